@@ -1,0 +1,187 @@
+/// What `rag.answers` carries: one terminal state of one query.
+package struct AnswerRecord: Sendable, Equatable {
+  package enum Status: String, Sendable, CaseIterable { case answered, refused, expired, cancelled, failed }
+  package enum CacheResult: String, Sendable, CaseIterable { case miss, exact, semantic }
+
+  /// A quote that supports the answer, and where it stands.
+  package struct Citation: Sendable, Equatable {
+    package var n: Int
+    package var documentID: DocumentID
+    package var version: Version
+    package var chunkID: String
+    package var title: String
+    package var uri: String
+    /// UTF-8 byte offsets of `quote` in the document's extracted text.
+    package var start: UInt64
+    package var end: UInt64
+    package var quote: String
+    package var score: Double
+
+    package init(
+      n: Int, documentID: DocumentID, version: Version, chunkID: String, title: String, uri: String,
+      start: UInt64, end: UInt64, quote: String, score: Double
+    ) {
+      self.n = n
+      self.documentID = documentID
+      self.version = version
+      self.chunkID = chunkID
+      self.title = title
+      self.uri = uri
+      self.start = start
+      self.end = end
+      self.quote = quote
+      self.score = score
+    }
+  }
+
+  package var key: String { "\(tenant)/\(id)" }
+  /// A query's id, or topic-partition-offset of a record that held none.
+  package var id: String
+  /// `-` where the record held no id.
+  package var tenant: String
+  package var status: Status
+  package var text: String
+  package var citations: [Citation]
+  package var usage: Usage
+  package var timings: [StageTiming]
+  package var cache: CacheResult
+  package var shardsAnswered: UInt32
+  package var shardsTotal: UInt32
+  package var behind: IndexBehind
+  package var engine: String
+  package var model: String
+  package var error: RecordError?
+  /// Documents that were left out because they changed while the answer was made.
+  package var staleOmitted: UInt32
+
+  /// Tokens that a language model read and wrote.
+  package struct Usage: Sendable, Equatable {
+    package var promptTokens: Int
+    package var completionTokens: Int
+    package init(promptTokens: Int = 0, completionTokens: Int = 0) {
+      self.promptTokens = promptTokens
+      self.completionTokens = completionTokens
+    }
+  }
+
+  package init(id: String, tenant: String, status: Status) {
+    self.id = id
+    self.tenant = tenant
+    self.status = status
+    text = ""
+    citations = []
+    usage = Usage()
+    timings = []
+    cache = .miss
+    shardsAnswered = 0
+    shardsTotal = 0
+    behind = IndexBehind()
+    engine = ""
+    model = ""
+    staleOmitted = 0
+  }
+
+  package var json: JSONValue {
+    .object([
+      "id": .string(id), "tenant": .string(tenant), "status": .string(status.rawValue), "text": .string(text),
+      "citations": .array(citations.map(\.json)),
+      "usage": .object([
+        "prompt_tokens": .int(usage.promptTokens), "completion_tokens": .int(usage.completionTokens),
+      ]),
+      "timings_ms": .object(
+        timings.map {
+          JSONMember(
+            name: $0.stage,
+            value: .object(["wait": .double(rounded($0.waitMilliseconds)), "work": .double(rounded($0.workMilliseconds))]))
+        }),
+      "cache": .string(cache.rawValue),
+      "shards": .object(["answered": .int(shardsAnswered), "total": .int(shardsTotal)]),
+      "index": .object(["behind_records": .int(behind.records), "behind_ms": .int(behind.milliseconds)]),
+      "engine": .string(engine), "model": .string(model),
+      "stale_omitted": staleOmitted == 0 ? nil : .int(staleOmitted), "error": error?.json,
+    ])
+  }
+
+  private func rounded(_ milliseconds: Double) -> Double { (milliseconds * 1000).rounded() / 1000 }
+
+  /// - Throws: `FieldError`; unknown fields are ignored.
+  package init(value: [UInt8]) throws(FieldError) {
+    let fields = try FieldReader.read(value)
+    guard let id = try fields.string("id"), let status = try fields.choice("status", Status.self) else {
+      throw FieldError("missing_field", field: "id, status", value: "", rule: "must be present")
+    }
+    self.init(id: id, tenant: try fields.string("tenant") ?? "", status: status)
+    text = try fields.string("text", bytesMax: .max) ?? ""
+    citations = fields.object["citations"]?.arrayValue?.compactMap(Citation.init(json:)) ?? []
+    usage = Usage(
+      promptTokens: Int(fields.object["usage"]?["prompt_tokens"]?.integerValue ?? 0),
+      completionTokens: Int(fields.object["usage"]?["completion_tokens"]?.integerValue ?? 0))
+    timings =
+      fields.object["timings_ms"]?.members?.map {
+        StageTiming(
+          stage: $0.name, waitMilliseconds: $0.value["wait"]?.doubleValue ?? 0,
+          workMilliseconds: $0.value["work"]?.doubleValue ?? 0)
+      } ?? []
+    cache = try fields.choice("cache", CacheResult.self) ?? .miss
+    shardsAnswered = UInt32(clamping: fields.object["shards"]?["answered"]?.integerValue ?? 0)
+    shardsTotal = UInt32(clamping: fields.object["shards"]?["total"]?.integerValue ?? 0)
+    behind = IndexBehind(
+      records: fields.object["index"]?["behind_records"]?.integerValue ?? 0,
+      milliseconds: fields.object["index"]?["behind_ms"]?.integerValue ?? 0)
+    engine = try fields.string("engine") ?? ""
+    model = try fields.string("model") ?? ""
+    staleOmitted = UInt32(clamping: fields.object["stale_omitted"]?.integerValue ?? 0)
+    error = RecordError(json: fields.object["error"])
+  }
+}
+
+extension AnswerRecord.Citation {
+  package var json: JSONValue {
+    .object([
+      "n": .int(n), "document_id": .string(documentID.rawValue), "version": .string(version.description),
+      "chunk_id": .string(chunkID), "title": .string(title), "uri": .string(uri), "start": .int(start),
+      "end": .int(end), "quote": .string(quote), "score": .double(score),
+    ])
+  }
+
+  init?(json: JSONValue) {
+    guard let id = json["document_id"]?.stringValue.flatMap(DocumentID.init),
+      let version = json["version"]?.stringValue.flatMap({ Version($0) })
+    else { return nil }
+    self.init(
+      n: Int(json["n"]?.integerValue ?? 0), documentID: id, version: version,
+      chunkID: json["chunk_id"]?.stringValue ?? "", title: json["title"]?.stringValue ?? "",
+      uri: json["uri"]?.stringValue ?? "", start: UInt64(clamping: json["start"]?.integerValue ?? 0),
+      end: UInt64(clamping: json["end"]?.integerValue ?? 0), quote: json["quote"]?.stringValue ?? "",
+      score: json["score"]?.doubleValue ?? 0)
+  }
+}
+
+/// How far the worst shard's index was behind its topic when it searched.
+package struct IndexBehind: Sendable, Equatable {
+  package var records: Int64
+  package var milliseconds: Int64
+  package init(records: Int64 = 0, milliseconds: Int64 = 0) {
+    self.records = records
+    self.milliseconds = milliseconds
+  }
+
+  package func worst(_ other: IndexBehind) -> IndexBehind {
+    IndexBehind(records: max(records, other.records), milliseconds: max(milliseconds, other.milliseconds))
+  }
+}
+
+/// One stage's share of a query's time.
+package struct StageTiming: Sendable, Equatable {
+  package var stage: String
+  /// From the moment the former stage sent the record (or the broker appended the query) to the moment
+  /// this one took it.
+  package var waitMilliseconds: Double
+  package var workMilliseconds: Double
+
+  package init(stage: String, waitMilliseconds: Double, workMilliseconds: Double) {
+    self.stage = stage
+    self.waitMilliseconds = waitMilliseconds
+    self.workMilliseconds = workMilliseconds
+  }
+}

@@ -1,0 +1,172 @@
+/// A value of document metadata.
+package enum MetadataValue: Sendable, Hashable {
+  case string(String)
+  case number(Double)
+  case bool(Bool)
+
+  init?(json: JSONValue) {
+    switch json {
+    case .string(let text): self = .string(text)
+    case .number(_, let number): self = .number(number)
+    case .bool(let flag): self = .bool(flag)
+    default: return nil
+    }
+  }
+
+  var json: JSONValue {
+    switch self {
+    case .string(let text): .string(text)
+    case .number(let number): .double(number)
+    case .bool(let flag): .bool(flag)
+    }
+  }
+}
+
+/// What `rag.documents` carries as a value; a null value deletes the document.
+package struct DocumentRecord: Sendable, Equatable {
+  package enum Content: Sendable, Equatable {
+    case text(String)
+    /// Base64 as it came; decoded and size-checked by ingest.
+    case base64(String)
+    /// A claim check.
+    case uri(String)
+  }
+
+  package var id: DocumentID
+  package var tenant: TenantID
+  package var title: String
+  package var content: Content
+  package var mediaType: String?
+  /// Where a citation points; the claim check's address when there is one.
+  package var uri: String
+  package var source: String
+  package var metadata: [String: MetadataValue]
+  /// Principals that may read; nil = the whole tenant, empty = nobody.
+  package var acl: [String]?
+  package var language: String
+  package var expiresAtMilliseconds: Int64?
+
+  package init(id: DocumentID, tenant: TenantID = .standard, title: String = "", content: Content) {
+    self.id = id
+    self.tenant = tenant
+    self.title = title
+    self.content = content
+    uri = ""
+    source = ""
+    metadata = [:]
+    language = ""
+  }
+
+  package var key: DocumentKey { DocumentKey(tenant: tenant, id: id) }
+
+  /// Reads and checks a value against the key under which it was produced.
+  ///
+  /// - Parameter fieldMap: names used by the producer instead of ours (`["text": "body"]`).
+  /// - Throws: `FieldError` for the first field that breaks its rule.
+  package init(value: [UInt8], key: DocumentKey, fieldMap: [String: String] = [:]) throws(FieldError) {
+    let fields = FieldReader(object: try FieldReader.read(value).object.renamed(by: fieldMap))
+    tenant = try fields.tenant()
+    id = try Self.documentID(fields)
+    guard tenant == key.tenant, id == key.id else {
+      throw FieldError(
+        "key_mismatch", field: "key", value: key.description, rule: "must be the value's tenant/id, \(tenant)/\(id)")
+    }
+    title = try fields.string("title") ?? ""
+    mediaType = try fields.string("media_type", bytesMax: 255)
+    source = try fields.string("source") ?? ""
+    language = try fields.string("language", bytesMax: 64) ?? ""
+    acl = try fields.strings("acl", countMax: 1000)
+    expiresAtMilliseconds = try fields.time("expires_at")
+    metadata = try Self.metadata(fields)
+    uri = try fields.string("uri") ?? ""
+    content = try Self.content(fields, uri: uri)
+  }
+
+  private static func documentID(_ fields: FieldReader) throws(FieldError) -> DocumentID {
+    guard let text = try fields.string("id", bytesMax: .max) else {
+      throw FieldError("missing_field", field: "id", value: "", rule: "must be present: \(DocumentID.rule)")
+    }
+    guard let id = DocumentID(text) else {
+      throw FieldError("bad_id", field: "id", value: text, rule: DocumentID.rule)
+    }
+    return id
+  }
+
+  private static func content(_ fields: FieldReader, uri: String) throws(FieldError) -> Content {
+    let text = try fields.string("text", bytesMax: .max)
+    let base64 = try fields.string("content_base64", bytesMax: .max)
+    if let text, base64 == nil {
+      guard !text.allSatisfy(\.isWhitespace) else {
+        throw FieldError("empty_text", field: "text", value: "", rule: "must hold more than white space")
+      }
+      return .text(text)
+    }
+    if let base64, text == nil {
+      guard fields.present("media_type") != nil else {
+        throw FieldError(
+          "missing_field", field: "media_type", value: "", rule: "must be present beside content_base64")
+      }
+      return .base64(base64)
+    }
+    if text != nil {
+      throw FieldError(
+        "bad_value", field: "content_base64", value: "present", rule: "must be absent when text is present")
+    }
+    guard !uri.isEmpty else {
+      throw FieldError(
+        "missing_field", field: "text", value: "", rule: "must be present (or content_base64, or uri)")
+    }
+    return .uri(uri)
+  }
+
+  private static func metadata(_ fields: FieldReader) throws(FieldError) -> [String: MetadataValue] {
+    guard let value = fields.present("metadata") else { return [:] }
+    guard let members = value.members else { throw fields.wrongType("metadata", value, "an object") }
+    var map: [String: MetadataValue] = [:]
+    for member in members where member.value != .null {
+      guard let item = MetadataValue(json: member.value) else {
+        throw FieldReader(object: value, prefix: "metadata.").wrongType(
+          member.name, member.value, "a string, number or boolean")
+      }
+      map[member.name] = item
+    }
+    return map
+  }
+
+  /// The value as JSON, as `millrace documents put` produces it.
+  package var json: JSONValue {
+    var text: JSONValue?
+    var base64: JSONValue?
+    switch content {
+    case .text(let string): text = .string(string)
+    case .base64(let string): base64 = .string(string)
+    case .uri: break
+    }
+    return .object([
+      "id": .string(id.rawValue), "tenant": .string(tenant.rawValue),
+      "title": title.isEmpty ? nil : .string(title), "media_type": mediaType.map(JSONValue.string),
+      "uri": uri.isEmpty ? nil : .string(uri), "source": source.isEmpty ? nil : .string(source),
+      "metadata": metadata.isEmpty
+        ? nil
+        : .object(
+          metadata.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: $0.value.json) }),
+      "acl": acl.map { .array($0.map(JSONValue.string)) },
+      "language": language.isEmpty ? nil : .string(language),
+      "expires_at": expiresAtMilliseconds.map(JSONValue.int), "text": text, "content_base64": base64,
+    ])
+  }
+}
+
+extension JSONValue {
+  /// Renames members from the producer's names to ours.
+  fileprivate func renamed(by fieldMap: [String: String]) -> JSONValue {
+    guard !fieldMap.isEmpty, case .object(let members) = self else { return self }
+    let ours = Dictionary(fieldMap.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
+    let taken = Set(fieldMap.keys)
+    return .object(
+      members.compactMap { member in
+        if let name = ours[member.name] { return JSONMember(name: name, value: member.value) }
+        return taken.contains(member.name) ? nil : member
+      })
+  }
+}

@@ -1,0 +1,207 @@
+/// What `rag.queries` carries.
+package struct QueryRecord: Sendable, Equatable {
+  package enum Mode: String, Sendable, CaseIterable { case answer, retrieve }
+  package enum CachePolicy: String, Sendable, CaseIterable { case `default`, bypass, refresh }
+
+  /// One earlier turn of the conversation.
+  package struct Turn: Sendable, Equatable {
+    package enum Role: String, Sendable, CaseIterable { case user, assistant }
+    package var role: Role
+    package var text: String
+
+    package init(role: Role, text: String) {
+      self.role = role
+      self.text = text
+    }
+  }
+
+  /// Where to send the answer beside `rag.answers`.
+  package struct ReplyTo: Sendable, Equatable {
+    package var topic: String
+    package var partition: Int32
+
+    package init(topic: String, partition: Int32) {
+      self.topic = topic
+      self.partition = partition
+    }
+  }
+
+  package static let deadlineDefaultMilliseconds: Int64 = 60_000
+  package static let deadlineMaxMilliseconds: Int64 = 600_000
+  package static let textBytesMax = 32_768
+  package static let topKMax: Int64 = 100
+
+  package var id: QueryID
+  package var tenant: TenantID
+  package var principals: [String]
+  package var text: String
+  package var history: [Turn]
+  /// Metadata name to the values that match; a document must match every name.
+  package var filter: [String: [MetadataValue]]
+  /// Nil = the setting `retrieve.topK`.
+  package var topK: Int?
+  package var deadlineMilliseconds: Int64
+  package var stream: Bool
+  package var cache: CachePolicy
+  /// The token of a status event: `partition:next_offset` of `rag.vectors`.
+  package var after: VectorsToken?
+  package var mode: Mode
+  package var replyTo: ReplyTo?
+
+  package init(id: QueryID, tenant: TenantID = .standard, text: String, mode: Mode = .answer) {
+    self.id = id
+    self.tenant = tenant
+    self.text = text
+    self.mode = mode
+    principals = []
+    history = []
+    filter = [:]
+    deadlineMilliseconds = Self.deadlineDefaultMilliseconds
+    stream = false
+    cache = .default
+  }
+
+  package var key: QueryKey { QueryKey(tenant: tenant, id: id) }
+
+  /// What can be said of a query whose other fields are wrong: who asked, if that much is readable.
+  package static func identity(of value: [UInt8]) -> QueryKey? {
+    guard let fields = try? FieldReader.read(value), let text = fields.object["id"]?.stringValue,
+      let id = QueryID(text), let tenant = try? fields.tenant()
+    else { return nil }
+    return QueryKey(tenant: tenant, id: id)
+  }
+
+  /// - Throws: `FieldError` for the first field that breaks its rule.
+  package init(value: [UInt8]) throws(FieldError) {
+    let fields = try FieldReader.read(value)
+    guard let idText = try fields.string("id", bytesMax: .max) else {
+      throw FieldError("missing_field", field: "id", value: "", rule: "must be present: \(QueryID.rule)")
+    }
+    guard let id = QueryID(idText) else {
+      throw FieldError("bad_id", field: "id", value: idText, rule: QueryID.rule)
+    }
+    self.id = id
+    tenant = try fields.tenant()
+    guard let text = try fields.string("text", bytesMax: Self.textBytesMax) else {
+      throw FieldError("missing_field", field: "text", value: "", rule: "must be present")
+    }
+    guard !text.allSatisfy(\.isWhitespace) else {
+      throw FieldError("empty_text", field: "text", value: text, rule: "must hold more than white space")
+    }
+    self.text = text
+    principals = try fields.strings("principals", countMax: 1000) ?? []
+    topK = try fields.integer("top_k", in: 1...Self.topKMax).map(Int.init)
+    deadlineMilliseconds =
+      try fields.integer("deadline_ms", in: 1...Self.deadlineMaxMilliseconds) ?? Self.deadlineDefaultMilliseconds
+    stream = try fields.bool("stream") ?? false
+    cache = try fields.choice("cache", CachePolicy.self) ?? .default
+    mode = try fields.choice("mode", Mode.self) ?? .answer
+    after = try Self.after(fields)
+    replyTo = try Self.replyTo(fields)
+    history = try Self.history(fields)
+    filter = try Self.filter(fields)
+  }
+
+  private static func after(_ fields: FieldReader) throws(FieldError) -> VectorsToken? {
+    guard let text = try fields.string("after") else { return nil }
+    guard let token = VectorsToken(text) else {
+      throw FieldError("bad_value", field: "after", value: text, rule: "must be a status event's token")
+    }
+    return token
+  }
+
+  private static func replyTo(_ fields: FieldReader) throws(FieldError) -> ReplyTo? {
+    guard let value = fields.present("reply_to") else { return nil }
+    guard value.members != nil else { throw fields.wrongType("reply_to", value, "an object") }
+    let inner = FieldReader(object: value, prefix: "reply_to.")
+    guard let topic = try inner.string("topic", bytesMax: 249), !topic.isEmpty else {
+      throw FieldError("missing_field", field: "reply_to.topic", value: "", rule: "must be a topic's name")
+    }
+    guard let partition = try inner.integer("partition", in: 0...Int64(Int32.max)) else {
+      throw FieldError("missing_field", field: "reply_to.partition", value: "", rule: "must be present")
+    }
+    return ReplyTo(topic: topic, partition: Int32(partition))
+  }
+
+  private static func history(_ fields: FieldReader) throws(FieldError) -> [Turn] {
+    guard let value = fields.present("history") else { return [] }
+    guard let items = value.arrayValue else { throw fields.wrongType("history", value, "an array") }
+    guard items.count <= 100 else {
+      throw FieldError("too_long", field: "history", value: "\(items.count) items", rule: "must have at most 100 items")
+    }
+    var turns: [Turn] = []
+    for (index, item) in items.enumerated() {
+      guard item.members != nil else { throw fields.wrongType("history[\(index)]", item, "an object") }
+      let inner = FieldReader(object: item, prefix: "history[\(index)].")
+      guard let role = try inner.choice("role", Turn.Role.self) else {
+        throw FieldError("missing_field", field: inner.prefix + "role", value: "", rule: "must be present")
+      }
+      guard let text = try inner.string("text", bytesMax: textBytesMax) else {
+        throw FieldError("missing_field", field: inner.prefix + "text", value: "", rule: "must be present")
+      }
+      turns.append(Turn(role: role, text: text))
+    }
+    return turns
+  }
+
+  private static func filter(_ fields: FieldReader) throws(FieldError) -> [String: [MetadataValue]] {
+    guard let value = fields.present("filter") else { return [:] }
+    guard let members = value.members else { throw fields.wrongType("filter", value, "an object") }
+    var filter: [String: [MetadataValue]] = [:]
+    for member in members {
+      let items = member.value.arrayValue ?? [member.value]
+      var values: [MetadataValue] = []
+      for item in items {
+        guard let scalar = MetadataValue(json: item) else {
+          throw FieldReader(object: value, prefix: "filter.").wrongType(
+            member.name, item, "a string, number, boolean or an array of them")
+        }
+        values.append(scalar)
+      }
+      filter[member.name] = values
+    }
+    return filter
+  }
+
+  /// The value as JSON, as `millrace ask` produces it.
+  package var json: JSONValue {
+    .object([
+      "id": .string(id.rawValue), "tenant": .string(tenant.rawValue), "text": .string(text),
+      "principals": principals.isEmpty ? nil : .array(principals.map(JSONValue.string)),
+      "history": history.isEmpty
+        ? nil
+        : .array(history.map { .object(["role": .string($0.role.rawValue), "text": .string($0.text)]) }),
+      "filter": filter.isEmpty
+        ? nil
+        : .object(
+          filter.sorted { $0.key < $1.key }.map {
+            JSONMember(name: $0.key, value: .array($0.value.map(\.json)))
+          }),
+      "top_k": topK.map(JSONValue.int), "deadline_ms": .int(deadlineMilliseconds),
+      "stream": stream ? .bool(true) : nil, "cache": cache == .default ? nil : .string(cache.rawValue),
+      "after": after.map { .string($0.description) }, "mode": .string(mode.rawValue),
+      "reply_to": replyTo.map { .object(["topic": .string($0.topic), "partition": .int($0.partition)]) },
+    ])
+  }
+}
+
+/// A partition of `rag.vectors` and the next offset after what a status event told of.
+package struct VectorsToken: Sendable, Hashable, CustomStringConvertible {
+  package var partition: Int32
+  package var nextOffset: Int64
+
+  package init(partition: Int32, nextOffset: Int64) {
+    self.partition = partition
+    self.nextOffset = nextOffset
+  }
+
+  package init?(_ text: String) {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, let partition = Int32(parts[0]), let offset = Int64(parts[1]), partition >= 0,
+      offset >= 0
+    else { return nil }
+    self.init(partition: partition, nextOffset: offset)
+  }
+
+  package var description: String { "\(partition):\(nextOffset)" }
+}

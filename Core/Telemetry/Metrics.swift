@@ -1,0 +1,82 @@
+import Synchronization
+
+/// A set of label names and values; values come from closed sets only (`style.md` rule 34).
+package typealias Labels = [(name: String, value: String)]
+
+/// The metrics of one process. Names are OpenTelemetry's; the writer in `Stage` renders them for Prometheus.
+package final class MetricsRegistry: Sendable {
+  /// What kind of metric a family is.
+  package enum Kind: String, Sendable { case counter, gauge, histogram }
+
+  /// One labelled series, as the writer reads it.
+  package struct Sample: Sendable {
+    package var labels: [(name: String, value: String)]
+    package var value: Double
+    /// Cumulative counts per bound, the last for infinity; empty unless the family is a histogram.
+    package var bucketCounts: [UInt64]
+    package var count: UInt64
+  }
+
+  /// All series of one name.
+  package struct Family: Sendable {
+    package var name: String
+    package var help: String
+    package var kind: Kind
+    package var samples: [String: Sample]
+  }
+
+  private let families = Mutex<[String: Family]>([:])
+  private let collectors = Mutex<[@Sendable (MetricsRegistry) -> Void]>([])
+
+  /// Upper bounds of histograms, in seconds: from one bare hop to the longest deadline.
+  package static let bounds: [Double] = [
+    0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+  ]
+
+  package init() {}
+
+  /// Adds to a counter.
+  package func increment(_ metric: MetricName, by amount: Double = 1, _ labels: Labels = []) {
+    update(metric, .counter, labels) { $0.value += amount }
+  }
+
+  /// Sets a gauge.
+  package func set(_ metric: MetricName, to value: Double, _ labels: Labels = []) {
+    update(metric, .gauge, labels) { $0.value = value }
+  }
+
+  /// Records one duration in seconds.
+  package func observe(_ metric: MetricName, seconds: Double, _ labels: Labels = []) {
+    update(metric, .histogram, labels) { sample in
+      if sample.bucketCounts.isEmpty { sample.bucketCounts = Array(repeating: 0, count: Self.bounds.count + 1) }
+      for (index, bound) in Self.bounds.enumerated() where seconds <= bound { sample.bucketCounts[index] += 1 }
+      sample.bucketCounts[Self.bounds.count] += 1
+      sample.value += seconds
+      sample.count += 1
+    }
+  }
+
+  /// Registers a closure that sets gauges just before they are read.
+  package func onCollect(_ collector: @escaping @Sendable (MetricsRegistry) -> Void) {
+    collectors.withLock { $0.append(collector) }
+  }
+
+  /// All families in name order.
+  package func collect() -> [Family] {
+    for collector in collectors.withLock({ $0 }) { collector(self) }
+    return families.withLock { $0.values.sorted { $0.name < $1.name } }
+  }
+
+  private func update(
+    _ metric: MetricName, _ kind: Kind, _ labels: Labels, _ change: (inout Sample) -> Void
+  ) {
+    let key = labels.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
+    families.withLock { families in
+      var family = families[metric.name] ?? Family(name: metric.name, help: metric.help, kind: kind, samples: [:])
+      var sample = family.samples[key] ?? Sample(labels: labels, value: 0, bucketCounts: [], count: 0)
+      change(&sample)
+      family.samples[key] = sample
+      families[metric.name] = family
+    }
+  }
+}

@@ -1,0 +1,135 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The rooms and their doors: `Tests/ArchitectureTests` holds the same table and compares it with
+// what the sources import. Nothing comes from a package host: the toolchain and Debian's C libraries.
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+/// The expansion of `#expect` uses constructs that strict memory safety warns about.
+let testing: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+func room(_ name: String, in folder: String = "Core", _ dependencies: [String] = []) -> Target {
+  .target(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "\(folder)/\(name)",
+    exclude: name == "Records" ? ["millrace.proto"] : [], swiftSettings: strict)
+}
+
+func cRoom(_ name: String, libraries: [String] = []) -> Target {
+  // SwiftPM compiles C at -O0 in debug builds; kernels and checksums need -O3 in both.
+  .target(
+    name: name, path: "Core/\(name)", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror"])],
+    linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
+func tests(_ name: String, _ dependencies: [String]) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
+    swiftSettings: testing)
+}
+
+let pools = ["Ingest", "Embed", "Search", "Retrieve", "Generate"]
+
+let package = Package(
+  name: "millrace",
+  products: [
+    .executable(name: "millrace", targets: ["Millrace"]),
+    .executable(name: "loadgen", targets: ["loadgen"]),
+    .executable(name: "millrace-bench", targets: ["Bench"]),
+  ],
+  targets: [
+    // C
+    .systemLibrary(name: "CRdKafka", path: "Core/CRdKafka"),
+    .systemLibrary(name: "COpenBLAS", path: "Core/COpenBLAS", pkgConfig: "openblas"),
+    .systemLibrary(name: "CSQLite", path: "Core/CSQLite"),
+    .systemLibrary(name: "CCMark", path: "Core/CCMark"),
+    .systemLibrary(name: "COpenSSL", path: "Core/COpenSSL"),
+    .systemLibrary(name: "CYAML", path: "Core/CYAML"),
+    cRoom("CMicroHTTPD", libraries: ["microhttpd"]),
+    cRoom("CKernels"),
+    cRoom("CChecksum"),
+    // L0
+    room("Records"),
+    room("Telemetry"),
+    room("Services"),
+    room("CommandLine"),
+    room("BlockingExecutor"),
+    // L1
+    room("Cryptography", ["COpenSSL", "CChecksum"]),
+    room("KafkaClient", ["CRdKafka", "BlockingExecutor", "Records", "Telemetry"]),
+    room("VectorMath", ["COpenBLAS", "CKernels"]),
+    room("Tokenizer"),
+    room("Settings", ["CYAML", "Records"]),
+    room("HTTP", ["CMicroHTTPD", "Telemetry"]),
+    // L2
+    room(
+      "Stage",
+      ["BlockingExecutor", "HTTP", "KafkaClient", "Records", "Services", "Settings", "Telemetry"]),
+    room("Parsing", ["CCMark"]),
+    room("Chunking", ["Cryptography", "Parsing", "Records", "Tokenizer"]),
+    room("Encoder", ["BlockingExecutor", "Tokenizer", "VectorMath"]),
+    room("Index", ["Records", "VectorMath"]),
+    room("Retrieval", ["Records"]),
+    room("Generation", ["Encoder", "Records", "VectorMath"]),
+    room("Freshness", ["KafkaClient", "Records", "Services", "Telemetry"]),
+    room("LocalBroker", ["BlockingExecutor", "CSQLite", "Cryptography", "Telemetry"]),
+    // L3
+    room(
+      "Ingest", in: "Workers",
+      [
+        "Chunking", "KafkaClient", "Parsing", "Records", "Settings", "Stage", "Telemetry", "Tokenizer",
+      ]),
+    room(
+      "Embed", in: "Workers",
+      ["Encoder", "KafkaClient", "Records", "Settings", "Stage", "Telemetry"]),
+    room(
+      "Search", in: "Workers",
+      [
+        "BlockingExecutor", "Index", "KafkaClient", "Records", "Services", "Settings", "Stage",
+        "Telemetry",
+      ]),
+    room(
+      "Retrieve", in: "Workers",
+      [
+        "Freshness", "KafkaClient", "Records", "Retrieval", "Settings", "Stage", "Telemetry",
+      ]),
+    room(
+      "Generate", in: "Workers",
+      [
+        "Encoder", "Freshness", "Generation", "KafkaClient", "Records", "Settings", "Stage", "Telemetry",
+      ]),
+    // L4
+    .executableTarget(
+      name: "Millrace",
+      dependencies: [
+        "CommandLine", "Cryptography", "Encoder", "HTTP", "KafkaClient", "LocalBroker", "Records",
+        "Services", "Settings", "Stage", "Telemetry", "Tokenizer", "VectorMath", "Chunking", "Parsing",
+        "Freshness", "Index", "BlockingExecutor",
+      ] + pools.map { .init(stringLiteral: $0) },
+      path: "Workers/Millrace", swiftSettings: strict),
+    .executableTarget(
+      name: "loadgen", dependencies: ["CommandLine"], path: "loadgen", swiftSettings: strict),
+    .executableTarget(
+      name: "Bench",
+      dependencies: ["CommandLine", "Encoder", "Index", "Records", "Tokenizer", "VectorMath"],
+      path: "Tests/Benchmarks", swiftSettings: strict),
+    // Tests
+    tests("ArchitectureTests", []),
+    tests("RecordsTests", ["Records", "Cryptography"]),
+    tests(
+      "CoreTests",
+      [
+        "Chunking", "CommandLine", "Cryptography", "Encoder", "Freshness", "Generation", "Index",
+        "KafkaClient", "Parsing", "Records", "Retrieval", "Services", "Settings", "Stage", "Telemetry",
+        "Tokenizer", "VectorMath", "Ingest", "Search", "Retrieve", "BlockingExecutor",
+      ]),
+    tests("LocalBrokerTests", ["LocalBroker", "KafkaClient", "Records", "Telemetry"]),
+    tests(
+      "IntegrationTests",
+      ["KafkaClient", "Records", "Settings", "Telemetry", "Millrace"]),
+  ]
+)
