@@ -110,7 +110,7 @@ let package = Package(
         "Services", "Settings", "Stage", "Telemetry", "Tokenizer", "VectorMath", "Chunking", "Parsing",
         "Freshness", "Index", "BlockingExecutor",
       ] + pools.map { .init(stringLiteral: $0) },
-      path: "Workers/Millrace", swiftSettings: strict),
+      path: "Workers/Millrace", exclude: ["Demo"], swiftSettings: strict),
     .executableTarget(
       name: "loadgen", dependencies: ["CommandLine"], path: "loadgen", swiftSettings: strict),
     .executableTarget(

@@ -1,1 +1,0 @@
-int CChecksum_unused;

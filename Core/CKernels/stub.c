@@ -1,1 +1,0 @@
-int CKernels_unused;

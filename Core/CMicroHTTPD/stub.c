@@ -1,1 +1,0 @@
-int CMicroHTTPD_unused;

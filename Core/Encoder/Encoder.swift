@@ -1,0 +1,69 @@
+import BlockingExecutor
+import Foundation
+import Tokenizer
+import VectorMath
+
+/// all-MiniLM-L6-v2, in process: texts in, unit vectors out, on a thread of its own.
+///
+/// Sequences are packed one after another without padding; each pack holds at most `packTokensMax` tokens,
+/// so that memory stays bounded whatever the batch.
+package actor Encoder {
+  /// The model's limit, `[CLS]` and `[SEP]` included.
+  package static let tokensMax = 256
+  package static let packTokensMax = 2048
+
+  private let executor = BlockingExecutor(name: "encoder")
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  package nonisolated let tokenizer: WordPieceTokenizer
+  /// Names the model beside every vector.
+  package nonisolated let modelID: String
+  package nonisolated let dimension: Int
+  private let transformer: BertTransformer
+
+  /// - Parameter directory: holds `config.json`, `vocab.txt` and `model.safetensors`.
+  /// - Throws: `VectorError` or `TokenizerError` naming what is missing.
+  package init(directory: String, modelID: String) throws {
+    for name in ["config.json", "vocab.txt", "model.safetensors"] {
+      guard FileManager.default.fileExists(atPath: directory + "/" + name) else {
+        throw VectorError.badModel("\(directory)/\(name) is missing; set encoder.modelPath or run `make setup`")
+      }
+    }
+    tokenizer = try WordPieceTokenizer(path: directory + "/vocab.txt")
+    let weights = try BertWeights(directory: directory)
+    self.modelID = modelID
+    dimension = weights.dimension
+    transformer = BertTransformer(weights: weights, tokensMax: Self.packTokensMax)
+  }
+
+  /// - Returns: row-major, `texts.count × dimension`, unit length.
+  package func encode(_ texts: [String]) -> [Float] { encode(tokens: texts.map { tokenizer.encode($0) }) }
+
+  /// The same for token ids with `[CLS]` and `[SEP]`, at most `tokensMax` each.
+  package func encode(tokens sequences: [[Int32]]) -> [Float] {
+    var result = [Float](repeating: 0, count: sequences.count * dimension)
+    // Longest first: packs of like lengths keep the attention's products regular.
+    let order = sequences.indices.sorted { sequences[$0].count > sequences[$1].count }
+    var pack: [Int] = []
+    var tokenCount = 0
+    func flush() {
+      let rows = transformer.encode(pack.map { sequences[$0] })
+      for (row, index) in pack.enumerated() {
+        for column in 0..<dimension { result[index * dimension + column] = rows[row * dimension + column] }
+      }
+      pack.removeAll(keepingCapacity: true)
+      tokenCount = 0
+    }
+    for index in order {
+      let count = sequences[index].count
+      precondition((1...Self.tokensMax).contains(count), "a sequence of \(count) tokens")
+      if tokenCount + count > Self.packTokensMax { flush() }
+      pack.append(index)
+      tokenCount += count
+    }
+    if !pack.isEmpty { flush() }
+    return result
+  }
+}

@@ -1,0 +1,167 @@
+import BlockingExecutor
+internal import CRdKafka
+import Foundation
+import Records
+
+/// A topic to be created.
+package struct TopicPlan: Sendable {
+  package var name: String
+  package var partitionCount: Int32
+  package var replicationFactor: Int32
+  package var settings: [String: String]
+
+  package init(name: String, partitionCount: Int32, replicationFactor: Int32, settings: [String: String]) {
+    self.name = name
+    self.partitionCount = partitionCount
+    self.replicationFactor = replicationFactor
+    self.settings = settings
+  }
+}
+
+/// Questions and orders to the cluster, on a thread of its own.
+package actor KafkaAdmin {
+  private let executor = BlockingExecutor(name: "kafka-admin")
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let configuration: KafkaConfiguration
+  private var handles: [String: KafkaHandle] = [:]
+
+  package init(_ configuration: KafkaConfiguration) { self.configuration = configuration }
+
+  private func handle(group: String = "millrace-admin") throws(KafkaFailure) -> KafkaHandle {
+    if let handle = handles[group] { return handle }
+    let handle = try unsafe KafkaHandle(RD_KAFKA_CONSUMER, configuration.consumer(group: group))
+    unsafe rd_kafka_poll_set_consumer(handle.pointer)
+    handles[group] = handle
+    return handle
+  }
+
+  /// Partition counts of all topics; also the way to ask whether a broker answers.
+  package func topics(timeout: Duration = .seconds(5)) throws(KafkaFailure) -> [String: Int32] {
+    let handle = try handle()
+    var metadata: UnsafePointer<rd_kafka_metadata>?
+    try check(
+      "metadata",
+      unsafe rd_kafka_metadata(handle.pointer, 1, nil, &metadata, Int32(clamping: timeout.milliseconds)))
+    guard let metadata = unsafe metadata else { return [:] }
+    defer { unsafe rd_kafka_metadata_destroy(metadata) }
+    var counts: [String: Int32] = [:]
+    for index in 0..<Int(unsafe metadata.pointee.topic_cnt) {
+      let topic = unsafe metadata.pointee.topics[index]
+      if unsafe topic.err == RD_KAFKA_RESP_ERR_NO_ERROR {
+        counts[unsafe String(cString: topic.topic)] = unsafe topic.partition_cnt
+      }
+    }
+    return counts
+  }
+
+  /// The number of brokers.
+  package func brokerCount() throws(KafkaFailure) -> Int {
+    let handle = try handle()
+    var metadata: UnsafePointer<rd_kafka_metadata>?
+    try check("metadata", unsafe rd_kafka_metadata(handle.pointer, 0, nil, &metadata, 5000))
+    guard let metadata = unsafe metadata else { return 0 }
+    defer { unsafe rd_kafka_metadata_destroy(metadata) }
+    return Int(unsafe metadata.pointee.broker_cnt)
+  }
+
+  /// Creates topics; one that exists is no error.
+  ///
+  /// - Returns: the names that were created.
+  package func create(_ plans: [TopicPlan]) throws(KafkaFailure) -> [String] {
+    let handle = try handle()
+    let text = UnsafeMutablePointer<CChar>.allocate(capacity: 512)
+    defer { unsafe text.deallocate() }
+    var topics: [OpaquePointer?] = unsafe []
+    defer { unsafe topics.forEach { unsafe rd_kafka_NewTopic_destroy($0) } }
+    for plan in plans {
+      guard
+        let topic = unsafe rd_kafka_NewTopic_new(
+          plan.name, plan.partitionCount, plan.replicationFactor, text, 512)
+      else { throw failure("NewTopic_new", RD_KAFKA_RESP_ERR__INVALID_ARG, unsafe String(cString: text)) }
+      unsafe topics.append(topic)
+      for (name, value) in plan.settings.sorted(by: { $0.key < $1.key }) {
+        try check("NewTopic_set_config", unsafe rd_kafka_NewTopic_set_config(topic, name, value))
+      }
+    }
+    let queue = unsafe rd_kafka_queue_new(handle.pointer)
+    defer { unsafe rd_kafka_queue_destroy(queue) }
+    unsafe rd_kafka_CreateTopics(handle.pointer, &topics, topics.count, nil, queue)
+    guard let event = unsafe rd_kafka_queue_poll(queue, 60_000) else {
+      throw failure("CreateTopics", RD_KAFKA_RESP_ERR__TIMED_OUT)
+    }
+    defer { unsafe rd_kafka_event_destroy(event) }
+    try check("CreateTopics", unsafe rd_kafka_event_error(event))
+    var count = 0
+    let results = unsafe rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count)
+    var created: [String] = []
+    for index in 0..<count {
+      guard let result = unsafe results?[index] else { continue }
+      let name = unsafe String(cString: rd_kafka_topic_result_name(result))
+      switch unsafe rd_kafka_topic_result_error(result) {
+      case RD_KAFKA_RESP_ERR_NO_ERROR: created.append(name)
+      case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS: break
+      case let code:
+        let reason = unsafe rd_kafka_topic_result_error_string(result).map { unsafe String(cString: $0) } ?? ""
+        throw failure("CreateTopics \(name)", code, reason)
+      }
+    }
+    return created
+  }
+
+  /// Deletes a topic and all that is in it.
+  package func delete(topic: String) throws(KafkaFailure) {
+    let handle = try handle()
+    var topics: [OpaquePointer?] = unsafe [rd_kafka_DeleteTopic_new(topic)]
+    defer { unsafe topics.forEach { unsafe rd_kafka_DeleteTopic_destroy($0) } }
+    let queue = unsafe rd_kafka_queue_new(handle.pointer)
+    defer { unsafe rd_kafka_queue_destroy(queue) }
+    unsafe rd_kafka_DeleteTopics(handle.pointer, &topics, 1, nil, queue)
+    guard let event = unsafe rd_kafka_queue_poll(queue, 30_000) else {
+      throw failure("DeleteTopics", RD_KAFKA_RESP_ERR__TIMED_OUT)
+    }
+    defer { unsafe rd_kafka_event_destroy(event) }
+    try check("DeleteTopics", unsafe rd_kafka_event_error(event))
+  }
+
+  /// End offsets, in one request.
+  package func ends(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
+    try offsetsForTimes(try handle(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
+  }
+
+  /// First offsets, in one request.
+  package func beginnings(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
+    try offsetsForTimes(try handle(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_BEGINNING)) })
+  }
+
+  /// What a group committed; partitions without a commit are absent.
+  package func committed(group: String, _ partitions: [TopicPartition]) throws(KafkaFailure)
+    -> [TopicPartition: CommittedOffset]
+  {
+    try committedOffsets(try handle(group: group), partitions)
+  }
+
+  /// Commits for a group without members.
+  package func commit(group: String, _ offsets: [TopicPartition: Int64]) throws(KafkaFailure) {
+    let list = PartitionList(offsets.map { ($0.key, $0.value) })
+    try check("commit", unsafe rd_kafka_commit(try handle(group: group).pointer, list.pointer, 0))
+  }
+
+  /// Records of each partition beyond the group's committed offset; from the beginning where it has none.
+  package func lag(group: String, _ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
+    let committed = try committed(group: group, partitions)
+    let beginnings = try beginnings(partitions.filter { committed[$0] == nil })
+    var lag: [TopicPartition: Int64] = [:]
+    for (partition, end) in try ends(partitions) {
+      lag[partition] = max(0, end - (committed[partition]?.nextOffset ?? beginnings[partition] ?? 0))
+    }
+    return lag
+  }
+
+  package func close() {
+    for handle in handles.values { handle.destroy() }
+    handles = [:]
+  }
+}

@@ -1,0 +1,177 @@
+import BlockingExecutor
+internal import CRdKafka
+import Records
+
+/// What one poll of a group's member brought. Handle `revoked` first, then `assigned`, then the records.
+package struct ConsumerPoll: Sendable {
+  package var revoked: [TopicPartition] = []
+  package var assigned: [TopicPartition] = []
+  package var records: [ConsumerRecord] = []
+}
+
+/// A member of a consumer group, on its own thread. Both ways of consuming stand on it: *batch* (pull, work,
+/// produce, commit, pull) and *window* (keep polling while records are in flight, partitions paused when full).
+///
+/// The rebalance callback runs only inside `poll`, so a batch consumer has no record in flight when its
+/// partitions move. Nothing is committed but by `commit`.
+package actor KafkaConsumer {
+  private let executor: BlockingExecutor
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let configuration: KafkaConfiguration
+  package nonisolated let group: String
+  private var handle: KafkaHandle?
+  private var pending = ConsumerPoll()
+  private var assignment: Set<TopicPartition> = []
+  private var pausedPartitions: Set<TopicPartition> = []
+  private var isLeaving = false
+
+  package init(_ configuration: KafkaConfiguration, group: String) {
+    self.configuration = configuration
+    self.group = group
+    executor = BlockingExecutor(name: "consumer")
+  }
+
+  /// Joins the group; the assignment comes with a later `poll`.
+  package func subscribe(to topics: [String]) throws(KafkaFailure) {
+    precondition(handle == nil, "subscribed twice")
+    isLeaving = false
+    // Unretained: close() runs before this actor can go, and destroys the handle that could call back.
+    let opaque = unsafe Unmanaged.passUnretained(self).toOpaque()
+    let handle = try unsafe KafkaHandle(
+      RD_KAFKA_CONSUMER, configuration.consumer(group: group), opaque: opaque, rebalance: rebalanced)
+    unsafe rd_kafka_poll_set_consumer(handle.pointer)
+    let list = PartitionList(topics.map { TopicPartition($0, RD_KAFKA_PARTITION_UA) })
+    try check("subscribe", unsafe rd_kafka_subscribe(handle.pointer, list.pointer))
+    self.handle = handle
+  }
+
+  /// Waits at most `maxWait` for a first record, then takes what is there up to `maxRecords`. Returns at once
+  /// when partitions were assigned or revoked.
+  ///
+  /// - Throws: `KafkaFailure` of kind fatal; passing errors are librdkafka's to retry.
+  package func poll(maxRecords: Int, maxWait: Duration) throws(KafkaFailure) -> ConsumerPoll {
+    guard let handle else { throw failure("poll", RD_KAFKA_RESP_ERR__STATE) }
+    var wait = Int32(clamping: maxWait.milliseconds)
+    while pending.records.count < maxRecords {
+      guard let message = unsafe rd_kafka_consumer_poll(handle.pointer, wait) else { break }
+      defer { unsafe rd_kafka_message_destroy(message) }
+      let code = unsafe message.pointee.err
+      if code == RD_KAFKA_RESP_ERR_NO_ERROR {
+        pending.records.append(unsafe copyRecord(message))
+        wait = 0
+      } else if code == RD_KAFKA_RESP_ERR__FATAL || failure("poll", code).kind == .fatal {
+        throw failure("poll", code)
+      }
+      if !pending.assigned.isEmpty || !pending.revoked.isEmpty { break }
+    }
+    defer { pending = ConsumerPoll() }
+    return pending
+  }
+
+  /// Runs inside `rd_kafka_consumer_poll` or `rd_kafka_consumer_close`, on this actor's thread.
+  fileprivate func rebalance(_ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, _ pointer: OpaquePointer?) {
+    let moved = unsafe partitions(of: list)
+    if code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, !isLeaving {
+      unsafe rd_kafka_assign(pointer, list)
+      pending.assigned += moved
+      assignment = Set(moved)
+    } else {
+      unsafe rd_kafka_assign(pointer, nil)
+      pending.revoked += moved
+      pending.assigned = []
+      let gone = Set(moved)
+      pending.records.removeAll { gone.contains($0.topicPartition) }
+      assignment = []
+    }
+    pausedPartitions = []
+  }
+
+  /// Commits next offsets, synchronously.
+  ///
+  /// - Throws: `KafkaFailure`; of kind retriable while the group rebalances: poll again, effects may repeat.
+  package func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaFailure) {
+    guard let handle, !offsets.isEmpty else { return }
+    let list = PartitionList()
+    for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
+      list.add(partition, offset: offset.nextOffset, metadata: offset.metadata)
+    }
+    try check("commit", unsafe rd_kafka_commit(handle.pointer, list.pointer, 0))
+  }
+
+  /// The group's committed offsets; partitions without one are absent.
+  package func committed(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: CommittedOffset] {
+    guard let handle, !partitions.isEmpty else { return [:] }
+    return try committedOffsets(handle, partitions)
+  }
+
+  /// Stops fetching these partitions; only assigned ones that are not paused count.
+  package func pause(_ partitions: Set<TopicPartition>) throws(KafkaFailure) {
+    let list = partitions.intersection(assignment).subtracting(pausedPartitions)
+    guard let handle, !list.isEmpty else { return }
+    let bridged = PartitionList(Array(list))
+    try check("pause_partitions", unsafe rd_kafka_pause_partitions(handle.pointer, bridged.pointer))
+    pausedPartitions.formUnion(list)
+  }
+
+  /// Fetches these partitions again. Resuming one that is not paused rewinds it, so those are left alone.
+  package func resume(_ partitions: Set<TopicPartition>) throws(KafkaFailure) {
+    let list = partitions.intersection(pausedPartitions)
+    guard let handle, !list.isEmpty else { return }
+    let bridged = PartitionList(Array(list))
+    try check("resume_partitions", unsafe rd_kafka_resume_partitions(handle.pointer, bridged.pointer))
+    pausedPartitions.subtract(list)
+  }
+
+  /// End offsets as of the last fetch; for lag gauges, without a request.
+  package func cachedEnds() -> [TopicPartition: Int64] {
+    guard let handle else { return [:] }
+    var ends: [TopicPartition: Int64] = [:]
+    for partition in assignment {
+      var low: Int64 = 0
+      var high: Int64 = 0
+      let code = unsafe rd_kafka_get_watermark_offsets(
+        handle.pointer, partition.topic, partition.partition, &low, &high)
+      if code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 { ends[partition] = high }
+    }
+    return ends
+  }
+
+  /// Leaves the group. Blocks this actor's thread until the broker answered or the session is given up.
+  package func close() {
+    guard let handle else { return }
+    isLeaving = true
+    unsafe rd_kafka_consumer_close(handle.pointer)
+    handle.destroy()
+    self.handle = nil
+    assignment = []
+    pausedPartitions = []
+    pending = ConsumerPoll()
+  }
+}
+
+/// librdkafka calls this on the thread that polls, which is the consumer's own executor.
+private func rebalanced(
+  _ pointer: OpaquePointer?, _ code: rd_kafka_resp_err_t,
+  _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, _ opaque: UnsafeMutableRawPointer?
+) {
+  guard let opaque = unsafe opaque else { return }
+  let consumer = unsafe Unmanaged<KafkaConsumer>.fromOpaque(opaque).takeUnretainedValue()
+  nonisolated(unsafe) let arguments = unsafe (list, pointer)
+  consumer.assumeIsolated { unsafe $0.rebalance(code, arguments.0, arguments.1) }
+}
+
+/// Shared with the admin: `rd_kafka_committed` with a limit of 10 s.
+func committedOffsets(_ handle: KafkaHandle, _ partitions: [TopicPartition]) throws(KafkaFailure)
+  -> [TopicPartition: CommittedOffset]
+{
+  let list = PartitionList(partitions)
+  try check("committed", unsafe rd_kafka_committed(handle.pointer, list.pointer, 10_000))
+  var result: [TopicPartition: CommittedOffset] = [:]
+  for (partition, offset) in try list.elements("committed") where offset.nextOffset >= 0 {
+    result[partition] = offset
+  }
+  return result
+}

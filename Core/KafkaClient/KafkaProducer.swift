@@ -1,0 +1,250 @@
+import BlockingExecutor
+internal import CRdKafka
+import Foundation
+import Records
+import Synchronization
+import Telemetry
+
+/// An idempotent producer that keeps what is not acknowledged: when librdkafka's handle turns fatal
+/// ("sequence desynchronization"), a new one takes its place and everything is sent again. Repeats are
+/// allowed, loss is not.
+///
+/// A cancelled `send` may still be delivered.
+package final class KafkaProducer: Sendable {
+  private struct Pending {
+    var record: OutgoingRecord
+    var batch: Batch
+    var index: Int
+  }
+
+  private struct State {
+    var handle: KafkaHandle?
+    var queue: EventQueue?
+    var nextID: UInt = 1
+    var pending: [UInt: Pending] = [:]
+    /// Of the present handle; librdkafka reports a fatal error once.
+    var isFatal = false
+    var isClosed = false
+  }
+
+  private let settings: [String: String]
+  private let inFlightMax: Int
+  private let state = Mutex(State())
+  private let waiters = Mutex<[CheckedContinuation<Void, Never>]>([])
+  private let ended = Mutex<(isEnded: Bool, waiter: CheckedContinuation<Void, Never>?)>((false, nil))
+  private let metrics: MetricsRegistry?
+  private let logger: Logger
+
+  /// - Parameter inFlightMax: unacknowledged records; the next `send` suspends.
+  /// - Throws: `KafkaFailure` when the configuration is refused.
+  package init(_ configuration: KafkaConfiguration, inFlightMax: Int = 10_000, metrics: MetricsRegistry? = nil)
+    throws(KafkaFailure)
+  {
+    settings = configuration.producer
+    self.inFlightMax = inFlightMax
+    self.metrics = metrics
+    logger = Logger(label: "kafka.producer")
+    let handle = try unsafe KafkaHandle(RD_KAFKA_PRODUCER, settings, deliveryEvents: true)
+    state.withLock {
+      $0.handle = handle
+      $0.queue = EventQueue(handle)
+    }
+    startBlockingThread(name: "producer") { self.pollEvents() }
+  }
+
+  /// Produces one record and waits for the broker's acknowledgement.
+  @discardableResult
+  package func send(_ record: OutgoingRecord) async throws -> RecordPosition {
+    guard let position = try await send([record]).first else {
+      throw failure("send", RD_KAFKA_RESP_ERR__INVALID_ARG)
+    }
+    return position
+  }
+
+  /// Produces records in their order and waits until all are acknowledged.
+  ///
+  /// - Returns: their positions, in the same order.
+  /// - Throws: `KafkaFailure` of the first that was rejected, after all are decided.
+  @discardableResult
+  package func send(_ records: [OutgoingRecord]) async throws -> [RecordPosition] {
+    guard !records.isEmpty else { return [] }
+    await waitForRoom()
+    return try await withCheckedThrowingContinuation { continuation in
+      let batch = Batch(count: records.count, continuation: continuation)
+      for (index, record) in records.enumerated() { enqueue(record, batch, index) }
+    }
+  }
+
+  private func waitForRoom() async {
+    while state.withLock({ $0.pending.count >= inFlightMax }) {
+      await withCheckedContinuation { continuation in
+        let isFull = state.withLock { $0.pending.count >= inFlightMax }
+        if isFull { waiters.withLock { $0.append(continuation) } } else { continuation.resume() }
+      }
+    }
+  }
+
+  private func enqueue(_ record: OutgoingRecord, _ batch: Batch, _ index: Int) {
+    let rejected: KafkaFailure? = state.withLock { state in
+      guard !state.isClosed, let handle = state.handle else { return failure("send", RD_KAFKA_RESP_ERR__DESTROY) }
+      let id = state.nextID
+      state.nextID += 1
+      state.pending[id] = Pending(record: record, batch: batch, index: index)
+      guard let problem = handle.produce(record, id: id) else { return nil }
+      // Full or fatal: the record stays pending, and the event thread sends it again.
+      if problem.kind != .rejected {
+        state.isFatal = state.isFatal || problem.code == RD_KAFKA_RESP_ERR__FATAL.rawValue
+        return nil
+      }
+      state.pending[id] = nil
+      return problem
+    }
+    if let rejected { batch.finish(index, .failure(rejected)) }
+  }
+
+  /// The event thread: delivery reports and errors, until the producer is closed.
+  private func pollEvents() {
+    while true {
+      guard let queue = state.withLock({ $0.isClosed ? nil : $0.queue }) else { break }
+      switch queue.poll(milliseconds: 100) {
+      case .nothing: break
+      case .fatal(let reason):
+        logger.warning("Producer handle is fatal", [(.reason, reason)])
+        state.withLock { $0.isFatal = true }
+      case .deliveries(let deliveries): for delivery in deliveries { settle(delivery) }
+      }
+      if state.withLock({ $0.isFatal }) { replaceHandle() }
+    }
+    ended.withLock {
+      $0.isEnded = true
+      $0.waiter?.resume()
+    }
+  }
+
+  private func settle(_ delivery: Delivery) {
+    let finished: Pending? = state.withLock { state in
+      // A purge or a fatal handle decides nothing about the record: it is sent again.
+      if delivery.mustRepeat {
+        state.isFatal = true
+        return nil
+      }
+      return state.pending.removeValue(forKey: delivery.id)
+    }
+    guard let finished else { return }
+    metrics?.increment(.sentMessages, [("messaging.destination.name", finished.record.topic)])
+    finished.batch.finish(finished.index, delivery.result)
+    if state.withLock({ $0.pending.count < inFlightMax }) {
+      for waiter in waiters.withLock({ waiters in
+        defer { waiters = [] }
+        return waiters
+      }) { waiter.resume() }
+    }
+  }
+
+  /// Makes a new handle and sends everything that is pending again, in order.
+  private func replaceHandle() {
+    metrics?.increment(.producerReplacements)
+    let old = state.withLock { state -> KafkaHandle? in
+      defer {
+        state.handle = nil
+        state.queue = nil
+      }
+      return state.handle
+    }
+    old?.purge()
+    old?.destroy()
+    while !state.withLock({ $0.isClosed }) {
+      do {
+        let handle = try unsafe KafkaHandle(RD_KAFKA_PRODUCER, settings, deliveryEvents: true)
+        state.withLock { state in
+          state.handle = handle
+          state.queue = EventQueue(handle)
+          state.isFatal = false
+          for (id, pending) in state.pending.sorted(by: { $0.key < $1.key }) {
+            if handle.produce(pending.record, id: id) != nil { state.isFatal = true }
+          }
+        }
+        return
+      } catch {
+        logger.error("Producer handle can't be replaced", [(.error, "\(error)")])
+        Thread.sleep(forTimeInterval: 1)
+      }
+    }
+  }
+
+  /// Makes the present handle fail as a broker's crash can; for tests.
+  package func injectFatalError() {
+    state.withLock { state in
+      if let handle = state.handle {
+        unsafe _ = rd_kafka_test_fatal_error(
+          handle.pointer, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "injected")
+      }
+    }
+  }
+
+  /// Waits until nothing is pending.
+  /// - Returns: the number of records still undelivered at the deadline.
+  package func flush(deadline: Duration) async -> Int {
+    let end = ContinuousClock.now + deadline
+    while ContinuousClock.now < end {
+      if state.withLock({ $0.pending.isEmpty }) { return 0 }
+      do { try await Task.sleep(for: .milliseconds(5)) } catch { break }
+    }
+    return state.withLock { $0.pending.count }
+  }
+
+  /// Flushes, fails what is left and ends the thread.
+  package func close(deadline: Duration) async {
+    let left = await flush(deadline: deadline)
+    if left > 0 { logger.warning("Records left undelivered", [(.count, "\(left)")]) }
+    let (handle, pending) = state.withLock { state -> (KafkaHandle?, [Pending]) in
+      state.isClosed = true
+      defer {
+        state.handle = nil
+        state.queue = nil
+        state.pending = [:]
+      }
+      return (state.handle, Array(state.pending.values))
+    }
+    for item in pending { item.batch.finish(item.index, .failure(failure("close", RD_KAFKA_RESP_ERR__DESTROY))) }
+    await withCheckedContinuation { continuation in
+      let isEnded = ended.withLock { ended in
+        if !ended.isEnded { ended.waiter = continuation }
+        return ended.isEnded
+      }
+      if isEnded { continuation.resume() }
+    }
+    handle?.purge()
+    handle?.destroy()
+  }
+}
+
+/// The results of one `send`.
+private final class Batch: Sendable {
+  private struct State {
+    var results: [Result<RecordPosition, KafkaFailure>?]
+    var open: Int
+  }
+  private let state: Mutex<State>
+  private let continuation: CheckedContinuation<[RecordPosition], any Error>
+
+  init(count: Int, continuation: CheckedContinuation<[RecordPosition], any Error>) {
+    state = Mutex(State(results: Array(repeating: nil, count: count), open: count))
+    self.continuation = continuation
+  }
+
+  func finish(_ index: Int, _ result: Result<RecordPosition, KafkaFailure>) {
+    let complete: [Result<RecordPosition, KafkaFailure>?]? = state.withLock { state in
+      guard state.results[index] == nil else { return nil }
+      state.results[index] = result
+      state.open -= 1
+      return state.open == 0 ? state.results : nil
+    }
+    guard let complete else { return }
+    do {
+      continuation.resume(returning: try complete.compactMap { try $0?.get() })
+    } catch {
+      continuation.resume(throwing: error)
+    }
+  }
+}

@@ -1,0 +1,278 @@
+import Foundation
+
+/// What a member says when it joins.
+struct JoinRequest {
+  var group: String
+  var memberID: String
+  var clientID: String
+  var sessionTimeout: TimeInterval
+  var rebalanceTimeout: TimeInterval
+  var protocolType: String
+  var protocols: [(name: String, metadata: [UInt8])]
+  /// From version 4 on a new member gets its id first, and joins with it.
+  var mustKnowID: Bool
+}
+
+struct JoinResult {
+  var error: ErrorCode
+  var generation: Int32 = -1
+  var protocolName = ""
+  var leader = ""
+  var memberID = ""
+  /// For the leader alone.
+  var members: [(id: String, metadata: [UInt8])] = []
+}
+
+/// Kafka's classic group protocol: members join, the leader assigns, heartbeats keep them; in memory, since
+/// after a restart of the broker every member is unknown and joins again. Offsets are the store's.
+///
+/// All state is guarded by one condition; a connection's thread waits on it while its group gathers.
+final class GroupCoordinator {
+  private enum Phase { case empty, preparing, completing, stable }
+
+  private final class Member {
+    let id: String
+    var sessionTimeout: TimeInterval
+    var rebalanceTimeout: TimeInterval
+    var protocols: [(name: String, metadata: [UInt8])]
+    var assignment: [UInt8] = []
+    var deadline: Date
+    /// Waits in a join of the coming generation.
+    var isJoining = false
+
+    init(_ request: JoinRequest, id: String) {
+      self.id = id
+      sessionTimeout = request.sessionTimeout
+      rebalanceTimeout = request.rebalanceTimeout
+      protocols = request.protocols
+      deadline = Date().addingTimeInterval(request.sessionTimeout)
+    }
+
+    func touch() { deadline = Date().addingTimeInterval(sessionTimeout) }
+  }
+
+  private final class Group {
+    var phase = Phase.empty
+    var generation: Int32 = 0
+    var protocolType = ""
+    var protocolName = ""
+    var leader = ""
+    var members: [String: Member] = [:]
+    /// Join order: the first is the leader when the old one is gone.
+    var order: [String] = []
+    /// Ids handed out that have not joined yet.
+    var promised: Set<String> = []
+    var gatherDeadline = Date.distantFuture
+  }
+
+  private let condition = NSCondition()
+  private var groups: [String: Group] = [:]
+  private var nextMember = 0
+  private var isStopped = false
+
+  private func locked<Result>(_ body: () -> Result) -> Result {
+    condition.lock()
+    defer { condition.unlock() }
+    return body()
+  }
+
+  func stop() {
+    locked {
+      isStopped = true
+      condition.broadcast()
+    }
+  }
+
+  /// Expires members that were silent too long; called a few times a second.
+  func expire(now: Date = Date()) {
+    locked {
+      for group in groups.values {
+        let silent = group.members.values.filter { !$0.isJoining && $0.deadline < now }.map(\.id)
+        for id in silent { remove(id, from: group) }
+        if group.phase == .preparing, now >= group.gatherDeadline { completeJoin(group, force: true) }
+      }
+    }
+  }
+
+  func join(_ request: JoinRequest) -> JoinResult {
+    locked {
+      let group = groups[request.group] ?? Group()
+      groups[request.group] = group
+      var id = request.memberID
+      if id.isEmpty {
+        nextMember += 1
+        id = "\(request.clientID)-\(UUID().uuidString.lowercased())-\(nextMember)"
+        if request.mustKnowID {
+          group.promised.insert(id)
+          return JoinResult(error: .memberIDRequired, memberID: id)
+        }
+      } else if group.members[id] == nil, group.promised.remove(id) == nil {
+        return JoinResult(error: .unknownMemberID, memberID: id)
+      }
+      guard agrees(request, with: group) else {
+        return JoinResult(error: .inconsistentGroupProtocol, memberID: id)
+      }
+      return join(request, as: id, group)
+    }
+  }
+
+  private func agrees(_ request: JoinRequest, with group: Group) -> Bool {
+    guard !request.protocols.isEmpty else { return false }
+    let others = group.members.values.filter { $0.id != request.memberID }
+    guard !others.isEmpty else { return true }
+    guard request.protocolType == group.protocolType else { return false }
+    return request.protocols.contains { mine in
+      others.allSatisfy { $0.protocols.contains { $0.name == mine.name } }
+    }
+  }
+
+  private func join(_ request: JoinRequest, as id: String, _ group: Group) -> JoinResult {
+    group.protocolType = request.protocolType
+    if let member = group.members[id] {
+      let isSame = member.protocols.elementsEqual(request.protocols) { $0.name == $1.name && $0.metadata == $1.metadata }
+      member.touch()
+      // A follower that repeats its join (its answer was lost) gets the present generation.
+      if isSame, group.phase == .completing || (group.phase == .stable && group.leader != id) {
+        return result(for: id, group)
+      }
+      member.protocols = request.protocols
+    } else {
+      group.members[id] = Member(request, id: id)
+      group.order.append(id)
+    }
+    group.members[id]?.isJoining = true
+    if group.phase != .preparing { prepare(group) }
+    completeJoin(group, force: false)
+    let generation = group.generation
+    while group.phase == .preparing || (group.members[id]?.isJoining ?? false) {
+      if isStopped { return JoinResult(error: .rebalanceInProgress, memberID: id) }
+      guard group.members[id] != nil else { return JoinResult(error: .unknownMemberID, memberID: id) }
+      condition.wait()
+    }
+    guard group.members[id] != nil, group.generation >= generation else {
+      return JoinResult(error: .unknownMemberID, memberID: id)
+    }
+    return result(for: id, group)
+  }
+
+  private func result(for id: String, _ group: Group) -> JoinResult {
+    var result = JoinResult(
+      error: .none, generation: group.generation, protocolName: group.protocolName, leader: group.leader,
+      memberID: id)
+    if id == group.leader {
+      result.members = group.order.compactMap { memberID in
+        guard let member = group.members[memberID] else { return nil }
+        return (memberID, member.protocols.first { $0.name == group.protocolName }?.metadata ?? [])
+      }
+    }
+    return result
+  }
+
+  private func prepare(_ group: Group) {
+    group.phase = .preparing
+    let longest = group.members.values.map(\.rebalanceTimeout).max() ?? 0
+    group.gatherDeadline = Date().addingTimeInterval(longest)
+    condition.broadcast()
+  }
+
+  /// Starts the next generation once every member has joined; with `force`, without those that have not.
+  private func completeJoin(_ group: Group, force: Bool) {
+    guard group.phase == .preparing else { return }
+    if force {
+      for member in group.members.values where !member.isJoining {
+        group.members[member.id] = nil
+        group.order.removeAll { $0 == member.id }
+      }
+    }
+    guard group.members.values.allSatisfy(\.isJoining) else { return }
+    group.gatherDeadline = .distantFuture
+    guard let first = group.order.first else {
+      group.phase = .empty
+      condition.broadcast()
+      return
+    }
+    group.generation += 1
+    group.leader = group.members[group.leader] == nil ? first : group.leader
+    let candidates = group.members[group.leader]?.protocols ?? []
+    group.protocolName =
+      candidates.first { mine in
+        group.members.values.allSatisfy { $0.protocols.contains { $0.name == mine.name } }
+      }?.name ?? ""
+    for member in group.members.values {
+      member.isJoining = false
+      member.assignment = []
+      member.touch()
+    }
+    group.phase = .completing
+    condition.broadcast()
+  }
+
+  private func remove(_ id: String, from group: Group) {
+    guard group.members.removeValue(forKey: id) != nil else { return }
+    group.order.removeAll { $0 == id }
+    if group.members.isEmpty {
+      group.phase = .empty
+      condition.broadcast()
+    } else if group.phase == .preparing {
+      completeJoin(group, force: false)
+    } else {
+      prepare(group)
+    }
+  }
+
+  func sync(group name: String, generation: Int32, memberID: String, assignments: [String: [UInt8]])
+    -> (ErrorCode, [UInt8])
+  {
+    locked {
+      guard let group = groups[name], let member = group.members[memberID] else { return (.unknownMemberID, []) }
+      guard generation == group.generation else { return (.illegalGeneration, []) }
+      member.touch()
+      if group.phase == .completing, memberID == group.leader {
+        for (id, assignment) in assignments { group.members[id]?.assignment = assignment }
+        for member in group.members.values { member.touch() }
+        group.phase = .stable
+        condition.broadcast()
+      }
+      let limit = Date().addingTimeInterval(member.rebalanceTimeout)
+      while group.phase == .completing, group.generation == generation, group.members[memberID] != nil, !isStopped {
+        if !condition.wait(until: limit) { prepare(group) }
+      }
+      guard group.members[memberID] != nil else { return (.unknownMemberID, []) }
+      guard group.phase == .stable, group.generation == generation else { return (.rebalanceInProgress, []) }
+      return (.none, member.assignment)
+    }
+  }
+
+  func heartbeat(group name: String, generation: Int32, memberID: String) -> ErrorCode {
+    locked {
+      guard let group = groups[name], let member = group.members[memberID] else { return .unknownMemberID }
+      guard generation == group.generation else { return .illegalGeneration }
+      member.touch()
+      return group.phase == .preparing ? .rebalanceInProgress : .none
+    }
+  }
+
+  func leave(group name: String, memberID: String) -> ErrorCode {
+    locked {
+      guard let group = groups[name], group.members[memberID] != nil else { return .unknownMemberID }
+      remove(memberID, from: group)
+      return .none
+    }
+  }
+
+  /// Whether a commit may be stored: by a member of the present generation, or by anyone while nobody is in.
+  func mayCommit(group name: String, generation: Int32, memberID: String) -> ErrorCode {
+    locked {
+      guard let group = groups[name], !group.members.isEmpty else {
+        return generation < 0 || memberID.isEmpty ? .none : .unknownMemberID
+      }
+      guard let member = group.members[memberID] else { return .unknownMemberID }
+      guard generation == group.generation else { return .illegalGeneration }
+      member.touch()
+      return group.phase == .completing ? .rebalanceInProgress : .none
+    }
+  }
+}
+
+// Every access to `groups` and their members is made with `condition` locked.
+extension GroupCoordinator: @unchecked Sendable {}

@@ -1,0 +1,102 @@
+import BlockingExecutor
+import Foundation
+import Synchronization
+import Telemetry
+
+/// Kafka's protocol for one machine: what it acknowledged survives kill -9.
+///
+/// One thread per connection, as answers must come in the order of the requests and a long poll holds back
+/// those behind it, which is what Kafka does too.
+package final class LocalBroker: Sendable {
+  /// A larger frame closes its connection.
+  package static let requestBytesMax = 100 << 20
+  package static let connectionsMax = 2000
+
+  package let port: UInt16
+  private let listener: Listener
+  private let store: Store
+  private let coordinator: GroupCoordinator
+  private let handler: RequestHandler
+  private let logger: Logger
+  private let connections = Mutex<[ObjectIdentifier: Connection]>([:])
+  private let isStopped = Mutex(false)
+
+  /// Opens the store and listens; answers once `start` was called.
+  ///
+  /// - Parameters:
+  ///   - directory: made if it is missing.
+  ///   - host: an IPv4 address, also the one that clients are told.
+  ///   - port: 0 = any that is free.
+  /// - Throws: an error that names the file or the address.
+  package init(directory: String, host: String, port: UInt16, synchronous: String = "NORMAL") throws {
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    logger = Logger(label: "broker")
+    listener = try Listener(host: host, port: port)
+    self.port = listener.port
+    store = try Store(path: directory + "/broker.sqlite", synchronous: synchronous)
+    coordinator = GroupCoordinator()
+    handler = RequestHandler(
+      store: store, coordinator: coordinator, host: host, port: Int32(listener.port), logger: logger)
+  }
+
+  package func start() {
+    logger.info("Broker listens", [(.port, "\(port)")])
+    startBlockingThread(name: "accept") { self.acceptConnections() }
+    startBlockingThread(name: "expire") {
+      while !self.isStopped.withLock({ $0 }) {
+        Thread.sleep(forTimeInterval: 0.1)
+        self.coordinator.expire()
+      }
+    }
+  }
+
+  /// Closes every connection; nothing that was acknowledged is lost, whatever the moment.
+  package func stop() {
+    isStopped.withLock { $0 = true }
+    listener.stop()
+    coordinator.stop()
+    for connection in connections.withLock({ Array($0.values) }) { connection.interrupt() }
+  }
+
+  private func acceptConnections() {
+    while let connection = listener.accept() {
+      let isWelcome = connections.withLock { table in
+        guard table.count < Self.connectionsMax else { return false }
+        table[ObjectIdentifier(connection)] = connection
+        return true
+      }
+      guard isWelcome else {
+        logger.warning("Connection refused: too many", [(.count, "\(Self.connectionsMax)")])
+        continue
+      }
+      startBlockingThread(name: "connection") {
+        self.serve(connection)
+        self.connections.withLock { $0[ObjectIdentifier(connection)] = nil }
+      }
+    }
+  }
+
+  private func serve(_ connection: Connection) {
+    while let header = connection.read(4) {
+      let length = header.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+      guard length >= 8, length <= UInt32(Self.requestBytesMax) else {
+        logger.warning("Connection closed: bad frame length", [(.count, "\(length)")])
+        return
+      }
+      guard let frame = connection.read(Int(length)) else { return }
+      do {
+        guard let response = try handler.respond(to: frame) else { continue }
+        var framed = ProtocolWriter()
+        framed.int32(Int32(response.count))
+        framed.raw(response)
+        guard connection.write(framed.bytes) else { return }
+      } catch let error as ProtocolError {
+        logger.warning("Connection closed: bad request", [(.reason, error.rule)])
+        return
+      } catch {
+        logger.error("Request failed", [(.error, "\(error)")])
+        return
+      }
+    }
+  }
+}

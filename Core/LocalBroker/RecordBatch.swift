@@ -1,0 +1,94 @@
+import Cryptography
+
+/// Kafka's record batch, format 2, as a producer sends it. Only the header is read, and for uncompressed
+/// batches the frame of each record.
+///
+/// Layout (big-endian): base offset i64, length i32, leader epoch i32, magic i8, crc u32 (CRC-32C of what
+/// follows), attributes i16, last offset delta i32, base timestamp i64, max timestamp i64, producer id i64,
+/// producer epoch i16, base sequence i32, record count i32, records.
+struct RecordBatch {
+  static let headerBytes = 61
+  private(set) var bytes: [UInt8]
+
+  var lastOffsetDelta: Int32 { Int32(truncatingIfNeeded: integer(23, 4)) }
+  var maxTimestamp: Int64 { Int64(bitPattern: integer(35, 8)) }
+  var producerID: Int64 { Int64(bitPattern: integer(43, 8)) }
+  var producerEpoch: Int16 { Int16(truncatingIfNeeded: integer(51, 2)) }
+  var baseSequence: Int32 { Int32(truncatingIfNeeded: integer(53, 4)) }
+  private var recordCount: Int32 { Int32(truncatingIfNeeded: integer(57, 4)) }
+  private var attributes: UInt16 { UInt16(truncatingIfNeeded: integer(21, 2)) }
+
+  /// - Throws: `BatchFault` with the error code that Kafka answers.
+  init(_ bytes: [UInt8], isCompacted: Bool) throws(BatchFault) {
+    self.bytes = bytes
+    guard bytes.count >= Self.headerBytes else { throw BatchFault(code: .corruptMessage, rule: "shorter than a header") }
+    guard bytes[16] == 2 else { throw BatchFault(code: .invalidRecord, rule: "magic is not 2") }
+    guard integer(8, 4) == UInt64(bytes.count - 12) else {
+      throw BatchFault(code: .corruptMessage, rule: "the length is not that of one batch")
+    }
+    guard UInt32(truncatingIfNeeded: integer(17, 4)) == Checksum.crc32c(bytes[21...]) else {
+      throw BatchFault(code: .corruptMessage, rule: "the checksum differs")
+    }
+    guard recordCount > 0, lastOffsetDelta == recordCount - 1 else {
+      throw BatchFault(code: .invalidRecord, rule: "the record count and the last offset differ")
+    }
+    guard attributes & 0x30 == 0 else {
+      throw BatchFault(code: .invalidRecord, rule: "transactional and control batches are not served")
+    }
+    if attributes & 7 == 0 { try checkRecords(isCompacted: isCompacted) }
+  }
+
+  /// Gives the batch its place; with `appendTime` its timestamp becomes the broker's.
+  mutating func stamp(baseOffset: Int64, appendTime: Int64?) {
+    set(0, 8, UInt64(bitPattern: baseOffset))
+    set(12, 4, 0)
+    guard let appendTime else { return }
+    set(21, 2, UInt64(attributes | 0x08))
+    set(35, 8, UInt64(bitPattern: appendTime))
+    set(17, 4, UInt64(Checksum.crc32c(bytes[21...])))
+  }
+
+  private func integer(_ offset: Int, _ count: Int) -> UInt64 {
+    bytes[offset..<offset + count].reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  private mutating func set(_ offset: Int, _ count: Int, _ value: UInt64) {
+    for index in 0..<count { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64((count - 1 - index) * 8)) }
+  }
+
+  /// Each record must lie within the batch, and have a key where the topic is compacted.
+  private func checkRecords(isCompacted: Bool) throws(BatchFault) {
+    var position = Self.headerBytes
+    func varint() -> Int64? {
+      var value: UInt64 = 0
+      for shift in stride(from: UInt64(0), to: 70, by: 7) {
+        guard position < bytes.count else { return nil }
+        let byte = bytes[position]
+        position += 1
+        value |= UInt64(byte & 0x7F) << shift
+        if byte < 0x80 { return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1) }
+      }
+      return nil
+    }
+    for _ in 0..<recordCount {
+      guard let length = varint(), length > 0, length <= Int64(bytes.count - position) else {
+        throw BatchFault(code: .invalidRecord, rule: "a record beyond its batch")
+      }
+      let end = position + Int(length)
+      position += 1
+      guard varint() != nil, varint() != nil, let keyLength = varint() else {
+        throw BatchFault(code: .invalidRecord, rule: "a record's header is cut")
+      }
+      if isCompacted, keyLength < 0 {
+        throw BatchFault(code: .invalidRecord, rule: "a compacted topic takes no record without a key")
+      }
+      position = end
+    }
+    guard position == bytes.count else { throw BatchFault(code: .invalidRecord, rule: "bytes after the records") }
+  }
+}
+
+struct BatchFault: Error {
+  var code: ErrorCode
+  var rule: String
+}

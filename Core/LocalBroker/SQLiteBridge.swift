@@ -1,0 +1,117 @@
+internal import CSQLite
+
+/// What SQLite reported.
+struct StorageError: Error, CustomStringConvertible {
+  var call: String
+  var code: Int32
+  var detail: String
+  var description: String { "\(call): \(detail) (\(code))" }
+}
+
+/// A value bound to a statement.
+enum SQLValue {
+  case int(Int64)
+  case text(String)
+  case blob([UInt8])
+}
+
+/// One connection to a database file; used by one thread at a time.
+@safe final class Database {
+  private let pointer: OpaquePointer
+  private var statements: [String: OpaquePointer] = unsafe [:]
+
+  init(path: String, synchronous: String, readOnly: Bool) throws(StorageError) {
+    var opened: OpaquePointer?
+    let flags = (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX
+    let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
+    guard code == SQLITE_OK, let opened = unsafe opened else {
+      let detail = unsafe opened.map { unsafe String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+      unsafe sqlite3_close(opened)
+      throw StorageError(call: "open \(path)", code: code, detail: detail)
+    }
+    unsafe pointer = opened
+    unsafe sqlite3_busy_timeout(opened, 10_000)
+    if !readOnly {
+      try execute("PRAGMA auto_vacuum=INCREMENTAL")
+      try execute("PRAGMA journal_mode=WAL")
+      try execute("PRAGMA synchronous=\(synchronous)")
+      try execute("PRAGMA wal_autocheckpoint=4000")
+    }
+    try execute("PRAGMA mmap_size=268435456")
+  }
+
+  deinit {
+    unsafe statements.values.forEach { unsafe sqlite3_finalize($0) }
+    unsafe sqlite3_close(pointer)
+  }
+
+  private func error(_ call: String, _ code: Int32) -> StorageError {
+    StorageError(call: call, code: code, detail: unsafe String(cString: sqlite3_errmsg(pointer)))
+  }
+
+  func execute(_ sql: String) throws(StorageError) {
+    let code = unsafe sqlite3_exec(pointer, sql, nil, nil, nil)
+    guard code == SQLITE_OK else { throw error(sql, code) }
+  }
+
+  /// Runs a statement and hands each row to `row`; statements are prepared once.
+  func run(_ sql: String, _ values: [SQLValue] = [], row: (Row) -> Void = { _ in }) throws(StorageError) {
+    let statement = try unsafe prepared(sql)
+    defer {
+      unsafe sqlite3_reset(statement)
+      unsafe sqlite3_clear_bindings(statement)
+    }
+    for (index, value) in values.enumerated() {
+      let position = Int32(index + 1)
+      let code: Int32 =
+        switch value {
+        case .int(let number): unsafe sqlite3_bind_int64(statement, position, number)
+        case .text(let text): unsafe sqlite3_bind_text(statement, position, text, -1, transient)
+        case .blob(let bytes):
+          unsafe bytes.withUnsafeBytes {
+            unsafe sqlite3_bind_blob64(statement, position, $0.baseAddress, UInt64($0.count), transient)
+          }
+        }
+      guard code == SQLITE_OK else { throw error(sql, code) }
+    }
+    while true {
+      let code = unsafe sqlite3_step(statement)
+      if code == SQLITE_DONE { return }
+      guard code == SQLITE_ROW else { throw error(sql, code) }
+      row(unsafe Row(statement: statement))
+    }
+  }
+
+  private func prepared(_ sql: String) throws(StorageError) -> OpaquePointer {
+    if let statement = unsafe statements[sql] { return unsafe statement }
+    var statement: OpaquePointer?
+    let code = unsafe sqlite3_prepare_v3(pointer, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+    guard code == SQLITE_OK, let statement = unsafe statement else { throw error(sql, code) }
+    unsafe statements[sql] = statement
+    return unsafe statement
+  }
+}
+
+/// The current row of a running statement.
+@safe struct Row {
+  private let statement: OpaquePointer
+  init(statement: OpaquePointer) { unsafe self.statement = statement }
+
+  func int(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(statement, column) }
+
+  func text(_ column: Int32) -> String {
+    unsafe sqlite3_column_text(statement, column).map { unsafe String(cString: $0) } ?? ""
+  }
+
+  func blob(_ column: Int32) -> [UInt8] {
+    guard let start = unsafe sqlite3_column_blob(statement, column) else { return [] }
+    let count = Int(unsafe sqlite3_column_bytes(statement, column))
+    return unsafe Array(UnsafeRawBufferPointer(start: start, count: count))
+  }
+}
+
+/// SQLITE_TRANSIENT: SQLite copies what is bound.
+private let transient = unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+
+// Handed from the pool or the write lock to one thread at a time.
+extension Database: @unchecked Sendable {}

@@ -1,0 +1,479 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Topics, batches, producers' sequences and groups' offsets in one SQLite file (WAL).
+///
+/// Writers combine: whoever comes first commits for all that wait, in one transaction; the others sleep until
+/// it is durable. Readers take what is committed from the tail in memory, or from a pool of connections; none
+/// holds a read transaction while a client waits.
+final class Store: Sendable {
+  /// How much of a partition's newest batches stays in memory, so that a tail reads no file.
+  private static let tailBytesMax = 262_144
+
+  final class Partition {
+    let id: Int64
+    let topic: Topic
+    let number: Int32
+    /// Next offset as the writer sees it; ahead of `highWatermark` inside a transaction.
+    var writeOffset: Int64
+    var lastTimestamp: Int64
+    var producers: [Int64: ProducerState] = [:]
+    /// What readers see; changed after the commit.
+    fileprivate let readable: Mutex<Readable>
+
+    fileprivate struct Readable {
+      var highWatermark: Int64
+      var logStart: Int64
+      var tail: [(base: Int64, last: Int64, bytes: [UInt8])] = []
+      var tailBytes = 0
+      var isDeleted = false
+      var waiters: [FetchWaiter] = []
+    }
+
+    init(id: Int64, topic: Topic, number: Int32, nextOffset: Int64, logStart: Int64, lastTimestamp: Int64) {
+      self.id = id
+      self.topic = topic
+      self.number = number
+      writeOffset = nextOffset
+      self.lastTimestamp = lastTimestamp
+      readable = Mutex(Readable(highWatermark: nextOffset, logStart: logStart))
+    }
+
+    var highWatermark: Int64 { readable.withLock { $0.highWatermark } }
+    var logStart: Int64 { readable.withLock { $0.logStart } }
+    var isDeleted: Bool { readable.withLock { $0.isDeleted } }
+
+    func addWaiter(_ waiter: FetchWaiter) { readable.withLock { $0.waiters.append(waiter) } }
+    func removeWaiter(_ waiter: FetchWaiter) { readable.withLock { $0.waiters.removeAll { $0 === waiter } } }
+
+    fileprivate func wakeWaiters() {
+      for waiter in readable.withLock({ $0.waiters }) { waiter.signal() }
+    }
+  }
+
+  private let writer: Database
+  private let path: String
+  private let readers = Mutex<[Database]>([])
+  private let topicTable = Mutex<[String: (topic: Topic, partitions: [Partition])]>([:])
+  private let queue = Mutex<(waiting: [WriteJob], hasLeader: Bool)>(([], false))
+  let clusterID: String
+
+  /// - Parameter synchronous: SQLite's setting; `NORMAL` survives kill -9, `FULL` a power loss too.
+  init(path: String, synchronous: String) throws(StorageError) {
+    self.path = path
+    writer = try Database(path: path, synchronous: synchronous, readOnly: false)
+    for statement in Self.schema { try writer.execute(statement) }
+    var stored: String?
+    try writer.run("SELECT value FROM facts WHERE name='cluster_id'") { stored = $0.text(0) }
+    if let stored {
+      clusterID = stored
+    } else {
+      clusterID = "millrace-" + UUID().uuidString.lowercased()
+      try writer.run("INSERT INTO facts(name,value) VALUES('cluster_id',?)", [.text(clusterID)])
+    }
+    try load()
+  }
+
+  private static let schema = [
+    "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    """
+    CREATE TABLE IF NOT EXISTS topics(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE NOT NULL,
+      partition_count INTEGER NOT NULL, settings TEXT NOT NULL)
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS partitions(id INTEGER PRIMARY KEY AUTOINCREMENT, topic_id INTEGER NOT NULL,
+      number INTEGER NOT NULL, next_offset INTEGER NOT NULL, log_start INTEGER NOT NULL,
+      last_timestamp INTEGER NOT NULL)
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS batches(id INTEGER PRIMARY KEY, partition_id INTEGER NOT NULL,
+      base_offset INTEGER NOT NULL, last_offset INTEGER NOT NULL, max_timestamp INTEGER NOT NULL,
+      bytes BLOB NOT NULL)
+    """,
+    "CREATE UNIQUE INDEX IF NOT EXISTS batches_by_offset ON batches(partition_id, base_offset)",
+    """
+    CREATE TABLE IF NOT EXISTS producers(partition_id INTEGER NOT NULL, producer_id INTEGER NOT NULL,
+      state TEXT NOT NULL, PRIMARY KEY(partition_id, producer_id)) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS offsets(group_id TEXT NOT NULL, topic TEXT NOT NULL, number INTEGER NOT NULL,
+      next_offset INTEGER NOT NULL, leader_epoch INTEGER NOT NULL, metadata TEXT NOT NULL,
+      PRIMARY KEY(group_id, topic, number)) WITHOUT ROWID
+    """,
+  ]
+
+  private func load() throws(StorageError) {
+    var topics: [Topic] = []
+    try writer.run("SELECT id,name,partition_count,settings FROM topics") { row in
+      topics.append(
+        Topic(
+          id: row.int(0), name: row.text(1), partitionCount: Int32(row.int(2)),
+          settings: SettingsText.decode(row.text(3))))
+    }
+    for topic in topics {
+      var partitions: [Partition] = []
+      try writer.run(
+        "SELECT id,number,next_offset,log_start,last_timestamp FROM partitions WHERE topic_id=? ORDER BY number",
+        [.int(topic.id)]
+      ) { row in
+        partitions.append(
+          Partition(
+            id: row.int(0), topic: topic, number: Int32(row.int(1)), nextOffset: row.int(2), logStart: row.int(3),
+            lastTimestamp: row.int(4)))
+      }
+      for partition in partitions {
+        try writer.run("SELECT producer_id,state FROM producers WHERE partition_id=?", [.int(partition.id)]) {
+          partition.producers[$0.int(0)] = ProducerState(text: $0.text(1))
+        }
+      }
+      topicTable.withLock { $0[topic.name] = (topic, partitions) }
+    }
+  }
+
+  func topics() -> [Topic] { topicTable.withLock { $0.values.map(\.topic).sorted { $0.name < $1.name } } }
+  func topic(_ name: String) -> Topic? { topicTable.withLock { $0[name]?.topic } }
+
+  func partition(_ topic: String, _ number: Int32) -> Partition? {
+    topicTable.withLock { table in
+      guard let partitions = table[topic]?.partitions, number >= 0, Int(number) < partitions.count else { return nil }
+      return partitions[Int(number)]
+    }
+  }
+
+  /// Whole batches from the one that holds `offset`, at least one if there is one, until `bytesMax`.
+  func batches(_ partition: Partition, from offset: Int64, bytesMax: Int) throws(StorageError) -> [UInt8] {
+    let (end, tail) = partition.readable.withLock { readable -> (Int64, [[UInt8]]?) in
+      guard let first = readable.tail.first, first.base <= offset else { return (readable.highWatermark, nil) }
+      return (readable.highWatermark, readable.tail.filter { $0.last >= offset }.map(\.bytes))
+    }
+    guard offset < end else { return [] }
+    var result: [UInt8] = []
+    if let tail {
+      for bytes in tail {
+        if !result.isEmpty, result.count + bytes.count > bytesMax { break }
+        result += bytes
+      }
+      return result
+    }
+    var isFull = false
+    var next = offset
+    while !isFull, next < end {
+      // A few rows at a time: the statement ends, and with it the read transaction, before the next.
+      var last: Int64?
+      try reading { (database) throws(StorageError) in
+        try database.run(
+          """
+          SELECT bytes,last_offset FROM batches WHERE partition_id=?1 AND base_offset>=
+            coalesce((SELECT max(base_offset) FROM batches WHERE partition_id=?1 AND base_offset<=?2),?2)
+            AND last_offset>=?2 AND base_offset<?3 ORDER BY base_offset LIMIT 16
+          """, [.int(partition.id), .int(next), .int(end)]
+        ) { row in
+          guard !isFull else { return }
+          let bytes = row.blob(0)
+          if !result.isEmpty, result.count + bytes.count > bytesMax {
+            isFull = true
+          } else {
+            result += bytes
+            last = row.int(1)
+          }
+        }
+      }
+      guard let last else { break }
+      next = last + 1
+    }
+    return result
+  }
+
+  /// The first offset whose batch is not older than `timestamp`, with that batch's time.
+  func offset(_ partition: Partition, atOrAfter timestamp: Int64) throws(StorageError) -> (Int64, Int64)? {
+    var found: (Int64, Int64)?
+    try reading { (database) throws(StorageError) in
+      try database.run(
+        """
+        SELECT base_offset,max_timestamp FROM batches WHERE partition_id=? AND max_timestamp>=?
+          ORDER BY base_offset LIMIT 1
+        """, [.int(partition.id), .int(timestamp)]
+      ) { found = ($0.int(0), $0.int(1)) }
+    }
+    return found
+  }
+
+  func committedOffsets(group: String) throws(StorageError) -> [StoredOffset] {
+    var result: [StoredOffset] = []
+    try reading { (database) throws(StorageError) in
+      try database.run(
+        "SELECT topic,number,next_offset,leader_epoch,metadata FROM offsets WHERE group_id=?", [.text(group)]
+      ) { row in
+        result.append(
+          StoredOffset(
+            topic: row.text(0), partition: Int32(row.int(1)), nextOffset: row.int(2),
+            leaderEpoch: Int32(row.int(3)), metadata: row.text(4)))
+      }
+    }
+    return result
+  }
+
+  private func reading(_ body: (Database) throws(StorageError) -> Void) throws(StorageError) {
+    let database: Database
+    if let idle = readers.withLock({ $0.popLast() }) {
+      database = idle
+    } else {
+      database = try Database(path: path, synchronous: "NORMAL", readOnly: true)
+    }
+    defer { readers.withLock { $0.append(database) } }
+    try body(database)
+  }
+
+  /// Runs `body` inside a transaction that it may share with others, then `committed` once that is durable.
+  ///
+  /// - Throws: what kept the transaction from committing; nothing of it happened then.
+  func write(_ body: @escaping (Database) throws(StorageError) -> Void, committed: @escaping () -> Void = {})
+    throws(StorageError)
+  {
+    let job = WriteJob(body: body, committed: committed)
+    let leads = queue.withLock { queue -> Bool in
+      queue.waiting.append(job)
+      if queue.hasLeader { return false }
+      queue.hasLeader = true
+      return true
+    }
+    if leads { lead() } else { job.done.wait() }
+    if let error = job.error { throw error }
+  }
+
+  private func lead() {
+    while true {
+      let jobs = queue.withLock { queue -> [WriteJob] in
+        defer { queue.waiting = [] }
+        if queue.waiting.isEmpty { queue.hasLeader = false }
+        return queue.waiting
+      }
+      if jobs.isEmpty { return }
+      do throws(StorageError) {
+        try writer.execute("BEGIN IMMEDIATE")
+        for job in jobs { try job.body(writer) }
+        try writer.execute("COMMIT")
+        for job in jobs { job.committed() }
+      } catch {
+        do throws(StorageError) { try writer.execute("ROLLBACK") } catch { /* SQLite rolled back by itself */  }
+        for job in jobs { job.error = error }
+        forgetUncommitted()
+      }
+      for job in jobs { job.done.signal() }
+    }
+  }
+
+  /// After a rollback the writer's view is the readers' again.
+  private func forgetUncommitted() {
+    for (_, partitions) in topicTable.withLock({ Array($0.values) }) {
+      for partition in partitions {
+        partition.writeOffset = partition.highWatermark
+        partition.producers = [:]
+        do throws(StorageError) {
+          try writer.run("SELECT producer_id,state FROM producers WHERE partition_id=?", [.int(partition.id)]) {
+            partition.producers[$0.int(0)] = ProducerState(text: $0.text(1))
+          }
+        } catch { continue }
+      }
+    }
+  }
+
+  /// Appends checked batches; all in one transaction. Results come in the order of the batches.
+  func append(_ batches: [(Partition, RecordBatch)]) throws(StorageError) -> [AppendResult] {
+    let results = ResultBox(count: batches.count)
+    try write(
+      { (database) throws(StorageError) in
+        for (index, (partition, batch)) in batches.enumerated() {
+          results.values[index] = try Self.append(batch, to: partition, database)
+        }
+      },
+      committed: {
+        for (index, (partition, _)) in batches.enumerated() {
+          guard case .appended(let base, _, let bytes, let last)? = results.values[index] else { continue }
+          partition.readable.withLock { readable in
+            readable.highWatermark = last + 1
+            readable.tail.append((base, last, bytes))
+            readable.tailBytes += bytes.count
+            while readable.tailBytes > Self.tailBytesMax, readable.tail.count > 1 {
+              readable.tailBytes -= readable.tail.removeFirst().bytes.count
+            }
+          }
+          partition.wakeWaiters()
+        }
+      })
+    return results.values.map { $0 ?? .refused(.storageError) }
+  }
+
+  private static func append(_ batch: RecordBatch, to partition: Partition, _ database: Database)
+    throws(StorageError) -> AppendResult
+  {
+    guard !partition.isDeleted else { return .refused(.unknownTopicOrPartition) }
+    var producer: ProducerState?
+    if batch.producerID >= 0 {
+      var state = partition.producers[batch.producerID] ?? ProducerState()
+      switch state.admit(batch) {
+      case .duplicate(let base): return .duplicate(base: base)
+      case .refused(let code): return .refused(code)
+      case .admitted: producer = state
+      }
+    }
+    let base = partition.writeOffset
+    let last = base + Int64(batch.lastOffsetDelta)
+    let now = max(Int64(Date().timeIntervalSince1970 * 1000), partition.lastTimestamp)
+    var stamped = batch
+    stamped.stamp(baseOffset: base, appendTime: partition.topic.usesAppendTime ? now : nil)
+    let timestamp = stamped.maxTimestamp
+    try database.run(
+      "INSERT INTO batches(partition_id,base_offset,last_offset,max_timestamp,bytes) VALUES(?,?,?,?,?)",
+      [.int(partition.id), .int(base), .int(last), .int(timestamp), .blob(stamped.bytes)])
+    try database.run(
+      "UPDATE partitions SET next_offset=?, last_timestamp=? WHERE id=?",
+      [.int(last + 1), .int(max(timestamp, partition.lastTimestamp)), .int(partition.id)])
+    if var producer {
+      producer.record(batch, base: base)
+      partition.producers[batch.producerID] = producer
+      try database.run(
+        "INSERT OR REPLACE INTO producers(partition_id,producer_id,state) VALUES(?,?,?)",
+        [.int(partition.id), .int(batch.producerID), .text(producer.text)])
+    }
+    partition.writeOffset = last + 1
+    if partition.topic.usesAppendTime { partition.lastTimestamp = now }
+    return .appended(base: base, timestamp: partition.topic.usesAppendTime ? now : -1, bytes: stamped.bytes, last: last)
+  }
+
+  func create(_ name: String, partitionCount: Int32, settings: [String: String]) throws(StorageError) -> Bool {
+    let made = Mutex<(topic: Topic, partitions: [Partition])?>(nil)
+    try write(
+      { (database) throws(StorageError) in
+        guard self.topic(name) == nil else { return }
+        try database.run(
+          "INSERT INTO topics(name,partition_count,settings) VALUES(?,?,?)",
+          [.text(name), .int(Int64(partitionCount)), .text(SettingsText.encode(settings))])
+        var id: Int64 = 0
+        try database.run("SELECT last_insert_rowid()") { id = $0.int(0) }
+        let topic = Topic(id: id, name: name, partitionCount: partitionCount, settings: settings)
+        var partitions: [Partition] = []
+        for number in 0..<partitionCount {
+          try database.run(
+            "INSERT INTO partitions(topic_id,number,next_offset,log_start,last_timestamp) VALUES(?,?,0,0,0)",
+            [.int(id), .int(Int64(number))])
+          var partitionID: Int64 = 0
+          try database.run("SELECT last_insert_rowid()") { partitionID = $0.int(0) }
+          partitions.append(
+            Partition(id: partitionID, topic: topic, number: number, nextOffset: 0, logStart: 0, lastTimestamp: 0))
+        }
+        made.withLock { $0 = (topic, partitions) }
+      },
+      committed: { if let new = made.withLock({ $0 }) { self.topicTable.withLock { $0[name] = new } } })
+    return made.withLock { $0 != nil }
+  }
+
+  func delete(_ name: String) throws(StorageError) -> Bool {
+    guard let (topic, partitions) = topicTable.withLock({ $0[name] }) else { return false }
+    try write(
+      { (database) throws(StorageError) in
+        for partition in partitions {
+          try database.run("DELETE FROM batches WHERE partition_id=?", [.int(partition.id)])
+          try database.run("DELETE FROM producers WHERE partition_id=?", [.int(partition.id)])
+        }
+        try database.run("DELETE FROM partitions WHERE topic_id=?", [.int(topic.id)])
+        try database.run("DELETE FROM topics WHERE id=?", [.int(topic.id)])
+        try database.run("DELETE FROM offsets WHERE topic=?", [.text(name)])
+      },
+      committed: {
+        self.topicTable.withLock { $0[name] = nil }
+        for partition in partitions {
+          partition.readable.withLock { $0.isDeleted = true }
+          partition.wakeWaiters()
+        }
+      })
+    return true
+  }
+
+  func commit(group: String, _ offsets: [StoredOffset]) throws(StorageError) {
+    try write { (database) throws(StorageError) in
+      for offset in offsets {
+        try database.run(
+          """
+          INSERT OR REPLACE INTO offsets(group_id,topic,number,next_offset,leader_epoch,metadata)
+            VALUES(?,?,?,?,?,?)
+          """,
+          [
+            .text(group), .text(offset.topic), .int(Int64(offset.partition)), .int(offset.nextOffset),
+            .int(Int64(offset.leaderEpoch)), .text(offset.metadata),
+          ])
+      }
+    }
+  }
+
+  func nextProducerID() throws(StorageError) -> Int64 {
+    let id = Mutex<Int64>(0)
+    try write { (database) throws(StorageError) in
+      var value: Int64 = 1000
+      try database.run("SELECT value FROM facts WHERE name='next_producer_id'") { value = Int64($0.text(0)) ?? value }
+      try database.run(
+        "INSERT OR REPLACE INTO facts(name,value) VALUES('next_producer_id',?)", [.text("\(value + 1)")])
+      id.withLock { $0 = value }
+    }
+    return id.withLock { $0 }
+  }
+}
+
+// `Partition`'s plain fields are the write leader's alone; readers use `readable`.
+extension Store.Partition: @unchecked Sendable {}
+
+/// A group's committed offset.
+struct StoredOffset: Sendable {
+  var topic: String
+  var partition: Int32
+  var nextOffset: Int64
+  var leaderEpoch: Int32
+  var metadata: String
+}
+
+enum AppendResult: Sendable {
+  case appended(base: Int64, timestamp: Int64, bytes: [UInt8], last: Int64)
+  case duplicate(base: Int64)
+  case refused(ErrorCode)
+}
+
+private final class ResultBox: @unchecked Sendable {  // written by the leader, read after `done`
+  var values: [AppendResult?]
+  init(count: Int) { values = Array(repeating: nil, count: count) }
+}
+
+private final class WriteJob: @unchecked Sendable {  // handed to the leader and back through `done`
+  let body: (Database) throws(StorageError) -> Void
+  let committed: () -> Void
+  let done = DispatchSemaphore(value: 0)
+  var error: StorageError?
+
+  init(body: @escaping (Database) throws(StorageError) -> Void, committed: @escaping () -> Void) {
+    self.body = body
+    self.committed = committed
+  }
+}
+
+/// Wakes one long poll.
+final class FetchWaiter: Sendable {
+  private let semaphore = DispatchSemaphore(value: 0)
+  func signal() { semaphore.signal() }
+  func wait(until deadline: DispatchTime) { _ = semaphore.wait(timeout: deadline) }
+}
+
+/// Topic settings as `name=value` lines.
+private enum SettingsText {
+  static func encode(_ settings: [String: String]) -> String {
+    settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "\n")
+  }
+
+  static func decode(_ text: String) -> [String: String] {
+    var settings: [String: String] = [:]
+    for line in text.split(separator: "\n") {
+      let parts = line.split(separator: "=", maxSplits: 1)
+      if parts.count == 2 { settings[String(parts[0])] = String(parts[1]) }
+    }
+    return settings
+  }
+}
