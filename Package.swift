@@ -74,7 +74,7 @@ let package = Package(
     room("Encoder", ["BlockingExecutor", "Tokenizer", "VectorMath"]),
     room("Index", ["Records", "VectorMath"]),
     room("Retrieval", ["Records"]),
-    room("Generation", ["Encoder", "Records", "VectorMath"]),
+    room("Generation", ["Encoder", "Parsing", "Records"]),
     room("Freshness", ["KafkaClient", "Records", "Services", "Telemetry"]),
     room("LocalBroker", ["BlockingExecutor", "CSQLite", "Cryptography", "Telemetry"]),
     // L3

@@ -217,7 +217,10 @@ package struct PartHeader: Sendable, Equatable {
 
   package init(document: DocumentInfo) { self.document = document }
 
-  package var digestHex: String {
+  package var digestHex: String { Self.hex(digest) }
+
+  /// Lower-case hexadecimal, as digests stand in keys.
+  package static func hex(_ digest: [UInt8]) -> String {
     digest.map { byte in
       let digits = String(byte, radix: 16)
       return digits.count == 1 ? "0" + digits : digits

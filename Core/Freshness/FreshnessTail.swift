@@ -1,0 +1,102 @@
+import Foundation
+import KafkaClient
+import Records
+import Services
+import Synchronization
+import Telemetry
+
+/// Keeps a `FreshnessTable` up to date and knows how sure it is of it.
+package final class FreshnessTail: Service {
+  package let name = "freshness"
+  package let table = FreshnessTable()
+  private let kafka: KafkaConfiguration
+  private let topic: String
+  private let partitionCount: Int32
+  private let window: Duration
+  private let staleAfter: Duration
+  private let metrics: MetricsRegistry
+  private let confirmedAt = Mutex<ContinuousClock.Instant?>(nil)
+  private let isStopping = Mutex(false)
+  private let onCaughtUp: @Sendable () -> Void
+
+  /// - Parameters:
+  ///   - window: how far back events matter: longest deadline + cache TTL + bound on index lag.
+  ///   - staleAfter: without a confirmation of the end for this long, `isConfirmed` is false.
+  ///   - onCaughtUp: called once, when the tail first reached its end.
+  package init(
+    kafka: KafkaConfiguration, topic: String, partitionCount: Int32, window: Duration, staleAfter: Duration,
+    metrics: MetricsRegistry, onCaughtUp: @escaping @Sendable () -> Void
+  ) {
+    self.kafka = kafka
+    self.topic = topic
+    self.partitionCount = partitionCount
+    self.window = window
+    self.staleAfter = staleAfter
+    self.metrics = metrics
+    self.onCaughtUp = onCaughtUp
+  }
+
+  /// Whether everything that was appended `staleAfter` ago has been applied.
+  package var isConfirmed: Bool {
+    confirmedAt.withLock { $0.map { ContinuousClock.now - $0 <= staleAfter } ?? false }
+  }
+
+  package func shutdown() async { isStopping.withLock { $0 = true } }
+
+  package func run() async throws {
+    let reader = ReplayReader(kafka)
+    var since = Int64(Date().timeIntervalSince1970 * 1000) - window.milliseconds
+    var isAssigned = false
+    var lastCheck = ContinuousClock.now - .seconds(1)
+    while !isStopping.withLock({ $0 }) {
+      do {
+        if !isAssigned {
+          try await reader.assign(
+            Dictionary(
+              uniqueKeysWithValues: (0..<partitionCount).map {
+                (TopicPartition(topic, $0), ReplayReader.Start.time(milliseconds: since))
+              }))
+          isAssigned = true
+        }
+        for record in try await reader.next(maxRecords: 1000, maxWait: .milliseconds(100)) { apply(record) }
+        // The end is asked for before the position is read: all that was appended before the question counts.
+        if ContinuousClock.now - lastCheck >= staleAfter / 4 {
+          lastCheck = .now
+          try await confirm(reader, asked: lastCheck)
+          let horizon = Int64(Date().timeIntervalSince1970 * 1000) - window.milliseconds
+          if horizon - since > 60_000 {
+            since = horizon
+            table.prune(before: horizon)
+          }
+        }
+      } catch let error as KafkaFailure where error.kind != .fatal {
+        // The broker is away: the last confirmation grows old, and the stage pauses by itself.
+        try await Task.sleep(for: .milliseconds(200))
+      }
+    }
+    await reader.close()
+  }
+
+  private func apply(_ record: ConsumerRecord) {
+    guard let value = record.value else { return }
+    do {
+      table.apply(try StatusRecord(value: value), atMilliseconds: record.timestampMilliseconds)
+    } catch {
+      metrics.increment(.deadLetters, [("stage", "freshness"), ("reason", error.code)])
+    }
+  }
+
+  private func confirm(_ reader: ReplayReader, asked: ContinuousClock.Instant) async throws {
+    let ends = try await reader.ends()
+    let positions = try await reader.currentPositions()
+    let isAtEnd = positions.allSatisfy { $0.value >= ends[$0.key] ?? 0 }
+    let wasFirst = confirmedAt.withLock { confirmed -> Bool in
+      guard isAtEnd else { return false }
+      defer { confirmed = asked }
+      return confirmed == nil
+    }
+    let age = confirmedAt.withLock { $0.map { (ContinuousClock.now - $0).seconds } ?? 0 }
+    metrics.set(.freshnessLag, to: age)
+    if wasFirst { onCaughtUp() }
+  }
+}

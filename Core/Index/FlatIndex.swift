@@ -1,0 +1,157 @@
+import Records
+import VectorMath
+
+/// Exact search: every live row of the tenant is scored by GEMM, in blocks that stay in cache; queries that
+/// wait together are scanned together.
+package struct FlatIndex: VectorIndex {
+  private static let blockRows = 512
+
+  private let dimension: Int
+  private var tenants: [TenantID: TenantRows] = [:]
+  private var scores = FloatBuffer(count: 1)
+
+  package init(dimension: Int) { self.dimension = dimension }
+
+  package var rowCount: Int { tenants.values.reduce(0) { $0 + $1.rows.count } }
+
+  package mutating func insert(_ rows: [IndexRow]) {
+    for row in rows {
+      precondition(row.vector.count == dimension, "a vector of \(row.vector.count) in an index of \(dimension)")
+      tenants[row.document.key.tenant, default: TenantRows(dimension: dimension)].append(row)
+    }
+  }
+
+  package mutating func remove(_ document: DocumentKey, set: SetID) {
+    tenants[document.tenant]?.remove(document.id, set)
+    if tenants[document.tenant]?.rows.isEmpty == true { tenants[document.tenant] = nil }
+  }
+
+  package mutating func search(_ queries: [IndexQuery]) -> [[IndexMatch]] {
+    var results = [[IndexMatch]](repeating: [], count: queries.count)
+    for (tenant, indices) in Dictionary(grouping: queries.indices, by: { queries[$0].tenant }) {
+      guard let rows = tenants[tenant] else { continue }
+      var tops = indices.map { TopK(depth: queries[$0].depth) }
+      scan(rows, indices.map { queries[$0] }, &tops)
+      for (position, index) in indices.enumerated() {
+        results[index] = tops[position].sorted(rows).map { row, score in
+          let entry = rows.rows[row]
+          return IndexMatch(document: entry.document, set: entry.set, chunk: entry.chunk, score: score)
+        }
+      }
+    }
+    return results
+  }
+
+  private mutating func scan(_ rows: TenantRows, _ queries: [IndexQuery], _ tops: inout [TopK]) {
+    let block = Self.blockRows
+    if scores.count < queries.count * block { scores = FloatBuffer(count: queries.count * block) }
+    let questions = FloatBuffer(queries.flatMap(\.vector))
+    var start = 0
+    while start < rows.rows.count {
+      let count = min(block, rows.rows.count - start)
+      BLAS.multiplyTransposed(
+        questions, at: 0, stride: dimension, rows.vectors, at: start * dimension, stride: dimension, into: scores,
+        at: 0, stride: count, rowCount: queries.count, columnCount: count, depth: dimension)
+      for position in queries.indices {
+        let values = scores.read(at: position * count, count: count)
+        for (index, score) in values.enumerated() where tops[position].mayEnter(score) {
+          let row = start + index
+          guard rows.rows[row].isVisible(to: queries[position]) else { continue }
+          tops[position].insert(row, score, rows)
+        }
+      }
+      start += count
+    }
+  }
+}
+
+/// The rows of one tenant: isolation is by construction, no scan ever touches another tenant's.
+private struct TenantRows {
+  struct Row {
+    var document: DocumentInfo
+    var set: SetID
+    var chunk: Chunk
+
+    func isVisible(to query: IndexQuery) -> Bool {
+      if let acl = document.acl, !acl.contains(where: query.principals.contains) { return false }
+      if document.expiresAtMilliseconds > 0, document.expiresAtMilliseconds <= query.nowMilliseconds { return false }
+      return query.filter.allSatisfy { name, values in
+        document.metadata[name].map { values.contains($0) } ?? false
+      }
+    }
+
+    func precedes(_ other: Row) -> Bool {
+      document.key.id == other.document.key.id
+        ? chunk.number < other.chunk.number : document.key.id < other.document.key.id
+    }
+  }
+
+  private let dimension: Int
+  private(set) var rows: [Row] = []
+  private(set) var vectors: FloatBuffer
+  private var places: [DocumentID: Set<Int>] = [:]
+
+  init(dimension: Int) {
+    self.dimension = dimension
+    vectors = FloatBuffer(count: 64 * dimension)
+  }
+
+  mutating func append(_ row: IndexRow) {
+    let needed = (rows.count + 1) * dimension
+    if needed > vectors.count {
+      let larger = FloatBuffer(count: vectors.count * 2)
+      larger.copy(from: vectors, at: 0, to: 0, count: rows.count * dimension)
+      vectors = larger
+    }
+    vectors.write(row.vector, at: rows.count * dimension)
+    places[row.document.key.id, default: []].insert(rows.count)
+    rows.append(Row(document: row.document, set: row.set, chunk: row.chunk))
+  }
+
+  /// Fills each gap with the last row.
+  mutating func remove(_ id: DocumentID, _ set: SetID) {
+    let doomed = (places[id] ?? []).filter { rows[$0].set == set }.sorted(by: >)
+    for index in doomed {
+      let last = rows.count - 1
+      places[id]?.remove(index)
+      if index != last {
+        vectors.copy(from: vectors, at: last * dimension, to: index * dimension, count: dimension)
+        rows[index] = rows[last]
+        places[rows[index].document.key.id]?.remove(last)
+        places[rows[index].document.key.id]?.insert(index)
+      }
+      rows.removeLast()
+    }
+    if places[id]?.isEmpty == true { places[id] = nil }
+  }
+}
+
+/// The best rows so far, best first.
+private struct TopK {
+  let depth: Int
+  private var entries: [(row: Int, score: Float)] = []
+
+  init(depth: Int) { self.depth = depth }
+
+  func mayEnter(_ score: Float) -> Bool {
+    guard entries.count >= depth, let worst = entries.last else { return !score.isNaN }
+    return score >= worst.score
+  }
+
+  mutating func insert(_ row: Int, _ score: Float, _ rows: TenantRows) {
+    func isBetter(_ other: (row: Int, score: Float)) -> Bool {
+      score == other.score ? rows.rows[row].precedes(rows.rows[other.row]) : score > other.score
+    }
+    if entries.count >= depth, let worst = entries.last, !isBetter(worst) { return }
+    var low = 0
+    var high = entries.count
+    while low < high {
+      let middle = (low + high) / 2
+      if isBetter(entries[middle]) { high = middle } else { low = middle + 1 }
+    }
+    entries.insert((row, score), at: low)
+    if entries.count > depth { entries.removeLast() }
+  }
+
+  func sorted(_ rows: TenantRows) -> [(Int, Float)] { entries.map { ($0.row, $0.score) } }
+}

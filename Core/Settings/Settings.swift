@@ -1,0 +1,210 @@
+import Records
+
+/// Every setting, validated. Read once, in `Workers/Millrace`.
+package struct Settings: Sendable {
+  package struct Kafka: Sendable {
+    package var bootstrapServers: String
+    package var topicPrefix: String
+    package var clientID: String
+    package var sessionTimeout: Duration
+    package var pollIntervalMax: Duration
+    package var properties: [String: String]
+    /// 0 = decided by the number of brokers.
+    package var replicationFactor: Int
+  }
+
+  package struct Broker: Sendable {
+    package var host: String
+    package var port: Int
+    package var synchronous: String
+  }
+
+  package struct HTTP: Sendable {
+    package var host: String
+    package var port: Int
+  }
+
+  package struct Encoder: Sendable {
+    package var modelPath: String
+    package var model: String
+    package var choosesKernel: Bool
+  }
+
+  package struct Ingest: Sendable {
+    package var epoch: UInt32
+    package var batchRecordsMax: Int
+    package var chunkTokens: Int
+    package var overlapTokens: Int
+    package var documentBytesMax: Int
+    package var fieldMap: [String: String]
+  }
+
+  package struct Search: Sendable {
+    package var shards: Int
+    package var batchRecordsMax: Int
+    package var depth: Int
+    package var wait: Duration
+    package var behindRecordsMax: Int
+  }
+
+  package struct Retrieve: Sendable {
+    package var topK: Int
+    package var wait: Duration
+    package var contextTokens: Int
+    package var windowRecords: Int
+  }
+
+  package struct Generate: Sendable {
+    package var windowRecords: Int
+    package var refusalScore: Double
+    package var sentencesMax: Int
+  }
+
+  package struct Freshness: Sendable {
+    package var staleAfter: Duration
+    package var indexLagMax: Duration
+  }
+
+  package struct Topic: Sendable {
+    package var topic: TopicName
+    package var partitionCount: Int
+    /// Kafka's names.
+    package var settings: [String: String]
+  }
+
+  package var table: SettingsTable
+  package var kafka: Kafka
+  package var broker: Broker
+  package var http: HTTP
+  package var logLevel: String
+  package var graceDeadline: Duration
+  package var encoder: Encoder
+  package var ingest: Ingest
+  package var embedBatchRecordsMax: Int
+  package var search: Search
+  package var retrieve: Retrieve
+  package var generate: Generate
+  package var freshness: Freshness
+  package var topics: [Topic]
+
+  /// - Throws: `SettingsError` for the first value that breaks its rule.
+  package init(_ table: SettingsTable) throws(SettingsError) {
+    self.table = table
+    kafka = Kafka(
+      bootstrapServers: try table.string("kafka.bootstrapServers", "must be host:port, separated by commas") {
+        !$0.isEmpty && $0.split(separator: ",").allSatisfy { $0.contains(":") }
+      },
+      topicPrefix: try table.string("kafka.topicPrefix", "must be at most 64 of A-Z a-z 0-9 . _ -") { text in
+        text.isEmpty || TenantID(text) != nil
+      },
+      clientID: table.text("kafka.clientID"), sessionTimeout: try table.duration("kafka.sessionTimeout"),
+      pollIntervalMax: try table.duration("kafka.pollIntervalMax"), properties: try table.pairs("kafka.properties"),
+      replicationFactor: try table.integer("kafka.replicationFactor", in: 0...10))
+    broker = Broker(
+      host: table.text("broker.host"), port: try table.integer("broker.port", in: 0...65535),
+      synchronous: try table.string("broker.synchronous", "must be NORMAL or FULL") {
+        ["NORMAL", "FULL"].contains($0)
+      })
+    http = HTTP(host: table.text("http.host"), port: try table.integer("http.port", in: 0...65535))
+    logLevel = try table.string("log.level", "must be trace, debug, info, warning or error") {
+      ["trace", "debug", "info", "warning", "error"].contains($0)
+    }
+    graceDeadline = try table.duration("worker.graceDeadline")
+    encoder = Encoder(
+      modelPath: table.text("encoder.modelPath"),
+      model: try table.string("encoder.model", "must not be empty") { !$0.isEmpty },
+      choosesKernel: try table.bool("encoder.chooseKernel"))
+    ingest = try Self.ingest(table)
+    embedBatchRecordsMax = try table.integer("embed.batchRecordsMax", in: 1...10_000)
+    search = Search(
+      shards: try table.integer("search.shards", in: 1...1024),
+      batchRecordsMax: try table.integer("search.batchRecordsMax", in: 1...10_000),
+      depth: try table.integer("search.depth", in: 1...1000), wait: try table.duration("search.wait"),
+      behindRecordsMax: try table.integer("search.behindRecordsMax", in: 1...1_000_000_000))
+    retrieve = Retrieve(
+      topK: try table.integer("retrieve.topK", in: 1...100), wait: try table.duration("retrieve.wait"),
+      contextTokens: try table.integer("retrieve.contextTokens", in: 64...100_000),
+      windowRecords: try table.integer("retrieve.windowRecords", in: 1...10_000))
+    generate = Generate(
+      windowRecords: try table.integer("generate.windowRecords", in: 1...10_000),
+      refusalScore: try table.number("generate.refusalScore", in: 0...1),
+      sentencesMax: try table.integer("generate.sentencesMax", in: 1...20))
+    freshness = Freshness(
+      staleAfter: try table.duration("freshness.staleAfter"), indexLagMax: try table.duration("freshness.indexLagMax"))
+    topics = try Self.topics(table)
+  }
+
+  private static func ingest(_ table: SettingsTable) throws(SettingsError) -> Ingest {
+    let chunkTokens = try table.integer("ingest.chunkTokens", in: 8...256)
+    return Ingest(
+      epoch: UInt32(try table.integer("ingest.epoch", in: 1...1_000_000)),
+      batchRecordsMax: try table.integer("ingest.batchRecordsMax", in: 1...10_000), chunkTokens: chunkTokens,
+      overlapTokens: try table.integer("ingest.overlapTokens", in: 0...(chunkTokens - 1)),
+      documentBytesMax: try table.integer("ingest.documentBytesMax", in: 1024...104_857_600),
+      fieldMap: try table.pairs("ingest.fieldMap"))
+  }
+
+  private static func topics(_ table: SettingsTable) throws(SettingsError) -> [Topic] {
+    var topics: [Topic] = []
+    for topic in TopicName.allCases {
+      let prefix = "topics.\(topic.rawValue)."
+      var settings = [
+        "message.timestamp.type": "LogAppendTime",
+        "cleanup.policy": try table.string(prefix + "cleanup", "must be delete, compact or compact,delete") {
+          ["delete", "compact", "compact,delete"].contains($0)
+        },
+      ]
+      for (name, key) in [
+        ("retention", "retention.ms"), ("minCompactionLag", "min.compaction.lag.ms"),
+        ("deleteRetention", "delete.retention.ms"),
+      ] where !table.text(prefix + name).isEmpty {
+        settings[key] = "\(try table.duration(prefix + name).milliseconds)"
+      }
+      if !table.text(prefix + "recordBytesMax").isEmpty {
+        settings["max.message.bytes"] = "\(try table.integer(prefix + "recordBytesMax", in: 1024...1_000_000_000))"
+      }
+      topics.append(
+        Topic(
+          topic: topic, partitionCount: try table.integer(prefix + "partitions", in: 1...10_000), settings: settings))
+    }
+    return topics
+  }
+
+  /// The full name of one of our topics.
+  package func topic(_ name: TopicName) -> String { name.name(prefix: kafka.topicPrefix) }
+
+  package func partitionCount(_ name: TopicName) -> Int32 {
+    Int32(topics.first { $0.topic == name }?.partitionCount ?? 1)
+  }
+}
+
+extension Duration {
+  fileprivate var milliseconds: Int64 {
+    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+  }
+}
+
+/// The names of consumer groups.
+package enum GroupName {
+  package static let ingest = "rag-ingest"
+  package static let embedDocuments = "rag-embed-documents"
+  package static let embedQueries = "rag-embed-queries"
+  package static let retrieve = "rag-retrieve"
+  package static let generate = "rag-generate"
+  package static func index(shards: Int, shard: Int) -> String { "rag-index-\(shards)-\(shard)" }
+  package static func search(shards: Int, shard: Int) -> String { "rag-search-\(shards)-\(shard)" }
+
+  /// Every group of a layout with the topic that it reads and, for search, its shard.
+  package static func all(shards: Int) -> [(group: String, topic: TopicName, shard: Int)] {
+    [
+      (ingest, .documents, 0), (embedDocuments, .chunks, 0), (embedQueries, .queries, 0),
+      (retrieve, .candidates, 0), (generate, .prompts, 0),
+    ]
+      + (0..<shards).flatMap { shard in
+        [
+          (index(shards: shards, shard: shard), .vectors, shard),
+          (search(shards: shards, shard: shard), .searches, shard),
+        ]
+      }
+  }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import Records
+
+/// A setting that breaks its rule.
+package struct SettingsError: Error, Sendable, CustomStringConvertible {
+  package var key: String
+  package var value: String
+  package var rule: String
+  package init(key: String, value: String, rule: String) {
+    self.key = key
+    self.value = value
+    self.rule = rule
+  }
+  package var description: String { "setting \(key): '\(value)' \(rule)" }
+}
+
+/// All settings by key, merged from the compiled-in defaults, a file, the environment and flags, in this order.
+package struct SettingsTable: Sendable {
+  /// Where a value came from, for `millrace settings`.
+  package enum Source: String, Sendable { case `default`, file, environment, flag }
+
+  package private(set) var entries: [(key: String, value: String, source: Source)] = []
+  private var positions: [String: Int] = [:]
+
+  /// - Parameters:
+  ///   - file: path of a YAML file with the same tree as `values.yaml`, or any part of it.
+  ///   - flags: `--kafka-topic-prefix` to value.
+  /// - Throws: `SettingsError` for an unknown key in the file.
+  package init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:])
+    throws(SettingsError)
+  {
+    for leaf in try YAML.parse(DefaultValues.yaml, source: "values.yaml").leaves {
+      positions[leaf.key] = entries.count
+      entries.append((leaf.key, leaf.value, .default))
+    }
+    if let file {
+      let text: String
+      do {
+        text = try String(contentsOfFile: file, encoding: .utf8)
+      } catch {
+        throw SettingsError(key: "--settings", value: file, rule: "cannot be read: \(error.localizedDescription)")
+      }
+      for leaf in try YAML.parse(text, source: file).leaves {
+        guard positions[leaf.key] != nil else {
+          throw SettingsError(key: leaf.key, value: leaf.value, rule: "is no setting (in \(file))")
+        }
+        set(leaf.key, leaf.value, .file)
+      }
+    }
+    for entry in entries {
+      if let value = environment[Self.environmentName(entry.key)] { set(entry.key, value, .environment) }
+      if let value = flags[Self.flagName(entry.key)] { set(entry.key, value, .flag) }
+    }
+  }
+
+  private mutating func set(_ key: String, _ value: String, _ source: Source) {
+    if let position = positions[key] { entries[position] = (key, value, source) }
+  }
+
+  package func text(_ key: String) -> String { positions[key].map { entries[$0].value } ?? "" }
+
+  package static func environmentName(_ key: String) -> String { words(key).joined(separator: "_").uppercased() }
+  package static func flagName(_ key: String) -> String { "--" + words(key).joined(separator: "-") }
+
+  /// `kafka.topicPrefix` → kafka, topic, prefix; `clientID` → client, id.
+  private static func words(_ key: String) -> [String] {
+    var words: [String] = []
+    for part in key.split(whereSeparator: { $0 == "." || $0 == "-" }) {
+      var word = ""
+      var wasUpper = false
+      for character in part {
+        if character.isUppercase, !wasUpper, !word.isEmpty {
+          words.append(word)
+          word = ""
+        }
+        wasUpper = character.isUppercase
+        word += character.lowercased()
+      }
+      words.append(word)
+    }
+    return words
+  }
+
+  /// The value for display: secrets inside `kafka.properties` are hidden.
+  package func shown(_ key: String) -> String {
+    guard key == "kafka.properties" else { return text(key) }
+    return text(key).split(separator: ",").map { property in
+      let name = property.prefix { $0 != "=" }
+      let isSecret = ["password", "secret", "key.pem", "token"].contains { name.contains($0) }
+      return isSecret ? "\(name)=(hidden)" : String(property)
+    }.joined(separator: ",")
+  }
+
+  func string(_ key: String, _ rule: String, where isFine: (String) -> Bool) throws(SettingsError) -> String {
+    let value = text(key)
+    guard isFine(value) else { throw SettingsError(key: key, value: shown(key), rule: rule) }
+    return value
+  }
+
+  func integer(_ key: String, in range: ClosedRange<Int>) throws(SettingsError) -> Int {
+    guard let number = Int(text(key)), range.contains(number) else {
+      throw SettingsError(
+        key: key, value: text(key), rule: "must be an integer from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  func number(_ key: String, in range: ClosedRange<Double>) throws(SettingsError) -> Double {
+    guard let number = Double(text(key)), range.contains(number) else {
+      throw SettingsError(
+        key: key, value: text(key), rule: "must be a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  func bool(_ key: String) throws(SettingsError) -> Bool {
+    guard let flag = Bool(text(key)) else {
+      throw SettingsError(key: key, value: text(key), rule: "must be true or false")
+    }
+    return flag
+  }
+
+  /// `250ms`, `10s`, `5m`, `12h`, `7d`.
+  func duration(_ key: String) throws(SettingsError) -> Duration {
+    let value = text(key)
+    let units: [(String, Int64)] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)]
+    for (suffix, factor) in units where value.hasSuffix(suffix) {
+      if let count = Int64(value.dropLast(suffix.count)), count >= 0, count < 1_000_000_000 {
+        return .milliseconds(count * factor)
+      }
+    }
+    throw SettingsError(key: key, value: value, rule: "must be a whole number with ms, s, m, h or d")
+  }
+
+  /// `name=value,name=value`.
+  func pairs(_ key: String) throws(SettingsError) -> [String: String] {
+    var map: [String: String] = [:]
+    for part in text(key).split(separator: ",") {
+      let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard sides.count == 2, !sides[0].isEmpty else {
+        throw SettingsError(key: key, value: shown(key), rule: "must be name=value pairs separated by commas")
+      }
+      map[String(sides[0])] = String(sides[1])
+    }
+    return map
+  }
+}

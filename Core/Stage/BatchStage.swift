@@ -1,0 +1,195 @@
+import Foundation
+import KafkaClient
+import Records
+import Services
+import Synchronization
+import Telemetry
+
+/// The work of a pool that consumes in batches: records in, outputs out.
+package protocol BatchWork: Sendable {
+  /// Partitions that the group is given but that are not this member's: paused, never committed, left out of lag.
+  func ignores(_ partition: TopicPartition) -> Bool
+  /// Called after an assignment, before its first record. A throw stops the process.
+  func assigned(_ partitions: [TopicPartition]) async throws
+  /// Called when partitions were taken away; no record is in flight then.
+  func revoked(_ partitions: [TopicPartition]) async
+  /// Does the work of one batch. What it returns is produced and acknowledged before the batch is committed;
+  /// a crash in between repeats the batch, so that every effect must be idempotent.
+  ///
+  /// - Throws: only for reasons that are not a record's fault; the batch is tried again after a back-off,
+  ///   unless the error is a `StageFatal`.
+  func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord]
+}
+
+extension BatchWork {
+  package func ignores(_ partition: TopicPartition) -> Bool { false }
+  package func assigned(_ partitions: [TopicPartition]) async throws {}
+  package func revoked(_ partitions: [TopicPartition]) async {}
+}
+
+/// An error that only a person or a restart can mend.
+package struct StageFatal: Error, Sendable, CustomStringConvertible {
+  package let description: String
+  package init(_ description: String) { self.description = description }
+}
+
+/// Pull → work → produce → commit → pull, until told to stop.
+package final class BatchStage: Service {
+  package var name: String { "\(context.name)/\(group)" }
+  private let context: StageContext
+  private let group: String
+  private let topics: [String]
+  private let batchRecordsMax: Int
+  private let work: any BatchWork
+  private let gate: Gate
+  private let isStopping = Mutex(false)
+
+  /// - Parameter gate: the group is joined only while it is open, and left when it closes.
+  package init(
+    _ context: StageContext, group: String, topics: [String], batchRecordsMax: Int, gate: Gate = Gate(isOpen: true),
+    work: any BatchWork
+  ) {
+    self.context = context
+    self.group = group
+    self.topics = topics
+    self.batchRecordsMax = batchRecordsMax
+    self.work = work
+    self.gate = gate
+    context.health.block("group \(group)")
+  }
+
+  package func run() async throws {
+    while !stopping {
+      guard await gate.waitUntilOpen(orStopped: { self.stopping }) else { break }
+      let consumer = KafkaConsumer(context.kafka, group: group)
+      do {
+        try await consumer.subscribe(to: topics)
+        try await loop(consumer)
+      } catch {
+        await consumer.close()
+        context.health.fail("\(group): \(error)")
+        context.logger.error("Stage stops", [(.group, group), (.error, "\(error)")])
+        throw error
+      }
+      await consumer.close()
+      context.health.block("group \(group)")
+    }
+  }
+
+  package func shutdown() async { isStopping.withLock { $0 = true } }
+  private var stopping: Bool { isStopping.withLock { $0 } }
+
+  private func loop(_ consumer: KafkaConsumer) async throws {
+    var uncommitted: [TopicPartition: CommittedOffset] = [:]
+    var lagReport = LagReport(context: context, group: group)
+    while !stopping, gate.isOpen {
+      let poll = try await consumer.poll(maxRecords: batchRecordsMax, maxWait: .milliseconds(200))
+      if !poll.revoked.isEmpty {
+        for partition in poll.revoked { uncommitted[partition] = nil }
+        await work.revoked(poll.revoked)
+      }
+      if !poll.assigned.isEmpty {
+        context.logger.info("Partitions assigned", [(.group, group), (.count, "\(poll.assigned.count)")])
+        try await consumer.pause(Set(poll.assigned.filter(work.ignores)))
+        try await work.assigned(poll.assigned)
+        lagReport.committed = try await consumer.committed(poll.assigned).mapValues(\.nextOffset)
+      }
+      context.health.unblock("group \(group)")
+      if !poll.records.isEmpty {
+        try await workUntilDone(poll.records)
+        for record in poll.records {
+          let next = max(uncommitted[record.topicPartition]?.nextOffset ?? 0, record.nextOffset)
+          uncommitted[record.topicPartition] = CommittedOffset(nextOffset: next)
+        }
+      }
+      if !uncommitted.isEmpty, await commit(consumer, uncommitted) {
+        for (partition, offset) in uncommitted { lagReport.committed[partition] = offset.nextOffset }
+        uncommitted = [:]
+      }
+      await lagReport.update(consumer, ignoring: work.ignores)
+    }
+  }
+
+  /// Repeats a batch until its outputs are acknowledged: what was taken is never dropped.
+  private func workUntilDone(_ records: [ConsumerRecord]) async throws {
+    var delay = Duration.milliseconds(100)
+    while true {
+      let watch = Stopwatch()
+      do {
+        let outputs = try await work.work(on: records)
+        context.metrics.observe(.processDuration, seconds: watch.seconds, [("stage", context.name)])
+        try await context.producer.send(outputs)
+        for record in records {
+          context.metrics.increment(.consumedMessages, [("messaging.destination.name", record.position.topic)])
+          context.metrics.observe(
+            .queueWait,
+            seconds: max(0, Double(WallClock.milliseconds - record.timestampMilliseconds) / 1000 - watch.seconds),
+            [("stage", context.name)])
+        }
+        return
+      } catch let error as StageFatal {
+        throw error
+      } catch let error as KafkaFailure where error.kind == .fatal {
+        throw error
+      } catch {
+        context.logger.warning(
+          "Batch failed, trying again",
+          [(.group, group), (.error, "\(error)"), (.recordCount, "\(records.count)")])
+        if stopping { throw error }
+        try await Task.sleep(for: delay)
+        delay = min(delay * 2, .seconds(5))
+      }
+    }
+  }
+
+  /// A failed commit only means that effects may repeat: they are kept and committed with the next batch.
+  private func commit(_ consumer: KafkaConsumer, _ offsets: [TopicPartition: CommittedOffset]) async -> Bool {
+    do {
+      try await consumer.commit(offsets)
+      return true
+    } catch {
+      context.logger.info("Commit put off", [(.group, group), (.error, "\(error)")])
+      return false
+    }
+  }
+}
+
+/// Whether a stage may be a member of its group.
+package final class Gate: Sendable {
+  private let open: Mutex<Bool>
+  package init(isOpen: Bool) { open = Mutex(isOpen) }
+  package var isOpen: Bool { open.withLock { $0 } }
+  package func set(open isOpen: Bool) { open.withLock { $0 = isOpen } }
+
+  /// - Returns: false when stopped first.
+  package func waitUntilOpen(orStopped isStopped: @Sendable () -> Bool) async -> Bool {
+    while !isOpen {
+      if isStopped() { return false }
+      do { try await Task.sleep(for: .milliseconds(20)) } catch { return false }
+    }
+    return true
+  }
+}
+
+/// Sets the lag gauges from what the last fetches told, twice in five seconds.
+struct LagReport {
+  let context: StageContext
+  let group: String
+  var committed: [TopicPartition: Int64] = [:]
+  private var next = ContinuousClock.now
+
+  init(context: StageContext, group: String) {
+    self.context = context
+    self.group = group
+  }
+
+  mutating func update(_ consumer: KafkaConsumer, ignoring isIgnored: (TopicPartition) -> Bool = { _ in false }) async {
+    guard ContinuousClock.now >= next else { return }
+    next = .now + .milliseconds(2500)
+    for (partition, end) in await consumer.cachedEnds() where !isIgnored(partition) {
+      context.metrics.set(
+        .consumerLag, to: Double(max(0, end - (committed[partition] ?? 0))),
+        [("consumergroup", group), ("topic", partition.topic), ("partition", "\(partition.partition)")])
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import Foundation
+
+/// Which offsets of one partition are in flight, finished, and safe to commit. A value: no I/O.
+///
+/// Committed is the lowest offset in flight (gaps in offsets are tolerated), beside it, as base64 text, a bitmap
+/// of what is finished beyond: bit `i` stands for offset `committed + i`. A new owner skips those.
+package struct CommitWindow: Sendable {
+  /// 3,072 bytes of bitmap are 4,096 of base64; the window is full before that.
+  package static let spanMax: Int64 = 20_000
+
+  private var inFlight: Set<Int64> = []
+  private var finished: Set<Int64> = []
+  /// One past the highest offset that was admitted.
+  private var admittedEnd: Int64
+
+  /// - Parameter metadata: as committed; anything unreadable counts as nothing finished, so work repeats.
+  package init(committed: Int64, metadata: String) {
+    admittedEnd = committed
+    guard let bitmap = Data(base64Encoded: metadata) else { return }
+    for (index, byte) in bitmap.enumerated() where byte != 0 {
+      for bit in 0..<8 where byte & (1 << bit) != 0 { finished.insert(committed + Int64(index * 8 + bit)) }
+    }
+  }
+
+  package var inFlightCount: Int { inFlight.count }
+  package var nextOffset: Int64 { inFlight.min() ?? admittedEnd }
+  package var isFull: Bool { admittedEnd - nextOffset >= Self.spanMax }
+
+  /// - Returns: false for a record that is finished or in flight already.
+  package mutating func admit(_ offset: Int64) -> Bool {
+    guard offset >= nextOffset || inFlight.contains(offset) else { return false }
+    if inFlight.contains(offset) { return false }
+    let isNew = !finished.contains(offset)
+    admittedEnd = max(admittedEnd, offset + 1)
+    if isNew { inFlight.insert(offset) }
+    prune()
+    return isNew
+  }
+
+  package mutating func finish(_ offset: Int64) {
+    guard inFlight.remove(offset) != nil else { return }
+    finished.insert(offset)
+    prune()
+  }
+
+  /// Gives up what is in flight: the records will be read again.
+  package mutating func forget(_ offset: Int64) { inFlight.remove(offset) }
+
+  private mutating func prune() {
+    let next = nextOffset
+    finished = finished.filter { $0 >= next }
+  }
+
+  package var metadata: String {
+    let next = nextOffset
+    guard let last = finished.max(), last >= next else { return "" }
+    var bitmap = [UInt8](repeating: 0, count: Int(last - next) / 8 + 1)
+    for offset in finished { bitmap[Int(offset - next) / 8] |= 1 << UInt8((offset - next) % 8) }
+    return Data(bitmap).base64EncodedString()
+  }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import KafkaClient
+import Records
+import Settings
+import Telemetry
+
+/// What every pool needs and none owns: settings, the producer, metrics, logs, health.
+package struct StageContext: Sendable {
+  /// `ingest`, `embed-documents`, `search-0`: in logs, metrics and dead letters.
+  package let name: String
+  package let settings: Settings
+  package let kafka: KafkaConfiguration
+  package let producer: KafkaProducer
+  package let metrics: MetricsRegistry
+  package let health: Health
+  package let logger: Logger
+
+  /// - Throws: `KafkaFailure` when librdkafka refuses the settings.
+  package init(name: String, settings: Settings) throws {
+    self.name = name
+    self.settings = settings
+    kafka = settings.kafkaConfiguration(clientID: "\(settings.kafka.clientID)-\(name)")
+    metrics = MetricsRegistry()
+    producer = try KafkaProducer(kafka, metrics: metrics)
+    health = Health()
+    logger = Logger(label: name)
+  }
+
+  package func topic(_ name: TopicName) -> String { settings.topic(name) }
+
+  /// A copy of a record for `rag.deadletters`, with the reason in its headers.
+  package func deadLetter(_ record: ConsumerRecord, _ error: RecordError, rule: String) -> OutgoingRecord {
+    metrics.increment(.deadLetters, [("stage", name), ("reason", error.code)])
+    return OutgoingRecord(
+      topic: topic(.deadletters), key: record.key, value: record.value,
+      headers: record.headers + [
+        RecordHeader(HeaderName.origin, record.position.description),
+        RecordHeader(HeaderName.errorStage, name), RecordHeader(HeaderName.errorCode, error.code),
+        RecordHeader(HeaderName.errorField, error.field), RecordHeader(HeaderName.errorRule, rule),
+      ])
+  }
+
+  /// An answer on its topic and, when the query asked for it, on its own.
+  package func answerRecords(_ answer: AnswerRecord, replyTo: QueryRecord.ReplyTo?, headers: [RecordHeader])
+    -> [OutgoingRecord]
+  {
+    metrics.increment(.terminalStates, [("kind", "query"), ("state", answer.status.rawValue)])
+    let key = Array(answer.key.utf8)
+    let value = answer.json.bytes
+    let partition = Partitioner.partition(ofKey: key, partitionCount: settings.partitionCount(.answers))
+    var records = [
+      OutgoingRecord(topic: topic(.answers), partition: partition, key: key, value: value, headers: headers)
+    ]
+    if let replyTo {
+      records.append(
+        OutgoingRecord(topic: replyTo.topic, partition: replyTo.partition, key: key, value: value, headers: headers))
+    }
+    return records
+  }
+
+  /// A record for one of the topics that are partitioned by query.
+  package func queryRecord(_ name: TopicName, _ key: QueryKey, _ value: [UInt8], headers: [RecordHeader])
+    -> OutgoingRecord
+  {
+    let bytes = key.bytes
+    return OutgoingRecord(
+      topic: topic(name), partition: Partitioner.partition(ofKey: bytes, partitionCount: settings.partitionCount(name)),
+      key: bytes, value: value, headers: headers)
+  }
+}
+
+extension Settings {
+  /// How this process reaches the brokers.
+  package func kafkaConfiguration(clientID: String) -> KafkaConfiguration {
+    KafkaConfiguration(
+      bootstrapServers: kafka.bootstrapServers, clientID: clientID, extra: kafka.properties,
+      sessionTimeout: kafka.sessionTimeout, pollIntervalMax: kafka.pollIntervalMax)
+  }
+}
+
+/// The wall clock, as records carry it.
+package enum WallClock {
+  package static var microseconds: Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
+  package static var milliseconds: Int64 { microseconds / 1000 }
+}
+
+/// Measures one piece of work.
+package struct Stopwatch: Sendable {
+  private let start = ContinuousClock.now
+  package init() {}
+  package var milliseconds: Double { seconds * 1000 }
+  package var seconds: Double { (ContinuousClock.now - start).seconds }
+}
+
+extension ConsumerRecord {
+  /// The headers that follow a request through every topic.
+  package var passedHeaders: [RecordHeader] {
+    headers.filter { $0.name == HeaderName.traceparent || $0.name == HeaderName.requestID || $0.name == "tracestate" }
+  }
+
+  /// The request's id: the producer's, or where its record lies.
+  package var requestID: String { header(HeaderName.requestID) ?? position.description }
+}

@@ -1,0 +1,174 @@
+import Foundation
+import KafkaClient
+import Records
+import Services
+import Synchronization
+import Telemetry
+
+/// The work of a pool that keeps a fixed number of records in flight.
+package protocol WindowWork: Sendable {
+  /// Called after an assignment, before its first record: reads back what is answered already.
+  func assigned(_ partitions: [TopicPartition]) async throws
+  /// Works on one record until its outputs are acknowledged. It is finished when this returns, and comes again
+  /// after a back-off when it throws.
+  ///
+  /// - Parameter finishTogether: finishes several records of one partition in one step, so that a crash never
+  ///   leaves a part of a join behind as if it had not been used.
+  func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void) async throws
+}
+
+/// Keeps polling while records are in flight, pauses when the window is full, commits the finished prefix.
+///
+/// At a revocation work in flight goes on: if its partition comes back, its result counts; if not, its outputs
+/// repeat those of the new owner, which are the same by key.
+package final class WindowStage: Service {
+  package var name: String { "\(context.name)/\(group)" }
+  private let context: StageContext
+  private let group: String
+  private let topic: String
+  private let windowRecords: Int
+  private let work: any WindowWork
+  private let gate: Gate
+  private let mayWork: @Sendable () -> Bool
+  private let isStopping = Mutex(false)
+  private let windows = Mutex<[TopicPartition: CommitWindow]>([:])
+
+  /// - Parameters:
+  ///   - gate: the group is joined once it is open.
+  ///   - mayWork: while false, partitions are paused and nothing new is started.
+  package init(
+    _ context: StageContext, group: String, topic: String, windowRecords: Int, gate: Gate,
+    mayWork: @escaping @Sendable () -> Bool, work: any WindowWork
+  ) {
+    self.context = context
+    self.group = group
+    self.topic = topic
+    self.windowRecords = windowRecords
+    self.work = work
+    self.gate = gate
+    self.mayWork = mayWork
+    context.health.block("group \(group)")
+  }
+
+  package func shutdown() async { isStopping.withLock { $0 = true } }
+  private var stopping: Bool { isStopping.withLock { $0 } }
+
+  package func run() async throws {
+    guard await gate.waitUntilOpen(orStopped: { self.stopping }) else { return }
+    let consumer = KafkaConsumer(context.kafka, group: group)
+    do {
+      try await consumer.subscribe(to: [topic])
+      // Drain: the group ends when what was started is finished; then that is committed, then the group left.
+      try await withThrowingDiscardingTaskGroup { tasks in try await loop(consumer, &tasks) }
+      try await commit(consumer, [:])
+    } catch {
+      await consumer.close()
+      context.health.fail("\(group): \(error)")
+      context.logger.error("Stage stops", [(.group, group), (.error, "\(error)")])
+      throw error
+    }
+    await consumer.close()
+  }
+
+  private var inFlightCount: Int { windows.withLock { $0.values.reduce(0) { $0 + $1.inFlightCount } } }
+
+  private func loop(_ consumer: KafkaConsumer, _ tasks: inout ThrowingDiscardingTaskGroup<any Error>) async throws {
+    var assigned: Set<TopicPartition> = []
+    var committed: [TopicPartition: CommittedOffset] = [:]
+    var lagReport = LagReport(context: context, group: group)
+    while !stopping {
+      let isFull = windows.withLock { $0.values.contains(where: \.isFull) }
+      let room = windowRecords - inFlightCount
+      if room <= 0 || isFull || !mayWork() { try await consumer.pause(assigned) } else { try await consumer.resume(assigned) }
+      let poll = try await consumer.poll(maxRecords: max(1, room), maxWait: .milliseconds(inFlightCount > 0 ? 20 : 200))
+      if !poll.revoked.isEmpty { assigned.subtract(poll.revoked) }
+      if !poll.assigned.isEmpty {
+        context.logger.info("Partitions assigned", [(.group, group), (.count, "\(poll.assigned.count)")])
+        assigned = Set(poll.assigned)
+        committed = try await adopt(poll.assigned, consumer)
+        lagReport.committed = committed.mapValues(\.nextOffset)
+        try await work.assigned(poll.assigned)
+      }
+      context.health.unblock("group \(group)")
+      for record in poll.records { start(record, &tasks) }
+      committed = try await commit(consumer, committed, only: assigned)
+      lagReport.committed = committed.mapValues(\.nextOffset)
+      await lagReport.update(consumer)
+    }
+  }
+
+  /// Takes over what the former owner finished; windows with work in flight are kept.
+  private func adopt(_ partitions: [TopicPartition], _ consumer: KafkaConsumer) async throws
+    -> [TopicPartition: CommittedOffset]
+  {
+    let committed = try await consumer.committed(partitions)
+    windows.withLock { windows in
+      for partition in partitions where (windows[partition]?.inFlightCount ?? 0) == 0 {
+        let offset = committed[partition] ?? CommittedOffset(nextOffset: 0)
+        windows[partition] = CommitWindow(committed: offset.nextOffset, metadata: offset.metadata)
+      }
+    }
+    return committed
+  }
+
+  private func start(_ record: ConsumerRecord, _ tasks: inout ThrowingDiscardingTaskGroup<any Error>) {
+    let isNew = windows.withLock { windows in
+      var window =
+        windows[record.topicPartition] ?? CommitWindow(committed: record.position.offset, metadata: "")
+      defer { windows[record.topicPartition] = window }
+      return window.admit(record.position.offset)
+    }
+    guard isNew else { return }
+    tasks.addTask { try await self.workUntilDone(record) }
+  }
+
+  private func workUntilDone(_ record: ConsumerRecord) async throws {
+    var delay = Duration.milliseconds(100)
+    while true {
+      let watch = Stopwatch()
+      do {
+        try await work.work(on: record) { positions in
+          self.windows.withLock { windows in
+            for position in positions {
+              windows[TopicPartition(position.topic, position.partition)]?.finish(position.offset)
+            }
+          }
+        }
+        context.metrics.observe(.processDuration, seconds: watch.seconds, [("stage", context.name)])
+        context.metrics.increment(.consumedMessages, [("messaging.destination.name", record.position.topic)])
+        windows.withLock { $0[record.topicPartition]?.finish(record.position.offset) }
+        return
+      } catch let error as StageFatal {
+        throw error
+      } catch let error as KafkaFailure where error.kind == .fatal {
+        throw error
+      } catch {
+        context.logger.warning(
+          "Record failed, trying again",
+          [(.topic, record.position.description), (.error, "\(error)")])
+        if stopping { return }  // not finished, so not committed: the next owner repeats it
+        try await Task.sleep(for: delay)
+        delay = min(delay * 2, .seconds(5))
+      }
+    }
+  }
+
+  @discardableResult
+  private func commit(
+    _ consumer: KafkaConsumer, _ known: [TopicPartition: CommittedOffset], only partitions: Set<TopicPartition>? = nil
+  ) async throws -> [TopicPartition: CommittedOffset] {
+    let changed = windows.withLock { windows in
+      windows.compactMapValues { window -> CommittedOffset? in
+        CommittedOffset(nextOffset: window.nextOffset, metadata: window.metadata)
+      }
+    }.filter { (partitions?.contains($0.key) ?? true) && known[$0.key] != $0.value && $0.value.nextOffset > 0 }
+    guard !changed.isEmpty else { return known }
+    do {
+      try await consumer.commit(changed)
+      return known.merging(changed) { $1 }
+    } catch {
+      context.logger.info("Commit put off", [(.group, group), (.error, "\(error)")])
+      return known
+    }
+  }
+}

@@ -1,0 +1,231 @@
+import Chunking
+import Foundation
+import KafkaClient
+import Parsing
+import Records
+import Settings
+import Stage
+import Telemetry
+import Tokenizer
+
+/// `rag.documents` → chunks, deletion marks and `accepted` events.
+///
+/// For each record: decide its version, write `accepted`, wait for it, then write chunks or a mark. A crash at
+/// any point repeats the record, whose outputs have the same keys and digests.
+package struct IngestStage: BatchWork {
+  private let context: StageContext
+  private let chunker: Chunker
+  private let model: String
+
+  package init(_ context: StageContext, tokenizer: WordPieceTokenizer) {
+    self.context = context
+    model = context.settings.encoder.model
+    chunker = Chunker(
+      tokenizer: tokenizer, tokensMax: context.settings.ingest.chunkTokens,
+      overlapTokens: context.settings.ingest.overlapTokens)
+  }
+
+  /// The service that runs this stage.
+  package static func service(_ context: StageContext, tokenizer: WordPieceTokenizer) -> BatchStage {
+    BatchStage(
+      context, group: GroupName.ingest, topics: [context.topic(.documents)],
+      batchRecordsMax: context.settings.ingest.batchRecordsMax, work: IngestStage(context, tokenizer: tokenizer))
+  }
+
+  /// A topic that was deleted and made again counts from 0: its versions would be older than those of before.
+  package func assigned(_ partitions: [TopicPartition]) async throws {
+    let epoch = context.settings.ingest.epoch
+    let highest = try await highestVersions(partitions)
+    let reader = ReplayReader(context.kafka)
+    try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .end) }))
+    let ends = try await reader.currentPositions()
+    await reader.close()
+    for partition in partitions {
+      guard let version = highest[partition.partition] else { continue }
+      let end = ends[partition] ?? 0
+      if version.epoch > epoch || (version.epoch == epoch && version.offset >= end) {
+        throw StageFatal(
+          """
+          \(partition) ends at \(end), but version \(version) is known: the topic was made again. \
+          Set ingest.epoch to \(max(version.epoch, epoch) + 1) and put the documents again.
+          """)
+      }
+    }
+  }
+
+  private func highestVersions(_ partitions: [TopicPartition]) async throws -> [Int32: Version] {
+    let reader = ReplayReader(context.kafka)
+    let topic = context.topic(.documentStatus)
+    let table = VersionTable()
+    do {
+      try await reader.assign(
+        Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0.partition), .beginning) }))
+      try await reader.readToEnd(limit: .seconds(300)) { records in
+        for record in records {
+          guard let value = record.value, let status = try? StatusRecord(value: value), let version = status.version
+          else { continue }
+          table.raise(record.position.partition, to: version)
+        }
+      }
+    } catch {
+      await reader.close()
+      throw error
+    }
+    await reader.close()
+    return table.versions
+  }
+
+  package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
+    let plans = records.map(plan)
+    // `accepted` is acknowledged before the version's chunks or marks exist anywhere.
+    try await context.producer.send(plans.flatMap(\.accepted))
+    return plans.flatMap(\.outputs)
+  }
+
+  struct Plan {
+    var accepted: [OutgoingRecord] = []
+    var outputs: [OutgoingRecord] = []
+  }
+
+  /// Decides what becomes of one record; no I/O.
+  func plan(_ record: ConsumerRecord) -> Plan {
+    let key: DocumentKey
+    do {
+      key = try DocumentKey(bytes: record.key)
+      try checkPartition(record, key)
+    } catch {
+      return unversioned(record, error)
+    }
+    let version = Version(epoch: context.settings.ingest.epoch, offset: record.position.offset)
+    guard let value = record.value else { return deletion(record, key, version) }
+    do {
+      let document = try DocumentRecord(value: value, key: key, fieldMap: context.settings.ingest.fieldMap)
+      return try put(record, document, version)
+    } catch let error as FieldError {
+      return error.code == "key_mismatch" ? unversioned(record, error) : rejection(record, key, version, error)
+    } catch {
+      let fault = FieldError("internal", field: "value", value: "", rule: "could not be worked on: \(error)")
+      return rejection(record, key, version, fault)
+    }
+  }
+
+  private func checkPartition(_ record: ConsumerRecord, _ key: DocumentKey) throws(FieldError) {
+    let expected = Partitioner.partition(
+      ofKey: key.bytes, partitionCount: context.settings.partitionCount(.documents))
+    guard record.position.partition == expected else {
+      throw FieldError(
+        "wrong_partition", field: "partition", value: "\(record.position.partition)",
+        rule: "must be \(expected), murmur2 of the key: set partitioner=murmur2_random in librdkafka clients")
+    }
+  }
+
+  /// A record without a version: nothing else looks at its event.
+  private func unversioned(_ record: ConsumerRecord, _ error: FieldError) -> Plan {
+    let id = record.position.description
+    var status = StatusRecord(
+      id: id, tenant: "-", version: nil, operation: record.value == nil ? .delete : .put, state: .failed)
+    status.error = RecordError(error)
+    let event = OutgoingRecord(
+      topic: context.topic(.documentStatus), partition: record.position.partition, key: Array(id.utf8),
+      value: status.json.bytes, headers: record.passedHeaders)
+    context.metrics.increment(.terminalStates, [("kind", "document"), ("state", "failed")])
+    return Plan(outputs: [event, context.deadLetter(record, RecordError(error), rule: error.rule)])
+  }
+
+  private func accepted(
+    _ record: ConsumerRecord, _ key: DocumentKey, _ version: Version, _ operation: StatusRecord.Operation,
+    warnings: [String] = []
+  ) -> OutgoingRecord {
+    var status = StatusRecord(key, version, operation, .accepted)
+    status.warnings = warnings
+    return OutgoingRecord(
+      topic: context.topic(.documentStatus), partition: record.position.partition,
+      key: StatusKey.bytes(key, version, .accepted), value: status.json.bytes, headers: record.passedHeaders)
+  }
+
+  private func mark(
+    _ record: ConsumerRecord, _ document: DocumentInfo, _ mark: Mark, _ operation: StatusRecord.Operation,
+    _ error: RecordError?
+  ) -> OutgoingRecord {
+    var header = PartHeader(document: document)
+    header.requestID = record.requestID
+    let batch = VectorBatch(header: header, content: .mark(mark, operation: operation, error: error))
+    return OutgoingRecord(
+      topic: context.topic(.vectors), partition: record.position.partition, key: batch.key.bytes,
+      value: batch.wireBytes, headers: record.passedHeaders)
+  }
+
+  private func deletion(_ record: ConsumerRecord, _ key: DocumentKey, _ version: Version) -> Plan {
+    Plan(
+      accepted: [accepted(record, key, version, .delete)],
+      outputs: [mark(record, DocumentInfo(key: key, version: version), .deleted, .delete, nil)])
+  }
+
+  private func rejection(_ record: ConsumerRecord, _ key: DocumentKey, _ version: Version, _ error: FieldError) -> Plan {
+    let info = DocumentInfo(key: key, version: version)
+    return Plan(
+      accepted: [accepted(record, key, version, .put)],
+      outputs: [
+        mark(record, info, .failed, .put, RecordError(error)),
+        context.deadLetter(record, RecordError(error), rule: error.rule),
+      ])
+  }
+
+  private func put(_ record: ConsumerRecord, _ document: DocumentRecord, _ version: Version) throws -> Plan {
+    let text = try text(of: document)
+    guard let type = MediaType.detect(declared: document.mediaType, text: text) else {
+      throw FieldError(
+        "unsupported_media_type", field: "media_type", value: document.mediaType ?? "",
+        rule: "must be one of \(MediaType.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    let parsed = Parser.parse(text, as: type)
+    var info = DocumentInfo(document, version: version)
+    if info.title.isEmpty { info.title = parsed.title }
+    let result = chunker.chunks(of: parsed)
+    guard !result.chunks.isEmpty else {
+      throw FieldError("empty_text", field: "text", value: "", rule: "holds no text once its markup is taken away")
+    }
+    let made = result.chunks.reduce(0) { $0 + Int($1.tokenCount) }
+    context.metrics.set(.chunkAmplification, to: Double(made) / Double(max(1, result.documentTokens)))
+    let parts = PartDivision.parts(of: result.chunks, document: info, model: model, requestID: record.requestID)
+    return Plan(
+      accepted: [
+        accepted(record, document.key, version, .put, warnings: chunker.warning.map { [$0] } ?? [])
+      ],
+      outputs: parts.map { part in
+        OutgoingRecord(
+          topic: context.topic(.chunks), partition: record.position.partition, key: document.key.bytes,
+          value: part.wireBytes, headers: record.passedHeaders)
+      })
+  }
+
+  private func text(of document: DocumentRecord) throws(FieldError) -> String {
+    let limit = context.settings.ingest.documentBytesMax
+    switch document.content {
+    case .text(let text):
+      guard text.utf8.count <= limit else {
+        throw FieldError(
+          "too_long", field: "text", value: "\(text.utf8.count) bytes",
+          rule: "must be at most ingest.documentBytesMax, \(limit) bytes")
+      }
+      return text
+    case .base64(let encoded):
+      guard let data = Data(base64Encoded: encoded) else {
+        throw FieldError("bad_value", field: "content_base64", value: encoded, rule: "must be base64")
+      }
+      guard data.count <= limit else {
+        throw FieldError(
+          "too_long", field: "content_base64", value: "\(data.count) bytes",
+          rule: "must be at most ingest.documentBytesMax, \(limit) bytes")
+      }
+      guard let text = String(validating: data, as: UTF8.self) else {
+        throw FieldError(
+          "bad_encoding", field: "content_base64", value: document.mediaType ?? "", rule: "must be UTF-8 text")
+      }
+      return text
+    case .uri(let uri):
+      throw FieldError(
+        "unsupported", field: "uri", value: uri, rule: "claim checks are not fetched yet: send text or content_base64")
+    }
+  }
+}

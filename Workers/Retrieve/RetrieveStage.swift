@@ -1,0 +1,208 @@
+import Freshness
+import KafkaClient
+import Records
+import Retrieval
+import Services
+import Settings
+import Stage
+import Synchronization
+import Telemetry
+
+/// `rag.candidates` → `rag.prompts`, or straight to `rag.answers` where no engine is asked.
+///
+/// The candidates of a round are joined in the window: they stay in flight until the round's output is
+/// acknowledged, and are finished in one step.
+package final class RetrieveStage: WindowWork {
+  private struct RoundKey: Hashable {
+    var query: QueryKey
+    var round: UInt32
+  }
+
+  private struct Round {
+    var gathering = Gathering()
+    var positions: [RecordPosition] = []
+    var waiters: [AsyncStream<Void>.Continuation] = []
+    var wait: Double
+    var headers: [RecordHeader]
+  }
+
+  private struct State {
+    var open: [RoundKey: Round] = [:]
+    /// Finished rounds until their deadline: candidates that come later are dropped.
+    var finished: [RoundKey: Int64] = [:]
+  }
+
+  private let context: StageContext
+  private let freshness: FreshnessTail
+  private let answered: AnsweredQueries
+  private let state = Mutex(State())
+
+  private init(_ context: StageContext, freshness: FreshnessTail, answered: AnsweredQueries) {
+    self.context = context
+    self.freshness = freshness
+    self.answered = answered
+  }
+
+  /// The services of a retrieve worker, in start order.
+  package static func services(_ context: StageContext) -> [any Service] {
+    let gate = Gate(isOpen: false)
+    let tail = FreshnessTail(
+      kafka: context.kafka, topic: context.topic(.documentStatus),
+      partitionCount: context.settings.partitionCount(.documentStatus),
+      window: .milliseconds(QueryRecord.deadlineMaxMilliseconds) + context.settings.freshness.indexLagMax,
+      staleAfter: context.settings.freshness.staleAfter, metrics: context.metrics
+    ) { gate.set(open: true) }
+    let stage = RetrieveStage(context, freshness: tail, answered: AnsweredQueries(context))
+    return [
+      tail,
+      WindowStage(
+        context, group: GroupName.retrieve, topic: context.topic(.candidates),
+        windowRecords: context.settings.retrieve.windowRecords, gate: gate, mayWork: { tail.isConfirmed }, work: stage),
+    ]
+  }
+
+  package func assigned(_ partitions: [TopicPartition]) async throws { try await answered.readBack(partitions) }
+
+  package func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void) async throws {
+    let candidates: CandidatesRecord
+    do {
+      guard let value = record.value else { return }
+      candidates = try CandidatesRecord(wireBytes: value)
+    } catch {
+      let fault = RecordError(code: "bad_record", field: "value", message: "\(error)")
+      try await context.producer.send(context.deadLetter(record, fault, rule: "must be Candidates"))
+      return
+    }
+    let key = RoundKey(query: candidates.flight.key, round: candidates.round)
+    guard !answered.contains(key.query), let stream = join(candidates, record, key) else { return }
+    await wait(stream, for: candidates)
+    guard let round = take(key) else { return }  // another record of the round finished it
+    do {
+      try await finish(round)
+      markFinished(key, candidates.flight.deadlineAtMilliseconds)
+      finishTogether(round.positions)
+      for waiter in round.waiters { waiter.finish() }
+    } catch {
+      state.withLock { $0.open[key] = round }  // not answered: this record comes again and completes it
+      throw error
+    }
+  }
+
+  /// - Returns: nil when the round is finished already.
+  private func join(_ candidates: CandidatesRecord, _ record: ConsumerRecord, _ key: RoundKey) -> AsyncStream<Void>? {
+    state.withLock { state in
+      guard state.finished[key] == nil else { return nil }
+      var round =
+        state.open[key] ?? Round(wait: candidates.flight.waitMilliseconds, headers: record.passedHeaders)
+      round.gathering.add(candidates)
+      if !round.positions.contains(record.position) { round.positions.append(record.position) }
+      let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+      round.waiters.append(continuation)
+      if round.gathering.isComplete { for waiter in round.waiters { waiter.finish() } }
+      state.open[key] = round
+      return stream
+    }
+  }
+
+  /// Until the round is complete, or the time for missing shards is over.
+  private func wait(_ stream: AsyncStream<Void>, for candidates: CandidatesRecord) async {
+    let left = Duration.milliseconds(max(0, candidates.flight.deadlineAtMilliseconds - WallClock.milliseconds))
+    let limit = min(context.settings.retrieve.wait, left / 2)
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { for await _ in stream { break } }
+      group.addTask { do { try await Task.sleep(for: limit) } catch { return } }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  private func take(_ key: RoundKey) -> Round? { state.withLock { $0.open.removeValue(forKey: key) } }
+
+  private func markFinished(_ key: RoundKey, _ deadline: Int64) {
+    state.withLock { state in
+      state.finished[key] = deadline
+      guard state.finished.count % 1024 == 0 else { return }
+      let now = WallClock.milliseconds
+      state.finished = state.finished.filter { $0.value > now }
+    }
+  }
+
+  private func finish(_ round: Round) async throws {
+    let watch = Stopwatch()
+    guard let first = round.gathering.candidates.first, var flight = round.gathering.flight else { return }
+    if flight.outcome == nil, flight.isExpired {
+      context.metrics.increment(.expiredQueries, [("stage", context.name)])
+      flight.outcome = .expired
+    }
+    if let outcome = flight.outcome {
+      return try await answer(
+        AnswerRecord(flight, status: outcome == .expired ? .expired : .cancelled), flight, round, watch)
+    }
+    let query = flight.query
+    let topK = query.topK ?? context.settings.retrieve.topK
+    var hits = Fusion.fuse(round.gathering.candidates, count: topK)
+    let stale = hits.filter { freshness.table.isStale($0.document.key, $0.document.version) }
+    if !stale.isEmpty {
+      if first.round == 0 { return try await searchAgain(first, flight, round) }
+      hits.removeAll { freshness.table.isStale($0.document.key, $0.document.version) }
+    }
+    if round.gathering.shardsAnswered < round.gathering.shardsTotal { context.metrics.increment(.partialAnswers) }
+    if query.mode == .retrieve || hits.isEmpty {
+      var record = AnswerRecord(flight, status: query.mode == .retrieve ? .answered : .refused)
+      record.engine = "retrieve"
+      record.model = first.model
+      record.staleOmitted = UInt32(stale.count)
+      record.citations = hits.enumerated().map(Self.citation)
+      if hits.isEmpty { record.text = "Nothing in the documents answers this question." }
+      return try await answer(record, flight, round, watch)
+    }
+    try await sendPrompt(first, flight, hits, round, stale: stale.count, watch)
+  }
+
+  /// A document changed under the query: it is searched again, once.
+  private func searchAgain(_ first: CandidatesRecord, _ flight: QueryInFlight, _ round: Round) async throws {
+    context.metrics.increment(.staleRounds)
+    var search = SearchRecord(flight: flight)
+    search.flight.sentAtMicroseconds = WallClock.microseconds
+    search.round = first.round + 1
+    search.model = first.model
+    search.vector = first.vector
+    try await context.producer.send(
+      context.queryRecord(.searches, flight.key, search.wireBytes, headers: round.headers))
+  }
+
+  private func sendPrompt(
+    _ first: CandidatesRecord, _ flight: QueryInFlight, _ hits: [Hit], _ round: Round, stale: Int, _ watch: Stopwatch
+  ) async throws {
+    var prompt = PromptRecord(flight: flight.passedOn(stage: "retrieve", wait: round.wait, work: watch))
+    prompt.round = first.round
+    prompt.model = first.model
+    prompt.vector = first.vector
+    prompt.context = ContextAssembly.assemble(hits, tokenBudget: context.settings.retrieve.contextTokens)
+    prompt.shardsAnswered = round.gathering.shardsAnswered
+    prompt.shardsTotal = round.gathering.shardsTotal
+    prompt.behind = round.gathering.behind
+    prompt.staleOmitted = UInt32(stale)
+    try await context.producer.send(
+      context.queryRecord(.prompts, flight.key, prompt.wireBytes, headers: round.headers))
+  }
+
+  private func answer(_ record: AnswerRecord, _ flight: QueryInFlight, _ round: Round, _ watch: Stopwatch) async throws {
+    var record = record
+    record.shardsAnswered = round.gathering.shardsAnswered
+    record.shardsTotal = round.gathering.shardsTotal
+    record.behind = round.gathering.behind
+    record.timings = flight.passedOn(stage: "retrieve", wait: round.wait, work: watch).timings
+    try await context.producer.send(
+      context.answerRecords(record, replyTo: flight.query.replyTo, headers: round.headers))
+    answered.insert(flight.key)
+  }
+
+  private static func citation(_ index: Int, _ hit: Hit) -> AnswerRecord.Citation {
+    AnswerRecord.Citation(
+      n: index + 1, documentID: hit.document.key.id, version: hit.document.version,
+      chunkID: "\(hit.document.key)@\(hit.document.version)#\(hit.chunk.number)", title: hit.document.title,
+      uri: hit.document.uri, start: hit.chunk.start, end: hit.chunk.end, quote: hit.chunk.text,
+      score: Double(hit.denseScore))
+  }
+}

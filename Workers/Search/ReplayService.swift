@@ -1,0 +1,73 @@
+import Foundation
+import KafkaClient
+import Records
+import Services
+import Stage
+import Synchronization
+import Telemetry
+
+/// Replays the shard's partitions of `rag.vectors` into the index, then follows their tail.
+///
+/// The gates of the search group and of the reporter open when the index has caught up; the search group's closes
+/// again when it falls behind the bound.
+final class ReplayService: Service {
+  let name = "replay"
+  private let context: StageContext
+  private let partitions: [Int32]
+  private let index: SearchIndex
+  private let gates: [Gate]
+  private let isStopping = Mutex(false)
+
+  init(_ context: StageContext, partitions: [Int32], index: SearchIndex, gates: [Gate]) {
+    self.context = context
+    self.partitions = partitions
+    self.index = index
+    self.gates = gates
+    context.health.block("replay")
+  }
+
+  func shutdown() async { isStopping.withLock { $0 = true } }
+
+  func run() async throws {
+    let reader = ReplayReader(context.kafka)
+    let topic = context.topic(.vectors)
+    var isAssigned = false
+    var nextCheck = ContinuousClock.now
+    let watch = Stopwatch()
+    while !isStopping.withLock({ $0 }) {
+      do {
+        if !isAssigned {
+          try await reader.assign(
+            Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .beginning) }))
+          isAssigned = true
+        }
+        let records = try await reader.next(maxRecords: 512, maxWait: .milliseconds(100))
+        if !records.isEmpty { await index.apply(records) }
+        if ContinuousClock.now >= nextCheck {
+          nextCheck = .now + .milliseconds(gates[0].isOpen ? 500 : 50)
+          try await check(reader, watch)
+        }
+      } catch let error as KafkaFailure where error.kind != .fatal {
+        context.logger.info("Replay waits for the broker", [(.error, "\(error)")])
+        try await Task.sleep(for: .milliseconds(200))
+      }
+    }
+    await reader.close()
+  }
+
+  private func check(_ reader: ReplayReader, _ watch: Stopwatch) async throws {
+    let ends = try await reader.ends()
+    let positions = try await reader.currentPositions()
+    func byNumber(_ map: [TopicPartition: Int64]) -> [Int32: Int64] {
+      Dictionary(map.map { ($0.key.partition, $0.value) }, uniquingKeysWith: max)
+    }
+    await index.advance(positions: byNumber(positions), ends: byNumber(ends))
+    let behind = await index.behind
+    if behind.records == 0, !gates[0].isOpen {
+      context.logger.info(
+        "Index caught up", [(.durationMilliseconds, "\(Int(watch.milliseconds))")])
+      for gate in gates { gate.set(open: true) }
+      context.health.unblock("replay")
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import BlockingExecutor
+import Index
+import KafkaClient
+import Records
+import Stage
+import Telemetry
+
+/// One replica's shard: the catalog of versions and the rows that show, on a thread of its own.
+package actor SearchIndex {
+  private let executor = BlockingExecutor(name: "index")
+  package nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  private let model: String
+  private let metrics: MetricsRegistry
+  private let logger: Logger
+  private var catalog = DocumentCatalog()
+  private var index: (any VectorIndex)?
+  private var dimension = 0
+  private var positions: [Int32: Int64] = [:]
+  private var ends: [Int32: Int64] = [:]
+  private var newestAppliedMilliseconds: Int64 = 0
+
+  package init(model: String, metrics: MetricsRegistry, logger: Logger) {
+    self.model = model
+    self.metrics = metrics
+    self.logger = logger
+  }
+
+  /// Applies records of `rag.vectors` in their order.
+  package func apply(_ records: [ConsumerRecord]) {
+    for record in records {
+      apply(record)
+      positions[record.position.partition] = record.nextOffset
+      newestAppliedMilliseconds = max(newestAppliedMilliseconds, record.timestampMilliseconds)
+    }
+    metrics.set(.indexVectors, to: Double(index?.rowCount ?? 0))
+    metrics.set(.indexDocuments, to: Double(catalog.visibleCount))
+  }
+
+  private func apply(_ record: ConsumerRecord) {
+    guard let key = VectorKey(bytes: record.key) else {
+      metrics.increment(.deadLetters, [("stage", "search"), ("reason", "bad_key")])
+      return
+    }
+    guard let value = record.value else { return catalog.forget(key) }
+    let batch: VectorBatch
+    do {
+      batch = try VectorBatch(wireBytes: value)
+    } catch {
+      logger.warning("Vector record skipped", [(.topic, record.position.description), (.error, "\(error)")])
+      metrics.increment(.deadLetters, [("stage", "search"), ("reason", "bad_record")])
+      return
+    }
+    if case .vectors(_, let width, _) = batch.content {
+      // An index of one model must not hold another's vectors: their scores mean nothing together.
+      guard batch.header.model == model, dimension == 0 || dimension == width else {
+        metrics.increment(.deadLetters, [("stage", "search"), ("reason", "wrong_model")])
+        return
+      }
+      dimension = width
+    }
+    let change = catalog.apply(key, batch)
+    if let set = change.remove { index?.remove(key.document, set: set) }
+    if !change.insert.isEmpty {
+      if index == nil { index = FlatIndex(dimension: dimension) }
+      index?.insert(change.insert)
+    }
+  }
+
+  /// Tells how far the reader is: gaps of a compacted topic hold no record but move the position.
+  package func advance(positions: [Int32: Int64], ends: [Int32: Int64]) {
+    for (partition, position) in positions {
+      self.positions[partition] = max(self.positions[partition] ?? 0, position)
+    }
+    self.ends = ends
+    metrics.set(.indexBehind, to: Double(behind.records))
+  }
+
+  package var behind: IndexBehind {
+    let records = ends.reduce(Int64(0)) { $0 + max(0, $1.value - (positions[$1.key] ?? 0)) }
+    return IndexBehind(
+      records: records,
+      milliseconds: records == 0 ? 0 : max(0, WallClock.milliseconds - newestAppliedMilliseconds))
+  }
+
+  package func position(of partition: Int32) -> Int64 { positions[partition] ?? 0 }
+
+  package func search(_ queries: [IndexQuery]) -> [[IndexMatch]] {
+    guard dimension > 0, queries.allSatisfy({ $0.vector.count == dimension }) else {
+      return queries.map { query in
+        query.vector.count == dimension ? (index?.search([query]).first ?? []) : []
+      }
+    }
+    return index?.search(queries) ?? queries.map { _ in [] }
+  }
+
+  package func verdict(on document: DocumentKey, _ version: Version) -> DocumentCatalog.Verdict {
+    catalog.verdict(on: document, version)
+  }
+
+  package func deadKeys(of document: DocumentKey) -> [VectorKey] { catalog.deadKeys(of: document) }
+}
