@@ -8,14 +8,18 @@ package struct Command: Sendable {
     package var name: String
     package var valueName: String?
     package var help: String
-    package var isRepeating: Bool
+    package var isRepeating = false
+    /// Understood, but left out of the help text (where another page lists it).
+    package var isHidden = false
 
     package static func option(
-      _ name: String, _ valueName: String, _ help: String, repeating: Bool = false
-    ) -> Option { Option(name: name, valueName: valueName, help: help, isRepeating: repeating) }
+      _ name: String, _ valueName: String, _ help: String, repeating: Bool = false, hidden: Bool = false
+    ) -> Option {
+      Option(name: name, valueName: valueName, help: help, isRepeating: repeating, isHidden: hidden)
+    }
 
     package static func flag(_ name: String, _ help: String) -> Option {
-      Option(name: name, valueName: nil, help: help, isRepeating: false)
+      Option(name: name, valueName: nil, help: help)
     }
   }
 

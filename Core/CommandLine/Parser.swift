@@ -38,9 +38,9 @@ extension Command {
     if !subcommands.isEmpty {
       text += "\nCommands:\n" + Self.table(subcommands.map { ($0.name, $0.abstract) })
     }
-    if !options.isEmpty { text += "\nOptions:\n" + Self.table(options.map { ($0.usage, $0.help) }) }
-    if !inherited.isEmpty {
-      text += "\nEverywhere:\n" + Self.table(inherited.map { ($0.usage, $0.help) })
+    for (title, list) in [("Options", options), ("Everywhere", inherited)] {
+      let rows = list.filter { !$0.isHidden }.map { ($0.usage, $0.help) }
+      if !rows.isEmpty { text += "\n\(title):\n" + Self.table(rows) }
     }
     return text
   }

@@ -1,0 +1,33 @@
+import CommandLine
+import Foundation
+import LocalBroker
+import Services
+import Settings
+import Telemetry
+
+/// `millrace broker`: Kafka's protocol for one machine.
+enum BrokerCommand {
+  static let command = Command(
+    "broker", abstract: "Run the local broker: Kafka's protocol for one machine, over SQLite.",
+    options: [
+      .option("--data", "DIR", "where records are kept (default: broker/ in the state folder)"),
+      .option("--port-file", "FILE", "write the port there"),
+    ]
+  ) { arguments in
+    let settings = try Configuration.settings(arguments, usingState: false)
+    Logger.setThreshold(LogLevel(name: settings.logLevel) ?? .info)
+    let isSupervised = ProcessInfo.processInfo.environment["MILLRACE_SUPERVISED"] != nil
+    let stop = Signals.stopRequests(interrupt: !isSupervised)
+    let data = arguments.value("--data") ?? StateDirectory.find(arguments).path + "/broker"
+    let broker = try LocalBroker(
+      directory: data, host: settings.broker.host, port: UInt16(settings.broker.port),
+      synchronous: settings.broker.synchronous)
+    broker.start()
+    if let file = arguments.value("--port-file") {
+      try Data("\(broker.port)\n".utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
+    }
+    for await _ in stop { break }
+    broker.stop()
+    return .success
+  }
+}

@@ -1,0 +1,150 @@
+import Foundation
+import KafkaClient
+import Records
+import Settings
+import Stage
+import Synchronization
+
+/// Produces documents and waits for their terminal states.
+struct DocumentClient: Sendable {
+  struct Outcome: Sendable {
+    var sent = 0
+    /// Terminal states, and `accepted` events that carried a warning.
+    var states: [StatusRecord] = []
+    var missing = 0
+  }
+
+  private let settings: Settings
+  private let kafka: KafkaConfiguration
+  private let producer: KafkaProducer
+
+  init(settings: Settings) throws {
+    self.settings = settings
+    kafka = settings.kafkaConfiguration(clientID: "millrace-documents")
+    producer = try KafkaProducer(kafka)
+  }
+
+  func close() async { await producer.close(deadline: .seconds(5)) }
+
+  func send(_ documents: [OutgoingDocument], waits: Bool, timeout: Duration, showsProgress: Bool) async throws -> Outcome {
+    let reader = ReplayReader(kafka)
+    let count = settings.partitionCount(.documents)
+    let partitions = Set(documents.map { Partitioner.partition(ofKey: $0.key.bytes, partitionCount: count) })
+    let topic = settings.topic(.documentStatus)
+    // Before the first record is sent: no state can come too early.
+    if waits { try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .end) })) }
+    var outcome = Outcome()
+    var open: Set<String> = []
+    let deadline = ContinuousClock.now + timeout
+    for batch in stride(from: 0, to: documents.count, by: 200).map({ documents[$0..<min($0 + 200, documents.count)] }) {
+      let positions = try await producer.send(
+        batch.map { document in
+          OutgoingRecord(
+            topic: settings.topic(.documents),
+            partition: Partitioner.partition(ofKey: document.key.bytes, partitionCount: count), key: document.key.bytes,
+            value: document.value)
+        })
+      outcome.sent += positions.count
+      for (document, position) in zip(batch, positions) { open.insert("\(document.key)@\(position.offset)") }
+      if waits { try await collect(reader, &open, &outcome, wait: .zero) }
+      if showsProgress { Terminal.bar(outcome.sent - open.count, of: documents.count, "indexed") }
+    }
+    guard waits else { return outcome }
+    while !open.isEmpty, ContinuousClock.now < deadline {
+      try await collect(reader, &open, &outcome, wait: .milliseconds(300))
+      if showsProgress { Terminal.bar(documents.count - open.count, of: documents.count, "indexed") }
+    }
+    if showsProgress, Terminal.isInteractive { Terminal.complain("") }
+    outcome.missing = open.count
+    await reader.close()
+    return outcome
+  }
+
+  private func collect(_ reader: ReplayReader, _ open: inout Set<String>, _ outcome: inout Outcome, wait: Duration)
+    async throws
+  {
+    for record in try await reader.next(maxRecords: 1000, maxWait: wait) {
+      guard let value = record.value, let status = try? StatusRecord(value: value), let document = status.document,
+        let version = status.version
+      else { continue }
+      let name = "\(document)@\(version.offset)"
+      guard open.contains(name) else { continue }
+      if status.state.isTerminal {
+        open.remove(name)
+        outcome.states.append(status)
+      } else if !status.warnings.isEmpty {
+        outcome.states.append(status)
+      }
+    }
+  }
+}
+
+/// Reads what the topics say of documents.
+struct DocumentReader: Sendable {
+  struct Row: Sendable {
+    var key: DocumentKey
+    var version: Version
+    var state: String
+    var chunks: UInt32
+  }
+
+  let settings: Settings
+
+  /// A document's events in their order.
+  func states(of key: DocumentKey) async throws -> [StatusRecord] {
+    let partition = Partitioner.partition(
+      ofKey: key.bytes, partitionCount: settings.partitionCount(.documentStatus))
+    let found = Mutex<[StatusRecord]>([])
+    try await read([TopicPartition(settings.topic(.documentStatus), partition)]) { record in
+      guard let value = record.value, let status = try? StatusRecord(value: value), status.document == key else { return }
+      found.withLock { $0.append(status) }
+    }
+    return found.withLock { $0 }
+  }
+
+  /// `rag.documents` joined with status: what exists, whatever the age of its states.
+  func list(tenant: TenantID?) async throws -> [Row] {
+    struct Known {
+      var offset: Int64
+      var isDeletion: Bool
+    }
+    let documents = Mutex<[DocumentKey: Known]>([:])
+    try await read(partitions(.documents)) { record in
+      guard let key = try? DocumentKey(bytes: record.key), tenant == nil || key.tenant == tenant else { return }
+      documents.withLock { $0[key] = Known(offset: record.position.offset, isDeletion: record.value == nil) }
+    }
+    let states = Mutex<[DocumentKey: StatusRecord]>([:])
+    try await read(partitions(.documentStatus)) { record in
+      guard let value = record.value, let status = try? StatusRecord(value: value), let key = status.document,
+        let version = status.version
+      else { return }
+      states.withLock { states in
+        guard let former = states[key]?.version, former > version else {
+          states[key] = status
+          return
+        }
+      }
+    }
+    let newest = states.withLock { $0 }
+    return documents.withLock { $0 }.compactMap { key, known -> Row? in
+      let status = newest[key]
+      if known.isDeletion, status?.state == .deleted || status == nil { return nil }
+      let version = status?.version ?? Version(epoch: settings.ingest.epoch, offset: known.offset)
+      let state = version.offset < known.offset ? "waiting" : (status?.state.rawValue ?? "unknown")
+      return Row(
+        key: key, version: Version(epoch: version.epoch, offset: max(version.offset, known.offset)), state: state,
+        chunks: status?.chunks ?? 0)
+    }.sorted { $0.key.description < $1.key.description }
+  }
+
+  private func partitions(_ name: TopicName) -> [TopicPartition] {
+    (0..<settings.partitionCount(name)).map { TopicPartition(settings.topic(name), $0) }
+  }
+
+  private func read(_ partitions: [TopicPartition], _ body: @escaping @Sendable (ConsumerRecord) -> Void) async throws {
+    let reader = ReplayReader(settings.kafkaConfiguration(clientID: "millrace-documents"))
+    try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .beginning) }))
+    try await reader.readToEnd(limit: .seconds(600)) { records in for record in records { body(record) } }
+    await reader.close()
+  }
+}

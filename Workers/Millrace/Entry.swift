@@ -1,0 +1,89 @@
+import CommandLine
+import Foundation
+import KafkaClient
+import Settings
+import Stage
+import Telemetry
+
+/// The one binary: every pool, the broker, the supervisor and the command line.
+@main
+enum Entry {
+  static func main() async {
+    let code: ExitCode
+    do {
+      switch try Commands.root.parse(Array(Swift.CommandLine.arguments.dropFirst())) {
+      case .help(let text):
+        Terminal.print(text)
+        code = .success
+      case .run(let action, let arguments): code = try await action(arguments)
+      }
+    } catch {
+      Terminal.complain("millrace: \(error)")
+      code = exitCode(for: error)
+    }
+    exit(code.rawValue)
+  }
+
+  private static func exitCode(for error: any Error) -> ExitCode {
+    switch error {
+    case is UsageError, is SettingsError: .usage
+    case let failure as KafkaFailure where failure.kind == .retriable: .unavailable
+    case is Unavailable: .unavailable
+    default: .failure
+    }
+  }
+}
+
+/// Something that must run does not.
+struct Unavailable: Error, CustomStringConvertible { let description: String }
+
+enum Commands {
+  static let root = Command(
+    "millrace", abstract: "Retrieval-augmented generation as an event-driven pipeline over Kafka.",
+    discussion: """
+      Start everything on this machine with `millrace up`, put documents with `millrace documents put DIR`, and ask
+      with `millrace ask "…"`. Every setting that `millrace settings` lists is also an option of every command
+      (kafka.topicPrefix is --kafka-topic-prefix) and an environment variable (KAFKA_TOPIC_PREFIX).
+
+      Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 refused (nothing answers the question), 4 rejected
+      (a query or document ended failed, expired or cancelled), 5 timed out, 6 a service can't be reached.
+      """,
+    options: [
+      .option("--settings", "FILE", "a YAML file with the tree of charts/millrace/values.yaml, or a part of it"),
+      .option("--state", "DIR", "data, logs and ports of `up` (default: the nearest .millrace upward from here)"),
+      .flag("--json", "print JSON"),
+    ] + settingOptions,
+    subcommands: [
+      UpCommand.command, UpCommand.down, StatusCommand.command, AskCommand.ask, AskCommand.search,
+      DocumentsCommand.command, TopicsCommand.command, SettingsCommand.command, EvalCommand.command,
+      WorkerCommand.command, BrokerCommand.command, DemoCommand.command, KernelChoice.command,
+    ])
+
+  private static var settingOptions: [Command.Option] {
+    guard let table = try? SettingsTable() else { return [] }
+    return table.entries.map { entry in
+      .option(SettingsTable.flagName(entry.key), "VALUE", entry.key, hidden: true)
+    }
+  }
+}
+
+/// Everything that people read goes through here; logs go through `Logger`.
+enum Terminal {
+  static func print(_ text: String) { Swift.print(text) }
+  static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+  static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// One line that is overwritten in place; nothing where nobody watches.
+  static func progress(_ text: String) {
+    guard isInteractive else { return }
+    FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+  }
+
+  static func bar(_ done: Int, of total: Int, _ label: String) {
+    let width = 30
+    let filled = total > 0 ? done * width / total : width
+    progress(
+      "[\(String(repeating: "#", count: filled))\(String(repeating: ".", count: width - filled))] "
+        + "\(done)/\(total) \(label)")
+  }
+}

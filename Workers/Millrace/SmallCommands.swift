@@ -1,0 +1,122 @@
+import CommandLine
+import Foundation
+import KafkaClient
+import Records
+import Settings
+import Stage
+
+enum TopicsCommand {
+  static let command = Command(
+    "topics", abstract: "Make the topics.",
+    subcommands: [
+      Command(
+        "create", abstract: "Create missing topics and first offsets; idempotent, never shrinks anything."
+      ) { arguments in
+        let settings = try Configuration.settings(arguments)
+        let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-topics"))
+        let created = try await TopicSetup(settings: settings, admin: admin).create()
+        await admin.close()
+        if arguments.flag("--json") {
+          Terminal.print(JSONValue.object(["created": .array(created.sorted().map(JSONValue.string))]).text)
+        } else {
+          Terminal.print(created.isEmpty ? "all topics are there" : "created \(created.sorted().joined(separator: ", "))")
+        }
+        return .success
+      }
+    ])
+}
+
+enum SettingsCommand {
+  static let command = Command(
+    "settings", abstract: "Print every setting with its value and where it came from; secrets are hidden."
+  ) { arguments in
+    let settings = try Configuration.settings(arguments)
+    if arguments.flag("--json") {
+      let members = settings.table.entries.map { entry in
+        JSONMember(
+          name: entry.key,
+          value: .object([
+            "value": .string(settings.table.shown(entry.key)), "source": .string(entry.source.rawValue),
+            "environment": .string(SettingsTable.environmentName(entry.key)),
+            "option": .string(SettingsTable.flagName(entry.key)),
+          ]))
+      }
+      Terminal.print(JSONValue.object(members).text)
+      return .success
+    }
+    for entry in settings.table.entries {
+      let value = settings.table.shown(entry.key)
+      Terminal.print("\(entry.key) = \(value.isEmpty ? "\"\"" : value)  (\(entry.source.rawValue))")
+    }
+    return .success
+  }
+}
+
+enum StatusCommand {
+  static let command = Command(
+    "status", abstract: "Show the endpoints and each process of `up`, with restarts and lag."
+  ) { arguments in
+    let directory = StateDirectory.find(arguments)
+    guard let record = directory.read() else {
+      throw Unavailable(description: "nothing runs in \(directory.path): start it with `millrace up`")
+    }
+    let runs = ProcessTable.isAlive(record.supervisorPID, startedAt: record.supervisorStartTime)
+    let settings = try Configuration.settings(arguments)
+    let lags = runs ? await lags(settings) : [:]
+    if arguments.flag("--json") {
+      Terminal.print(json(record, runs, lags).text)
+      return runs ? .success : .unavailable
+    }
+    Terminal.print("state \(directory.path): \(runs ? (record.isReady ? "ready" : "starting") : "not running")")
+    for (name, address) in record.endpoints.sorted(by: { $0.key < $1.key }) { Terminal.print("\(name) \(address)") }
+    for process in record.processes {
+      let state = runs ? process.state : "ended"
+      Terminal.print(
+        "\(process.role.padding(toLength: 16, withPad: " ", startingAt: 0)) pid \(process.pid)  \(state)  restarts "
+          + "\(process.restarts)  lag \(lags[process.role].map(String.init) ?? "-")")
+    }
+    return runs ? .success : .unavailable
+  }
+
+  private static func json(_ record: StateRecord, _ runs: Bool, _ lags: [String: Int64]) -> JSONValue {
+    .object([
+      "running": .bool(runs), "ready": .bool(runs && record.isReady),
+      "endpoints": .object(
+        record.endpoints.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: .string($0.value)) }),
+      "processes": .array(
+        record.processes.map { process in
+          .object([
+            "role": .string(process.role), "pid": .int(process.pid),
+            "state": .string(runs ? process.state : "ended"), "restarts": .int(process.restarts),
+            "http_port": process.httpPort.map(JSONValue.int), "lag": lags[process.role].map(JSONValue.int),
+          ])
+        }),
+    ])
+  }
+
+  /// Lag by role; a broker that does not answer leaves it out.
+  private static func lags(_ settings: Settings) async -> [String: Int64] {
+    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-status"))
+    var lags: [String: Int64] = [:]
+    for (group, topic, shard) in GroupName.all(shards: settings.search.shards) {
+      let partitions = (0..<settings.partitionCount(topic))
+        .filter { topic != .vectors || Int($0) % settings.search.shards == shard }
+        .map { TopicPartition(settings.topic(topic), $0) }
+      guard let lag = try? await admin.lag(group: group, partitions) else { break }
+      lags[role(group, shard), default: 0] += lag.values.reduce(0, +)
+    }
+    await admin.close()
+    return lags
+  }
+
+  private static func role(_ group: String, _ shard: Int) -> String {
+    switch group {
+    case GroupName.ingest: "ingest"
+    case GroupName.embedDocuments: "embed-documents"
+    case GroupName.embedQueries: "embed-queries"
+    case GroupName.retrieve: "retrieve"
+    case GroupName.generate: "generate"
+    default: "search-\(shard)"
+    }
+  }
+}

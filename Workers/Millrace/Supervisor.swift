@@ -1,0 +1,351 @@
+import CommandLine
+import Foundation
+import HTTP
+import KafkaClient
+import BlockingExecutor
+import Settings
+import Stage
+import Synchronization
+
+/// Starts children, restarts those that die with a growing pause, and ends them in order.
+actor Supervisor {
+  private struct Child {
+    var role: String
+    var arguments: [String]
+    var executable: String?
+    var environment: [String: String] = [:]
+    var process: Process?
+    var startTime: UInt64 = 0
+    var startedAt = ContinuousClock.now
+    var restarts = 0
+    var nextStart = ContinuousClock.now
+    var pause = Duration.milliseconds(200)
+    var state = "starting"
+    var isReady = false
+    /// Deaths before it was ever ready.
+    var earlyDeaths = 0
+  }
+
+  private static let pauseMax = Duration.seconds(10)
+  private static let readyLimit = Duration.seconds(90)
+
+  private let directory: StateDirectory
+  private let arguments: ParsedArguments
+  private var settings: Settings
+  private var flags: [String: String]
+  private var children: [Child] = []
+  private var endpoints: [String: String] = [:]
+  private let lock: StateLock
+  private let blocking = BlockingCalls(name: "probe")
+  private var isReady = false
+  private var isStopping = false
+
+  /// - Throws: when another `up` holds the folder, or a setting is wrong.
+  init(_ arguments: ParsedArguments) throws {
+    self.arguments = arguments
+    directory = StateDirectory.find(arguments)
+    var flags = arguments.named.filter { $0.key.hasPrefix("--") }
+    for own in ["--kafka", "--kafka-home", "--shards", "--state", "--settings"] { flags[own] = nil }
+    if let shards = try arguments.integer("--shards", in: 1...64) { flags["--search-shards"] = "\(shards)" }
+    if flags["--kafka-session-timeout"] == nil { flags["--kafka-session-timeout"] = "6s" }
+    self.flags = flags
+    settings = try Settings(
+      SettingsTable(
+        file: arguments.value("--settings"), environment: ProcessInfo.processInfo.environment, flags: flags))
+    for path in [directory.path, directory.logsPath, directory.runPath] {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+    lock = try StateLock(path: directory.path + "/up.lock", directory: directory)
+  }
+
+  func run(until stop: AsyncStream<Void>) async throws {
+    if ProcessInfo.processInfo.environment["MILLRACE_DETACHED"] != nil { setsid() }
+    endLeftovers()
+    let modelPath = try ModelPath.find(settings)
+    let stopped = Stopped()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for await _ in stop { break }
+        stopped.set()
+      }
+      try await self.supervise(modelPath, stopped)
+      group.cancelAll()
+    }
+    await stopAll()
+  }
+
+  private func supervise(_ modelPath: String, _ stopped: Stopped) async throws {
+    try await startBroker(stopped)
+    if !stopped.isSet { try await createTopics() }
+    if !stopped.isSet { try await startPools(modelPath, stopped) }
+    if !stopped.isSet { announce() }
+    while !stopped.isSet {
+      superviseOnce()
+      try save()
+      try await Task.sleep(for: .milliseconds(200))
+    }
+  }
+
+  private func announce() {
+    isReady = true
+    do { try save() } catch { Terminal.complain("state can't be written: \(error)") }
+    Terminal.print("ready: kafka \(endpoints["kafka"] ?? "")  (state \(directory.path))")
+    Terminal.print("next:  millrace documents put DIR   millrace ask \"…\"   millrace status   Ctrl-C ends it")
+  }
+
+  /// What a killed `up` left behind is ended, known by pid and start time.
+  private func endLeftovers() {
+    guard let record = directory.read() else { return }
+    let left = record.processes.filter { ProcessTable.isAlive($0.pid, startedAt: $0.startTime) }
+    guard !left.isEmpty else { return }
+    Terminal.complain("ending what a former `up` left: \(left.map(\.role).joined(separator: ", "))")
+    ProcessTable.end(left.map { ($0.pid, $0.startTime) }, grace: 15)
+  }
+
+  private func startBroker(_ stopped: Stopped) async throws {
+    let home = arguments.value("--kafka-home") ?? (arguments.value("--kafka") == nil ? ProcessInfo.processInfo.environment["KAFKA_HOME"] : nil)
+    var limit = Duration.seconds(15)
+    if let given = arguments.value("--kafka") {
+      endpoints["kafka"] = given
+      limit = .seconds(8)
+    } else if let home {
+      endpoints["kafka"] = try startApacheKafka(home)
+      limit = .seconds(60)
+    } else {
+      try startLocalBroker()
+    }
+    flags["--kafka-bootstrap-servers"] = endpoints["kafka"]
+    settings = try Settings(
+      SettingsTable(
+        file: arguments.value("--settings"), environment: ProcessInfo.processInfo.environment, flags: flags))
+    try save()
+    try await waitForBroker(limit, stopped)
+  }
+
+  private func startLocalBroker() throws {
+    let former = directory.read()?.endpoints["kafka"].flatMap { UInt16($0.split(separator: ":").last ?? "") }
+      ?? (try? String(contentsOfFile: directory.path + "/broker.port", encoding: .utf8)).flatMap { UInt16($0) }
+    let given = arguments.value("--broker-port").flatMap { UInt16($0) }
+    let port = try given ?? FreePort.find(preferred: former ?? UInt16(settings.broker.port))
+    if given != nil, !FreePort.isFree(port) {
+      throw Unavailable(description: "--broker-port \(port): the port is taken")
+    }
+    try "\(port)".write(toFile: directory.path + "/broker.port", atomically: true, encoding: .utf8)
+    endpoints["kafka"] = "\(settings.broker.host):\(port)"
+    try add("broker", ["broker", "--data", directory.path + "/broker", "--broker-port", "\(port)"])
+  }
+
+  private func startApacheKafka(_ home: String) throws -> String {
+    let start = home + "/bin/kafka-server-start.sh"
+    guard FileManager.default.isExecutableFile(atPath: start) else {
+      throw Unavailable(description: "KAFKA_HOME \(home): bin/kafka-server-start.sh is missing")
+    }
+    guard ["/usr/bin/java", (ProcessInfo.processInfo.environment["JAVA_HOME"] ?? "") + "/bin/java"].contains(where: {
+      FileManager.default.isExecutableFile(atPath: $0)
+    }) || ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").contains(where: {
+      FileManager.default.isExecutableFile(atPath: $0 + "/java")
+    }) == true else {
+      throw Unavailable(description: "Apache Kafka needs Java 17: apt-get install openjdk-17-jre-headless")
+    }
+    let folder = directory.path + "/kafka"
+    let port = try FreePort.find(preferred: 9092)
+    let controller = try FreePort.find(preferred: port + 1)
+    try FileManager.default.createDirectory(atPath: folder + "/data", withIntermediateDirectories: true)
+    let properties = KafkaProperties.text(port: port, controller: controller, folder: folder)
+    let file = folder + "/server.properties"
+    try properties.write(toFile: file, atomically: true, encoding: .utf8)
+    if !FileManager.default.fileExists(atPath: folder + "/data/meta.properties") {
+      try KafkaProperties.format(home: home, file: file)
+    }
+    try add(
+      "kafka", [file], executable: start,
+      environment: [
+        "LOG_DIR": directory.logsPath + "/kafka", "KAFKA_HEAP_OPTS": "-Xmx512M -Xms256M",
+      ])
+    return "127.0.0.1:\(port)"
+  }
+
+  private func waitForBroker(_ limit: Duration, _ stopped: Stopped) async throws {
+    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
+    let deadline = ContinuousClock.now + limit
+    while !stopped.isSet {
+      if (try? await admin.topics(timeout: .seconds(1))) != nil { break }
+      if let child = children.first, child.process?.isRunning == false {
+        throw Unavailable(description: "\(child.role) ended at once:\n\(tail(of: child.role))")
+      }
+      guard ContinuousClock.now < deadline else {
+        throw Unavailable(
+          description: "no broker answers at \(endpoints["kafka"] ?? "") within \(limit.components.seconds) s")
+      }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    await admin.close()
+    if !children.isEmpty { children[0].isReady = true; children[0].state = "running" }
+  }
+
+  private func createTopics() async throws {
+    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
+    _ = try await TopicSetup(settings: settings, admin: admin).create()
+    await admin.close()
+  }
+
+  private func startPools(_ modelPath: String, _ stopped: Stopped) async throws {
+    var environment = ["ENCODER_MODEL_PATH": modelPath]
+    if let kernel = KernelChoice.better() { environment["OPENBLAS_CORETYPE"] = kernel }
+    var roles: [(String, [String])] = (0..<settings.search.shards).map {
+      ("search-\($0)", ["worker", "search", "--shard", "\($0)"])
+    }
+    roles += [
+      ("generate", ["worker", "generate"]), ("retrieve", ["worker", "retrieve"]),
+      ("embed-queries", ["worker", "embed", "--lane", "queries"]),
+      ("embed-documents", ["worker", "embed", "--lane", "documents"]), ("ingest", ["worker", "ingest"]),
+    ]
+    for (role, words) in roles {
+      try add(role, words + ["--port-file", portFile(role), "--http-port", "0"], environment: environment)
+    }
+    try save()
+    let deadline = ContinuousClock.now + Self.readyLimit
+    while !stopped.isSet {
+      superviseOnce()
+      if let broken = children.first(where: { !$0.isReady && $0.earlyDeaths >= 3 }) {
+        throw Unavailable(description: "\(broken.role) can't start:\n\(tail(of: broken.role))")
+      }
+      await probe()
+      try save()
+      if children.allSatisfy(\.isReady) { return }
+      guard ContinuousClock.now < deadline else {
+        let waiting = children.filter { !$0.isReady }.map(\.role).joined(separator: ", ")
+        throw Unavailable(description: "not ready within 90 s: \(waiting); see \(directory.logsPath)")
+      }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+  }
+
+  private func portFile(_ role: String) -> String { "\(directory.runPath)/\(role).port" }
+
+  private func httpPort(_ role: String) -> UInt16? {
+    (try? String(contentsOfFile: portFile(role), encoding: .utf8))
+      .flatMap { UInt16($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+  }
+
+  private func probe() async {
+    for index in children.indices where !children[index].isReady {
+      guard let port = httpPort(children[index].role) else { continue }
+      let answer = await blocking.run { HTTPProbe.get(host: "127.0.0.1", port: port, path: "/readyz") }
+      if answer?.0 == 200 {
+        children[index].isReady = true
+        children[index].state = "running"
+        children[index].pause = .milliseconds(200)
+      }
+    }
+  }
+
+  private func add(
+    _ role: String, _ words: [String], executable: String? = nil, environment: [String: String] = [:]
+  ) throws {
+    var child = Child(role: role, arguments: words, executable: executable, environment: environment)
+    try start(&child)
+    children.append(child)
+  }
+
+  private func start(_ child: inout Child) throws {
+    try? FileManager.default.removeItem(atPath: portFile(child.role))
+    let log = "\(directory.logsPath)/\(child.role).log"
+    if !FileManager.default.fileExists(atPath: log) { _ = FileManager.default.createFile(atPath: log, contents: nil) }
+    guard let output = FileHandle(forWritingAtPath: log) else {
+      throw Unavailable(description: "\(log) can't be written")
+    }
+    try output.seekToEnd()
+    let process = Process()
+    process.executableURL =
+      child.executable.map { URL(fileURLWithPath: $0) } ?? URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    process.arguments = child.arguments
+    var environment = ProcessInfo.processInfo.environment.merging(child.environment) { $1 }
+    for entry in settings.table.entries where entry.source != .default {
+      environment[SettingsTable.environmentName(entry.key)] = environment[SettingsTable.environmentName(entry.key)]
+        ?? entry.value
+      if entry.source == .flag { environment[SettingsTable.environmentName(entry.key)] = entry.value }
+    }
+    environment["MILLRACE_SUPERVISED"] = "1"
+    process.environment = environment
+    process.standardOutput = output
+    process.standardError = output
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    try output.close()
+    child.process = process
+    child.startTime = ProcessTable.startTime(of: process.processIdentifier) ?? 0
+    child.startedAt = .now
+    child.state = "starting"
+  }
+
+  private func superviseOnce() {
+    for index in children.indices {
+      var child = children[index]
+      if let process = child.process, !process.isRunning {
+        if !child.isReady { child.earlyDeaths += 1 }
+        if ContinuousClock.now - child.startedAt > .seconds(30) { child.pause = .milliseconds(200) }
+        child.process = nil
+        child.nextStart = .now + child.pause
+        child.pause = min(child.pause * 2, Self.pauseMax)
+        child.state = "back-off"
+        Terminal.complain("\(child.role) ended (status \(process.terminationStatus)); starting it again")
+      } else if child.process == nil, ContinuousClock.now >= child.nextStart {
+        child.restarts += 1
+        do {
+          try start(&child)
+          child.state = "running"
+        } catch {
+          child.nextStart = .now + child.pause
+          Terminal.complain("\(child.role) can't be started: \(error)")
+        }
+      }
+      children[index] = child
+    }
+  }
+
+  private func save() throws {
+    try directory.write(
+      StateRecord(
+        supervisorPID: getpid(), supervisorStartTime: ProcessTable.startTime(of: getpid()) ?? 0, endpoints: endpoints,
+        flags: flags,
+        processes: children.map { child in
+          StateRecord.ProcessEntry(
+            role: child.role, pid: child.process?.processIdentifier ?? 0, startTime: child.startTime, state: child.state,
+            restarts: child.restarts, httpPort: httpPort(child.role))
+        }, isReady: isReady))
+  }
+
+  /// Pools first, in the order of the flow, each drained; the broker last.
+  func stopAll() async {
+    guard !isStopping else { return }
+    isStopping = true
+    let order = ["ingest", "embed-documents", "embed-queries", "search", "retrieve", "generate"]
+    let pools = children.filter { $0.role != "broker" && $0.role != "kafka" }.sorted { a, b in
+      func rank(_ role: String) -> Int { order.firstIndex { role.hasPrefix($0) } ?? 99 }
+      return rank(a.role) < rank(b.role)
+    }
+    await end(pools)
+    await end(children.filter { $0.role == "broker" || $0.role == "kafka" })
+    try? FileManager.default.removeItem(atPath: directory.recordPath)
+    for child in children { try? FileManager.default.removeItem(atPath: portFile(child.role)) }
+  }
+
+  private func end(_ list: [Child]) async {
+    let processes = list.compactMap { child in child.process.map { ($0.processIdentifier, child.startTime) } }
+    let grace = settings.graceDeadline.seconds + 5
+    await blocking.run { ProcessTable.end(processes.map { (pid: $0.0, startTime: $0.1) }, grace: grace) }
+  }
+
+  private func tail(of role: String) -> String {
+    let text = (try? String(contentsOfFile: "\(directory.logsPath)/\(role).log", encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").suffix(5).joined(separator: "\n")
+  }
+}
+
+/// Set once, when a stop is asked for.
+final class Stopped: Sendable {
+  private let flag = Mutex(false)
+  var isSet: Bool { flag.withLock { $0 } }
+  func set() { flag.withLock { $0 = true } }
+}

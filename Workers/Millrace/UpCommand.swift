@@ -1,0 +1,80 @@
+import CommandLine
+import Foundation
+import Services
+import Settings
+import Telemetry
+
+/// `millrace up` and `millrace down`: everything on one machine.
+enum UpCommand {
+  static let command = Command(
+    "up", abstract: "Start the broker and every pool on this machine, and supervise them.",
+    discussion: """
+      Data, logs, ports and pids lie in the state folder (--state, default ./.millrace). Ctrl-C or `millrace down`
+      ends everything in order. A process that dies is started again with a growing pause.
+      """,
+    options: [
+      .option("--kafka", "HOST:PORT", "use this Kafka instead of the local broker"),
+      .option("--kafka-home", "DIR", "start Apache Kafka (KRaft) from this folder instead (or KAFKA_HOME)"),
+      .option("--shards", "N", "search shards, each a process (search.shards)"),
+      .flag("--detach", "return when every pool is ready; end it with `millrace down`"),
+    ]
+  ) { arguments in
+    if arguments.flag("--detach") { return try await detach(arguments) }
+    let supervisor = try Supervisor(arguments)
+    do {
+      try await supervisor.run(until: Signals.stopRequests(interrupt: true))
+    } catch {
+      await supervisor.stopAll()
+      throw error
+    }
+    return .success
+  }
+
+  static let down = Command("down", abstract: "End what `up` started in this state folder.") { arguments in
+    let directory = StateDirectory.find(arguments)
+    guard let record = directory.read() else {
+      throw Unavailable(description: "nothing was started in \(directory.path)")
+    }
+    if ProcessTable.isAlive(record.supervisorPID, startedAt: record.supervisorStartTime) {
+      ProcessTable.end([(record.supervisorPID, record.supervisorStartTime)], grace: 60)
+    }
+    let left = record.processes.filter { ProcessTable.isAlive($0.pid, startedAt: $0.startTime) }
+    if !left.isEmpty {
+      Terminal.complain("the supervisor was gone; ending \(left.map(\.role).joined(separator: ", "))")
+      ProcessTable.end(left.map { ($0.pid, $0.startTime) }, grace: 15)
+    }
+    try? FileManager.default.removeItem(atPath: directory.recordPath)
+    Terminal.print("stopped")
+    return .success
+  }
+
+  /// Starts a supervisor in a session of its own and waits until it is ready or has failed.
+  private static func detach(_ arguments: ParsedArguments) async throws -> ExitCode {
+    let directory = StateDirectory.find(arguments)
+    try FileManager.default.createDirectory(atPath: directory.logsPath, withIntermediateDirectories: true)
+    let log = directory.logsPath + "/up.log"
+    _ = FileManager.default.createFile(atPath: log, contents: nil)
+    let child = Process()
+    child.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    child.arguments = Swift.CommandLine.arguments.dropFirst().filter { $0 != "--detach" }
+    child.environment = ProcessInfo.processInfo.environment.merging(["MILLRACE_DETACHED": "1"]) { $1 }
+    let output = FileHandle(forWritingAtPath: log)
+    child.standardOutput = output
+    child.standardError = output
+    child.standardInput = FileHandle.nullDevice
+    try child.run()
+    let started = Date()
+    while child.isRunning {
+      if let record = directory.read(), record.supervisorPID == child.processIdentifier, record.isReady {
+        Terminal.print(
+          "ready in \(String(format: "%.1f", Date().timeIntervalSince(started))) s: "
+            + record.endpoints.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+        return .success
+      }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+    let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+    Terminal.complain(text.split(separator: "\n").suffix(12).joined(separator: "\n"))
+    return child.terminationStatus == 0 ? .failure : ExitCode(rawValue: child.terminationStatus)
+  }
+}

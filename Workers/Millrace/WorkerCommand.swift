@@ -1,0 +1,131 @@
+import CommandLine
+import Embed
+import Encoder
+import Foundation
+import Generate
+import Ingest
+import KafkaClient
+import Retrieve
+import Search
+import Services
+import Settings
+import Stage
+import Telemetry
+import Tokenizer
+import VectorMath
+
+/// `millrace worker <pool>`: one pool, alone.
+enum WorkerCommand {
+  private static let common: [Command.Option] = [
+    .option("--port-file", "FILE", "write the port of /metrics, /healthz and /readyz there")
+  ]
+
+  static let command = Command(
+    "worker", abstract: "Run one worker of a pool.",
+    discussion: "Each pool runs alone; topics are all that couples them. SIGTERM drains and exits 0.",
+    options: common,
+    subcommands: [
+      Command("ingest", abstract: "rag.documents to rag.chunks: parse and chunk.") { arguments in
+        try await run("ingest", arguments) { context, settings in
+          let tokenizer = try WordPieceTokenizer(path: ModelPath.find(settings) + "/vocab.txt")
+          return [IngestStage.service(context, tokenizer: tokenizer)]
+        }
+      },
+      Command(
+        "embed", abstract: "rag.chunks to rag.vectors, or rag.queries to rag.searches.",
+        options: [.option("--lane", "LANE", "documents or queries")]
+      ) { arguments in
+        guard let lane = arguments.value("--lane"), ["documents", "queries"].contains(lane) else {
+          throw UsageError("--lane: '\(arguments.value("--lane") ?? "")' must be documents or queries")
+        }
+        return try await run("embed-\(lane)", arguments) { context, settings in
+          let encoder = try encoder(context, settings)
+          return [
+            lane == "documents"
+              ? EmbedDocumentsStage.service(context, encoder: encoder)
+              : EmbedQueriesStage.service(context, encoder: encoder)
+          ]
+        }
+      },
+      Command(
+        "search", abstract: "rag.searches to rag.candidates, over one shard of rag.vectors.",
+        options: [.option("--shard", "N", "0 to search.shards - 1 (default 0)")]
+      ) { arguments in
+        let settings = try Configuration.settings(arguments, usingState: false)
+        let shard = try arguments.integer("--shard", in: 0...settings.search.shards - 1) ?? 0
+        return try await run("search-\(shard)", arguments) { context, settings in
+          KernelChoice.apply(settings, context.logger)
+          return SearchStage.services(context, shard: shard)
+        }
+      },
+      Command("retrieve", abstract: "rag.candidates to rag.prompts or rag.answers: fuse and assemble.") { arguments in
+        try await run("retrieve", arguments) { context, _ in RetrieveStage.services(context) }
+      },
+      Command("generate", abstract: "rag.prompts to rag.answers: answer with citations, or refuse.") { arguments in
+        try await run("generate", arguments) { context, settings in
+          GenerateStage.services(context, encoder: try encoder(context, settings))
+        }
+      },
+    ])
+
+  private static func encoder(_ context: StageContext, _ settings: Settings) throws -> Encoder {
+    KernelChoice.apply(settings, context.logger)
+    return try Encoder(directory: ModelPath.find(settings), modelID: settings.encoder.model)
+  }
+
+  private static func run(
+    _ name: String, _ arguments: ParsedArguments,
+    _ services: (StageContext, Settings) throws -> [any Service]
+  ) async throws -> ExitCode {
+    let settings = try Configuration.settings(arguments, usingState: false)
+    Logger.setThreshold(LogLevel(name: settings.logLevel) ?? .info)
+    let isSupervised = ProcessInfo.processInfo.environment["MILLRACE_SUPERVISED"] != nil
+    let stop = Signals.stopRequests(interrupt: !isSupervised)
+    let context = try StageContext(name: name, settings: settings)
+    logSettings(settings, context.logger)
+    let probes = try ProbeService(
+      host: settings.http.host, port: settings.http.port, portFile: arguments.value("--port-file"),
+      health: context.health, metrics: context.metrics)
+    context.logger.info("Worker starts", [(.role, name), (.port, "\(probes.port)")])
+    let pool = try services(context, settings)
+    context.health.unblock("starting")
+    try await waitForTopics(settings, context)
+    var failure: (any Error)?
+    do {
+      try await ServiceGroup([probes as any Service] + pool, graceDeadline: settings.graceDeadline).run(until: stop)
+    } catch {
+      failure = error
+    }
+    await context.producer.close(deadline: .seconds(5))
+    if let failure {
+      context.logger.error("Worker failed", [(.error, "\(failure)")])
+      return .failure
+    }
+    context.logger.info("Worker ended")
+    return .success
+  }
+
+  private static func logSettings(_ settings: Settings, _ logger: Logger) {
+    for entry in settings.table.entries where entry.source != .default {
+      logger.info("Setting", [(.key, entry.key), (.value, settings.table.shown(entry.key))])
+    }
+  }
+
+  /// Workers may start before the broker or the topics are there.
+  private static func waitForTopics(_ settings: Settings, _ context: StageContext) async throws {
+    let admin = KafkaAdmin(context.kafka)
+    let setup = TopicSetup(settings: settings, admin: admin)
+    while true {
+      do {
+        let existing = try await admin.topics()
+        try setup.check(existing)
+        if settings.topics.allSatisfy({ existing[settings.topic($0.topic)] != nil }) { break }
+        context.logger.info("Waiting for topics: run `millrace topics create`")
+      } catch let error as KafkaFailure where error.kind == .retriable {
+        context.logger.info("Waiting for the broker", [(.error, "\(error)")])
+      }
+      try await Task.sleep(for: .milliseconds(500))
+    }
+    await admin.close()
+  }
+}
