@@ -4,8 +4,10 @@ import Foundation
 /// GEMM) never occupies a thread of Swift's cooperative pool: on two cores two blocked threads there
 /// freeze the process.
 ///
-/// The thread ends when the executor is released. Jobs run in the order in which they were enqueued.
-package final class BlockingExecutor: SerialExecutor {
+/// The thread ends when the executor is released. Jobs run in the order in which they were enqueued. As a task
+/// executor it lets the loop around an actor run on the actor's own thread: no wake-up of another thread lies
+/// between a poll and the work on what it brought.
+package final class BlockingExecutor: SerialExecutor, TaskExecutor {
   private let queue = JobQueue()
 
   package init(name: String) {
@@ -46,7 +48,8 @@ private final class JobQueue {
   func drain() {
     while let batch = take() {
       for (job, executor) in batch {
-        unsafe job.runSynchronously(on: executor.asUnownedSerialExecutor())
+        unsafe job.runSynchronously(
+          isolatedTo: executor.asUnownedSerialExecutor(), taskExecutor: executor.asUnownedTaskExecutor())
       }
     }
   }

@@ -125,6 +125,19 @@ extension KafkaHandle {
     return failure("produce", unsafe rd_kafka_error_code(error), unsafe String(cString: rd_kafka_error_string(error)))
   }
 
+  /// Makes topics and their leaders known, so that the first record does not wait up to a second for the next
+  /// scan of unknown topics (all librdkafka before 2.10.1).
+  func warmUp(_ topics: [String]) {
+    for topic in topics {
+      guard let handle = unsafe rd_kafka_topic_new(pointer, topic, nil) else { continue }
+      var metadata: UnsafePointer<rd_kafka_metadata>?
+      if unsafe rd_kafka_metadata(pointer, 0, handle, &metadata, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR {
+        unsafe rd_kafka_metadata_destroy(metadata)
+      }
+      unsafe warmTopics.append(handle)
+    }
+  }
+
   func purge() {
     unsafe _ = rd_kafka_purge(pointer, Int32(RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT))
   }

@@ -40,6 +40,8 @@ func check(_ call: String, _ code: rd_kafka_resp_err_t) throws(KafkaFailure) {
 @safe final class KafkaHandle {
   let pointer: OpaquePointer
   private var isDestroyed = false
+  /// Kept until the end: librdkafka forgets a topic that nobody holds.
+  var warmTopics: [OpaquePointer] = unsafe []
 
   /// - Parameter opaque: handed to callbacks; must outlive the handle.
   init(
@@ -73,6 +75,7 @@ func check(_ call: String, _ code: rd_kafka_resp_err_t) throws(KafkaFailure) {
   func destroy() {
     guard !isDestroyed else { return }
     isDestroyed = true
+    unsafe warmTopics.forEach { unsafe rd_kafka_topic_destroy($0) }
     unsafe rd_kafka_destroy(pointer)
   }
 

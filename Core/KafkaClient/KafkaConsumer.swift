@@ -15,7 +15,8 @@ package struct ConsumerPoll: Sendable {
 /// The rebalance callback runs only inside `poll`, so a batch consumer has no record in flight when its
 /// partitions move. Nothing is committed but by `commit`.
 package actor KafkaConsumer {
-  private let executor: BlockingExecutor
+  /// Also for the loop around this consumer, where that loop awaits nothing while `poll` blocks.
+  package nonisolated let executor: BlockingExecutor
   package nonisolated var unownedExecutor: UnownedSerialExecutor {
     unsafe executor.asUnownedSerialExecutor()
   }

@@ -75,6 +75,12 @@ package final class KafkaProducer: Sendable {
     }
   }
 
+  /// Makes these topics known before the first record needs them. Blocks: call it on a blocking executor.
+  package func warmUp(_ topics: [String]) {
+    let handle = state.withLock { $0.handle }
+    handle?.warmUp(topics)
+  }
+
   private func waitForRoom() async {
     while state.withLock({ $0.pending.count >= inFlightMax }) {
       await withCheckedContinuation { continuation in

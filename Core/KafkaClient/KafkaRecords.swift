@@ -79,7 +79,7 @@ package struct KafkaConfiguration: Sendable {
     var map = [
       "bootstrap.servers": bootstrapServers, "client.id": clientID, "socket.nagle.disable": "true",
       "socket.keepalive.enable": "true", "reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "1000",
-      "broker.address.family": "v4", "log_level": "3", "topic.metadata.refresh.interval.ms": "60000",
+      "broker.address.family": "v4", "log_level": "2", "topic.metadata.refresh.interval.ms": "60000",
       "allow.auto.create.topics": "false", "message.max.bytes": "\(recordBytesMax)",
     ]
     for (name, value) in extra { map[name] = value }

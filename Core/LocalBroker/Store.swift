@@ -83,8 +83,7 @@ final class Store: Sendable {
     """,
     """
     CREATE TABLE IF NOT EXISTS partitions(id INTEGER PRIMARY KEY AUTOINCREMENT, topic_id INTEGER NOT NULL,
-      number INTEGER NOT NULL, next_offset INTEGER NOT NULL, log_start INTEGER NOT NULL,
-      last_timestamp INTEGER NOT NULL)
+      number INTEGER NOT NULL, log_start INTEGER NOT NULL)
     """,
     """
     CREATE TABLE IF NOT EXISTS batches(id INTEGER PRIMARY KEY, partition_id INTEGER NOT NULL,
@@ -114,13 +113,17 @@ final class Store: Sendable {
     for topic in topics {
       var partitions: [Partition] = []
       try writer.run(
-        "SELECT id,number,next_offset,log_start,last_timestamp FROM partitions WHERE topic_id=? ORDER BY number",
-        [.int(topic.id)]
+        """
+        SELECT id,number,log_start,
+          (SELECT last_offset+1 FROM batches WHERE partition_id=p.id ORDER BY base_offset DESC LIMIT 1),
+          (SELECT max_timestamp FROM batches WHERE partition_id=p.id ORDER BY base_offset DESC LIMIT 1)
+          FROM partitions p WHERE topic_id=? ORDER BY number
+        """, [.int(topic.id)]
       ) { row in
         partitions.append(
           Partition(
-            id: row.int(0), topic: topic, number: Int32(row.int(1)), nextOffset: row.int(2), logStart: row.int(3),
-            lastTimestamp: row.int(4)))
+            id: row.int(0), topic: topic, number: Int32(row.int(1)), nextOffset: max(row.int(2), row.int(3)),
+            logStart: row.int(2), lastTimestamp: row.int(4)))
       }
       for partition in partitions {
         try writer.run("SELECT producer_id,state FROM producers WHERE partition_id=?", [.int(partition.id)]) {
@@ -251,9 +254,9 @@ final class Store: Sendable {
       }
       if jobs.isEmpty { return }
       do throws(StorageError) {
-        try writer.execute("BEGIN IMMEDIATE")
+        try writer.run("BEGIN IMMEDIATE")
         for job in jobs { try job.body(writer) }
-        try writer.execute("COMMIT")
+        try writer.run("COMMIT")
         for job in jobs { job.committed() }
       } catch {
         do throws(StorageError) { try writer.execute("ROLLBACK") } catch { /* SQLite rolled back by itself */  }
@@ -327,9 +330,6 @@ final class Store: Sendable {
     try database.run(
       "INSERT INTO batches(partition_id,base_offset,last_offset,max_timestamp,bytes) VALUES(?,?,?,?,?)",
       [.int(partition.id), .int(base), .int(last), .int(timestamp), .blob(stamped.bytes)])
-    try database.run(
-      "UPDATE partitions SET next_offset=?, last_timestamp=? WHERE id=?",
-      [.int(last + 1), .int(max(timestamp, partition.lastTimestamp)), .int(partition.id)])
     if var producer {
       producer.record(batch, base: base)
       partition.producers[batch.producerID] = producer
@@ -356,7 +356,7 @@ final class Store: Sendable {
         var partitions: [Partition] = []
         for number in 0..<partitionCount {
           try database.run(
-            "INSERT INTO partitions(topic_id,number,next_offset,log_start,last_timestamp) VALUES(?,?,0,0,0)",
+            "INSERT INTO partitions(topic_id,number,log_start) VALUES(?,?,0)",
             [.int(id), .int(Int64(number))])
           var partitionID: Int64 = 0
           try database.run("SELECT last_insert_rowid()") { partitionID = $0.int(0) }

@@ -48,7 +48,7 @@ package enum DefaultValues {
       shards: 1
       batchRecordsMax: 64
       # hits per shard and query, at least top_k
-      depth: 50
+      depth: 10
       # how long a replica waits for a query's `after`
       wait: "500ms"
       # a replica further behind leaves its group unless it is alone

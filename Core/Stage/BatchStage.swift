@@ -64,7 +64,7 @@ package final class BatchStage: Service {
       let consumer = KafkaConsumer(context.kafka, group: group)
       do {
         try await consumer.subscribe(to: topics)
-        try await loop(consumer)
+        try await withTaskExecutorPreference(consumer.executor) { try await self.loop(consumer) }
       } catch {
         await consumer.close()
         context.health.fail("\(group): \(error)")

@@ -59,7 +59,9 @@ package final class WindowStage: Service {
     do {
       try await consumer.subscribe(to: [topic])
       // Drain: the group ends when what was started is finished; then that is committed, then the group left.
-      try await withThrowingDiscardingTaskGroup { tasks in try await loop(consumer, &tasks) }
+      try await withTaskExecutorPreference(consumer.executor) {
+        try await withThrowingDiscardingTaskGroup { tasks in try await self.loop(consumer, &tasks) }
+      }
       try await commit(consumer, [:])
     } catch {
       await consumer.close()
@@ -119,7 +121,8 @@ package final class WindowStage: Service {
       return window.admit(record.position.offset)
     }
     guard isNew else { return }
-    tasks.addTask { try await self.workUntilDone(record) }
+    // Not on the consumer's thread, which blocks in its poll.
+    tasks.addTask(executorPreference: globalConcurrentExecutor) { try await self.workUntilDone(record) }
   }
 
   private func workUntilDone(_ record: ConsumerRecord) async throws {

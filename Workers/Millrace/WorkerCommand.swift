@@ -1,10 +1,12 @@
 import CommandLine
+import BlockingExecutor
 import Embed
 import Encoder
 import Foundation
 import Generate
 import Ingest
 import KafkaClient
+import Records
 import Retrieve
 import Search
 import Services
@@ -90,6 +92,9 @@ enum WorkerCommand {
     let pool = try services(context, settings)
     context.health.unblock("starting")
     try await waitForTopics(settings, context)
+    // The first query of the day must not pay for connections.
+    let outputs: [TopicName] = [.chunks, .vectors, .documentStatus, .searches, .candidates, .prompts, .answers]
+    await BlockingCalls(name: "warm-up").run { context.producer.warmUp(outputs.map(context.topic)) }
     var failure: (any Error)?
     do {
       try await ServiceGroup([probes as any Service] + pool, graceDeadline: settings.graceDeadline).run(until: stop)

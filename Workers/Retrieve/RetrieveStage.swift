@@ -74,8 +74,8 @@ package final class RetrieveStage: WindowWork {
       return
     }
     let key = RoundKey(query: candidates.flight.key, round: candidates.round)
-    guard !answered.contains(key.query), let stream = join(candidates, record, key) else { return }
-    await wait(stream, for: candidates)
+    guard !answered.contains(key.query), let (stream, isComplete) = join(candidates, record, key) else { return }
+    if !isComplete { await wait(stream, for: candidates) }
     guard let round = take(key) else { return }  // another record of the round finished it
     do {
       try await finish(round)
@@ -89,7 +89,9 @@ package final class RetrieveStage: WindowWork {
   }
 
   /// - Returns: nil when the round is finished already.
-  private func join(_ candidates: CandidatesRecord, _ record: ConsumerRecord, _ key: RoundKey) -> AsyncStream<Void>? {
+  private func join(_ candidates: CandidatesRecord, _ record: ConsumerRecord, _ key: RoundKey)
+    -> (AsyncStream<Void>, isComplete: Bool)?
+  {
     state.withLock { state in
       guard state.finished[key] == nil else { return nil }
       var round =
@@ -100,7 +102,7 @@ package final class RetrieveStage: WindowWork {
       round.waiters.append(continuation)
       if round.gathering.isComplete { for waiter in round.waiters { waiter.finish() } }
       state.open[key] = round
-      return stream
+      return (stream, round.gathering.isComplete)
     }
   }
 

