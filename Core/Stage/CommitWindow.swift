@@ -28,8 +28,7 @@ package struct CommitWindow: Sendable {
 
   /// - Returns: false for a record that is finished or in flight already.
   package mutating func admit(_ offset: Int64) -> Bool {
-    guard offset >= nextOffset || inFlight.contains(offset) else { return false }
-    if inFlight.contains(offset) { return false }
+    guard offset >= nextOffset, !inFlight.contains(offset) else { return false }
     let isNew = !finished.contains(offset)
     admittedEnd = max(admittedEnd, offset + 1)
     if isNew { inFlight.insert(offset) }
@@ -42,9 +41,6 @@ package struct CommitWindow: Sendable {
     finished.insert(offset)
     prune()
   }
-
-  /// Gives up what is in flight: the records will be read again.
-  package mutating func forget(_ offset: Int64) { inFlight.remove(offset) }
 
   private mutating func prune() {
     let next = nextOffset

@@ -1,0 +1,148 @@
+import Chunking
+import Foundation
+import Parsing
+import Records
+import Testing
+import Tokenizer
+
+// Goal: chunks obey their limits, point at their text, and lose nothing. Method: small documents with known cuts,
+// then real and hostile texts with the invariants.
+
+@Suite struct ChunkerTests {
+  private func chunker(_ tokens: Int = 256, overlap: Int = 32) throws -> Chunker {
+    Chunker(
+      tokenizer: try WordPieceTokenizer(path: SharedData.model + "/vocab.txt"), tokensMax: tokens, overlapTokens: overlap)
+  }
+
+  private func checkInvariants(_ text: String, _ type: MediaType, _ chunker: Chunker) throws {
+    let tokenizer = try WordPieceTokenizer(path: SharedData.model + "/vocab.txt")
+    let parsed = Parser.parse(text, as: type)
+    let chunks = chunker.chunks(of: parsed).chunks
+    for (index, chunk) in chunks.enumerated() {
+      #expect(Int(chunk.number) == index)
+      #expect(Array(chunk.text.utf8) == Array(parsed.text[Int(chunk.start)..<Int(chunk.end)]), "the range is the text")
+      let embedded = Chunker.embeddedText(headingPath: chunk.headingPath, text: chunk.text)
+      #expect(tokenizer.tokenCount(embedded) + 2 <= max(chunker.tokensMax, 16))
+      #expect(chunk.text.utf8.count <= Chunker.textBytesMax)
+    }
+    // Every letter of the text is in some chunk (headings are carried as paths).
+    if type == .plainText {
+      var covered = [Bool](repeating: false, count: parsed.text.count)
+      for chunk in chunks { for position in Int(chunk.start)..<Int(chunk.end) { covered[position] = true } }
+      for (position, byte) in parsed.text.enumerated() where !covered[position] {
+        #expect([0x20, 0x0A, 0x0D, 0x09].contains(byte), "byte \(position) is in no chunk")
+      }
+    }
+  }
+
+  @Test("Markdown: markup goes, headings become the path, a chunk never crosses one")
+  func markdown() throws {
+    let parsed = Parser.parse(
+      """
+      ---
+      title: x
+      ---
+      # Guide
+
+      First *paragraph* with [a link](http://x).
+
+      ## Part `one`
+
+      - item one
+      - item two
+
+      | a | b |
+      |---|---|
+      | 1 | 2 |
+
+      ```
+      let code = 1
+      ```
+      """, as: .markdown)
+    #expect(parsed.title == "Guide")
+    let chunks = try chunker().chunks(of: parsed).chunks
+    #expect(chunks.map(\.headingPath) == [["Guide"], ["Guide", "Part one"]])
+    #expect(chunks[0].text == "First paragraph with a link.")
+    #expect(chunks[1].text.contains("item one") && chunks[1].text.contains("1 | 2") && chunks[1].text.contains("let code"))
+  }
+
+  @Test("sentences are kept whole, overlap repeats whole sentences")
+  func overlap() throws {
+    let text = (1...60).map { "This is sentence number \($0) of the text." }.joined(separator: " ")
+    let chunks = try chunker(64, overlap: 20).chunks(of: Parser.parse(text, as: .plainText)).chunks
+    #expect(chunks.count > 5)
+    for chunk in chunks { #expect(chunk.text.hasPrefix("This is") && chunk.text.hasSuffix("text.")) }
+    for (a, b) in zip(chunks, chunks.dropFirst()) { #expect(b.start < a.end && b.start > a.start) }
+  }
+
+  @Test("hostile texts keep the invariants")
+  func hostile() throws {
+    let chunker = try chunker(32, overlap: 8)
+    let texts = [
+      String(repeating: "x", count: 30_000), String(repeating: "é", count: 9000), String(repeating: "漢", count: 5000),
+      String(repeating: "a. ", count: 3000), "\n\n\n", ".", String(repeating: "🙂", count: 4000),
+      String(repeating: "word\n", count: 2000), "one\r\n\r\ntwo\r\n",
+    ]
+    for text in texts { try checkInvariants(text, .plainText, chunker) }
+    for text in texts { try checkInvariants("# " + text.prefix(400) + "\n\n" + text, .markdown, chunker) }
+  }
+
+  @Test("a document of headings alone is still found by them")
+  func headingsOnly() throws {
+    let chunks = try chunker().chunks(of: Parser.parse("# Only\n\n## Headings", as: .markdown)).chunks
+    #expect(chunks.count == 1 && chunks[0].text.contains("Only"))
+  }
+
+  @Test("settings that multiply vectors are warned of, with the factor")
+  func warnings() throws {
+    #expect(try chunker(256, overlap: 32).warning == nil)
+    #expect(try chunker(256, overlap: 128).warning?.contains("2.0 times") == true)
+    #expect(try chunker(32, overlap: 0).warning?.contains("8.0 times") == true)
+  }
+
+  @Test("the digest tells chunkings apart and nothing else")
+  func digest() throws {
+    let info = DocumentInfo(key: DocumentKey(tenant: .standard, id: DocumentID("d")!), version: Version(epoch: 1, offset: 1))
+    let parsed = Parser.parse((1...400).map { "Sentence \($0) stands here." }.joined(separator: " "), as: .plainText)
+    func digests(_ tokens: Int, _ version: Int64, model: String = "m") throws -> Set<[UInt8]> {
+      var info = info
+      info.version.offset = version
+      return Set(
+        PartDivision.parts(
+          of: try chunker(tokens, overlap: 0).chunks(of: parsed).chunks, document: info, model: model, requestID: "r"
+        ).map(\.header.digest))
+    }
+    #expect(try digests(64, 1) == digests(64, 2))
+    #expect(try digests(64, 1) != digests(128, 1))
+    #expect(try digests(64, 1) != digests(64, 1, model: "n"))
+    #expect(try digests(64, 1).count == 1)
+  }
+
+  @Test("parts hold at most 64 chunks and count themselves")
+  func parts() throws {
+    let info = DocumentInfo(key: DocumentKey(tenant: .standard, id: DocumentID("d")!), version: Version(epoch: 1, offset: 1))
+    let text = (1...2000).map { "Sentence number \($0) stands here for itself." }.joined(separator: " ")
+    let chunks = try chunker(32, overlap: 0).chunks(of: Parser.parse(text, as: .plainText)).chunks
+    let parts = PartDivision.parts(of: chunks, document: info, model: "m", requestID: "r")
+    #expect(parts.count > 2)
+    #expect(parts.allSatisfy { $0.chunks.count <= PartDivision.chunksMax && $0.header.partCount == UInt32(parts.count) })
+    #expect(parts.flatMap(\.chunks) == chunks)
+  }
+}
+
+@Suite struct SentenceTests {
+  private func split(_ text: String) -> [String] {
+    let bytes = Array(text.utf8)
+    return SentenceSplitter.sentences(in: bytes, 0..<bytes.count).map { String(decoding: bytes[$0], as: UTF8.self) }
+  }
+
+  @Test("stops, abbreviations, quotes, blank lines and ideographic stops")
+  func cases() {
+    #expect(split("One. Two! Three?") == ["One.", "Two!", "Three?"])
+    #expect(split("Dr. Smith paid 3.5 dollars, e.g. in May. Then he left.").count == 2)
+    #expect(split("He said \"Go.\" She went.") == ["He said \"Go.\"", "She went."])
+    #expect(split("no stop\n\nnext block") == ["no stop", "next block"])
+    #expect(split("第一。第二！") == ["第一。", "第二！"])
+    #expect(split("  ").isEmpty)
+  }
+}

@@ -1,0 +1,83 @@
+import Records
+import Testing
+
+// Goal: public records are read strictly and no bytes can trap. Method: cases with their rule, then random and
+// mutated bytes with a printed seed.
+
+@Suite struct JSONReaderTests {
+  private func read(_ text: String) throws -> JSONValue { try JSONReader.read(Array(text.utf8)) }
+
+  @Test("values of every type are read")
+  func values() throws {
+    let value = try read(#" {"a":[1,-2.5e3,true,false,null,"x\u00e9\ud83d\ude00\n"],"b":{"c":""}} "#)
+    #expect(value["a"]?.arrayValue?.count == 6)
+    #expect(value["a"]?.arrayValue?[1].doubleValue == -2500)
+    #expect(value["a"]?.arrayValue?[5].stringValue == "xé😀\n")
+    #expect(value["b"]?["c"]?.stringValue == "")
+  }
+
+  @Test(
+    "what is not JSON is refused with its rule",
+    arguments: [
+      ("", "ends where"), ("{", "must be a string"), ("[1,]", "no JSON value"), ("01", "follows the value"),
+      ("1.", "digit"), ("+1", "no JSON value"), ("\"a", "ends inside"), ("{\"a\":1,\"a\":2}", "twice"),
+      ("\"\\ud800\"", "surrogate"), ("\"\\udc00\"", "surrogate"), ("\"\\ud800\\u0041\"", "surrogate"),
+      ("1e999", "range"), ("{} x", "follows"), ("\"\u{1}\"", "escaped"), ("nul", "no JSON value"), ("'a'", "no JSON"),
+    ])
+  func refusals(_ text: String, _ rule: String) {
+    #expect { try read(text) } throws: { "\($0)".contains(rule) }
+  }
+
+  @Test("invalid UTF-8 in a string is refused")
+  func invalidUTF8() {
+    #expect(throws: JSONError.self) { try JSONReader.read([0x22, 0xC3, 0x28, 0x22]) }
+  }
+
+  @Test("100,000 levels of nesting are refused, not a crash")
+  func depth() {
+    for open in ["[", "{\"a\":"] {
+      #expect { try read(String(repeating: open, count: 100_000)) } throws: { "\($0)".contains("nested") }
+    }
+  }
+
+  @Test("what is written is read back")
+  func roundTrip() throws {
+    let value = try read(#"{"a":"\u0001\"\\ é","n":[12345678901234567890,0.1],"e":{}}"#)
+    #expect(try JSONReader.read(value.bytes) == value)
+  }
+
+  @Test("random and mutated bytes never trap")
+  func fuzz() throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var generator = SplitMix(state: seed)
+    let model = Array(#"{"id":"q","tenant":"a","n":[1,2.5e-3],"s":"\u00e9\ud83d\ude00","o":{"x":null}}"#.utf8)
+    for _ in 0..<100_000 {
+      var bytes = model
+      for _ in 0..<Int.random(in: 1...6, using: &generator) {
+        switch Int.random(in: 0...2, using: &generator) {
+        case 0: bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+        case 1: bytes.insert(UInt8.random(in: 0...255, using: &generator), at: Int.random(in: 0..<bytes.count, using: &generator))
+        default: if bytes.count > 2 { bytes.removeLast(Int.random(in: 1..<bytes.count, using: &generator)) }
+        }
+      }
+      _ = try? JSONReader.read(bytes)
+      _ = try? QueryRecord(value: bytes)
+      _ = try? DocumentRecord(value: bytes, key: DocumentKey(bytes: Array("a/q".utf8)))
+      _ = try? AnswerRecord(value: bytes)
+      _ = try? StatusRecord(value: bytes)
+    }
+    #expect(Bool(true), "seed \(seed)")
+  }
+}
+
+/// A seeded generator, so that a failure can be run again.
+struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}

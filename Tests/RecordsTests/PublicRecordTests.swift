@@ -1,0 +1,136 @@
+import Records
+import Testing
+
+// Goal: each broken field is named with its value and rule; what is right is read whole; golden bytes hold.
+
+@Suite struct PublicRecordTests {
+  private let key = DocumentKey(tenant: .standard, id: DocumentID("d1")!)
+
+  private func document(_ text: String) throws -> DocumentRecord {
+    try DocumentRecord(value: Array(text.utf8), key: key)
+  }
+
+  @Test("a full document is read")
+  func fullDocument() throws {
+    let record = try document(
+      #"""
+      {"id":"d1","title":"T","text":"hello","source":"s","metadata":{"a":"x","n":2,"f":true},"acl":["p"],
+       "language":"en","expires_at":"2026-11-24T09:00:00Z","unknown":[1]}
+      """#)
+    #expect(record.metadata == ["a": .string("x"), "n": .number(2), "f": .bool(true)])
+    #expect(record.acl == ["p"])
+    #expect(record.expiresAtMilliseconds == 1_795_510_800_000)
+    #expect(try document(record.json.text) == record)
+  }
+
+  @Test(
+    "bad documents name field and rule",
+    arguments: [
+      (#"{"text":"a"}"#, "id", "missing_field"), (#"{"id":"","text":"a"}"#, "id", "bad_id"),
+      (#"{"id":7,"text":"a"}"#, "id", "bad_type"), (#"{"id":"d1"}"#, "text", "missing_field"),
+      (#"{"id":"d1","text":"  "}"#, "text", "empty_text"), (#"{"id":"d1","text":5}"#, "text", "bad_type"),
+      (#"{"id":"d1","tenant":"a b","text":"x"}"#, "tenant", "bad_tenant"),
+      (#"{"id":"other","text":"x"}"#, "key", "key_mismatch"), (#"{"id":"d1","text":"x","acl":"p"}"#, "acl", "bad_type"),
+      (#"{"id":"d1","text":"x","metadata":{"a":[1]}}"#, "metadata.a", "bad_type"), ("[]", "value", "not_json"),
+      ("nonsense", "value", "not_json"), (#"{"id":"d1","id":"d1","text":"x"}"#, "value", "not_json"),
+      (#"{"id":"d1","text":"x","expires_at":"tomorrow"}"#, "expires_at", "bad_value"),
+      (#"{"id":"d1","content_base64":"eA=="}"#, "media_type", "missing_field"),
+    ])
+  func badDocuments(_ text: String, _ field: String, _ code: String) {
+    #expect { try document(text) } throws: { error in
+      guard let fault = error as? FieldError else { return false }
+      return fault.field == field && fault.code == code && !fault.rule.isEmpty
+    }
+  }
+
+  @Test(
+    "bad queries name field and rule",
+    arguments: [
+      (#"{"text":"a"}"#, "id"), (#"{"id":"q"}"#, "text"), (#"{"id":"q","text":" "}"#, "text"),
+      (#"{"id":"q","text":"a","top_k":0}"#, "top_k"), (#"{"id":"q","text":"a","top_k":1.5}"#, "top_k"),
+      (#"{"id":"q","text":"a","deadline_ms":600001}"#, "deadline_ms"), (#"{"id":"q","text":"a","mode":"x"}"#, "mode"),
+      (#"{"id":"q","text":"a","reply_to":{"topic":"t"}}"#, "reply_to.partition"),
+      (#"{"id":"q","text":"a","history":[{"role":"x","text":"y"}]}"#, "history[0].role"),
+      (#"{"id":"q","text":"a","after":"x"}"#, "after"), (#"{"id":"q","text":"a","principals":[1]}"#, "principals"),
+      (#"{"id":"q","text":"a","filter":{"a":{}}}"#, "filter.a"),
+    ])
+  func badQueries(_ text: String, _ field: String) {
+    #expect { try QueryRecord(value: Array(text.utf8)) } throws: { ($0 as? FieldError)?.field == field }
+  }
+
+  @Test("a full query survives JSON and its own reading")
+  func fullQuery() throws {
+    var query = QueryRecord(id: QueryID("q/1")!, tenant: TenantID("acme")!, text: "why?", mode: .retrieve)
+    query.principals = ["p"]
+    query.history = [.init(role: .user, text: "before")]
+    query.filter = ["k": [.string("v"), .number(1)]]
+    query.topK = 7
+    query.after = VectorsToken(partition: 3, nextOffset: 44)
+    query.replyTo = .init(topic: "t", partition: 2)
+    query.cache = .refresh
+    query.stream = true
+    #expect(try QueryRecord(value: query.json.bytes) == query)
+  }
+
+  @Test("golden bytes of the public records")
+  func golden() {
+    var status = StatusRecord(key, Version(epoch: 1, offset: 42), .put, .indexed)
+    status.chunks = 3
+    status.token = VectorsToken(partition: 2, nextOffset: 9)
+    #expect(
+      status.json.text
+        == #"{"id":"d1","tenant":"default","version":"1.42","operation":"put","state":"indexed","chunks":3,"token":"2:9"}"#)
+    var answer = AnswerRecord(id: "q", tenant: "default", status: .failed)
+    answer.error = RecordError(code: "c", field: "f", message: "m")
+    #expect(
+      answer.json.text
+        == #"{"id":"q","tenant":"default","status":"failed","text":"","citations":[],"usage":{"prompt_tokens":0,"completion_tokens":0},"timings_ms":{},"cache":"miss","shards":{"answered":0,"total":0},"index":{"behind_records":0,"behind_ms":0},"engine":"","model":"","error":{"code":"c","field":"f","message":"m"}}"#
+    )
+    let control = ControlRecord(id: QueryID("q")!, tenant: .standard)
+    #expect(control.json.text == #"{"id":"q","tenant":"default","action":"cancel"}"#)
+    let audit = AuditRecord(
+      queryID: "q", tenant: "t", principals: ["p"], questionDigest: "00", documents: ["d@1.2"], status: .answered)
+    #expect(
+      audit.json.text
+        == #"{"query_id":"q","tenant":"t","principals":["p"],"question_sha256":"00","documents":["d@1.2"],"status":"answered"}"#
+    )
+    #expect((try? AuditRecord(value: audit.json.bytes)) == audit)
+    #expect((try? ControlRecord(value: control.json.bytes)) == control)
+    #expect((try? StatusRecord(value: status.json.bytes)) == status)
+    #expect((try? AnswerRecord(value: answer.json.bytes)) == answer)
+  }
+}
+
+@Suite struct KeyTests {
+  @Test(
+    "murmur2 is Kafka's",
+    arguments: [
+      ("21", -973_932_308), ("foobar", -790_332_482), ("a-little-bit-long-string", -985_981_536),
+      ("a-little-bit-longer-string", -1_486_304_829),
+      ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971), ("abc", 479_470_107),
+    ])
+  func murmur2(_ text: String, _ expected: Int) {
+    // The vectors of Kafka's own UtilsTest.
+    #expect(Int32(bitPattern: Partitioner.murmur2(Array(text.utf8))) == Int32(expected))
+  }
+
+  @Test("suffixes of vector keys are read from the right", arguments: ["plain", "a/b", "x@1.2~q#3", "~#@", "é #1"])
+  func vectorKeys(_ id: String) {
+    let document = DocumentKey(tenant: TenantID("t.1")!, id: DocumentID(id)!)
+    for set in [VectorKey.Set.chunks(digest: "0aff"), .mark(.deleted), .mark(.dropped)] {
+      let key = VectorKey(document: document, version: Version(epoch: 3, offset: 77), set: set, part: 5)
+      #expect(VectorKey(bytes: key.bytes) == key)
+    }
+  }
+
+  @Test("a document key splits at its first slash")
+  func documentKey() throws {
+    let key = try DocumentKey(bytes: Array("t/a/b".utf8))
+    #expect(key.id.rawValue == "a/b")
+    for bad in ["", "noslash", "/x", "a b/x", "t/", "t/\u{1}"] {
+      #expect(throws: FieldError.self) { try DocumentKey(bytes: Array(bad.utf8)) }
+    }
+    #expect(throws: FieldError.self) { try DocumentKey(bytes: nil) }
+    #expect(throws: FieldError.self) { try DocumentKey(bytes: [0xFF, 0x2F, 0x41]) }
+  }
+}

@@ -1,0 +1,239 @@
+import Foundation
+import Records
+import Testing
+
+// Goal: internal records survive their codec, agree with Google's implementation in both directions, and no bytes
+// can trap. Method: one rich sample of each; Google's parser and writer through Tests/Scripts/proto_check.py.
+
+private enum Samples {
+  static let document: DocumentInfo = {
+    var info = DocumentInfo(
+      key: DocumentKey(tenant: TenantID("acme")!, id: DocumentID("a/b é")!), version: Version(epoch: 2, offset: 1_234_567))
+    info.title = "Title"
+    info.uri = "https://example.org/x"
+    info.source = "wiki"
+    info.metadata = ["flag": .bool(false), "n": .number(0), "s": .string("")]
+    info.acl = []
+    info.language = "en"
+    info.expiresAtMilliseconds = 99
+    return info
+  }()
+
+  static let chunk: Chunk = {
+    var chunk = Chunk()
+    chunk.number = 3
+    chunk.text = "some text"
+    chunk.headingPath = ["A", ""]
+    chunk.start = 10
+    chunk.end = 300
+    chunk.contentHash = [1, 2, 255]
+    chunk.tokenCount = 77
+    return chunk
+  }()
+
+  static var header: PartHeader {
+    var header = PartHeader(document: document)
+    header.digest = [0xAB, 0xCD]
+    header.part = 1
+    header.partCount = 2
+    header.chunkCount = 65
+    header.model = "m"
+    header.requestID = "r"
+    return header
+  }
+
+  static var flight: QueryInFlight {
+    var query = QueryRecord(id: QueryID("q")!, tenant: TenantID("acme")!, text: "why?", mode: .retrieve)
+    query.principals = ["p1", "p2"]
+    query.history = [.init(role: .assistant, text: "h")]
+    query.filter = ["k": [.string("v"), .bool(true)]]
+    query.topK = 4
+    query.stream = true
+    query.cache = .bypass
+    query.after = VectorsToken(partition: 1, nextOffset: 2)
+    query.replyTo = .init(topic: "t", partition: 3)
+    var flight = QueryInFlight(query: query)
+    flight.deadlineAtMilliseconds = 1_795_511_000_000
+    flight.outcome = .expired
+    flight.timings = [StageTiming(stage: "embed", waitMilliseconds: 0.5, workMilliseconds: 2)]
+    flight.sentAtMicroseconds = 1_795_511_000_000_001
+    flight.requestID = "r"
+    return flight
+  }
+
+  static var search: SearchRecord {
+    var record = SearchRecord(flight: flight)
+    record.round = 1
+    record.model = "m"
+    record.vector = [0, -0.5, .pi]
+    return record
+  }
+
+  static var candidates: CandidatesRecord {
+    var record = CandidatesRecord(flight: flight)
+    record.round = 1
+    record.shard = 2
+    record.shardCount = 4
+    record.partitions = [2, 6, 10]
+    record.partitionTotal = 12
+    var hit = Hit(document: document, digest: [9], chunk: chunk, denseScore: 0.75)
+    hit.postings = [.init(term: 0, frequency: 2)]
+    hit.length = 40
+    record.dense = [hit]
+    record.lexical = [hit]
+    var term = TermStatistics()
+    term.term = "why"
+    term.documentFrequency = 12
+    record.terms = [term]
+    record.lexicalChunks = 1000
+    record.lexicalMeanLength = 55.5
+    record.behind = IndexBehind(records: 3, milliseconds: 40)
+    record.model = "m"
+    record.vector = [1, 2]
+    return record
+  }
+
+  static var prompt: PromptRecord {
+    var record = PromptRecord(flight: flight)
+    record.round = 1
+    record.model = "m"
+    record.vector = [1]
+    record.context = [
+      ContextItem(
+        document: document, firstChunk: 1, lastChunk: 2, headingPath: ["H"], text: "t", start: 5, end: 6, score: 0.5)
+    ]
+    record.shardsAnswered = 3
+    record.shardsTotal = 4
+    record.behind = IndexBehind(records: 1, milliseconds: 2)
+    record.staleOmitted = 1
+    return record
+  }
+
+  static var vectors: VectorBatch {
+    VectorBatch(header: header, content: .vectors(chunks: [chunk], dimension: 3, values: [0.25, -1, 0]))
+  }
+
+  static var mark: VectorBatch {
+    VectorBatch(
+      header: header,
+      content: .mark(.failed, operation: .delete, error: RecordError(code: "c", field: "f", message: "m")))
+  }
+
+  static var all: [(name: String, bytes: [UInt8])] {
+    [
+      ("ChunkBatch", ChunkBatch(header: header, chunks: [chunk, Chunk()]).wireBytes), ("VectorBatch", vectors.wireBytes),
+      ("VectorBatch", mark.wireBytes), ("Search", search.wireBytes), ("Candidates", candidates.wireBytes),
+      ("Prompt", prompt.wireBytes),
+    ]
+  }
+}
+
+private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
+
+@Suite struct WireTests {
+  @Test("every internal record survives its codec")
+  func roundTrips() throws {
+    let batch = ChunkBatch(header: Samples.header, chunks: [Samples.chunk])
+    #expect(try ChunkBatch(wireBytes: batch.wireBytes) == batch)
+    #expect(try VectorBatch(wireBytes: Samples.vectors.wireBytes) == Samples.vectors)
+    #expect(try VectorBatch(wireBytes: Samples.mark.wireBytes) == Samples.mark)
+    #expect(try SearchRecord(wireBytes: Samples.search.wireBytes).vector == Samples.search.vector)
+    var expected = Samples.search
+    expected.flight.query.deadlineMilliseconds = QueryRecord.deadlineDefaultMilliseconds
+    #expect(try SearchRecord(wireBytes: Samples.search.wireBytes) == expected)
+    #expect(try CandidatesRecord(wireBytes: Samples.candidates.wireBytes) == Samples.candidates)
+    #expect(try PromptRecord(wireBytes: Samples.prompt.wireBytes) == Samples.prompt)
+  }
+
+  @Test("golden bytes: two releases must understand each other")
+  func golden() {
+    for (sample, expected) in zip(Samples.all, goldenBytes) {
+      #expect(hex(sample.bytes) == expected, "\(sample.name)")
+    }
+    #expect(goldenBytes.count == Samples.all.count)
+  }
+
+  @Test("unknown fields are skipped")
+  func unknownFields() throws {
+    // Field 100, of each wire type, before the known ones.
+    let unknown: [UInt8] = [
+      0xA0, 0x06, 0x05, 0xA1, 0x06, 1, 2, 3, 4, 5, 6, 7, 8, 0xA2, 0x06, 0x02, 9, 9, 0xA5, 0x06, 1, 2, 3, 4,
+    ]
+    #expect(try PromptRecord(wireBytes: unknown + Samples.prompt.wireBytes) == Samples.prompt)
+  }
+
+  @Test("vectors that do not match their chunks are refused")
+  func mismatchedVectors() {
+    let bad = VectorBatch(header: Samples.header, content: .vectors(chunks: [Samples.chunk], dimension: 3, values: [1]))
+    #expect(throws: WireError.self) { try VectorBatch(wireBytes: bad.wireBytes) }
+  }
+
+  @Test("a newer format is refused, not guessed at")
+  func newerFormat() {
+    var header = Samples.header
+    header.format = PartHeader.formatCurrent + 1
+    #expect(throws: WireError.self) { try ChunkBatch(wireBytes: ChunkBatch(header: header, chunks: []).wireBytes) }
+  }
+
+  @Test("Google's implementation reads ours and writes the same bytes")
+  func google() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().path
+    let python = root + "/.venv/bin/python"
+    try #require(FileManager.default.isExecutableFile(atPath: python), "run `make setup-test` first")
+    let descriptor = FileManager.default.temporaryDirectory.appendingPathComponent("millrace-\(getpid()).desc").path
+    defer { try? FileManager.default.removeItem(atPath: descriptor) }
+    _ = try run(
+      "/usr/bin/protoc", ["-I", root + "/Core/Records", "--descriptor_set_out=" + descriptor, "millrace.proto"], input: "")
+    let lines = Samples.all.map { "\($0.name) \(hex($0.bytes))\n" }.joined()
+    let output = try run(python, [root + "/Tests/Scripts/proto_check.py", descriptor], input: lines)
+      .split(separator: "\n")
+    #expect(output.count == Samples.all.count)
+    for (sample, line) in zip(Samples.all, output) {
+      let parts = line.split(separator: " ", maxSplits: 1)
+      #expect(parts[0] == hex(sample.bytes), "\(sample.name): Google writes other bytes for \(parts[1])")
+      #expect(!parts[1].contains("unknown"))
+    }
+    // What Google read must say what we meant.
+    #expect(output[3].contains(#""topK": 4"#) && output[3].contains(#""outcome": "expired""#))
+    #expect(output[4].contains(#""partitions": [2, 6, 10]"#) && output[4].contains(#""lexicalMeanLength": 55.5"#))
+    #expect(output[0].contains(#""hasAcl": true"#) && output[0].contains(#""partCount": 2"#))
+  }
+
+  @Test("random and mutated bytes never trap")
+  func fuzz() {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var generator = SplitMix(state: seed)
+    let models = Samples.all.map(\.bytes)
+    for round in 0..<60_000 {
+      var bytes = models[round % models.count]
+      for _ in 0..<Int.random(in: 1...5, using: &generator) {
+        bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+      }
+      if round % 3 == 0 { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &generator)) }
+      _ = try? ChunkBatch(wireBytes: bytes)
+      _ = try? VectorBatch(wireBytes: bytes)
+      _ = try? SearchRecord(wireBytes: bytes)
+      _ = try? CandidatesRecord(wireBytes: bytes)
+      _ = try? PromptRecord(wireBytes: bytes)
+    }
+    #expect(Bool(true), "seed \(seed)")
+  }
+
+  private func run(_ path: String, _ arguments: [String], input: String) throws -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = arguments
+    let stdin = Pipe()
+    let stdout = Pipe()
+    process.standardInput = stdin
+    process.standardOutput = stdout
+    try process.run()
+    stdin.fileHandleForWriting.write(Data(input.utf8))
+    try stdin.fileHandleForWriting.close()
+    let data = stdout.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0, "\(path) failed")
+    return String(decoding: data, as: UTF8.self)
+  }
+}
