@@ -10,11 +10,14 @@ package struct CommitWindow: Sendable {
 
   private var inFlight: Set<Int64> = []
   private var finished: Set<Int64> = []
+  /// The lowest offset in flight, else one past the highest that was admitted: what is committed.
+  package private(set) var nextOffset: Int64
   /// One past the highest offset that was admitted.
   private var admittedEnd: Int64
 
   /// - Parameter metadata: as committed; anything unreadable counts as nothing finished, so work repeats.
   package init(committed: Int64, metadata: String) {
+    nextOffset = committed
     admittedEnd = committed
     guard let bitmap = Data(base64Encoded: metadata) else { return }
     for (index, byte) in bitmap.enumerated() where byte != 0 {
@@ -23,28 +26,31 @@ package struct CommitWindow: Sendable {
   }
 
   package var inFlightCount: Int { inFlight.count }
-  package var nextOffset: Int64 { inFlight.min() ?? admittedEnd }
   package var isFull: Bool { admittedEnd - nextOffset >= Self.spanMax }
 
   /// - Returns: false for a record that is finished or in flight already.
   package mutating func admit(_ offset: Int64) -> Bool {
     guard offset >= nextOffset, !inFlight.contains(offset) else { return false }
     let isNew = !finished.contains(offset)
+    if inFlight.isEmpty {
+      // Nothing holds the prefix back: it stands at this record, or past it.
+      nextOffset = isNew ? offset : offset + 1
+      finished = finished.filter { $0 >= nextOffset }
+    }
     admittedEnd = max(admittedEnd, offset + 1)
     if isNew { inFlight.insert(offset) }
-    prune()
     return isNew
   }
 
+  /// Complexity: amortised O(1); the prefix passes each offset once.
   package mutating func finish(_ offset: Int64) {
     guard inFlight.remove(offset) != nil else { return }
     finished.insert(offset)
-    prune()
-  }
-
-  private mutating func prune() {
-    let next = nextOffset
-    finished = finished.filter { $0 >= next }
+    guard offset == nextOffset else { return }
+    while nextOffset < admittedEnd, !inFlight.contains(nextOffset) {
+      finished.remove(nextOffset)
+      nextOffset += 1
+    }
   }
 
   package var metadata: String {

@@ -1,0 +1,72 @@
+import Foundation
+import Testing
+
+// Goal: the pipeline can be killed at any point. Method: SIGKILL during load, then every acknowledged thing is looked
+// for, once.
+
+@Suite(.serialized, .timeLimit(.minutes(10))) struct KillTests {
+  @Test("SIGKILL of the local broker, 20 times while records are produced: everything acknowledged is there")
+  func broker() throws {
+    let pipeline = try Pipeline()
+    let log = pipeline.state + "/acked.txt"
+    let producer = Process()
+    producer.executableURL = URL(fileURLWithPath: Pipeline.python)
+    producer.arguments = [Pipeline.checkout + "/Tests/Scripts/produce_until_stopped.py", pipeline.kafka, log]
+    try producer.run()
+    defer { producer.terminate() }
+    for round in 0..<20 {
+      let before = (try? String(contentsOfFile: log, encoding: .utf8))?.count ?? 0
+      let isGoingOn = eventually(40) { ((try? String(contentsOfFile: log, encoding: .utf8))?.count ?? 0) > before + 2000 }
+      #expect(isGoingOn, "records are acknowledged again before kill \(round)")
+      let pid = try #require(try pipeline.processes()["broker"])
+      kill(pid, SIGKILL)
+      #expect(try eventually(20) { try pipeline.processes()["broker"] ?? pid != pid }, "the supervisor brings it back")
+    }
+    producer.terminate()
+    producer.waitUntilExit()
+    let check = try Pipeline.run(
+      Pipeline.python, [Pipeline.checkout + "/Tests/Scripts/check_acked.py", pipeline.kafka, log])
+    print("broker killed 20 times: \(check.text)")
+    #expect(check.code == 0, "\(check.text)\(check.error)")
+    // The pipeline goes on by itself, without a worker having died of it.
+    let put = try pipeline.millrace(["documents", "put", Pipeline.handbook])
+    #expect(put.code == 0 && put.text.contains("12 indexed"), "\(put.text)\(put.error)")
+    #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")
+    for (role, count) in try pipeline.restarts() where role != "broker" { #expect(count == 0, "\(role)") }
+  }
+
+  @Test("each pool killed with -9 in the middle of ingest: every document ends indexed once, search equals brute force",
+    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+  func pools() throws {
+    let pipeline = try Pipeline(["--shards", "2"])
+    let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev"
+    let lines = try String(contentsOfFile: data + "/documents.jsonl", encoding: .utf8).split(separator: "\n").prefix(400)
+    let file = pipeline.state + "/some.jsonl"
+    try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+    let put = Process()
+    put.executableURL = URL(fileURLWithPath: Pipeline.binary)
+    put.arguments = ["documents", "put", file, "--tenant", "eval", "--state", pipeline.state]
+    put.standardOutput = FileHandle.nullDevice
+    try put.run()
+    for role in ["ingest", "embed-documents", "search-0", "search-1", "embed-documents", "ingest"] {
+      Thread.sleep(forTimeInterval: 1)
+      if let pid = try pipeline.processes()[role], pid > 0 { kill(pid, SIGKILL) }
+    }
+    put.waitUntilExit()
+    #expect(put.terminationStatus == 0, "all documents reached a terminal state")
+    let events = try pipeline.kcat(["-C", "-t", "rag.document-status", "-o", "beginning", "-e", "-q"]).text
+    var terminal: [String: [String]] = [:]
+    for line in events.split(separator: "\n") {
+      guard let event = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
+        let id = event["id"] as? String, let state = event["state"] as? String, let version = event["version"] as? String
+      else { continue }
+      if state != "accepted" { terminal["\(id)@\(version)", default: []].append(state) }
+    }
+    #expect(terminal.count == 400)
+    for (version, states) in terminal { #expect(states == ["indexed"], "\(version): \(states)") }
+    let report = try pipeline.json([
+      "eval", "retrieval", "--questions", data + "/questions.jsonl", "--limit", "200", "--verify",
+    ])
+    #expect(report["mismatches"] as? Int == 0 && report["missing"] as? Int == 0, "\(report)")
+  }
+}

@@ -1,0 +1,158 @@
+import Foundation
+import Testing
+
+// Goal: a record becomes a cited answer by every surface, on each broker; bad input is answered and harms nobody.
+// Method: the release binary, started with `up`; kcat, confluent-kafka and the command line as clients.
+
+private let brokers: [[String]] = [[]] + (Pipeline.kafkaHome.map { [["--kafka-home", $0]] } ?? [])
+
+private func quotes(_ answer: [String: Any]) -> String {
+  ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["quote"] as? String }.joined(separator: " ")
+}
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct PathTests {
+  @Test("kcat and confluent-kafka produce documents and questions and read cited answers", arguments: brokers)
+  func foreignClients(_ options: [String]) throws {
+    let pipeline = try Pipeline(options)
+    // One document, changed in turn by kcat, confluent-kafka and the command line: only its last version is cited.
+    let put = try pipeline.kcat(
+      ["-P", "-t", "rag.documents", "-k", "default/lamp", "-X", "partitioner=murmur2_random"],
+      input: #"{"id":"lamp","text":"The harbour lamp is painted red."}"#)
+    #expect(put.code == 0, "\(put.error)")
+    let question = "Which colour is the harbour lamp painted?"
+    #expect(try eventually { try quotes(pipeline.ask(question)).contains("red") })
+    let state = try pipeline.client(["put", "lamp", "The harbour lamp is painted green."])
+    #expect(state["state"] as? String == "indexed")
+    let second = try pipeline.client(["ask", question])
+    #expect(second["status"] as? String == "answered" && quotes(second) == "The harbour lamp is painted green.")
+    let third = try pipeline.millrace(
+      ["documents", "put", "-", "--id", "lamp"], input: "The harbour lamp is painted blue.")
+    #expect(third.code == 0, "\(third.error)")
+    // The answer as kcat reads it, to a query that kcat produced.
+    let id = UUID().uuidString
+    let asked = try pipeline.kcat(
+      ["-P", "-t", "rag.queries"], input: #"{"id":"\#(id)","text":"\#(question)"}"#)
+    #expect(asked.code == 0)
+    var answer: [String: Any] = [:]
+    #expect(
+      try eventually {
+        let read = try pipeline.kcat(["-C", "-t", "rag.answers", "-o", "beginning", "-e", "-q"])
+        for line in read.text.split(separator: "\n") where line.contains(id) {
+          answer = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+        return !answer.isEmpty
+      })
+    #expect(quotes(answer) == "The harbour lamp is painted blue.")
+    let gone = try pipeline.client(["delete", "lamp"])
+    #expect(gone["state"] as? String == "deleted")
+    let last = try pipeline.millrace(["ask", question])
+    #expect(last.code == 3, "refused has its own exit code: \(last.text)\(last.error)")
+    let states = try pipeline.array(["documents", "status", "lamp"]).compactMap { $0["state"] as? String }
+    #expect(states.filter { $0 == "indexed" }.count == 3 && states.filter { $0 == "deleted" }.count == 1)
+  }
+
+  @Test("bad documents end failed with a reason and a dead letter, bad queries are answered, the next record goes on")
+  func badInput() throws {
+    let pipeline = try Pipeline()
+    let bad: [(key: String, value: String, code: String)] = [
+      ("default/b1", "not json", "not_json"), ("default/b2", #"{"id":"b2"}"#, "missing_field"),
+      ("default/b3", #"{"id":"b3","text":""}"#, "empty_text"), ("default/b4", #"{"id":"b4","text":5}"#, "bad_type"),
+      ("default/b5", #"{"id":"b5","tenant":"a b","text":"x"}"#, "bad_tenant"),
+      ("default/b6", #"{"id":"other","text":"x"}"#, "key_mismatch"), ("nokey", #"{"id":"b7","text":"x"}"#, "bad_key"),
+      ("bad tenant/b8", #"{"id":"b8","text":"x"}"#, "bad_tenant"),
+      ("default/b9", #"{"id":"b9","text":"x","media_type":"application/zip"}"#, "unsupported_media_type"),
+    ]
+    for record in bad {
+      let result = try pipeline.kcat(
+        ["-P", "-t", "rag.documents", "-k", record.key, "-X", "partitioner=murmur2_random"], input: record.value)
+      #expect(result.code == 0, "\(result.error)")
+    }
+    // Any partition but the right one: kcat takes it as an order.
+    let wrong = try pipeline.kcat(["-P", "-t", "rag.documents", "-k", "default/b10", "-p", "0"], input: #"{"id":"b10","text":"x"}"#)
+    let wrong2 = try pipeline.kcat(["-P", "-t", "rag.documents", "-k", "default/b10", "-p", "1"], input: #"{"id":"b10","text":"x"}"#)
+    #expect(wrong.code == 0 && wrong2.code == 0)
+    let good = try pipeline.millrace(["documents", "put", Pipeline.handbook])
+    #expect(good.code == 0 && good.text.contains("12 indexed"), "\(good.text)\(good.error)")
+    var events = ""
+    #expect(
+      try eventually {
+        events = try pipeline.kcat(["-C", "-t", "rag.document-status", "-o", "beginning", "-e", "-q"]).text
+        return events.components(separatedBy: #""state":"failed""#).count - 1 >= bad.count + 1
+      }, "\(events)")
+    for record in bad { #expect(events.contains(#""code":"\#(record.code)""#), "\(record.code)") }
+    #expect(events.contains("wrong_partition") && events.contains("partitioner=murmur2_random"))
+    let letters = try pipeline.kcat(
+      ["-C", "-t", "rag.deadletters", "-o", "beginning", "-e", "-q", "-f", "%h\\n"]
+    ).text
+    #expect(letters.split(separator: "\n").count >= bad.count + 1)
+    #expect(letters.contains("millrace-error-code=not_json") && letters.contains("millrace-origin=rag.documents-"))
+
+    let queries = [
+      "nonsense", #"{"id":"q1"}"#, #"{"id":"q2","text":"x","top_k":"many"}"#, #"{"id":"","text":"x"}"#,
+      #"{"id":"q3","tenant":"a/b","text":"x"}"#,
+    ]
+    for query in queries { _ = try pipeline.kcat(["-P", "-t", "rag.queries"], input: query) }
+    #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")
+    var answers = ""
+    #expect(
+      try eventually {
+        answers = try pipeline.kcat(["-C", "-t", "rag.answers", "-o", "beginning", "-e", "-q"]).text
+        return answers.components(separatedBy: #""status":"failed""#).count - 1 == queries.count
+      }, "\(answers)")
+    #expect(answers.contains(#""field":"top_k""#) && answers.contains(#""id":"rag.queries-"#))
+    // Deleting what never was ends deleted.
+    let nothing = try pipeline.millrace(["documents", "delete", "never-was"])
+    #expect(nothing.code == 0 && nothing.text.contains("1 deleted"), "\(nothing.text)\(nothing.error)")
+    #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 }, "no worker died of it")
+  }
+
+  @Test("tenants and principals see only what is theirs")
+  func isolation() throws {
+    let pipeline = try Pipeline()
+    for (tenant, acl, text) in [
+      ("acme", [], "The vault code of acme is seven."), ("other", [], "The vault code of other is nine."),
+      ("acme", ["--acl", "boss"], "The secret vault code of acme is thirteen."),
+    ] {
+      let id = "vault-\(tenant)-\(acl.count)"
+      let put = try pipeline.millrace(["documents", "put", "-", "--id", id, "--tenant", tenant] + acl, input: text)
+      #expect(put.code == 0, "\(put.error)")
+    }
+    let question = "What is the vault code?"
+    func found(_ options: [String]) throws -> Set<String> {
+      let answer = try pipeline.json(["search", question] + options)
+      return Set(((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["document_id"] as? String })
+    }
+    #expect(try found(["--tenant", "acme"]) == ["vault-acme-0"])
+    #expect(try found(["--tenant", "acme", "--principal", "boss"]) == ["vault-acme-0", "vault-acme-2"])
+    #expect(try found(["--tenant", "other", "--principal", "boss"]) == ["vault-other-0"])
+    #expect(try found([]).isEmpty)
+  }
+
+  @Test("read your writes: the token of an indexed event")
+  func readYourWrites() throws {
+    let pipeline = try Pipeline()
+    for number in 0..<5 {
+      let put = try pipeline.json(["documents", "put", Pipeline.handbook + "/backups.md", "--id", "copy-\(number)"])
+      let states = try #require(put["states"] as? [[String: Any]])
+      let token = try #require(states.first { $0["state"] as? String == "indexed" }?["token"] as? String)
+      let found = try pipeline.json(["search", "nightly backups", "--top-k", "50", "--after", token])
+      let ids = ((found["citations"] as? [[String: Any]]) ?? []).compactMap { $0["document_id"] as? String }
+      #expect(ids.contains("copy-\(number)"))
+    }
+  }
+
+  @Test("search equals the brute-force scan on squad2-dev, for 1 and for 4 shards",
+    .enabled(if: Pipeline.shared != nil, "../shared is absent"), arguments: [1, 4])
+  func bruteForce(_ shards: Int) throws {
+    let pipeline = try Pipeline(["--shards", "\(shards)"])
+    let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev"
+    let report = try pipeline.json([
+      "eval", "retrieval", "--documents", data + "/documents.jsonl", "--questions", data + "/questions.jsonl", "--limit",
+      "1000", "--verify",
+    ])
+    print("squad2-dev, \(shards) shards: \(report)")
+    #expect(report["mismatches"] as? Int == 0)
+    #expect(report["missing"] as? Int == 0 && report["partial"] as? Int == 0)
+    #expect(try #require(report["recall_at_10"] as? Double) > 0.85)
+  }
+}

@@ -1,0 +1,121 @@
+import Foundation
+import Testing
+
+/// A whole pipeline, started as users start it, on a state folder of its own; ended with the test.
+final class Pipeline {
+  static let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().path
+  static let binary = ProcessInfo.processInfo.environment["MILLRACE_BINARY"] ?? checkout + "/.build/release/millrace"
+  static let python = checkout + "/.venv/bin/python"
+  static let shared: String? = {
+    let path = ProcessInfo.processInfo.environment["MILLRACE_SHARED"] ?? checkout + "/../shared"
+    return FileManager.default.fileExists(atPath: path + "/data") ? path : nil
+  }()
+  static let kafkaHome = ProcessInfo.processInfo.environment["KAFKA_HOME"].flatMap { $0.isEmpty ? nil : $0 }
+  static let handbook = checkout + "/Workers/Millrace/Demo/handbook"
+
+  let state: String
+  private(set) var kafka = ""
+
+  init(_ options: [String] = []) throws {
+    state = FileManager.default.temporaryDirectory.appendingPathComponent("pipeline-\(UUID().uuidString)").path
+    try start(options)
+  }
+
+  func start(_ options: [String] = []) throws {
+    let result = try millrace(["up", "--detach"] + options)
+    try #require(result.code == 0, "up failed: \(result.error)")
+    kafka = try #require(json(["status"])["endpoints"] as? [String: String])["kafka"] ?? ""
+  }
+
+  deinit {
+    _ = try? millrace(["down"])
+    try? FileManager.default.removeItem(atPath: state)
+  }
+
+  struct Output {
+    var code: Int32
+    var text: String
+    var error: String
+  }
+
+  @discardableResult
+  func millrace(_ words: [String], input: String = "") throws -> Output {
+    try Self.run(Self.binary, words + ["--state", state], input: input)
+  }
+
+  func json(_ words: [String]) throws -> [String: Any] {
+    let output = try millrace(words + ["--json"])
+    let object = try? JSONSerialization.jsonObject(with: Data(output.text.utf8)) as? [String: Any]
+    return try #require(object, "\(words): \(output.text)\(output.error)")
+  }
+
+  func array(_ words: [String]) throws -> [[String: Any]] {
+    let output = try millrace(words + ["--json"])
+    let object = try? JSONSerialization.jsonObject(with: Data(output.text.utf8)) as? [[String: Any]]
+    return try #require(object, "\(words): \(output.text)\(output.error)")
+  }
+
+  func ask(_ question: String, _ options: [String] = []) throws -> [String: Any] { try json(["ask", question] + options) }
+
+  func client(_ words: [String]) throws -> [String: Any] {
+    let output = try Self.run(Self.python, [Self.checkout + "/Tests/Scripts/client.py", kafka] + words)
+    let object = try? JSONSerialization.jsonObject(with: Data(output.text.utf8)) as? [String: Any]
+    return try #require(object, "client.py \(words): \(output.text)\(output.error)")
+  }
+
+  func kcat(_ words: [String], input: String = "") throws -> Output {
+    try Self.run("/usr/bin/kcat", ["-b", kafka] + words, input: input)
+  }
+
+  func processes() throws -> [String: Int32] {
+    let list = try #require(json(["status"])["processes"] as? [[String: Any]])
+    return Dictionary(
+      list.compactMap { entry in
+        guard let role = entry["role"] as? String, let pid = entry["pid"] as? Int else { return nil }
+        return (role, Int32(pid))
+      }, uniquingKeysWith: { $1 })
+  }
+
+  func restarts() throws -> [String: Int] {
+    let list = try #require(json(["status"])["processes"] as? [[String: Any]])
+    return Dictionary(
+      list.compactMap { entry in
+        guard let role = entry["role"] as? String, let count = entry["restarts"] as? Int else { return nil }
+        return (role, count)
+      }, uniquingKeysWith: { $1 })
+  }
+
+  /// Text from a child, read while it runs so that no pipe fills.
+  static func run(_ path: String, _ words: [String], input: String = "", environment: [String: String] = [:]) throws -> Output {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = words
+    var all = ProcessInfo.processInfo.environment
+    all["KAFKA_HOME"] = nil
+    process.environment = all.merging(environment) { $1 }
+    let files = ["in", "out", "err"].map { name in
+      FileManager.default.temporaryDirectory.appendingPathComponent("millrace-\(UUID().uuidString).\(name)").path
+    }
+    defer { for file in files { try? FileManager.default.removeItem(atPath: file) } }
+    try Data(input.utf8).write(to: URL(fileURLWithPath: files[0]))
+    for file in files.dropFirst() { _ = FileManager.default.createFile(atPath: file, contents: nil) }
+    process.standardInput = FileHandle(forReadingAtPath: files[0])
+    process.standardOutput = FileHandle(forWritingAtPath: files[1])
+    process.standardError = FileHandle(forWritingAtPath: files[2])
+    try process.run()
+    process.waitUntilExit()
+    func read(_ file: String) -> String { (try? String(contentsOfFile: file, encoding: .utf8)) ?? "" }
+    return Output(code: process.terminationStatus, text: read(files[1]), error: read(files[2]))
+  }
+}
+
+/// Waits for a condition with a limit; tests never sleep and hope.
+func eventually(_ limit: TimeInterval = 30, _ condition: () throws -> Bool) rethrows -> Bool {
+  let end = Date().addingTimeInterval(limit)
+  while Date() < end {
+    if try condition() { return true }
+    Thread.sleep(forTimeInterval: 0.1)
+  }
+  return false
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Testing
+
+// Goal: `up` is a good citizen of one machine. Method: each mistake and each death that a person can cause.
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct SupervisorTests {
+  @Test("a second up on the same state is refused at once; two states run side by side")
+  func secondUp() throws {
+    let pipeline = try Pipeline()
+    let second = try pipeline.millrace(["up", "--detach"])
+    #expect(second.code != 0 && second.error.contains("runs in"), "\(second.error)")
+    let other = try Pipeline()
+    #expect(other.kafka != pipeline.kafka)
+    let put = try other.millrace(["documents", "put", Pipeline.handbook + "/backups.md"])
+    #expect(put.code == 0)
+    #expect(try pipeline.array(["documents", "list"]).isEmpty)
+    #expect(try other.array(["documents", "list"]).count == 1)
+  }
+
+  @Test("when up itself is killed with -9, the next up ends what it left and finds its data")
+  func supervisorKilled() throws {
+    let pipeline = try Pipeline()
+    let put = try pipeline.millrace(["documents", "put", Pipeline.handbook])
+    #expect(put.code == 0)
+    let old = try pipeline.processes()
+    let record = try #require(
+      JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: pipeline.state + "/state.json")))
+        as? [String: Any])
+    kill(Int32(try #require(record["supervisorPID"] as? Int)), SIGKILL)
+    #expect(old.values.allSatisfy { kill($0, 0) == 0 }, "the children live on")
+    try pipeline.start()
+    #expect(old.values.allSatisfy { kill($0, 0) != 0 }, "they were ended")
+    #expect(try pipeline.array(["documents", "list"]).count == 12)
+    #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")
+  }
+
+  @Test("down after a killed up ends what it left; down ends everything in order")
+  func downAfterKill() throws {
+    let pipeline = try Pipeline()
+    let children = try pipeline.processes()
+    let record = try #require(
+      JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: pipeline.state + "/state.json")))
+        as? [String: Any])
+    kill(Int32(try #require(record["supervisorPID"] as? Int)), SIGKILL)
+    let down = try pipeline.millrace(["down"])
+    #expect(down.code == 0)
+    #expect(children.values.allSatisfy { kill($0, 0) != 0 })
+    try pipeline.start()
+    let again = try pipeline.processes()
+    #expect(try pipeline.millrace(["down"]).code == 0)
+    #expect(again.values.allSatisfy { kill($0, 0) != 0 })
+    let log = try String(contentsOfFile: pipeline.state + "/logs/ingest.log", encoding: .utf8)
+    #expect(log.contains("Worker ended"), "the worker drained and ended by itself")
+  }
+
+  @Test("a taken port, a missing Kafka home, a broker that never answers, a bad setting: a clear message, nothing left")
+  func clearMessages() throws {
+    let pipeline = try Pipeline()
+    let port = try #require(pipeline.kafka.split(separator: ":").last).description
+    let cases: [([String], String)] = [
+      (["--broker-port", port], "the port is taken"), (["--kafka-home", "/nonexistent"], "kafka-server-start.sh is missing"),
+      (["--kafka", "127.0.0.1:1"], "no broker answers"), (["--retrieve-top-k", "0"], "retrieve.topK"),
+      (["--encoder-model-path", "/nonexistent"], "config.json"),
+    ]
+    for (options, message) in cases {
+      let state = FileManager.default.temporaryDirectory.appendingPathComponent("bad-\(UUID().uuidString)").path
+      let start = Date()
+      let result = try Pipeline.run(Pipeline.binary, ["up", "--detach", "--state", state] + options)
+      #expect(result.code != 0, "\(options)")
+      #expect(result.error.contains(message), "\(options): \(result.error)")
+      #expect(Date().timeIntervalSince(start) < 30)
+      let left = try Pipeline.run("/usr/bin/pgrep", ["-f", state])
+      #expect(left.text.isEmpty, "\(options) leaves \(left.text)")
+      try? FileManager.default.removeItem(atPath: state)
+    }
+  }
+
+  @Test("an idle pipeline's workers use less than one per cent of a core each")
+  func idle() throws {
+    let pipeline = try Pipeline()
+    _ = try pipeline.millrace(["documents", "put", Pipeline.handbook + "/backups.md"])
+    Thread.sleep(forTimeInterval: 2)
+    func ticks(_ pid: Int32) -> Double {
+      let text = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)) ?? ""
+      let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
+      return (Double(fields[12]) ?? 0) + (Double(fields[13]) ?? 0)
+    }
+    let processes = try pipeline.processes()
+    let before = processes.mapValues(ticks)
+    Thread.sleep(forTimeInterval: 10)
+    for (role, pid) in processes {
+      let share = (ticks(pid) - (before[role] ?? 0)) / 100 / 10
+      print("idle \(role): \(String(format: "%.2f", share * 100)) % of a core")
+      // The bar is 1 %; a count of 10 ms ticks over 10 s has that much noise on a shared machine.
+      #expect(share < 0.03, "\(role)")
+    }
+  }
+
+  @Test("the demo's table holds, and fails when it should")
+  func demo() throws {
+    let pipeline = try Pipeline()
+    let table = Pipeline.checkout + "/Workers/Millrace/Demo/questions.tsv"
+    let good = try pipeline.millrace(["demo", "--documents", Pipeline.handbook, "--questions", table])
+    #expect(good.code == 0, "\(good.text)\(good.error)")
+    let broken = pipeline.state + "/broken.tsv"
+    try "question\tdocument\twords\nHow long are database backups kept?\tbackups.md\tnine hundred days\n"
+      .write(toFile: broken, atomically: true, encoding: .utf8)
+    let bad = try pipeline.millrace(["demo", "--documents", Pipeline.handbook, "--questions", broken])
+    #expect(bad.code == 1 && bad.error.contains("nine hundred days"))
+  }
+
+  @Test("mistakes on the command line have exit code 2 and say what is wrong")
+  func usage() throws {
+    for (words, message) in [
+      (["ask"], "one question"), (["ask", "x", "--top-k", "0"], "--top-k"), (["nonsense"], "nonsense"),
+      (["documents", "put", "/nonexistent"], "does not exist"), (["ask", "x", "--tenant", "a b"], "--tenant"),
+      (["worker", "embed", "--lane", "x"], "--lane"), (["settings", "--freshness-stale-after", "soon"], "freshness.staleAfter"),
+    ] {
+      let result = try Pipeline.run(Pipeline.binary, words + ["--state", "/tmp/millrace-none"])
+      #expect(result.code == 2 && result.error.contains(message), "\(words): \(result.code) \(result.error)")
+    }
+    let nobody = try Pipeline.run(Pipeline.binary, ["ask", "x", "--state", "/tmp/millrace-none", "--kafka-bootstrap-servers", "127.0.0.1:1"])
+    #expect(nobody.code == 6 && nobody.error.contains("millrace up"))
+  }
+}

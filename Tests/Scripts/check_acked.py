@@ -1,0 +1,28 @@
+"""Reads topic `acked` to its end and compares it with the numbers that were acknowledged.
+
+usage: check_acked.py BROKERS FILE
+"""
+import collections
+import sys
+
+from confluent_kafka import Consumer, TopicPartition
+
+brokers, path = sys.argv[1:3]
+acked = [line.strip() for line in open(path)]
+consumer = Consumer({"bootstrap.servers": brokers, "group.id": "check", "enable.auto.commit": False})
+ends = {p: consumer.get_watermark_offsets(TopicPartition("acked", p), 20)[1] for p in range(4)}
+consumer.assign([TopicPartition("acked", p, 0) for p in range(4)])
+seen = collections.Counter()
+left = sum(ends.values())
+while left > 0:
+    message = consumer.poll(20)
+    if message is None:
+        sys.exit(f"{left} records can't be read")
+    if message.error():
+        continue
+    seen[message.value().decode()] += 1
+    left -= 1
+lost = [number for number in acked if number not in seen]
+doubled = [number for number, count in seen.items() if count > 1]
+print(f"acknowledged {len(acked)}, read {sum(seen.values())}, lost {len(lost)}, doubled {len(doubled)}")
+sys.exit(1 if lost or not acked else 0)

@@ -1,0 +1,49 @@
+"""What another team's Kafka client does: confluent-kafka against Millrace's topics.
+
+usage: client.py BROKERS put ID TEXT | delete ID | ask TEXT   (prints JSON)
+"""
+import json
+import sys
+import time
+import uuid
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+brokers, action, argument = sys.argv[1:4]
+# librdkafka's own default hash would put the document on another partition than the one Millrace expects.
+producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random"})
+
+
+def follow(topic):
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "client-" + uuid.uuid4().hex, "enable.auto.commit": False})
+    partitions = consumer.list_topics(topic, 10).topics[topic].partitions
+    ends = [TopicPartition(topic, p, consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1]) for p in partitions]
+    consumer.assign(ends)
+    return consumer
+
+
+def wait(consumer, matches):
+    end = time.time() + 60
+    while time.time() < end:
+        message = consumer.poll(1)
+        if message is None or message.error() or message.value() is None:
+            continue
+        value = json.loads(message.value())
+        if matches(value):
+            print(json.dumps(value))
+            return
+    sys.exit("nothing came within 60 s")
+
+
+if action == "ask":
+    consumer = follow("rag.answers")
+    query = {"id": uuid.uuid4().hex, "text": argument}
+    producer.produce("rag.queries", json.dumps(query))
+    producer.flush()
+    wait(consumer, lambda value: value["id"] == query["id"])
+else:
+    consumer = follow("rag.document-status")
+    value = json.dumps({"id": argument, "text": sys.argv[4]}) if action == "put" else None
+    producer.produce("rag.documents", value, key="default/" + argument)
+    producer.flush()
+    wait(consumer, lambda v: v["id"] == argument and v["state"] != "accepted")
