@@ -33,7 +33,8 @@ package struct Chunker: Sendable {
         + "\(Self.rounded(factor)) times as many vectors as no overlap"
     }
     if tokensMax < 64 {
-      return "chunks of \(tokensMax) tokens make \(Self.rounded(256 * factor / Double(tokensMax))) times as many "
+      return
+        "chunks of \(tokensMax) tokens make \(Self.rounded(256 * factor / Double(tokensMax))) times as many "
         + "vectors as chunks of 256 without overlap"
     }
     return nil
@@ -67,7 +68,9 @@ package struct Chunker: Sendable {
       }
       if block.kind == .heading { continue }
       let budget = budget(for: path)
-      for range in SentenceSplitter.sentences(in: document.text, block.range, linesAreSentences: block.kind == .code) {
+      for range in SentenceSplitter.sentences(
+        in: document.text, block.range, linesAreSentences: block.kind == .code)
+      {
         for unit in split(range, document.text, budget: budget) {
           section.append(unit)
           result.documentTokens += unit.tokenCount
@@ -128,7 +131,8 @@ package struct Chunker: Sendable {
           current = Unit(range: piece.range, tokenCount: piece.tokenCount)
         } else {
           current = Unit(
-            range: (current.tokenCount == 0 ? piece.range.lowerBound : current.range.lowerBound)..<piece.range.upperBound,
+            range: (current.tokenCount == 0 ? piece.range.lowerBound : current.range.lowerBound)..<piece.range
+              .upperBound,
             tokenCount: current.tokenCount + piece.tokenCount)
         }
       }
@@ -140,7 +144,8 @@ package struct Chunker: Sendable {
   private func words(_ range: Range<Int>, _ text: [UInt8]) -> [Range<Int>] {
     var words: [Range<Int>] = []
     var start = range.lowerBound
-    for index in range where text[index] == 0x20 || text[index] == 0x0A || text[index] == 0x09 || text[index] == 0x0D {
+    for index in range
+    where text[index] == 0x20 || text[index] == 0x0A || text[index] == 0x09 || text[index] == 0x0D {
       if start < index { words.append(start..<index) }
       start = index + 1
     }
@@ -192,7 +197,9 @@ package struct Chunker: Sendable {
     return start
   }
 
-  private func chunk(_ units: ArraySlice<Unit>, _ path: [String], _ tokens: Int, _ text: [UInt8], number: Int) -> Chunk {
+  private func chunk(_ units: ArraySlice<Unit>, _ path: [String], _ tokens: Int, _ text: [UInt8], number: Int)
+    -> Chunk
+  {
     var chunk = Chunk()
     let start = units.first?.range.lowerBound ?? 0
     let end = units.last?.range.upperBound ?? 0

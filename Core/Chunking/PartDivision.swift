@@ -7,7 +7,9 @@ package enum PartDivision {
   package static let textBytesMax = 256_000
 
   /// - Returns: one batch per part, all with the digest over all chunks, their division, the model and the format.
-  package static func parts(of chunks: [Chunk], document: DocumentInfo, model: String, requestID: String) -> [ChunkBatch] {
+  package static func parts(of chunks: [Chunk], document: DocumentInfo, model: String, requestID: String)
+    -> [ChunkBatch]
+  {
     var groups: [[Chunk]] = []
     var current: [Chunk] = []
     var bytes = 0

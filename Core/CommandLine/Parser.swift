@@ -86,7 +86,8 @@ private struct ArgumentScan {
   }
 
   private mutating func readOption(_ argument: String, _ rest: inout ArraySlice<String>) throws {
-    let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(
+      String.init)
     guard let option = known.first(where: { $0.name == parts[0] }) else {
       throw UsageError("unknown option '\(parts[0])'; --help lists the options")
     }

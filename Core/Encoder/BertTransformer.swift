@@ -63,7 +63,8 @@ struct BertTransformer {
     for (index, linear) in [layer.query, layer.key, layer.value].enumerated() {
       // Each projection goes through `mixed`, gets its bias there, and is laid beside the others.
       BLAS.multiplyTransposed(
-        hidden, at: 0, stride: d, linear.weight, at: 0, stride: d, into: projected, at: index * total * d, stride: d,
+        hidden, at: 0, stride: d, linear.weight, at: 0, stride: d, into: projected, at: index * total * d,
+        stride: d,
         rowCount: total, columnCount: d, depth: d)
       Kernels.addBias(linear.bias, to: projected, at: index * total * d, rows: total, columns: d)
     }
@@ -83,7 +84,8 @@ struct BertTransformer {
       }
     }
     BLAS.multiplyTransposed(
-      context, at: 0, stride: d, layer.attentionOutput.weight, at: 0, stride: d, into: mixed, at: 0, stride: d,
+      context, at: 0, stride: d, layer.attentionOutput.weight, at: 0, stride: d, into: mixed, at: 0,
+      stride: d,
       rowCount: total, columnCount: d, depth: d)
     Kernels.residualLayerNorm(
       mixed, bias: layer.attentionOutput.bias, residual: hidden, gamma: layer.attentionNorm.gamma,
@@ -101,7 +103,8 @@ struct BertTransformer {
       inner, at: 0, stride: wide, layer.output.weight, at: 0, stride: wide, into: hidden, at: 0, stride: d,
       rowCount: total, columnCount: d, depth: wide)
     Kernels.residualLayerNorm(
-      hidden, bias: layer.output.bias, residual: mixed, gamma: layer.outputNorm.gamma, beta: layer.outputNorm.beta,
+      hidden, bias: layer.output.bias, residual: mixed, gamma: layer.outputNorm.gamma,
+      beta: layer.outputNorm.beta,
       epsilon: weights.epsilon, rows: total, columns: d)
   }
 

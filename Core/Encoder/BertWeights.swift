@@ -40,7 +40,8 @@ struct BertWeights: Sendable {
     let data = try Data(contentsOf: URL(fileURLWithPath: directory + "/config.json"))
     let config = try JSONDecoder().decode(ModelConfiguration.self, from: data)
     guard config.hidden_act == "gelu", config.num_attention_heads > 0,
-      config.hidden_size % config.num_attention_heads == 0, config.max_position_embeddings >= Encoder.tokensMax
+      config.hidden_size % config.num_attention_heads == 0,
+      config.max_position_embeddings >= Encoder.tokensMax
     else { throw VectorError.badModel("config.json describes no BERT encoder with GELU and 256 positions") }
     let tensors = try SafeTensors(path: directory + "/model.safetensors")
     let d = config.hidden_size
@@ -57,7 +58,8 @@ struct BertWeights: Sendable {
     }
     func norm(_ name: String) throws -> Norm {
       Norm(
-        gamma: try tensors.tensor(name + ".weight", shape: [d]), beta: try tensors.tensor(name + ".bias", shape: [d]))
+        gamma: try tensors.tensor(name + ".weight", shape: [d]),
+        beta: try tensors.tensor(name + ".bias", shape: [d]))
     }
     words = try tensors.tensor("embeddings.word_embeddings.weight", shape: [config.vocab_size, d])
     positions = try tensors.tensor(
@@ -67,12 +69,14 @@ struct BertWeights: Sendable {
     layers = try (0..<config.num_hidden_layers).map { index in
       let prefix = "encoder.layer.\(index)."
       return Layer(
-        query: try linear(prefix + "attention.self.query", d, d), key: try linear(prefix + "attention.self.key", d, d),
+        query: try linear(prefix + "attention.self.query", d, d),
+        key: try linear(prefix + "attention.self.key", d, d),
         value: try linear(prefix + "attention.self.value", d, d),
         attentionOutput: try linear(prefix + "attention.output.dense", d, d),
         attentionNorm: try norm(prefix + "attention.output.LayerNorm"),
         intermediate: try linear(prefix + "intermediate.dense", inner, d),
-        output: try linear(prefix + "output.dense", d, inner), outputNorm: try norm(prefix + "output.LayerNorm"))
+        output: try linear(prefix + "output.dense", d, inner),
+        outputNorm: try norm(prefix + "output.LayerNorm"))
     }
   }
 }

@@ -28,7 +28,8 @@ package actor Encoder {
   package init(directory: String, modelID: String) throws {
     for name in ["config.json", "vocab.txt", "model.safetensors"] {
       guard FileManager.default.fileExists(atPath: directory + "/" + name) else {
-        throw VectorError.badModel("\(directory)/\(name) is missing; set encoder.modelPath or run `make setup`")
+        throw VectorError.badModel(
+          "\(directory)/\(name) is missing; set encoder.modelPath or run `make setup`")
       }
     }
     tokenizer = try WordPieceTokenizer(path: directory + "/vocab.txt")

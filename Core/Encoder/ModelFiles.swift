@@ -31,7 +31,8 @@ struct SafeTensors {
       throw VectorError.badModel("\(path): the header is no JSON object")
     }
     for (name, value) in object where name != "__metadata__" {
-      entries[name] = try JSONDecoder().decode(Entry.self, from: JSONSerialization.data(withJSONObject: value))
+      entries[name] = try JSONDecoder().decode(
+        Entry.self, from: JSONSerialization.data(withJSONObject: value))
     }
     self.entries = entries
   }

@@ -47,7 +47,8 @@ package struct ExtractiveAnswerer: Sendable {
     answer.citations = chosen.enumerated().map { index, candidate in
       AnswerRecord.Citation(
         n: index + 1, documentID: candidate.item.document.key.id, version: candidate.item.document.version,
-        chunkID: candidate.item.chunkID, title: candidate.item.document.title, uri: candidate.item.document.uri,
+        chunkID: candidate.item.chunkID, title: candidate.item.document.title,
+        uri: candidate.item.document.uri,
         start: candidate.item.start + UInt64(candidate.range.lowerBound),
         end: candidate.item.start + UInt64(candidate.range.upperBound), quote: candidate.text,
         score: (candidate.score * 1e6).rounded() / 1e6)
@@ -80,7 +81,9 @@ package struct ExtractiveAnswerer: Sendable {
     }
     scored.sort { a, b in
       if a.score != b.score { return a.score > b.score }
-      if a.item.document.key.id != b.item.document.key.id { return a.item.document.key.id < b.item.document.key.id }
+      if a.item.document.key.id != b.item.document.key.id {
+        return a.item.document.key.id < b.item.document.key.id
+      }
       return a.item.start + UInt64(a.range.lowerBound) < b.item.start + UInt64(b.range.lowerBound)
     }
     guard let best = scored.first, best.score >= refusalScore else { return [] }

@@ -3,7 +3,8 @@ import Foundation
 /// Asks a probe of a process on this machine. Blocks: call it on a blocking executor.
 package enum HTTPProbe {
   /// - Returns: status and body, nil when nobody answers in time.
-  package static func get(host: String, port: UInt16, path: String, timeoutSeconds: Int = 2) -> (Int, String)? {
+  package static func get(host: String, port: UInt16, path: String, timeoutSeconds: Int = 2) -> (Int, String)?
+  {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
@@ -21,7 +22,9 @@ package enum HTTPProbe {
     }
     guard connected else { return nil }
     let request = Array("GET \(path) HTTP/1.0\r\nHost: \(host)\r\n\r\n".utf8)
-    guard unsafe send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else { return nil }
+    guard unsafe send(descriptor, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
+      return nil
+    }
     var answer: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 65536)
     while answer.count < 16 << 20 {

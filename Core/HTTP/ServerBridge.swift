@@ -30,13 +30,16 @@ package struct HTTPResponse: Sendable {
     let context = unsafe Unmanaged.passRetained(box).toOpaque()
     guard let server = unsafe millrace_http_start(host, port, answer, context) else {
       unsafe Unmanaged<Responder>.fromOpaque(context).release()
-      throw HTTPFailure(description: "http.host \(host), http.port \(port): the address can't be used (taken?)")
+      throw HTTPFailure(
+        description: "http.host \(host), http.port \(port): the address can't be used (taken?)")
     }
     return unsafe HTTPServer(respond, server, box)
   }
 
   private let box: Responder
-  private init(_ respond: @escaping @Sendable (String) -> HTTPResponse, _ server: OpaquePointer, _ box: Responder) {
+  private init(
+    _ respond: @escaping @Sendable (String) -> HTTPResponse, _ server: OpaquePointer, _ box: Responder
+  ) {
     self.respond = respond
     unsafe self.server = server
     self.box = box

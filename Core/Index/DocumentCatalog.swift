@@ -120,7 +120,9 @@ package struct DocumentCatalog {
       remove: entry.visible, insert: (0..<partial.partCount).flatMap { partial.parts[$0] ?? [] })
     entry.visible = set
     entry.visibleChunks = header.chunkCount
-    entry.sets = entry.sets.filter { $0.key.version > key.version || ($0.key.version == key.version && $0.key != set) }
+    entry.sets = entry.sets.filter {
+      $0.key.version > key.version || ($0.key.version == key.version && $0.key != set)
+    }
     return change
   }
 

@@ -16,7 +16,8 @@ package struct FlatIndex: VectorIndex {
 
   package mutating func insert(_ rows: [IndexRow]) {
     for row in rows {
-      precondition(row.vector.count == dimension, "a vector of \(row.vector.count) in an index of \(dimension)")
+      precondition(
+        row.vector.count == dimension, "a vector of \(row.vector.count) in an index of \(dimension)")
       tenants[row.document.key.tenant, default: TenantRows(dimension: dimension)].append(row)
     }
   }
@@ -50,7 +51,8 @@ package struct FlatIndex: VectorIndex {
     while start < rows.rows.count {
       let count = min(block, rows.rows.count - start)
       BLAS.multiplyTransposed(
-        questions, at: 0, stride: dimension, rows.vectors, at: start * dimension, stride: dimension, into: scores,
+        questions, at: 0, stride: dimension, rows.vectors, at: start * dimension, stride: dimension,
+        into: scores,
         at: 0, stride: count, rowCount: queries.count, columnCount: count, depth: dimension)
       for position in queries.indices {
         let values = scores.read(at: position * count, count: count)
@@ -74,7 +76,9 @@ private struct TenantRows {
 
     func isVisible(to query: IndexQuery) -> Bool {
       if let acl = document.acl, !acl.contains(where: query.principals.contains) { return false }
-      if document.expiresAtMilliseconds > 0, document.expiresAtMilliseconds <= query.nowMilliseconds { return false }
+      if document.expiresAtMilliseconds > 0, document.expiresAtMilliseconds <= query.nowMilliseconds {
+        return false
+      }
       return query.filter.allSatisfy { name, values in
         document.metadata[name].map { values.contains($0) } ?? false
       }

@@ -50,7 +50,8 @@ enum ProducerEvent {
     let code = unsafe message.err
     if code == RD_KAFKA_RESP_ERR_NO_ERROR {
       let topic = unsafe message.rkt.map { unsafe String(cString: rd_kafka_topic_name($0)) } ?? ""
-      let position = RecordPosition(topic: topic, partition: unsafe message.partition, offset: unsafe message.offset)
+      let position = RecordPosition(
+        topic: topic, partition: unsafe message.partition, offset: unsafe message.offset)
       return Delivery(id: id, result: .success(position), mustRepeat: false)
     }
     let mustRepeat =
@@ -122,7 +123,8 @@ extension KafkaHandle {
     }
     guard let error = unsafe rd_kafka_produceva(pointer, &fields, fields.count) else { return nil }
     defer { unsafe rd_kafka_error_destroy(error) }
-    return failure("produce", unsafe rd_kafka_error_code(error), unsafe String(cString: rd_kafka_error_string(error)))
+    return failure(
+      "produce", unsafe rd_kafka_error_code(error), unsafe String(cString: rd_kafka_error_string(error)))
   }
 
   /// Makes topics and their leaders known, so that the first record does not wait up to a second for the next

@@ -46,7 +46,12 @@ func check(_ call: String, _ code: rd_kafka_resp_err_t) throws(KafkaFailure) {
   /// - Parameter opaque: handed to callbacks; must outlive the handle.
   init(
     _ type: rd_kafka_type_t, _ settings: [String: String], opaque: UnsafeMutableRawPointer? = nil,
-    rebalance: (@convention(c) (OpaquePointer?, rd_kafka_resp_err_t, UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, UnsafeMutableRawPointer?) -> Void)? = nil,
+    rebalance: (
+      @convention(c) (
+        OpaquePointer?, rd_kafka_resp_err_t, UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?,
+        UnsafeMutableRawPointer?
+      ) -> Void
+    )? = nil,
     deliveryEvents: Bool = false
   ) throws(KafkaFailure) {
     let text = UnsafeMutablePointer<CChar>.allocate(capacity: 512)
@@ -90,16 +95,22 @@ func copyRecord(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Consumer
   let timestamp = unsafe rd_kafka_message_timestamp(message, &type)
   var record = ConsumerRecord(
     position: RecordPosition(topic: topic, partition: unsafe m.partition, offset: unsafe m.offset),
-    timestampMilliseconds: timestamp, key: unsafe copyBytes(m.key, m.key_len), value: unsafe copyBytes(m.payload, m.len))
+    timestampMilliseconds: timestamp, key: unsafe copyBytes(m.key, m.key_len),
+    value: unsafe copyBytes(m.payload, m.len))
   var headers: OpaquePointer?
-  if unsafe rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR, let headers = unsafe headers {
+  if unsafe rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR,
+    let headers = unsafe headers
+  {
     var index = 0
     var name: UnsafePointer<CChar>?
     var value: UnsafeRawPointer?
     var byteCount = 0
-    while unsafe rd_kafka_header_get_all(headers, index, &name, &value, &byteCount) == RD_KAFKA_RESP_ERR_NO_ERROR {
+    while unsafe rd_kafka_header_get_all(headers, index, &name, &value, &byteCount)
+      == RD_KAFKA_RESP_ERR_NO_ERROR
+    {
       if let name = unsafe name {
-        record.headers.append(RecordHeader(unsafe String(cString: name), unsafe copyBytes(value, byteCount) ?? []))
+        record.headers.append(
+          RecordHeader(unsafe String(cString: name), unsafe copyBytes(value, byteCount) ?? []))
       }
       index += 1
     }
@@ -126,7 +137,8 @@ private func copyBytes(_ start: UnsafeRawPointer?, _ count: Int) -> [UInt8]? {
   }
 
   func add(_ partition: TopicPartition, offset: Int64, metadata: String = "") {
-    guard let element = unsafe rd_kafka_topic_partition_list_add(pointer, partition.topic, partition.partition)
+    guard
+      let element = unsafe rd_kafka_topic_partition_list_add(pointer, partition.topic, partition.partition)
     else { return }
     unsafe element.pointee.offset = offset
     guard !metadata.isEmpty else { return }
@@ -143,7 +155,8 @@ private func copyBytes(_ start: UnsafeRawPointer?, _ count: Int) -> [UInt8]? {
       let element = unsafe pointer.pointee.elems[index]
       try check(call, unsafe element.err)
       let metadata = unsafe element.metadata.map {
-        unsafe String(decoding: UnsafeRawBufferPointer(start: $0, count: element.metadata_size), as: UTF8.self)
+        unsafe String(
+          decoding: UnsafeRawBufferPointer(start: $0, count: element.metadata_size), as: UTF8.self)
       }
       result.append(
         (

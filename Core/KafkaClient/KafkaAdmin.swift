@@ -95,7 +95,8 @@ package actor KafkaAdmin {
     defer { unsafe rd_kafka_event_destroy(event) }
     try check("CreateTopics", unsafe rd_kafka_event_error(event))
     var count = 0
-    let results = unsafe rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count)
+    let results = unsafe rd_kafka_CreateTopics_result_topics(
+      rd_kafka_event_CreateTopics_result(event), &count)
     var created: [String] = []
     for index in 0..<count {
       guard let result = unsafe results?[index] else { continue }
@@ -104,7 +105,8 @@ package actor KafkaAdmin {
       case RD_KAFKA_RESP_ERR_NO_ERROR: created.append(name)
       case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS: break
       case let code:
-        let reason = unsafe rd_kafka_topic_result_error_string(result).map { unsafe String(cString: $0) } ?? ""
+        let reason =
+          unsafe rd_kafka_topic_result_error_string(result).map { unsafe String(cString: $0) } ?? ""
         throw failure("CreateTopics \(name)", code, reason)
       }
     }
@@ -150,7 +152,9 @@ package actor KafkaAdmin {
   }
 
   /// Records of each partition beyond the group's committed offset; from the beginning where it has none.
-  package func lag(group: String, _ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
+  package func lag(group: String, _ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition:
+    Int64]
+  {
     let committed = try committed(group: group, partitions)
     let beginnings = try beginnings(partitions.filter { committed[$0] == nil })
     var lag: [TopicPartition: Int64] = [:]

@@ -73,7 +73,10 @@ package actor KafkaConsumer {
   }
 
   /// Runs inside `rd_kafka_consumer_poll` or `rd_kafka_consumer_close`, on this actor's thread.
-  fileprivate func rebalance(_ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, _ pointer: OpaquePointer?) {
+  fileprivate func rebalance(
+    _ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?,
+    _ pointer: OpaquePointer?
+  ) {
     let moved = unsafe partitions(of: list)
     if code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, !isLeaving {
       unsafe rd_kafka_assign(pointer, list)
@@ -103,7 +106,9 @@ package actor KafkaConsumer {
   }
 
   /// The group's committed offsets; partitions without one are absent.
-  package func committed(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: CommittedOffset] {
+  package func committed(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition:
+    CommittedOffset]
+  {
     guard let handle, !partitions.isEmpty else { return [:] }
     return try committedOffsets(handle, partitions)
   }

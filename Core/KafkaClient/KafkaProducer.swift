@@ -37,7 +37,9 @@ package final class KafkaProducer: Sendable {
 
   /// - Parameter inFlightMax: unacknowledged records; the next `send` suspends.
   /// - Throws: `KafkaFailure` when the configuration is refused.
-  package init(_ configuration: KafkaConfiguration, inFlightMax: Int = 10_000, metrics: MetricsRegistry? = nil)
+  package init(
+    _ configuration: KafkaConfiguration, inFlightMax: Int = 10_000, metrics: MetricsRegistry? = nil
+  )
     throws(KafkaFailure)
   {
     settings = configuration.producer
@@ -92,7 +94,9 @@ package final class KafkaProducer: Sendable {
 
   private func enqueue(_ record: OutgoingRecord, _ batch: Batch, _ index: Int) {
     let rejected: KafkaFailure? = state.withLock { state in
-      guard !state.isClosed, let handle = state.handle else { return failure("send", RD_KAFKA_RESP_ERR__DESTROY) }
+      guard !state.isClosed, let handle = state.handle else {
+        return failure("send", RD_KAFKA_RESP_ERR__DESTROY)
+      }
       let id = state.nextID
       state.nextID += 1
       state.pending[id] = Pending(record: record, batch: batch, index: index)
@@ -212,7 +216,9 @@ package final class KafkaProducer: Sendable {
       }
       return (state.handle, Array(state.pending.values))
     }
-    for item in pending { item.batch.finish(item.index, .failure(failure("close", RD_KAFKA_RESP_ERR__DESTROY))) }
+    for item in pending {
+      item.batch.finish(item.index, .failure(failure("close", RD_KAFKA_RESP_ERR__DESTROY)))
+    }
     await withCheckedContinuation { continuation in
       let isEnded = ended.withLock { ended in
         if !ended.isEnded { ended.waiter = continuation }

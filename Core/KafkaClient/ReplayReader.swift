@@ -54,7 +54,8 @@ package actor ReplayReader {
         if offset >= 0 { resolved[partition] = offset } else { missing.append(partition) }
       }
       if !missing.isEmpty {
-        for (partition, end) in try offsetsForTimes(handle, missing.map { ($0, Int64(RD_KAFKA_OFFSET_END)) }) {
+        for (partition, end) in try offsetsForTimes(handle, missing.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
+        {
           resolved[partition] = end
         }
       }

@@ -129,7 +129,9 @@ final class GroupCoordinator {
   private func join(_ request: JoinRequest, as id: String, _ group: Group) -> JoinResult {
     group.protocolType = request.protocolType
     if let member = group.members[id] {
-      let isSame = member.protocols.elementsEqual(request.protocols) { $0.name == $1.name && $0.metadata == $1.metadata }
+      let isSame = member.protocols.elementsEqual(request.protocols) {
+        $0.name == $1.name && $0.metadata == $1.metadata
+      }
       member.touch()
       // A follower that repeats its join (its answer was lost) gets the present generation.
       if isSame, group.phase == .completing || (group.phase == .stable && group.leader != id) {
@@ -224,7 +226,9 @@ final class GroupCoordinator {
     -> (ErrorCode, [UInt8])
   {
     locked {
-      guard let group = groups[name], let member = group.members[memberID] else { return (.unknownMemberID, []) }
+      guard let group = groups[name], let member = group.members[memberID] else {
+        return (.unknownMemberID, [])
+      }
       guard generation == group.generation else { return (.illegalGeneration, []) }
       member.touch()
       if group.phase == .completing, memberID == group.leader {
@@ -234,7 +238,9 @@ final class GroupCoordinator {
         condition.broadcast()
       }
       let limit = Date().addingTimeInterval(member.rebalanceTimeout)
-      while group.phase == .completing, group.generation == generation, group.members[memberID] != nil, !isStopped {
+      while group.phase == .completing, group.generation == generation, group.members[memberID] != nil,
+        !isStopped
+      {
         if !condition.wait(until: limit) { prepare(group) }
       }
       guard group.members[memberID] != nil else { return (.unknownMemberID, []) }

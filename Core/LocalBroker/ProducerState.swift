@@ -24,7 +24,9 @@ struct ProducerState: Sendable {
     }
   }
 
-  var text: String { ([String(epoch)] + batches.map { "\($0.first),\($0.last),\($0.base)" }).joined(separator: ";") }
+  var text: String {
+    ([String(epoch)] + batches.map { "\($0.first),\($0.last),\($0.base)" }).joined(separator: ";")
+  }
 
   private static func lastSequence(_ batch: RecordBatch) -> Int32 {
     // Sequences wrap from 2^31 - 1 to 0.

@@ -21,7 +21,9 @@ struct RecordBatch {
   /// - Throws: `BatchFault` with the error code that Kafka answers.
   init(_ bytes: [UInt8], isCompacted: Bool) throws(BatchFault) {
     self.bytes = bytes
-    guard bytes.count >= Self.headerBytes else { throw BatchFault(code: .corruptMessage, rule: "shorter than a header") }
+    guard bytes.count >= Self.headerBytes else {
+      throw BatchFault(code: .corruptMessage, rule: "shorter than a header")
+    }
     guard bytes[16] == 2 else { throw BatchFault(code: .invalidRecord, rule: "magic is not 2") }
     guard integer(8, 4) == UInt64(bytes.count - 12) else {
       throw BatchFault(code: .corruptMessage, rule: "the length is not that of one batch")
@@ -53,7 +55,9 @@ struct RecordBatch {
   }
 
   private mutating func set(_ offset: Int, _ count: Int, _ value: UInt64) {
-    for index in 0..<count { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64((count - 1 - index) * 8)) }
+    for index in 0..<count {
+      bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64((count - 1 - index) * 8))
+    }
   }
 
   /// Each record must lie within the batch, and have a key where the topic is compacted.
@@ -84,7 +88,9 @@ struct RecordBatch {
       }
       position = end
     }
-    guard position == bytes.count else { throw BatchFault(code: .invalidRecord, rule: "bytes after the records") }
+    guard position == bytes.count else {
+      throw BatchFault(code: .invalidRecord, rule: "bytes after the records")
+    }
   }
 }
 

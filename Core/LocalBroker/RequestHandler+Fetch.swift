@@ -68,7 +68,9 @@ extension RequestHandler {
     }
   }
 
-  private func poll(_ wanted: [Wanted], bytesMin: Int, bytesMax: Int, deadline: DispatchTime) throws -> [Served] {
+  private func poll(_ wanted: [Wanted], bytesMin: Int, bytesMax: Int, deadline: DispatchTime) throws
+    -> [Served]
+  {
     let waiter = FetchWaiter()
     let partitions = wanted.compactMap { store.partition($0.topic, $0.number) }
     // Register before looking: an append between the two wakes the poll instead of being missed.
@@ -77,7 +79,9 @@ extension RequestHandler {
     while true {
       let served = try collect(wanted, bytesMax: bytesMax)
       let total = served.reduce(0) { $0 + $1.bytes.count }
-      if total >= bytesMin || served.contains(where: { $0.error != .none }) || .now() >= deadline { return served }
+      if total >= bytesMin || served.contains(where: { $0.error != .none }) || .now() >= deadline {
+        return served
+      }
       waiter.wait(until: deadline)
     }
   }
@@ -96,7 +100,8 @@ extension RequestHandler {
       if item.offset > part.highWatermark || item.offset < part.logStart {
         part.error = .offsetOutOfRange
       } else if item.offset < part.highWatermark, isFirst || left > 0 {
-        let bytes = try store.batches(partition, from: item.offset, bytesMax: min(item.bytesMax, max(left, 0)))
+        let bytes = try store.batches(
+          partition, from: item.offset, bytesMax: min(item.bytesMax, max(left, 0)))
         if isFirst || bytes.count <= left {
           part.bytes = bytes
           left -= bytes.count

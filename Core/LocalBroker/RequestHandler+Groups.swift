@@ -1,7 +1,9 @@
 import Foundation
 
 extension RequestHandler {
-  func findCoordinator(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter) throws {
+  func findCoordinator(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter)
+    throws
+  {
     _ = try reader.string()
     let type = version >= 1 ? try reader.int8() : 0
     let error: ErrorCode = type == 0 ? .none : .transactionalIDAuthorizationFailed
@@ -55,7 +57,9 @@ extension RequestHandler {
     let generation = try reader.int32()
     let memberID = try reader.string()
     if version >= 3 { _ = try reader.nullableString() }
-    let assignments = try reader.array { (reader) throws(ProtocolError) in (try reader.string(), try reader.data()) }
+    let assignments = try reader.array { (reader) throws(ProtocolError) in
+      (try reader.string(), try reader.data())
+    }
     let (error, assignment) = coordinator.sync(
       group: group, generation: generation, memberID: memberID,
       assignments: Dictionary(assignments, uniquingKeysWith: { $1 }))
@@ -143,7 +147,9 @@ extension RequestHandler {
     let byPartition = Dictionary(stored.map { ("\($0.topic)/\($0.partition)", $0) }, uniquingKeysWith: { $1 })
     let topics =
       wanted
-      ?? Dictionary(grouping: stored, by: \.topic).map { ($0.key, $0.value.map(\.partition)) }.sorted { $0.0 < $1.0 }
+      ?? Dictionary(grouping: stored, by: \.topic).map { ($0.key, $0.value.map(\.partition)) }.sorted {
+        $0.0 < $1.0
+      }
     if version >= 3 { writer.int32(0) }
     writer.array(topics) { writer, topic in
       writer.string(topic.0)

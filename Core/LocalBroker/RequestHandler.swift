@@ -77,7 +77,9 @@ struct RequestHandler: Sendable {
     if version >= 1 { writer.int32(0) }
   }
 
-  private func metadata(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter) throws {
+  private func metadata(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter)
+    throws
+  {
     var names = try reader.nullableArray { (reader) throws(ProtocolError) in try reader.string() }
     if version == 0, names?.isEmpty == true { names = nil }
     if version >= 3 { writer.int32(0) }
@@ -109,7 +111,9 @@ struct RequestHandler: Sendable {
     if version >= 8 { writer.int32(Int32.min) }
   }
 
-  private func produce(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter) throws -> Bool {
+  private func produce(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter)
+    throws -> Bool
+  {
     struct Part {
       var topic: String
       var partition: Int32
@@ -186,7 +190,9 @@ struct RequestHandler: Sendable {
     return true
   }
 
-  private func listOffsets(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter) throws {
+  private func listOffsets(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter)
+    throws
+  {
     _ = try reader.int32()
     if version >= 2 { _ = try reader.int8() }
     let topics = try reader.array { (reader) throws(ProtocolError) in
@@ -244,7 +250,9 @@ struct RequestHandler: Sendable {
     writer.int16(0)
   }
 
-  private func createTopics(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter) throws {
+  private func createTopics(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter)
+    throws
+  {
     struct Order {
       var name: String
       var partitionCount: Int32
@@ -273,16 +281,22 @@ struct RequestHandler: Sendable {
     writer.array(orders) { writer, order in
       var fault: (ErrorCode, String)?
       if let problem = TopicSettings.problem(inName: order.name) { fault = (.invalidTopic, problem) }
-      if order.hasAssignment { fault = (.invalidReplicaAssignment, "there is one broker: leave assignments out") }
+      if order.hasAssignment {
+        fault = (.invalidReplicaAssignment, "there is one broker: leave assignments out")
+      }
       if !(-1...1).contains(order.replicationFactor) || order.replicationFactor == 0 {
         fault = (.invalidReplicationFactor, "there is one broker: the replication factor must be 1")
       }
       let count = order.partitionCount == -1 ? 1 : order.partitionCount
-      if !(1...10_000).contains(count) { fault = (.invalidPartitions, "the partition count must be 1 to 10000") }
+      if !(1...10_000).contains(count) {
+        fault = (.invalidPartitions, "the partition count must be 1 to 10000")
+      }
       var settings: [String: String] = [:]
       for (name, value) in order.settings {
         guard let value else { continue }
-        if let problem = TopicSettings.problem(name, value) { fault = (.invalidConfig, "\(name): '\(value)' \(problem)") }
+        if let problem = TopicSettings.problem(name, value) {
+          fault = (.invalidConfig, "\(name): '\(value)' \(problem)")
+        }
         settings[name] = value
       }
       if fault == nil, store.topic(order.name) != nil { fault = (.topicAlreadyExists, "the topic exists") }
@@ -301,7 +315,9 @@ struct RequestHandler: Sendable {
     }
   }
 
-  private func deleteTopics(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter) throws {
+  private func deleteTopics(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter)
+    throws
+  {
     let names = try reader.array { (reader) throws(ProtocolError) in try reader.string() }
     _ = try reader.int32()
     writer.int32(0)

@@ -35,7 +35,8 @@ final class Connection {
     var sent = 0
     while sent < bytes.count {
       let put = unsafe bytes.withUnsafeBytes { buffer in
-        unsafe send(descriptor, buffer.baseAddress?.advanced(by: sent), bytes.count - sent, Int32(MSG_NOSIGNAL))
+        unsafe send(
+          descriptor, buffer.baseAddress?.advanced(by: sent), bytes.count - sent, Int32(MSG_NOSIGNAL))
       }
       if put < 0, errno == EINTR { continue }
       guard put > 0 else { return false }
@@ -68,7 +69,8 @@ final class Listener: Sendable {
     address.sin_port = port.bigEndian
     guard unsafe inet_pton(AF_INET, host, &address.sin_addr) == 1 else {
       closeDescriptor(descriptor)
-      throw StorageError(call: "listen on \(host):\(port)", code: EINVAL, detail: "the host must be an IPv4 address")
+      throw StorageError(
+        call: "listen on \(host):\(port)", code: EINVAL, detail: "the host must be an IPv4 address")
     }
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let descriptor = self.descriptor

@@ -139,7 +139,9 @@ final class Store: Sendable {
 
   func partition(_ topic: String, _ number: Int32) -> Partition? {
     topicTable.withLock { table in
-      guard let partitions = table[topic]?.partitions, number >= 0, Int(number) < partitions.count else { return nil }
+      guard let partitions = table[topic]?.partitions, number >= 0, Int(number) < partitions.count else {
+        return nil
+      }
       return partitions[Int(number)]
     }
   }
@@ -147,7 +149,9 @@ final class Store: Sendable {
   /// Whole batches from the one that holds `offset`, at least one if there is one, until `bytesMax`.
   func batches(_ partition: Partition, from offset: Int64, bytesMax: Int) throws(StorageError) -> [UInt8] {
     let (end, tail) = partition.readable.withLock { readable -> (Int64, [[UInt8]]?) in
-      guard let first = readable.tail.first, first.base <= offset else { return (readable.highWatermark, nil) }
+      guard let first = readable.tail.first, first.base <= offset else {
+        return (readable.highWatermark, nil)
+      }
       return (readable.highWatermark, readable.tail.filter { $0.last >= offset }.map(\.bytes))
     }
     guard offset < end else { return [] }
@@ -259,7 +263,8 @@ final class Store: Sendable {
         try writer.run("COMMIT")
         for job in jobs { job.committed() }
       } catch {
-        do throws(StorageError) { try writer.execute("ROLLBACK") } catch { /* SQLite rolled back by itself */  }
+        do throws(StorageError) { try writer.execute("ROLLBACK") } catch { /* SQLite rolled back by itself */
+        }
         for job in jobs { job.error = error }
         forgetUncommitted()
       }
@@ -274,7 +279,8 @@ final class Store: Sendable {
         partition.writeOffset = partition.highWatermark
         partition.producers = [:]
         do throws(StorageError) {
-          try writer.run("SELECT producer_id,state FROM producers WHERE partition_id=?", [.int(partition.id)]) {
+          try writer.run("SELECT producer_id,state FROM producers WHERE partition_id=?", [.int(partition.id)])
+          {
             partition.producers[$0.int(0)] = ProducerState(text: $0.text(1))
           }
         } catch { continue }
@@ -339,10 +345,12 @@ final class Store: Sendable {
     }
     partition.writeOffset = last + 1
     if partition.topic.usesAppendTime { partition.lastTimestamp = now }
-    return .appended(base: base, timestamp: partition.topic.usesAppendTime ? now : -1, bytes: stamped.bytes, last: last)
+    return .appended(
+      base: base, timestamp: partition.topic.usesAppendTime ? now : -1, bytes: stamped.bytes, last: last)
   }
 
-  func create(_ name: String, partitionCount: Int32, settings: [String: String]) throws(StorageError) -> Bool {
+  func create(_ name: String, partitionCount: Int32, settings: [String: String]) throws(StorageError) -> Bool
+  {
     let made = Mutex<(topic: Topic, partitions: [Partition])?>(nil)
     try write(
       { (database) throws(StorageError) in
@@ -361,7 +369,8 @@ final class Store: Sendable {
           var partitionID: Int64 = 0
           try database.run("SELECT last_insert_rowid()") { partitionID = $0.int(0) }
           partitions.append(
-            Partition(id: partitionID, topic: topic, number: number, nextOffset: 0, logStart: 0, lastTimestamp: 0))
+            Partition(
+              id: partitionID, topic: topic, number: number, nextOffset: 0, logStart: 0, lastTimestamp: 0))
         }
         made.withLock { $0 = (topic, partitions) }
       },
@@ -411,7 +420,9 @@ final class Store: Sendable {
     let id = Mutex<Int64>(0)
     try write { (database) throws(StorageError) in
       var value: Int64 = 1000
-      try database.run("SELECT value FROM facts WHERE name='next_producer_id'") { value = Int64($0.text(0)) ?? value }
+      try database.run("SELECT value FROM facts WHERE name='next_producer_id'") {
+        value = Int64($0.text(0)) ?? value
+      }
       try database.run(
         "INSERT OR REPLACE INTO facts(name,value) VALUES('next_producer_id',?)", [.text("\(value + 1)")])
       id.withLock { $0 = value }

@@ -73,9 +73,13 @@ enum PlainText {
     var start: Int?
     var lineStart = 0
     var lastEnd = 0
-    func isBlank(_ range: Range<Int>) -> Bool { text[range].allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D } }
+    func isBlank(_ range: Range<Int>) -> Bool {
+      text[range].allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
+    }
     func close() {
-      if let from = start, from < lastEnd { blocks.append(.init(kind: .prose, range: from..<lastEnd, headingPath: [])) }
+      if let from = start, from < lastEnd {
+        blocks.append(.init(kind: .prose, range: from..<lastEnd, headingPath: []))
+      }
       start = nil
     }
     while lineStart < text.count {

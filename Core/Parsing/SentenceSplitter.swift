@@ -1,14 +1,18 @@
 /// Finds sentences; shared by the chunker and by the extractive answerer.
 package enum SentenceSplitter {
   private static let abbreviations: Set<String> = [
-    "e.g", "i.e", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "no", "fig", "al", "cf", "approx", "inc",
-    "ltd", "co", "jr", "sr", "u.s", "u.k", "vol", "pp", "ca", "gen", "col", "sgt", "capt", "rev", "hon", "dept",
+    "e.g", "i.e", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "no", "fig", "al", "cf", "approx",
+    "inc",
+    "ltd", "co", "jr", "sr", "u.s", "u.k", "vol", "pp", "ca", "gen", "col", "sgt", "capt", "rev", "hon",
+    "dept",
   ]
 
   /// Byte ranges of the sentences in `text[range]`, without the blanks around them, in order; a blank line ends one.
   ///
   /// - Parameter linesAreSentences: for code and tables: each line is a unit.
-  package static func sentences(in text: [UInt8], _ range: Range<Int>, linesAreSentences: Bool = false) -> [Range<Int>] {
+  package static func sentences(in text: [UInt8], _ range: Range<Int>, linesAreSentences: Bool = false)
+    -> [Range<Int>]
+  {
     var result: [Range<Int>] = []
     var start = range.lowerBound
     var index = range.lowerBound
@@ -50,14 +54,17 @@ package enum SentenceSplitter {
     return result
   }
 
-  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
+  private static func isBlank(_ byte: UInt8) -> Bool {
+    byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
+  }
 
   private static func isBlankLine(_ text: [UInt8], after index: Int, _ end: Int) -> Bool {
     text[(index + 1)..<end].first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D } == 0x0A
   }
 
   private static func isCloser(_ byte: UInt8) -> Bool {
-    byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: ")") || byte == UInt8(ascii: "]")
+    byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: ")")
+      || byte == UInt8(ascii: "]")
       || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "!") || byte == UInt8(ascii: "?")
   }
 

@@ -92,7 +92,9 @@ package struct AnswerRecord: Sendable, Equatable {
         timings.map {
           JSONMember(
             name: $0.stage,
-            value: .object(["wait": .double(rounded($0.waitMilliseconds)), "work": .double(rounded($0.workMilliseconds))]))
+            value: .object([
+              "wait": .double(rounded($0.waitMilliseconds)), "work": .double(rounded($0.workMilliseconds)),
+            ]))
         }),
       "cache": .string(cache.rawValue),
       "shards": .object(["answered": .int(shardsAnswered), "total": .int(shardsTotal)]),

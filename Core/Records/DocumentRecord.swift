@@ -69,7 +69,8 @@ package struct DocumentRecord: Sendable, Equatable {
     id = try Self.documentID(fields)
     guard tenant == key.tenant, id == key.id else {
       throw FieldError(
-        "key_mismatch", field: "key", value: key.description, rule: "must be the value's tenant/id, \(tenant)/\(id)")
+        "key_mismatch", field: "key", value: key.description,
+        rule: "must be the value's tenant/id, \(tenant)/\(id)")
     }
     title = try fields.string("title") ?? ""
     mediaType = try fields.string("media_type", bytesMax: 255)

@@ -26,14 +26,16 @@ struct FieldReader {
   }
 
   func wrongType(_ name: String, _ value: JSONValue, _ rule: String) -> FieldError {
-    FieldError("bad_type", field: prefix + name, value: value.text, rule: "must be \(rule), not \(value.typeName)")
+    FieldError(
+      "bad_type", field: prefix + name, value: value.text, rule: "must be \(rule), not \(value.typeName)")
   }
 
   func string(_ name: String, bytesMax: Int = 4096) throws(FieldError) -> String? {
     guard let value = present(name) else { return nil }
     guard let text = value.stringValue else { throw wrongType(name, value, "a string") }
     guard text.utf8.count <= bytesMax else {
-      throw FieldError("too_long", field: prefix + name, value: text, rule: "must be at most \(bytesMax) bytes")
+      throw FieldError(
+        "too_long", field: prefix + name, value: text, rule: "must be at most \(bytesMax) bytes")
     }
     return text
   }
@@ -60,7 +62,8 @@ struct FieldReader {
     guard let items = value.arrayValue else { throw wrongType(name, value, "an array of strings") }
     guard items.count <= countMax else {
       throw FieldError(
-        "too_long", field: prefix + name, value: "\(items.count) items", rule: "must have at most \(countMax) items")
+        "too_long", field: prefix + name, value: "\(items.count) items",
+        rule: "must have at most \(countMax) items")
     }
     var texts: [String] = []
     for item in items {

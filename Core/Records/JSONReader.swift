@@ -152,7 +152,8 @@ package struct JSONReader {
     let high = try hexQuad()
     var scalarValue = high
     if (0xD800..<0xDC00).contains(high) {
-      guard current == UInt8(ascii: "\\"), position + 1 < bytes.count, bytes[position + 1] == UInt8(ascii: "u")
+      guard current == UInt8(ascii: "\\"), position + 1 < bytes.count,
+        bytes[position + 1] == UInt8(ascii: "u")
       else { throw error("a high surrogate stands alone") }
       position += 2
       let low = try hexQuad()
@@ -203,7 +204,9 @@ package struct JSONReader {
     while let byte = current, Self.isDigit(byte) { position += 1 }
   }
 
-  private static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+  private static func isDigit(_ byte: UInt8) -> Bool {
+    byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
+  }
 
   private static func hexValue(_ byte: UInt8) -> UInt32? {
     switch byte {

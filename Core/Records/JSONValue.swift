@@ -37,7 +37,9 @@ package indirect enum JSONValue: Sendable, Equatable {
   package static func int(_ value: some BinaryInteger) -> JSONValue { .number("\(value)", Double(value)) }
 
   /// A finite number; anything else becomes null, as JSON has no other spelling.
-  package static func double(_ value: Double) -> JSONValue { value.isFinite ? .number("\(value)", value) : .null }
+  package static func double(_ value: Double) -> JSONValue {
+    value.isFinite ? .number("\(value)", value) : .null
+  }
 
   /// An object without the members whose value is nil.
   package static func object(_ pairs: KeyValuePairs<String, JSONValue?>) -> JSONValue {

@@ -42,14 +42,16 @@ private enum KeyText {
     }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw FieldError(
-        "bad_key", field: "key", value: String(decoding: bytes.prefix(64), as: UTF8.self), rule: "must be UTF-8")
+        "bad_key", field: "key", value: String(decoding: bytes.prefix(64), as: UTF8.self),
+        rule: "must be UTF-8")
     }
     guard let slash = text.firstIndex(of: "/") else {
       throw FieldError("bad_key", field: "key", value: text, rule: "must be \(form)")
     }
     guard let tenant = TenantID(String(text[..<slash])) else {
       throw FieldError(
-        "bad_tenant", field: "key", value: String(text[..<slash]), rule: "the tenant in the key \(TenantID.rule)")
+        "bad_tenant", field: "key", value: String(text[..<slash]),
+        rule: "the tenant in the key \(TenantID.rule)")
     }
     return (tenant, String(text[text.index(after: slash)...]))
   }
@@ -97,10 +99,11 @@ package struct VectorKey: Sendable, Hashable, CustomStringConvertible {
   }
 
   package var description: String {
-    let name = switch set {
-    case .chunks(let digest): digest
-    case .mark(let mark): mark.rawValue
-    }
+    let name =
+      switch set {
+      case .chunks(let digest): digest
+      case .mark(let mark): mark.rawValue
+      }
     return "\(document)@\(version)~\(name)#\(part)"
   }
   package var bytes: [UInt8] { Array(description.utf8) }

@@ -92,7 +92,8 @@ package struct QueryRecord: Sendable, Equatable {
     principals = try fields.strings("principals", countMax: 1000) ?? []
     topK = try fields.integer("top_k", in: 1...Self.topKMax).map(Int.init)
     deadlineMilliseconds =
-      try fields.integer("deadline_ms", in: 1...Self.deadlineMaxMilliseconds) ?? Self.deadlineDefaultMilliseconds
+      try fields.integer("deadline_ms", in: 1...Self.deadlineMaxMilliseconds)
+      ?? Self.deadlineDefaultMilliseconds
     stream = try fields.bool("stream") ?? false
     cache = try fields.choice("cache", CachePolicy.self) ?? .default
     mode = try fields.choice("mode", Mode.self) ?? .answer
@@ -127,7 +128,8 @@ package struct QueryRecord: Sendable, Equatable {
     guard let value = fields.present("history") else { return [] }
     guard let items = value.arrayValue else { throw fields.wrongType("history", value, "an array") }
     guard items.count <= 100 else {
-      throw FieldError("too_long", field: "history", value: "\(items.count) items", rule: "must have at most 100 items")
+      throw FieldError(
+        "too_long", field: "history", value: "\(items.count) items", rule: "must have at most 100 items")
     }
     var turns: [Turn] = []
     for (index, item) in items.enumerated() {

@@ -60,7 +60,8 @@ package struct StatusRecord: Sendable, Equatable {
       throw FieldError("missing_field", field: "id, state", value: "", rule: "must be present")
     }
     self.init(
-      id: id, tenant: try fields.string("tenant") ?? "", version: try fields.string("version").flatMap { Version($0) },
+      id: id, tenant: try fields.string("tenant") ?? "",
+      version: try fields.string("version").flatMap { Version($0) },
       operation: try fields.choice("operation", Operation.self) ?? .put, state: state)
     chunks = UInt32(clamping: fields.object["chunks"]?.integerValue ?? 0)
     warnings = try fields.strings("warnings", countMax: 100) ?? []
@@ -83,7 +84,9 @@ package struct ControlRecord: Sendable, Equatable {
   }
 
   package var json: JSONValue {
-    .object(["id": .string(id.rawValue), "tenant": .string(tenant.rawValue), "action": .string(action.rawValue)])
+    .object([
+      "id": .string(id.rawValue), "tenant": .string(tenant.rawValue), "action": .string(action.rawValue),
+    ])
   }
 
   /// - Throws: `FieldError`.

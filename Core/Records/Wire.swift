@@ -32,14 +32,18 @@ struct WireWriter {
   mutating func float(_ field: UInt32, _ value: Float) {
     guard value.bitPattern != 0 else { return }
     tag(field, .fixed32)
-    for shift in stride(from: 0, to: 32, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift)) }
+    for shift in stride(from: 0, to: 32, by: 8) {
+      bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift))
+    }
   }
 
   /// - Parameter always: writes zero too (members of a oneof).
   mutating func double(_ field: UInt32, _ value: Double, always: Bool = false) {
     guard always || value.bitPattern != 0 else { return }
     tag(field, .fixed64)
-    for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift)) }
+    for shift in stride(from: 0, to: 64, by: 8) {
+      bytes.append(UInt8(truncatingIfNeeded: value.bitPattern >> shift))
+    }
   }
 
   mutating func alwaysBool(_ field: UInt32, _ value: Bool) {
@@ -218,7 +222,9 @@ struct WireReader {
   mutating func string() throws(WireError) -> String {
     try expect(.bytes)
     let content = try slice()
-    guard let text = String(validating: content, as: UTF8.self) else { throw error("a string is not valid UTF-8") }
+    guard let text = String(validating: content, as: UTF8.self) else {
+      throw error("a string is not valid UTF-8")
+    }
     return text
   }
 
@@ -236,7 +242,9 @@ struct WireReader {
     }
     try expect(.bytes)
     var inner = WireReader(try slice())
-    while inner.position < inner.bytes.endIndex { values.append(Int32(truncatingIfNeeded: try inner.rawVarint())) }
+    while inner.position < inner.bytes.endIndex {
+      values.append(Int32(truncatingIfNeeded: try inner.rawVarint()))
+    }
   }
 
   mutating func floats(into values: inout [Float]) throws(WireError) {

@@ -49,7 +49,9 @@ struct WireDocument: WireMessage {
     title = info.title
     uri = info.uri
     source = info.source
-    metadata = info.metadata.sorted { $0.key < $1.key }.map { WireMetadataEntry(name: $0.key, value: $0.value) }
+    metadata = info.metadata.sorted { $0.key < $1.key }.map {
+      WireMetadataEntry(name: $0.key, value: $0.value)
+    }
     hasACL = info.acl != nil
     acl = info.acl ?? []
     language = info.language
@@ -402,7 +404,8 @@ package struct VectorBatch: Sendable, Equatable {
     let (expected, overflow) = Int(dimension).multipliedReportingOverflow(by: fields.chunks.count)
     guard !overflow, values.count == expected, dimension > 0 else {
       throw WireError(
-        position: 0, rule: "\(values.count) values for \(fields.chunks.count) chunks of dimension \(dimension)")
+        position: 0,
+        rule: "\(values.count) values for \(fields.chunks.count) chunks of dimension \(dimension)")
     }
     self.init(
       header: header, content: .vectors(chunks: fields.chunks, dimension: Int(dimension), values: values))

@@ -27,7 +27,9 @@ package enum Fusion {
     guard !lexical.isEmpty else { return dense.prefix(count).compactMap { hits[$0] } }
     var scores: [HitKey: Double] = [:]
     for list in [dense, lexical] {
-      for (rank, key) in list.enumerated() { scores[key, default: 0] += 1 / (rankConstant + Double(rank + 1)) }
+      for (rank, key) in list.enumerated() {
+        scores[key, default: 0] += 1 / (rankConstant + Double(rank + 1))
+      }
     }
     return scores.sorted { a, b in
       guard a.value == b.value, let x = hits[a.key], let y = hits[b.key] else { return a.value > b.value }
@@ -70,7 +72,8 @@ package enum ContextAssembly {
   private static func merge(_ hits: [Hit]) -> [ContextItem] {
     var items: [ContextItem] = []
     for hit in hits.sorted(by: { $0.chunk.number < $1.chunk.number }) {
-      if var last = items.last, hit.chunk.number == last.lastChunk + 1, hit.chunk.headingPath == last.headingPath,
+      if var last = items.last, hit.chunk.number == last.lastChunk + 1,
+        hit.chunk.headingPath == last.headingPath,
         let joined = join(last, hit.chunk)
       {
         last.text = joined
@@ -82,7 +85,8 @@ package enum ContextAssembly {
         items.append(
           ContextItem(
             document: hit.document, firstChunk: hit.chunk.number, lastChunk: hit.chunk.number,
-            headingPath: hit.chunk.headingPath, text: hit.chunk.text, start: hit.chunk.start, end: hit.chunk.end,
+            headingPath: hit.chunk.headingPath, text: hit.chunk.text, start: hit.chunk.start,
+            end: hit.chunk.end,
             score: hit.denseScore))
       }
     }

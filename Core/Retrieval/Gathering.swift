@@ -9,7 +9,8 @@ package struct Gathering: Sendable {
 
   /// Adds a shard's best; a repeat of the same shard counts once.
   package mutating func add(_ record: CandidatesRecord) {
-    guard !candidates.contains(where: { $0.shard == record.shard && $0.shardCount == record.shardCount }) else {
+    guard !candidates.contains(where: { $0.shard == record.shard && $0.shardCount == record.shardCount })
+    else {
       return
     }
     candidates.append(record)

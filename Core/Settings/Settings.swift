@@ -98,7 +98,8 @@ package struct Settings: Sendable {
         text.isEmpty || TenantID(text) != nil
       },
       clientID: table.text("kafka.clientID"), sessionTimeout: try table.duration("kafka.sessionTimeout"),
-      pollIntervalMax: try table.duration("kafka.pollIntervalMax"), properties: try table.pairs("kafka.properties"),
+      pollIntervalMax: try table.duration("kafka.pollIntervalMax"),
+      properties: try table.pairs("kafka.properties"),
       replicationFactor: try table.integer("kafka.replicationFactor", in: 0...10))
     broker = Broker(
       host: table.text("broker.host"), port: try table.integer("broker.port", in: 0...65535),
@@ -130,7 +131,8 @@ package struct Settings: Sendable {
       refusalScore: try table.number("generate.refusalScore", in: 0...1),
       sentencesMax: try table.integer("generate.sentencesMax", in: 1...20))
     freshness = Freshness(
-      staleAfter: try table.duration("freshness.staleAfter"), indexLagMax: try table.duration("freshness.indexLagMax"))
+      staleAfter: try table.duration("freshness.staleAfter"),
+      indexLagMax: try table.duration("freshness.indexLagMax"))
     topics = try Self.topics(table)
   }
 
@@ -161,11 +163,13 @@ package struct Settings: Sendable {
         settings[key] = "\(try table.duration(prefix + name).milliseconds)"
       }
       if !table.text(prefix + "recordBytesMax").isEmpty {
-        settings["max.message.bytes"] = "\(try table.integer(prefix + "recordBytesMax", in: 1024...1_000_000_000))"
+        settings["max.message.bytes"] =
+          "\(try table.integer(prefix + "recordBytesMax", in: 1024...1_000_000_000))"
       }
       topics.append(
         Topic(
-          topic: topic, partitionCount: try table.integer(prefix + "partitions", in: 1...10_000), settings: settings))
+          topic: topic, partitionCount: try table.integer(prefix + "partitions", in: 1...10_000),
+          settings: settings))
     }
     return topics
   }

@@ -38,7 +38,8 @@ package struct SettingsTable: Sendable {
       do {
         text = try String(contentsOfFile: file, encoding: .utf8)
       } catch {
-        throw SettingsError(key: "--settings", value: file, rule: "cannot be read: \(error.localizedDescription)")
+        throw SettingsError(
+          key: "--settings", value: file, rule: "cannot be read: \(error.localizedDescription)")
       }
       for leaf in try YAML.parse(text, source: file).leaves {
         guard positions[leaf.key] != nil else {
@@ -59,7 +60,9 @@ package struct SettingsTable: Sendable {
 
   package func text(_ key: String) -> String { positions[key].map { entries[$0].value } ?? "" }
 
-  package static func environmentName(_ key: String) -> String { words(key).joined(separator: "_").uppercased() }
+  package static func environmentName(_ key: String) -> String {
+    words(key).joined(separator: "_").uppercased()
+  }
   package static func flagName(_ key: String) -> String { "--" + words(key).joined(separator: "-") }
 
   /// `kafka.topicPrefix` → kafka, topic, prefix; `clientID` → client, id.
@@ -100,7 +103,8 @@ package struct SettingsTable: Sendable {
   func integer(_ key: String, in range: ClosedRange<Int>) throws(SettingsError) -> Int {
     guard let number = Int(text(key)), range.contains(number) else {
       throw SettingsError(
-        key: key, value: text(key), rule: "must be an integer from \(range.lowerBound) to \(range.upperBound)")
+        key: key, value: text(key), rule: "must be an integer from \(range.lowerBound) to \(range.upperBound)"
+      )
     }
     return number
   }
@@ -123,7 +127,9 @@ package struct SettingsTable: Sendable {
   /// `250ms`, `10s`, `5m`, `12h`, `7d`.
   func duration(_ key: String) throws(SettingsError) -> Duration {
     let value = text(key)
-    let units: [(String, Int64)] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)]
+    let units: [(String, Int64)] = [
+      ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
+    ]
     for (suffix, factor) in units where value.hasSuffix(suffix) {
       if let count = Int64(value.dropLast(suffix.count)), count >= 0, count < 1_000_000_000 {
         return .milliseconds(count * factor)

@@ -21,7 +21,13 @@ package indirect enum YAMLNode: Sendable, Equatable {
   private func leaves(prefix: String) -> [(key: String, value: String)] {
     switch self {
     case .scalar(let text): [(prefix, text)]
-    case .list(let items): [(prefix, items.compactMap { if case .scalar(let text) = $0 { text } else { nil } }.joined(separator: ","))]
+    case .list(let items):
+      [
+        (
+          prefix,
+          items.compactMap { if case .scalar(let text) = $0 { text } else { nil } }.joined(separator: ",")
+        )
+      ]
     case .map(let members):
       members.flatMap { $0.value.leaves(prefix: prefix.isEmpty ? $0.key : "\(prefix).\($0.key)") }
     }
@@ -55,15 +61,19 @@ package enum YAML {
   }
 
   private static func node(
-    _ pointer: UnsafeMutablePointer<yaml_node_t>, _ document: UnsafeMutablePointer<yaml_document_t>, source: String,
+    _ pointer: UnsafeMutablePointer<yaml_node_t>, _ document: UnsafeMutablePointer<yaml_document_t>,
+    source: String,
     depth: Int
   ) throws(SettingsError) -> YAMLNode {
-    guard depth < 16 else { throw SettingsError(key: source, value: "", rule: "is nested deeper than 16 levels") }
+    guard depth < 16 else {
+      throw SettingsError(key: source, value: "", rule: "is nested deeper than 16 levels")
+    }
     switch unsafe pointer.pointee.type {
     case YAML_SCALAR_NODE:
       let scalar = unsafe pointer.pointee.data.scalar
       return .scalar(
-        unsafe String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self))
+        unsafe String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
+      )
     case YAML_SEQUENCE_NODE:
       var items: [YAMLNode] = []
       var item = unsafe pointer.pointee.data.sequence.items.start

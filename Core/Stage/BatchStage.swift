@@ -46,7 +46,8 @@ package final class BatchStage: Service {
 
   /// - Parameter gate: the group is joined only while it is open, and left when it closes.
   package init(
-    _ context: StageContext, group: String, topics: [String], batchRecordsMax: Int, gate: Gate = Gate(isOpen: true),
+    _ context: StageContext, group: String, topics: [String], batchRecordsMax: Int,
+    gate: Gate = Gate(isOpen: true),
     work: any BatchWork
   ) {
     self.context = context
@@ -120,10 +121,12 @@ package final class BatchStage: Service {
         context.metrics.observe(.processDuration, seconds: watch.seconds, [("stage", context.name)])
         try await context.producer.send(outputs)
         for record in records {
-          context.metrics.increment(.consumedMessages, [("messaging.destination.name", record.position.topic)])
+          context.metrics.increment(
+            .consumedMessages, [("messaging.destination.name", record.position.topic)])
           context.metrics.observe(
             .queueWait,
-            seconds: max(0, Double(WallClock.milliseconds - record.timestampMilliseconds) / 1000 - watch.seconds),
+            seconds: max(
+              0, Double(WallClock.milliseconds - record.timestampMilliseconds) / 1000 - watch.seconds),
             [("stage", context.name)])
         }
         return
@@ -183,7 +186,9 @@ struct LagReport {
     self.group = group
   }
 
-  mutating func update(_ consumer: KafkaConsumer, ignoring isIgnored: (TopicPartition) -> Bool = { _ in false }) async {
+  mutating func update(
+    _ consumer: KafkaConsumer, ignoring isIgnored: (TopicPartition) -> Bool = { _ in false }
+  ) async {
     guard ContinuousClock.now >= next else { return }
     next = .now + .milliseconds(2500)
     for (partition, end) in await consumer.cachedEnds() where !isIgnored(partition) {

@@ -37,18 +37,22 @@ package final class ProbeService: Service {
     server = try HTTPServer.start(host: host, port: UInt16(port)) { path in
       switch path {
       case "/metrics":
-        return HTTPResponse(status: 200, contentType: .prometheus, body: PrometheusText.render(metrics.collect()))
+        return HTTPResponse(
+          status: 200, contentType: .prometheus, body: PrometheusText.render(metrics.collect()))
       case "/healthz":
         let failure = health.failure
         return HTTPResponse(status: failure == nil ? 200 : 503, body: (failure ?? "ok") + "\n")
       case "/readyz":
         return HTTPResponse(
           status: health.isReady ? 200 : 503,
-          body: health.isReady ? "ready\n" : (health.blockers + [health.failure ?? ""]).joined(separator: "\n") + "\n")
+          body: health.isReady
+            ? "ready\n" : (health.blockers + [health.failure ?? ""]).joined(separator: "\n") + "\n")
       default: return HTTPResponse(status: 404, body: "/metrics, /healthz or /readyz\n")
       }
     }
-    if let portFile { try Data("\(server.port)\n".utf8).write(to: URL(fileURLWithPath: portFile), options: .atomic) }
+    if let portFile {
+      try Data("\(server.port)\n".utf8).write(to: URL(fileURLWithPath: portFile), options: .atomic)
+    }
   }
 
   package var port: UInt16 { server.port }
@@ -84,7 +88,8 @@ package enum PrometheusText {
   private static func labels(_ labels: [(name: String, value: String)]) -> String {
     guard !labels.isEmpty else { return "" }
     let parts = labels.map { label in
-      let value = label.value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+      let value = label.value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing(
+        "\n", with: "\\n")
       return "\(label.name.replacing(".", with: "_"))=\"\(value)\""
     }
     return "{" + parts.joined(separator: ",") + "}"

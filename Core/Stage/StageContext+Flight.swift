@@ -12,7 +12,8 @@ extension QueryInFlight {
   /// The flight as the next stage gets it.
   package func passedOn(stage: String, wait: Double, work: Stopwatch) -> QueryInFlight {
     var next = self
-    next.timings.append(StageTiming(stage: stage, waitMilliseconds: wait, workMilliseconds: work.milliseconds))
+    next.timings.append(
+      StageTiming(stage: stage, waitMilliseconds: wait, workMilliseconds: work.milliseconds))
     next.sentAtMicroseconds = WallClock.microseconds
     return next
   }

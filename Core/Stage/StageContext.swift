@@ -53,7 +53,8 @@ package struct StageContext: Sendable {
     ]
     if let replyTo {
       records.append(
-        OutgoingRecord(topic: replyTo.topic, partition: replyTo.partition, key: key, value: value, headers: headers))
+        OutgoingRecord(
+          topic: replyTo.topic, partition: replyTo.partition, key: key, value: value, headers: headers))
     }
     return records
   }
@@ -64,7 +65,8 @@ package struct StageContext: Sendable {
   {
     let bytes = key.bytes
     return OutgoingRecord(
-      topic: topic(name), partition: Partitioner.partition(ofKey: bytes, partitionCount: settings.partitionCount(name)),
+      topic: topic(name),
+      partition: Partitioner.partition(ofKey: bytes, partitionCount: settings.partitionCount(name)),
       key: bytes, value: value, headers: headers)
   }
 }
@@ -95,7 +97,9 @@ package struct Stopwatch: Sendable {
 extension ConsumerRecord {
   /// The headers that follow a request through every topic.
   package var passedHeaders: [RecordHeader] {
-    headers.filter { $0.name == HeaderName.traceparent || $0.name == HeaderName.requestID || $0.name == "tracestate" }
+    headers.filter {
+      $0.name == HeaderName.traceparent || $0.name == HeaderName.requestID || $0.name == "tracestate"
+    }
   }
 
   /// The request's id: the producer's, or where its record lies.

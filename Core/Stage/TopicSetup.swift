@@ -18,7 +18,8 @@ package struct TopicSetup: Sendable {
     let existing = try await admin.topics()
     try check(existing)
     let brokers = try await admin.brokerCount()
-    let replicas = settings.kafka.replicationFactor > 0 ? settings.kafka.replicationFactor : (brokers >= 3 ? 3 : 1)
+    let replicas =
+      settings.kafka.replicationFactor > 0 ? settings.kafka.replicationFactor : (brokers >= 3 ? 3 : 1)
     let plans = settings.topics.filter { existing[settings.topic($0.topic)] == nil }.map { topic in
       var configuration = topic.settings
       if replicas >= 3 { configuration["min.insync.replicas"] = "2" }

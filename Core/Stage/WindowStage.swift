@@ -74,15 +74,22 @@ package final class WindowStage: Service {
 
   private var inFlightCount: Int { windows.withLock { $0.values.reduce(0) { $0 + $1.inFlightCount } } }
 
-  private func loop(_ consumer: KafkaConsumer, _ tasks: inout ThrowingDiscardingTaskGroup<any Error>) async throws {
+  private func loop(_ consumer: KafkaConsumer, _ tasks: inout ThrowingDiscardingTaskGroup<any Error>)
+    async throws
+  {
     var assigned: Set<TopicPartition> = []
     var committed: [TopicPartition: CommittedOffset] = [:]
     var lagReport = LagReport(context: context, group: group)
     while !stopping {
       let isFull = windows.withLock { $0.values.contains(where: \.isFull) }
       let room = windowRecords - inFlightCount
-      if room <= 0 || isFull || !mayWork() { try await consumer.pause(assigned) } else { try await consumer.resume(assigned) }
-      let poll = try await consumer.poll(maxRecords: max(1, room), maxWait: .milliseconds(inFlightCount > 0 ? 20 : 200))
+      if room <= 0 || isFull || !mayWork() {
+        try await consumer.pause(assigned)
+      } else {
+        try await consumer.resume(assigned)
+      }
+      let poll = try await consumer.poll(
+        maxRecords: max(1, room), maxWait: .milliseconds(inFlightCount > 0 ? 20 : 200))
       if !poll.revoked.isEmpty { assigned.subtract(poll.revoked) }
       if !poll.assigned.isEmpty {
         context.logger.info("Partitions assigned", [(.group, group), (.count, "\(poll.assigned.count)")])
@@ -158,13 +165,16 @@ package final class WindowStage: Service {
 
   @discardableResult
   private func commit(
-    _ consumer: KafkaConsumer, _ known: [TopicPartition: CommittedOffset], only partitions: Set<TopicPartition>? = nil
+    _ consumer: KafkaConsumer, _ known: [TopicPartition: CommittedOffset],
+    only partitions: Set<TopicPartition>? = nil
   ) async throws -> [TopicPartition: CommittedOffset] {
     let changed = windows.withLock { windows in
       windows.compactMapValues { window -> CommittedOffset? in
         CommittedOffset(nextOffset: window.nextOffset, metadata: window.metadata)
       }
-    }.filter { (partitions?.contains($0.key) ?? true) && known[$0.key] != $0.value && $0.value.nextOffset > 0 }
+    }.filter {
+      (partitions?.contains($0.key) ?? true) && known[$0.key] != $0.value && $0.value.nextOffset > 0
+    }
     guard !changed.isEmpty else { return known }
     do {
       try await consumer.commit(changed)

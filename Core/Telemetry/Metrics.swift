@@ -48,8 +48,12 @@ package final class MetricsRegistry: Sendable {
   /// Records one duration in seconds.
   package func observe(_ metric: MetricName, seconds: Double, _ labels: Labels = []) {
     update(metric, .histogram, labels) { sample in
-      if sample.bucketCounts.isEmpty { sample.bucketCounts = Array(repeating: 0, count: Self.bounds.count + 1) }
-      for (index, bound) in Self.bounds.enumerated() where seconds <= bound { sample.bucketCounts[index] += 1 }
+      if sample.bucketCounts.isEmpty {
+        sample.bucketCounts = Array(repeating: 0, count: Self.bounds.count + 1)
+      }
+      for (index, bound) in Self.bounds.enumerated() where seconds <= bound {
+        sample.bucketCounts[index] += 1
+      }
       sample.bucketCounts[Self.bounds.count] += 1
       sample.value += seconds
       sample.count += 1
@@ -72,7 +76,8 @@ package final class MetricsRegistry: Sendable {
   ) {
     let key = labels.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
     families.withLock { families in
-      var family = families[metric.name] ?? Family(name: metric.name, help: metric.help, kind: kind, samples: [:])
+      var family =
+        families[metric.name] ?? Family(name: metric.name, help: metric.help, kind: kind, samples: [:])
       var sample = family.samples[key] ?? Sample(labels: labels, value: 0, bucketCounts: [], count: 0)
       change(&sample)
       family.samples[key] = sample

@@ -28,7 +28,9 @@ package struct WordPieceTokenizer: Sendable {
     unknownID = try id("[UNK]")
     startID = try id("[CLS]")
     separatorID = try id("[SEP]")
-    special = try ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map { (Array($0.unicodeScalars), try id($0)) }
+    special = try ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map {
+      (Array($0.unicodeScalars), try id($0))
+    }
     self.ids = ids
   }
 
@@ -58,7 +60,8 @@ package struct WordPieceTokenizer: Sendable {
     var pending: [Unicode.Scalar] = []  // scalars before a special token, normalised together
     var index = 0
     while index < scalars.count, tokens.count < limit {
-      if scalars[index] == "[", let match = special.first(where: { scalars[index...].starts(with: $0.text) }) {
+      if scalars[index] == "[", let match = special.first(where: { scalars[index...].starts(with: $0.text) })
+      {
         split(pending, &word, &tokens, limit)
         pending.removeAll(keepingCapacity: true)
         if tokens.count < limit { tokens.append(match.id) }

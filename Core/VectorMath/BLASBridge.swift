@@ -13,7 +13,8 @@ package enum BLAS {
   ///
   /// Offsets count floats; strides are the distance of rows.
   package static func multiplyTransposed(
-    _ a: FloatBuffer, at aOffset: Int, stride aStride: Int, _ b: FloatBuffer, at bOffset: Int, stride bStride: Int,
+    _ a: FloatBuffer, at aOffset: Int, stride aStride: Int, _ b: FloatBuffer, at bOffset: Int,
+    stride bStride: Int,
     into c: FloatBuffer, at cOffset: Int, stride cStride: Int, rowCount: Int, columnCount: Int, depth: Int
   ) {
     guard rowCount > 0, columnCount > 0, depth > 0 else { return }
@@ -27,7 +28,8 @@ package enum BLAS {
 
   /// `c = a × b`, row-major: `a` is `rowCount × depth`, `b` is `depth × columnCount`.
   package static func multiply(
-    _ a: FloatBuffer, at aOffset: Int, stride aStride: Int, _ b: FloatBuffer, at bOffset: Int, stride bStride: Int,
+    _ a: FloatBuffer, at aOffset: Int, stride aStride: Int, _ b: FloatBuffer, at bOffset: Int,
+    stride bStride: Int,
     into c: FloatBuffer, at cOffset: Int, stride cStride: Int, rowCount: Int, columnCount: Int, depth: Int
   ) {
     guard rowCount > 0, columnCount > 0, depth > 0 else { return }
@@ -46,7 +48,8 @@ package enum BLAS {
     guard rowCount > 0, depth > 0 else { return }
     precondition(rowCount * depth <= a.count && depth <= x.count && rowCount <= y.count)
     unsafe cblas_sgemv(
-      CblasRowMajor, CblasNoTrans, Int32(rowCount), Int32(depth), 1, a.base, Int32(depth), x.base, 1, 0, y.base, 1)
+      CblasRowMajor, CblasNoTrans, Int32(rowCount), Int32(depth), 1, a.base, Int32(depth), x.base, 1, 0,
+      y.base, 1)
   }
 }
 
@@ -58,7 +61,9 @@ package enum Kernels {
   /// Whether the processor has what OpenBLAS's SkylakeX kernels need.
   package static var hasAVX512: Bool { millrace_has_avx512() != 0 }
 
-  package static func addBias(_ bias: FloatBuffer, to values: FloatBuffer, at offset: Int, rows: Int, columns: Int) {
+  package static func addBias(
+    _ bias: FloatBuffer, to values: FloatBuffer, at offset: Int, rows: Int, columns: Int
+  ) {
     precondition(offset >= 0 && offset + rows * columns <= values.count && columns <= bias.count)
     unsafe millrace_bias(values.base + offset, bias.base, rows, columns)
   }

@@ -72,7 +72,9 @@ extension FloatBuffer: @unchecked Sendable {}
   /// - Throws: `VectorError.cannotMap` with the path and the reason.
   package init(path: String) throws(VectorError) {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .cannotMap(path: path, reason: unsafe String(cString: strerror(errno))) }
+    guard descriptor >= 0 else {
+      throw .cannotMap(path: path, reason: unsafe String(cString: strerror(errno)))
+    }
     defer { close(descriptor) }
     let size = lseek(descriptor, 0, SEEK_END)
     guard size > 0 else { throw .cannotMap(path: path, reason: "the file is empty") }

@@ -10,7 +10,9 @@ package enum KernelCheck {
       state ^= state << 17
       return Float(state >> 40) / Float(1 << 24) - 0.5
     }
-    for (rows, columns, depth) in [(1, 1, 1), (3, 7, 5), (14, 384, 384), (17, 33, 129), (65, 31, 384), (128, 96, 64)] {
+    for (rows, columns, depth) in [
+      (1, 1, 1), (3, 7, 5), (14, 384, 384), (17, 33, 129), (65, 31, 384), (128, 96, 64),
+    ] {
       let a = (0..<rows * depth).map { _ in random() }
       let b = (0..<columns * depth).map { _ in random() }
       let c = FloatBuffer(count: rows * columns)
@@ -18,7 +20,8 @@ package enum KernelCheck {
         FloatBuffer(a), at: 0, stride: depth, FloatBuffer(b), at: 0, stride: depth, into: c, at: 0,
         stride: columns, rowCount: rows, columnCount: columns, depth: depth)
       let y = FloatBuffer(count: rows)
-      BLAS.multiply(FloatBuffer(a), vector: FloatBuffer(Array(b[0..<depth])), into: y, rowCount: rows, depth: depth)
+      BLAS.multiply(
+        FloatBuffer(a), vector: FloatBuffer(Array(b[0..<depth])), into: y, rowCount: rows, depth: depth)
       // Sums of `depth` products below 1/4 each: float rounding stays far under this.
       let tolerance = 1e-5 * Float(depth).squareRoot() + 1e-6
       for row in 0..<rows {

@@ -1,3 +1,4 @@
+// swift-format-ignore-file: NeverForceUnwrap
 import Index
 import Records
 import Testing
@@ -9,7 +10,9 @@ import Testing
 
 private let key = DocumentKey(tenant: .standard, id: DocumentID("doc")!)
 
-private func part(_ offset: Int64, digest: UInt8, _ part: UInt32 = 0, of count: UInt32 = 1) -> (VectorKey, VectorBatch) {
+private func part(_ offset: Int64, digest: UInt8, _ part: UInt32 = 0, of count: UInt32 = 1) -> (
+  VectorKey, VectorBatch
+) {
   var header = PartHeader(document: DocumentInfo(key: key, version: Version(epoch: 1, offset: offset)))
   header.digest = [digest]
   header.part = part
@@ -89,7 +92,8 @@ private struct Replica {
     #expect(replica.catalog.verdict(on: key, Version(epoch: 1, offset: 2)) == .visible(chunkCount: 1))
   }
 
-  @Test("of two complete sets of one version the lower digest wins, in either order; the other's keys are dead")
+  @Test(
+    "of two complete sets of one version the lower digest wins, in either order; the other's keys are dead")
   func twoDigests() {
     for order in [[3, 8], [8, 3]] as [[UInt8]] {
       var replica = Replica()
@@ -131,7 +135,9 @@ private struct Replica {
 }
 
 @Suite struct VersionStatesTests {
-  private func status(_ offset: Int64, _ state: DocumentState, _ operation: StatusRecord.Operation = .put) -> StatusRecord {
+  private func status(_ offset: Int64, _ state: DocumentState, _ operation: StatusRecord.Operation = .put)
+    -> StatusRecord
+  {
     StatusRecord(key, Version(epoch: 1, offset: offset), operation, state)
   }
   private func version(_ offset: Int64) -> Version { Version(epoch: 1, offset: offset) }

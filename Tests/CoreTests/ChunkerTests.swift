@@ -11,7 +11,8 @@ import Tokenizer
 @Suite struct ChunkerTests {
   private func chunker(_ tokens: Int = 256, overlap: Int = 32) throws -> Chunker {
     Chunker(
-      tokenizer: try WordPieceTokenizer(path: SharedData.model + "/vocab.txt"), tokensMax: tokens, overlapTokens: overlap)
+      tokenizer: try WordPieceTokenizer(path: SharedData.model + "/vocab.txt"), tokensMax: tokens,
+      overlapTokens: overlap)
   }
 
   private func checkInvariants(_ text: String, _ type: MediaType, _ chunker: Chunker) throws {
@@ -20,7 +21,9 @@ import Tokenizer
     let chunks = chunker.chunks(of: parsed).chunks
     for (index, chunk) in chunks.enumerated() {
       #expect(Int(chunk.number) == index)
-      #expect(Array(chunk.text.utf8) == Array(parsed.text[Int(chunk.start)..<Int(chunk.end)]), "the range is the text")
+      #expect(
+        Array(chunk.text.utf8) == Array(parsed.text[Int(chunk.start)..<Int(chunk.end)]),
+        "the range is the text")
       let embedded = Chunker.embeddedText(headingPath: chunk.headingPath, text: chunk.text)
       #expect(tokenizer.tokenCount(embedded) + 2 <= max(chunker.tokensMax, 16))
       #expect(chunk.text.utf8.count <= Chunker.textBytesMax)
@@ -63,7 +66,9 @@ import Tokenizer
     let chunks = try chunker().chunks(of: parsed).chunks
     #expect(chunks.map(\.headingPath) == [["Guide"], ["Guide", "Part one"]])
     #expect(chunks[0].text == "First paragraph with a link.")
-    #expect(chunks[1].text.contains("item one") && chunks[1].text.contains("1 | 2") && chunks[1].text.contains("let code"))
+    #expect(
+      chunks[1].text.contains("item one") && chunks[1].text.contains("1 | 2")
+        && chunks[1].text.contains("let code"))
   }
 
   @Test("sentences are kept whole, overlap repeats whole sentences")
@@ -79,7 +84,8 @@ import Tokenizer
   func hostile() throws {
     let chunker = try chunker(32, overlap: 8)
     let texts = [
-      String(repeating: "x", count: 30_000), String(repeating: "é", count: 9000), String(repeating: "漢", count: 5000),
+      String(repeating: "x", count: 30_000), String(repeating: "é", count: 9000),
+      String(repeating: "漢", count: 5000),
       String(repeating: "a. ", count: 3000), "\n\n\n", ".", String(repeating: "🙂", count: 4000),
       String(repeating: "word\n", count: 2000), "one\r\n\r\ntwo\r\n",
     ]
@@ -102,14 +108,17 @@ import Tokenizer
 
   @Test("the digest tells chunkings apart and nothing else")
   func digest() throws {
-    let info = DocumentInfo(key: DocumentKey(tenant: .standard, id: DocumentID("d")!), version: Version(epoch: 1, offset: 1))
-    let parsed = Parser.parse((1...400).map { "Sentence \($0) stands here." }.joined(separator: " "), as: .plainText)
+    let info = DocumentInfo(
+      key: DocumentKey(tenant: .standard, id: DocumentID("d")!), version: Version(epoch: 1, offset: 1))
+    let parsed = Parser.parse(
+      (1...400).map { "Sentence \($0) stands here." }.joined(separator: " "), as: .plainText)
     func digests(_ tokens: Int, _ version: Int64, model: String = "m") throws -> Set<[UInt8]> {
       var info = info
       info.version.offset = version
       return Set(
         PartDivision.parts(
-          of: try chunker(tokens, overlap: 0).chunks(of: parsed).chunks, document: info, model: model, requestID: "r"
+          of: try chunker(tokens, overlap: 0).chunks(of: parsed).chunks, document: info, model: model,
+          requestID: "r"
         ).map(\.header.digest))
     }
     #expect(try digests(64, 1) == digests(64, 2))
@@ -120,12 +129,16 @@ import Tokenizer
 
   @Test("parts hold at most 64 chunks and count themselves")
   func parts() throws {
-    let info = DocumentInfo(key: DocumentKey(tenant: .standard, id: DocumentID("d")!), version: Version(epoch: 1, offset: 1))
+    let info = DocumentInfo(
+      key: DocumentKey(tenant: .standard, id: DocumentID("d")!), version: Version(epoch: 1, offset: 1))
     let text = (1...2000).map { "Sentence number \($0) stands here for itself." }.joined(separator: " ")
     let chunks = try chunker(32, overlap: 0).chunks(of: Parser.parse(text, as: .plainText)).chunks
     let parts = PartDivision.parts(of: chunks, document: info, model: "m", requestID: "r")
     #expect(parts.count > 2)
-    #expect(parts.allSatisfy { $0.chunks.count <= PartDivision.chunksMax && $0.header.partCount == UInt32(parts.count) })
+    #expect(
+      parts.allSatisfy {
+        $0.chunks.count <= PartDivision.chunksMax && $0.header.partCount == UInt32(parts.count)
+      })
     #expect(parts.flatMap(\.chunks) == chunks)
   }
 }
@@ -133,7 +146,9 @@ import Tokenizer
 @Suite struct SentenceTests {
   private func split(_ text: String) -> [String] {
     let bytes = Array(text.utf8)
-    return SentenceSplitter.sentences(in: bytes, 0..<bytes.count).map { String(decoding: bytes[$0], as: UTF8.self) }
+    return SentenceSplitter.sentences(in: bytes, 0..<bytes.count).map {
+      String(decoding: bytes[$0], as: UTF8.self)
+    }
   }
 
   @Test("stops, abbreviations, quotes, blank lines and ideographic stops")

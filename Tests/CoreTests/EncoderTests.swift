@@ -26,7 +26,9 @@ private struct Reference: Decodable {
     let references = try Reference.all()
     #expect(references.count == 183)
     for reference in references {
-      #expect(tokenizer.encode(reference.text) == reference.token_ids, "\(reference.text.prefix(60).debugDescription)")
+      #expect(
+        tokenizer.encode(reference.text) == reference.token_ids,
+        "\(reference.text.prefix(60).debugDescription)")
     }
   }
 
@@ -47,13 +49,17 @@ private struct Reference: Decodable {
       let alone = await encoder.encode([reference.text])
       worst = min(worst, zip(alone, reference.embedding).reduce(0) { $0 + $1.0 * $1.1 })
     }
-    print("encoder: worst cosine \(worst) over \(references.count) texts, kernel \(BLAS.coreName), \(Kernels.instructionSet)")
+    print(
+      "encoder: worst cosine \(worst) over \(references.count) texts, kernel \(BLAS.coreName), \(Kernels.instructionSet)"
+    )
     #expect(worst >= 0.9999)
   }
 
   @Test("a missing model is named")
   func missingModel() {
-    #expect { try Encoder(directory: "/nonexistent", modelID: "m") } throws: { "\($0)".contains("config.json") }
+    #expect { try Encoder(directory: "/nonexistent", modelID: "m") } throws: {
+      "\($0)".contains("config.json")
+    }
   }
 
   @Test("texts of no and of too many tokens are encoded")
@@ -75,7 +81,8 @@ private struct Reference: Decodable {
   func gelu() {
     let inputs: [Float] = (-400...400).map { Float($0) / 50 } + [-1e4, 1e4, 0]
     let values = FloatBuffer(inputs)
-    Kernels.biasGELU(FloatBuffer([Float](repeating: 0, count: inputs.count)), values, rows: 1, columns: inputs.count)
+    Kernels.biasGELU(
+      FloatBuffer([Float](repeating: 0, count: inputs.count)), values, rows: 1, columns: inputs.count)
     for (index, input) in inputs.enumerated() {
       // 1.5e-7 of the approximation of erf, times |x|, and float rounding.
       #expect(abs(values[index] - Kernels.geluReference(input)) <= 4e-7 * max(1, abs(input)))

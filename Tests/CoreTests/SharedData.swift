@@ -6,7 +6,8 @@ enum SharedData {
   static let root: String? = {
     let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
-    let given = ProcessInfo.processInfo.environment["MILLRACE_SHARED"] ?? checkout.appendingPathComponent("shared").path
+    let given =
+      ProcessInfo.processInfo.environment["MILLRACE_SHARED"] ?? checkout.appendingPathComponent("shared").path
     return FileManager.default.fileExists(atPath: given + "/data") ? given : nil
   }()
 

@@ -1,3 +1,4 @@
+// swift-format-ignore-file: NeverForceUnwrap
 import CommandLine
 import Foundation
 import Freshness
@@ -81,7 +82,8 @@ import VectorMath
     defer { try? FileManager.default.removeItem(atPath: file) }
     let settings = try Settings(
       SettingsTable(
-        file: file, environment: ["RETRIEVE_TOP_K": "8", "RETRIEVE_WAIT": "2s"], flags: ["--retrieve-top-k": "9"]))
+        file: file, environment: ["RETRIEVE_TOP_K": "8", "RETRIEVE_WAIT": "2s"],
+        flags: ["--retrieve-top-k": "9"]))
     #expect(settings.retrieve.topK == 9)
     #expect(settings.retrieve.wait == .seconds(2))
     #expect(settings.ingest.chunkTokens == 100)
@@ -92,7 +94,8 @@ import VectorMath
     arguments: [
       ("--retrieve-top-k", "0", "retrieve.topK"), ("--freshness-stale-after", "1", "freshness.staleAfter"),
       ("--log-level", "loud", "log.level"), ("--ingest-overlap-tokens", "256", "ingest.overlapTokens"),
-      ("--kafka-bootstrap-servers", "host", "kafka.bootstrapServers"), ("--kafka-properties", "a", "kafka.properties"),
+      ("--kafka-bootstrap-servers", "host", "kafka.bootstrapServers"),
+      ("--kafka-properties", "a", "kafka.properties"),
     ])
   func badValues(_ flag: String, _ value: String, _ key: String) {
     #expect { try Settings(SettingsTable(flags: [flag: value])) } throws: { error in
@@ -117,14 +120,19 @@ import VectorMath
   private let tool = Command(
     "tool", abstract: "t", options: [.flag("--json", "j")],
     subcommands: [
-      Command("go", abstract: "g", options: [.option("--n", "N", "n"), .option("--p", "P", "p", repeating: true)]) { _ in
+      Command(
+        "go", abstract: "g", options: [.option("--n", "N", "n"), .option("--p", "P", "p", repeating: true)]
+      ) { _ in
         .success
       }
     ])
 
   @Test("options, flags and positionals in any order")
   func parsing() throws {
-    guard case .run(_, let arguments) = try tool.parse(["go", "a", "--n=3", "--p", "x", "--json", "--p", "y", "--", "--z"])
+    guard
+      case .run(_, let arguments) = try tool.parse([
+        "go", "a", "--n=3", "--p", "x", "--json", "--p", "y", "--", "--z",
+      ])
     else {
       Issue.record("no action")
       return
@@ -136,7 +144,9 @@ import VectorMath
     #expect(throws: UsageError.self) { try arguments.integer("--n", in: 4...5) }
   }
 
-  @Test("mistakes are named", arguments: [["x"], ["go", "--q"], ["go", "--n"], ["go", "--json=1"], ["go", "--n", "1", "--n", "2"]])
+  @Test(
+    "mistakes are named",
+    arguments: [["x"], ["go", "--q"], ["go", "--n"], ["go", "--json=1"], ["go", "--n", "1", "--n", "2"]])
   func mistakes(_ words: [String]) {
     #expect(throws: UsageError.self) { try tool.parse(words) }
   }
@@ -172,7 +182,9 @@ import VectorMath
 }
 
 @Suite struct FlatIndexTests {
-  private func row(_ id: String, _ chunk: UInt32, _ vector: [Float], tenant: String = "a", acl: [String]? = nil) -> IndexRow {
+  private func row(
+    _ id: String, _ chunk: UInt32, _ vector: [Float], tenant: String = "a", acl: [String]? = nil
+  ) -> IndexRow {
     var info = DocumentInfo(
       key: DocumentKey(tenant: TenantID(tenant)!, id: DocumentID(id)!), version: Version(epoch: 1, offset: 1))
     info.acl = acl
@@ -180,7 +192,8 @@ import VectorMath
     if id == "gone" { info.expiresAtMilliseconds = 100 }
     var content = Chunk()
     content.number = chunk
-    return IndexRow(document: info, set: SetID(version: info.version, digest: [1]), chunk: content, vector: vector)
+    return IndexRow(
+      document: info, set: SetID(version: info.version, digest: [1]), chunk: content, vector: vector)
   }
 
   private func ids(_ index: FlatIndex, _ query: IndexQuery) -> [String] {
@@ -193,17 +206,27 @@ import VectorMath
     var index = FlatIndex(dimension: 2)
     index.insert([
       row("secret", 0, [1, 0], acl: ["boss"]), row("nobody", 0, [1, 0], acl: []), row("gone", 0, [1, 0]),
-      row("other", 0, [1, 0], tenant: "b"), row("e2", 1, [0.5, 0]), row("e2", 0, [0.5, 0]), row("d1", 3, [0.5, 0]),
+      row("other", 0, [1, 0], tenant: "b"), row("e2", 1, [0.5, 0]), row("e2", 0, [0.5, 0]),
+      row("d1", 3, [0.5, 0]),
     ])
     let tenant = TenantID("a")!
-    #expect(ids(index, IndexQuery(tenant: tenant, vector: [1, 0], depth: 2, nowMilliseconds: 200)) == ["d1#3", "e2#0"])
     #expect(
-      ids(index, IndexQuery(tenant: tenant, principals: ["boss"], vector: [1, 0], depth: 1, nowMilliseconds: 200))
+      ids(index, IndexQuery(tenant: tenant, vector: [1, 0], depth: 2, nowMilliseconds: 200)) == [
+        "d1#3", "e2#0",
+      ])
+    #expect(
+      ids(
+        index,
+        IndexQuery(tenant: tenant, principals: ["boss"], vector: [1, 0], depth: 1, nowMilliseconds: 200))
         == ["secret#0"])
     #expect(
-      ids(index, IndexQuery(tenant: tenant, filter: ["lang": [.string("en")]], vector: [1, 0], depth: 9, nowMilliseconds: 200))
+      ids(
+        index,
+        IndexQuery(
+          tenant: tenant, filter: ["lang": [.string("en")]], vector: [1, 0], depth: 9, nowMilliseconds: 200))
         == ["e2#0", "e2#1"])
-    #expect(ids(index, IndexQuery(tenant: tenant, vector: [1, 0], depth: 1, nowMilliseconds: 50)) == ["gone#0"])
+    #expect(
+      ids(index, IndexQuery(tenant: tenant, vector: [1, 0], depth: 1, nowMilliseconds: 50)) == ["gone#0"])
     #expect(ids(index, IndexQuery(tenant: TenantID("c")!, vector: [1, 0], depth: 9)).isEmpty)
   }
 
@@ -249,7 +272,9 @@ struct SplitMix64: RandomNumberGenerator {
 }
 
 @Suite struct RetrievalTests {
-  private func hit(_ id: String, _ chunk: UInt32, _ score: Float, _ range: Range<UInt64>, _ text: String) -> Hit {
+  private func hit(_ id: String, _ chunk: UInt32, _ score: Float, _ range: Range<UInt64>, _ text: String)
+    -> Hit
+  {
     var content = Chunk()
     content.number = chunk
     content.text = text
@@ -261,7 +286,9 @@ struct SplitMix64: RandomNumberGenerator {
     return Hit(document: info, digest: [1], chunk: content, denseScore: score)
   }
 
-  private func candidates(_ shard: UInt32, of count: UInt32, _ partitions: [Int32], _ hits: [Hit]) -> CandidatesRecord {
+  private func candidates(_ shard: UInt32, of count: UInt32, _ partitions: [Int32], _ hits: [Hit])
+    -> CandidatesRecord
+  {
     var record = CandidatesRecord(flight: QueryInFlight(query: QueryRecord(id: QueryID("q")!, text: "?")))
     record.shard = shard
     record.shardCount = count
@@ -285,15 +312,18 @@ struct SplitMix64: RandomNumberGenerator {
   func fusion() {
     let a = candidates(0, of: 2, [0], [hit("x", 0, 0.9, 0..<1, "a"), hit("z", 0, 0.5, 0..<1, "a")])
     let b = candidates(1, of: 2, [1], [hit("y", 1, 0.7, 0..<1, "a"), hit("y", 0, 0.5, 0..<1, "a")])
-    #expect(Fusion.fuse([a, b], count: 3).map { "\($0.document.key.id)\($0.chunk.number)" } == ["x0", "y1", "y0"])
+    #expect(
+      Fusion.fuse([a, b], count: 3).map { "\($0.document.key.id)\($0.chunk.number)" } == ["x0", "y1", "y0"])
   }
 
   @Test("adjacent chunks merge, with and without overlap, and offsets stay the document's")
   func merging() {
     let text = "First one here. Second one. Third."
     let items = ContextAssembly.assemble(
-      [hit("d", 1, 0.9, 10..<27, "here. Second one."), hit("d", 0, 0.5, 0..<15, "First one here."),
-       hit("d", 2, 0.4, 28..<34, "Third."), hit("e", 0, 0.8, 0..<3, "Eee")], tokenBudget: 100)
+      [
+        hit("d", 1, 0.9, 10..<27, "here. Second one."), hit("d", 0, 0.5, 0..<15, "First one here."),
+        hit("d", 2, 0.4, 28..<34, "Third."), hit("e", 0, 0.8, 0..<3, "Eee"),
+      ], tokenBudget: 100)
     #expect(items.count == 2)
     #expect(items[0].text.replacing("\n", with: " ") == text && items[0].start == 0 && items[0].end == 34)
     #expect(items[0].firstChunk == 0 && items[0].lastChunk == 2 && items[0].score == 0.9)

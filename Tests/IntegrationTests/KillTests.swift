@@ -16,11 +16,15 @@ import Testing
     defer { producer.terminate() }
     for round in 0..<20 {
       let before = (try? String(contentsOfFile: log, encoding: .utf8))?.count ?? 0
-      let isGoingOn = eventually(40) { ((try? String(contentsOfFile: log, encoding: .utf8))?.count ?? 0) > before + 2000 }
+      let isGoingOn = eventually(40) {
+        ((try? String(contentsOfFile: log, encoding: .utf8))?.count ?? 0) > before + 2000
+      }
       #expect(isGoingOn, "records are acknowledged again before kill \(round)")
       let pid = try #require(try pipeline.processes()["broker"])
       kill(pid, SIGKILL)
-      #expect(try eventually(20) { try pipeline.processes()["broker"] ?? pid != pid }, "the supervisor brings it back")
+      #expect(
+        try eventually(20) { try pipeline.processes()["broker"] ?? pid != pid },
+        "the supervisor brings it back")
     }
     producer.terminate()
     producer.waitUntilExit()
@@ -35,12 +39,14 @@ import Testing
     for (role, count) in try pipeline.restarts() where role != "broker" { #expect(count == 0, "\(role)") }
   }
 
-  @Test("each pool killed with -9 in the middle of ingest: every document ends indexed once, search equals brute force",
+  @Test(
+    "each pool killed with -9 in the middle of ingest: every document ends indexed once, search equals brute force",
     .enabled(if: Pipeline.shared != nil, "../shared is absent"))
   func pools() throws {
     let pipeline = try Pipeline(["--shards", "2"])
     let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev"
-    let lines = try String(contentsOfFile: data + "/documents.jsonl", encoding: .utf8).split(separator: "\n").prefix(400)
+    let lines = try String(contentsOfFile: data + "/documents.jsonl", encoding: .utf8).split(separator: "\n")
+      .prefix(400)
     let file = pipeline.state + "/some.jsonl"
     try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
     let put = Process()
@@ -58,7 +64,8 @@ import Testing
     var terminal: [String: [String]] = [:]
     for line in events.split(separator: "\n") {
       guard let event = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
-        let id = event["id"] as? String, let state = event["state"] as? String, let version = event["version"] as? String
+        let id = event["id"] as? String, let state = event["state"] as? String,
+        let version = event["version"] as? String
       else { continue }
       if state != "accepted" { terminal["\(id)@\(version)", default: []].append(state) }
     }

@@ -7,7 +7,8 @@ import Testing
 private let brokers: [[String]] = [[]] + (Pipeline.kafkaHome.map { [["--kafka-home", $0]] } ?? [])
 
 private func quotes(_ answer: [String: Any]) -> String {
-  ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["quote"] as? String }.joined(separator: " ")
+  ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["quote"] as? String }.joined(
+    separator: " ")
 }
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct PathTests {
@@ -24,7 +25,8 @@ private func quotes(_ answer: [String: Any]) -> String {
     let state = try pipeline.client(["put", "lamp", "The harbour lamp is painted green."])
     #expect(state["state"] as? String == "indexed")
     let second = try pipeline.client(["ask", question])
-    #expect(second["status"] as? String == "answered" && quotes(second) == "The harbour lamp is painted green.")
+    #expect(
+      second["status"] as? String == "answered" && quotes(second) == "The harbour lamp is painted green.")
     let third = try pipeline.millrace(
       ["documents", "put", "-", "--id", "lamp"], input: "The harbour lamp is painted blue.")
     #expect(third.code == 0, "\(third.error)")
@@ -51,25 +53,32 @@ private func quotes(_ answer: [String: Any]) -> String {
     #expect(states.filter { $0 == "indexed" }.count == 3 && states.filter { $0 == "deleted" }.count == 1)
   }
 
-  @Test("bad documents end failed with a reason and a dead letter, bad queries are answered, the next record goes on")
+  @Test(
+    "bad documents end failed with a reason and a dead letter, bad queries are answered, the next record goes on"
+  )
   func badInput() throws {
     let pipeline = try Pipeline()
     let bad: [(key: String, value: String, code: String)] = [
       ("default/b1", "not json", "not_json"), ("default/b2", #"{"id":"b2"}"#, "missing_field"),
-      ("default/b3", #"{"id":"b3","text":""}"#, "empty_text"), ("default/b4", #"{"id":"b4","text":5}"#, "bad_type"),
+      ("default/b3", #"{"id":"b3","text":""}"#, "empty_text"),
+      ("default/b4", #"{"id":"b4","text":5}"#, "bad_type"),
       ("default/b5", #"{"id":"b5","tenant":"a b","text":"x"}"#, "bad_tenant"),
-      ("default/b6", #"{"id":"other","text":"x"}"#, "key_mismatch"), ("nokey", #"{"id":"b7","text":"x"}"#, "bad_key"),
+      ("default/b6", #"{"id":"other","text":"x"}"#, "key_mismatch"),
+      ("nokey", #"{"id":"b7","text":"x"}"#, "bad_key"),
       ("bad tenant/b8", #"{"id":"b8","text":"x"}"#, "bad_tenant"),
       ("default/b9", #"{"id":"b9","text":"x","media_type":"application/zip"}"#, "unsupported_media_type"),
     ]
     for record in bad {
       let result = try pipeline.kcat(
-        ["-P", "-t", "rag.documents", "-k", record.key, "-X", "partitioner=murmur2_random"], input: record.value)
+        ["-P", "-t", "rag.documents", "-k", record.key, "-X", "partitioner=murmur2_random"],
+        input: record.value)
       #expect(result.code == 0, "\(result.error)")
     }
     // Any partition but the right one: kcat takes it as an order.
-    let wrong = try pipeline.kcat(["-P", "-t", "rag.documents", "-k", "default/b10", "-p", "0"], input: #"{"id":"b10","text":"x"}"#)
-    let wrong2 = try pipeline.kcat(["-P", "-t", "rag.documents", "-k", "default/b10", "-p", "1"], input: #"{"id":"b10","text":"x"}"#)
+    let wrong = try pipeline.kcat(
+      ["-P", "-t", "rag.documents", "-k", "default/b10", "-p", "0"], input: #"{"id":"b10","text":"x"}"#)
+    let wrong2 = try pipeline.kcat(
+      ["-P", "-t", "rag.documents", "-k", "default/b10", "-p", "1"], input: #"{"id":"b10","text":"x"}"#)
     #expect(wrong.code == 0 && wrong2.code == 0)
     let good = try pipeline.millrace(["documents", "put", Pipeline.handbook])
     #expect(good.code == 0 && good.text.contains("12 indexed"), "\(good.text)\(good.error)")
@@ -85,7 +94,8 @@ private func quotes(_ answer: [String: Any]) -> String {
       ["-C", "-t", "rag.deadletters", "-o", "beginning", "-e", "-q", "-f", "%h\\n"]
     ).text
     #expect(letters.split(separator: "\n").count >= bad.count + 1)
-    #expect(letters.contains("millrace-error-code=not_json") && letters.contains("millrace-origin=rag.documents-"))
+    #expect(
+      letters.contains("millrace-error-code=not_json") && letters.contains("millrace-origin=rag.documents-"))
 
     let queries = [
       "nonsense", #"{"id":"q1"}"#, #"{"id":"q2","text":"x","top_k":"many"}"#, #"{"id":"","text":"x"}"#,
@@ -114,13 +124,15 @@ private func quotes(_ answer: [String: Any]) -> String {
       ("acme", ["--acl", "boss"], "The secret vault code of acme is thirteen."),
     ] {
       let id = "vault-\(tenant)-\(acl.count)"
-      let put = try pipeline.millrace(["documents", "put", "-", "--id", id, "--tenant", tenant] + acl, input: text)
+      let put = try pipeline.millrace(
+        ["documents", "put", "-", "--id", id, "--tenant", tenant] + acl, input: text)
       #expect(put.code == 0, "\(put.error)")
     }
     let question = "What is the vault code?"
     func found(_ options: [String]) throws -> Set<String> {
       let answer = try pipeline.json(["search", question] + options)
-      return Set(((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["document_id"] as? String })
+      return Set(
+        ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["document_id"] as? String })
     }
     #expect(try found(["--tenant", "acme"]) == ["vault-acme-0"])
     #expect(try found(["--tenant", "acme", "--principal", "boss"]) == ["vault-acme-0", "vault-acme-2"])
@@ -132,7 +144,9 @@ private func quotes(_ answer: [String: Any]) -> String {
   func readYourWrites() throws {
     let pipeline = try Pipeline()
     for number in 0..<5 {
-      let put = try pipeline.json(["documents", "put", Pipeline.handbook + "/backups.md", "--id", "copy-\(number)"])
+      let put = try pipeline.json([
+        "documents", "put", Pipeline.handbook + "/backups.md", "--id", "copy-\(number)",
+      ])
       let states = try #require(put["states"] as? [[String: Any]])
       let token = try #require(states.first { $0["state"] as? String == "indexed" }?["token"] as? String)
       let found = try pipeline.json(["search", "nightly backups", "--top-k", "50", "--after", token])
@@ -141,13 +155,15 @@ private func quotes(_ answer: [String: Any]) -> String {
     }
   }
 
-  @Test("search equals the brute-force scan on squad2-dev, for 1 and for 4 shards",
+  @Test(
+    "search equals the brute-force scan on squad2-dev, for 1 and for 4 shards",
     .enabled(if: Pipeline.shared != nil, "../shared is absent"), arguments: [1, 4])
   func bruteForce(_ shards: Int) throws {
     let pipeline = try Pipeline(["--shards", "\(shards)"])
     let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev"
     let report = try pipeline.json([
-      "eval", "retrieval", "--documents", data + "/documents.jsonl", "--questions", data + "/questions.jsonl", "--limit",
+      "eval", "retrieval", "--documents", data + "/documents.jsonl", "--questions", data + "/questions.jsonl",
+      "--limit",
       "1000", "--verify",
     ])
     print("squad2-dev, \(shards) shards: \(report)")

@@ -3,9 +3,11 @@ import Testing
 
 /// A whole pipeline, started as users start it, on a state folder of its own; ended with the test.
 final class Pipeline {
-  static let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  static let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent()
     .deletingLastPathComponent().path
-  static let binary = ProcessInfo.processInfo.environment["MILLRACE_BINARY"] ?? checkout + "/.build/release/millrace"
+  static let binary =
+    ProcessInfo.processInfo.environment["MILLRACE_BINARY"] ?? checkout + "/.build/release/millrace"
   static let python = checkout + "/.venv/bin/python"
   static let shared: String? = {
     let path = ProcessInfo.processInfo.environment["MILLRACE_SHARED"] ?? checkout + "/../shared"
@@ -18,7 +20,8 @@ final class Pipeline {
   private(set) var kafka = ""
 
   init(_ options: [String] = []) throws {
-    state = FileManager.default.temporaryDirectory.appendingPathComponent("pipeline-\(UUID().uuidString)").path
+    state =
+      FileManager.default.temporaryDirectory.appendingPathComponent("pipeline-\(UUID().uuidString)").path
     try start(options)
   }
 
@@ -56,7 +59,9 @@ final class Pipeline {
     return try #require(object, "\(words): \(output.text)\(output.error)")
   }
 
-  func ask(_ question: String, _ options: [String] = []) throws -> [String: Any] { try json(["ask", question] + options) }
+  func ask(_ question: String, _ options: [String] = []) throws -> [String: Any] {
+    try json(["ask", question] + options)
+  }
 
   func client(_ words: [String]) throws -> [String: Any] {
     let output = try Self.run(Self.python, [Self.checkout + "/Tests/Scripts/client.py", kafka] + words)
@@ -87,7 +92,9 @@ final class Pipeline {
   }
 
   /// Text from a child, read while it runs so that no pipe fills.
-  static func run(_ path: String, _ words: [String], input: String = "", environment: [String: String] = [:]) throws -> Output {
+  static func run(_ path: String, _ words: [String], input: String = "", environment: [String: String] = [:])
+    throws -> Output
+  {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = words
@@ -95,7 +102,8 @@ final class Pipeline {
     all["KAFKA_HOME"] = nil
     process.environment = all.merging(environment) { $1 }
     let files = ["in", "out", "err"].map { name in
-      FileManager.default.temporaryDirectory.appendingPathComponent("millrace-\(UUID().uuidString).\(name)").path
+      FileManager.default.temporaryDirectory.appendingPathComponent("millrace-\(UUID().uuidString).\(name)")
+        .path
     }
     defer { for file in files { try? FileManager.default.removeItem(atPath: file) } }
     try Data(input.utf8).write(to: URL(fileURLWithPath: files[0]))

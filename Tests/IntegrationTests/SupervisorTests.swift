@@ -24,7 +24,8 @@ import Testing
     #expect(put.code == 0)
     let old = try pipeline.processes()
     let record = try #require(
-      JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: pipeline.state + "/state.json")))
+      JSONSerialization.jsonObject(
+        with: Data(contentsOf: URL(fileURLWithPath: pipeline.state + "/state.json")))
         as? [String: Any])
     kill(Int32(try #require(record["supervisorPID"] as? Int)), SIGKILL)
     #expect(old.values.allSatisfy { kill($0, 0) == 0 }, "the children live on")
@@ -39,7 +40,8 @@ import Testing
     let pipeline = try Pipeline()
     let children = try pipeline.processes()
     let record = try #require(
-      JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: pipeline.state + "/state.json")))
+      JSONSerialization.jsonObject(
+        with: Data(contentsOf: URL(fileURLWithPath: pipeline.state + "/state.json")))
         as? [String: Any])
     kill(Int32(try #require(record["supervisorPID"] as? Int)), SIGKILL)
     let down = try pipeline.millrace(["down"])
@@ -53,17 +55,21 @@ import Testing
     #expect(log.contains("Worker ended"), "the worker drained and ended by itself")
   }
 
-  @Test("a taken port, a missing Kafka home, a broker that never answers, a bad setting: a clear message, nothing left")
+  @Test(
+    "a taken port, a missing Kafka home, a broker that never answers, a bad setting: a clear message, nothing left"
+  )
   func clearMessages() throws {
     let pipeline = try Pipeline()
     let port = try #require(pipeline.kafka.split(separator: ":").last).description
     let cases: [([String], String)] = [
-      (["--broker-port", port], "the port is taken"), (["--kafka-home", "/nonexistent"], "kafka-server-start.sh is missing"),
+      (["--broker-port", port], "the port is taken"),
+      (["--kafka-home", "/nonexistent"], "kafka-server-start.sh is missing"),
       (["--kafka", "127.0.0.1:1"], "no broker answers"), (["--retrieve-top-k", "0"], "retrieve.topK"),
       (["--encoder-model-path", "/nonexistent"], "config.json"),
     ]
     for (options, message) in cases {
-      let state = FileManager.default.temporaryDirectory.appendingPathComponent("bad-\(UUID().uuidString)").path
+      let state = FileManager.default.temporaryDirectory.appendingPathComponent("bad-\(UUID().uuidString)")
+        .path
       let start = Date()
       let result = try Pipeline.run(Pipeline.binary, ["up", "--detach", "--state", state] + options)
       #expect(result.code != 0, "\(options)")
@@ -113,13 +119,17 @@ import Testing
   func usage() throws {
     for (words, message) in [
       (["ask"], "one question"), (["ask", "x", "--top-k", "0"], "--top-k"), (["nonsense"], "nonsense"),
-      (["documents", "put", "/nonexistent"], "does not exist"), (["ask", "x", "--tenant", "a b"], "--tenant"),
-      (["worker", "embed", "--lane", "x"], "--lane"), (["settings", "--freshness-stale-after", "soon"], "freshness.staleAfter"),
+      (["documents", "put", "/nonexistent"], "does not exist"),
+      (["ask", "x", "--tenant", "a b"], "--tenant"),
+      (["worker", "embed", "--lane", "x"], "--lane"),
+      (["settings", "--freshness-stale-after", "soon"], "freshness.staleAfter"),
     ] {
       let result = try Pipeline.run(Pipeline.binary, words + ["--state", "/tmp/millrace-none"])
       #expect(result.code == 2 && result.error.contains(message), "\(words): \(result.code) \(result.error)")
     }
-    let nobody = try Pipeline.run(Pipeline.binary, ["ask", "x", "--state", "/tmp/millrace-none", "--kafka-bootstrap-servers", "127.0.0.1:1"])
+    let nobody = try Pipeline.run(
+      Pipeline.binary,
+      ["ask", "x", "--state", "/tmp/millrace-none", "--kafka-bootstrap-servers", "127.0.0.1:1"])
     #expect(nobody.code == 6 && nobody.error.contains("millrace up"))
   }
 }

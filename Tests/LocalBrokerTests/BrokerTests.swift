@@ -12,10 +12,13 @@ import Testing
 final class TestBroker {
   let directory: String
   private(set) var broker: LocalBroker
-  var kafka: KafkaConfiguration { KafkaConfiguration(bootstrapServers: "127.0.0.1:\(broker.port)", sessionTimeout: .seconds(6)) }
+  var kafka: KafkaConfiguration {
+    KafkaConfiguration(bootstrapServers: "127.0.0.1:\(broker.port)", sessionTimeout: .seconds(6))
+  }
 
   init() throws {
-    directory = FileManager.default.temporaryDirectory.appendingPathComponent("broker-\(UUID().uuidString)").path
+    directory =
+      FileManager.default.temporaryDirectory.appendingPathComponent("broker-\(UUID().uuidString)").path
     broker = try LocalBroker(directory: directory, host: "127.0.0.1", port: 0)
     broker.start()
   }
@@ -34,15 +37,22 @@ final class TestBroker {
   }
 }
 
-private func create(_ test: TestBroker, _ name: String, _ partitions: Int32 = 1, _ settings: [String: String] = [:]) async throws {
+private func create(
+  _ test: TestBroker, _ name: String, _ partitions: Int32 = 1, _ settings: [String: String] = [:]
+) async throws {
   let admin = KafkaAdmin(test.kafka)
-  _ = try await admin.create([TopicPlan(name: name, partitionCount: partitions, replicationFactor: 1, settings: settings)])
+  _ = try await admin.create([
+    TopicPlan(name: name, partitionCount: partitions, replicationFactor: 1, settings: settings)
+  ])
   await admin.close()
 }
 
-private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 1) async throws -> [ConsumerRecord] {
+private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 1) async throws
+  -> [ConsumerRecord]
+{
   let reader = ReplayReader(test.kafka)
-  try await reader.assign(Dictionary(uniqueKeysWithValues: (0..<partitions).map { (TopicPartition(topic, $0), .beginning) }))
+  try await reader.assign(
+    Dictionary(uniqueKeysWithValues: (0..<partitions).map { (TopicPartition(topic, $0), .beginning) }))
   let records = Mutex<[ConsumerRecord]>([])
   try await reader.readToEnd(limit: .seconds(30)) { batch in records.withLock { $0 += batch } }
   await reader.close()
@@ -57,7 +67,9 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     let producer = try KafkaProducer(test.kafka)
     let before = Int64(Date().timeIntervalSince1970 * 1000)
     let positions = try await producer.send([
-      OutgoingRecord(topic: "t", partition: 2, key: Array("k".utf8), value: [0, 255], headers: [RecordHeader("h", [1, 0, 2])]),
+      OutgoingRecord(
+        topic: "t", partition: 2, key: Array("k".utf8), value: [0, 255],
+        headers: [RecordHeader("h", [1, 0, 2])]),
       OutgoingRecord(topic: "t", partition: 2, key: Array("k".utf8), value: nil),
       OutgoingRecord(topic: "t", partition: 2, key: [], value: []),
     ])
@@ -66,7 +78,10 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     let records = try await readAll(test, "t", 3)
     #expect(records.map(\.value) == [[0, 255], nil, []])
     #expect(records[0].headers == [RecordHeader("h", [1, 0, 2])])
-    #expect(records.allSatisfy { $0.timestampMilliseconds >= before - 1000 && $0.timestampMilliseconds < before + 60_000 })
+    #expect(
+      records.allSatisfy {
+        $0.timestampMilliseconds >= before - 1000 && $0.timestampMilliseconds < before + 60_000
+      })
     let after = try await producer.send(OutgoingRecord(topic: "t", partition: 2, key: [1], value: [1]))
     #expect(after.offset == 3, "the producer's state and the offsets survived")
     await producer.close(deadline: .seconds(5))
@@ -93,7 +108,9 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     let producer = try KafkaProducer(test.kafka, metrics: metrics)
     try await withThrowingTaskGroup(of: Void.self) { group in
       for index in 0..<200 {
-        group.addTask { try await producer.send(OutgoingRecord(topic: "t", key: Array("\(index)".utf8), value: [1])) }
+        group.addTask {
+          try await producer.send(OutgoingRecord(topic: "t", key: Array("\(index)".utf8), value: [1]))
+        }
         if index == 100 { producer.injectFatalError() }
       }
       try await group.waitForAll()
@@ -151,7 +168,9 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     let consumer = KafkaConsumer(test.kafka, group: "g")
     try await consumer.subscribe(to: ["t"])
     var isAssigned = false
-    while !isAssigned { isAssigned = try await !consumer.poll(maxRecords: 1, maxWait: .milliseconds(100)).assigned.isEmpty }
+    while !isAssigned {
+      isAssigned = try await !consumer.poll(maxRecords: 1, maxWait: .milliseconds(100)).assigned.isEmpty
+    }
     await #expect(throws: KafkaFailure.self) {
       try await consumer.commit([
         TopicPartition("t", 0): CommittedOffset(nextOffset: 1, metadata: String(repeating: "x", count: 4097))
@@ -161,20 +180,26 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
       TopicPartition("t", 0): CommittedOffset(nextOffset: 1, metadata: String(repeating: "x", count: 4096))
     ])
     let admin = KafkaAdmin(test.kafka)
-    await #expect(throws: KafkaFailure.self) { try await admin.commit(group: "g", [TopicPartition("t", 0): 5]) }
+    await #expect(throws: KafkaFailure.self) {
+      try await admin.commit(group: "g", [TopicPartition("t", 0): 5])
+    }
     await admin.close()
     await consumer.close()
   }
 
-  @Test("a record beyond max.message.bytes is refused by itself; a large batch is fetched whatever the limits")
+  @Test(
+    "a record beyond max.message.bytes is refused by itself; a large batch is fetched whatever the limits")
   func sizes() async throws {
     let test = try TestBroker()
     try await create(test, "small")
     try await create(test, "large", 1, ["max.message.bytes": "8388608"])
     let producer = try KafkaProducer(test.kafka)
-    await #expect { try await producer.send(OutgoingRecord(topic: "small", key: nil, value: [UInt8](repeating: 1, count: 2 << 20))) }
-      throws: { ($0 as? KafkaFailure)?.kind == .rejected }
-    try await producer.send(OutgoingRecord(topic: "large", key: nil, value: [UInt8](repeating: 1, count: 5 << 20)))
+    await #expect {
+      try await producer.send(
+        OutgoingRecord(topic: "small", key: nil, value: [UInt8](repeating: 1, count: 2 << 20)))
+    } throws: { ($0 as? KafkaFailure)?.kind == .rejected }
+    try await producer.send(
+      OutgoingRecord(topic: "large", key: nil, value: [UInt8](repeating: 1, count: 5 << 20)))
     try await producer.send(OutgoingRecord(topic: "large", key: nil, value: [7]))
     let records = try await readAll(test, "large")
     #expect(records.map { $0.value?.count } == [5 << 20, 1])
@@ -197,7 +222,9 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     try await reader.assign([TopicPartition("t", 0): .time(milliseconds: middle + 100_000)])
     #expect(try await reader.currentPositions() == [TopicPartition("t", 0): 2])
     await reader.close()
-    await #expect { try await create(test, "bad", 1, ["no.such.setting": "1"]) } throws: { "\($0)".contains("no.such.setting") }
+    await #expect { try await create(test, "bad", 1, ["no.such.setting": "1"]) } throws: {
+      "\($0)".contains("no.such.setting")
+    }
     await producer.close(deadline: .seconds(5))
   }
 
@@ -246,10 +273,13 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     var generator = SeededGenerator(state: seed)
     for round in 0..<3000 {
       let socket = try RawSocket(port: test.broker.port)
-      var body = (0..<Int.random(in: 8...80, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+      var body = (0..<Int.random(in: 8...80, using: &generator)).map { _ in
+        UInt8.random(in: 0...255, using: &generator)
+      }
       if round % 2 == 0 {
         body[0] = 0
-        body[1] = [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 18, 19, 20, 22].randomElement(using: &generator) ?? 0
+        body[1] =
+          [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 18, 19, 20, 22].randomElement(using: &generator) ?? 0
         body[2] = 0
         body[3] = UInt8.random(in: 0...12, using: &generator)
       }

@@ -22,7 +22,8 @@ import Testing
       ("", "ends where"), ("{", "must be a string"), ("[1,]", "no JSON value"), ("01", "follows the value"),
       ("1.", "digit"), ("+1", "no JSON value"), ("\"a", "ends inside"), ("{\"a\":1,\"a\":2}", "twice"),
       ("\"\\ud800\"", "surrogate"), ("\"\\udc00\"", "surrogate"), ("\"\\ud800\\u0041\"", "surrogate"),
-      ("1e999", "range"), ("{} x", "follows"), ("\"\u{1}\"", "escaped"), ("nul", "no JSON value"), ("'a'", "no JSON"),
+      ("1e999", "range"), ("{} x", "follows"), ("\"\u{1}\"", "escaped"), ("nul", "no JSON value"),
+      ("'a'", "no JSON"),
     ])
   func refusals(_ text: String, _ rule: String) {
     #expect { try read(text) } throws: { "\($0)".contains(rule) }
@@ -55,8 +56,13 @@ import Testing
       var bytes = model
       for _ in 0..<Int.random(in: 1...6, using: &generator) {
         switch Int.random(in: 0...2, using: &generator) {
-        case 0: bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
-        case 1: bytes.insert(UInt8.random(in: 0...255, using: &generator), at: Int.random(in: 0..<bytes.count, using: &generator))
+        case 0:
+          bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(
+            in: 0...255, using: &generator)
+        case 1:
+          bytes.insert(
+            UInt8.random(in: 0...255, using: &generator),
+            at: Int.random(in: 0..<bytes.count, using: &generator))
         default: if bytes.count > 2 { bytes.removeLast(Int.random(in: 1..<bytes.count, using: &generator)) }
         }
       }

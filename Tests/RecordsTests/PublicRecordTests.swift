@@ -1,3 +1,4 @@
+// swift-format-ignore-file: NeverForceUnwrap
 import Records
 import Testing
 
@@ -30,8 +31,10 @@ import Testing
       (#"{"id":7,"text":"a"}"#, "id", "bad_type"), (#"{"id":"d1"}"#, "text", "missing_field"),
       (#"{"id":"d1","text":"  "}"#, "text", "empty_text"), (#"{"id":"d1","text":5}"#, "text", "bad_type"),
       (#"{"id":"d1","tenant":"a b","text":"x"}"#, "tenant", "bad_tenant"),
-      (#"{"id":"other","text":"x"}"#, "key", "key_mismatch"), (#"{"id":"d1","text":"x","acl":"p"}"#, "acl", "bad_type"),
-      (#"{"id":"d1","text":"x","metadata":{"a":[1]}}"#, "metadata.a", "bad_type"), ("[]", "value", "not_json"),
+      (#"{"id":"other","text":"x"}"#, "key", "key_mismatch"),
+      (#"{"id":"d1","text":"x","acl":"p"}"#, "acl", "bad_type"),
+      (#"{"id":"d1","text":"x","metadata":{"a":[1]}}"#, "metadata.a", "bad_type"),
+      ("[]", "value", "not_json"),
       ("nonsense", "value", "not_json"), (#"{"id":"d1","id":"d1","text":"x"}"#, "value", "not_json"),
       (#"{"id":"d1","text":"x","expires_at":"tomorrow"}"#, "expires_at", "bad_value"),
       (#"{"id":"d1","content_base64":"eA=="}"#, "media_type", "missing_field"),
@@ -48,10 +51,12 @@ import Testing
     arguments: [
       (#"{"text":"a"}"#, "id"), (#"{"id":"q"}"#, "text"), (#"{"id":"q","text":" "}"#, "text"),
       (#"{"id":"q","text":"a","top_k":0}"#, "top_k"), (#"{"id":"q","text":"a","top_k":1.5}"#, "top_k"),
-      (#"{"id":"q","text":"a","deadline_ms":600001}"#, "deadline_ms"), (#"{"id":"q","text":"a","mode":"x"}"#, "mode"),
+      (#"{"id":"q","text":"a","deadline_ms":600001}"#, "deadline_ms"),
+      (#"{"id":"q","text":"a","mode":"x"}"#, "mode"),
       (#"{"id":"q","text":"a","reply_to":{"topic":"t"}}"#, "reply_to.partition"),
       (#"{"id":"q","text":"a","history":[{"role":"x","text":"y"}]}"#, "history[0].role"),
-      (#"{"id":"q","text":"a","after":"x"}"#, "after"), (#"{"id":"q","text":"a","principals":[1]}"#, "principals"),
+      (#"{"id":"q","text":"a","after":"x"}"#, "after"),
+      (#"{"id":"q","text":"a","principals":[1]}"#, "principals"),
       (#"{"id":"q","text":"a","filter":{"a":{}}}"#, "filter.a"),
     ])
   func badQueries(_ text: String, _ field: String) {
@@ -79,7 +84,8 @@ import Testing
     status.token = VectorsToken(partition: 2, nextOffset: 9)
     #expect(
       status.json.text
-        == #"{"id":"d1","tenant":"default","version":"1.42","operation":"put","state":"indexed","chunks":3,"token":"2:9"}"#)
+        == #"{"id":"d1","tenant":"default","version":"1.42","operation":"put","state":"indexed","chunks":3,"token":"2:9"}"#
+    )
     var answer = AnswerRecord(id: "q", tenant: "default", status: .failed)
     answer.error = RecordError(code: "c", field: "f", message: "m")
     #expect(
@@ -89,7 +95,8 @@ import Testing
     let control = ControlRecord(id: QueryID("q")!, tenant: .standard)
     #expect(control.json.text == #"{"id":"q","tenant":"default","action":"cancel"}"#)
     let audit = AuditRecord(
-      queryID: "q", tenant: "t", principals: ["p"], questionDigest: "00", documents: ["d@1.2"], status: .answered)
+      queryID: "q", tenant: "t", principals: ["p"], questionDigest: "00", documents: ["d@1.2"],
+      status: .answered)
     #expect(
       audit.json.text
         == #"{"query_id":"q","tenant":"t","principals":["p"],"question_sha256":"00","documents":["d@1.2"],"status":"answered"}"#
@@ -114,7 +121,9 @@ import Testing
     #expect(Int32(bitPattern: Partitioner.murmur2(Array(text.utf8))) == Int32(expected))
   }
 
-  @Test("suffixes of vector keys are read from the right", arguments: ["plain", "a/b", "x@1.2~q#3", "~#@", "é #1"])
+  @Test(
+    "suffixes of vector keys are read from the right",
+    arguments: ["plain", "a/b", "x@1.2~q#3", "~#@", "é #1"])
   func vectorKeys(_ id: String) {
     let document = DocumentKey(tenant: TenantID("t.1")!, id: DocumentID(id)!)
     for set in [VectorKey.Set.chunks(digest: "0aff"), .mark(.deleted), .mark(.dropped)] {

@@ -1,3 +1,4 @@
+// swift-format-ignore-file: NeverForceUnwrap
 import Foundation
 import Records
 import Testing
@@ -8,7 +9,8 @@ import Testing
 private enum Samples {
   static let document: DocumentInfo = {
     var info = DocumentInfo(
-      key: DocumentKey(tenant: TenantID("acme")!, id: DocumentID("a/b é")!), version: Version(epoch: 2, offset: 1_234_567))
+      key: DocumentKey(tenant: TenantID("acme")!, id: DocumentID("a/b é")!),
+      version: Version(epoch: 2, offset: 1_234_567))
     info.title = "Title"
     info.uri = "https://example.org/x"
     info.source = "wiki"
@@ -100,7 +102,8 @@ private enum Samples {
     record.vector = [1]
     record.context = [
       ContextItem(
-        document: document, firstChunk: 1, lastChunk: 2, headingPath: ["H"], text: "t", start: 5, end: 6, score: 0.5)
+        document: document, firstChunk: 1, lastChunk: 2, headingPath: ["H"], text: "t", start: 5, end: 6,
+        score: 0.5)
     ]
     record.shardsAnswered = 3
     record.shardsTotal = 4
@@ -121,7 +124,8 @@ private enum Samples {
 
   static var all: [(name: String, bytes: [UInt8])] {
     [
-      ("ChunkBatch", ChunkBatch(header: header, chunks: [chunk, Chunk()]).wireBytes), ("VectorBatch", vectors.wireBytes),
+      ("ChunkBatch", ChunkBatch(header: header, chunks: [chunk, Chunk()]).wireBytes),
+      ("VectorBatch", vectors.wireBytes),
       ("VectorBatch", mark.wireBytes), ("Search", search.wireBytes), ("Candidates", candidates.wireBytes),
       ("Prompt", prompt.wireBytes),
     ]
@@ -164,7 +168,8 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
 
   @Test("vectors that do not match their chunks are refused")
   func mismatchedVectors() {
-    let bad = VectorBatch(header: Samples.header, content: .vectors(chunks: [Samples.chunk], dimension: 3, values: [1]))
+    let bad = VectorBatch(
+      header: Samples.header, content: .vectors(chunks: [Samples.chunk], dimension: 3, values: [1]))
     #expect(throws: WireError.self) { try VectorBatch(wireBytes: bad.wireBytes) }
   }
 
@@ -172,7 +177,9 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
   func newerFormat() {
     var header = Samples.header
     header.format = PartHeader.formatCurrent + 1
-    #expect(throws: WireError.self) { try ChunkBatch(wireBytes: ChunkBatch(header: header, chunks: []).wireBytes) }
+    #expect(throws: WireError.self) {
+      try ChunkBatch(wireBytes: ChunkBatch(header: header, chunks: []).wireBytes)
+    }
   }
 
   @Test("Google's implementation reads ours and writes the same bytes")
@@ -181,10 +188,13 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
       .deletingLastPathComponent().path
     let python = root + "/.venv/bin/python"
     try #require(FileManager.default.isExecutableFile(atPath: python), "run `make setup-test` first")
-    let descriptor = FileManager.default.temporaryDirectory.appendingPathComponent("millrace-\(getpid()).desc").path
+    let descriptor = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "millrace-\(getpid()).desc"
+    ).path
     defer { try? FileManager.default.removeItem(atPath: descriptor) }
     _ = try run(
-      "/usr/bin/protoc", ["-I", root + "/Core/Records", "--descriptor_set_out=" + descriptor, "millrace.proto"], input: "")
+      "/usr/bin/protoc",
+      ["-I", root + "/Core/Records", "--descriptor_set_out=" + descriptor, "millrace.proto"], input: "")
     let lines = Samples.all.map { "\($0.name) \(hex($0.bytes))\n" }.joined()
     let output = try run(python, [root + "/Tests/Scripts/proto_check.py", descriptor], input: lines)
       .split(separator: "\n")
@@ -196,7 +206,8 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     }
     // What Google read must say what we meant.
     #expect(output[3].contains(#""topK": 4"#) && output[3].contains(#""outcome": "expired""#))
-    #expect(output[4].contains(#""partitions": [2, 6, 10]"#) && output[4].contains(#""lexicalMeanLength": 55.5"#))
+    #expect(
+      output[4].contains(#""partitions": [2, 6, 10]"#) && output[4].contains(#""lexicalMeanLength": 55.5"#))
     #expect(output[0].contains(#""hasAcl": true"#) && output[0].contains(#""partCount": 2"#))
   }
 
@@ -208,7 +219,8 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     for round in 0..<60_000 {
       var bytes = models[round % models.count]
       for _ in 0..<Int.random(in: 1...5, using: &generator) {
-        bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+        bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(
+          in: 0...255, using: &generator)
       }
       if round % 3 == 0 { bytes.removeLast(Int.random(in: 0..<bytes.count, using: &generator)) }
       _ = try? ChunkBatch(wireBytes: bytes)

@@ -19,7 +19,8 @@ def stop(*_):
 
 
 signal.signal(signal.SIGTERM, stop)
-AdminClient({"bootstrap.servers": brokers}).create_topics([NewTopic("acked", 4, 1)])["acked"].result()
+admin = AdminClient({"bootstrap.servers": brokers})
+admin.create_topics([NewTopic("acked", 4, 1)])["acked"].result()
 producer = Producer({
     "bootstrap.servers": brokers, "enable.idempotence": True, "linger.ms": 1, "message.timeout.ms": 60000,
     "reconnect.backoff.max.ms": 500, "log_level": 0,

@@ -30,7 +30,9 @@ package struct EmbedDocumentsStage: BatchWork {
       }
     }
     let texts = batches.flatMap { entry in
-      entry.batch.chunks.map { $0.headingPath.isEmpty ? $0.text : $0.headingPath.joined(separator: " > ") + "\n" + $0.text }
+      entry.batch.chunks.map {
+        $0.headingPath.isEmpty ? $0.text : $0.headingPath.joined(separator: " > ") + "\n" + $0.text
+      }
     }
     let watch = Stopwatch()
     let vectors = await encoder.encode(texts)
@@ -50,7 +52,9 @@ package struct EmbedDocumentsStage: BatchWork {
     return outputs
   }
 
-  private func vectorRecord(_ record: ConsumerRecord, _ batch: ChunkBatch, _ values: [Float]) -> OutgoingRecord {
+  private func vectorRecord(_ record: ConsumerRecord, _ batch: ChunkBatch, _ values: [Float])
+    -> OutgoingRecord
+  {
     guard batch.header.model == encoder.modelID, !batch.chunks.isEmpty else {
       var header = batch.header
       header.part = 0

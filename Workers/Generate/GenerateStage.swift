@@ -46,9 +46,13 @@ package final class GenerateStage: WindowWork {
     ]
   }
 
-  package func assigned(_ partitions: [TopicPartition]) async throws { try await answered.readBack(partitions) }
+  package func assigned(_ partitions: [TopicPartition]) async throws {
+    try await answered.readBack(partitions)
+  }
 
-  package func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void) async throws {
+  package func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void)
+    async throws
+  {
     let prompt: PromptRecord
     do {
       guard let value = record.value else { return }
@@ -59,7 +63,9 @@ package final class GenerateStage: WindowWork {
       return
     }
     let name = "\(prompt.flight.key)#\(prompt.round)"
-    guard !answered.contains(prompt.flight.key), working.withLock({ $0.insert(name).inserted }) else { return }
+    guard !answered.contains(prompt.flight.key), working.withLock({ $0.insert(name).inserted }) else {
+      return
+    }
     defer { working.withLock { _ = $0.remove(name) } }
     try await answer(prompt, headers: record.passedHeaders)
   }

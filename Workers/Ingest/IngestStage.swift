@@ -29,7 +29,8 @@ package struct IngestStage: BatchWork {
   package static func service(_ context: StageContext, tokenizer: WordPieceTokenizer) -> BatchStage {
     BatchStage(
       context, group: GroupName.ingest, topics: [context.topic(.documents)],
-      batchRecordsMax: context.settings.ingest.batchRecordsMax, work: IngestStage(context, tokenizer: tokenizer))
+      batchRecordsMax: context.settings.ingest.batchRecordsMax,
+      work: IngestStage(context, tokenizer: tokenizer))
   }
 
   /// A topic that was deleted and made again counts from 0: its versions would be older than those of before.
@@ -59,10 +60,12 @@ package struct IngestStage: BatchWork {
     let table = VersionTable()
     do {
       try await reader.assign(
-        Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0.partition), .beginning) }))
+        Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0.partition), .beginning) })
+      )
       try await reader.readToEnd(limit: .seconds(300)) { records in
         for record in records {
-          guard let value = record.value, let status = try? StatusRecord(value: value), let version = status.version
+          guard let value = record.value, let status = try? StatusRecord(value: value),
+            let version = status.version
           else { continue }
           table.raise(record.position.partition, to: version)
         }
@@ -102,7 +105,8 @@ package struct IngestStage: BatchWork {
       let document = try DocumentRecord(value: value, key: key, fieldMap: context.settings.ingest.fieldMap)
       return try put(record, document, version)
     } catch let error as FieldError {
-      return error.code == "key_mismatch" ? unversioned(record, error) : rejection(record, key, version, error)
+      return error.code == "key_mismatch"
+        ? unversioned(record, error) : rejection(record, key, version, error)
     } catch {
       let fault = FieldError("internal", field: "value", value: "", rule: "could not be worked on: \(error)")
       return rejection(record, key, version, fault)
@@ -161,7 +165,9 @@ package struct IngestStage: BatchWork {
       outputs: [mark(record, DocumentInfo(key: key, version: version), .deleted, .delete, nil)])
   }
 
-  private func rejection(_ record: ConsumerRecord, _ key: DocumentKey, _ version: Version, _ error: FieldError) -> Plan {
+  private func rejection(
+    _ record: ConsumerRecord, _ key: DocumentKey, _ version: Version, _ error: FieldError
+  ) -> Plan {
     let info = DocumentInfo(key: key, version: version)
     return Plan(
       accepted: [accepted(record, key, version, .put)],
@@ -183,11 +189,13 @@ package struct IngestStage: BatchWork {
     if info.title.isEmpty { info.title = parsed.title }
     let result = chunker.chunks(of: parsed)
     guard !result.chunks.isEmpty else {
-      throw FieldError("empty_text", field: "text", value: "", rule: "holds no text once its markup is taken away")
+      throw FieldError(
+        "empty_text", field: "text", value: "", rule: "holds no text once its markup is taken away")
     }
     let made = result.chunks.reduce(0) { $0 + Int($1.tokenCount) }
     context.metrics.set(.chunkAmplification, to: Double(made) / Double(max(1, result.documentTokens)))
-    let parts = PartDivision.parts(of: result.chunks, document: info, model: model, requestID: record.requestID)
+    let parts = PartDivision.parts(
+      of: result.chunks, document: info, model: model, requestID: record.requestID)
     return Plan(
       accepted: [
         accepted(record, document.key, version, .put, warnings: chunker.warning.map { [$0] } ?? [])
@@ -220,12 +228,14 @@ package struct IngestStage: BatchWork {
       }
       guard let text = String(validating: data, as: UTF8.self) else {
         throw FieldError(
-          "bad_encoding", field: "content_base64", value: document.mediaType ?? "", rule: "must be UTF-8 text")
+          "bad_encoding", field: "content_base64", value: document.mediaType ?? "", rule: "must be UTF-8 text"
+        )
       }
       return text
     case .uri(let uri):
       throw FieldError(
-        "unsupported", field: "uri", value: uri, rule: "claim checks are not fetched yet: send text or content_base64")
+        "unsupported", field: "uri", value: uri,
+        rule: "claim checks are not fetched yet: send text or content_base64")
     }
   }
 }

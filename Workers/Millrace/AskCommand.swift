@@ -28,11 +28,13 @@ struct QueryClient: Sendable {
     } catch {
       await admin.close()
       throw Unavailable(
-        description: "no broker answers at \(settings.kafka.bootstrapServers) (\(error)); start one with `millrace up`")
+        description:
+          "no broker answers at \(settings.kafka.bootstrapServers) (\(error)); start one with `millrace up`")
     }
     await admin.close()
     guard topics[settings.topic(.queries)] != nil else {
-      throw Unavailable(description: "topic \(settings.topic(.queries)) is missing: run `millrace topics create`")
+      throw Unavailable(
+        description: "topic \(settings.topic(.queries)) is missing: run `millrace topics create`")
     }
   }
 
@@ -53,7 +55,8 @@ struct QueryClient: Sendable {
     let count = settings.partitionCount(.answers)
     let partitions = Set(queries.map { Partitioner.partition(ofKey: $0.key.bytes, partitionCount: count) })
     // The position is fixed before the first query is sent: no answer can come too early.
-    try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .end) }))
+    try await reader.assign(
+      Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .end) }))
     var answers = [AnswerRecord?](repeating: nil, count: queries.count)
     var open: [String: Int] = [:]
     var next = 0
@@ -69,7 +72,8 @@ struct QueryClient: Sendable {
           OutgoingRecord(topic: settings.topic(.queries), key: query.key.bytes, value: query.json.bytes))
       }
       for record in try await reader.next(maxRecords: 500, maxWait: .milliseconds(500)) {
-        guard let key = record.key, let index = open[String(decoding: key, as: UTF8.self)], let value = record.value
+        guard let key = record.key, let index = open[String(decoding: key, as: UTF8.self)],
+          let value = record.value
         else { continue }
         let answer = try AnswerRecord(value: value)
         open[answer.key] = nil
@@ -101,7 +105,8 @@ enum AskCommand {
   ) { arguments in try await run(arguments, mode: .answer) }
 
   static let search = Command(
-    "search", abstract: "Retrieve the chunks nearest to a question, without an answer.", arguments: "\"QUESTION\"",
+    "search", abstract: "Retrieve the chunks nearest to a question, without an answer.",
+    arguments: "\"QUESTION\"",
     options: options
   ) { arguments in try await run(arguments, mode: .retrieve) }
 
@@ -113,7 +118,8 @@ enum AskCommand {
     let answer = try await client.ask(query)
     await client.close()
     guard let answer else {
-      Terminal.complain("millrace: no answer to \(query.id) within its deadline; it is still worked on if workers run")
+      Terminal.complain(
+        "millrace: no answer to \(query.id) within its deadline; it is still worked on if workers run")
       return .timedOut
     }
     Terminal.print(arguments.flag("--json") ? answer.json.text : AnswerText.render(answer, mode: mode))

@@ -49,7 +49,8 @@ enum DemoCommand {
     let client = try DocumentClient(settings: settings)
     let watch = Stopwatch()
     let outcome = try await client.send(
-      documents.map { OutgoingDocument(key: $0.key, value: $0.json.bytes) }, waits: true, timeout: .seconds(120),
+      documents.map { OutgoingDocument(key: $0.key, value: $0.json.bytes) }, waits: true,
+      timeout: .seconds(120),
       showsProgress: true)
     await client.close()
     let indexed = outcome.states.filter { $0.state == .indexed }
@@ -79,9 +80,11 @@ enum DemoCommand {
     }
     guard answer.status == .answered else { return "must be answered, was \(answer.status.rawValue)" }
     guard answer.citations.contains(where: { $0.documentID.rawValue == row.document }) else {
-      return "must cite \(row.document), cites \(answer.citations.map(\.documentID.rawValue).joined(separator: ", "))"
+      return
+        "must cite \(row.document), cites \(answer.citations.map(\.documentID.rawValue).joined(separator: ", "))"
     }
-    let quotes = answer.citations.filter { $0.documentID.rawValue == row.document }.map(\.quote).joined(separator: " ")
+    let quotes = answer.citations.filter { $0.documentID.rawValue == row.document }.map(\.quote).joined(
+      separator: " ")
     let missing = row.words.filter { !quotes.contains($0) }
     return missing.isEmpty ? nil : "the quotes lack '\(missing.joined(separator: "', '"))'"
   }

@@ -26,22 +26,30 @@ struct DocumentClient: Sendable {
 
   func close() async { await producer.close(deadline: .seconds(5)) }
 
-  func send(_ documents: [OutgoingDocument], waits: Bool, timeout: Duration, showsProgress: Bool) async throws -> Outcome {
+  func send(_ documents: [OutgoingDocument], waits: Bool, timeout: Duration, showsProgress: Bool) async throws
+    -> Outcome
+  {
     let reader = ReplayReader(kafka)
     let count = settings.partitionCount(.documents)
     let partitions = Set(documents.map { Partitioner.partition(ofKey: $0.key.bytes, partitionCount: count) })
     let topic = settings.topic(.documentStatus)
     // Before the first record is sent: no state can come too early.
-    if waits { try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .end) })) }
+    if waits {
+      try await reader.assign(
+        Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .end) }))
+    }
     var outcome = Outcome()
     var open: Set<String> = []
     let deadline = ContinuousClock.now + timeout
-    for batch in stride(from: 0, to: documents.count, by: 200).map({ documents[$0..<min($0 + 200, documents.count)] }) {
+    for batch in stride(from: 0, to: documents.count, by: 200).map({
+      documents[$0..<min($0 + 200, documents.count)]
+    }) {
       let positions = try await producer.send(
         batch.map { document in
           OutgoingRecord(
             topic: settings.topic(.documents),
-            partition: Partitioner.partition(ofKey: document.key.bytes, partitionCount: count), key: document.key.bytes,
+            partition: Partitioner.partition(ofKey: document.key.bytes, partitionCount: count),
+            key: document.key.bytes,
             value: document.value)
         })
       outcome.sent += positions.count
@@ -60,11 +68,14 @@ struct DocumentClient: Sendable {
     return outcome
   }
 
-  private func collect(_ reader: ReplayReader, _ open: inout Set<String>, _ outcome: inout Outcome, wait: Duration)
+  private func collect(
+    _ reader: ReplayReader, _ open: inout Set<String>, _ outcome: inout Outcome, wait: Duration
+  )
     async throws
   {
     for record in try await reader.next(maxRecords: 1000, maxWait: wait) {
-      guard let value = record.value, let status = try? StatusRecord(value: value), let document = status.document,
+      guard let value = record.value, let status = try? StatusRecord(value: value),
+        let document = status.document,
         let version = status.version
       else { continue }
       let name = "\(document)@\(version.offset)"
@@ -96,7 +107,8 @@ struct DocumentReader: Sendable {
       ofKey: key.bytes, partitionCount: settings.partitionCount(.documentStatus))
     let found = Mutex<[StatusRecord]>([])
     try await read([TopicPartition(settings.topic(.documentStatus), partition)]) { record in
-      guard let value = record.value, let status = try? StatusRecord(value: value), status.document == key else { return }
+      guard let value = record.value, let status = try? StatusRecord(value: value), status.document == key
+      else { return }
       found.withLock { $0.append(status) }
     }
     return found.withLock { $0 }
@@ -110,7 +122,9 @@ struct DocumentReader: Sendable {
     }
     let documents = Mutex<[DocumentKey: Known]>([:])
     try await read(partitions(.documents)) { record in
-      guard let key = try? DocumentKey(bytes: record.key), tenant == nil || key.tenant == tenant else { return }
+      guard let key = try? DocumentKey(bytes: record.key), tenant == nil || key.tenant == tenant else {
+        return
+      }
       documents.withLock { $0[key] = Known(offset: record.position.offset, isDeletion: record.value == nil) }
     }
     let states = Mutex<[DocumentKey: StatusRecord]>([:])
@@ -132,7 +146,8 @@ struct DocumentReader: Sendable {
       let version = status?.version ?? Version(epoch: settings.ingest.epoch, offset: known.offset)
       let state = version.offset < known.offset ? "waiting" : (status?.state.rawValue ?? "unknown")
       return Row(
-        key: key, version: Version(epoch: version.epoch, offset: max(version.offset, known.offset)), state: state,
+        key: key, version: Version(epoch: version.epoch, offset: max(version.offset, known.offset)),
+        state: state,
         chunks: status?.chunks ?? 0)
     }.sorted { $0.key.description < $1.key.description }
   }
@@ -141,7 +156,9 @@ struct DocumentReader: Sendable {
     (0..<settings.partitionCount(name)).map { TopicPartition(settings.topic(name), $0) }
   }
 
-  private func read(_ partitions: [TopicPartition], _ body: @escaping @Sendable (ConsumerRecord) -> Void) async throws {
+  private func read(_ partitions: [TopicPartition], _ body: @escaping @Sendable (ConsumerRecord) -> Void)
+    async throws
+  {
     let reader = ReplayReader(settings.kafkaConfiguration(clientID: "millrace-documents"))
     try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .beginning) }))
     try await reader.readToEnd(limit: .seconds(600)) { records in for record in records { body(record) } }

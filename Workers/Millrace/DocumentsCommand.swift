@@ -25,10 +25,16 @@ enum DocumentsCommand {
           tenant, .option("--id", "ID", "the id, for one file or standard input"),
           .option("--title", "TITLE", "the title, for one file or standard input"),
           .option("--source", "NAME", "where the documents come from"),
-          .option("--acl", "PRINCIPAL", "who may read; may be repeated (default: the whole tenant)", repeating: true),
+          .option(
+            "--acl", "PRINCIPAL", "who may read; may be repeated (default: the whole tenant)", repeating: true
+          ),
         ] + wait, action: put),
-      Command("delete", abstract: "Delete documents and wait until they are gone.", arguments: "ID...", options: [tenant] + wait, action: delete),
-      Command("status", abstract: "Show the states of a document's versions.", arguments: "ID", options: [tenant], action: status),
+      Command(
+        "delete", abstract: "Delete documents and wait until they are gone.", arguments: "ID...",
+        options: [tenant] + wait, action: delete),
+      Command(
+        "status", abstract: "Show the states of a document's versions.", arguments: "ID", options: [tenant],
+        action: status),
       Command(
         "list", abstract: "List documents with their newest version and its state.",
         options: [.option("--tenant", "NAME", "only this tenant's")], action: list),
@@ -56,7 +62,9 @@ enum DocumentsCommand {
     return try await send(records, arguments)
   }
 
-  private static func send(_ records: [OutgoingDocument], _ arguments: ParsedArguments) async throws -> ExitCode {
+  private static func send(_ records: [OutgoingDocument], _ arguments: ParsedArguments) async throws
+    -> ExitCode
+  {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let timeout = Duration.seconds(try arguments.integer("--timeout", in: 1...86_400) ?? 600)
@@ -68,7 +76,9 @@ enum DocumentsCommand {
     return report(outcome, seconds: watch.seconds, arguments)
   }
 
-  private static func report(_ outcome: DocumentClient.Outcome, seconds: Double, _ arguments: ParsedArguments) -> ExitCode {
+  private static func report(_ outcome: DocumentClient.Outcome, seconds: Double, _ arguments: ParsedArguments)
+    -> ExitCode
+  {
     let failed = outcome.states.filter { $0.state == .failed }
     let code: ExitCode = outcome.missing > 0 ? .timedOut : (failed.isEmpty ? .success : .rejected)
     if arguments.flag("--json") {
@@ -89,7 +99,8 @@ enum DocumentsCommand {
       Terminal.print("\(outcome.sent) records acknowledged")
       return code
     }
-    let counts = Dictionary(grouping: outcome.states.filter(\.state.isTerminal), by: \.state).mapValues(\.count)
+    let counts = Dictionary(grouping: outcome.states.filter(\.state.isTerminal), by: \.state).mapValues(
+      \.count)
     let summary = counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.rawValue)" }
     Terminal.print(
       "\(summary.joined(separator: ", ")) in \(String(format: "%.1f", seconds)) s"
@@ -112,7 +123,8 @@ enum DocumentsCommand {
     }
     if !arguments.flag("--json") {
       for status in states {
-        let detail = status.error.map { "  \($0.code): \($0.message)" } ?? (status.token.map { "  token \($0)" } ?? "")
+        let detail =
+          status.error.map { "  \($0.code): \($0.message)" } ?? (status.token.map { "  token \($0)" } ?? "")
         Terminal.print(
           "\(status.version.map(\.description) ?? "-")  \(status.operation.rawValue)  \(status.state.rawValue)  "
             + "\(status.chunks) chunks\(detail)")
@@ -135,7 +147,8 @@ enum DocumentsCommand {
           rows.map { row in
             .object([
               "id": .string(row.key.id.rawValue), "tenant": .string(row.key.tenant.rawValue),
-              "version": .string(row.version.description), "state": .string(row.state), "chunks": .int(row.chunks),
+              "version": .string(row.version.description), "state": .string(row.state),
+              "chunks": .int(row.chunks),
             ])
           }
         ).text)
@@ -156,7 +169,9 @@ enum DocumentFiles {
     var documents: [DocumentRecord] = []
     for path in arguments.positionals { documents += try read(path, tenant) }
     if let id = arguments.value("--id") {
-      guard documents.count == 1 else { throw UsageError("--id names one document, but \(documents.count) are put") }
+      guard documents.count == 1 else {
+        throw UsageError("--id names one document, but \(documents.count) are put")
+      }
       guard let id = DocumentID(id) else { throw UsageError("--id: '\(id)' \(DocumentID.rule)") }
       documents[0].id = id
     } else if arguments.positionals.contains("-") {
@@ -190,14 +205,18 @@ enum DocumentFiles {
 
   private static func directory(_ path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
     let names = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
-    return try names.sorted().filter { extensions.contains(URL(fileURLWithPath: $0).pathExtension.lowercased()) }
-      .map { name in
-        let data = try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
-        return try document(id: name, Array(data), name: name, tenant)
-      }
+    return try names.sorted().filter {
+      extensions.contains(URL(fileURLWithPath: $0).pathExtension.lowercased())
+    }
+    .map { name in
+      let data = try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
+      return try document(id: name, Array(data), name: name, tenant)
+    }
   }
 
-  private static func document(id: String, _ bytes: [UInt8], name: String, _ tenant: TenantID) throws -> DocumentRecord {
+  private static func document(id: String, _ bytes: [UInt8], name: String, _ tenant: TenantID) throws
+    -> DocumentRecord
+  {
     guard let documentID = DocumentID(id) else { throw UsageError("id '\(id)' \(DocumentID.rule)") }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw UsageError("\(name) is not UTF-8 text")
@@ -226,7 +245,8 @@ enum DocumentFiles {
       var members = (value.members ?? []).filter { $0.name != "tenant" }
       members.append(JSONMember(name: "tenant", value: .string(own.rawValue)))
       do {
-        return try DocumentRecord(value: JSONValue.object(members).bytes, key: DocumentKey(tenant: own, id: id))
+        return try DocumentRecord(
+          value: JSONValue.object(members).bytes, key: DocumentKey(tenant: own, id: id))
       } catch let error as FieldError {
         throw UsageError("\(path) line \(number + 1): \(error.message)")
       }

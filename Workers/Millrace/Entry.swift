@@ -49,8 +49,10 @@ enum Commands {
       (a query or document ended failed, expired or cancelled), 5 timed out, 6 a service can't be reached.
       """,
     options: [
-      .option("--settings", "FILE", "a YAML file with the tree of charts/millrace/values.yaml, or a part of it"),
-      .option("--state", "DIR", "data, logs and ports of `up` (default: the nearest .millrace upward from here)"),
+      .option(
+        "--settings", "FILE", "a YAML file with the tree of charts/millrace/values.yaml, or a part of it"),
+      .option(
+        "--state", "DIR", "data, logs and ports of `up` (default: the nearest .millrace upward from here)"),
       .flag("--json", "print JSON"),
     ] + settingOptions,
     subcommands: [

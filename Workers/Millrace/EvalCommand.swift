@@ -20,13 +20,17 @@ enum EvalCommand {
           """,
         options: [
           .option("--documents", "FILE", "put these first, under --tenant"),
-          .option("--questions", "FILE", "the questions"), .option("--tenant", "NAME", "tenant (default: eval)"),
-          .option("--limit", "N", "only the first N questions"), .flag("--verify", "compare with a brute-force scan"),
+          .option("--questions", "FILE", "the questions"),
+          .option("--tenant", "NAME", "tenant (default: eval)"),
+          .option("--limit", "N", "only the first N questions"),
+          .flag("--verify", "compare with a brute-force scan"),
         ], action: retrieval),
       Command(
-        "latency", abstract: "Time between stages that is not work, on an idle system, beside the broker's bare hop.",
+        "latency",
+        abstract: "Time between stages that is not work, on an idle system, beside the broker's bare hop.",
         options: [
-          .option("--count", "N", "how many queries (default 200)"), .option("--tenant", "NAME", "tenant (default: default)"),
+          .option("--count", "N", "how many queries (default 200)"),
+          .option("--tenant", "NAME", "tenant (default: default)"),
           .option("--question", "TEXT", "what is asked"),
         ], action: latency),
     ])
@@ -35,14 +39,20 @@ enum EvalCommand {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let tenantText = arguments.value("--tenant") ?? "eval"
-    guard let tenant = TenantID(tenantText) else { throw UsageError("--tenant: '\(tenantText)' \(TenantID.rule)") }
+    guard let tenant = TenantID(tenantText) else {
+      throw UsageError("--tenant: '\(tenantText)' \(TenantID.rule)")
+    }
     guard let path = arguments.value("--questions") else { throw UsageError("--questions is missing") }
     if let documents = arguments.value("--documents") {
-      let records = try DocumentFiles.lines(path: documents, tenant).map { OutgoingDocument(key: $0.key, value: $0.json.bytes) }
+      let records = try DocumentFiles.lines(path: documents, tenant).map {
+        OutgoingDocument(key: $0.key, value: $0.json.bytes)
+      }
       let client = try DocumentClient(settings: settings)
       let outcome = try await client.send(records, waits: true, timeout: .seconds(3600), showsProgress: true)
       await client.close()
-      guard outcome.missing == 0 else { throw Unavailable(description: "\(outcome.missing) documents are not indexed") }
+      guard outcome.missing == 0 else {
+        throw Unavailable(description: "\(outcome.missing) documents are not indexed")
+      }
     }
     let questions = try Question.read(path, limit: arguments.integer("--limit", in: 1...1_000_000))
     let client = try QueryClient(settings: settings)
@@ -62,7 +72,8 @@ enum EvalCommand {
     if Terminal.isInteractive { Terminal.complain("") }
     var report = RetrievalReport(questions: questions, answers: answers, seconds: seconds)
     if arguments.flag("--verify") {
-      report.mismatches = try await BruteForce.mismatches(queries, answers, tenant: tenant, settings: settings)
+      report.mismatches = try await BruteForce.mismatches(
+        queries, answers, tenant: tenant, settings: settings)
     }
     Terminal.print(arguments.flag("--json") ? report.json.text : report.text)
     return report.isGood ? .success : .failure
@@ -72,7 +83,9 @@ enum EvalCommand {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let tenantText = arguments.value("--tenant") ?? "default"
-    guard let tenant = TenantID(tenantText) else { throw UsageError("--tenant: '\(tenantText)' \(TenantID.rule)") }
+    guard let tenant = TenantID(tenantText) else {
+      throw UsageError("--tenant: '\(tenantText)' \(TenantID.rule)")
+    }
     let report = try await LatencyReport.measure(
       settings, tenant: tenant, count: arguments.integer("--count", in: 10...100_000) ?? 200,
       question: arguments.value("--question") ?? "How long are backups kept?")
@@ -122,7 +135,8 @@ struct RetrievalReport: Sendable {
     .object([
       "questions": .int(questions.count), "missing": .int(missing), "partial": .int(partial),
       "recall_at_1": .double(recall(at: 1)), "recall_at_5": .double(recall(at: 5)),
-      "recall_at_10": .double(recall(at: 10)), "questions_per_second": .double(Double(questions.count) / seconds),
+      "recall_at_10": .double(recall(at: 10)),
+      "questions_per_second": .double(Double(questions.count) / seconds),
       "mismatches": mismatches.map { .int($0.count) },
     ])
   }
@@ -171,7 +185,9 @@ enum BruteForce {
     let topic = settings.topic(.vectors)
     try await reader.assign(
       Dictionary(
-        uniqueKeysWithValues: (0..<settings.partitionCount(.vectors)).map { (TopicPartition(topic, $0), .beginning) }))
+        uniqueKeysWithValues: (0..<settings.partitionCount(.vectors)).map {
+          (TopicPartition(topic, $0), .beginning)
+        }))
     try await reader.readToEnd(limit: .seconds(600)) { records in
       for record in records {
         guard let value = record.value, let batch = try? VectorBatch(wireBytes: value),
@@ -219,7 +235,9 @@ enum BruteForce {
       // Scores that differ by rounding alone may change places.
       let isSame = name == "\(expected.0.id)#\(expected.0.chunk)"
       let isTie = scored.contains { abs($0.1 - expected.1) <= 1e-5 && name == "\($0.0.id)#\($0.0.chunk)" }
-      guard isSame || isTie else { return "rank \(position + 1) is \(name), expected \(expected.0.id)#\(expected.0.chunk)" }
+      guard isSame || isTie else {
+        return "rank \(position + 1) is \(name), expected \(expected.0.id)#\(expected.0.chunk)"
+      }
     }
     return nil
   }
@@ -242,14 +260,18 @@ struct LatencyReport: Sendable {
   }
 
   /// One query at a time: nothing waits for anything but the path itself.
-  static func measure(_ settings: Settings, tenant: TenantID, count: Int, question: String) async throws -> LatencyReport {
+  static func measure(_ settings: Settings, tenant: TenantID, count: Int, question: String) async throws
+    -> LatencyReport
+  {
     let kafka = settings.kafkaConfiguration(clientID: "millrace-latency")
     let producer = try KafkaProducer(kafka)
     let reader = ReplayReader(kafka)
     let topic = settings.topic(.answers)
     try await reader.assign(
       Dictionary(
-        uniqueKeysWithValues: (0..<settings.partitionCount(.answers)).map { (TopicPartition(topic, $0), .end) }))
+        uniqueKeysWithValues: (0..<settings.partitionCount(.answers)).map {
+          (TopicPartition(topic, $0), .end)
+        }))
     var report = LatencyReport(total: [], overhead: [], waits: [], work: [], hop: [], hotHop: [])
     var timings: [String: (waits: [Double], work: [Double])] = [:]
     let hop = try await HopProbe.open(kafka)
@@ -306,7 +328,8 @@ struct LatencyReport: Sendable {
 
   var json: JSONValue {
     .object([
-      "queries": .int(total.count), "total_p50_ms": .double(both(total).0), "total_p99_ms": .double(both(total).1),
+      "queries": .int(total.count), "total_p50_ms": .double(both(total).0),
+      "total_p99_ms": .double(both(total).1),
       "overhead_p50_ms": .double(both(overhead).0), "overhead_p99_ms": .double(both(overhead).1),
       "hop_p50_ms": .double(both(hop).0), "hop_p99_ms": .double(both(hop).1),
       "hop_back_to_back_p50_ms": .double(both(hotHop).0),
@@ -319,16 +342,20 @@ struct LatencyReport: Sendable {
   var text: String {
     func line(_ name: String, _ values: [Double]) -> String {
       let (p50, p99) = both(values)
-      return "\(name.padding(toLength: 34, withPad: " ", startingAt: 0)) p50 \(String(format: "%.2f", p50)) ms  p99 \(String(format: "%.2f", p99)) ms"
+      return
+        "\(name.padding(toLength: 34, withPad: " ", startingAt: 0)) p50 \(String(format: "%.2f", p50)) ms  p99 \(String(format: "%.2f", p99)) ms"
     }
     var lines = [
-      "\(total.count) queries in mode retrieve, one at a time", line("query produced to answer consumed", total),
+      "\(total.count) queries in mode retrieve, one at a time",
+      line("query produced to answer consumed", total),
       line("of which not work", overhead), line("bare hop, as idle as the queries", hop),
       line("bare hop, back to back", hotHop),
       "not work, in hops (p50): \(String(format: "%.2f", both(overhead).0 / max(0.001, both(hop).0)))",
     ]
     for (wait, work) in zip(waits, self.work) {
-      lines.append("  \(wait.stage): waited \(String(format: "%.2f", wait.p50)) ms, worked \(String(format: "%.2f", work.p50)) ms (p50)")
+      lines.append(
+        "  \(wait.stage): waited \(String(format: "%.2f", wait.p50)) ms, worked \(String(format: "%.2f", work.p50)) ms (p50)"
+      )
     }
     return lines.joined(separator: "\n")
   }
@@ -344,7 +371,9 @@ struct HopProbe: Sendable {
   static func open(_ kafka: KafkaConfiguration) async throws -> HopProbe {
     let admin = KafkaAdmin(kafka)
     let topic = "millrace-hop-\(getpid())"
-    _ = try await admin.create([TopicPlan(name: topic, partitionCount: 1, replicationFactor: 1, settings: [:])])
+    _ = try await admin.create([
+      TopicPlan(name: topic, partitionCount: 1, replicationFactor: 1, settings: [:])
+    ])
     let reader = ReplayReader(kafka)
     for attempt in 0... {
       do {
@@ -369,7 +398,9 @@ struct HopProbe: Sendable {
   func close() async {
     await reader.close()
     await producer.close(deadline: .seconds(2))
-    do { try await admin.delete(topic: topic) } catch { Terminal.complain("topic \(topic) is left: \(error)") }
+    do { try await admin.delete(topic: topic) } catch {
+      Terminal.complain("topic \(topic) is left: \(error)")
+    }
     await admin.close()
   }
 }

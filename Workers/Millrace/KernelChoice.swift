@@ -16,7 +16,8 @@ enum KernelChoice {
       Terminal.complain("millrace: OpenBLAS kernel \(BLAS.coreName) differs from scalar loops at \(shape)")
       return .failure
     }
-    Terminal.print("kernel \(BLAS.coreName), instruction set \(Kernels.instructionSet): agrees with scalar loops")
+    Terminal.print(
+      "kernel \(BLAS.coreName), instruction set \(Kernels.instructionSet): agrees with scalar loops")
     return .success
   }
 

@@ -5,7 +5,8 @@ import Settings
 enum ModelPath {
   static func find(_ settings: Settings) throws -> String {
     if !settings.encoder.modelPath.isEmpty { return settings.encoder.modelPath }
-    let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+      .deletingLastPathComponent()
     let shared = executable.deletingLastPathComponent().appendingPathComponent("share/millrace/model").path
     if isModel(shared) { return shared }
     for start in [URL(fileURLWithPath: FileManager.default.currentDirectoryPath), executable] {

@@ -19,7 +19,8 @@ enum TopicsCommand {
         if arguments.flag("--json") {
           Terminal.print(JSONValue.object(["created": .array(created.sorted().map(JSONValue.string))]).text)
         } else {
-          Terminal.print(created.isEmpty ? "all topics are there" : "created \(created.sorted().joined(separator: ", "))")
+          Terminal.print(
+            created.isEmpty ? "all topics are there" : "created \(created.sorted().joined(separator: ", "))")
         }
         return .success
       }
@@ -67,8 +68,11 @@ enum StatusCommand {
       Terminal.print(json(record, runs, lags).text)
       return runs ? .success : .unavailable
     }
-    Terminal.print("state \(directory.path): \(runs ? (record.isReady ? "ready" : "starting") : "not running")")
-    for (name, address) in record.endpoints.sorted(by: { $0.key < $1.key }) { Terminal.print("\(name) \(address)") }
+    Terminal.print(
+      "state \(directory.path): \(runs ? (record.isReady ? "ready" : "starting") : "not running")")
+    for (name, address) in record.endpoints.sorted(by: { $0.key < $1.key }) {
+      Terminal.print("\(name) \(address)")
+    }
     for process in record.processes {
       let state = runs ? process.state : "ended"
       Terminal.print(
@@ -82,7 +86,8 @@ enum StatusCommand {
     .object([
       "running": .bool(runs), "ready": .bool(runs && record.isReady),
       "endpoints": .object(
-        record.endpoints.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: .string($0.value)) }),
+        record.endpoints.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: .string($0.value)) }
+      ),
       "processes": .array(
         record.processes.map { process in
           .object([

@@ -70,11 +70,15 @@ enum ProcessTable {
     return UInt64(fields[19])
   }
 
-  static func isAlive(_ pid: Int32, startedAt startTime: UInt64) -> Bool { self.startTime(of: pid) == startTime }
+  static func isAlive(_ pid: Int32, startedAt startTime: UInt64) -> Bool {
+    self.startTime(of: pid) == startTime
+  }
 
   /// SIGTERM, and SIGKILL after the grace period; returns when the processes are gone.
   static func end(_ processes: [(pid: Int32, startTime: UInt64)], grace: TimeInterval) {
-    func living() -> [(pid: Int32, startTime: UInt64)] { processes.filter { isAlive($0.pid, startedAt: $0.startTime) } }
+    func living() -> [(pid: Int32, startTime: UInt64)] {
+      processes.filter { isAlive($0.pid, startedAt: $0.startTime) }
+    }
     for process in living() { kill(process.pid, SIGTERM) }
     let limit = Date().addingTimeInterval(grace)
     while !living().isEmpty, Date() < limit { usleep(20_000) }

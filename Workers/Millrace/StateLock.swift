@@ -12,7 +12,9 @@ final class StateLock: Sendable {
       close(descriptor)
       let pid = directory.read().map { " (pid \($0.supervisorPID))" } ?? ""
       throw Unavailable(
-        description: "`millrace up` runs in \(directory.path) already\(pid); end it with `millrace down`, or use --state")
+        description:
+          "`millrace up` runs in \(directory.path) already\(pid); end it with `millrace down`, or use --state"
+      )
     }
   }
 
@@ -85,13 +87,15 @@ enum KafkaProperties {
     try process.run()
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
-      throw Unavailable(description: "kafka-storage.sh format failed with status \(process.terminationStatus)")
+      throw Unavailable(
+        description: "kafka-storage.sh format failed with status \(process.terminationStatus)")
     }
   }
 
   /// 16 random bytes in URL-safe base64, as Kafka's own tool makes them.
   private static func clusterID() -> String {
     let bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
-    return Data(bytes).base64EncodedString().replacing("+", with: "A").replacing("/", with: "B").replacing("=", with: "")
+    return Data(bytes).base64EncodedString().replacing("+", with: "A").replacing("/", with: "B").replacing(
+      "=", with: "")
   }
 }

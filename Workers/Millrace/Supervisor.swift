@@ -90,7 +90,8 @@ actor Supervisor {
     isReady = true
     do { try save() } catch { Terminal.complain("state can't be written: \(error)") }
     Terminal.print("ready: kafka \(endpoints["kafka"] ?? "")  (state \(directory.path))")
-    Terminal.print("next:  millrace documents put DIR   millrace ask \"…\"   millrace status   Ctrl-C ends it")
+    Terminal.print(
+      "next:  millrace documents put DIR   millrace ask \"…\"   millrace status   Ctrl-C ends it")
   }
 
   /// What a killed `up` left behind is ended, known by pid and start time.
@@ -103,7 +104,9 @@ actor Supervisor {
   }
 
   private func startBroker(_ stopped: Stopped) async throws {
-    let home = arguments.value("--kafka-home") ?? (arguments.value("--kafka") == nil ? ProcessInfo.processInfo.environment["KAFKA_HOME"] : nil)
+    let home =
+      arguments.value("--kafka-home")
+      ?? (arguments.value("--kafka") == nil ? ProcessInfo.processInfo.environment["KAFKA_HOME"] : nil)
     var limit = Duration.seconds(15)
     if let given = arguments.value("--kafka") {
       endpoints["kafka"] = given
@@ -123,8 +126,11 @@ actor Supervisor {
   }
 
   private func startLocalBroker() throws {
-    let former = directory.read()?.endpoints["kafka"].flatMap { UInt16($0.split(separator: ":").last ?? "") }
-      ?? (try? String(contentsOfFile: directory.path + "/broker.port", encoding: .utf8)).flatMap { UInt16($0) }
+    let former =
+      directory.read()?.endpoints["kafka"].flatMap { UInt16($0.split(separator: ":").last ?? "") }
+      ?? (try? String(contentsOfFile: directory.path + "/broker.port", encoding: .utf8)).flatMap {
+        UInt16($0)
+      }
     let given = arguments.value("--broker-port").flatMap { UInt16($0) }
     let port = try given ?? FreePort.find(preferred: former ?? UInt16(settings.broker.port))
     if given != nil, !FreePort.isFree(port) {
@@ -140,11 +146,15 @@ actor Supervisor {
     guard FileManager.default.isExecutableFile(atPath: start) else {
       throw Unavailable(description: "KAFKA_HOME \(home): bin/kafka-server-start.sh is missing")
     }
-    guard ["/usr/bin/java", (ProcessInfo.processInfo.environment["JAVA_HOME"] ?? "") + "/bin/java"].contains(where: {
-      FileManager.default.isExecutableFile(atPath: $0)
-    }) || ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").contains(where: {
-      FileManager.default.isExecutableFile(atPath: $0 + "/java")
-    }) == true else {
+    guard
+      ["/usr/bin/java", (ProcessInfo.processInfo.environment["JAVA_HOME"] ?? "") + "/bin/java"].contains(
+        where: {
+          FileManager.default.isExecutableFile(atPath: $0)
+        })
+        || ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").contains(where: {
+          FileManager.default.isExecutableFile(atPath: $0 + "/java")
+        }) == true
+    else {
       throw Unavailable(description: "Apache Kafka needs Java 17: apt-get install openjdk-17-jre-headless")
     }
     let folder = directory.path + "/kafka"
@@ -175,7 +185,8 @@ actor Supervisor {
       }
       guard ContinuousClock.now < deadline else {
         throw Unavailable(
-          description: "no broker answers at \(endpoints["kafka"] ?? "") within \(limit.components.seconds) s")
+          description: "no broker answers at \(endpoints["kafka"] ?? "") within \(limit.components.seconds) s"
+        )
       }
       try await Task.sleep(for: .milliseconds(100))
     }
@@ -251,18 +262,22 @@ actor Supervisor {
   private func start(_ child: inout Child) throws {
     try? FileManager.default.removeItem(atPath: portFile(child.role))
     let log = "\(directory.logsPath)/\(child.role).log"
-    if !FileManager.default.fileExists(atPath: log) { _ = FileManager.default.createFile(atPath: log, contents: nil) }
+    if !FileManager.default.fileExists(atPath: log) {
+      _ = FileManager.default.createFile(atPath: log, contents: nil)
+    }
     guard let output = FileHandle(forWritingAtPath: log) else {
       throw Unavailable(description: "\(log) can't be written")
     }
     try output.seekToEnd()
     let process = Process()
     process.executableURL =
-      child.executable.map { URL(fileURLWithPath: $0) } ?? URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+      child.executable.map { URL(fileURLWithPath: $0) }
+      ?? URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     process.arguments = child.arguments
     var environment = ProcessInfo.processInfo.environment.merging(child.environment) { $1 }
     for entry in settings.table.entries where entry.source != .default {
-      environment[SettingsTable.environmentName(entry.key)] = environment[SettingsTable.environmentName(entry.key)]
+      environment[SettingsTable.environmentName(entry.key)] =
+        environment[SettingsTable.environmentName(entry.key)]
         ?? entry.value
       if entry.source == .flag { environment[SettingsTable.environmentName(entry.key)] = entry.value }
     }
@@ -307,11 +322,13 @@ actor Supervisor {
   private func save() throws {
     try directory.write(
       StateRecord(
-        supervisorPID: getpid(), supervisorStartTime: ProcessTable.startTime(of: getpid()) ?? 0, endpoints: endpoints,
+        supervisorPID: getpid(), supervisorStartTime: ProcessTable.startTime(of: getpid()) ?? 0,
+        endpoints: endpoints,
         flags: flags,
         processes: children.map { child in
           StateRecord.ProcessEntry(
-            role: child.role, pid: child.process?.processIdentifier ?? 0, startTime: child.startTime, state: child.state,
+            role: child.role, pid: child.process?.processIdentifier ?? 0, startTime: child.startTime,
+            state: child.state,
             restarts: child.restarts, httpPort: httpPort(child.role))
         }, isReady: isReady))
   }

@@ -68,7 +68,8 @@ enum UpCommand {
       if let record = directory.read(), record.supervisorPID == child.processIdentifier, record.isReady {
         Terminal.print(
           "ready in \(String(format: "%.1f", Date().timeIntervalSince(started))) s: "
-            + record.endpoints.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+            + record.endpoints.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(
+              separator: ", "))
         return .success
       }
       try await Task.sleep(for: .milliseconds(50))

@@ -60,10 +60,12 @@ enum WorkerCommand {
           return SearchStage.services(context, shard: shard)
         }
       },
-      Command("retrieve", abstract: "rag.candidates to rag.prompts or rag.answers: fuse and assemble.") { arguments in
+      Command("retrieve", abstract: "rag.candidates to rag.prompts or rag.answers: fuse and assemble.") {
+        arguments in
         try await run("retrieve", arguments) { context, _ in RetrieveStage.services(context) }
       },
-      Command("generate", abstract: "rag.prompts to rag.answers: answer with citations, or refuse.") { arguments in
+      Command("generate", abstract: "rag.prompts to rag.answers: answer with citations, or refuse.") {
+        arguments in
         try await run("generate", arguments) { context, settings in
           GenerateStage.services(context, encoder: try encoder(context, settings))
         }
@@ -93,11 +95,14 @@ enum WorkerCommand {
     context.health.unblock("starting")
     try await waitForTopics(settings, context)
     // The first query of the day must not pay for connections.
-    let outputs: [TopicName] = [.chunks, .vectors, .documentStatus, .searches, .candidates, .prompts, .answers]
+    let outputs: [TopicName] = [
+      .chunks, .vectors, .documentStatus, .searches, .candidates, .prompts, .answers,
+    ]
     await BlockingCalls(name: "warm-up").run { context.producer.warmUp(outputs.map(context.topic)) }
     var failure: (any Error)?
     do {
-      try await ServiceGroup([probes as any Service] + pool, graceDeadline: settings.graceDeadline).run(until: stop)
+      try await ServiceGroup([probes as any Service] + pool, graceDeadline: settings.graceDeadline).run(
+        until: stop)
     } catch {
       failure = error
     }

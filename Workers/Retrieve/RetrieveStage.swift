@@ -57,13 +57,18 @@ package final class RetrieveStage: WindowWork {
       tail,
       WindowStage(
         context, group: GroupName.retrieve, topic: context.topic(.candidates),
-        windowRecords: context.settings.retrieve.windowRecords, gate: gate, mayWork: { tail.isConfirmed }, work: stage),
+        windowRecords: context.settings.retrieve.windowRecords, gate: gate, mayWork: { tail.isConfirmed },
+        work: stage),
     ]
   }
 
-  package func assigned(_ partitions: [TopicPartition]) async throws { try await answered.readBack(partitions) }
+  package func assigned(_ partitions: [TopicPartition]) async throws {
+    try await answered.readBack(partitions)
+  }
 
-  package func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void) async throws {
+  package func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void)
+    async throws
+  {
     let candidates: CandidatesRecord
     do {
       guard let value = record.value else { return }
@@ -74,7 +79,9 @@ package final class RetrieveStage: WindowWork {
       return
     }
     let key = RoundKey(query: candidates.flight.key, round: candidates.round)
-    guard !answered.contains(key.query), let (stream, isComplete) = join(candidates, record, key) else { return }
+    guard !answered.contains(key.query), let (stream, isComplete) = join(candidates, record, key) else {
+      return
+    }
     if !isComplete { await wait(stream, for: candidates) }
     guard let round = take(key) else { return }  // another record of the round finished it
     do {
@@ -108,7 +115,8 @@ package final class RetrieveStage: WindowWork {
 
   /// Until the round is complete, or the time for missing shards is over.
   private func wait(_ stream: AsyncStream<Void>, for candidates: CandidatesRecord) async {
-    let left = Duration.milliseconds(max(0, candidates.flight.deadlineAtMilliseconds - WallClock.milliseconds))
+    let left = Duration.milliseconds(
+      max(0, candidates.flight.deadlineAtMilliseconds - WallClock.milliseconds))
     let limit = min(context.settings.retrieve.wait, left / 2)
     await withTaskGroup(of: Void.self) { group in
       group.addTask { for await _ in stream { break } }
@@ -148,7 +156,9 @@ package final class RetrieveStage: WindowWork {
       if first.round == 0 { return try await searchAgain(first, flight, round) }
       hits.removeAll { freshness.table.isStale($0.document.key, $0.document.version) }
     }
-    if round.gathering.shardsAnswered < round.gathering.shardsTotal { context.metrics.increment(.partialAnswers) }
+    if round.gathering.shardsAnswered < round.gathering.shardsTotal {
+      context.metrics.increment(.partialAnswers)
+    }
     if query.mode == .retrieve || hits.isEmpty {
       var record = AnswerRecord(flight, status: query.mode == .retrieve ? .answered : .refused)
       record.engine = "retrieve"
@@ -174,7 +184,8 @@ package final class RetrieveStage: WindowWork {
   }
 
   private func sendPrompt(
-    _ first: CandidatesRecord, _ flight: QueryInFlight, _ hits: [Hit], _ round: Round, stale: Int, _ watch: Stopwatch
+    _ first: CandidatesRecord, _ flight: QueryInFlight, _ hits: [Hit], _ round: Round, stale: Int,
+    _ watch: Stopwatch
   ) async throws {
     var prompt = PromptRecord(flight: flight.passedOn(stage: "retrieve", wait: round.wait, work: watch))
     prompt.round = first.round
@@ -189,7 +200,9 @@ package final class RetrieveStage: WindowWork {
       context.queryRecord(.prompts, flight.key, prompt.wireBytes, headers: round.headers))
   }
 
-  private func answer(_ record: AnswerRecord, _ flight: QueryInFlight, _ round: Round, _ watch: Stopwatch) async throws {
+  private func answer(_ record: AnswerRecord, _ flight: QueryInFlight, _ round: Round, _ watch: Stopwatch)
+    async throws
+  {
     var record = record
     record.shardsAnswered = round.gathering.shardsAnswered
     record.shardsTotal = round.gathering.shardsTotal

@@ -33,7 +33,9 @@ final class Reporter: BatchWork {
     states.withLock { $0 = VersionStates() }
     try await tail.assign(
       Dictionary(
-        uniqueKeysWithValues: mine.map { (TopicPartition(context.topic(.documentStatus), $0.partition), .beginning) }))
+        uniqueKeysWithValues: mine.map {
+          (TopicPartition(context.topic(.documentStatus), $0.partition), .beginning)
+        }))
     try await readStates()
   }
 
@@ -123,7 +125,8 @@ final class Reporter: BatchWork {
       key = StatusKey.bytes(document, version, status.state)
     }
     return OutgoingRecord(
-      topic: context.topic(.documentStatus), partition: record.position.partition, key: key, value: status.json.bytes,
+      topic: context.topic(.documentStatus), partition: record.position.partition, key: key,
+      value: status.json.bytes,
       headers: record.passedHeaders)
   }
 }

@@ -62,7 +62,8 @@ package struct SearchStage: BatchWork {
         let search = searches[position].search
         let query = search.flight.query
         return IndexQuery(
-          tenant: query.tenant, principals: Set(query.principals), filter: query.filter, vector: search.vector,
+          tenant: query.tenant, principals: Set(query.principals), filter: query.filter,
+          vector: search.vector,
           depth: max(context.settings.search.depth, query.topK ?? 0), nowMilliseconds: now)
       })
     if !working.isEmpty {
@@ -74,7 +75,8 @@ package struct SearchStage: BatchWork {
     for (position, (record, search, wait)) in searches.enumerated() {
       let candidates = candidates(search, hits[position] ?? [], behind, wait, watch)
       outputs.append(
-        context.queryRecord(.candidates, search.flight.key, candidates.wireBytes, headers: record.passedHeaders))
+        context.queryRecord(
+          .candidates, search.flight.key, candidates.wireBytes, headers: record.passedHeaders))
     }
     return outputs
   }
@@ -82,7 +84,8 @@ package struct SearchStage: BatchWork {
   private func candidates(
     _ search: SearchRecord, _ matches: [IndexMatch], _ behind: IndexBehind, _ wait: Double, _ watch: Stopwatch
   ) -> CandidatesRecord {
-    var candidates = CandidatesRecord(flight: search.flight.passedOn(stage: "search", wait: wait, work: watch))
+    var candidates = CandidatesRecord(
+      flight: search.flight.passedOn(stage: "search", wait: wait, work: watch))
     candidates.round = search.round
     candidates.shard = UInt32(shard)
     candidates.shardCount = UInt32(context.settings.search.shards)

@@ -43,7 +43,9 @@ struct VersionStates {
 
   /// Open versions below `version`, oldest first.
   func open(_ document: DocumentKey, below version: Version) -> [(Version, StatusRecord.Operation)] {
-    (entries[document]?.open ?? [:]).filter { $0.key < version }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    (entries[document]?.open ?? [:]).filter { $0.key < version }.sorted { $0.key < $1.key }.map {
+      ($0.key, $0.value)
+    }
   }
 
   func operation(_ document: DocumentKey, _ version: Version) -> StatusRecord.Operation? {

