@@ -66,6 +66,10 @@ package final class BatchStage: Service {
       do {
         try await consumer.subscribe(to: topics)
         try await withTaskExecutorPreference(consumer.executor) { try await self.loop(consumer) }
+      } catch let error as KafkaFailure where error.kind != .fatal && !stopping {
+        // The broker went away in the middle of an assignment, say: leave, and join again when it is back.
+        context.logger.info("Joins again", [(.group, group), (.error, "\(error)")])
+        try await Task.sleep(for: .milliseconds(200))
       } catch {
         await consumer.close()
         context.health.fail("\(group): \(error)")

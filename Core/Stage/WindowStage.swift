@@ -55,21 +55,35 @@ package final class WindowStage: Service {
 
   package func run() async throws {
     guard await gate.waitUntilOpen(orStopped: { self.stopping }) else { return }
-    let consumer = KafkaConsumer(context.kafka, group: group)
-    do {
-      try await consumer.subscribe(to: [topic])
-      // Drain: the group ends when what was started is finished; then that is committed, then the group left.
-      try await withTaskExecutorPreference(consumer.executor) {
-        try await withThrowingDiscardingTaskGroup { tasks in try await self.loop(consumer, &tasks) }
+    while !stopping {
+      let consumer = KafkaConsumer(context.kafka, group: group)
+      do {
+        try await consumer.subscribe(to: [topic])
+        // Drain: the group ends when what was started is finished; then that is committed, then the group left.
+        try await withTaskExecutorPreference(consumer.executor) {
+          try await withThrowingDiscardingTaskGroup { tasks in try await self.loopUntilBroken(consumer, &tasks) }
+        }
+        try await commit(consumer, [:])
+      } catch {
+        await consumer.close()
+        context.health.fail("\(group): \(error)")
+        context.logger.error("Stage stops", [(.group, group), (.error, "\(error)")])
+        throw error
       }
-      try await commit(consumer, [:])
-    } catch {
       await consumer.close()
-      context.health.fail("\(group): \(error)")
-      context.logger.error("Stage stops", [(.group, group), (.error, "\(error)")])
-      throw error
     }
-    await consumer.close()
+  }
+
+  /// Returns where the broker went away in the middle of an assignment, say, so that the group is joined again.
+  private func loopUntilBroken(_ consumer: KafkaConsumer, _ tasks: inout ThrowingDiscardingTaskGroup<any Error>)
+    async throws
+  {
+    do {
+      try await loop(consumer, &tasks)
+    } catch let error as KafkaFailure where error.kind != .fatal && !stopping {
+      context.logger.info("Joins again", [(.group, group), (.error, "\(error)")])
+      try await Task.sleep(for: .milliseconds(200))
+    }
   }
 
   private var inFlightCount: Int { windows.withLock { $0.values.reduce(0) { $0 + $1.inFlightCount } } }

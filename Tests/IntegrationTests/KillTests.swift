@@ -13,7 +13,7 @@ import Testing
     producer.executableURL = URL(fileURLWithPath: Pipeline.python)
     producer.arguments = [Pipeline.checkout + "/Tests/Scripts/produce_until_stopped.py", pipeline.kafka, log]
     try producer.run()
-    defer { producer.terminate() }
+    defer { _ = FileManager.default.createFile(atPath: log + ".stop", contents: nil) }
     for round in 0..<20 {
       let before = (try? String(contentsOfFile: log, encoding: .utf8))?.count ?? 0
       let isGoingOn = eventually(40) {
@@ -26,7 +26,7 @@ import Testing
         try eventually(20) { try pipeline.processes()["broker"] ?? pid != pid },
         "the supervisor brings it back")
     }
-    producer.terminate()
+    _ = FileManager.default.createFile(atPath: log + ".stop", contents: nil)
     producer.waitUntilExit()
     let check = try Pipeline.run(
       Pipeline.python, [Pipeline.checkout + "/Tests/Scripts/check_acked.py", pipeline.kafka, log])

@@ -1,8 +1,8 @@
-"""Produces numbered records until SIGTERM and writes the number of each that was acknowledged to a file.
+"""Produces numbered records until FILE.stop exists and writes the number of each that was acknowledged to a file.
 
 usage: produce_until_stopped.py BROKERS FILE
 """
-import signal
+import os
 import sys
 import time
 
@@ -10,15 +10,6 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 brokers, path = sys.argv[1:3]
-running = True
-
-
-def stop(*_):
-    global running
-    running = False
-
-
-signal.signal(signal.SIGTERM, stop)
 admin = AdminClient({"bootstrap.servers": brokers})
 admin.create_topics([NewTopic("acked", 4, 1)])["acked"].result()
 producer = Producer({
@@ -31,7 +22,7 @@ with open(path, "w", buffering=1) as log:
             log.write(message.value().decode() + "\n")
 
     number = 0
-    while running:
+    while not os.path.exists(path + ".stop"):
         try:
             producer.produce("acked", str(number), on_delivery=delivered)
             number += 1
