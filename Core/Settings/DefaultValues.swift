@@ -51,8 +51,6 @@ package enum DefaultValues {
       depth: 10
       # how long a replica waits for a query's `after`
       wait: "500ms"
-      # a replica further behind leaves its group unless it is alone
-      behindRecordsMax: 10000
     retrieve:
       topK: 5
       wait: "500ms"

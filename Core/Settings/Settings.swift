@@ -44,7 +44,6 @@ package struct Settings: Sendable {
     package var batchRecordsMax: Int
     package var depth: Int
     package var wait: Duration
-    package var behindRecordsMax: Int
   }
 
   package struct Retrieve: Sendable {
@@ -120,8 +119,7 @@ package struct Settings: Sendable {
     search = Search(
       shards: try table.integer("search.shards", in: 1...1024),
       batchRecordsMax: try table.integer("search.batchRecordsMax", in: 1...10_000),
-      depth: try table.integer("search.depth", in: 1...1000), wait: try table.duration("search.wait"),
-      behindRecordsMax: try table.integer("search.behindRecordsMax", in: 1...1_000_000_000))
+      depth: try table.integer("search.depth", in: 1...1000), wait: try table.duration("search.wait"))
     retrieve = Retrieve(
       topK: try table.integer("retrieve.topK", in: 1...100), wait: try table.duration("retrieve.wait"),
       contextTokens: try table.integer("retrieve.contextTokens", in: 64...100_000),

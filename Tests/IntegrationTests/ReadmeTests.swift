@@ -1,0 +1,36 @@
+import Foundation
+import Testing
+
+// Goal: the README's examples work as they stand. Method: each block marked `# tested:` is run by bash, in their
+// order, in a folder of its own that holds the checkout's `Workers`, with `millrace` on the PATH.
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct ReadmeTests {
+  private func blocks() throws -> [(name: String, script: String)] {
+    let text = try String(contentsOfFile: Pipeline.checkout + "/README.md", encoding: .utf8)
+    return text.components(separatedBy: "```sh\n# tested: ").dropFirst().compactMap { part in
+      guard let end = part.range(of: "\n```"), let line = part.range(of: "\n") else { return nil }
+      return (String(part[..<line.lowerBound]), String(part[line.upperBound..<end.lowerBound]))
+    }
+  }
+
+  @Test("every example exits 0, in the README's order")
+  func examples() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("readme-\(UUID().uuidString)")
+      .path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try FileManager.default.createSymbolicLink(
+      atPath: folder + "/Workers", withDestinationPath: Pipeline.checkout + "/Workers")
+    defer {
+      _ = try? Pipeline.run(Pipeline.binary, ["down", "--state", folder + "/.millrace"])
+      try? FileManager.default.removeItem(atPath: folder)
+    }
+    let path = URL(fileURLWithPath: Pipeline.binary).deletingLastPathComponent().path
+    let blocks = try blocks()
+    #expect(blocks.count >= 14)
+    for block in blocks {
+      let script = "set -e -o pipefail\ncd '\(folder)'\nexport PATH='\(path)':$PATH\n\(block.script)"
+      let result = try Pipeline.run("/usr/bin/timeout", ["90", "/bin/bash", "-c", script])
+      #expect(result.code == 0, "\(block.name): \(result.text)\(result.error)")
+    }
+  }
+}
