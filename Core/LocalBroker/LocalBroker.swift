@@ -48,6 +48,16 @@ package final class LocalBroker: Sendable {
         self.coordinator.expire()
       }
     }
+    startBlockingThread(name: "checkpoint") {
+      while !self.isStopped.withLock({ $0 }) {
+        Thread.sleep(forTimeInterval: 1)
+        do throws(StorageError) {
+          try self.store.checkpoint()
+        } catch {
+          self.logger.warning("Checkpoint failed", [(.error, "\(error)")])
+        }
+      }
+    }
   }
 
   /// Closes every connection; nothing that was acknowledged is lost, whatever the moment.

@@ -57,6 +57,7 @@ final class Store: Sendable {
   private let readers = Mutex<[Database]>([])
   private let topicTable = Mutex<[String: (topic: Topic, partitions: [Partition])]>([:])
   private let queue = Mutex<(waiting: [WriteJob], hasLeader: Bool)>(([], false))
+  private let checkpointer = Mutex<Database?>(nil)
   let clusterID: String
 
   /// - Parameter synchronous: SQLite's setting; `NORMAL` survives kill -9, `FULL` a power loss too.
@@ -73,6 +74,18 @@ final class Store: Sendable {
       try writer.run("INSERT INTO facts(name,value) VALUES('cluster_id',?)", [.text(clusterID)])
     }
     try load()
+  }
+
+  /// Copies what is committed from the log into the file, without holding up writers or readers.
+  func checkpoint() throws(StorageError) {
+    let database: Database
+    if let existing = checkpointer.withLock({ $0 }) {
+      database = existing
+    } else {
+      database = try Database(path: path, synchronous: "NORMAL", readOnly: false)
+      checkpointer.withLock { $0 = database }
+    }
+    try database.run("PRAGMA wal_checkpoint(PASSIVE)")
   }
 
   private static let schema = [

@@ -61,7 +61,9 @@ package final class WindowStage: Service {
         try await consumer.subscribe(to: [topic])
         // Drain: the group ends when what was started is finished; then that is committed, then the group left.
         try await withTaskExecutorPreference(consumer.executor) {
-          try await withThrowingDiscardingTaskGroup { tasks in try await self.loopUntilBroken(consumer, &tasks) }
+          try await withThrowingDiscardingTaskGroup { tasks in
+            try await self.loopUntilBroken(consumer, &tasks)
+          }
         }
         try await commit(consumer, [:])
       } catch {
@@ -75,7 +77,9 @@ package final class WindowStage: Service {
   }
 
   /// Returns where the broker went away in the middle of an assignment, say, so that the group is joined again.
-  private func loopUntilBroken(_ consumer: KafkaConsumer, _ tasks: inout ThrowingDiscardingTaskGroup<any Error>)
+  private func loopUntilBroken(
+    _ consumer: KafkaConsumer, _ tasks: inout ThrowingDiscardingTaskGroup<any Error>
+  )
     async throws
   {
     do {
