@@ -140,6 +140,9 @@ extension KafkaHandle {
     }
   }
 
+  /// Records and reports that librdkafka holds.
+  var queuedCount: Int32 { unsafe rd_kafka_outq_len(pointer) }
+
   func purge() {
     unsafe _ = rd_kafka_purge(pointer, Int32(RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT))
   }

@@ -94,14 +94,12 @@ package final class KafkaProducer: Sendable {
 
   private func enqueue(_ record: OutgoingRecord, _ batch: Batch, _ index: Int) {
     let rejected: KafkaFailure? = state.withLock { state in
-      guard !state.isClosed, let handle = state.handle else {
-        return failure("send", RD_KAFKA_RESP_ERR__DESTROY)
-      }
+      guard !state.isClosed else { return failure("send", RD_KAFKA_RESP_ERR__DESTROY) }
       let id = state.nextID
       state.nextID += 1
       state.pending[id] = Pending(record: record, batch: batch, index: index)
-      guard let problem = handle.produce(record, id: id) else { return nil }
-      // Full or fatal: the record stays pending, and the event thread sends it again.
+      // Without a handle, or with a full or fatal one, the record stays pending: the event thread sends it.
+      guard let problem = state.handle?.produce(record, id: id) else { return nil }
       if problem.kind != .rejected {
         state.isFatal = state.isFatal || problem.code == RD_KAFKA_RESP_ERR__FATAL.rawValue
         return nil
@@ -112,12 +110,27 @@ package final class KafkaProducer: Sendable {
     if let rejected { batch.finish(index, .failure(rejected)) }
   }
 
+  /// Whatever librdkafka does not know of any more, though it is not acknowledged, is sent again: records that met
+  /// a full queue or no handle, and those whose report went down with an old handle.
+  private func sendForgotten() {
+    state.withLock { state in
+      guard !state.isFatal, let handle = state.handle, !state.pending.isEmpty, handle.queuedCount == 0 else {
+        return
+      }
+      for (id, pending) in state.pending.sorted(by: { $0.key < $1.key }) {
+        guard let problem = handle.produce(pending.record, id: id) else { continue }
+        state.isFatal = state.isFatal || problem.code == RD_KAFKA_RESP_ERR__FATAL.rawValue
+        break
+      }
+    }
+  }
+
   /// The event thread: delivery reports and errors, until the producer is closed.
   private func pollEvents() {
     while true {
       guard let queue = state.withLock({ $0.isClosed ? nil : $0.queue }) else { break }
       switch queue.poll(milliseconds: 100) {
-      case .nothing: break
+      case .nothing: sendForgotten()
       case .fatal(let reason):
         logger.warning("Producer handle is fatal", [(.reason, reason)])
         state.withLock { $0.isFatal = true }

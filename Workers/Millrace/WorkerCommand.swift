@@ -116,9 +116,8 @@ enum WorkerCommand {
   }
 
   private static func logSettings(_ settings: Settings, _ logger: Logger) {
-    for entry in settings.table.entries where entry.source != .default {
-      logger.info("Setting", [(.key, entry.key), (.value, settings.table.shown(entry.key))])
-    }
+    let all = settings.table.entries.map { "\($0.key)=\(settings.table.shown($0.key))" }
+    logger.info("Settings", [(.value, all.joined(separator: " "))])
   }
 
   /// Workers may start before the broker or the topics are there.
