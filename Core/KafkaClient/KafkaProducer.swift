@@ -101,7 +101,7 @@ package final class KafkaProducer: Sendable {
       // Without a handle, or with a full or fatal one, the record stays pending: the event thread sends it.
       guard let problem = state.handle?.produce(record, id: id) else { return nil }
       if problem.kind != .rejected {
-        state.isFatal = state.isFatal || problem.code == RD_KAFKA_RESP_ERR__FATAL.rawValue
+        state.isFatal = state.isFatal || problem.code != RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue
         return nil
       }
       state.pending[id] = nil
@@ -119,7 +119,7 @@ package final class KafkaProducer: Sendable {
       }
       for (id, pending) in state.pending.sorted(by: { $0.key < $1.key }) {
         guard let problem = handle.produce(pending.record, id: id) else { continue }
-        state.isFatal = state.isFatal || problem.code == RD_KAFKA_RESP_ERR__FATAL.rawValue
+        state.isFatal = state.isFatal || problem.code != RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue
         break
       }
     }

@@ -100,9 +100,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test(
-    "a fatal producer handle is replaced in place and nothing is lost",
-    .disabled("a known defect: one run in three hangs with sends that never end; see README, Limits"))
+  @Test("a fatal producer handle is replaced in place and nothing is lost")
   func fatalProducer() async throws {
     let test = try TestBroker()
     try await create(test, "t")
