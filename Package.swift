@@ -75,7 +75,7 @@ let package = Package(
     room("Index", ["Records", "VectorMath"]),
     room("Retrieval", ["Records"]),
     room("Generation", ["Encoder", "Parsing", "Records"]),
-    room("Freshness", ["KafkaClient", "Records", "Services", "Telemetry"]),
+    room("Freshness", ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
     room("LocalBroker", ["BlockingExecutor", "CSQLite", "Cryptography", "Telemetry"]),
     // L3
     room(
@@ -130,6 +130,6 @@ let package = Package(
     tests("LocalBrokerTests", ["LocalBroker", "KafkaClient", "Records", "Telemetry"]),
     tests(
       "IntegrationTests",
-      ["KafkaClient", "Records", "Settings", "Telemetry", "Millrace"]),
+      ["HTTP", "KafkaClient", "Records", "Settings", "Telemetry", "Millrace"]),
   ]
 )

@@ -90,11 +90,6 @@ package struct Chunker: Sendable {
 
   private func prefix(_ path: [String]) -> String { path.isEmpty ? "" : path.joined(separator: " > ") + "\n" }
 
-  /// The text that is embedded, and whose hash tells whether a vector can be used again.
-  package static func embeddedText(headingPath: [String], text: String) -> String {
-    headingPath.isEmpty ? text : headingPath.joined(separator: " > ") + "\n" + text
-  }
-
   private func budget(for path: [String]) -> Int {
     max(4, tokensMax - Self.specialTokens - tokenizer.tokenCount(prefix(shortened(path))))
   }
@@ -209,7 +204,7 @@ package struct Chunker: Sendable {
     chunk.start = UInt64(start)
     chunk.end = UInt64(end)
     chunk.tokenCount = UInt32(tokens)
-    chunk.contentHash = SHA256.digest(Array(Self.embeddedText(headingPath: path, text: chunk.text).utf8))
+    chunk.contentHash = SHA256.digest(Array(chunk.embeddedText.utf8))
     return chunk
   }
 }

@@ -41,6 +41,12 @@ package final class FreshnessTail: Service {
     confirmedAt.withLock { $0.map { ContinuousClock.now - $0 <= staleAfter } ?? false }
   }
 
+  /// Returns when `isConfirmed`. Called just before documents are checked: a process that was held still, or whose
+  /// broker was away, must not judge by what it knew before.
+  package func waitUntilConfirmed() async throws {
+    while !isConfirmed { try await Task.sleep(for: .milliseconds(5)) }
+  }
+
   package func shutdown() async { isStopping.withLock { $0 = true } }
 
   package func run() async throws {

@@ -117,11 +117,16 @@ package final class KafkaProducer: Sendable {
       guard !state.isFatal, let handle = state.handle, !state.pending.isEmpty, handle.queuedCount == 0 else {
         return
       }
-      for (id, pending) in state.pending.sorted(by: { $0.key < $1.key }) {
-        guard let problem = handle.produce(pending.record, id: id) else { continue }
-        state.isFatal = state.isFatal || problem.code != RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue
-        break
-      }
+      Self.producePending(&state, handle)
+    }
+  }
+
+  /// In order, until the handle takes no more: with a full queue the rest waits, any other refusal condemns the handle.
+  private static func producePending(_ state: inout State, _ handle: KafkaHandle) {
+    for (id, pending) in state.pending.sorted(by: { $0.key < $1.key }) {
+      guard let problem = handle.produce(pending.record, id: id) else { continue }
+      state.isFatal = state.isFatal || problem.code != RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue
+      return
     }
   }
 
@@ -183,9 +188,7 @@ package final class KafkaProducer: Sendable {
           state.handle = handle
           state.queue = EventQueue(handle)
           state.isFatal = false
-          for (id, pending) in state.pending.sorted(by: { $0.key < $1.key }) {
-            if handle.produce(pending.record, id: id) != nil { state.isFatal = true }
-          }
+          Self.producePending(&state, handle)
         }
         return
       } catch {

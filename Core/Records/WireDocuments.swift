@@ -177,6 +177,11 @@ package struct Chunk: Sendable, Equatable, WireMessage {
 
   package init() {}
 
+  /// What is embedded, and whose hash tells whether a vector can be used again: the headings say what a text is about.
+  package var embeddedText: String {
+    headingPath.isEmpty ? text : headingPath.joined(separator: " > ") + "\n" + text
+  }
+
   func write(to writer: inout WireWriter) {
     writer.uint(1, number)
     writer.string(2, text)

@@ -26,3 +26,18 @@ extension AnswerRecord {
     timings = flight.timings
   }
 }
+
+extension StageContext {
+  /// The record that sends a query to search once more, because a document changed under it.
+  package func searchAgain(_ flight: QueryInFlight, model: String, vector: [Float], headers: [RecordHeader])
+    -> OutgoingRecord
+  {
+    metrics.increment(.staleRounds)
+    var search = SearchRecord(flight: flight)
+    search.flight.sentAtMicroseconds = WallClock.microseconds
+    search.round = 1
+    search.model = model
+    search.vector = vector
+    return queryRecord(.searches, flight.key, search.wireBytes, headers: headers)
+  }
+}

@@ -32,7 +32,10 @@ private let table: [(target: String, folder: String, imports: Set<String>)] = [
   ("Index", "Core/Index", ["Records", "VectorMath"]),
   ("Retrieval", "Core/Retrieval", ["Records"]),
   ("Generation", "Core/Generation", ["Encoder", "Parsing", "Records"]),
-  ("Freshness", "Core/Freshness", ["KafkaClient", "Records", "Services", "Telemetry"]),
+  (
+    "Freshness", "Core/Freshness",
+    ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]
+  ),
   ("LocalBroker", "Core/LocalBroker", ["BlockingExecutor", "CSQLite", "Cryptography", "Telemetry"]),
   (
     "Ingest", "Workers/Ingest",

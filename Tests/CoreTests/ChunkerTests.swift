@@ -24,7 +24,7 @@ import Tokenizer
       #expect(
         Array(chunk.text.utf8) == Array(parsed.text[Int(chunk.start)..<Int(chunk.end)]),
         "the range is the text")
-      let embedded = Chunker.embeddedText(headingPath: chunk.headingPath, text: chunk.text)
+      let embedded = chunk.embeddedText
       #expect(tokenizer.tokenCount(embedded) + 2 <= max(chunker.tokensMax, 16))
       #expect(chunk.text.utf8.count <= Chunker.textBytesMax)
     }

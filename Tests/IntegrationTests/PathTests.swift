@@ -35,15 +35,7 @@ private func quotes(_ answer: [String: Any]) -> String {
     let asked = try pipeline.kcat(
       ["-P", "-t", "rag.queries"], input: #"{"id":"\#(id)","text":"\#(question)"}"#)
     #expect(asked.code == 0)
-    var answer: [String: Any] = [:]
-    #expect(
-      try eventually {
-        let read = try pipeline.kcat(["-C", "-t", "rag.answers", "-o", "beginning", "-e", "-q"])
-        for line in read.text.split(separator: "\n") where line.contains(id) {
-          answer = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-        }
-        return !answer.isEmpty
-      })
+    let answer = try #require(try pipeline.answer(to: id), "no answer")
     #expect(quotes(answer) == "The harbour lamp is painted blue.")
     let gone = try pipeline.client(["delete", "lamp"])
     #expect(gone["state"] as? String == "deleted")
@@ -138,6 +130,48 @@ private func quotes(_ answer: [String: Any]) -> String {
     #expect(try found(["--tenant", "acme", "--principal", "boss"]) == ["vault-acme-0", "vault-acme-2"])
     #expect(try found(["--tenant", "other", "--principal", "boss"]) == ["vault-other-0"])
     #expect(try found([]).isEmpty)
+  }
+
+  @Test("a document that changes or goes between search and answer is searched again, never cited as it was")
+  func changesUnderTheQuery() throws {
+    let pipeline = try Pipeline()
+    for stage in ["retrieve", "generate"] {
+      for isDeleted in [true, false] { try change(pipeline, stage: stage, isDeleted: isDeleted) }
+      #expect(try pipeline.metric("millrace_stale_rounds_total", of: stage) == 2)
+    }
+  }
+
+  private func change(_ pipeline: Pipeline, stage: String, isDeleted: Bool) throws {
+    let first = try pipeline.millrace(
+      ["documents", "put", "-", "--id", "lamp"], input: "The harbour lamp is painted red.")
+    #expect(first.code == 0, "\(first.error)")
+    // The stage is held still while the query waits before it and the document changes.
+    let pid = try #require(try pipeline.processes()[stage])
+    kill(pid, SIGSTOP)
+    defer { kill(pid, SIGCONT) }
+    let id = UUID().uuidString
+    let query = #"{"id":"\#(id)","text":"Which colour is the harbour lamp painted?"}"#
+    #expect(try pipeline.kcat(["-P", "-t", "rag.queries"], input: query).code == 0)
+    let topic = stage == "retrieve" ? "rag.candidates" : "rag.prompts"
+    #expect(
+      try eventually {
+        try pipeline.kcat(["-C", "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%k\\n"]).text.contains(id)
+      })
+    let change =
+      isDeleted
+      ? try pipeline.millrace(["documents", "delete", "lamp"])
+      : try pipeline.millrace(
+        ["documents", "put", "-", "--id", "lamp"], input: "The harbour lamp is painted green.")
+    #expect(change.code == 0, "\(change.error)")
+    // Beyond the second within which a change may not be known yet.
+    Thread.sleep(forTimeInterval: 1.2)
+    kill(pid, SIGCONT)
+    let answer = try #require(try pipeline.answer(to: id), "no answer")
+    if isDeleted {
+      #expect(answer["status"] as? String == "refused" && quotes(answer).isEmpty)
+    } else {
+      #expect(quotes(answer) == "The harbour lamp is painted green.")
+    }
   }
 
   @Test("read your writes: the token of an indexed event")

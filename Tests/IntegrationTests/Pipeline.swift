@@ -1,4 +1,5 @@
 import Foundation
+import HTTP
 import Testing
 
 /// A whole pipeline, started as users start it, on a state folder of its own; ended with the test.
@@ -73,6 +74,19 @@ final class Pipeline {
     try Self.run("/usr/bin/kcat", ["-b", kafka] + words, input: input)
   }
 
+  /// The record of `rag.answers` for a query that another client produced, as kcat reads it.
+  func answer(to id: String) throws -> [String: Any]? {
+    var answer: [String: Any]?
+    _ = try eventually {
+      let read = try kcat(["-C", "-t", "rag.answers", "-o", "beginning", "-e", "-q"])
+      for line in read.text.split(separator: "\n") where line.contains(id) {
+        answer = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      }
+      return answer != nil
+    }
+    return answer
+  }
+
   func processes() throws -> [String: Int32] {
     let list = try #require(json(["status"])["processes"] as? [[String: Any]])
     return Dictionary(
@@ -80,6 +94,16 @@ final class Pipeline {
         guard let role = entry["role"] as? String, let pid = entry["pid"] as? Int else { return nil }
         return (role, Int32(pid))
       }, uniquingKeysWith: { $1 })
+  }
+
+  /// The sum of a family's series on one worker's `/metrics` whose line holds all of `labels`.
+  func metric(_ name: String, of role: String, _ labels: String...) throws -> Double {
+    let list = try #require(json(["status"])["processes"] as? [[String: Any]])
+    let port = try #require(list.first { $0["role"] as? String == role }?["http_port"] as? Int)
+    let page = try #require(HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: "/metrics"))
+    return page.1.split(separator: "\n").filter { line in
+      (line.hasPrefix(name + " ") || line.hasPrefix(name + "{")) && labels.allSatisfy { line.contains($0) }
+    }.reduce(0) { $0 + (Double($1.split(separator: " ").last ?? "") ?? 0) }
   }
 
   func restarts() throws -> [String: Int] {

@@ -73,7 +73,7 @@ private func isAlive(_ pid: Int32) -> Bool {
       (["--broker-port", port], "the port is taken"),
       (["--kafka-home", "/nonexistent"], "kafka-server-start.sh is missing"),
       (["--kafka", "127.0.0.1:1"], "no broker answers"), (["--retrieve-top-k", "0"], "retrieve.topK"),
-      (["--encoder-model-path", "/nonexistent"], "config.json"),
+      (["--encoder-model-path", "/nonexistent"], "encoder.modelPath: '/nonexistent' must be a folder with"),
     ]
     for (options, message) in cases {
       let state = FileManager.default.temporaryDirectory.appendingPathComponent("bad-\(UUID().uuidString)")

@@ -29,11 +29,7 @@ package struct EmbedDocumentsStage: BatchWork {
         outputs.append(context.deadLetter(record, fault, rule: "must be a ChunkBatch"))
       }
     }
-    let texts = batches.flatMap { entry in
-      entry.batch.chunks.map {
-        $0.headingPath.isEmpty ? $0.text : $0.headingPath.joined(separator: " > ") + "\n" + $0.text
-      }
-    }
+    let texts = batches.flatMap { $0.batch.chunks.map(\.embeddedText) }
     let watch = Stopwatch()
     let vectors = await encoder.encode(texts)
     if !texts.isEmpty {

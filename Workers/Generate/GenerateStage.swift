@@ -31,12 +31,7 @@ package final class GenerateStage: WindowWork {
   /// The services of a generate worker, in start order.
   package static func services(_ context: StageContext, encoder: Encoder) -> [any Service] {
     let gate = Gate(isOpen: false)
-    let tail = FreshnessTail(
-      kafka: context.kafka, topic: context.topic(.documentStatus),
-      partitionCount: context.settings.partitionCount(.documentStatus),
-      window: .milliseconds(QueryRecord.deadlineMaxMilliseconds) + context.settings.freshness.indexLagMax,
-      staleAfter: context.settings.freshness.staleAfter, metrics: context.metrics
-    ) { gate.set(open: true) }
+    let tail = FreshnessTail(context, opening: gate)
     return [
       tail,
       WindowStage(
@@ -81,6 +76,7 @@ package final class GenerateStage: WindowWork {
       answer = await answerer.answer(prompt) { item in
         prompt.round == 0 || !self.freshness.table.isStale(item.document.key, item.document.version)
       }
+      try await freshness.waitUntilConfirmed()
       guard isFresh(answer, prompt) else { return try await again(prompt, headers) }
     }
     answer.shardsAnswered = prompt.shardsAnswered
@@ -104,13 +100,7 @@ package final class GenerateStage: WindowWork {
   /// once more without what has become stale meanwhile.
   private func again(_ prompt: PromptRecord, _ headers: [RecordHeader]) async throws {
     guard prompt.round == 0 else { return try await answer(prompt, headers: headers) }
-    context.metrics.increment(.staleRounds)
-    var search = SearchRecord(flight: prompt.flight)
-    search.flight.sentAtMicroseconds = WallClock.microseconds
-    search.round = 1
-    search.model = prompt.model
-    search.vector = prompt.vector
     try await context.producer.send(
-      context.queryRecord(.searches, prompt.flight.key, search.wireBytes, headers: headers))
+      context.searchAgain(prompt.flight, model: prompt.model, vector: prompt.vector, headers: headers))
   }
 }

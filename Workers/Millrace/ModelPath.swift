@@ -3,8 +3,19 @@ import Settings
 
 /// Finds the encoder's files: the setting, an installation's share folder, or the `.venv` of a checkout.
 enum ModelPath {
+  private static let files = ["config.json", "vocab.txt", "model.safetensors"]
+
+  /// - Throws: `SettingsError` when the named folder lacks a file, or none is found.
   static func find(_ settings: Settings) throws -> String {
-    if !settings.encoder.modelPath.isEmpty { return settings.encoder.modelPath }
+    let given = settings.encoder.modelPath
+    if !given.isEmpty {
+      if let missing = files.first(where: { !FileManager.default.fileExists(atPath: given + "/" + $0) }) {
+        throw SettingsError(
+          key: "encoder.modelPath", value: given,
+          rule: "must be a folder with \(files.joined(separator: ", ")); \(missing) is missing")
+      }
+      return given
+    }
     let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
       .deletingLastPathComponent()
     let shared = executable.deletingLastPathComponent().appendingPathComponent("share/millrace/model").path
@@ -24,7 +35,7 @@ enum ModelPath {
   }
 
   private static func isModel(_ path: String) -> Bool {
-    FileManager.default.fileExists(atPath: path + "/model.safetensors")
+    files.allSatisfy { FileManager.default.fileExists(atPath: path + "/" + $0) }
   }
 
   private static func inVirtualEnvironment(_ folder: URL) -> String? {

@@ -117,12 +117,16 @@ actor Supervisor {
     } else {
       try startLocalBroker()
     }
+    try useBroker()
+    try await waitForBroker(limit, stopped)
+  }
+
+  private func useBroker() throws {
     flags["--kafka-bootstrap-servers"] = endpoints["kafka"]
     settings = try Settings(
       SettingsTable(
         file: arguments.value("--settings"), environment: ProcessInfo.processInfo.environment, flags: flags))
     try save()
-    try await waitForBroker(limit, stopped)
   }
 
   private func startLocalBroker() throws {
@@ -176,11 +180,24 @@ actor Supervisor {
   }
 
   private func waitForBroker(_ limit: Duration, _ stopped: Stopped) async throws {
-    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
+    var admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
+    var attempts = 0
     let deadline = ContinuousClock.now + limit
     while !stopped.isSet {
       if (try? await admin.topics(timeout: .seconds(1))) != nil { break }
       if let child = children.first, child.process?.isRunning == false {
+        // Another process took the port between our look and the broker's: take the next, if ours is to choose.
+        if child.role == "broker", arguments.value("--broker-port") == nil, attempts < 5,
+          tail(of: child.role).contains("Address already in use")
+        {
+          attempts += 1
+          children.removeAll()
+          try startLocalBroker()
+          try useBroker()
+          await admin.close()
+          admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
+          continue
+        }
         throw Unavailable(description: "\(child.role) ended at once:\n\(tail(of: child.role))")
       }
       guard ContinuousClock.now < deadline else {

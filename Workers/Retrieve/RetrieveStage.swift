@@ -46,12 +46,7 @@ package final class RetrieveStage: WindowWork {
   /// The services of a retrieve worker, in start order.
   package static func services(_ context: StageContext) -> [any Service] {
     let gate = Gate(isOpen: false)
-    let tail = FreshnessTail(
-      kafka: context.kafka, topic: context.topic(.documentStatus),
-      partitionCount: context.settings.partitionCount(.documentStatus),
-      window: .milliseconds(QueryRecord.deadlineMaxMilliseconds) + context.settings.freshness.indexLagMax,
-      staleAfter: context.settings.freshness.staleAfter, metrics: context.metrics
-    ) { gate.set(open: true) }
+    let tail = FreshnessTail(context, opening: gate)
     let stage = RetrieveStage(context, freshness: tail, answered: AnsweredQueries(context))
     return [
       tail,
@@ -85,6 +80,7 @@ package final class RetrieveStage: WindowWork {
     if !isComplete { await wait(stream, for: candidates) }
     guard let round = take(key) else { return }  // another record of the round finished it
     do {
+      try await freshness.waitUntilConfirmed()
       try await finish(round)
       markFinished(key, candidates.flight.deadlineAtMilliseconds)
       finishTogether(round.positions)
@@ -153,7 +149,11 @@ package final class RetrieveStage: WindowWork {
     var hits = Fusion.fuse(round.gathering.candidates, count: topK)
     let stale = hits.filter { freshness.table.isStale($0.document.key, $0.document.version) }
     if !stale.isEmpty {
-      if first.round == 0 { return try await searchAgain(first, flight, round) }
+      if first.round == 0 {
+        try await context.producer.send(
+          context.searchAgain(flight, model: first.model, vector: first.vector, headers: round.headers))
+        return
+      }
       hits.removeAll { freshness.table.isStale($0.document.key, $0.document.version) }
     }
     if round.gathering.shardsAnswered < round.gathering.shardsTotal {
@@ -169,18 +169,6 @@ package final class RetrieveStage: WindowWork {
       return try await answer(record, flight, round, watch)
     }
     try await sendPrompt(first, flight, hits, round, stale: stale.count, watch)
-  }
-
-  /// A document changed under the query: it is searched again, once.
-  private func searchAgain(_ first: CandidatesRecord, _ flight: QueryInFlight, _ round: Round) async throws {
-    context.metrics.increment(.staleRounds)
-    var search = SearchRecord(flight: flight)
-    search.flight.sentAtMicroseconds = WallClock.microseconds
-    search.round = first.round + 1
-    search.model = first.model
-    search.vector = first.vector
-    try await context.producer.send(
-      context.queryRecord(.searches, flight.key, search.wireBytes, headers: round.headers))
   }
 
   private func sendPrompt(
