@@ -49,7 +49,9 @@ let package = Package(
     .systemLibrary(name: "CCMark", path: "Core/CCMark"),
     .systemLibrary(name: "COpenSSL", path: "Core/COpenSSL"),
     .systemLibrary(name: "CYAML", path: "Core/CYAML"),
+    .systemLibrary(name: "CHiredis", path: "Core/CHiredis"),
     cRoom("CMicroHTTPD", libraries: ["microhttpd"]),
+    cRoom("CCurl", libraries: ["curl"]),
     cRoom("CKernels"),
     cRoom("CChecksum"),
     // L0
@@ -61,10 +63,11 @@ let package = Package(
     // L1
     room("Cryptography", ["COpenSSL", "CChecksum"]),
     room("KafkaClient", ["CRdKafka", "BlockingExecutor", "Records", "Telemetry"]),
+    room("RedisClient", ["BlockingExecutor", "CHiredis"]),
     room("VectorMath", ["COpenBLAS", "CKernels"]),
     room("Tokenizer"),
     room("Settings", ["CYAML", "Records"]),
-    room("HTTP", ["CMicroHTTPD", "Telemetry"]),
+    room("HTTP", ["BlockingExecutor", "CCurl", "CMicroHTTPD", "Telemetry"]),
     // L2
     room(
       "Stage",
@@ -74,8 +77,14 @@ let package = Package(
     room("Encoder", ["BlockingExecutor", "Tokenizer", "VectorMath"]),
     room("Index", ["Records", "VectorMath"]),
     room("Retrieval", ["Records"]),
-    room("Generation", ["Encoder", "Parsing", "Records"]),
+    room("Generation", ["Encoder", "HTTP", "Parsing", "Records", "Tokenizer"]),
     room("Freshness", ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
+    room(
+      "Caching",
+      [
+        "Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage",
+        "Telemetry",
+      ]),
     room("LocalBroker", ["BlockingExecutor", "CSQLite", "Cryptography", "Telemetry"]),
     // L3
     room(
@@ -85,7 +94,10 @@ let package = Package(
       ]),
     room(
       "Embed", in: "Workers",
-      ["Encoder", "KafkaClient", "Records", "Settings", "Stage", "Telemetry"]),
+      [
+        "Caching", "Encoder", "Freshness", "KafkaClient", "Records", "RedisClient", "Services", "Settings",
+        "Stage", "Telemetry",
+      ]),
     room(
       "Search", in: "Workers",
       [
@@ -100,7 +112,9 @@ let package = Package(
     room(
       "Generate", in: "Workers",
       [
-        "Encoder", "Freshness", "Generation", "KafkaClient", "Records", "Settings", "Stage", "Telemetry",
+        "Caching", "Encoder", "Freshness", "Generation", "HTTP", "KafkaClient", "Records", "RedisClient",
+        "Settings",
+        "Services", "Stage", "Telemetry",
       ]),
     // L4
     .executableTarget(
@@ -108,7 +122,7 @@ let package = Package(
       dependencies: [
         "CommandLine", "Cryptography", "Encoder", "HTTP", "KafkaClient", "LocalBroker", "Records",
         "Services", "Settings", "Stage", "Telemetry", "Tokenizer", "VectorMath", "Chunking", "Parsing",
-        "Freshness", "Index", "BlockingExecutor",
+        "Freshness", "Index", "BlockingExecutor", "Caching", "RedisClient", "Generation", "Retrieval",
       ] + pools.map { .init(stringLiteral: $0) },
       path: "Workers/Millrace", exclude: ["Demo"], swiftSettings: strict),
     .executableTarget(
@@ -125,7 +139,8 @@ let package = Package(
       [
         "Chunking", "CommandLine", "Cryptography", "Encoder", "Freshness", "Generation", "Index",
         "KafkaClient", "Parsing", "Records", "Retrieval", "Services", "Settings", "Stage", "Telemetry",
-        "Tokenizer", "VectorMath", "Ingest", "Search", "Retrieve", "BlockingExecutor",
+        "Tokenizer", "VectorMath", "Ingest", "Search", "Retrieve", "BlockingExecutor", "Caching", "RedisClient",
+        "HTTP",
       ]),
     tests("LocalBrokerTests", ["LocalBroker", "KafkaClient", "Records", "Telemetry"]),
     tests(

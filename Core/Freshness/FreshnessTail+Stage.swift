@@ -8,7 +8,8 @@ extension FreshnessTail {
     self.init(
       kafka: context.kafka, topic: context.topic(.documentStatus),
       partitionCount: context.settings.partitionCount(.documentStatus),
-      window: .milliseconds(QueryRecord.deadlineMaxMilliseconds) + context.settings.freshness.indexLagMax,
+      window: .milliseconds(QueryRecord.deadlineMaxMilliseconds) + context.settings.cache.answerTTL
+        + context.settings.freshness.indexLagMax,
       staleAfter: context.settings.freshness.staleAfter, metrics: context.metrics
     ) { gate.set(open: true) }
   }

@@ -57,6 +57,16 @@ package actor KafkaAdmin {
     return counts
   }
 
+  /// The cluster's id; nil when the brokers tell none in time.
+  package func clusterID(timeout: Duration = .seconds(5)) throws(KafkaFailure) -> String? {
+    let handle = try handle()
+    guard let text = unsafe rd_kafka_clusterid(handle.pointer, Int32(clamping: timeout.milliseconds)) else {
+      return nil
+    }
+    defer { unsafe rd_kafka_mem_free(handle.pointer, text) }
+    return unsafe String(cString: text)
+  }
+
   /// The number of brokers.
   package func brokerCount() throws(KafkaFailure) -> Int {
     let handle = try handle()

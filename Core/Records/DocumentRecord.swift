@@ -13,7 +13,7 @@ package enum MetadataValue: Sendable, Hashable {
     }
   }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     switch self {
     case .string(let text): .string(text)
     case .number(let number): .double(number)

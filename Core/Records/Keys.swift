@@ -150,3 +150,10 @@ package enum Partitioner {
     return hash ^ (hash >> 15)
   }
 }
+
+/// The channel in Redis on which the sentences of one answer are streamed.
+package enum StreamChannel {
+  package static func name(_ topicPrefix: String, _ key: QueryKey) -> String {
+    "millrace:stream:\(topicPrefix)\(key)"
+  }
+}

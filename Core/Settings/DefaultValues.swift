@@ -40,6 +40,11 @@ package enum DefaultValues {
       chunkTokens: 256
       overlapTokens: 32
       documentBytesMax: 8388608
+      # of the text that a document holds once its markup is taken away
+      textBytesMax: 8388608
+      # limits of the child process that reads a PDF or unpacks gzip
+      parserTimeout: "60s"
+      parserMemoryBytesMax: 1073741824
       # ours=theirs, separated by commas: text=body,id=key
       fieldMap: ""
     embed:
@@ -61,6 +66,28 @@ package enum DefaultValues {
       # below this cosine of the best sentence a question is refused
       refusalScore: 0.45
       sentencesMax: 3
+      # what a sentence of the LLM's must share with a sentence of the context to be supported: cosine
+      supportScore: 0.6
+    llm:
+      # any OpenAI-compatible chat endpoint, http://host:port/v1; empty: the extractive engine alone
+      url: ""
+      # sent as "model"
+      model: "default"
+      # sent as a bearer token
+      apiKey: ""
+      promptTokensMax: 2048
+      answerTokensMax: 128
+      # for one request, within the query's own deadline
+      timeout: "60s"
+    redis:
+      # redis://[:password@]host:port[/database]; empty: no caches, no streaming
+      address: ""
+      # for one exchange; beyond it the caches are passed by
+      deadline: "50ms"
+    cache:
+      # how long an answer may be served again, from the moment its documents were checked; 0s: never
+      answerTTL: "5m"
+      embeddingTTL: "30d"
     freshness:
       staleAfter: "1s"
       indexLagMax: "600s"

@@ -36,7 +36,31 @@ package struct Settings: Sendable {
     package var chunkTokens: Int
     package var overlapTokens: Int
     package var documentBytesMax: Int
+    package var textBytesMax: Int
+    package var parserTimeout: Duration
+    package var parserMemoryBytesMax: Int
     package var fieldMap: [String: String]
+  }
+
+  package struct LLM: Sendable {
+    /// Nil = the extractive engine alone.
+    package var url: String?
+    package var model: String
+    package var apiKey: String
+    package var promptTokensMax: Int
+    package var answerTokensMax: Int
+    package var timeout: Duration
+  }
+
+  package struct Redis: Sendable {
+    /// Empty = none.
+    package var address: String
+    package var deadline: Duration
+  }
+
+  package struct Cache: Sendable {
+    package var answerTTL: Duration
+    package var embeddingTTL: Duration
   }
 
   package struct Search: Sendable {
@@ -57,6 +81,7 @@ package struct Settings: Sendable {
     package var windowRecords: Int
     package var refusalScore: Double
     package var sentencesMax: Int
+    package var supportScore: Double
   }
 
   package struct Freshness: Sendable {
@@ -83,6 +108,9 @@ package struct Settings: Sendable {
   package var search: Search
   package var retrieve: Retrieve
   package var generate: Generate
+  package var llm: LLM
+  package var redis: Redis
+  package var cache: Cache
   package var freshness: Freshness
   package var topics: [Topic]
 
@@ -127,11 +155,32 @@ package struct Settings: Sendable {
     generate = Generate(
       windowRecords: try table.integer("generate.windowRecords", in: 1...10_000),
       refusalScore: try table.number("generate.refusalScore", in: 0...1),
-      sentencesMax: try table.integer("generate.sentencesMax", in: 1...20))
+      sentencesMax: try table.integer("generate.sentencesMax", in: 1...20),
+      supportScore: try table.number("generate.supportScore", in: 0...1))
+    llm = try Self.llm(table)
+    redis = Redis(
+      address: try table.string("redis.address", "must be redis://[:password@]host:port[/database] or empty") {
+        $0.isEmpty || $0.hasPrefix("redis://")
+      }, deadline: try table.duration("redis.deadline"))
+    cache = Cache(
+      answerTTL: try table.duration("cache.answerTTL"),
+      embeddingTTL: try table.duration("cache.embeddingTTL"))
     freshness = Freshness(
       staleAfter: try table.duration("freshness.staleAfter"),
       indexLagMax: try table.duration("freshness.indexLagMax"))
     topics = try Self.topics(table)
+  }
+
+  private static func llm(_ table: SettingsTable) throws(SettingsError) -> LLM {
+    let url = try table.string("llm.url", "must be http://host:port/v1, https too, or empty") {
+      $0.isEmpty || $0.hasPrefix("http://") || $0.hasPrefix("https://")
+    }
+    return LLM(
+      url: url.isEmpty ? nil : (url.hasSuffix("/") ? String(url.dropLast()) : url),
+      model: table.text("llm.model"), apiKey: table.text("llm.apiKey"),
+      promptTokensMax: try table.integer("llm.promptTokensMax", in: 128...1_000_000),
+      answerTokensMax: try table.integer("llm.answerTokensMax", in: 1...100_000),
+      timeout: try table.duration("llm.timeout"))
   }
 
   private static func ingest(_ table: SettingsTable) throws(SettingsError) -> Ingest {
@@ -141,6 +190,10 @@ package struct Settings: Sendable {
       batchRecordsMax: try table.integer("ingest.batchRecordsMax", in: 1...10_000), chunkTokens: chunkTokens,
       overlapTokens: try table.integer("ingest.overlapTokens", in: 0...(chunkTokens - 1)),
       documentBytesMax: try table.integer("ingest.documentBytesMax", in: 1024...104_857_600),
+      textBytesMax: try table.integer("ingest.textBytesMax", in: 1024...104_857_600),
+      parserTimeout: try table.duration("ingest.parserTimeout"),
+      parserMemoryBytesMax: try table.integer(
+        "ingest.parserMemoryBytesMax", in: 67_108_864...68_719_476_736),
       fieldMap: try table.pairs("ingest.fieldMap"))
   }
 

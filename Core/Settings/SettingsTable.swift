@@ -84,8 +84,12 @@ package struct SettingsTable: Sendable {
     return words
   }
 
-  /// The value for display: secrets inside `kafka.properties` are hidden.
+  /// The value for display: keys and passwords are hidden.
   package func shown(_ key: String) -> String {
+    if key == "llm.apiKey" { return text(key).isEmpty ? "" : "(hidden)" }
+    if key == "redis.address", let at = text(key).lastIndex(of: "@") {
+      return "redis://(hidden)" + text(key)[at...]
+    }
     guard key == "kafka.properties" else { return text(key) }
     return text(key).split(separator: ",").map { property in
       let name = property.prefix { $0 != "=" }

@@ -23,13 +23,18 @@ package final class AnsweredQueries: Sendable {
 
   /// Reads the partitions of `rag.answers` with the same numbers, to their ends.
   package func readBack(_ partitions: [TopicPartition]) async throws {
-    let since = WallClock.milliseconds - QueryRecord.deadlineMaxMilliseconds
+    try await readBack(
+      partitions.map(\.partition), since: WallClock.milliseconds - QueryRecord.deadlineMaxMilliseconds)
+  }
+
+  /// - Parameter since: milliseconds since 1970, the broker's clock.
+  package func readBack(_ partitions: [Int32], since: Int64) async throws {
     let reader = ReplayReader(context.kafka)
     let topic = context.topic(.answers)
     do {
       try await reader.assign(
         Dictionary(
-          partitions.map { (TopicPartition(topic, $0.partition), .time(milliseconds: since)) },
+          partitions.map { (TopicPartition(topic, $0), .time(milliseconds: since)) },
           uniquingKeysWith: { $1 }))
       try await reader.readToEnd(limit: .seconds(60)) { records in
         self.answered.withLock { answered in

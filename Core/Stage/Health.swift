@@ -72,7 +72,7 @@ package enum PrometheusText {
       for (_, sample) in family.samples.sorted(by: { $0.key < $1.key }) {
         if family.kind == .histogram {
           for (index, count) in sample.bucketCounts.enumerated() {
-            let bound = index < MetricsRegistry.bounds.count ? "\(MetricsRegistry.bounds[index])" : "+Inf"
+            let bound = index < sample.bounds.count ? "\(sample.bounds[index])" : "+Inf"
             text += "\(name)_bucket\(labels(sample.labels + [("le", bound)])) \(count)\n"
           }
           text += "\(name)_sum\(labels(sample.labels)) \(sample.value)\n"

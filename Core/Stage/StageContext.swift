@@ -2,6 +2,7 @@ import Foundation
 import KafkaClient
 import Records
 import Settings
+import Synchronization
 import Telemetry
 
 /// What every pool needs and none owns: settings, the producer, metrics, logs, health.
@@ -14,6 +15,7 @@ package struct StageContext: Sendable {
   package let metrics: MetricsRegistry
   package let health: Health
   package let logger: Logger
+  package let cluster = ClusterIdentity()
 
   /// - Throws: `KafkaFailure` when librdkafka refuses the settings.
   package init(name: String, settings: Settings) throws {
@@ -78,6 +80,13 @@ extension Settings {
       bootstrapServers: kafka.bootstrapServers, clientID: clientID, extra: kafka.properties,
       sessionTimeout: kafka.sessionTimeout, pollIntervalMax: kafka.pollIntervalMax)
   }
+}
+
+/// Which cluster this process works for; known once a broker has answered.
+package final class ClusterIdentity: Sendable {
+  private let known = Mutex<String?>(nil)
+  package var id: String? { known.withLock { $0 } }
+  package func set(_ id: String?) { known.withLock { $0 = id } }
 }
 
 /// The wall clock, as records carry it.

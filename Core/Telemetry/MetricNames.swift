@@ -31,6 +31,17 @@ package struct MetricName: Sendable {
   package static let embeddedChunks = MetricName("millrace.embedded.chunks", "Chunks embedded.")
   package static let embeddingDuration = MetricName(
     "gen.ai.client.operation.duration.seconds", "Time of one model call, by operation.")
+  /// The same family as `embeddingDuration`: the operation tells them apart.
+  package static let modelDuration = embeddingDuration
+  package static let timeToFirstToken = MetricName(
+    "gen.ai.client.operation.time.to.first.chunk.seconds", "Time until an LLM's first piece of text.")
+  package static let tokenUsage = MetricName(
+    "gen.ai.client.token.usage", "Tokens per request to an LLM, by type (input, output).")
+  package static let generationFallbacks = MetricName(
+    "millrace.generation.fallbacks", "Answers quoted because the LLM gave none that is supported, by reason.")
+  package static let retrievalDuration = MetricName(
+    "millrace.retrieval.duration.seconds",
+    "Retrieval latency: from a query's append to its context being assembled.")
   package static let searchDuration = MetricName(
     "db.client.operation.duration.seconds", "Time of one scan of the index, whatever the batch.")
   package static let chunkAmplification = MetricName(
@@ -41,6 +52,10 @@ package struct MetricName: Sendable {
     "millrace.freshness.unconfirmed.seconds", "Time since the status tail last confirmed its end.")
   package static let staleRounds = MetricName(
     "millrace.stale.rounds", "Queries sent to search again because a document changed under them.")
+  package static let cacheRequests = MetricName(
+    "millrace.cache.requests", "Questions put to a cache, by cache, result and the reason of a miss.")
+  package static let cacheWriteFailures = MetricName(
+    "millrace.cache.write.failures", "Entries that could not be kept, by cache and reason.")
   package static let partialAnswers = MetricName(
     "millrace.partial.answers", "Rounds finished without all shards.")
 }

@@ -12,6 +12,8 @@ package final class MetricsRegistry: Sendable {
   package struct Sample: Sendable {
     package var labels: [(name: String, value: String)]
     package var value: Double
+    /// Upper bounds of a histogram.
+    package var bounds: [Double] = []
     /// Cumulative counts per bound, the last for infinity; empty unless the family is a histogram.
     package var bucketCounts: [UInt64]
     package var count: UInt64
@@ -33,6 +35,11 @@ package final class MetricsRegistry: Sendable {
     0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
   ]
 
+  /// Upper bounds of histograms of tokens.
+  package static let tokenBounds: [Double] = [
+    1, 4, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 65_536,
+  ]
+
   package init() {}
 
   /// Adds to a counter.
@@ -47,15 +54,23 @@ package final class MetricsRegistry: Sendable {
 
   /// Records one duration in seconds.
   package func observe(_ metric: MetricName, seconds: Double, _ labels: Labels = []) {
+    observe(metric, seconds, Self.bounds, labels)
+  }
+
+  /// Records the tokens of one request.
+  package func observe(_ metric: MetricName, tokens: Int, _ labels: Labels = []) {
+    observe(metric, Double(tokens), Self.tokenBounds, labels)
+  }
+
+  private func observe(_ metric: MetricName, _ value: Double, _ bounds: [Double], _ labels: Labels) {
     update(metric, .histogram, labels) { sample in
       if sample.bucketCounts.isEmpty {
-        sample.bucketCounts = Array(repeating: 0, count: Self.bounds.count + 1)
+        sample.bounds = bounds
+        sample.bucketCounts = Array(repeating: 0, count: bounds.count + 1)
       }
-      for (index, bound) in Self.bounds.enumerated() where seconds <= bound {
-        sample.bucketCounts[index] += 1
-      }
-      sample.bucketCounts[Self.bounds.count] += 1
-      sample.value += seconds
+      for (index, bound) in bounds.enumerated() where value <= bound { sample.bucketCounts[index] += 1 }
+      sample.bucketCounts[bounds.count] += 1
+      sample.value += value
       sample.count += 1
     }
   }

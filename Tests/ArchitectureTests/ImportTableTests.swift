@@ -18,10 +18,11 @@ private let table: [(target: String, folder: String, imports: Set<String>)] = [
   ("BlockingExecutor", "Core/BlockingExecutor", []),
   ("Cryptography", "Core/Cryptography", ["COpenSSL", "CChecksum"]),
   ("KafkaClient", "Core/KafkaClient", ["CRdKafka", "BlockingExecutor", "Records", "Telemetry"]),
+  ("RedisClient", "Core/RedisClient", ["BlockingExecutor", "CHiredis"]),
   ("VectorMath", "Core/VectorMath", ["COpenBLAS", "CKernels"]),
   ("Tokenizer", "Core/Tokenizer", []),
   ("Settings", "Core/Settings", ["CYAML", "Records"]),
-  ("HTTP", "Core/HTTP", ["CMicroHTTPD", "Telemetry"]),
+  ("HTTP", "Core/HTTP", ["BlockingExecutor", "CCurl", "CMicroHTTPD", "Telemetry"]),
   (
     "Stage", "Core/Stage",
     ["BlockingExecutor", "HTTP", "KafkaClient", "Records", "Services", "Settings", "Telemetry"]
@@ -31,17 +32,29 @@ private let table: [(target: String, folder: String, imports: Set<String>)] = [
   ("Encoder", "Core/Encoder", ["BlockingExecutor", "Tokenizer", "VectorMath"]),
   ("Index", "Core/Index", ["Records", "VectorMath"]),
   ("Retrieval", "Core/Retrieval", ["Records"]),
-  ("Generation", "Core/Generation", ["Encoder", "Parsing", "Records"]),
+  ("Generation", "Core/Generation", ["Encoder", "HTTP", "Parsing", "Records", "Tokenizer"]),
   (
     "Freshness", "Core/Freshness",
     ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]
+  ),
+  (
+    "Caching", "Core/Caching",
+    [
+      "Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "Telemetry",
+    ]
   ),
   ("LocalBroker", "Core/LocalBroker", ["BlockingExecutor", "CSQLite", "Cryptography", "Telemetry"]),
   (
     "Ingest", "Workers/Ingest",
     ["Chunking", "KafkaClient", "Parsing", "Records", "Settings", "Stage", "Telemetry", "Tokenizer"]
   ),
-  ("Embed", "Workers/Embed", ["Encoder", "KafkaClient", "Records", "Settings", "Stage", "Telemetry"]),
+  (
+    "Embed", "Workers/Embed",
+    [
+      "Caching", "Encoder", "Freshness", "KafkaClient", "Records", "RedisClient", "Services", "Settings",
+      "Stage", "Telemetry",
+    ]
+  ),
   (
     "Search", "Workers/Search",
     ["BlockingExecutor", "Index", "KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]
@@ -53,8 +66,8 @@ private let table: [(target: String, folder: String, imports: Set<String>)] = [
   (
     "Generate", "Workers/Generate",
     [
-      "Encoder", "Freshness", "Generation", "KafkaClient", "Records", "Services", "Settings", "Stage",
-      "Telemetry",
+      "Caching", "Encoder", "Freshness", "Generation", "HTTP", "KafkaClient", "Records", "RedisClient", "Services",
+      "Settings", "Stage", "Telemetry",
     ]
   ),
 ]
@@ -69,8 +82,9 @@ private let unsafeFiles: Set<String> = [
   "Core/KafkaClient/KafkaConsumer.swift",
   "Core/KafkaClient/KafkaProducer.swift", "Core/KafkaClient/KafkaAdmin.swift",
   "Core/KafkaClient/ReplayReader.swift",
+  "Core/RedisClient/ConnectionBridge.swift",
   "Core/VectorMath/FloatBuffer.swift", "Core/VectorMath/BLASBridge.swift", "Core/Settings/YAMLBridge.swift",
-  "Core/HTTP/ServerBridge.swift", "Core/HTTP/ProbeBridge.swift", "Core/Parsing/MarkdownBridge.swift",
+  "Core/HTTP/ServerBridge.swift", "Core/HTTP/TransferBridge.swift", "Core/HTTP/ProbeBridge.swift", "Core/Parsing/MarkdownBridge.swift",
   "Core/Encoder/Encoder.swift", "Core/LocalBroker/SQLiteBridge.swift", "Core/LocalBroker/SocketBridge.swift",
   "Core/Records/Wire.swift", "Workers/Search/SearchIndex.swift", "Workers/Millrace/KernelChoice.swift",
   "Workers/Millrace/StateLock.swift",

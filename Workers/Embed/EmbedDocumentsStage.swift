@@ -1,6 +1,8 @@
+import Caching
 import Encoder
 import KafkaClient
 import Records
+import RedisClient
 import Settings
 import Stage
 import Telemetry
@@ -9,12 +11,15 @@ import Telemetry
 package struct EmbedDocumentsStage: BatchWork {
   private let context: StageContext
   private let encoder: Encoder
+  private let cache: EmbeddingCache?
 
-  package static func service(_ context: StageContext, encoder: Encoder) -> BatchStage {
+  package static func service(_ context: StageContext, encoder: Encoder, redis: RedisClient?) -> BatchStage {
     BatchStage(
       context, group: GroupName.embedDocuments, topics: [context.topic(.chunks)],
       batchRecordsMax: context.settings.embedBatchRecordsMax,
-      work: EmbedDocumentsStage(context: context, encoder: encoder))
+      work: EmbedDocumentsStage(
+        context: context, encoder: encoder,
+        cache: EmbeddingCache(context, redis: redis, model: encoder.modelID, dimension: encoder.dimension)))
   }
 
   package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
@@ -29,23 +34,43 @@ package struct EmbedDocumentsStage: BatchWork {
         outputs.append(context.deadLetter(record, fault, rule: "must be a ChunkBatch"))
       }
     }
-    let texts = batches.flatMap { $0.batch.chunks.map(\.embeddedText) }
-    let watch = Stopwatch()
-    let vectors = await encoder.encode(texts)
-    if !texts.isEmpty {
-      context.metrics.observe(
-        .embeddingDuration, seconds: watch.seconds,
-        [("gen_ai.operation.name", "embeddings"), ("gen_ai.request.model", encoder.modelID)])
-      context.metrics.increment(.embeddedChunks, by: Double(texts.count))
-    }
+    let vectors = await vectors(of: batches.flatMap(\.batch.chunks))
     var row = 0
     for (record, batch) in batches {
       let count = batch.chunks.count
-      let values = Array(vectors[row * encoder.dimension..<(row + count) * encoder.dimension])
+      outputs.append(vectorRecord(record, batch, vectors[row..<row + count].flatMap { $0 }))
       row += count
-      outputs.append(vectorRecord(record, batch, values))
     }
     return outputs
+  }
+
+  /// One vector per chunk, rounded to halves: from the cache, or embedded and kept there. Equal texts of a batch are
+  /// embedded once.
+  private func vectors(of chunks: [Chunk]) async -> [[Float]] {
+    let known = await cache?.lookUp(chunks.map(\.contentHash)) ?? Array(repeating: nil, count: chunks.count)
+    var rows: [[UInt8]: Int] = [:]
+    var missing: [Chunk] = []
+    for (chunk, vector) in zip(chunks, known) where vector == nil && rows[chunk.contentHash] == nil {
+      rows[chunk.contentHash] = missing.count
+      missing.append(chunk)
+    }
+    let made = await embed(missing)
+    await cache?.store(zip(missing, made).map { ($0.contentHash, $1) })
+    return zip(chunks, known).map { chunk, vector in vector ?? rows[chunk.contentHash].map { made[$0] } ?? [] }
+  }
+
+  private func embed(_ chunks: [Chunk]) async -> [[Float]] {
+    guard !chunks.isEmpty else { return [] }
+    let watch = Stopwatch()
+    let values = await encoder.encode(chunks.map(\.embeddedText))
+    context.metrics.observe(
+      .embeddingDuration, seconds: watch.seconds,
+      [("gen_ai.operation.name", "embeddings"), ("gen_ai.request.model", encoder.modelID)])
+    context.metrics.increment(.embeddedChunks, by: Double(chunks.count))
+    let dimension = encoder.dimension
+    return chunks.indices.map { row in
+      EmbeddingCache.rounded(Array(values[row * dimension..<(row + 1) * dimension]))
+    }
   }
 
   private func vectorRecord(_ record: ConsumerRecord, _ batch: ChunkBatch, _ values: [Float])

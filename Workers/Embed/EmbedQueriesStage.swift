@@ -1,29 +1,57 @@
+import Caching
 import Encoder
+import Freshness
 import KafkaClient
 import Records
+import RedisClient
+import Services
 import Settings
 import Stage
 import Telemetry
 
-/// `rag.queries` → `rag.searches`: the lane that a question waits for. Bad records are answered here.
+/// `rag.queries` → `rag.searches`, or straight to `rag.answers` from the cache: the lane that a question waits for.
+/// Bad records are answered here.
 package struct EmbedQueriesStage: BatchWork {
+  private typealias Flight = (record: ConsumerRecord, flight: QueryInFlight, wait: Double)
+
   private let context: StageContext
   private let encoder: Encoder
+  private let cache: AnswerCache?
+  private let repeats: RepeatedQueries
 
-  package static func service(_ context: StageContext, encoder: Encoder) -> BatchStage {
-    BatchStage(
+  /// The services of this lane, in start order.
+  ///
+  /// - Parameter promptVersion: of the prompt that generate sends; a part of the cache's key.
+  package static func services(
+    _ context: StageContext, encoder: Encoder, redis: RedisClient?, promptVersion: Int
+  ) -> [any Service] {
+    // The lane works on while the tail catches up: the cache is passed by until then.
+    let tail = redis.map { _ in FreshnessTail(context, opening: Gate(isOpen: false)) }
+    let cache = tail.flatMap {
+      AnswerCache(context, redis: redis, freshness: $0, promptVersion: promptVersion)
+    }
+    let stage = BatchStage(
       context, group: GroupName.embedQueries, topics: [context.topic(.queries)],
       batchRecordsMax: context.settings.embedBatchRecordsMax,
-      work: EmbedQueriesStage(context: context, encoder: encoder))
+      work: EmbedQueriesStage(
+        context: context, encoder: encoder, cache: cache, repeats: RepeatedQueries(context)))
+    return (tail.map { [$0] } ?? []) + [stage]
+  }
+
+  package func assigned(_ partitions: [TopicPartition]) async throws {
+    try await repeats.assigned(partitions)
   }
 
   package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
     let watch = Stopwatch()
+    try await repeats.prepare(records)
     var outputs: [OutgoingRecord] = []
-    var flights: [(record: ConsumerRecord, flight: QueryInFlight, wait: Double)] = []
+    var flights: [Flight] = []
     for record in records {
       do {
         let query = try read(record)
+        // Answered from the cache before a crash: another way through could end in another state.
+        if repeats.isAnswered(query.key, record) { continue }
         var flight = QueryInFlight(query: query)
         flight.deadlineAtMilliseconds = record.timestampMilliseconds + query.deadlineMilliseconds
         flight.requestID = record.requestID
@@ -38,11 +66,45 @@ package struct EmbedQueriesStage: BatchWork {
         outputs += rejection(record, error)
       }
     }
+    // A hit does not wait for the embedding of its neighbours, nor they for its acknowledgement.
+    let hits = await answerFromCache(&flights, watch)
+    async let isSent: Void = send(hits)
+    outputs += await embed(flights, watch)
+    try await isSent
+    return outputs
+  }
+
+  private func send(_ records: [OutgoingRecord]) async throws {
+    if !records.isEmpty { try await context.producer.send(records) }
+  }
+
+  /// Takes the queries out of `flights` that the cache answers.
+  private func answerFromCache(_ flights: inout [Flight], _ watch: Stopwatch) async -> [OutgoingRecord] {
+    guard let cache else { return [] }
+    let asked = flights.indices.filter { flights[$0].flight.outcome == nil }
+    let answers = await cache.lookUp(asked.map { flights[$0].flight.query })
+    var outputs: [OutgoingRecord] = []
+    var hits: Set<Int> = []
+    for (index, answer) in zip(asked, answers) {
+      guard var answer else { continue }
+      let (record, flight, wait) = flights[index]
+      answer.timings = flight.passedOn(stage: "embed", wait: wait, work: watch).timings
+      outputs += context.answerRecords(
+        answer, replyTo: flight.query.replyTo, headers: record.passedHeaders)
+      hits.insert(index)
+    }
+    flights = flights.indices.filter { !hits.contains($0) }.map { flights[$0] }
+    return outputs
+  }
+
+  private func embed(_ flights: [Flight], _ watch: Stopwatch) async -> [OutgoingRecord] {
+    var outputs: [OutgoingRecord] = []
+    let embedding = Stopwatch()
     let working = flights.indices.filter { flights[$0].flight.outcome == nil }
     let vectors = await encoder.encode(working.map { flights[$0].flight.query.text })
     if !working.isEmpty {
       context.metrics.observe(
-        .embeddingDuration, seconds: watch.seconds,
+        .embeddingDuration, seconds: embedding.seconds,
         [("gen_ai.operation.name", "embeddings"), ("gen_ai.request.model", encoder.modelID)])
     }
     var rows: [Int: Int] = [:]

@@ -1,8 +1,11 @@
+import Caching
 import Encoder
 import Freshness
 import Generation
+import HTTP
 import KafkaClient
 import Records
+import RedisClient
 import Services
 import Settings
 import Stage
@@ -15,21 +18,34 @@ package final class GenerateStage: WindowWork {
   private let context: StageContext
   private let freshness: FreshnessTail
   private let answered: AnsweredQueries
-  private let answerer: ExtractiveAnswerer
+  private let answerer: Answerer
+  private let cache: AnswerCache?
+  private let stream: AnswerStream?
   /// Queries being answered now: a repeated prompt asks no engine again.
   private let working = Mutex<Set<String>>([])
 
-  private init(_ context: StageContext, freshness: FreshnessTail, encoder: Encoder) {
+  private init(_ context: StageContext, freshness: FreshnessTail, encoder: Encoder, redis: RedisClient?) {
     self.context = context
     self.freshness = freshness
     answered = AnsweredQueries(context)
-    answerer = ExtractiveAnswerer(
-      encoder: encoder, refusalScore: context.settings.generate.refusalScore,
-      sentencesMax: context.settings.generate.sentencesMax)
+    let settings = context.settings
+    let chat = settings.llm.url.map { url in
+      ChatClient(
+        HTTPClient(),
+        ChatClient.Options(
+          url: url, model: settings.llm.model, apiKey: settings.llm.apiKey,
+          answerTokensMax: settings.llm.answerTokensMax, timeout: settings.llm.timeout))
+    }
+    answerer = Answerer(
+      encoder: encoder, chat: chat, refusalScore: settings.generate.refusalScore,
+      sentencesMax: settings.generate.sentencesMax, supportScore: settings.generate.supportScore,
+      promptTokensMax: settings.llm.promptTokensMax)
+    cache = AnswerCache(context, redis: redis, freshness: freshness, promptVersion: ChatPrompt.version)
+    stream = redis.map { AnswerStream(redis: $0, context: context) }
   }
 
   /// The services of a generate worker, in start order.
-  package static func services(_ context: StageContext, encoder: Encoder) -> [any Service] {
+  package static func services(_ context: StageContext, encoder: Encoder, redis: RedisClient?) -> [any Service] {
     let gate = Gate(isOpen: false)
     let tail = FreshnessTail(context, opening: gate)
     return [
@@ -37,7 +53,7 @@ package final class GenerateStage: WindowWork {
       WindowStage(
         context, group: GroupName.generate, topic: context.topic(.prompts),
         windowRecords: context.settings.generate.windowRecords, gate: gate, mayWork: { tail.isConfirmed },
-        work: GenerateStage(context, freshness: tail, encoder: encoder)),
+        work: GenerateStage(context, freshness: tail, encoder: encoder, redis: redis)),
     ]
   }
 
@@ -68,16 +84,22 @@ package final class GenerateStage: WindowWork {
   private func answer(_ prompt: PromptRecord, headers: [RecordHeader]) async throws {
     let watch = Stopwatch()
     let wait = prompt.flight.waitMilliseconds
+    let query = prompt.flight.query
     var answer: AnswerRecord
+    var madeAt: Int64 = 0
     if prompt.flight.isExpired {
       context.metrics.increment(.expiredQueries, [("stage", context.name)])
       answer = AnswerRecord(prompt.flight, status: .expired)
     } else {
-      answer = await answerer.answer(prompt) { item in
-        prompt.round == 0 || !self.freshness.table.isStale(item.document.key, item.document.version)
-      }
+      answer = try await ask(prompt)
+      // An answer is as old as the last look at its documents, however long it takes to be stored.
+      madeAt = WallClock.milliseconds
       try await freshness.waitUntilConfirmed()
       guard isFresh(answer, prompt) else { return try await again(prompt, headers) }
+      if prompt.flight.isExpired {
+        context.metrics.increment(.expiredQueries, [("stage", context.name)])
+        answer = AnswerRecord(prompt.flight, status: .expired)
+      }
     }
     answer.shardsAnswered = prompt.shardsAnswered
     answer.shardsTotal = prompt.shardsTotal
@@ -85,8 +107,44 @@ package final class GenerateStage: WindowWork {
     answer.staleOmitted = prompt.staleOmitted
     answer.timings = prompt.flight.passedOn(stage: "generate", wait: wait, work: watch).timings
     try await context.producer.send(
-      context.answerRecords(answer, replyTo: prompt.flight.query.replyTo, headers: headers))
+      context.answerRecords(answer, replyTo: query.replyTo, headers: headers))
     answered.insert(prompt.flight.key)
+    await cache?.store(answer, for: query, documents: prompt.context.map(\.document), madeAt: madeAt)
+  }
+
+  private func ask(_ prompt: PromptRecord) async throws -> AnswerRecord {
+    let left = Duration.milliseconds(prompt.flight.deadlineAtMilliseconds - WallClock.milliseconds)
+    let query = prompt.flight.query
+    let outcome = try await answerer.answer(prompt, deadline: .now + left) { item in
+      prompt.round == 0 || !self.freshness.table.isStale(item.document.key, item.document.version)
+    } onSentence: { sentence, citation in
+      // What is streamed is supported and fresh at this moment; the record replaces it.
+      guard query.stream, let stream = self.stream, self.freshness.isConfirmed,
+        !self.freshness.table.isStale(
+          DocumentKey(tenant: query.tenant, id: citation.documentID), citation.version)
+      else { return }
+      await stream.publish(sentence, for: query.key)
+    }
+    measure(outcome)
+    return outcome.answer
+  }
+
+  private func measure(_ outcome: Answerer.Outcome) {
+    let model = context.settings.llm.model
+    let labels = [("gen_ai.operation.name", "chat"), ("gen_ai.request.model", model)]
+    if let result = outcome.llm {
+      context.metrics.observe(.modelDuration, seconds: result.seconds, labels)
+      if let first = result.firstTokenSeconds {
+        context.metrics.observe(.timeToFirstToken, seconds: first, labels)
+      }
+      context.metrics.observe(
+        .tokenUsage, tokens: result.usage.promptTokens, labels + [("gen_ai.token.type", "input")])
+      context.metrics.observe(
+        .tokenUsage, tokens: result.usage.completionTokens, labels + [("gen_ai.token.type", "output")])
+    }
+    if let fallback = outcome.fallback {
+      context.metrics.increment(.generationFallbacks, [("reason", fallback.rawValue)])
+    }
   }
 
   private func isFresh(_ answer: AnswerRecord, _ prompt: PromptRecord) -> Bool {

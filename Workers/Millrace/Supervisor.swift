@@ -9,8 +9,12 @@ import Synchronization
 
 /// Starts children, restarts those that die with a growing pause, and ends them in order.
 actor Supervisor {
+  /// How a child shows that it is ready.
+  private enum Probe { case portFile, http(UInt16, path: String), tcp(UInt16) }
+
   private struct Child {
     var role: String
+    var probe = Probe.portFile
     var arguments: [String]
     var executable: String?
     var environment: [String: String] = [:]
@@ -45,7 +49,11 @@ actor Supervisor {
     self.arguments = arguments
     directory = StateDirectory.find(arguments)
     var flags = arguments.named.filter { $0.key.hasPrefix("--") }
-    for own in ["--kafka", "--kafka-home", "--shards", "--state", "--settings"] { flags[own] = nil }
+    for own in ["--kafka", "--kafka-home", "--redis", "--llm", "--shards", "--state", "--settings"] {
+      flags[own] = nil
+    }
+    if let redis = arguments.value("--redis") { flags["--redis-address"] = redis == "none" ? "" : redis }
+    if let llm = arguments.value("--llm") { flags["--llm-url"] = llm == "extractive" ? "" : llm }
     if let shards = try arguments.integer("--shards", in: 1...64) { flags["--search-shards"] = "\(shards)" }
     if flags["--kafka-session-timeout"] == nil { flags["--kafka-session-timeout"] = "6s" }
     self.flags = flags
@@ -76,6 +84,7 @@ actor Supervisor {
 
   private func supervise(_ modelPath: String, _ stopped: Stopped) async throws {
     try await startBroker(stopped)
+    if !stopped.isSet { try startLocalServices() }
     if !stopped.isSet { try await createTopics() }
     if !stopped.isSet { try await startPools(modelPath, stopped) }
     if !stopped.isSet { announce() }
@@ -89,7 +98,8 @@ actor Supervisor {
   private func announce() {
     isReady = true
     do { try save() } catch { Terminal.complain("state can't be written: \(error)") }
-    Terminal.print("ready: kafka \(endpoints["kafka"] ?? "")  (state \(directory.path))")
+    let services = ["kafka", "redis", "llm"].compactMap { name in endpoints[name].map { "\(name) \($0)" } }
+    Terminal.print("ready: \(services.joined(separator: ", "))  (state \(directory.path))")
     Terminal.print(
       "next:  millrace documents put DIR   millrace ask \"…\"   millrace status   Ctrl-C ends it")
   }
@@ -123,10 +133,14 @@ actor Supervisor {
 
   private func useBroker() throws {
     flags["--kafka-bootstrap-servers"] = endpoints["kafka"]
+    try readSettings()
+    try save()
+  }
+
+  private func readSettings() throws {
     settings = try Settings(
       SettingsTable(
         file: arguments.value("--settings"), environment: ProcessInfo.processInfo.environment, flags: flags))
-    try save()
   }
 
   private func startLocalBroker() throws {
@@ -211,6 +225,39 @@ actor Supervisor {
     if !children.isEmpty { children[0].isReady = true; children[0].state = "running" }
   }
 
+  /// Redis and an LLM of our own, unless others are named or none are wanted.
+  private func startLocalServices() throws {
+    if arguments.value("--redis") == nil, settings.redis.address.isEmpty {
+      let port = try FreePort.find(preferred: 0)
+      let folder = directory.path + "/redis"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      guard let launch = LocalServices.redis(port: port, folder: folder) else {
+        throw Unavailable(
+          description: "redis-server is missing: apt-get install redis-server, or use --redis redis://host:port, "
+            + "or --redis none")
+      }
+      flags["--redis-address"] = "redis://127.0.0.1:\(port)"
+      try add("redis", launch, probe: .tcp(port))
+    }
+    if arguments.value("--llm") == nil, settings.llm.url == nil {
+      let port = try FreePort.find(preferred: 0)
+      guard let launch = LocalServices.llm(port: port) else {
+        throw Unavailable(
+          description: "llama-server or its model is missing: run `make setup`, or use --llm http://host:port/v1, "
+            + "or --llm extractive")
+      }
+      flags["--llm-url"] = "http://127.0.0.1:\(port)/v1"
+      // A small model on two cores: it reads 400 tokens in a second, and more than half of that confuse it.
+      if flags["--llm-prompt-tokens-max"] == nil { flags["--llm-prompt-tokens-max"] = "256" }
+      if flags["--llm-answer-tokens-max"] == nil { flags["--llm-answer-tokens-max"] = "64" }
+      try add("llm", launch, probe: .http(port, path: "/health"))
+    }
+    try readSettings()
+    if !settings.redis.address.isEmpty { endpoints["redis"] = settings.table.shown("redis.address") }
+    endpoints["llm"] = settings.llm.url ?? "extractive"
+    try save()
+  }
+
   private func createTopics() async throws {
     let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
     _ = try await TopicSetup(settings: settings, admin: admin).create()
@@ -258,14 +305,31 @@ actor Supervisor {
 
   private func probe() async {
     for index in children.indices where !children[index].isReady {
-      guard let port = httpPort(children[index].role) else { continue }
-      let answer = await blocking.run { HTTPProbe.get(host: "127.0.0.1", port: port, path: "/readyz") }
-      if answer?.0 == 200 {
+      let isReady: Bool
+      switch children[index].probe {
+      case .portFile:
+        guard let port = httpPort(children[index].role) else { continue }
+        isReady = await blocking.run {
+          HTTPProbe.get(host: "127.0.0.1", port: port, path: "/readyz")?.0 == 200
+        }
+      case .http(let port, let path):
+        isReady = await blocking.run { HTTPProbe.get(host: "127.0.0.1", port: port, path: path)?.0 == 200 }
+      case .tcp(let port): isReady = !FreePort.isFree(port)
+      }
+      if isReady {
         children[index].isReady = true
         children[index].state = "running"
         children[index].pause = .milliseconds(200)
       }
     }
+  }
+
+  private func add(_ role: String, _ launch: LocalServices.Launch, probe: Probe) throws {
+    var child = Child(
+      role: role, probe: probe, arguments: launch.arguments, executable: launch.executable,
+      environment: launch.environment)
+    try start(&child)
+    children.append(child)
   }
 
   private func add(
@@ -359,7 +423,8 @@ actor Supervisor {
       func rank(_ role: String) -> Int { order.firstIndex { role.hasPrefix($0) } ?? 99 }
       return rank(a.role) < rank(b.role)
     }
-    await end(pools)
+    await end(pools.filter { $0.role != "redis" && $0.role != "llm" })
+    await end(pools.filter { $0.role == "redis" || $0.role == "llm" })
     await end(children.filter { $0.role == "broker" || $0.role == "kafka" })
     try? FileManager.default.removeItem(atPath: directory.recordPath)
     for child in children { try? FileManager.default.removeItem(atPath: portFile(child.role)) }

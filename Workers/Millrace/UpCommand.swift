@@ -15,6 +15,9 @@ enum UpCommand {
     options: [
       .option("--kafka", "HOST:PORT", "use this Kafka instead of the local broker"),
       .option("--kafka-home", "DIR", "start Apache Kafka (KRaft) from this folder instead (or KAFKA_HOME)"),
+      .option("--redis", "URL", "use this Redis, redis://host:port, or `none` (default: one is started)"),
+      .option(
+        "--llm", "URL", "use this chat endpoint, http://host:port/v1, or `extractive` (default: llama-server)"),
       .option("--shards", "N", "search shards, each a process (search.shards)"),
       .flag("--detach", "return when every pool is ready; end it with `millrace down`"),
     ]

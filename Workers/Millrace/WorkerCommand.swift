@@ -1,12 +1,15 @@
-import CommandLine
 import BlockingExecutor
+import Caching
+import CommandLine
 import Embed
 import Encoder
 import Foundation
 import Generate
+import Generation
 import Ingest
 import KafkaClient
 import Records
+import RedisClient
 import Retrieve
 import Search
 import Services
@@ -28,25 +31,17 @@ enum WorkerCommand {
     options: common,
     subcommands: [
       Command("ingest", abstract: "rag.documents to rag.chunks: parse and chunk.") { arguments in
-        try await run("ingest", arguments) { context, settings in
-          let tokenizer = try WordPieceTokenizer(path: ModelPath.find(settings) + "/vocab.txt")
-          return [IngestStage.service(context, tokenizer: tokenizer)]
-        }
+        try await run(.ingest, arguments)
       },
       Command(
         "embed", abstract: "rag.chunks to rag.vectors, or rag.queries to rag.searches.",
         options: [.option("--lane", "LANE", "documents or queries")]
       ) { arguments in
-        guard let lane = arguments.value("--lane"), ["documents", "queries"].contains(lane) else {
+        switch arguments.value("--lane") {
+        case "documents": return try await run(.embedDocuments, arguments)
+        case "queries": return try await run(.embedQueries, arguments)
+        default:
           throw UsageError("--lane: '\(arguments.value("--lane") ?? "")' must be documents or queries")
-        }
-        return try await run("embed-\(lane)", arguments) { context, settings in
-          let encoder = try encoder(context, settings)
-          return [
-            lane == "documents"
-              ? EmbedDocumentsStage.service(context, encoder: encoder)
-              : EmbedQueriesStage.service(context, encoder: encoder)
-          ]
         }
       },
       Command(
@@ -55,32 +50,67 @@ enum WorkerCommand {
       ) { arguments in
         let settings = try Configuration.settings(arguments, usingState: false)
         let shard = try arguments.integer("--shard", in: 0...settings.search.shards - 1) ?? 0
-        return try await run("search-\(shard)", arguments) { context, settings in
-          KernelChoice.apply(settings, context.logger)
-          return SearchStage.services(context, shard: shard)
-        }
+        return try await run(.search(shard: shard), arguments)
       },
       Command("retrieve", abstract: "rag.candidates to rag.prompts or rag.answers: fuse and assemble.") {
         arguments in
-        try await run("retrieve", arguments) { context, _ in RetrieveStage.services(context) }
+        try await run(.retrieve, arguments)
       },
       Command("generate", abstract: "rag.prompts to rag.answers: answer with citations, or refuse.") {
         arguments in
-        try await run("generate", arguments) { context, settings in
-          GenerateStage.services(context, encoder: try encoder(context, settings))
-        }
+        try await run(.generate, arguments)
       },
     ])
 
-  private static func encoder(_ context: StageContext, _ settings: Settings) throws -> Encoder {
-    KernelChoice.apply(settings, context.logger)
-    return try Encoder(directory: ModelPath.find(settings), modelID: settings.encoder.model)
+  private enum Pool {
+    case ingest, embedDocuments, embedQueries, search(shard: Int), retrieve, generate
+
+    var name: String {
+      switch self {
+      case .ingest: "ingest"
+      case .embedDocuments: "embed-documents"
+      case .embedQueries: "embed-queries"
+      case .search(let shard): "search-\(shard)"
+      case .retrieve: "retrieve"
+      case .generate: "generate"
+      }
+    }
+
+    /// What the pool runs, in start order.
+    func services(_ context: StageContext) throws -> [any Service] {
+      let settings = context.settings
+      switch self {
+      case .ingest:
+        let tokenizer = try WordPieceTokenizer(path: ModelPath.find(settings) + "/vocab.txt")
+        return [IngestStage.service(context, tokenizer: tokenizer)]
+      case .embedDocuments:
+        return [
+          EmbedDocumentsStage.service(
+            context, encoder: try encoder(context), redis: try RedisClient.named(in: settings))
+        ]
+      case .embedQueries:
+        return EmbedQueriesStage.services(
+          context, encoder: try encoder(context), redis: try RedisClient.named(in: settings),
+          promptVersion: ChatPrompt.version)
+      case .search(let shard):
+        KernelChoice.apply(settings, context.logger)
+        return SearchStage.services(context, shard: shard)
+      case .retrieve: return RetrieveStage.services(context)
+      case .generate:
+        return GenerateStage.services(
+          context, encoder: try encoder(context), redis: try RedisClient.named(in: settings))
+      }
+    }
+
+    private func encoder(_ context: StageContext) throws -> Encoder {
+      KernelChoice.apply(context.settings, context.logger)
+      return try Encoder(
+        directory: ModelPath.find(context.settings), modelID: context.settings.encoder.model)
+    }
   }
 
-  private static func run(
-    _ name: String, _ arguments: ParsedArguments,
-    _ services: (StageContext, Settings) throws -> [any Service]
-  ) async throws -> ExitCode {
+  private static func run(_ kind: Pool, _ arguments: ParsedArguments) async throws -> ExitCode {
+    let name = kind.name
     let settings = try Configuration.settings(arguments, usingState: false)
     Logger.setThreshold(LogLevel(name: settings.logLevel) ?? .info)
     let isSupervised = ProcessInfo.processInfo.environment["MILLRACE_SUPERVISED"] != nil
@@ -91,7 +121,7 @@ enum WorkerCommand {
       host: settings.http.host, port: settings.http.port, portFile: arguments.value("--port-file"),
       health: context.health, metrics: context.metrics)
     context.logger.info("Worker starts", [(.role, name), (.port, "\(probes.port)")])
-    let pool = try services(context, settings)
+    let pool = try kind.services(context)
     context.health.unblock("starting")
     try await waitForTopics(settings, context)
     // The first query of the day must not pay for connections.
@@ -128,7 +158,10 @@ enum WorkerCommand {
       do {
         let existing = try await admin.topics()
         try setup.check(existing)
-        if settings.topics.allSatisfy({ existing[settings.topic($0.topic)] != nil }) { break }
+        if settings.topics.allSatisfy({ existing[settings.topic($0.topic)] != nil }) {
+          context.cluster.set(try await admin.clusterID())
+          break
+        }
         context.logger.info("Waiting for topics: run `millrace topics create`")
       } catch let error as KafkaFailure where error.kind == .retriable {
         context.logger.info("Waiting for the broker", [(.error, "\(error)")])

@@ -1,0 +1,142 @@
+import Freshness
+import KafkaClient
+import Records
+import RedisClient
+import Settings
+import Stage
+import Telemetry
+
+/// Answers that may be served again. The freshness tail is the judge of every hit, so that a restore, a failover, a
+/// late writer or a slow answer stored after an update can't make a stale one.
+package struct AnswerCache: Sendable {
+  /// Why there was no hit; the label of the metric.
+  package enum Miss: String, Sendable {
+    case bypass, absent, expired, stale, unconfirmed, unreachable, timeout, badEntry = "bad_entry"
+  }
+
+  private let context: StageContext
+  private let redis: RedisClient
+  private let freshness: FreshnessTail
+  private let promptVersion: Int
+
+  /// - Returns: nil when the settings name no Redis, or a TTL of zero.
+  package init?(
+    _ context: StageContext, redis: RedisClient?, freshness: FreshnessTail, promptVersion: Int
+  ) {
+    guard let redis, context.settings.cache.answerTTL > .zero else { return nil }
+    self.context = context
+    self.redis = redis
+    self.freshness = freshness
+    self.promptVersion = promptVersion
+  }
+
+  private func key(_ query: QueryRecord) -> AnswerKey? {
+    guard let cluster = context.cluster.id else { return nil }
+    return AnswerKey(
+      query, settings: context.settings, clusterID: cluster, promptVersion: promptVersion)
+  }
+
+  /// The cached answers of several queries, in one round trip.
+  ///
+  /// - Returns: an answer under the query's own id for each hit, in order.
+  package func lookUp(_ queries: [QueryRecord]) async -> [AnswerRecord?] {
+    var results = [AnswerRecord?](repeating: nil, count: queries.count)
+    var asked: [(index: Int, key: AnswerKey)] = []
+    for (index, query) in queries.enumerated() {
+      // Read-your-writes asks for what may be newer than any entry.
+      guard query.mode == .answer, query.cache == .default, query.after == nil, let key = key(query) else {
+        count(.bypass)
+        continue
+      }
+      asked.append((index, key))
+    }
+    guard !asked.isEmpty else { return results }
+    let replies: [RedisReply]
+    do {
+      replies = try await redis.send([[Array("MGET".utf8)] + asked.map(\.key.redisKey)])
+    } catch {
+      let isTimeout = (error as? RedisFailure)?.reason == .timeout
+      for _ in asked { count(isTimeout ? .timeout : .unreachable) }
+      return results
+    }
+    guard case .array(let values)? = replies.first, values.count == asked.count else {
+      for _ in asked { count(.badEntry) }
+      return results
+    }
+    for ((index, key), value) in zip(asked, values) {
+      switch judge(value, key, queries[index]) {
+      case .success(let answer):
+        context.metrics.increment(.cacheRequests, [("cache", "answers"), ("result", "hit"), ("reason", "")])
+        results[index] = answer
+      case .failure(let miss): count(miss.reason)
+      }
+    }
+    return results
+  }
+
+  private struct Refused: Error { var reason: Miss }
+
+  private func judge(_ value: RedisReply, _ key: AnswerKey, _ query: QueryRecord)
+    -> Result<AnswerRecord, Refused>
+  {
+    func miss(_ reason: Miss) -> Result<AnswerRecord, Refused> { .failure(Refused(reason: reason)) }
+    guard let bytes = value.bytesValue else { return miss(.absent) }
+    guard let entry = AnswerEntry(bytes, key: key), entry.answer.tenant == query.tenant.rawValue else {
+      return miss(.badEntry)
+    }
+    let now = WallClock.milliseconds
+    let age = now - entry.madeAtMilliseconds
+    guard age >= -1000, age < context.settings.cache.answerTTL.milliseconds,
+      entry.expiresAtMilliseconds == 0 || entry.expiresAtMilliseconds > now
+    else { return miss(.expired) }
+    // In this order: what the table says counts only while its tail is known to be at the end.
+    guard freshness.isConfirmed else { return miss(.unconfirmed) }
+    guard
+      entry.documents.allSatisfy({
+        !freshness.table.isStale(DocumentKey(tenant: query.tenant, id: $0.id), $0.version)
+      })
+    else { return miss(.stale) }
+    var answer = entry.answer
+    answer.id = query.id.rawValue
+    answer.cache = .exact
+    answer.timings = []
+    answer.usage = AnswerRecord.Usage()
+    return .success(answer)
+  }
+
+  private func count(_ reason: Miss) {
+    context.metrics.increment(
+      .cacheRequests, [("cache", "answers"), ("result", "miss"), ("reason", reason.rawValue)])
+  }
+
+  /// Keeps an answer. Refusals, and answers from fewer shards than exist or from an index that is behind, are not
+  /// kept; a failure is counted and nothing else.
+  ///
+  /// - Parameter madeAt: milliseconds since 1970, taken before the documents were checked for the last time.
+  package func store(
+    _ answer: AnswerRecord, for query: QueryRecord, documents: [DocumentInfo], madeAt: Int64
+  ) async {
+    guard answer.status == .answered, query.mode == .answer, query.cache != .bypass,
+      answer.shardsAnswered == answer.shardsTotal, answer.behind.records == 0, answer.staleOmitted == 0,
+      !documents.isEmpty, let key = key(query)
+    else { return }
+    let entry = AnswerEntry(
+      answer: answer, documents: documents.map { ($0.key.id, $0.version) }, madeAtMilliseconds: madeAt,
+      expiresAtMilliseconds: documents.map(\.expiresAtMilliseconds).filter { $0 > 0 }.min() ?? 0)
+    let life = context.settings.cache.answerTTL.milliseconds
+    do {
+      let replies = try await redis.send([
+        [
+          Array("SET".utf8), key.redisKey, entry.bytes(key), Array("PX".utf8), Array("\(life)".utf8),
+        ]
+      ])
+      if case .error? = replies.first { writeFailed("refused") }
+    } catch {
+      writeFailed((error as? RedisFailure)?.reason.rawValue ?? "unreachable")
+    }
+  }
+
+  private func writeFailed(_ reason: String) {
+    context.metrics.increment(.cacheWriteFailures, [("cache", "answers"), ("reason", reason)])
+  }
+}

@@ -1,0 +1,106 @@
+import Cryptography
+import Foundation
+import Records
+import Settings
+
+/// Everything that changes an answer, as one digest. Two queries with the same key may have the same answer.
+package struct AnswerKey: Sendable, Hashable {
+  package let digest: [UInt8]
+
+  /// - Parameters:
+  ///   - clusterID: which topics the versions in an entry count in: a Redis may serve several clusters.
+  ///   - promptVersion: of the prompt that the LLM gets.
+  package init(_ query: QueryRecord, settings: Settings, clusterID: String, promptVersion: Int) {
+    // The question: NFC, white space folded, nothing else.
+    let question = query.text.precomposedStringWithCanonicalMapping.split(whereSeparator: \.isWhitespace)
+      .joined(separator: " ")
+    let filter = query.filter.sorted { $0.key < $1.key }.map { name, values in
+      JSONMember(name: name, value: .array(values.map(\.json.text).sorted().map(JSONValue.string)))
+    }
+    var engine: [JSONValue] = [
+      .int(settings.retrieve.contextTokens), .double(settings.generate.refusalScore),
+      .int(settings.generate.sentencesMax), .string(settings.encoder.model),
+    ]
+    if let url = settings.llm.url {
+      engine += [
+        .string(url), .string(settings.llm.model), .int(promptVersion), .int(settings.llm.promptTokensMax),
+        .int(settings.llm.answerTokensMax), .double(settings.generate.supportScore),
+      ]
+    }
+    let history: [JSONValue] = query.history.map { .array([.string($0.role.rawValue), .string($0.text)]) }
+    let described: JSONValue = .object([
+      "format": .int(AnswerEntry.format), "cluster": .string(clusterID),
+      "prefix": .string(settings.kafka.topicPrefix), "epoch": .int(settings.ingest.epoch),
+      "tenant": .string(query.tenant.rawValue),
+      "principals": .array(Set(query.principals).sorted().map(JSONValue.string)), "filter": .object(filter),
+      "mode": .string(query.mode.rawValue), "top_k": .int(query.topK ?? settings.retrieve.topK),
+      "history": .array(history), "engine": .array(engine), "question": .string(question),
+    ])
+    digest = SHA256.digest(described.bytes)
+  }
+
+  /// The key in Redis.
+  package var redisKey: [UInt8] { Array("millrace:answer:\(SHA256.hex(digest))".utf8) }
+}
+
+/// What Redis holds of an answer.
+///
+/// Stored as JSON (`format` 1): `format`, `key` (hex, so that an entry under a wrong name is known), `made_at` and
+/// `expires_at` in milliseconds since 1970, `documents` (id and version of all that the answer was made from) and
+/// `answer`. A reader that does not know the format takes it as a miss.
+package struct AnswerEntry: Sendable {
+  package static let format = 1
+
+  package var answer: AnswerRecord
+  package var documents: [(id: DocumentID, version: Version)]
+  /// Before the documents were checked for the last time: the age counts from here, however late it was stored.
+  package var madeAtMilliseconds: Int64
+  /// When the first of the documents expires; 0 = never.
+  package var expiresAtMilliseconds: Int64
+
+  package init(
+    answer: AnswerRecord, documents: [(id: DocumentID, version: Version)], madeAtMilliseconds: Int64,
+    expiresAtMilliseconds: Int64
+  ) {
+    self.answer = answer
+    self.documents = documents
+    self.madeAtMilliseconds = madeAtMilliseconds
+    self.expiresAtMilliseconds = expiresAtMilliseconds
+  }
+
+  package func bytes(_ key: AnswerKey) -> [UInt8] {
+    JSONValue.object([
+      "format": .int(Self.format), "key": .string(SHA256.hex(key.digest)),
+      "made_at": .int(madeAtMilliseconds), "expires_at": .int(expiresAtMilliseconds),
+      "documents": .array(
+        documents.map { .array([.string($0.id.rawValue), .string($0.version.description)]) }),
+      "answer": answer.json,
+    ]).bytes
+  }
+
+  /// - Returns: nil for anything that is not an entry of this key: nothing in Redis is trusted.
+  package init?(_ bytes: [UInt8], key: AnswerKey) {
+    guard let value = try? JSONReader.read(bytes), value["format"]?.integerValue == Int64(Self.format),
+      value["key"]?.stringValue == SHA256.hex(key.digest), let madeAt = value["made_at"]?.integerValue,
+      let expiresAt = value["expires_at"]?.integerValue, let inner = value["answer"],
+      let answer = try? AnswerRecord(value: inner.bytes), answer.status == .answered,
+      let pairs = value["documents"]?.arrayValue, !pairs.isEmpty
+    else { return nil }
+    var documents: [(id: DocumentID, version: Version)] = []
+    for pair in pairs {
+      guard let parts = pair.arrayValue, parts.count == 2,
+        let id = parts[0].stringValue.flatMap(DocumentID.init),
+        let version = parts[1].stringValue.flatMap({ Version($0) })
+      else { return nil }
+      documents.append((id, version))
+    }
+    // What is cited must be among what is checked.
+    guard
+      answer.citations.allSatisfy({ citation in
+        documents.contains { $0.id == citation.documentID && $0.version == citation.version }
+      })
+    else { return nil }
+    self.init(
+      answer: answer, documents: documents, madeAtMilliseconds: madeAt, expiresAtMilliseconds: expiresAt)
+  }
+}

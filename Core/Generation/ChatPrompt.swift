@@ -1,0 +1,81 @@
+import Foundation
+import Records
+import Tokenizer
+
+/// One message to a chat model.
+package struct ChatMessage: Sendable, Equatable {
+  package enum Role: String, Sendable { case system, user, assistant }
+  package var role: Role
+  package var content: String
+  package init(role: Role, content: String) {
+    self.role = role
+    self.content = content
+  }
+}
+
+/// What the LLM is asked, within a budget of tokens.
+package struct ChatPrompt: Sendable {
+  /// Raise it with every change of the texts below: answers of another prompt are no longer found in the cache.
+  package static let version = 1
+  /// What the model is told to say when the context holds no answer.
+  package static let noAnswer = "NOT IN THE DOCUMENTS"
+  /// Tokens of the chat template around each message.
+  private static let messageTokens = 8
+  /// Byte-pair vocabularies cut finer than WordPiece; measured with SmolLM2 on the demo's pages: 1.2.
+  private static let tokensPerPiece = 1.3
+
+  package var messages: [ChatMessage]
+
+  /// - Parameters:
+  ///   - context: the sentences nearest to the question are taken while they fit, and stand in the order of their
+  ///     documents, each document under its heading.
+  ///   - tokensMax: of the whole prompt, estimated.
+  init(_ query: QueryRecord, _ context: ContextSentences, tokensMax: Int, tokenizer: WordPieceTokenizer) {
+    func cost(_ text: String) -> Int { Int(Double(tokenizer.tokenCount(text)) * Self.tokensPerPiece) + 1 }
+    let system = "You copy the sentences of the text that answer the question. If none does, say \(Self.noAnswer)."
+    let order = "Copy the one or two sentences of the text that answer the question, word for word."
+    var left = tokensMax - cost(system) - cost(order) - cost(query.text) - 3 * Self.messageTokens
+    var headings: Set<String> = []
+    var kept: [Int] = []
+    for index in context.ranking {
+      let sentence = context.sentences[index]
+      let heading = Self.heading(sentence.item)
+      let price = cost(sentence.text) + (headings.contains(heading) ? 0 : cost(heading))
+      // The best sentence is always asked about, whatever its length.
+      guard price <= left || kept.isEmpty else { break }
+      left -= price
+      headings.insert(heading)
+      kept.append(index)
+    }
+    var turns: [ChatMessage] = []
+    for turn in query.history.reversed() {
+      let price = cost(turn.text) + Self.messageTokens
+      guard price <= left else { break }
+      left -= price
+      turns.insert(
+        ChatMessage(role: turn.role == .user ? .user : .assistant, content: turn.text), at: 0)
+    }
+    var text = ""
+    var last: String?
+    for index in kept.sorted() {
+      let sentence = context.sentences[index]
+      let heading = Self.heading(sentence.item)
+      if heading != last { text += (text.isEmpty ? "" : "\n\n") + (heading.isEmpty ? "" : heading + "\n") }
+      if heading == last { text += " " }
+      text += sentence.folded
+      last = heading
+    }
+    messages =
+      [ChatMessage(role: .system, content: system)] + turns + [
+        ChatMessage(role: .user, content: "Text:\n\(text)\n\nQuestion: \(query.text)\n\n\(order)")
+      ]
+  }
+
+  private static func heading(_ item: ContextItem) -> String {
+    var names: [String] = []
+    for name in [item.document.title] + item.headingPath where !name.isEmpty && names.last != name {
+      names.append(name)
+    }
+    return names.joined(separator: " > ")
+  }
+}

@@ -1,0 +1,50 @@
+import Foundation
+
+/// Splits a stream of server-sent events, fed in pieces of any size, into the `data` of each event.
+package struct ServerSentEvents: Sendable {
+  /// A server that sends a longer line is not ours.
+  private static let lineBytesMax = 1 << 20
+  private var line: [UInt8] = []
+  private var event: [String] = []
+  private var endedWithReturn = false
+  package private(set) var isBroken = false
+
+  package init() {}
+
+  /// - Returns: the events that are complete now.
+  package mutating func feed(_ bytes: [UInt8]) -> [String] {
+    var events: [String] = []
+    for byte in bytes {
+      if byte == 0x0A, endedWithReturn {
+        endedWithReturn = false
+        continue
+      }
+      endedWithReturn = byte == 0x0D
+      guard byte == 0x0A || byte == 0x0D else {
+        if line.count < Self.lineBytesMax { line.append(byte) } else { isBroken = true }
+        continue
+      }
+      if line.isEmpty {
+        if !event.isEmpty { events.append(event.joined(separator: "\n")) }
+        event = []
+      } else if line.starts(with: "data:".utf8) {
+        let text = line.dropFirst(line.count > 5 && line[5] == 0x20 ? 6 : 5)
+        event.append(String(decoding: text, as: UTF8.self))
+      }
+      line = []
+    }
+    return events
+  }
+}
+
+/// The header of that name (RFC 9110): seconds, or a date.
+package enum RetryAfter {
+  package static func seconds(_ text: String, now: Date = Date()) -> Double? {
+    if let number = Double(text), number.isFinite, number >= 0 { return min(number, 86_400) }
+    let formatter = DateFormatter()
+    formatter.locale = Locale(identifier: "en_US_POSIX")
+    formatter.timeZone = TimeZone(identifier: "GMT")
+    formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss zzz"
+    return formatter.date(from: text).map { max(0, min($0.timeIntervalSince(now), 86_400)) }
+  }
+}

@@ -1,0 +1,132 @@
+internal import CHiredis
+import Foundation
+
+/// One connection of hiredis, used by one thread at a time. Replies are waited for with `poll`, so that a deadline
+/// holds for a whole pipeline, whatever the server drips.
+@safe final class RedisConnection {
+  private let context: UnsafeMutablePointer<redisContext>
+  /// The largest reply element that is taken; a server that sends more is not ours.
+  private static let argumentsMax = 100_000
+
+  /// - Throws: `RedisFailure` when nobody answers in time, or authentication fails.
+  init(_ address: RedisAddress, deadline: ContinuousClock.Instant) throws(RedisFailure) {
+    let limit = Self.timeLeft(deadline)
+    guard let context = unsafe redisConnectWithTimeout(address.host, Int32(address.port), limit) else {
+      throw RedisFailure(.unreachable, "out of memory")
+    }
+    unsafe self.context = context
+    guard unsafe context.pointee.err == 0 else {
+      throw RedisFailure(.unreachable, "\(address): \(unsafe Self.message(context))")
+    }
+    unsafe redisSetTimeout(context, limit)
+    unsafe redisEnableKeepAlive(context)
+    var greetings: [[[UInt8]]] = []
+    if !address.password.isEmpty { greetings.append([Array("AUTH".utf8), Array(address.password.utf8)]) }
+    if address.database != 0 {
+      greetings.append([Array("SELECT".utf8), Array("\(address.database)".utf8)])
+    }
+    if greetings.isEmpty { return }
+    for reply in try exchange(greetings, deadline: deadline) {
+      if case .error(let text) = reply { throw RedisFailure(.refused, text) }
+    }
+  }
+
+  deinit { unsafe redisFree(context) }
+
+  /// Sends all commands in one write and reads all replies.
+  func exchange(_ commands: [[[UInt8]]], deadline: ContinuousClock.Instant) throws(RedisFailure)
+    -> [RedisReply]
+  {
+    for command in commands { try append(command) }
+    try flush()
+    var replies: [RedisReply] = []
+    replies.reserveCapacity(commands.count)
+    for _ in commands { replies.append(try reply(deadline: deadline)) }
+    return replies
+  }
+
+  func append(_ command: [[UInt8]]) throws(RedisFailure) {
+    var joined: [UInt8] = []
+    for argument in command { joined += argument }
+    let lengths = command.map(\.count)
+    let code = unsafe joined.withUnsafeBytes { buffer -> Int32 in
+      let base = unsafe buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
+      var position = 0
+      // An empty argument needs a pointer too; it is not read.
+      var pointers: [UnsafePointer<CChar>?] = unsafe []
+      for length in lengths {
+        unsafe pointers.append(unsafe base.map { unsafe $0 + position })
+        position += length
+      }
+      return unsafe redisAppendCommandArgv(context, Int32(command.count), &pointers, lengths)
+    }
+    guard code == REDIS_OK else { throw RedisFailure(.closed, unsafe Self.message(context)) }
+  }
+
+  func flush() throws(RedisFailure) {
+    var isDone: Int32 = 0
+    while isDone == 0 {
+      guard unsafe redisBufferWrite(context, &isDone) == REDIS_OK else {
+        throw RedisFailure(.closed, unsafe Self.message(context))
+      }
+    }
+  }
+
+  /// The next reply.
+  func reply(deadline: ContinuousClock.Instant) throws(RedisFailure) -> RedisReply {
+    while true {
+      var found: UnsafeMutableRawPointer?
+      guard unsafe redisReaderGetReply(context.pointee.reader, &found) == REDIS_OK else {
+        throw RedisFailure(.closed, "a reply that is no RESP")
+      }
+      if let found = unsafe found {
+        defer { unsafe freeReplyObject(found) }
+        return unsafe Self.read(found.assumingMemoryBound(to: redisReply.self))
+      }
+      let left = (deadline - ContinuousClock.now).components
+      let milliseconds = left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000
+      guard left.seconds >= 0, left.attoseconds >= 0 else { throw RedisFailure(.timeout, "no reply in time") }
+      var descriptor = pollfd(fd: unsafe context.pointee.fd, events: Int16(POLLIN), revents: 0)
+      let ready = unsafe poll(&descriptor, 1, Int32(clamping: milliseconds + 1))
+      if ready == 0 { throw RedisFailure(.timeout, "no reply in time") }
+      if ready < 0, errno == EINTR { continue }
+      guard unsafe redisBufferRead(context) == REDIS_OK else {
+        throw RedisFailure(.closed, unsafe Self.message(context))
+      }
+    }
+  }
+
+  private static func timeLeft(_ deadline: ContinuousClock.Instant) -> timeval {
+    let left = (deadline - ContinuousClock.now).components
+    let microseconds = max(1000, left.seconds * 1_000_000 + left.attoseconds / 1_000_000_000_000)
+    return timeval(tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))
+  }
+
+  private static func message(_ context: UnsafeMutablePointer<redisContext>) -> String {
+    // `errstr` is a C array inside the struct: zero-terminated by hiredis.
+    unsafe withUnsafeBytes(of: context.pointee.errstr) { buffer in
+      unsafe String(decoding: buffer.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+
+  private static func read(_ reply: UnsafeMutablePointer<redisReply>) -> RedisReply {
+    func text() -> [UInt8] {
+      guard let start = unsafe reply.pointee.str else { return [] }
+      return unsafe Array(UnsafeRawBufferPointer(start: start, count: reply.pointee.len))
+    }
+    switch unsafe reply.pointee.type {
+    case REDIS_REPLY_STRING: return .bytes(text())
+    case REDIS_REPLY_STATUS: return .status(String(decoding: text(), as: UTF8.self))
+    case REDIS_REPLY_INTEGER: return .integer(unsafe reply.pointee.integer)
+    case REDIS_REPLY_ERROR: return .error(String(decoding: text(), as: UTF8.self))
+    case REDIS_REPLY_ARRAY:
+      let count = min(unsafe reply.pointee.elements, argumentsMax)
+      var elements: [RedisReply] = []
+      for index in 0..<count {
+        if let element = unsafe reply.pointee.element[index] { elements.append(unsafe read(element)) }
+      }
+      return .array(elements)
+    default: return .null
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import BlockingExecutor
+import Foundation
+
+/// Commands to one Redis. Those that wait together go out in one write (pipelining); every call ends within its
+/// deadline, and while Redis is away calls fail at once instead of waiting.
+package final class RedisClient: Sendable {
+  private let queue: CallQueue
+
+  /// - Parameters:
+  ///   - deadline: for one exchange, from the moment it is sent. A call waits at most for the exchange before it and
+  ///     for its own.
+  package init(_ address: RedisAddress, deadline: Duration) {
+    let queue = CallQueue()
+    self.queue = queue
+    startBlockingThread(name: "redis") { CallLoop(address, deadline).run(queue) }
+  }
+
+  deinit { queue.stop() }
+
+  /// - Returns: one reply per command, in order; an error of one command is a reply, not a throw.
+  /// - Throws: `RedisFailure`.
+  package func send(_ commands: [[[UInt8]]]) async throws -> [RedisReply] {
+    if commands.isEmpty { return [] }
+    return try await withCheckedThrowingContinuation { continuation in
+      let call = Call(commands: commands, continuation: continuation)
+      if !queue.append(call) {
+        continuation.resume(throwing: RedisFailure(.overloaded, "\(CallQueue.callsMax) calls wait already"))
+      }
+    }
+  }
+
+  /// One command of text arguments.
+  package func send(_ words: String...) async throws -> RedisReply {
+    try await send([words.map { Array($0.utf8) }])[0]
+  }
+}
+
+private struct Call {
+  var commands: [[[UInt8]]]
+  var continuation: CheckedContinuation<[RedisReply], any Error>
+}
+
+private final class CallQueue {
+  static let callsMax = 4096
+  private let condition = NSCondition()
+  private var calls: [Call] = []
+  private var isStopped = false
+
+  func append(_ call: Call) -> Bool {
+    condition.lock()
+    defer { condition.unlock() }
+    guard !isStopped, calls.count < Self.callsMax else { return false }
+    calls.append(call)
+    condition.signal()
+    return true
+  }
+
+  func stop() {
+    condition.lock()
+    isStopped = true
+    condition.signal()
+    condition.unlock()
+  }
+
+  /// All calls that wait; nil when stopped and empty.
+  func take() -> [Call]? {
+    condition.lock()
+    defer { condition.unlock() }
+    while calls.isEmpty {
+      if isStopped { return nil }
+      condition.wait()
+    }
+    defer { calls = [] }
+    return calls
+  }
+}
+
+// Every access to the stored state is made with `condition` locked.
+extension CallQueue: @unchecked Sendable {}
+
+/// The thread's side: one connection, made again after a failure.
+private final class CallLoop {
+  private static let pauseMax = Duration.seconds(2)
+  private let address: RedisAddress
+  private let deadline: Duration
+  private var connection: RedisConnection?
+  private var pause = Duration.milliseconds(50)
+  private var nextConnect = ContinuousClock.now
+  private var lastFailure = RedisFailure(.unreachable, "not connected yet")
+
+  init(_ address: RedisAddress, _ deadline: Duration) {
+    self.address = address
+    self.deadline = deadline
+  }
+
+  func run(_ queue: CallQueue) {
+    while let calls = queue.take() {
+      let commands = calls.flatMap(\.commands)
+      do throws(RedisFailure) {
+        let replies = try exchange(commands)
+        var start = 0
+        for call in calls {
+          call.continuation.resume(returning: Array(replies[start..<start + call.commands.count]))
+          start += call.commands.count
+        }
+      } catch {
+        for call in calls { call.continuation.resume(throwing: error) }
+      }
+    }
+  }
+
+  private func exchange(_ commands: [[[UInt8]]]) throws(RedisFailure) -> [RedisReply] {
+    let end = ContinuousClock.now + deadline
+    let wasConnected = connection != nil
+    do throws(RedisFailure) {
+      return try connected(end).exchange(commands, deadline: end)
+    } catch {
+      connection = nil
+      // A connection that an idle server or a restart closed: once more on a new one. All our commands may repeat.
+      if wasConnected, error.reason == .closed {
+        do throws(RedisFailure) {
+          return try connected(end).exchange(commands, deadline: end)
+        } catch {
+          throw putOff(error)
+        }
+      }
+      throw putOff(error)
+    }
+  }
+
+  private func putOff(_ failure: RedisFailure) -> RedisFailure {
+    connection = nil
+    lastFailure = failure
+    nextConnect = .now + pause
+    pause = min(pause * 2, Self.pauseMax)
+    return failure
+  }
+
+  private func connected(_ end: ContinuousClock.Instant) throws(RedisFailure) -> RedisConnection {
+    if let connection { return connection }
+    guard ContinuousClock.now >= nextConnect else { throw lastFailure }
+    let made = try RedisConnection(address, deadline: end)
+    connection = made
+    pause = .milliseconds(50)
+    return made
+  }
+}

@@ -1,0 +1,64 @@
+import BlockingExecutor
+import Foundation
+import Synchronization
+
+/// Messages of one channel, as long as it is held.
+package final class RedisSubscription: Sendable {
+  /// Waiting messages beyond this are dropped: what is streamed is a preview, the record is the answer.
+  private static let messagesMax = 1000
+  package let messages: AsyncStream<[UInt8]>
+  private let isStopped: Flag
+
+  /// Returns when the subscription is confirmed: no message after that is missed.
+  ///
+  /// - Throws: `RedisFailure` when it is not confirmed before the deadline.
+  package init(_ address: RedisAddress, channel: String, deadline: Duration) async throws {
+    let (messages, output) = AsyncStream.makeStream(
+      of: [UInt8].self, bufferingPolicy: .bufferingOldest(Self.messagesMax))
+    self.messages = messages
+    let flag = Flag()
+    isStopped = flag
+    try await withCheckedThrowingContinuation { (ready: CheckedContinuation<Void, any Error>) in
+      startBlockingThread(name: "redis-sub") {
+        Self.listen(address, channel, deadline, ready, output, flag)
+        output.finish()
+      }
+    }
+  }
+
+  deinit { isStopped.set() }
+
+  private static func listen(
+    _ address: RedisAddress, _ channel: String, _ limit: Duration,
+    _ ready: CheckedContinuation<Void, any Error>, _ output: AsyncStream<[UInt8]>.Continuation, _ flag: Flag
+  ) {
+    let connection: RedisConnection
+    do throws(RedisFailure) {
+      let deadline = ContinuousClock.now + limit
+      connection = try RedisConnection(address, deadline: deadline)
+      try connection.append([Array("SUBSCRIBE".utf8), Array(channel.utf8)])
+      try connection.flush()
+      _ = try connection.reply(deadline: deadline)
+    } catch {
+      return ready.resume(throwing: error)
+    }
+    ready.resume()
+    while !flag.isSet {
+      do throws(RedisFailure) {
+        let reply = try connection.reply(deadline: .now + .milliseconds(100))
+        if case .array(let parts) = reply, parts.count == 3, let message = parts[2].bytesValue {
+          output.yield(message)
+        }
+      } catch {
+        if error.reason == .timeout { continue }
+        return
+      }
+    }
+  }
+}
+
+private final class Flag: Sendable {
+  private let value = Mutex(false)
+  var isSet: Bool { value.withLock { $0 } }
+  func set() { value.withLock { $0 = true } }
+}
