@@ -19,10 +19,11 @@ func room(_ name: String, in folder: String = "Core", _ dependencies: [String] =
     exclude: name == "Records" ? ["millrace.proto"] : [], swiftSettings: strict)
 }
 
-func cRoom(_ name: String, libraries: [String] = []) -> Target {
+func cRoom(_ name: String, libraries: [String] = [], include: String? = nil) -> Target {
   // SwiftPM compiles C at -O0 in debug builds; kernels and checksums need -O3 in both.
   .target(
-    name: name, path: "Core/\(name)", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror"])],
+    name: name, path: "Core/\(name)", 
+    cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror"] + (include.map { ["-I", $0] } ?? []))],
     linkerSettings: libraries.map { .linkedLibrary($0) })
 }
 
@@ -49,9 +50,11 @@ let package = Package(
     .systemLibrary(name: "CCMark", path: "Core/CCMark"),
     .systemLibrary(name: "COpenSSL", path: "Core/COpenSSL"),
     .systemLibrary(name: "CYAML", path: "Core/CYAML"),
+    .systemLibrary(name: "CUchardet", path: "Core/CUchardet"),
     .systemLibrary(name: "CHiredis", path: "Core/CHiredis"),
     cRoom("CMicroHTTPD", libraries: ["microhttpd"]),
     cRoom("CCurl", libraries: ["curl"]),
+    cRoom("CXML2", libraries: ["xml2"], include: "/usr/include/libxml2"),
     cRoom("CKernels"),
     cRoom("CChecksum"),
     // L0
@@ -72,7 +75,7 @@ let package = Package(
     room(
       "Stage",
       ["BlockingExecutor", "HTTP", "KafkaClient", "Records", "Services", "Settings", "Telemetry"]),
-    room("Parsing", ["CCMark"]),
+    room("Parsing", ["CCMark", "CUchardet", "CXML2"]),
     room("Chunking", ["Cryptography", "Parsing", "Records", "Tokenizer"]),
     room("Encoder", ["BlockingExecutor", "Tokenizer", "VectorMath"]),
     room("Index", ["Records", "VectorMath"]),
@@ -90,7 +93,8 @@ let package = Package(
     room(
       "Ingest", in: "Workers",
       [
-        "Chunking", "KafkaClient", "Parsing", "Records", "Settings", "Stage", "Telemetry", "Tokenizer",
+        "BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Records", "Settings", "Stage", "Telemetry",
+        "Tokenizer",
       ]),
     room(
       "Embed", in: "Workers",

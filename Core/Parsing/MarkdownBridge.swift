@@ -19,7 +19,7 @@ enum Markdown {
     defer { unsafe cmark_node_free(root) }
     var builder = Builder()
     unsafe builder.walk(root)
-    return ParsedDocument(text: builder.text, blocks: builder.blocks, title: builder.title)
+    return ParsedDocument(text: builder.output.text, blocks: builder.output.blocks, title: builder.output.title)
   }
 
   /// YAML between `---` lines at the start belongs to the site generator, not to the text.
@@ -37,10 +37,7 @@ enum Markdown {
   }
 
   private struct Builder {
-    var text: [UInt8] = []
-    var blocks: [ParsedDocument.Block] = []
-    var title = ""
-    private var path: [(level: Int32, title: String)] = []
+    var output = BlockBuilder()
 
     init() {}
 
@@ -54,36 +51,35 @@ enum Markdown {
         let kind = unsafe String(cString: cmark_node_get_type_string(node))
         switch kind {
         case "heading":
-          addHeading(unsafe inlineText(node), level: unsafe cmark_node_get_heading_level(node))
+          output.addHeading(unsafe inlineText(node), level: Int(unsafe cmark_node_get_heading_level(node)))
           unsafe cmark_iter_reset(iterator, node, CMARK_EVENT_EXIT)
         case "paragraph":
-          add(unsafe inlineText(node), .prose)
+          output.add(unsafe number(node) + inlineText(node), .prose)
           unsafe cmark_iter_reset(iterator, node, CMARK_EVENT_EXIT)
-        case "code_block": add(unsafe literal(node), .code)
-        case "html_block": add(Self.withoutTags(unsafe literal(node)), .prose)
+        case "code_block": output.add(unsafe literal(node), .code)
+        case "html_block": output.add(Self.withoutTags(unsafe literal(node)), .prose)
         case "table":
-          add(unsafe tableText(node), .code)
+          output.add(unsafe tableText(node), .code)
           unsafe cmark_iter_reset(iterator, node, CMARK_EVENT_EXIT)
         default: break
         }
       }
     }
 
-    private mutating func addHeading(_ name: String, level: Int32) {
-      path.removeAll { $0.level >= level }
-      if title.isEmpty, level == 1 { title = name }
-      path.append((level, String(name.prefix(200))))
-      add(name, .heading)
-    }
-
-    private mutating func add(_ content: String, _ kind: ParsedDocument.Block.Kind) {
-      var bytes = Array(content.utf8)
-      while let last = bytes.last, last == 0x0A || last == 0x20 || last == 0x0D { bytes.removeLast() }
-      guard !bytes.isEmpty else { return }
-      if !text.isEmpty { text += [0x0A, 0x0A] }
-      let start = text.count
-      text += bytes
-      blocks.append(.init(kind: kind, range: start..<text.count, headingPath: path.map(\.title)))
+    /// `3. ` for the first paragraph of an ordered list's third item: steps are asked for by their numbers.
+    private func number(_ paragraph: OpaquePointer) -> String {
+      guard unsafe cmark_node_previous(paragraph) == nil, let item = unsafe cmark_node_parent(paragraph),
+        unsafe cmark_node_get_type(item) == CMARK_NODE_ITEM, let list = unsafe cmark_node_parent(item),
+        unsafe cmark_node_get_list_type(list) == CMARK_ORDERED_LIST
+      else { return "" }
+      var number = Int(unsafe cmark_node_get_list_start(list))
+      var before = unsafe cmark_node_previous(item)
+      while let node = unsafe before {
+        number += 1
+        if number > 1000 { return "" }  // endless lists are read in linear time
+        unsafe before = cmark_node_previous(node)
+      }
+      return "\(number). "
     }
 
     private func literal(_ node: OpaquePointer) -> String {

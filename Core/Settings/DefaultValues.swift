@@ -36,14 +36,15 @@ package enum DefaultValues {
     ingest:
       # raise it after rag.documents was deleted and made again
       epoch: 1
-      batchRecordsMax: 64
+      # times parserTimeout it must stay below kafka.pollIntervalMax
+      batchRecordsMax: 16
       chunkTokens: 256
       overlapTokens: 32
       documentBytesMax: 8388608
       # of the text that a document holds once its markup is taken away
       textBytesMax: 8388608
       # limits of the child process that reads a PDF or unpacks gzip
-      parserTimeout: "60s"
+      parserTimeout: "15s"
       parserMemoryBytesMax: 1073741824
       # ours=theirs, separated by commas: text=body,id=key
       fieldMap: ""

@@ -152,6 +152,12 @@ package struct Settings: Sendable {
       topK: try table.integer("retrieve.topK", in: 1...100), wait: try table.duration("retrieve.wait"),
       contextTokens: try table.integer("retrieve.contextTokens", in: 64...100_000),
       windowRecords: try table.integer("retrieve.windowRecords", in: 1...10_000))
+    guard ingest.parserTimeout * ingest.batchRecordsMax < kafka.pollIntervalMax else {
+      throw SettingsError(
+        key: "ingest.parserTimeout", value: table.text("ingest.parserTimeout"),
+        rule: "times ingest.batchRecordsMax must be less than kafka.pollIntervalMax, "
+          + "or slow documents cost a worker its partitions")
+    }
     generate = Generate(
       windowRecords: try table.integer("generate.windowRecords", in: 1...10_000),
       refusalScore: try table.number("generate.refusalScore", in: 0...1),

@@ -27,7 +27,7 @@ private let table: [(target: String, folder: String, imports: Set<String>)] = [
     "Stage", "Core/Stage",
     ["BlockingExecutor", "HTTP", "KafkaClient", "Records", "Services", "Settings", "Telemetry"]
   ),
-  ("Parsing", "Core/Parsing", ["CCMark"]),
+  ("Parsing", "Core/Parsing", ["CCMark", "CUchardet", "CXML2"]),
   ("Chunking", "Core/Chunking", ["Cryptography", "Parsing", "Records", "Tokenizer"]),
   ("Encoder", "Core/Encoder", ["BlockingExecutor", "Tokenizer", "VectorMath"]),
   ("Index", "Core/Index", ["Records", "VectorMath"]),
@@ -46,7 +46,10 @@ private let table: [(target: String, folder: String, imports: Set<String>)] = [
   ("LocalBroker", "Core/LocalBroker", ["BlockingExecutor", "CSQLite", "Cryptography", "Telemetry"]),
   (
     "Ingest", "Workers/Ingest",
-    ["Chunking", "KafkaClient", "Parsing", "Records", "Settings", "Stage", "Telemetry", "Tokenizer"]
+    [
+      "BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Records", "Settings", "Stage", "Telemetry",
+      "Tokenizer",
+    ]
   ),
   (
     "Embed", "Workers/Embed",
@@ -85,6 +88,7 @@ private let unsafeFiles: Set<String> = [
   "Core/RedisClient/ConnectionBridge.swift",
   "Core/VectorMath/FloatBuffer.swift", "Core/VectorMath/BLASBridge.swift", "Core/Settings/YAMLBridge.swift",
   "Core/HTTP/ServerBridge.swift", "Core/HTTP/TransferBridge.swift", "Core/HTTP/ProbeBridge.swift", "Core/Parsing/MarkdownBridge.swift",
+  "Core/Parsing/HTMLBridge.swift", "Core/Parsing/TextEncodingBridge.swift",
   "Core/Encoder/Encoder.swift", "Core/LocalBroker/SQLiteBridge.swift", "Core/LocalBroker/SocketBridge.swift",
   "Core/Records/Wire.swift", "Workers/Search/SearchIndex.swift", "Workers/Millrace/KernelChoice.swift",
   "Workers/Millrace/StateLock.swift",

@@ -17,7 +17,7 @@ import Tokenizer
 
   private func checkInvariants(_ text: String, _ type: MediaType, _ chunker: Chunker) throws {
     let tokenizer = try WordPieceTokenizer(path: SharedData.model + "/vocab.txt")
-    let parsed = Parser.parse(text, as: type)
+    let parsed = try parse(text, type)
     let chunks = chunker.chunks(of: parsed).chunks
     for (index, chunk) in chunks.enumerated() {
       #expect(Int(chunk.number) == index)
@@ -40,7 +40,7 @@ import Tokenizer
 
   @Test("Markdown: markup goes, headings become the path, a chunk never crosses one")
   func markdown() throws {
-    let parsed = Parser.parse(
+    let parsed = try parse(
       """
       ---
       title: x
@@ -61,7 +61,7 @@ import Tokenizer
       ```
       let code = 1
       ```
-      """, as: .markdown)
+      """, .markdown)
     #expect(parsed.title == "Guide")
     let chunks = try chunker().chunks(of: parsed).chunks
     #expect(chunks.map(\.headingPath) == [["Guide"], ["Guide", "Part one"]])
@@ -74,7 +74,7 @@ import Tokenizer
   @Test("sentences are kept whole, overlap repeats whole sentences")
   func overlap() throws {
     let text = (1...60).map { "This is sentence number \($0) of the text." }.joined(separator: " ")
-    let chunks = try chunker(64, overlap: 20).chunks(of: Parser.parse(text, as: .plainText)).chunks
+    let chunks = try chunker(64, overlap: 20).chunks(of: try parse(text, .plainText)).chunks
     #expect(chunks.count > 5)
     for chunk in chunks { #expect(chunk.text.hasPrefix("This is") && chunk.text.hasSuffix("text.")) }
     for (a, b) in zip(chunks, chunks.dropFirst()) { #expect(b.start < a.end && b.start > a.start) }
@@ -95,7 +95,7 @@ import Tokenizer
 
   @Test("a document of headings alone is still found by them")
   func headingsOnly() throws {
-    let chunks = try chunker().chunks(of: Parser.parse("# Only\n\n## Headings", as: .markdown)).chunks
+    let chunks = try chunker().chunks(of: try parse("# Only\n\n## Headings", .markdown)).chunks
     #expect(chunks.count == 1 && chunks[0].text.contains("Only"))
   }
 
@@ -110,8 +110,8 @@ import Tokenizer
   func digest() throws {
     let info = DocumentInfo(
       key: DocumentKey(tenant: .standard, id: DocumentID("d")!), version: Version(epoch: 1, offset: 1))
-    let parsed = Parser.parse(
-      (1...400).map { "Sentence \($0) stands here." }.joined(separator: " "), as: .plainText)
+    let parsed = try parse(
+      (1...400).map { "Sentence \($0) stands here." }.joined(separator: " "), .plainText)
     func digests(_ tokens: Int, _ version: Int64, model: String = "m") throws -> Set<[UInt8]> {
       var info = info
       info.version.offset = version
@@ -132,7 +132,7 @@ import Tokenizer
     let info = DocumentInfo(
       key: DocumentKey(tenant: .standard, id: DocumentID("d")!), version: Version(epoch: 1, offset: 1))
     let text = (1...2000).map { "Sentence number \($0) stands here for itself." }.joined(separator: " ")
-    let chunks = try chunker(32, overlap: 0).chunks(of: Parser.parse(text, as: .plainText)).chunks
+    let chunks = try chunker(32, overlap: 0).chunks(of: try parse(text, .plainText)).chunks
     let parts = PartDivision.parts(of: chunks, document: info, model: "m", requestID: "r")
     #expect(parts.count > 2)
     #expect(
@@ -160,4 +160,8 @@ import Tokenizer
     #expect(split("第一。第二！") == ["第一。", "第二！"])
     #expect(split("  ").isEmpty)
   }
+}
+
+private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
+  try Parser(ParsingTests.limits).parse(text, declared: type.rawValue)
 }

@@ -1,3 +1,4 @@
+import BlockingExecutor
 import Chunking
 import Foundation
 import KafkaClient
@@ -16,6 +17,9 @@ package struct IngestStage: BatchWork {
   private let context: StageContext
   private let chunker: Chunker
   private let model: String
+  private let parser: Parser
+  /// Child processes are waited for there.
+  private let blocking = BlockingCalls(name: "parser")
 
   package init(_ context: StageContext, tokenizer: WordPieceTokenizer) {
     self.context = context
@@ -23,6 +27,11 @@ package struct IngestStage: BatchWork {
     chunker = Chunker(
       tokenizer: tokenizer, tokensMax: context.settings.ingest.chunkTokens,
       overlapTokens: context.settings.ingest.overlapTokens)
+    parser = Parser(
+      ParsingLimits(
+        timeout: context.settings.ingest.parserTimeout,
+        memoryBytesMax: context.settings.ingest.parserMemoryBytesMax,
+        textBytesMax: context.settings.ingest.textBytesMax))
   }
 
   /// The service that runs this stage.
@@ -79,7 +88,7 @@ package struct IngestStage: BatchWork {
   }
 
   package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
-    let plans = records.map(plan)
+    let plans = await blocking.run { records.map(plan) }
     // `accepted` is acknowledged before the version's chunks or marks exist anywhere.
     try await context.producer.send(plans.flatMap(\.accepted))
     return plans.flatMap(\.outputs)
@@ -90,7 +99,7 @@ package struct IngestStage: BatchWork {
     var outputs: [OutgoingRecord] = []
   }
 
-  /// Decides what becomes of one record; no I/O.
+  /// Decides what becomes of one record. Blocks while a child process reads a binary format; no other I/O.
   func plan(_ record: ConsumerRecord) -> Plan {
     let key: DocumentKey
     do {
@@ -178,13 +187,7 @@ package struct IngestStage: BatchWork {
   }
 
   private func put(_ record: ConsumerRecord, _ document: DocumentRecord, _ version: Version) throws -> Plan {
-    let text = try text(of: document)
-    guard let type = MediaType.detect(declared: document.mediaType, text: text) else {
-      throw FieldError(
-        "unsupported_media_type", field: "media_type", value: document.mediaType ?? "",
-        rule: "must be one of \(MediaType.allCases.map(\.rawValue).joined(separator: ", "))")
-    }
-    let parsed = Parser.parse(text, as: type)
+    let parsed = try parse(document)
     var info = DocumentInfo(document, version: version)
     if info.title.isEmpty { info.title = parsed.title }
     let result = chunker.chunks(of: parsed)
@@ -207,35 +210,36 @@ package struct IngestStage: BatchWork {
       })
   }
 
-  private func text(of document: DocumentRecord) throws(FieldError) -> String {
-    let limit = context.settings.ingest.documentBytesMax
-    switch document.content {
-    case .text(let text):
-      guard text.utf8.count <= limit else {
-        throw FieldError(
-          "too_long", field: "text", value: "\(text.utf8.count) bytes",
-          rule: "must be at most ingest.documentBytesMax, \(limit) bytes")
-      }
-      return text
-    case .base64(let encoded):
-      guard let data = Data(base64Encoded: encoded) else {
-        throw FieldError("bad_value", field: "content_base64", value: encoded, rule: "must be base64")
-      }
-      guard data.count <= limit else {
-        throw FieldError(
-          "too_long", field: "content_base64", value: "\(data.count) bytes",
-          rule: "must be at most ingest.documentBytesMax, \(limit) bytes")
-      }
-      guard let text = String(validating: data, as: UTF8.self) else {
-        throw FieldError(
-          "bad_encoding", field: "content_base64", value: document.mediaType ?? "", rule: "must be UTF-8 text"
-        )
-      }
-      return text
-    case .uri(let uri):
+  private func parse(_ document: DocumentRecord) throws(FieldError) -> ParsedDocument {
+    let declared = document.mediaType ?? ""
+    if case .uri(let uri) = document.content {
       throw FieldError(
         "unsupported", field: "uri", value: uri,
         rule: "claim checks are not fetched yet: send text or content_base64")
+    }
+    do throws(ParsingError) {
+      if case .text(let text) = document.content {
+        try checkLength(text.utf8.count)
+        return try parser.parse(text, declared: declared)
+      }
+      guard case .base64(let encoded) = document.content, let data = Data(base64Encoded: encoded) else {
+        throw ParsingError("bad_value", rule: "must be base64")
+      }
+      try checkLength(data.count)
+      return try parser.parse(Array(data), declared: declared)
+    } catch {
+      var field = "content_base64"
+      if case .text = document.content { field = "text" }
+      if error.code == "unsupported_media_type" { field = "media_type" }
+      throw FieldError(
+        error.code, field: field, value: declared.isEmpty ? document.id.rawValue : declared, rule: error.rule)
+    }
+  }
+
+  private func checkLength(_ count: Int) throws(ParsingError) {
+    let limit = context.settings.ingest.documentBytesMax
+    guard count <= limit else {
+      throw ParsingError("too_long", rule: "must be at most ingest.documentBytesMax, \(limit) bytes, not \(count)")
     }
   }
 }

@@ -1,0 +1,41 @@
+#include "millrace_xml.h"
+#include <libxml/HTMLparser.h>
+#include <libxml/tree.h>
+#include <limits.h>
+
+static const xmlNode *in(const millrace_node *node) { return (const xmlNode *)node; }
+static millrace_node *out(xmlNode *node) { return (millrace_node *)node; }
+
+millrace_html *millrace_html_parse(const void *bytes, size_t count) {
+  int options = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_COMPACT;
+  if (count > INT_MAX) return NULL;
+  return (millrace_html *)htmlReadMemory(bytes, (int)count, NULL, "UTF-8", options);
+}
+
+void millrace_html_free(millrace_html *document) { xmlFreeDoc((xmlDoc *)document); }
+
+millrace_node *millrace_html_root(millrace_html *document) { return out(xmlDocGetRootElement((xmlDoc *)document)); }
+
+int millrace_node_type(const millrace_node *node) {
+  switch (in(node)->type) {
+  case XML_ELEMENT_NODE: return MILLRACE_NODE_ELEMENT;
+  case XML_TEXT_NODE:
+  case XML_CDATA_SECTION_NODE: return MILLRACE_NODE_TEXT;
+  default: return MILLRACE_NODE_OTHER;
+  }
+}
+
+const char *millrace_node_name(const millrace_node *node) { return (const char *)in(node)->name; }
+const char *millrace_node_content(const millrace_node *node) { return (const char *)in(node)->content; }
+
+// An entity reference's children belong to its declaration: only elements are entered.
+millrace_node *millrace_node_child(const millrace_node *node) {
+  return in(node)->type == XML_ELEMENT_NODE ? out(in(node)->children) : NULL;
+}
+
+millrace_node *millrace_node_next(const millrace_node *node) { return out(in(node)->next); }
+
+millrace_node *millrace_node_parent(const millrace_node *node) {
+  xmlNode *parent = in(node)->parent;
+  return parent != NULL && parent->type == XML_ELEMENT_NODE ? out(parent) : NULL;
+}

@@ -1,0 +1,109 @@
+/// HTML by libxml2's forgiving parser: markup is taken away, headings make the path of what follows, what is there for
+/// programs or for moving about (scripts, styles, navigation) is left out.
+enum HTML {
+  private static let ignored: Set<String> = [
+    "script", "style", "noscript", "template", "svg", "math", "nav", "head", "iframe", "object", "select", "button",
+    "canvas", "audio", "video",
+  ]
+  private static let blocks: Set<String> = [
+    "p", "div", "section", "article", "main", "header", "footer", "aside", "ul", "ol", "dl", "dt", "dd", "li",
+    "blockquote", "table", "thead", "tbody", "tr", "figure", "figcaption", "address", "form", "fieldset", "details",
+    "summary", "hr", "body", "html", "caption", "center",
+  ]
+
+  static func parse(_ source: String) -> ParsedDocument {
+    guard let tree = HTMLTree(source), let root = tree.root else {
+      return ParsedDocument(text: [], blocks: [], title: "")
+    }
+    var builder = Builder()
+    withExtendedLifetime(tree) { builder.walk(root) }
+    return ParsedDocument(
+      text: builder.output.text, blocks: builder.output.blocks,
+      title: builder.title.isEmpty ? builder.output.title : builder.title)
+  }
+
+  private struct Builder {
+    var output = BlockBuilder()
+    /// Of the `title` element.
+    var title = ""
+    private var inline = ""
+    private var preDepth = 0
+
+    init() {}
+
+    /// Without recursion: documents nest as deep as they like.
+    mutating func walk(_ root: HTMLNode) {
+      defer { flush() }
+      var node = root
+      while true {
+        if open(node), let child = node.child {
+          node = child
+          continue
+        }
+        close(node)
+        while !node.isSame(as: root), node.next == nil {
+          guard let parent = node.parent else { return }
+          node = parent
+          close(node)
+        }
+        guard !node.isSame(as: root), let next = node.next else { return }
+        node = next
+      }
+    }
+
+    /// - Returns: whether its children are read.
+    private mutating func open(_ node: HTMLNode) -> Bool {
+      if node.isText { inline += node.content }
+      guard node.isElement else { return false }
+      let name = node.name
+      if name == "head" { readTitle(node) }
+      if ignored.contains(name) { return false }
+      switch name {
+      case "h1", "h2", "h3", "h4", "h5", "h6": flush()
+      case "pre":
+        flush()
+        preDepth += 1
+      case "br": inline += "\n"
+      case "td", "th": if inline.contains(where: { !$0.isWhitespace }) { inline += " | " }
+      default: if blocks.contains(name) { flush() }
+      }
+      return true
+    }
+
+    private mutating func close(_ node: HTMLNode) {
+      guard node.isElement else { return }
+      let name = node.name
+      if ignored.contains(name) { return }
+      switch name {
+      case "h1", "h2", "h3", "h4", "h5", "h6":
+        let text = Self.folded(inline)
+        inline = ""
+        output.addHeading(text, level: Int(name.dropFirst()) ?? 1)
+      case "pre":
+        output.add(inline, .code)
+        inline = ""
+        preDepth -= 1
+      default: if blocks.contains(name) { flush() }
+      }
+    }
+
+    private mutating func readTitle(_ head: HTMLNode) {
+      var child = head.child
+      while let node = child {
+        if node.isElement, node.name == "title", let text = node.child {
+          title = String(Self.folded(text.content).prefix(300))
+        }
+        child = node.next
+      }
+    }
+
+    private mutating func flush() {
+      if preDepth > 0 { output.add(inline, .code) } else { output.add(Self.folded(inline), .prose) }
+      inline = ""
+    }
+
+    private static func folded(_ text: String) -> String {
+      text.split { $0.isWhitespace }.joined(separator: " ")
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/// What a document is made of.
+package enum MediaType: String, Sendable, CaseIterable {
+  case plainText = "text/plain"
+  case markdown = "text/markdown"
+  case html = "text/html"
+  case pdf = "application/pdf"
+  case gzip = "application/gzip"
+
+  private static let aliases: [String: MediaType] = [
+    "text/x-markdown": .markdown, "application/xhtml+xml": .html, "application/x-pdf": .pdf,
+    "application/x-gzip": .gzip, "application/json": .plainText, "application/javascript": .plainText,
+    "application/xml": .plainText, "application/octet-stream": .plainText,
+  ]
+
+  /// - Parameter declared: a media type; parameters are ignored.
+  /// - Returns: nil for a type that can't be read. Any `text/…` can.
+  package static func named(_ declared: String) -> MediaType? {
+    let name = declared.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+    if let type = MediaType(rawValue: name) ?? aliases[name] { return type }
+    return name.hasPrefix("text/") ? .plainText : nil
+  }
+
+  /// The encoding that a declaration names, empty for none.
+  static func charset(_ declared: String) -> String {
+    for parameter in declared.split(separator: ";").dropFirst() {
+      let sides = parameter.split(separator: "=", maxSplits: 1)
+      if sides.count == 2, sides[0].filter({ $0 != " " }).lowercased() == "charset" {
+        return String(sides[1].filter { $0 != "\"" && $0 != " " })
+      }
+    }
+    return ""
+  }
+
+  /// Formats that their first bytes give away.
+  static func ofBytes(_ bytes: [UInt8]) -> MediaType? {
+    if bytes.starts(with: [0x1F, 0x8B]) { return .gzip }
+    // Readers accept a PDF whose mark stands within its first kilobyte.
+    let head = bytes.prefix(1024)
+    let mark = Array("%PDF-".utf8)
+    guard head.count >= mark.count else { return nil }
+    for start in head.startIndex...(head.endIndex - mark.count) where head[start..<start + mark.count].elementsEqual(mark) {
+      return .pdf
+    }
+    return nil
+  }
+
+  /// The name of a binary format that is not read, by its first bytes.
+  static func unsupported(_ bytes: [UInt8]) -> String? {
+    let marks: [(String, [UInt8])] = [
+      ("a ZIP archive (EPUB, DOCX and the like)", [0x50, 0x4B, 0x03, 0x04]), ("a PNG picture", [0x89, 0x50, 0x4E, 0x47]),
+      ("a JPEG picture", [0xFF, 0xD8, 0xFF]), ("a GIF picture", Array("GIF8".utf8)), ("a program", [0x7F, 0x45, 0x4C, 0x46]),
+      ("a bzip2 archive", Array("BZh".utf8)), ("an xz archive", [0xFD, 0x37, 0x7A, 0x58]),
+      ("a Zstandard archive", [0x28, 0xB5, 0x2F, 0xFD]), ("an old Office file", [0xD0, 0xCF, 0x11, 0xE0]),
+    ]
+    return marks.first { bytes.starts(with: $0.1) }?.0
+  }
+
+  /// By content, where the declaration says nothing or something that the text is not.
+  static func ofText(_ text: String, declared: MediaType?) -> MediaType {
+    switch declared {
+    case .plainText: .plainText
+    case .markdown: .markdown
+    case .html where looksLikeHTML(text, anywhere: true): .html
+    default: looksLikeHTML(text, anywhere: false) ? .html : (looksLikeMarkdown(text) ? .markdown : .plainText)
+    }
+  }
+
+  /// - Parameter anywhere: for a text that is declared HTML: an element is enough, wherever it stands.
+  private static func looksLikeHTML(_ text: String, anywhere: Bool) -> Bool {
+    let head = text.prefix(anywhere ? 65_536 : 1024).lowercased()
+    let start = head.drop { $0.isWhitespace || $0 == "\u{FEFF}" }
+    if start.hasPrefix("<!doctype html") || start.hasPrefix("<html") { return true }
+    if start.hasPrefix("<?xml") || start.hasPrefix("<!--") || start.hasPrefix("<!doctype") {
+      return head.contains("<html")
+    }
+    if start.hasPrefix("<head") || start.hasPrefix("<body") || start.hasPrefix("<title") { return true }
+    // A Markdown page may quote an element; a page of HTML starts with one.
+    return anywhere && start.hasPrefix("<") && ["<p", "<div", "<h1", "<table", "<ul", "<body"].contains { head.contains($0) }
+  }
+
+  private static func looksLikeMarkdown(_ text: String) -> Bool {
+    var signs = 0
+    for line in text.split(whereSeparator: \.isNewline).prefix(400) {
+      if line.hasPrefix("```") || line.hasPrefix("~~~") { return true }
+      let marks = line.prefix { $0 == "#" }.count
+      if (1...6).contains(marks), line.dropFirst(marks).first == " " { signs += 2 }
+      if line.hasPrefix("* ") || line.hasPrefix("- ") || line.contains("](") { signs += 1 }
+      if signs >= 3 { return true }
+    }
+    return signs >= 2
+  }
+}

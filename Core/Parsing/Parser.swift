@@ -1,0 +1,160 @@
+import Foundation
+
+/// Takes a document's bytes apart, whatever they are.
+package struct Parser: Sendable {
+  private let limits: ParsingLimits
+
+  package init(_ limits: ParsingLimits) { self.limits = limits }
+
+  /// Blocks while child processes read binary formats.
+  ///
+  /// - Parameter declared: the media type as sent, empty for none. Content decides where the two differ.
+  /// - Throws: `ParsingError`.
+  package func parse(_ bytes: [UInt8], declared: String) throws(ParsingError) -> ParsedDocument {
+    let type = try Self.declaredType(declared)
+    var content = bytes
+    var limits = limits
+    let start = ContinuousClock.now
+    if MediaType.ofBytes(content) == .gzip {
+      content = try ChildProcess.run(
+        "gzip", ["-dc", "--", "{}"], input: content, limits: limits, outputBytesMax: limits.textBytesMax)
+      limits.timeout = max(.seconds(1), limits.timeout - (ContinuousClock.now - start))
+      if MediaType.ofBytes(content) == .gzip {
+        throw ParsingError("unsupported_media_type", rule: "must not be gzip within gzip")
+      }
+    }
+    if MediaType.ofBytes(content) == .pdf { return try pdf(content, limits) }
+    if let name = MediaType.unsupported(content) {
+      throw ParsingError("unsupported_media_type", rule: "is \(name): must be \(Self.known)")
+    }
+    if type == .pdf { throw ParsingError("bad_pdf", rule: "is declared \(declared) but holds no %PDF mark") }
+    let charset = MediaType.charset(declared)
+    let text = try TextEncoding.decode(
+      content, declared: charset.isEmpty ? Self.charsetInMarkup(content) : charset)
+    return try parse(text, type)
+  }
+
+  /// The same for text that is UTF-8 already.
+  package func parse(_ text: String, declared: String) throws(ParsingError) -> ParsedDocument {
+    let type = try Self.declaredType(declared)
+    if type == .pdf || type == .gzip {
+      throw ParsingError("unsupported_media_type", rule: "is \(declared): send it as content_base64")
+    }
+    return try parse(text, type)
+  }
+
+  private static let known = MediaType.allCases.map(\.rawValue).joined(separator: ", ")
+
+  private static func declaredType(_ declared: String) throws(ParsingError) -> MediaType? {
+    if declared.isEmpty || declared.hasPrefix("application/octet-stream") { return nil }
+    guard let type = MediaType.named(declared) else {
+      throw ParsingError("unsupported_media_type", rule: "must be one of \(known)")
+    }
+    return type
+  }
+
+  private func parse(_ text: String, _ type: MediaType?) throws(ParsingError) -> ParsedDocument {
+    guard text.utf8.count <= limits.textBytesMax else {
+      throw ParsingError(
+        "too_long", rule: "must hold at most ingest.textBytesMax, \(limits.textBytesMax) bytes of text")
+    }
+    return switch MediaType.ofText(text, declared: type) {
+    case .markdown: Markdown.parse(text)
+    case .html: HTML.parse(text)
+    case .plainText, .pdf, .gzip: PlainText.parse(text)
+    }
+  }
+
+  private func pdf(_ bytes: [UInt8], _ limits: ParsingLimits) throws(ParsingError) -> ParsedDocument {
+    // pdftotext mends what it can and says nothing of what it could not; half a document must not look like a whole one.
+    guard Data(bytes.suffix(2048)).range(of: Data("%%EOF".utf8)) != nil else {
+      throw ParsingError("bad_pdf", rule: "must be a whole PDF: it ends without %%EOF, so it was cut short")
+    }
+    let text: [UInt8]
+    do throws(ParsingError) {
+      text = try ChildProcess.run(
+        "pdftotext", ["-q", "-layout", "-enc", "UTF-8", "{}", "-"], input: bytes, limits: limits,
+        outputBytesMax: limits.textBytesMax)
+    } catch {
+      throw error.code == "unreadable" ? ParsingError("bad_pdf", rule: error.rule) : error
+    }
+    return PDFText.parse(String(decoding: text, as: UTF8.self))
+  }
+
+  /// What an HTML or XML text says of its own encoding, within its first 4 kB.
+  private static func charsetInMarkup(_ bytes: [UInt8]) -> String {
+    let head = String(decoding: bytes.prefix(4096).map { $0 < 0x80 ? $0 : 0x3F }, as: UTF8.self).lowercased()
+    guard head.contains("<") else { return "" }
+    for mark in ["charset=", "encoding="] {
+      guard let range = head.range(of: mark) else { continue }
+      let rest = head[range.upperBound...].drop { $0 == "\"" || $0 == "'" || $0 == " " }
+      return String(rest.prefix { $0.isLetter || $0.isNumber || "-_:.".contains($0) })
+    }
+    return ""
+  }
+}
+
+/// What `pdftotext -layout` writes: pages end with a form feed, paragraphs with an empty line, the columns of a table stand
+/// apart by blanks. (Without `-layout` the cells of a row end up far from each other; with it, the columns of a page in
+/// two columns are mixed line by line.)
+enum PDFText {
+  private static let columnGap = "   "
+
+  static func parse(_ source: String) -> ParsedDocument {
+    var builder = BlockBuilder()
+    for page in source.split(separator: "\u{0C}") {
+      var paragraph: [Substring] = []
+      func close() {
+        let lines = paragraph.map { $0.trimmingCharacters(in: .whitespaces) }
+        // Rows keep their lines, so that each is a unit; the lines of a paragraph are one text.
+        let rows = lines.filter { $0.contains(columnGap) }.count
+        if rows * 2 > lines.count {
+          builder.add(lines.map(folded).joined(separator: "\n"), .code)
+        } else {
+          builder.add(lines.map(folded).joined(separator: " "), .prose)
+        }
+        paragraph = []
+      }
+      for line in page.split(separator: "\n", omittingEmptySubsequences: false) {
+        if line.allSatisfy(\.isWhitespace) { close() } else { paragraph.append(line) }
+      }
+      close()
+    }
+    return ParsedDocument(text: builder.text, blocks: builder.blocks, title: "")
+  }
+
+  private static func folded(_ line: String) -> String {
+    line.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+  }
+}
+
+enum PlainText {
+  /// Blocks are separated by blank lines; the text is the source, byte for byte.
+  static func parse(_ source: String) -> ParsedDocument {
+    let text = Array(source.utf8)
+    var blocks: [ParsedDocument.Block] = []
+    var start: Int?
+    var lineStart = 0
+    var lastEnd = 0
+    func close() {
+      if let from = start, from < lastEnd {
+        blocks.append(.init(kind: .prose, range: from..<lastEnd, headingPath: []))
+      }
+      start = nil
+    }
+    while lineStart < text.count {
+      // A line ends with LF, CR LF, or CR alone (old Macs).
+      let lineEnd = text[lineStart...].firstIndex { $0 == 0x0A || $0 == 0x0D } ?? text.count
+      if text[lineStart..<lineEnd].allSatisfy({ $0 == 0x20 || $0 == 0x09 }) {
+        close()
+      } else {
+        if start == nil { start = lineStart }
+        lastEnd = lineEnd
+      }
+      let isPair = lineEnd + 1 < text.count && text[lineEnd] == 0x0D && text[lineEnd + 1] == 0x0A
+      lineStart = lineEnd + (isPair ? 2 : 1)
+    }
+    close()
+    return ParsedDocument(text: text, blocks: blocks, title: "")
+  }
+}

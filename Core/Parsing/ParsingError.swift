@@ -1,0 +1,26 @@
+/// Why a document can't be read: its own fault, every time.
+package struct ParsingError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// As in status events and dead letters: `bad_encoding`, `bad_pdf`, `unsupported_media_type`, …
+  package var code: String
+  /// What the content must be, to be read after the field's name: "must be …".
+  package var rule: String
+  package init(_ code: String, rule: String) {
+    self.code = code
+    self.rule = rule
+  }
+  package var description: String { "\(code): \(rule)" }
+}
+
+/// What one document may cost.
+package struct ParsingLimits: Sendable {
+  /// For all child processes of one document together.
+  package var timeout: Duration
+  package var memoryBytesMax: Int
+  /// Of the extracted text, and of what is unpacked on the way.
+  package var textBytesMax: Int
+  package init(timeout: Duration, memoryBytesMax: Int, textBytesMax: Int) {
+    self.timeout = timeout
+    self.memoryBytesMax = memoryBytesMax
+    self.textBytesMax = textBytesMax
+  }
+}

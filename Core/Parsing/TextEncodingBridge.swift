@@ -1,0 +1,98 @@
+internal import CUchardet
+import Foundation
+
+/// Turns bytes of any encoding into UTF-8: a byte order mark decides, then what is declared, then UTF-8 if it is valid,
+/// then a guess from the content (uchardet).
+enum TextEncoding {
+  private static let marks: [(bytes: [UInt8], name: String)] = [
+    ([0xEF, 0xBB, 0xBF], "UTF-8"), ([0xFF, 0xFE, 0x00, 0x00], "UTF-32LE"), ([0x00, 0x00, 0xFE, 0xFF], "UTF-32BE"),
+    ([0xFF, 0xFE], "UTF-16LE"), ([0xFE, 0xFF], "UTF-16BE"),
+  ]
+
+  /// - Parameter declared: an encoding's name from outside the bytes or from their markup; empty for none.
+  /// - Throws: `ParsingError` when no encoding fits.
+  static func decode(_ bytes: [UInt8], declared: String) throws(ParsingError) -> String {
+    if let mark = marks.first(where: { bytes.starts(with: $0.bytes) }) {
+      return try convert(Array(bytes.dropFirst(mark.bytes.count)), from: mark.name)
+    }
+    let name = standardName(declared)
+    if !name.isEmpty, name != "UTF-8", let text = try? convert(bytes, from: name) { return text }
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    // Cut inside its last character: everything before it is fine.
+    for cut in 1...3 where bytes.count > cut && bytes[bytes.count - cut] >= 0xC0 {
+      if let text = String(validating: bytes.dropLast(cut), as: UTF8.self) { return text }
+    }
+    let guess = guess(bytes)
+    guard !guess.isEmpty else {
+      throw ParsingError(
+        "bad_encoding", rule: "must be text in UTF-8 or in an encoding that is declared or can be guessed")
+    }
+    return try convert(bytes, from: standardName(guess))
+  }
+
+  /// As browsers read it: Latin-1 means Windows-1252 in practice.
+  private static func standardName(_ name: String) -> String {
+    let upper = name.trimmingCharacters(in: .whitespaces).uppercased()
+    guard !upper.isEmpty, upper.count <= 40, upper.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.:".contains($0)) })
+    else { return "" }
+    switch upper {
+    case "ISO-8859-1", "LATIN1", "US-ASCII", "ASCII": return "WINDOWS-1252"
+    case "UTF8": return "UTF-8"
+    case "EUC-KR", "KS_C_5601-1987": return "UHC"
+    case "GB2312", "GBK": return "GB18030"
+    default: return upper
+    }
+  }
+
+  private static func guess(_ bytes: [UInt8]) -> String {
+    guard let detector = unsafe uchardet_new() else { return "" }
+    defer { unsafe uchardet_delete(detector) }
+    let sample = bytes.prefix(1 << 20)
+    let code = unsafe sample.withUnsafeBytes { buffer in
+      unsafe uchardet_handle_data(
+        detector, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
+    }
+    guard code == 0 else { return "" }
+    unsafe uchardet_data_end(detector)
+    return unsafe uchardet_get_charset(detector).map { unsafe String(cString: $0) } ?? ""
+  }
+
+  /// Bytes that the encoding does not know become U+FFFD.
+  private static func convert(_ bytes: [UInt8], from name: String) throws(ParsingError) -> String {
+    if name == "UTF-8" { return String(decoding: bytes, as: UTF8.self) }
+    let converter = unsafe iconv_open("UTF-8", name)
+    guard Int(bitPattern: converter) != -1 else {
+      throw ParsingError("bad_encoding", rule: "names the encoding '\(name)', which is not known here")
+    }
+    defer { unsafe iconv_close(converter) }
+    var input = bytes
+    var output: [UInt8] = []
+    output.reserveCapacity(bytes.count * 2)
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    var position = 0
+    while position < input.count {
+      var isBad = false
+      let (read, written) = unsafe input.withUnsafeMutableBytes { source in
+        unsafe buffer.withUnsafeMutableBytes { target -> (Int, Int) in
+          var from = unsafe source.baseAddress?.advanced(by: position).assumingMemoryBound(to: CChar.self)
+          var fromLeft = source.count - position
+          var to = unsafe target.baseAddress?.assumingMemoryBound(to: CChar.self)
+          var toLeft = target.count
+          let before = fromLeft
+          let code = unsafe iconv(converter, &from, &fromLeft, &to, &toLeft)
+          isBad = code == UInt.max && errno != E2BIG
+          return (before - fromLeft, target.count - toLeft)
+        }
+      }
+      output += buffer[0..<written]
+      position += read
+      if isBad {
+        output += [0xEF, 0xBF, 0xBD]
+        position += 1
+      } else if read == 0, written == 0 {
+        break
+      }
+    }
+    return String(decoding: output, as: UTF8.self)
+  }
+}

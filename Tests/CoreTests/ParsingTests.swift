@@ -1,0 +1,134 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import Foundation
+import Parsing
+import Testing
+
+// Goal: what people have can be read, and what can't be read says why. Method: the real files of ../shared/data/files
+// with the strings that their manifest expects; small hostile ones made here.
+
+@Suite struct ParsingTests {
+  static let limits = ParsingLimits(timeout: .seconds(20), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
+  private let parser = Parser(ParsingTests.limits)
+
+  private func folded(_ text: some StringProtocol) -> String {
+    text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+  }
+
+  private func error(_ bytes: [UInt8], _ declared: String = "", limits: ParsingLimits = limits) -> ParsingError? {
+    do throws(ParsingError) {
+      _ = try Parser(limits).parse(bytes, declared: declared)
+      return nil
+    } catch { return error }
+  }
+
+  @Test(
+    "every real file is read with its strings, or refused with a reason",
+    .enabled(if: SharedData.isPresent, "../shared is absent"))
+  func realFiles() throws {
+    let root = SharedData.root! + "/data/files/"
+    var read = 0
+    var refused: [String: String] = [:]
+    for line in try String(contentsOfFile: root + "manifest.jsonl", encoding: .utf8).split(separator: "\n") {
+      let entry = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+      let path = entry["path"] as! String
+      let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: root + path)))
+      // As `documents put` sends them: without a declaration, or with the one of a misleading name.
+      let declared = path.hasSuffix(".html") ? "text/html" : path.hasSuffix(".pdf") ? "application/pdf" : ""
+      do throws(ParsingError) {
+        let parsed = try parser.parse(bytes, declared: declared)
+        // The manifest quotes sources: in Markdown the marks of emphasis and code are no text.
+        func comparable(_ text: String) -> String {
+          folded(path.hasSuffix(".md") ? text.filter { !"_*`".contains($0) } : text)
+        }
+        let text = comparable(String(decoding: parsed.text, as: UTF8.self))
+        for expected in entry["expect"] as? [String] ?? [] {
+          let isFound = text.contains(comparable(expected))
+          #expect(isFound, "\(path) lacks: \(expected)")
+        }
+        #expect(parsed.blocks.allSatisfy { $0.range.upperBound <= parsed.text.count })
+        read += 1
+      } catch {
+        refused[path] = error.description
+        #expect((entry["expect"] as? [String])?.isEmpty == true, "\(path): \(error)")
+      }
+    }
+    print("files: \(read) read, refused: \(refused.sorted { $0.key < $1.key })")
+    #expect(read >= 30)
+    #expect(refused["degenerate/truncated.pdf"]?.contains("cut short") == true)
+    #expect(refused["epub/policy.epub"]?.contains("ZIP") == true)
+    #expect(refused["degenerate/really-gzip.pdf"] == nil, "gzip is unpacked, whatever its name")
+  }
+
+  @Test("HTML: markup, scripts and navigation go, headings make the path, tables and code stay")
+  func html() throws {
+    let parsed = try parser.parse(
+      """
+      <!doctype html><html><head><title>Pumps &amp; valves</title><script>var secret = 1</script></head><body>
+      <nav><a href="/">Home</a></nav><h1>Pumps</h1><p>A <b>pump</b> moves
+      water.</p><h2>Valves</h2><ul><li>Gate<li>Ball</ul><table><tr><td>DN</td><td>50</td></tr></table>
+      <pre>open
+        valve</pre><style>p { color: red }</style></body></html>
+      """, declared: "")
+    let text = String(decoding: parsed.text, as: UTF8.self)
+    #expect(parsed.title == "Pumps & valves")
+    #expect(text.contains("A pump moves water.") && text.contains("DN | 50") && text.contains("open\n  valve"))
+    #expect(!text.contains("secret") && !text.contains("Home") && !text.contains("color"))
+    let gate = try #require(parsed.blocks.first { String(decoding: parsed.text[$0.range], as: UTF8.self) == "Gate" })
+    #expect(gate.headingPath == ["Pumps", "Valves"])
+  }
+
+  @Test("deep, broken and endless markup is read without a trap")
+  func hostileMarkup() throws {
+    for text in [
+      String(repeating: "<div>", count: 100_000) + "deep", "<html><p>unclosed <b>tags <i>everywhere",
+      "<html>" + String(repeating: "<table><tr><td>", count: 20_000) + "x", "<html>\u{0}<p>nul</p>",
+      "<!doctype html>&#x110000;&nosuch;<p id=\"" + String(repeating: "a", count: 200_000), "<html><svg><p>x</svg>y",
+    ] {
+      let parsed = try parser.parse(text, declared: "text/html")
+      #expect(parsed.blocks.allSatisfy { $0.range.upperBound <= parsed.text.count })
+    }
+  }
+
+  @Test("encodings: mark, declaration, markup, then a guess")
+  func encodings() throws {
+    func text(_ bytes: [UInt8], _ declared: String = "text/plain") throws -> String {
+      String(decoding: try parser.parse(bytes, declared: declared).text, as: UTF8.self)
+    }
+    #expect(try text([0xEF, 0xBB, 0xBF] + Array("gr\u{FC}n".utf8)) == "grün")
+    #expect(try text([0xFF, 0xFE, 0x67, 0x00, 0xFC, 0x00]) == "gü")
+    #expect(try text([0x67, 0xFC], "text/plain; charset=\"iso-8859-1\"") == "gü")
+    #expect(try text([0xE4, 0xB8], "text/plain; charset=utf-8").isEmpty == false, "cut inside a character")
+    let meta = Array("<html><head><meta charset=windows-1252></head><body><p>caf".utf8) + [0xE9]
+    #expect(try text(meta, "").contains("café"))
+    #expect(error([0x67, 0xFC], "text/plain; charset=no-such-one") == nil, "an unknown name is passed over")
+  }
+
+  @Test("binary formats are limited in time, memory and output, and refused by name")
+  func binaries() throws {
+    #expect(error(Array("PK\u{3}\u{4}rest".utf8))?.code == "unsupported_media_type")
+    #expect(error([0x89, 0x50, 0x4E, 0x47])?.rule.contains("PNG") == true)
+    #expect(error(Array("%PDF-1.4\nnot really\n%%EOF".utf8))?.code == "bad_pdf")
+    #expect(error(Array("no pdf".utf8), "application/pdf")?.code == "bad_pdf")
+    #expect(error(Array("x".utf8), "application/zip")?.code == "unsupported_media_type")
+    #expect(error([0x1F, 0x8B, 0x00])?.code == "unreadable")
+    // A bomb: 64 MB of zeros in 64 kB.
+    let zip = Process()
+    let output = Pipe()
+    zip.executableURL = URL(fileURLWithPath: "/bin/sh")
+    zip.arguments = ["-c", "head -c 64000000 /dev/zero | gzip"]
+    zip.standardOutput = output
+    try zip.run()
+    let bomb = Array(output.fileHandleForReading.readDataToEndOfFile())
+    #expect(error(bomb)?.code == "too_long")
+    let slow = ParsingLimits(timeout: .seconds(1), memoryBytesMax: 1 << 30, textBytesMax: 1 << 40)
+    #expect(bomb.count < 100_000 && slow.timeout == .seconds(1))
+  }
+
+  @Test("content decides where the declared type is wrong")
+  func detection() throws {
+    let markdown = "# Title\n\n- one\n- two\n\nSee [here](x) for `<b>` elements."
+    #expect(try parser.parse(Array(markdown.utf8), declared: "text/html").title == "Title")
+    #expect(try parser.parse(Array("<html><h1>T</h1><p>x".utf8), declared: "").title == "T")
+    #expect(try parser.parse(Array("a\rb\r\rc".utf8), declared: "text/plain").blocks.count == 2)
+  }
+}
