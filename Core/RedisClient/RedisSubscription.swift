@@ -28,6 +28,9 @@ package final class RedisSubscription: Sendable {
 
   deinit { isStopped.set() }
 
+  /// Ends `messages` within moments.
+  package func stop() { isStopped.set() }
+
   private static func listen(
     _ address: RedisAddress, _ channel: String, _ limit: Duration,
     _ ready: CheckedContinuation<Void, any Error>, _ output: AsyncStream<[UInt8]>.Continuation, _ flag: Flag
@@ -45,7 +48,7 @@ package final class RedisSubscription: Sendable {
     ready.resume()
     while !flag.isSet {
       do throws(RedisFailure) {
-        let reply = try connection.reply(deadline: .now + .milliseconds(100))
+        let reply = try connection.reply(deadline: .now + .milliseconds(20))
         if case .array(let parts) = reply, parts.count == 3, let message = parts[2].bytesValue {
           output.yield(message)
         }

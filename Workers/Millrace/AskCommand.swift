@@ -2,91 +2,9 @@ import CommandLine
 import Foundation
 import KafkaClient
 import Records
+import RedisClient
 import Settings
 import Stage
-
-/// Sends queries and waits for their answers; what `ask`, `search`, `eval` and `demo` share.
-struct QueryClient: Sendable {
-  let settings: Settings
-  private let producer: KafkaProducer
-  private let kafka: KafkaConfiguration
-
-  init(settings: Settings) throws {
-    self.settings = settings
-    kafka = settings.kafkaConfiguration(clientID: "millrace-ask")
-    producer = try KafkaProducer(kafka)
-  }
-
-  func close() async { await producer.close(deadline: .seconds(5)) }
-
-  /// Fails fast when nobody is there, instead of waiting for a broker that never comes.
-  static func check(_ settings: Settings) async throws {
-    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-check"))
-    let topics: [String: Int32]
-    do {
-      topics = try await admin.topics(timeout: .seconds(4))
-    } catch {
-      await admin.close()
-      throw Unavailable(
-        description:
-          "no broker answers at \(settings.kafka.bootstrapServers) (\(error)); start one with `millrace up`")
-    }
-    await admin.close()
-    guard topics[settings.topic(.queries)] != nil else {
-      throw Unavailable(
-        description: "topic \(settings.topic(.queries)) is missing: run `millrace topics create`")
-    }
-  }
-
-  /// - Returns: the answer, nil when none came before the deadline and five seconds more.
-  func ask(_ query: QueryRecord) async throws -> AnswerRecord? {
-    let answers = try await ask([query], concurrency: 1) { _, _ in }
-    return answers[0]
-  }
-
-  /// Asks several questions, at most `concurrency` at once, in order.
-  ///
-  /// - Parameter progress: called with the number of answers so far and the newest.
-  func ask(
-    _ queries: [QueryRecord], concurrency: Int, progress: @Sendable (Int, AnswerRecord) -> Void
-  ) async throws -> [AnswerRecord?] {
-    let reader = ReplayReader(kafka)
-    let topic = settings.topic(.answers)
-    let count = settings.partitionCount(.answers)
-    let partitions = Set(queries.map { Partitioner.partition(ofKey: $0.key.bytes, partitionCount: count) })
-    // The position is fixed before the first query is sent: no answer can come too early.
-    try await reader.assign(
-      Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .end) }))
-    var answers = [AnswerRecord?](repeating: nil, count: queries.count)
-    var open: [String: Int] = [:]
-    var next = 0
-    var done = 0
-    var deadline = ContinuousClock.now
-    while done < queries.count {
-      while next < queries.count, open.count < concurrency {
-        let query = queries[next]
-        open[query.key.description] = next
-        next += 1
-        deadline = .now + .milliseconds(query.deadlineMilliseconds) + .seconds(5)
-        try await producer.send(
-          OutgoingRecord(topic: settings.topic(.queries), key: query.key.bytes, value: query.json.bytes))
-      }
-      for record in try await reader.next(maxRecords: 500, maxWait: .milliseconds(500)) {
-        guard let key = record.key, let index = open[String(decoding: key, as: UTF8.self)],
-          let value = record.value
-        else { continue }
-        let answer = try AnswerRecord(value: value)
-        open[answer.key] = nil
-        answers[index] = answer
-        done += 1
-        progress(done, answer)
-      }
-      if ContinuousClock.now > deadline { break }
-    }
-    await reader.close()
-    return answers
-  }
-}
 
 enum AskCommand {
   private static let options: [Command.Option] = [
@@ -96,6 +14,7 @@ enum AskCommand {
     .option("--deadline", "MS", "give up after so many milliseconds (default 60000)"),
     .option("--after", "TOKEN", "read your writes: the token of an `indexed` event"),
     .option("--id", "ID", "the query's id (default: a new one)"),
+    .option("--cache", "POLICY", "default, bypass (neither read nor kept) or refresh (made anew and kept)"),
   ]
 
   static let ask = Command(
@@ -115,14 +34,21 @@ enum AskCommand {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let client = try QueryClient(settings: settings)
+    let subscription = await SentencePrinter.subscribe(query, settings)
+    async let printed = SentencePrinter.print(subscription)
+    defer { subscription?.stop() }
     let answer = try await client.ask(query)
+    subscription?.stop()
+    let streamed = await printed
     await client.close()
     guard let answer else {
       Terminal.complain(
         "millrace: no answer to \(query.id) within its deadline; it is still worked on if workers run")
       return .timedOut
     }
-    Terminal.print(arguments.flag("--json") ? answer.json.text : AnswerText.render(answer, mode: mode))
+    Terminal.print(
+      arguments.flag("--json")
+        ? answer.json.text : AnswerText.render(answer, mode: mode, streamed: streamed))
     return switch answer.status {
     case .answered: .success
     case .refused: .refused
@@ -139,6 +65,13 @@ enum AskCommand {
     let idText = arguments.value("--id") ?? UUID().uuidString.lowercased()
     guard let id = QueryID(idText) else { throw UsageError("--id: '\(idText)' \(QueryID.rule)") }
     var query = QueryRecord(id: id, tenant: tenant, text: text, mode: mode)
+    if let policy = arguments.value("--cache") {
+      guard let policy = QueryRecord.CachePolicy(rawValue: policy) else {
+        throw UsageError("--cache: '\(policy)' must be default, bypass or refresh")
+      }
+      query.cache = policy
+    }
+    query.stream = mode == .answer && !arguments.flag("--json")
     query.principals = arguments.allValues("--principal")
     query.topK = try arguments.integer("--top-k", in: 1...Int(QueryRecord.topKMax))
     if let deadline = try arguments.integer("--deadline", in: 1...Int(QueryRecord.deadlineMaxMilliseconds)) {
@@ -154,36 +87,29 @@ enum AskCommand {
   }
 }
 
-enum AnswerText {
-  static func render(_ answer: AnswerRecord, mode: QueryRecord.Mode) -> String {
-    var lines: [String] = []
-    switch answer.status {
-    case .answered: if mode == .answer { lines.append(answer.text) }
-    case .refused: lines.append("refused: \(answer.text)")
-    default:
-      lines.append("\(answer.status.rawValue)\(answer.error.map { ": \($0.code): \($0.message)" } ?? "")")
+/// Prints supported sentences while they come. Without a Redis, or when it does not answer at once, nothing is
+/// streamed, and the answer is printed when it is there.
+private enum SentencePrinter {
+  static func subscribe(_ query: QueryRecord, _ settings: Settings) async -> RedisSubscription? {
+    guard query.stream, let address = RedisAddress(settings.redis.address) else { return nil }
+    do {
+      return try await RedisSubscription(
+        address, channel: StreamChannel.name(settings.kafka.topicPrefix, query.key), deadline: .milliseconds(500))
+    } catch {
+      return nil
     }
-    for citation in answer.citations {
-      let title = citation.title.isEmpty ? "" : " \u{201C}\(citation.title)\u{201D}"
-      let score = String(format: "%.3f", citation.score)
-      lines.append(
-        "  [\(citation.n)] \(citation.documentID)\(title) bytes \(citation.start)-\(citation.end), version "
-          + "\(citation.version), score \(score)")
-      let quote = citation.quote.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-      lines.append("      \u{201C}\(quote.count > 300 ? String(quote.prefix(299)) + "…" : quote)\u{201D}")
-    }
-    if answer.status == .answered, answer.citations.isEmpty { lines.append("nothing found") }
-    lines.append("  engine \(answer.engine.isEmpty ? "-" : answer.engine), \(timings(answer))")
-    if answer.shardsAnswered < answer.shardsTotal {
-      lines.append("  from \(answer.shardsAnswered) of \(answer.shardsTotal) shards only")
-    }
-    if answer.behind.records > 0 { lines.append("  the index is \(answer.behind.records) records behind") }
-    return lines.joined(separator: "\n")
   }
 
-  static func timings(_ answer: AnswerRecord) -> String {
-    answer.timings.map {
-      "\($0.stage) \(String(format: "%.1f", $0.workMilliseconds)) ms (waited \(String(format: "%.1f", $0.waitMilliseconds)))"
-    }.joined(separator: ", ")
+  /// - Returns: what was printed, when the subscription has ended.
+  static func print(_ subscription: RedisSubscription?) async -> String {
+    guard let subscription else { return "" }
+    var sentences: [String] = []
+    for await message in subscription.messages {
+      let sentence = String(decoding: message, as: UTF8.self)
+      FileHandle.standardOutput.write(Data(((sentences.isEmpty ? "" : " ") + sentence).utf8))
+      sentences.append(sentence)
+    }
+    if !sentences.isEmpty { Terminal.print("") }
+    return sentences.joined(separator: " ")
   }
 }

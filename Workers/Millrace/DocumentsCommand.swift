@@ -18,8 +18,9 @@ enum DocumentsCommand {
       Command(
         "put", abstract: "Put files and wait until they are indexed.",
         discussion: """
-          FILE is text or Markdown; its name is the document's id. A DIR is walked, and ids are paths within it. A
-          .jsonl file holds a document record per line. - reads one document's text from standard input (give --id).
+          FILE is text, Markdown, HTML or PDF, gzip around it too; its name is the document's id. A DIR is walked, and
+          ids are paths within it. A .jsonl file holds a document record per line. - reads one document from standard
+          input (give --id).
           """, arguments: "FILE|DIR|-...",
         options: [
           tenant, .option("--id", "ID", "the id, for one file or standard input"),
@@ -30,6 +31,22 @@ enum DocumentsCommand {
           ),
         ] + wait, action: put),
       Command(
+        "sync", abstract: "Make the documents of a source what a folder holds.",
+        discussion: """
+          Puts what is new or changed, deletes what left the folder, and leaves alone what is the same. Ids are paths
+          within DIR. Only documents of the same tenant and source are deleted; the source is DIR's full path unless
+          --source names it.
+          """, arguments: "DIR",
+        options: [
+          tenant, .option("--source", "NAME", "where the documents come from (default: DIR's full path)"),
+          .option("--acl", "PRINCIPAL", "who may read; may be repeated (default: the whole tenant)", repeating: true),
+          .flag("--dry-run", "say what would be done"),
+          .flag("--allow-empty", "delete everything of the source when the folder is empty"),
+        ] + wait, action: SyncCommand.run),
+      Command(
+        "get", abstract: "Print a document as it was put (its bytes; with --json its record).", arguments: "ID",
+        options: [tenant], action: get),
+      Command(
         "delete", abstract: "Delete documents and wait until they are gone.", arguments: "ID...",
         options: [tenant] + wait, action: delete),
       Command(
@@ -37,10 +54,12 @@ enum DocumentsCommand {
         action: status),
       Command(
         "list", abstract: "List documents with their newest version and its state.",
-        options: [.option("--tenant", "NAME", "only this tenant's")], action: list),
+        options: [
+          .option("--tenant", "NAME", "only this tenant's"), .option("--source", "NAME", "only of this source"),
+        ], action: list),
     ])
 
-  private static func tenant(_ arguments: ParsedArguments) throws -> TenantID {
+  static func tenant(_ arguments: ParsedArguments) throws -> TenantID {
     let text = arguments.value("--tenant") ?? "default"
     guard let tenant = TenantID(text) else { throw UsageError("--tenant: '\(text)' \(TenantID.rule)") }
     return tenant
@@ -62,7 +81,7 @@ enum DocumentsCommand {
     return try await send(records, arguments)
   }
 
-  private static func send(_ records: [OutgoingDocument], _ arguments: ParsedArguments) async throws
+  static func send(_ records: [OutgoingDocument], _ arguments: ParsedArguments) async throws
     -> ExitCode
   {
     let settings = try Configuration.settings(arguments)
@@ -140,7 +159,8 @@ enum DocumentsCommand {
       guard let tenant = TenantID(text) else { throw UsageError("--tenant: '\(text)' \(TenantID.rule)") }
       return tenant
     }
-    let rows = try await DocumentReader(settings: settings).list(tenant: only)
+    var rows = try await DocumentReader(settings: settings).list(tenant: only)
+    if let source = arguments.value("--source") { rows.removeAll { $0.source != source } }
     if arguments.flag("--json") {
       Terminal.print(
         JSONValue.array(
@@ -148,115 +168,41 @@ enum DocumentsCommand {
             .object([
               "id": .string(row.key.id.rawValue), "tenant": .string(row.key.tenant.rawValue),
               "version": .string(row.version.description), "state": .string(row.state),
-              "chunks": .int(row.chunks),
+              "chunks": .int(row.chunks), "source": .string(row.source),
             ])
           }
         ).text)
     } else {
-      for row in rows { Terminal.print("\(row.key)  \(row.version)  \(row.state)  \(row.chunks) chunks") }
+      for row in rows {
+        let source = row.source.isEmpty ? "" : "  from \(row.source)"
+        Terminal.print("\(row.key)  \(row.version)  \(row.state)  \(row.chunks) chunks\(source)")
+      }
       Terminal.print("\(rows.count) documents")
     }
     return .success
   }
-}
 
-/// Turns the arguments of `documents put` into records.
-enum DocumentFiles {
-  private static let extensions: Set<String> = ["md", "markdown", "txt", "text"]
-
-  static func read(_ arguments: ParsedArguments, tenant: TenantID) throws -> [DocumentRecord] {
-    guard !arguments.positionals.isEmpty else { throw UsageError("give a FILE, a DIR or - to put") }
-    var documents: [DocumentRecord] = []
-    for path in arguments.positionals { documents += try read(path, tenant) }
-    if let id = arguments.value("--id") {
-      guard documents.count == 1 else {
-        throw UsageError("--id names one document, but \(documents.count) are put")
-      }
-      guard let id = DocumentID(id) else { throw UsageError("--id: '\(id)' \(DocumentID.rule)") }
-      documents[0].id = id
-    } else if arguments.positionals.contains("-") {
-      throw UsageError("- needs --id")
+  private static func get(_ arguments: ParsedArguments) async throws -> ExitCode {
+    guard arguments.positionals.count == 1, let id = DocumentID(arguments.positionals[0]) else {
+      throw UsageError("give one document id; it \(DocumentID.rule)")
     }
-    for index in documents.indices {
-      if let title = arguments.value("--title") { documents[index].title = title }
-      if let source = arguments.value("--source") { documents[index].source = source }
-      let acl = arguments.allValues("--acl")
-      if !acl.isEmpty { documents[index].acl = acl }
+    let settings = try Configuration.settings(arguments)
+    try await QueryClient.check(settings)
+    let key = DocumentKey(tenant: try tenant(arguments), id: id)
+    guard let record = try await DocumentReader(settings: settings).newest(key), let value = record.value else {
+      Terminal.complain("millrace: \(key) does not exist, or was deleted")
+      return .failure
     }
-    guard !documents.isEmpty else {
-      throw UsageError("\(arguments.positionals.joined(separator: " ")) holds no .md, .txt or .jsonl file")
+    if arguments.flag("--json") {
+      Terminal.print(String(decoding: value, as: UTF8.self))
+      return .success
     }
-    return documents
+    let document = try DocumentRecord(value: value, key: key, fieldMap: settings.ingest.fieldMap)
+    switch document.content {
+    case .text(let text): FileHandle.standardOutput.write(Data(text.utf8))
+    case .base64(let text): FileHandle.standardOutput.write(Data(base64Encoded: text) ?? Data())
+    case .uri(let uri): Terminal.print(uri)
+    }
+    return .success
   }
-
-  private static func read(_ path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
-    if path == "-" {
-      let data = FileHandle.standardInput.readDataToEndOfFile()
-      return [try document(id: "stdin", Array(data), name: "standard input", tenant)]
-    }
-    guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else {
-      throw UsageError("'\(path)' does not exist")
-    }
-    if attributes[.type] as? FileAttributeType == .typeDirectory { return try directory(path, tenant) }
-    let data = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-    if path.hasSuffix(".jsonl") { return try lines(data, path, tenant) }
-    return [try document(id: URL(fileURLWithPath: path).lastPathComponent, data, name: path, tenant)]
-  }
-
-  private static func directory(_ path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
-    let names = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
-    return try names.sorted().filter {
-      extensions.contains(URL(fileURLWithPath: $0).pathExtension.lowercased())
-    }
-    .map { name in
-      let data = try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
-      return try document(id: name, Array(data), name: name, tenant)
-    }
-  }
-
-  private static func document(id: String, _ bytes: [UInt8], name: String, _ tenant: TenantID) throws
-    -> DocumentRecord
-  {
-    guard let documentID = DocumentID(id) else { throw UsageError("id '\(id)' \(DocumentID.rule)") }
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw UsageError("\(name) is not UTF-8 text")
-    }
-    var record = DocumentRecord(id: documentID, tenant: tenant, content: .text(text))
-    let type = URL(fileURLWithPath: name).pathExtension.lowercased()
-    if type == "md" || type == "markdown" { record.mediaType = "text/markdown" }
-    if type == "txt" || type == "text" { record.mediaType = "text/plain" }
-    return record
-  }
-
-  static func read(path: String, _ tenant: TenantID) throws -> [DocumentRecord] { try read(path, tenant) }
-
-  static func lines(path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
-    try lines(Array(try Data(contentsOf: URL(fileURLWithPath: path))), path, tenant)
-  }
-
-  /// A record per line; the key is made of its own tenant (or `--tenant`) and id.
-  private static func lines(_ data: [UInt8], _ path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
-    try data.split(separator: 0x0A).enumerated().map { number, line in
-      let value = try JSONReader.read(Array(line))
-      guard let id = value["id"]?.stringValue.flatMap(DocumentID.init) else {
-        throw UsageError("\(path) line \(number + 1): id \(DocumentID.rule)")
-      }
-      let own = value["tenant"]?.stringValue.flatMap(TenantID.init) ?? tenant
-      var members = (value.members ?? []).filter { $0.name != "tenant" }
-      members.append(JSONMember(name: "tenant", value: .string(own.rawValue)))
-      do {
-        return try DocumentRecord(
-          value: JSONValue.object(members).bytes, key: DocumentKey(tenant: own, id: id))
-      } catch let error as FieldError {
-        throw UsageError("\(path) line \(number + 1): \(error.message)")
-      }
-    }
-  }
-}
-
-/// A document's record before it is produced.
-struct OutgoingDocument: Sendable {
-  var key: DocumentKey
-  /// Nil deletes.
-  var value: [UInt8]?
 }

@@ -424,15 +424,15 @@ actor Supervisor {
       return rank(a.role) < rank(b.role)
     }
     await end(pools.filter { $0.role != "redis" && $0.role != "llm" })
-    await end(pools.filter { $0.role == "redis" || $0.role == "llm" })
+    await end(pools.filter { $0.role == "redis" || $0.role == "llm" }, grace: 3)
     await end(children.filter { $0.role == "broker" || $0.role == "kafka" })
     try? FileManager.default.removeItem(atPath: directory.recordPath)
     for child in children { try? FileManager.default.removeItem(atPath: portFile(child.role)) }
   }
 
-  private func end(_ list: [Child]) async {
+  private func end(_ list: [Child], grace: Double? = nil) async {
     let processes = list.compactMap { child in child.process.map { ($0.processIdentifier, child.startTime) } }
-    let grace = settings.graceDeadline.seconds + 5
+    let grace = grace ?? settings.graceDeadline.seconds + 5
     await blocking.run { ProcessTable.end(processes.map { (pid: $0.0, startTime: $0.1) }, grace: grace) }
   }
 

@@ -1,0 +1,43 @@
+import Foundation
+import Records
+
+enum AnswerText {
+  /// - Parameter streamed: what stands on the screen already.
+  static func render(_ answer: AnswerRecord, mode: QueryRecord.Mode, streamed: String = "") -> String {
+    var lines: [String] = []
+    switch answer.status {
+    case .answered:
+      if mode == .answer, answer.text != streamed {
+        lines.append((streamed.isEmpty ? "" : "(the answer replaces the lines above)\n") + answer.text)
+      }
+    case .refused: lines.append("refused: \(answer.text)")
+    default:
+      lines.append("\(answer.status.rawValue)\(answer.error.map { ": \($0.code): \($0.message)" } ?? "")")
+    }
+    for citation in answer.citations {
+      let title = citation.title.isEmpty ? "" : " \u{201C}\(citation.title)\u{201D}"
+      let score = String(format: "%.3f", citation.score)
+      lines.append(
+        "  [\(citation.n)] \(citation.documentID)\(title) bytes \(citation.start)-\(citation.end), version "
+          + "\(citation.version), score \(score)")
+      let quote = citation.quote.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      lines.append("      \u{201C}\(quote.count > 300 ? String(quote.prefix(299)) + "…" : quote)\u{201D}")
+    }
+    if answer.status == .answered, answer.citations.isEmpty { lines.append("nothing found") }
+    let engine = [answer.engine.isEmpty ? "-" : answer.engine, answer.engine == "llm" ? answer.model : ""]
+    let cached = answer.cache == .miss ? "" : "from the cache, "
+    lines.append(
+      "  engine \(engine.filter { !$0.isEmpty }.joined(separator: " ")), \(cached)\(timings(answer))")
+    if answer.shardsAnswered < answer.shardsTotal {
+      lines.append("  from \(answer.shardsAnswered) of \(answer.shardsTotal) shards only")
+    }
+    if answer.behind.records > 0 { lines.append("  the index is \(answer.behind.records) records behind") }
+    return lines.joined(separator: "\n")
+  }
+
+  static func timings(_ answer: AnswerRecord) -> String {
+    answer.timings.map {
+      "\($0.stage) \(String(format: "%.1f", $0.workMilliseconds)) ms (waited \(String(format: "%.1f", $0.waitMilliseconds)))"
+    }.joined(separator: ", ")
+  }
+}

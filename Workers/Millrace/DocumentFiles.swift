@@ -1,0 +1,114 @@
+import CommandLine
+import Foundation
+import Records
+
+/// Turns the arguments of `documents put` into records.
+enum DocumentFiles {
+  /// What a folder is searched for, and how it is declared; empty leaves it to ingest.
+  private static let types: [String: String] = [
+    "md": "text/markdown", "markdown": "text/markdown", "txt": "text/plain", "text": "text/plain",
+    "html": "text/html", "htm": "text/html", "xhtml": "text/html", "pdf": "application/pdf", "rst": "text/plain",
+    "gz": "",
+  ]
+
+  static func read(_ arguments: ParsedArguments, tenant: TenantID) throws -> [DocumentRecord] {
+    guard !arguments.positionals.isEmpty else { throw UsageError("give a FILE, a DIR or - to put") }
+    var documents: [DocumentRecord] = []
+    for path in arguments.positionals { documents += try read(path, tenant) }
+    if let id = arguments.value("--id") {
+      guard documents.count == 1 else {
+        throw UsageError("--id names one document, but \(documents.count) are put")
+      }
+      guard let id = DocumentID(id) else { throw UsageError("--id: '\(id)' \(DocumentID.rule)") }
+      documents[0].id = id
+    } else if arguments.positionals.contains("-") {
+      throw UsageError("- needs --id")
+    }
+    for index in documents.indices {
+      if let title = arguments.value("--title") { documents[index].title = title }
+      if let source = arguments.value("--source") { documents[index].source = source }
+      let acl = arguments.allValues("--acl")
+      if !acl.isEmpty { documents[index].acl = acl }
+    }
+    guard !documents.isEmpty else {
+      throw UsageError("\(arguments.positionals.joined(separator: " ")) holds no file of these kinds: "
+          + types.keys.sorted().joined(separator: ", ") + ", jsonl")
+    }
+    return documents
+  }
+
+  private static func read(_ path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
+    if path == "-" {
+      let data = FileHandle.standardInput.readDataToEndOfFile()
+      return [try document(id: "stdin", Array(data), name: "standard input", tenant)]
+    }
+    guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else {
+      throw UsageError("'\(path)' does not exist")
+    }
+    if attributes[.type] as? FileAttributeType == .typeDirectory { return try directory(path, tenant) }
+    let data = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    if path.hasSuffix(".jsonl") { return try lines(data, path, tenant) }
+    return [try document(id: URL(fileURLWithPath: path).lastPathComponent, data, name: path, tenant)]
+  }
+
+  private static func directory(_ path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
+    let names = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
+    return try names.sorted().filter {
+      types[URL(fileURLWithPath: $0).pathExtension.lowercased()] != nil
+    }
+    .map { name in
+      let data = try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
+      return try document(id: name, Array(data), name: name, tenant)
+    }
+  }
+
+  /// Text goes as text, anything else as base64: ingest finds out what it is.
+  private static func document(id: String, _ bytes: [UInt8], name: String, _ tenant: TenantID) throws
+    -> DocumentRecord
+  {
+    guard let documentID = DocumentID(id) else { throw UsageError("id '\(id)' \(DocumentID.rule)") }
+    let type = types[URL(fileURLWithPath: name).pathExtension.lowercased()] ?? ""
+    let isText = type != "application/pdf" && !bytes.starts(with: [0xEF, 0xBB, 0xBF])
+    var record: DocumentRecord
+    if isText, let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) || type == "text/plain" {
+      record = DocumentRecord(id: documentID, tenant: tenant, content: .text(text))
+    } else {
+      record = DocumentRecord(
+        id: documentID, tenant: tenant, content: .base64(Data(bytes).base64EncodedString()))
+    }
+    if !type.isEmpty { record.mediaType = type }
+    return record
+  }
+
+  static func read(path: String, _ tenant: TenantID) throws -> [DocumentRecord] { try read(path, tenant) }
+
+  static func lines(path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
+    try lines(Array(try Data(contentsOf: URL(fileURLWithPath: path))), path, tenant)
+  }
+
+  /// A record per line; the key is made of its own tenant (or `--tenant`) and id.
+  private static func lines(_ data: [UInt8], _ path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
+    try data.split(separator: 0x0A).enumerated().map { number, line in
+      let value = try JSONReader.read(Array(line))
+      guard let id = value["id"]?.stringValue.flatMap(DocumentID.init) else {
+        throw UsageError("\(path) line \(number + 1): id \(DocumentID.rule)")
+      }
+      let own = value["tenant"]?.stringValue.flatMap(TenantID.init) ?? tenant
+      var members = (value.members ?? []).filter { $0.name != "tenant" }
+      members.append(JSONMember(name: "tenant", value: .string(own.rawValue)))
+      do {
+        return try DocumentRecord(
+          value: JSONValue.object(members).bytes, key: DocumentKey(tenant: own, id: id))
+      } catch let error as FieldError {
+        throw UsageError("\(path) line \(number + 1): \(error.message)")
+      }
+    }
+  }
+}
+
+/// A document's record before it is produced.
+struct OutgoingDocument: Sendable {
+  var key: DocumentKey
+  /// Nil deletes.
+  var value: [UInt8]?
+}

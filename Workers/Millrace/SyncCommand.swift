@@ -1,0 +1,109 @@
+import CommandLine
+import Cryptography
+import Foundation
+import Records
+import Settings
+import Stage
+
+/// `documents sync DIR`: the folder decides what exists of a source.
+enum SyncCommand {
+  /// What is to be done; a value, so that it can be tested without a broker.
+  struct Plan {
+    var new: [DocumentRecord] = []
+    var changed: [DocumentRecord] = []
+    var unchangedCount = 0
+    var removed: [DocumentKey] = []
+
+    /// - Parameters:
+    ///   - wanted: what the folder holds.
+    ///   - rows: what exists in the tenant, whatever its source.
+    init(wanted: [DocumentRecord], rows: [DocumentReader.Row], source: String) {
+      let known = Dictionary(rows.map { ($0.key, $0) }, uniquingKeysWith: { $1 })
+      for document in wanted {
+        switch known[document.key] {
+        case nil: new.append(document)
+        case let row? where row.digest == SHA256.digest(document.json.bytes): unchangedCount += 1
+        case _?: changed.append(document)
+        }
+      }
+      let names = Set(wanted.map(\.key))
+      removed = rows.filter { $0.source == source && !$0.digest.isEmpty && !names.contains($0.key) }.map(\.key)
+    }
+
+    var summary: String {
+      "\(new.count) new, \(changed.count) changed, \(unchangedCount) unchanged, \(removed.count) deleted"
+    }
+  }
+
+  static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
+    guard arguments.positionals.count == 1 else { throw UsageError("give one DIR to sync") }
+    let folder = URL(fileURLWithPath: arguments.positionals[0]).standardizedFileURL
+    let type = try? FileManager.default.attributesOfItem(atPath: folder.path)[.type] as? FileAttributeType
+    guard type == .typeDirectory else {
+      throw UsageError("'\(folder.path)' is no folder")
+    }
+    let tenant = try DocumentsCommand.tenant(arguments)
+    let source = arguments.value("--source") ?? folder.path
+    let acl = arguments.allValues("--acl")
+    let wanted = try DocumentFiles.read(path: folder.path, tenant).map { document in
+      var document = document
+      document.source = source
+      if !acl.isEmpty { document.acl = acl }
+      return document
+    }
+    let settings = try Configuration.settings(arguments)
+    try await QueryClient.check(settings)
+    let rows = try await DocumentReader(settings: settings).list(tenant: tenant)
+    let plan = Plan(wanted: wanted, rows: rows, source: source)
+    if wanted.isEmpty, !plan.removed.isEmpty, !arguments.flag("--allow-empty") {
+      throw UsageError(
+        "\(folder.path) holds no document: all \(plan.removed.count) of source '\(source)' would be deleted; "
+          + "give --allow-empty to do that")
+    }
+    if arguments.flag("--dry-run") {
+      for document in plan.new { Terminal.print("new      \(document.id)") }
+      for document in plan.changed { Terminal.print("changed  \(document.id)") }
+      for key in plan.removed { Terminal.print("deleted  \(key.id)") }
+      Terminal.print("would be: \(plan.summary)")
+      return .success
+    }
+    let records =
+      (plan.new + plan.changed).map { OutgoingDocument(key: $0.key, value: $0.json.bytes) }
+      + plan.removed.map { OutgoingDocument(key: $0, value: nil) }
+    return try await send(records, plan, settings, arguments)
+  }
+
+  private static func send(
+    _ records: [OutgoingDocument], _ plan: Plan, _ settings: Settings, _ arguments: ParsedArguments
+  ) async throws -> ExitCode {
+    let watch = Stopwatch()
+    var outcome = DocumentClient.Outcome()
+    if !records.isEmpty {
+      let client = try DocumentClient(settings: settings)
+      outcome = try await client.send(
+        records, waits: !arguments.flag("--no-wait"),
+        timeout: .seconds(try arguments.integer("--timeout", in: 1...86_400) ?? 600),
+        showsProgress: records.count > 20)
+      await client.close()
+    }
+    let failed = outcome.states.filter { $0.state == .failed }
+    for status in failed {
+      if let error = status.error { Terminal.complain("\(status.id): \(error.code): \(error.message)") }
+    }
+    let code: ExitCode = outcome.missing > 0 ? .timedOut : (failed.isEmpty ? .success : .rejected)
+    if arguments.flag("--json") {
+      Terminal.print(
+        JSONValue.object([
+          "new": .int(plan.new.count), "changed": .int(plan.changed.count), "unchanged": .int(plan.unchangedCount),
+          "deleted": .int(plan.removed.count), "failed": .int(failed.count), "missing": .int(outcome.missing),
+          "states": .array(outcome.states.map(\.json)),
+        ]).text)
+    } else {
+      var line = plan.summary + " in \(String(format: "%.1f", watch.seconds)) s"
+      if !failed.isEmpty { line += "; \(failed.count) failed" }
+      if outcome.missing > 0 { line += "; \(outcome.missing) still worked on" }
+      Terminal.print(line)
+    }
+    return code
+  }
+}
