@@ -149,6 +149,6 @@ let package = Package(
     tests("LocalBrokerTests", ["LocalBroker", "KafkaClient", "Records", "Telemetry"]),
     tests(
       "IntegrationTests",
-      ["HTTP", "KafkaClient", "Records", "Settings", "Telemetry", "Millrace"]),
+      ["HTTP", "KafkaClient", "Records", "RedisClient", "Settings", "Telemetry", "Millrace"]),
   ]
 )

@@ -7,7 +7,7 @@ mode=${1:-build}
 packages=(librdkafka-dev libopenblas-dev libsqlite3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev
   libmicrohttpd-dev libyaml-dev libssl-dev libcurl4-openssl-dev libhiredis-dev libxml2-dev libuchardet-dev
   poppler-utils redis-server pkg-config python3-venv)
-[ "$mode" = test ] && packages+=(kcat protobuf-compiler)
+[ "$mode" = test ] && packages+=(kcat protobuf-compiler redis-tools curl)
 requirements=(scripts/requirements.txt)
 [ "$mode" = test ] && requirements+=(scripts/requirements-test.txt)
 

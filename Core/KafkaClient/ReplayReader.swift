@@ -20,6 +20,9 @@ package actor ReplayReader {
 
   private let configuration: KafkaConfiguration
   private var handle: KafkaHandle?
+  /// For questions about offsets: a broker answers the requests of one connection in their order, so on the reading
+  /// handle they would wait behind its long poll, half a second.
+  private var questions: KafkaHandle?
   private var positions: [TopicPartition: Int64] = [:]
 
   package init(_ configuration: KafkaConfiguration) {
@@ -32,6 +35,14 @@ package actor ReplayReader {
     let new = try unsafe KafkaHandle(RD_KAFKA_CONSUMER, configuration.consumer(group: "millrace-replay"))
     unsafe rd_kafka_poll_set_consumer(new.pointer)
     handle = new
+    return new
+  }
+
+  private func forQuestions() throws(KafkaFailure) -> KafkaHandle {
+    if let questions { return questions }
+    let new = try unsafe KafkaHandle(RD_KAFKA_CONSUMER, configuration.consumer(group: "millrace-replay"))
+    unsafe rd_kafka_poll_set_consumer(new.pointer)
+    questions = new
     return new
   }
 
@@ -100,7 +111,7 @@ package actor ReplayReader {
 
   /// The end offset of each assigned partition, in one request to the broker.
   package func ends() throws(KafkaFailure) -> [TopicPartition: Int64] {
-    try offsetsForTimes(try opened(), positions.keys.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
+    try offsetsForTimes(try forQuestions(), positions.keys.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
   }
 
   /// Reads from the assigned starts to the ends as they are now.
@@ -118,6 +129,8 @@ package actor ReplayReader {
   package func close() {
     handle?.destroy()
     handle = nil
+    questions?.destroy()
+    questions = nil
   }
 }
 

@@ -23,6 +23,7 @@ package struct StageContext: Sendable {
     self.settings = settings
     kafka = settings.kafkaConfiguration(clientID: "\(settings.kafka.clientID)-\(name)")
     metrics = MetricsRegistry()
+    metrics.declareOperatorsMetrics()
     producer = try KafkaProducer(kafka, metrics: metrics)
     health = Health()
     logger = Logger(label: name)
@@ -70,6 +71,18 @@ package struct StageContext: Sendable {
       topic: topic(name),
       partition: Partitioner.partition(ofKey: bytes, partitionCount: settings.partitionCount(name)),
       key: bytes, value: value, headers: headers)
+  }
+}
+
+extension MetricsRegistry {
+  /// The eight that every operator asks for, but for GPU utilisation, which the model server's exporter has.
+  fileprivate func declareOperatorsMetrics() {
+    declare(.retrievalDuration, .histogram)
+    declare(.searchDuration, .histogram)
+    declare(.embeddingDuration, .histogram)  // embedding generation time and LLM latency, by operation
+    declare(.tokenUsage, .histogram)
+    declare(.consumerLag, .gauge)
+    declare(.terminalStates, .counter)
   }
 }
 

@@ -42,6 +42,15 @@ package final class MetricsRegistry: Sendable {
 
   package init() {}
 
+  /// Names a family before anything was measured, so that a dashboard finds it on every worker.
+  package func declare(_ metric: MetricName, _ kind: Kind) {
+    families.withLock { families in
+      if families[metric.name] == nil {
+        families[metric.name] = Family(name: metric.name, help: metric.help, kind: kind, samples: [:])
+      }
+    }
+  }
+
   /// Adds to a counter.
   package func increment(_ metric: MetricName, by amount: Double = 1, _ labels: Labels = []) {
     update(metric, .counter, labels) { $0.value += amount }

@@ -26,8 +26,14 @@ final class Pipeline {
     try start(options)
   }
 
+  /// Tests that are not about them run without an LLM and without Redis; `--llm` and `--redis` change that, and
+  /// `--with-llm` takes what `up` starts by itself.
   func start(_ options: [String] = []) throws {
-    let result = try millrace(["up", "--detach"] + options)
+    var words = options.filter { $0 != "--with-llm" }
+    if !options.contains("--with-llm"), !options.contains("--llm") {
+      words += ["--llm", "extractive", "--redis", "none"]
+    }
+    let result = try millrace(["up", "--detach"] + words)
     try #require(result.code == 0, "up failed: \(result.error)")
     kafka = try #require(json(["status"])["endpoints"] as? [String: String])["kafka"] ?? ""
   }
@@ -102,7 +108,7 @@ final class Pipeline {
     let port = try #require(list.first { $0["role"] as? String == role }?["http_port"] as? Int)
     let page = try #require(HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: "/metrics"))
     return page.1.split(separator: "\n").filter { line in
-      (line.hasPrefix(name + " ") || line.hasPrefix(name + "{")) && labels.allSatisfy { line.contains($0) }
+      (line.hasPrefix(name + " ") || line.hasPrefix(name + "{")) && labels.allSatisfy { $0.isEmpty || line.contains($0) }
     }.reduce(0) { $0 + (Double($1.split(separator: " ").last ?? "") ?? 0) }
   }
 

@@ -1,3 +1,4 @@
+import BlockingExecutor
 import Foundation
 import KafkaClient
 import Records
@@ -38,6 +39,7 @@ struct DocumentClient: Sendable {
       try await reader.assign(
         Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .end) }))
     }
+    await BlockingCalls(name: "warm-up").run { producer.warmUp([settings.topic(.documents)]) }
     var outcome = Outcome()
     var open: Set<String> = []
     let deadline = ContinuousClock.now + timeout

@@ -1,3 +1,4 @@
+import BlockingExecutor
 import CommandLine
 import Foundation
 import KafkaClient
@@ -57,6 +58,7 @@ struct QueryClient: Sendable {
     // The position is fixed before the first query is sent: no answer can come too early.
     try await reader.assign(
       Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .end) }))
+    await BlockingCalls(name: "warm-up").run { producer.warmUp([settings.topic(.queries)]) }
     var answers = [AnswerRecord?](repeating: nil, count: queries.count)
     var open: [String: Int] = [:]
     var next = 0

@@ -145,6 +145,11 @@ package final class RetrieveStage: WindowWork {
         AnswerRecord(flight, status: outcome == .expired ? .expired : .cancelled), flight, round, watch)
     }
     let query = flight.query
+    let askedAt = flight.deadlineAtMilliseconds - query.deadlineMilliseconds
+    defer {
+      context.metrics.observe(
+        .retrievalDuration, seconds: max(0, Double(WallClock.milliseconds - askedAt) / 1000))
+    }
     let topK = query.topK ?? context.settings.retrieve.topK
     var hits = Fusion.fuse(round.gathering.candidates, count: topK)
     let stale = hits.filter { freshness.table.isStale($0.document.key, $0.document.version) }

@@ -1,0 +1,179 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import Foundation
+import RedisClient
+import Testing
+
+// Goal: a cache never serves what is stale or foreign, and whatever happens to Redis makes misses and nothing else.
+// Method: a real Redis, stopped, killed, filled, emptied, fed with old entries; metrics and answers are looked at.
+
+private func documents(_ answer: [String: Any]) -> [String] {
+  ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["document_id"] as? String }
+}
+
+private func quote(_ answer: [String: Any]) -> String {
+  ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["quote"] as? String }.joined(separator: " ")
+}
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct CacheTests {
+  private let question = "Which colour is the harbour lamp painted?"
+
+  private func put(_ pipeline: Pipeline, _ colour: String, _ options: [String] = []) throws {
+    let put = try pipeline.millrace(
+      ["documents", "put", "-", "--id", "lamp"] + options, input: "The harbour lamp is painted \(colour).")
+    #expect(put.code == 0, "\(put.error)")
+  }
+
+  private func isHit(_ answer: [String: Any]) -> Bool { answer["cache"] as? String == "exact" }
+
+  private func misses(_ pipeline: Pipeline, _ reason: String) throws -> Double {
+    try pipeline.metric(
+      "millrace_cache_requests_total", of: "embed-queries", "cache=\"answers\"", "reason=\"\(reason)\"")
+  }
+
+  private func client(_ pipeline: Pipeline) throws -> RedisClient {
+    let text = try #require(pipeline.json(["status"])["endpoints"] as? [String: String])["redis"]
+    return RedisClient(try #require(RedisAddress(text ?? "")), deadline: .seconds(2))
+  }
+
+  @Test("a second ask is a hit, until the document changes; what differs in the key is asked anew")
+  func hits() throws {
+    let pipeline = try Pipeline(["--llm", "extractive"])
+    try put(pipeline, "red")
+    #expect(!isHit(try pipeline.ask(question)))
+    let second = try pipeline.ask("  Which colour   is the harbour lamp painted? ")
+    #expect(isHit(second) && quote(second) == "The harbour lamp is painted red.")
+    #expect((second["usage"] as? [String: Any])?["completion_tokens"] as? Int == 0)
+    let timings = try #require(second["timings_ms"] as? [String: Any])
+    #expect(timings.keys.sorted() == ["embed"])
+    for options in [
+      ["--tenant", "other"], ["--principal", "boss"], ["--top-k", "3"], ["--cache", "bypass"], ["--cache", "refresh"],
+    ] {
+      #expect(!isHit(try pipeline.ask(question, options)), "\(options)")
+    }
+    #expect(isHit(try pipeline.ask(question, ["--principal", "boss"])), "kept under its own principals")
+    try put(pipeline, "green")
+    let third = try pipeline.ask(question)
+    #expect(!isHit(third) && quote(third) == "The harbour lamp is painted green.")
+    #expect(try misses(pipeline, "stale") >= 1)
+    #expect(isHit(try pipeline.ask(question)))
+    #expect(try pipeline.millrace(["documents", "delete", "lamp"]).code == 0)
+    #expect(try pipeline.ask(question)["status"] as? String == "refused")
+    let again = try pipeline.ask(question)
+    #expect(again["status"] as? String == "refused" && !isHit(again), "refusals are not kept")
+    // Nobody who may not read it gets it from the cache.
+    try put(pipeline, "gold", ["--acl", "boss"])
+    #expect(quote(try pipeline.ask(question, ["--principal", "boss"])).contains("gold"))
+    #expect(isHit(try pipeline.ask(question, ["--principal", "boss"])))
+    #expect(try pipeline.ask(question)["status"] as? String == "refused")
+    #expect(try pipeline.ask(question, ["--principal", "guest"])["status"] as? String == "refused")
+  }
+
+  @Test("Redis held still, killed, full: misses, answers go on, nobody restarts but Redis")
+  func badDays() throws {
+    let pipeline = try Pipeline(["--llm", "extractive"])
+    try put(pipeline, "red")
+    _ = try pipeline.ask(question)
+    let pid = try #require(try pipeline.processes()["redis"])
+    kill(pid, SIGSTOP)
+    for _ in 0..<3 {
+      let answer = try pipeline.ask(question)
+      #expect(!isHit(answer) && quote(answer).contains("red"))
+    }
+    #expect(try misses(pipeline, "timeout") >= 1)
+    let changed = try pipeline.millrace(
+      ["documents", "put", "-", "--id", "other"], input: "The gate of the harbour is painted white.")
+    #expect(changed.code == 0, "documents are indexed without the embedding cache")
+    kill(pid, SIGCONT)
+    #expect(try eventually { try isHit(pipeline.ask(question)) }, "it is used again")
+    kill(pid, SIGKILL)
+    #expect(try quote(pipeline.ask(question)).contains("red"))
+    #expect(try eventually { try pipeline.processes()["redis"] ?? pid != pid })
+    // Empty now: one miss, then hits again.
+    #expect(try eventually { try isHit(pipeline.ask(question)) })
+    let port = try #require(
+      (pipeline.json(["status"])["endpoints"] as? [String: String])?["redis"]?.split(separator: ":").last)
+    func redis(_ words: String...) throws -> String {
+      try Pipeline.run("/usr/bin/redis-cli", ["-p", String(port.prefix { $0.isNumber })] + words).text
+    }
+    #expect(try redis("config", "set", "maxmemory-policy", "noeviction").contains("OK"))
+    #expect(try redis("config", "set", "maxmemory", "1").contains("OK"))
+    try put(pipeline, "green")
+    for _ in 0..<2 {
+      let answer = try pipeline.ask(question)
+      #expect(!isHit(answer) && quote(answer).contains("green"))
+    }
+    #expect(
+      try pipeline.metric("millrace_cache_write_failures_total", of: "generate", "reason=\"refused\"") >= 2)
+    for (role, count) in try pipeline.restarts() where role != "redis" { #expect(count == 0, "\(role)") }
+  }
+
+  @Test("an entry that a late writer, a restore or an error brought back is a miss")
+  func lateWriter() async throws {
+    let pipeline = try Pipeline(["--llm", "extractive"])
+    let redis = try client(pipeline)
+    try put(pipeline, "red")
+    _ = try pipeline.ask(question)
+    let keys = try await redis.send("KEYS", "millrace:answer:*")
+    guard case .array(let names) = keys, let name = names.first?.bytesValue else {
+      Issue.record("no entry: \(keys)")
+      return
+    }
+    let old = try #require(try await redis.send([[Array("GET".utf8), name]])[0].bytesValue)
+    #expect(isHit(try pipeline.ask(question)))
+    try put(pipeline, "green")
+    func write(_ bytes: [UInt8]) async throws {
+      _ = try await redis.send([[Array("SET".utf8), name, bytes]])
+    }
+    // What a restored dump, or an answer that was stored after its document changed, looks like.
+    try await write(old)
+    let answer = try pipeline.ask(question)
+    #expect(!isHit(answer) && quote(answer).contains("green"))
+    #expect(try misses(pipeline, "stale") >= 1)
+    // Too old by its own account, whatever Redis thinks of its age.
+    let text = String(decoding: try #require(try await redis.send([[Array("GET".utf8), name]])[0].bytesValue), as: UTF8.self)
+    let madeAt = try #require(text.firstMatch(of: /"made_at":(\d+)/)?.1)
+    try await write(Array(text.replacing(madeAt, with: "\(Int64(madeAt)! - 3_600_000)").utf8))
+    #expect(!isHit(try pipeline.ask(question)))
+    #expect(try misses(pipeline, "expired") >= 1)
+    // Another question's entry under this name, and rubbish.
+    _ = try pipeline.ask("What is painted in the harbour?")
+    guard case .array(let all) = try await redis.send("KEYS", "millrace:answer:*") else { return }
+    let other = try #require(all.compactMap(\.bytesValue).first { $0 != name })
+    try await write(try #require(try await redis.send([[Array("GET".utf8), other]])[0].bytesValue))
+    #expect(!isHit(try pipeline.ask(question)))
+    for rubbish in [[], [0xFF], Array("{}".utf8), Array(old.prefix(100))] {
+      try await write(rubbish)
+      #expect(!isHit(try pipeline.ask(question)))
+    }
+    #expect(try misses(pipeline, "bad_entry") >= 5)
+    for (_, count) in try pipeline.restarts() { #expect(count == 0) }
+  }
+
+  @Test("chunks that did not change are not embedded again")
+  func embeddings() throws {
+    let pipeline = try Pipeline(["--llm", "extractive"])
+    func embedded() throws -> Double {
+      try pipeline.metric("millrace_embedded_chunks_total", of: "embed-documents")
+    }
+    func put(_ text: String) throws {
+      let put = try pipeline.millrace(["documents", "put", "-", "--id", "long"], input: text)
+      #expect(put.code == 0, "\(put.error)")
+    }
+    let parts = (0..<8).map { part in
+      "# Part \(part)\n\n" + (0..<20).map { "Sentence \($0) of part \(part) speaks of pump \(part * 20 + $0)." }
+        .joined(separator: " ")
+    }
+    try put(parts.joined(separator: "\n\n"))
+    let first = try embedded()
+    #expect(first >= 8)
+    var changed = parts
+    changed[3] += " A new sentence stands here."
+    try put(changed.joined(separator: "\n\n"))
+    #expect(try embedded() - first <= 2, "only what changed")
+    #expect(
+      try pipeline.metric(
+        "millrace_cache_requests_total", of: "embed-documents", "cache=\"embeddings\"", "result=\"hit\"") >= 6)
+    let found = try pipeline.json(["search", "A new sentence stands here"])
+    #expect(documents(found).contains("long"))
+  }
+}

@@ -1,0 +1,177 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import Foundation
+import HTTP
+import Testing
+
+// Goal: an LLM's words are used where the documents support them and nowhere else; its bad days cost words, not
+// answers. Method: llama-server with a real model; a stub endpoint for faults that a real one does not have on demand.
+
+private final class Stub {
+  let process = Process()
+  let port: Int
+
+  init() throws {
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("stub-\(UUID().uuidString)").path
+    process.executableURL = URL(fileURLWithPath: Pipeline.python)
+    process.arguments = [Pipeline.checkout + "/Tests/Scripts/llm_stub.py", file]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    var found: Int?
+    _ = eventually(10) {
+      found = (try? String(contentsOfFile: file, encoding: .utf8)).flatMap { Int($0) }
+      return found != nil
+    }
+    try? FileManager.default.removeItem(atPath: file)
+    port = try #require(found)
+  }
+
+  /// With SIGKILL: children of a test inherit its blocked signals.
+  deinit {
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+  var url: String { "http://127.0.0.1:\(port)/v1" }
+}
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct LLMTests {
+  private let fact = "The harbour lamp is painted red."
+
+  private func check(_ answer: [String: Any], source: String, _ name: String) throws {
+    for citation in try #require(answer["citations"] as? [[String: Any]]) {
+      let (start, end) = (citation["start"] as! Int, citation["end"] as! Int)
+      let bytes = Array(source.utf8)[start..<end]
+      #expect(String(decoding: bytes, as: UTF8.self) == citation["quote"] as? String, "\(name)")
+    }
+  }
+
+  @Test("a stub: supported, lies, refusal, rate limit, cut stream, errors, a slow one beside fast ones, gone")
+  func stub() throws {
+    var stub: Stub? = try Stub()
+    let url = try #require(stub?.url)
+    let pipeline = try Pipeline(["--llm", url, "--redis", "none"])
+    let put = try pipeline.millrace(["documents", "put", "-", "--id", "lamp"], input: fact)
+    #expect(put.code == 0, "\(put.error)")
+    func ask(_ word: String) throws -> [String: Any] {
+      try pipeline.ask("\(word) Which colour is the harbour lamp painted?")
+    }
+    let plain = try ask("")
+    #expect(plain["engine"] as? String == "llm" && plain["model"] as? String == "stub")
+    #expect(plain["text"] as? String == fact + " [1]")
+    #expect((plain["usage"] as? [String: Any])?["prompt_tokens"] as? Int == 11)
+    try check(plain, source: fact, "plain")
+    let start = Date()
+    let limited = try ask("LIMIT")
+    #expect(limited["engine"] as? String == "llm" && Date().timeIntervalSince(start) >= 1, "Retry-After is kept")
+    for (word, reason) in [("LIE", "unsupported"), ("CUT", "broken"), ("ERROR", "refused")] {
+      let answer = try ask(word)
+      #expect(answer["engine"] as? String == "extractive" && answer["text"] as? String == fact + " [1]", "\(word)")
+      #expect(
+        try pipeline.metric("millrace_generation_fallbacks_total", of: "generate", "reason=\"\(reason)\"") == 1)
+    }
+    let refused = try ask("REFUSE")
+    #expect(refused["status"] as? String == "refused" && refused["engine"] as? String == "llm")
+    for name in ["gen_ai_client_token_usage_sum", "gen_ai_client_operation_duration_seconds_count"] {
+      #expect(try pipeline.metric(name, of: "generate") > 0, "\(name)")
+    }
+    try slowOne(pipeline)
+    try operatorsMetrics(pipeline)
+    stub = nil  // gone
+    let gone = try ask("")
+    #expect(gone["engine"] as? String == "extractive")
+    #expect(
+      try pipeline.metric("millrace_generation_fallbacks_total", of: "generate", "reason=\"unreachable\"") >= 1)
+    #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 })
+  }
+
+  /// What every operator asks for: named on every worker, and counted where it happens.
+  private func operatorsMetrics(_ pipeline: Pipeline) throws {
+    let list = try #require(pipeline.json(["status"])["processes"] as? [[String: Any]])
+    for process in list {
+      guard let port = process["http_port"] as? Int else { continue }
+      let page = try #require(HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: "/metrics")).1
+      for name in [
+        "millrace_retrieval_duration_seconds", "db_client_operation_duration_seconds",
+        "gen_ai_client_operation_duration_seconds", "gen_ai_client_token_usage", "kafka_consumergroup_lag",
+        "millrace_terminal_states_total", "GPU utilisation",
+      ] { #expect(page.contains(name), "\(process["role"] ?? ""): \(name)") }
+    }
+    for (name, role, label) in [
+      ("millrace_retrieval_duration_seconds_count", "retrieve", ""),
+      ("db_client_operation_duration_seconds_count", "search-0", ""),
+      ("gen_ai_client_operation_duration_seconds_count", "embed-queries", "embeddings"),
+      ("gen_ai_client_operation_duration_seconds_count", "embed-documents", "embeddings"),
+      ("gen_ai_client_operation_duration_seconds_count", "generate", "chat"),
+      ("gen_ai_client_token_usage_sum", "generate", "input"),
+      ("millrace_terminal_states_total", "generate", "answered"), ("millrace_chunk_amplification", "ingest", ""),
+    ] { #expect(try pipeline.metric(name, of: role, label) > 0, "\(name) of \(role)") }
+    // The lag is a gauge that returns to nought: that it is there is what counts.
+    #expect(
+      try eventually {
+        let port = try #require(list.first { $0["role"] as? String == "generate" }?["http_port"] as? Int)
+        let page = HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: "/metrics")?.1 ?? ""
+        return page.contains("kafka_consumergroup_lag{consumergroup=\"rag-generate\"")
+      })
+  }
+
+  /// A slow answer holds up none: ten fast ones are answered while it is made.
+  private func slowOne(_ pipeline: Pipeline) throws {
+    let slow = UUID().uuidString
+    #expect(
+      try pipeline.kcat(
+        ["-P", "-t", "rag.queries"], input: #"{"id":"\#(slow)","text":"SLOW Which colour is the harbour lamp?"}"#
+      ).code == 0)
+    let start = Date()
+    for number in 0..<10 {
+      #expect(try pipeline.ask("Which colour is the harbour lamp number \(number)?")["status"] as? String == "answered")
+    }
+    #expect(Date().timeIntervalSince(start) < 4.5, "ten fast answers within the time of the slow one")
+    #expect(try pipeline.answer(to: slow)?["status"] as? String == "answered")
+  }
+
+  @Test("an answer that is already there asks no LLM again after generate was killed")
+  func killedGenerate() throws {
+    let stub = try Stub()
+    let pipeline = try Pipeline(["--llm", stub.url, "--redis", "none"])
+    #expect(try pipeline.millrace(["documents", "put", "-", "--id", "lamp"], input: fact).code == 0)
+    func count() throws -> Int {
+      let page = try Pipeline.run("/usr/bin/env", ["curl", "-s", "http://127.0.0.1:\(stub.port)/count"]).text
+      return try #require((JSONSerialization.jsonObject(with: Data(page.utf8)) as? [String: Int])?["count"])
+    }
+    for number in 0..<5 { _ = try pipeline.ask("Which colour is the harbour lamp number \(number)?") }
+    let before = try count()
+    let pid = try #require(try pipeline.processes()["generate"])
+    kill(pid, SIGKILL)
+    #expect(try eventually { try pipeline.processes()["generate"] ?? pid != pid })
+    #expect(try pipeline.ask("Which colour is the harbour lamp now?")["status"] as? String == "answered")
+    #expect(try count() == before + 1)
+  }
+
+  @Test("llama-server with a real model: every citation stands in its source, streamed sentences too")
+  func realModel() throws {
+    let pipeline = try Pipeline(["--with-llm"])
+    #expect(try pipeline.millrace(["documents", "put", Pipeline.handbook]).code == 0)
+    var engines: Set<String> = []
+    for question in [
+      "How long can I stay connected to the VPN before I have to log in again?",
+      "How long are database backups kept?", "Who approves a rollback?",
+    ] {
+      let answer = try pipeline.ask(question)
+      #expect(answer["status"] as? String == "answered", "\(answer)")
+      engines.insert(answer["engine"] as? String ?? "")
+      for citation in try #require(answer["citations"] as? [[String: Any]]) {
+        let name = try #require(citation["document_id"] as? String)
+        let quote = try #require(citation["quote"] as? String)
+        let source = try String(contentsOfFile: Pipeline.handbook + "/" + name, encoding: .utf8)
+        func folded(_ text: String) -> String {
+          text.filter { !"*_`".contains($0) }.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        }
+        #expect(folded(source).contains(folded(quote)), "\(name) lacks \(quote)")
+      }
+    }
+    print("engines with the real model: \(engines.sorted())")
+    #expect(engines.isSubset(of: ["llm", "extractive"]))
+    #expect(
+      try pipeline.metric("gen_ai_client_token_usage_count", of: "generate", "gen_ai_token_type=\"output\"") >= 3)
+  }
+}

@@ -1,0 +1,79 @@
+"""A chat endpoint that misbehaves on demand, for faults that a real server does not have at a given moment.
+
+usage: llm_stub.py PORTFILE. A word in the question decides: SLOW (5 s), LIMIT (429 with Retry-After once per question),
+CUT (the stream ends early), LIE (says what no document says), REFUSE, ERROR (HTTP 500); otherwise it repeats the first
+sentence of the text that it was given. GET /count answers how many requests there were."""
+import json, re, sys, threading, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+limited, count, lock = set(), [0], threading.Lock()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        body = json.dumps({"count": count[0]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def chunk(self, text):
+        data = text.encode()
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
+
+    def event(self, content, finish=None):
+        self.chunk("data: " + json.dumps({"model": "stub", "choices": [
+            {"delta": {"content": content} if content else {}, "finish_reason": finish}]}) + "\n\n")
+
+    def do_POST(self):
+        with lock:
+            count[0] += 1
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        content = request["messages"][-1]["content"]
+        question = re.search(r"Question: (.*)", content).group(1)
+        text = re.search(r"Text:\n(.*?)\n\nQuestion:", content, re.S).group(1)
+        with lock:
+            limit = "LIMIT" in question and question not in limited
+            limited.add(question)
+        if limit or "ERROR" in question:
+            self.send_response(429 if limit else 500)
+            if limit:
+                self.send_header("Retry-After", "1")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if "SLOW" in question:
+            time.sleep(5)
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        answer = re.split(r"(?<=[.!?])\s", text.split("\n")[-1])[0]
+        if "LIE" in question:
+            answer = "The moon is made of 42 green cheeses."
+        if "REFUSE" in question:
+            answer = "NOT IN THE DOCUMENTS"
+        for word in re.findall(r"\S+\s*", answer):
+            self.event(word)
+        if "CUT" in question:
+            self.close_connection = True
+            return
+        self.event("", "stop")
+        self.chunk("data: " + json.dumps({"model": "stub", "choices": [], "usage": {
+            "prompt_tokens": 11, "completion_tokens": 7}}) + "\n\n")
+        self.chunk("data: [DONE]\n\n")
+        self.chunk("")
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+with open(sys.argv[1] + ".new", "w") as file:
+    file.write(str(server.server_port))
+import os
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+server.serve_forever()
