@@ -6,9 +6,9 @@ millrace=.build/release/millrace
 state=$(mktemp -d "${TMPDIR:-/tmp}/millrace-demo.XXXXXX")
 finish() { "$millrace" down --state "$state" >/dev/null 2>&1 || true; rm -rf "$state"; }
 trap finish EXIT
-echo "demo: starting the broker and every pool"
+echo "demo: starting the broker, Redis, an LLM and every pool"
 "$millrace" up --state "$state" --detach
-"$millrace" demo --state "$state" --documents Workers/Millrace/Demo/handbook --questions Workers/Millrace/Demo/questions.tsv
+"$millrace" demo --state "$state" --documents Workers/Millrace/Demo/handbook --steps Workers/Millrace/Demo/steps.tsv
 "$millrace" down --state "$state"
 trap 'rm -rf "$state"' EXIT
 cat <<'TEXT'

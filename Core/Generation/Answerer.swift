@@ -22,6 +22,7 @@ package struct Answerer: Sendable {
   }
 
   private let encoder: Encoder
+  private let known: SentenceVectors
   private let chat: ChatClient?
   private let extractive: ExtractiveAnswerer
   private let supportScore: Double
@@ -32,6 +33,7 @@ package struct Answerer: Sendable {
     promptTokensMax: Int
   ) {
     self.encoder = encoder
+    known = SentenceVectors(encoder)
     self.chat = chat
     self.supportScore = supportScore
     self.promptTokensMax = promptTokensMax
@@ -49,7 +51,8 @@ package struct Answerer: Sendable {
   ) async throws -> Outcome {
     let usable = prompt.context.filter(isUsable)
     let query = prompt.flight.query
-    let context = await ContextSentences(usable, question: prompt.vector, encoder: encoder)
+    let context = await ContextSentences(
+      usable, question: prompt.vector, known: known, dimension: encoder.dimension)
     let quoted = extractive.answer(query, context, model: encoder.modelID)
     guard quoted.status == .answered, let chat else { return Outcome(answer: quoted) }
     let chatPrompt = ChatPrompt(query, context, tokensMax: promptTokensMax, tokenizer: encoder.tokenizer)
@@ -66,6 +69,14 @@ package struct Answerer: Sendable {
     }
   }
 
+  /// What the LLM would be asked; for measuring it alone.
+  package func messages(for prompt: PromptRecord) async -> [ChatMessage] {
+    let context = await ContextSentences(
+      prompt.context, question: prompt.vector, known: known, dimension: encoder.dimension)
+    return ChatPrompt(prompt.flight.query, context, tokensMax: promptTokensMax, tokenizer: encoder.tokenizer)
+      .messages
+  }
+
   private func outcome(
     _ draft: Draft, _ result: ChatClient.Result, _ quoted: AnswerRecord, _ chat: ChatClient
   ) -> Outcome {
@@ -76,7 +87,7 @@ package struct Answerer: Sendable {
       answer.engine = Self.llm
       answer.citations = []
       answer.text = Self.refusal
-    } else if draft.citations.isEmpty {
+    } else if draft.citations.isEmpty || draft.isBesideThePoint {
       return Outcome(answer: answer, llm: result, fallback: .unsupported)
     } else {
       answer.engine = Self.llm
@@ -94,6 +105,7 @@ private struct Draft {
   private let support: Support
   /// Of the best sentence's cosine with the question.
   private static let relevanceShare = 0.75
+  private static let bestShare = 0.9
   private let bestScore: Double
   private var text: [UInt8] = []
   private var done = 0
@@ -107,9 +119,14 @@ private struct Draft {
     bestScore = context.sentences.map(\.score).max() ?? 0
   }
 
+  /// All that is supported comes from sentences that the question asks less for than for the best one: a small model
+  /// copies what stands first. Quoting the best sentence is the better answer.
+  var isBesideThePoint: Bool { !citations.contains { $0.score >= Self.bestShare * bestScore } }
+
   /// The model said that the documents hold no answer, and nothing that they support.
   var isRefusal: Bool {
-    citations.isEmpty && String(decoding: text, as: UTF8.self).localizedCaseInsensitiveContains(ChatPrompt.noAnswer)
+    citations.isEmpty
+      && String(decoding: text, as: UTF8.self).localizedCaseInsensitiveContains(ChatPrompt.noAnswer)
   }
 
   /// - Returns: the sentences that are complete now: all but the last, which may go on.
@@ -134,7 +151,8 @@ private struct Draft {
     _ onSentence: @Sendable (String, AnswerRecord.Citation) async -> Void
   ) async {
     let folded = sentence.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    guard folded.contains(where: { $0.isLetter || $0.isNumber }), !sentences.contains(where: { $0.hasPrefix(folded) })
+    guard folded.contains(where: { $0.isLetter || $0.isNumber }),
+      !sentences.contains(where: { $0.hasPrefix(folded) })
     else { return }
     let scores = context.scores(await encoder.encode([folded]))
     let order = scores.indices.sorted { scores[$0] > scores[$1] }

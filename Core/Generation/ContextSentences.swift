@@ -1,4 +1,3 @@
-import Encoder
 import Foundation
 import Parsing
 import Records
@@ -32,18 +31,19 @@ struct ContextSentences: Sendable {
   private var vectors: [Float] = []
   private let dimension: Int
 
-  /// Embeds every sentence of the context in one call.
+  /// Embeds the sentences of the context that are not known, in one call.
   ///
   /// - Parameter question: the question's unit vector, of the encoder's dimension.
-  init(_ context: [ContextItem], question: [Float], encoder: Encoder) async {
-    dimension = encoder.dimension
+  init(_ context: [ContextItem], question: [Float], known: SentenceVectors, dimension: Int) async {
+    self.dimension = dimension
     for item in context {
       let bytes = Array(item.text.utf8)
       for range in SentenceSplitter.sentences(in: bytes, 0..<bytes.count) {
         let text = String(decoding: bytes[range], as: UTF8.self)
         guard text.contains(where: { $0.isLetter || $0.isNumber }) else { continue }
         sentences.append(
-          Sentence(item: item, range: range, text: text, heading: item.headingPath.last ?? item.document.title))
+          Sentence(
+            item: item, range: range, text: text, heading: item.headingPath.last ?? item.document.title))
       }
     }
     guard question.count == dimension else {
@@ -51,7 +51,8 @@ struct ContextSentences: Sendable {
       return
     }
     // The heading says what a sentence is about when the sentence itself does not.
-    vectors = await encoder.encode(sentences.map { $0.heading.isEmpty ? $0.text : "\($0.heading): \($0.text)" })
+    vectors = await known.vectors(
+      of: sentences.map { $0.heading.isEmpty ? $0.text : "\($0.heading): \($0.text)" })
     for (index, score) in scores(question).enumerated() { sentences[index].score = score }
   }
 

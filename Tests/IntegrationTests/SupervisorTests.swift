@@ -113,13 +113,15 @@ private func isAlive(_ pid: Int32) -> Bool {
   @Test("the demo's table holds, and fails when it should")
   func demo() throws {
     let pipeline = try Pipeline()
-    let table = Pipeline.checkout + "/Workers/Millrace/Demo/questions.tsv"
-    let good = try pipeline.millrace(["demo", "--documents", Pipeline.handbook, "--questions", table])
+    let table = Pipeline.checkout + "/Workers/Millrace/Demo/steps.tsv"
+    let good = try pipeline.millrace(["demo", "--documents", Pipeline.handbook, "--steps", table])
     #expect(good.code == 0, "\(good.text)\(good.error)")
     let broken = pipeline.state + "/broken.tsv"
-    try "question\tdocument\twords\nHow long are database backups kept?\tbackups.md\tnine hundred days\n"
+    let rows =
+      "step\twhat\tas\tdocument\twords\nask\tHow long are database backups kept?\t-\tbackups.md\tnine hundred days\n"
+    try rows
       .write(toFile: broken, atomically: true, encoding: .utf8)
-    let bad = try pipeline.millrace(["demo", "--documents", Pipeline.handbook, "--questions", broken])
+    let bad = try pipeline.millrace(["demo", "--documents", Pipeline.handbook, "--steps", broken])
     #expect(bad.code == 1 && bad.error.contains("nine hundred days"))
   }
 

@@ -4,56 +4,97 @@ import Records
 import Settings
 import Stage
 
-/// `millrace demo`: asks the questions of a table and checks what comes; `make demo` runs it.
+/// `millrace demo`: goes through the steps of a table and checks what comes; `make demo` runs it.
 enum DemoCommand {
-  private struct Row {
-    var question: String
-    /// `-` when no document answers.
+  private struct Step {
+    enum Kind: String { case ask, again, put }
+    var kind: Kind
+    /// A question, or a file beside the table.
+    var what: String
+    /// Who asks, or who may read; empty = anybody of the tenant.
+    var principal: String
+    /// Empty when no document answers.
     var document: String
     var words: [String]
   }
 
   static let command = Command(
-    "demo", abstract: "Put a folder, ask the questions of a table, and check documents and words.",
+    "demo", abstract: "Put a folder, go through the steps of a table, and check documents and words.",
     options: [
-      .option("--documents", "DIR", "the knowledge base"), .option("--questions", "FILE", "the table (TSV)"),
+      .option("--documents", "DIR", "the knowledge base"),
+      .option("--steps", "FILE", "the table (TSV): step (ask, again, put), what, as, document, words"),
     ]
   ) { arguments in
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
-    guard let folder = arguments.value("--documents"), let table = arguments.value("--questions") else {
-      throw UsageError("--documents and --questions are needed")
+    guard let folder = arguments.value("--documents"), let table = arguments.value("--steps") else {
+      throw UsageError("--documents and --steps are needed")
     }
-    let rows = try read(table)
-    try await put(folder, settings)
+    let steps = try read(table)
+    let documents = try DocumentFiles.read(path: folder, .standard)
+    try await put(documents, settings)
     let client = try QueryClient(settings: settings)
     var faults: [String] = []
-    for row in rows {
-      guard let id = QueryID("demo-\(UUID().uuidString.lowercased())") else { continue }
-      Terminal.print("\n? \(row.question)")
-      guard let answer = try await client.ask(QueryRecord(id: id, text: row.question)) else {
-        faults.append("\(row.question): no answer")
+    var times: [String: Double] = [:]
+    for step in steps {
+      if step.kind == .put {
+        let file = URL(fileURLWithPath: table).deletingLastPathComponent().appendingPathComponent(step.what)
+          .path
+        try await change(file, step, settings)
         continue
       }
-      Terminal.print(AnswerText.render(answer, mode: .answer))
-      if let fault = check(answer, row) { faults.append("\(row.question): \(fault)") }
+      if let fault = try await ask(step, client, settings, &times) { faults.append("\(step.what): \(fault)") }
     }
     await client.close()
     for fault in faults { Terminal.complain("\nNOT AS EXPECTED: \(fault)") }
-    Terminal.print("\n\(rows.count - faults.count) of \(rows.count) answers as the table expects")
+    let count = steps.filter { $0.kind != .put }.count
+    Terminal.print("\n\(count - faults.count) of \(count) answers as the table expects")
     return faults.isEmpty ? .success : .failure
   }
 
-  private static func put(_ folder: String, _ settings: Settings) async throws {
-    let documents = try DocumentFiles.read(path: folder, .standard)
+  private static func ask(
+    _ step: Step, _ client: QueryClient, _ settings: Settings, _ times: inout [String: Double]
+  ) async throws -> String? {
+    guard let id = QueryID("demo-\(UUID().uuidString.lowercased())") else { return "no id" }
+    var query = QueryRecord(id: id, text: step.what)
+    if !step.principal.isEmpty { query.principals = [step.principal] }
+    let asker = step.principal.isEmpty ? "" : "  (asked as \(step.principal))"
+    Terminal.print("\n? \(step.what)\(asker)")
+    let watch = Stopwatch()
+    guard let answer = try await client.ask(query) else { return "no answer" }
+    let took = watch.milliseconds
+    Terminal.print(AnswerText.render(answer, mode: .answer))
+    if step.kind == .again, let first = times[step.what] {
+      Terminal.print(String(format: "  %.0f ms from question to answer, %.0f ms the first time", took, first))
+    }
+    times[step.what] = took
+    return check(answer, step, settings)
+  }
+
+  private static func change(_ file: String, _ step: Step, _ settings: Settings) async throws {
+    var documents = try DocumentFiles.read(path: file, .standard)
+    guard documents.count == 1, let id = DocumentID(step.document) else {
+      throw UsageError("\(file) must be one document")
+    }
+    documents[0].id = id
+    if !step.principal.isEmpty { documents[0].acl = [step.principal] }
+    Terminal.print(
+      "\n> \(step.document) "
+        + (step.principal.isEmpty ? "is changed" : "is put, for \(step.principal) alone to read"))
+    try await put(documents, settings)
+  }
+
+  private static func put(_ documents: [DocumentRecord], _ settings: Settings) async throws {
     let client = try DocumentClient(settings: settings)
     let watch = Stopwatch()
     let outcome = try await client.send(
       documents.map { OutgoingDocument(key: $0.key, value: $0.json.bytes) }, waits: true,
-      timeout: .seconds(120),
-      showsProgress: true)
+      timeout: .seconds(120), showsProgress: true)
     await client.close()
     let indexed = outcome.states.filter { $0.state == .indexed }
+    for state in outcome.states where state.state == .failed {
+      Terminal.complain("\(state.id): \(state.error?.message ?? "")")
+    }
     let chunks = indexed.reduce(0) { $0 + Int($1.chunks) }
     Terminal.print(
       "\(indexed.count) of \(documents.count) documents indexed (\(chunks) chunks) in "
@@ -63,29 +104,37 @@ enum DemoCommand {
     }
   }
 
-  private static func read(_ path: String) throws -> [Row] {
+  private static func read(_ path: String) throws -> [Step] {
     let text = try String(contentsOfFile: path, encoding: .utf8)
     return try text.split(separator: "\n").dropFirst().map { line in
-      let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-      guard fields.count == 3 else { throw UsageError("\(path): '\(line)' must have three fields") }
-      return Row(
-        question: fields[0], document: fields[1],
-        words: fields[2] == "-" ? [] : fields[2].split(separator: "|").map(String.init))
+      let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map {
+        $0 == "-" ? "" : String($0)
+      }
+      guard fields.count == 5, let kind = Step.Kind(rawValue: fields[0]) else {
+        throw UsageError("\(path): '\(line)' must have five fields, the first of them ask, again or put")
+      }
+      return Step(
+        kind: kind, what: fields[1], principal: fields[2], document: fields[3],
+        words: fields[4].split(separator: "|").map(String.init))
     }
   }
 
-  private static func check(_ answer: AnswerRecord, _ row: Row) -> String? {
-    guard row.document != "-" else {
+  private static func check(_ answer: AnswerRecord, _ step: Step, _ settings: Settings) -> String? {
+    guard !step.document.isEmpty else {
       return answer.status == .refused ? nil : "must be refused, was \(answer.status.rawValue)"
     }
     guard answer.status == .answered else { return "must be answered, was \(answer.status.rawValue)" }
-    guard answer.citations.contains(where: { $0.documentID.rawValue == row.document }) else {
-      return
-        "must cite \(row.document), cites \(answer.citations.map(\.documentID.rawValue).joined(separator: ", "))"
+    let mustBeCached = step.kind == .again && !settings.redis.address.isEmpty
+    guard (answer.cache == .exact) == mustBeCached else {
+      return mustBeCached ? "must come from the cache" : "must be made anew, came from the cache"
     }
-    let quotes = answer.citations.filter { $0.documentID.rawValue == row.document }.map(\.quote).joined(
-      separator: " ")
-    let missing = row.words.filter { !quotes.contains($0) }
+    guard answer.citations.contains(where: { $0.documentID.rawValue == step.document }) else {
+      let cited = answer.citations.map(\.documentID.rawValue).joined(separator: ", ")
+      return "must cite \(step.document), cites \(cited)"
+    }
+    let quotes = answer.citations.filter { $0.documentID.rawValue == step.document }.map(\.quote)
+      .joined(separator: " ").split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    let missing = step.words.filter { !quotes.contains($0) }
     return missing.isEmpty ? nil : "the quotes lack '\(missing.joined(separator: "', '"))'"
   }
 }

@@ -42,6 +42,7 @@ enum LocalServices {
       executable: server,
       arguments: [
         "-m", model, "--host", "127.0.0.1", "--port", "\(port)", "-ngl", "0", "--threads", "2",
+        "--alias", URL(fileURLWithPath: model).deletingPathExtension().lastPathComponent,
         "-np", "\(slots)", "-c", "\(slots * slotTokens)", "--metrics", "--no-webui",
       ])
   }
@@ -53,7 +54,8 @@ enum LocalServices {
   private static func pair(_ bin: String, _ models: String) -> (String, String)? {
     let server = bin + "/llama-server"
     let names = (try? FileManager.default.contentsOfDirectory(atPath: models)) ?? []
-    guard FileManager.default.fileExists(atPath: server), let model = names.first(where: { $0.hasSuffix(".gguf") })
+    guard FileManager.default.fileExists(atPath: server),
+      let model = names.first(where: { $0.hasSuffix(".gguf") })
     else { return nil }
     return (server, "\(models)/\(model)")
   }

@@ -1,0 +1,122 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import Foundation
+import Testing
+
+// Goal: the files that people have go through, and folders are kept in step. Method: real files by the command line;
+// the strings of their manifest are looked for in what was indexed.
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct FilesTests {
+  /// The larger ones are read by `ParsingTests`; embedding them here would take minutes.
+  private static let bytesMax = 60_000
+
+  @Test(
+    "real files end indexed with their strings, or failed with a reason; no worker dies",
+    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+  func realFiles() throws {
+    let root = try #require(Pipeline.shared) + "/data/files/"
+    let pipeline = try Pipeline()
+    var indexed = 0
+    var failed: [String: String] = [:]
+    for line in try String(contentsOfFile: root + "manifest.jsonl", encoding: .utf8).split(separator: "\n") {
+      let entry = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+      let path = entry["path"] as! String
+      let isTruncated = path.hasSuffix("truncated.pdf") || path.hasSuffix("policy.epub")
+      let size = try #require(entry["bytes"] as? Int)
+      guard size <= Self.bytesMax || isTruncated else { continue }
+      let put = try pipeline.json(["documents", "put", root + path, "--id", path])
+      let states = try #require(put["states"] as? [[String: Any]])
+      let state = try #require(states.last, "\(path) has no state")
+      if state["state"] as? String == "failed" {
+        let error = try #require(state["error"] as? [String: Any])
+        failed[path] = error["code"] as? String
+        #expect((error["message"] as? String)?.isEmpty == false)
+        #expect((entry["expect"] as! [String]).isEmpty, "\(path): \(error)")
+      } else {
+        #expect(state["state"] as? String == "indexed", "\(path): \(state)")
+        indexed += 1
+        for expected in (entry["expect"] as! [String]).prefix(1) {
+          let found = try pipeline.json(["search", expected, "--top-k", "50"])
+          let citations = found["citations"] as? [[String: Any]] ?? []
+          #expect(
+            citations.contains { $0["document_id"] as? String == path },
+            "\(path) is not found by its own words")
+        }
+      }
+    }
+    print("files through the pipeline: \(indexed) indexed, failed: \(failed.sorted { $0.key < $1.key })")
+    #expect(indexed >= 15)
+    #expect(
+      failed["degenerate/empty.md"] == "empty_text" && failed["degenerate/bom-only.txt"] == "empty_text")
+    #expect(failed["degenerate/truncated.pdf"] == "bad_pdf")
+    #expect(failed["epub/policy.epub"] == "unsupported_media_type")
+    #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 })
+  }
+
+  @Test("sync puts what is new or changed, deletes what left, and touches no other source")
+  func sync() throws {
+    let pipeline = try Pipeline()
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sync-\(UUID().uuidString)")
+      .path
+    try FileManager.default.copyItem(atPath: Pipeline.handbook, toPath: folder)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    #expect(
+      try pipeline.millrace(["documents", "put", "-", "--id", "mine"], input: "Not of this folder.").code == 0
+    )
+    func sync(_ options: [String] = []) throws -> [Int] {
+      let report = try pipeline.json(["documents", "sync", folder] + options)
+      return try ["new", "changed", "unchanged", "deleted", "failed", "missing"].map {
+        try #require(report[$0] as? Int)
+      }
+    }
+    #expect(try sync() == [14, 0, 0, 0, 0, 0])
+    #expect(try sync() == [0, 0, 14, 0, 0, 0])
+    try FileManager.default.removeItem(atPath: folder + "/radio.pdf")
+    try "# Access\n\nAll is open.".write(toFile: folder + "/access.md", atomically: true, encoding: .utf8)
+    try "A new page.".write(toFile: folder + "/new.txt", atomically: true, encoding: .utf8)
+    let plan = try pipeline.millrace(["documents", "sync", folder, "--dry-run"])
+    #expect(plan.text.contains("would be: 1 new, 1 changed, 12 unchanged, 1 deleted"), "\(plan.text)")
+    #expect(try sync() == [1, 1, 12, 1, 0, 0])
+    #expect(try pipeline.array(["documents", "list", "--source", folder]).count == 14)
+    #expect(try pipeline.array(["documents", "list"]).count == 15)
+    #expect(try pipeline.millrace(["documents", "get", "access.md"]).text == "# Access\n\nAll is open.")
+    #expect(try pipeline.millrace(["documents", "get", "radio.pdf"]).code == 1)
+    let pdf = try pipeline.millrace(["documents", "get", "drills.html"])
+    #expect(pdf.text.contains("<title>Fire and evacuation drills</title>"))
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+      try FileManager.default.removeItem(atPath: folder + "/" + name)
+    }
+    let empty = try pipeline.millrace(["documents", "sync", folder])
+    #expect(empty.code == 2 && empty.error.contains("--allow-empty"))
+    #expect(try sync(["--allow-empty"]) == [0, 0, 0, 14, 0, 0])
+  }
+
+  @Test("explain and doctor say what they should")
+  func explainAndDoctor() throws {
+    let pipeline = try Pipeline(["--llm", "extractive"])
+    #expect(try pipeline.millrace(["documents", "put", Pipeline.handbook + "/backups.md"]).code == 0)
+    let question = "How long are database backups kept?"
+    _ = try pipeline.ask(question, ["--id", "q1"])
+    _ = try pipeline.ask(question, ["--id", "q2"])
+    func steps(_ id: String) throws -> [String] {
+      try pipeline.array(["explain", id]).compactMap { $0["what"] as? String }
+    }
+    let first = try steps("q1")
+    for (index, word) in ["appended", "embedded", "searched", "fused", "answered by extractive"].enumerated()
+    {
+      #expect(index < first.count && first[index].contains(word), "\(first)")
+    }
+    #expect(try steps("q2").contains { $0.contains("from the cache") })
+    let document = try steps("backups.md")
+    #expect(
+      document.first?.contains("put") == true && document.last?.contains("indexed") == true, "\(document)")
+    #expect(try pipeline.millrace(["explain", "nobody"]).code == 1)
+    let doctor = try pipeline.millrace(["doctor"])
+    #expect(doctor.code == 0 && !doctor.text.contains("FAILED"), "\(doctor.text)")
+    let ill = try pipeline.millrace([
+      "doctor", "--redis-address", "redis://127.0.0.1:1", "--encoder-model-path", "/nonexistent",
+    ])
+    #expect(
+      ill.code == 1 && ill.text.contains("FAILED   redis") && ill.text.contains("FAILED   encoder"),
+      "\(ill.text)")
+  }
+}

@@ -1,0 +1,105 @@
+"""Asks questions in the order of a recorded trace while documents change, and then judges every answer by the topics alone.
+
+usage: stale_check.py BOOTSTRAP DATA TRACE ASKS CHANGES RATE
+DATA holds documents.jsonl and questions.jsonl; the documents are put already (tenant default). An answer is stale when it
+cites a version for which a newer indexed or deleted event was appended more than 1 s before its query was; within that
+second it is counted apart. Prints one line of JSON; exit code 1 when anything is stale, lost or of two kinds."""
+import collections, json, random, sys, threading, time, uuid
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+bootstrap, data, trace, asks, changes, rate = sys.argv[1:7]
+asks, changes, rate = int(asks), int(changes), float(rate)
+documents = [json.loads(line) for line in open(f"{data}/documents.jsonl")]
+questions = {q["id"]: q["question"] for q in map(json.loads, open(f"{data}/questions.jsonl"))}
+order = [json.loads(line)["question_id"] for line in open(trace)][:asks]
+run = uuid.uuid4().hex[:8]
+producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "acks": "all",
+                     "socket.nagle.disable": True, "linger.ms": 1})
+# The documents that the questions of the trace are about change most: a change elsewhere can't make anything stale.
+asked_about = collections.Counter(q["context_doc_id"] for q in map(json.loads, open(f"{data}/questions.jsonl"))
+                                  if q["id"] in set(order))
+popular = [name for name, _ in asked_about.most_common()][:changes]
+by_id = {d["id"]: d for d in documents}
+start = time.time()
+
+
+def change():
+    for number, name in enumerate(popular):
+        time.sleep(max(0, start + (number + 1) * asks / rate / (len(popular) + 1) - time.time()))
+        document = dict(by_id[name], text=by_id[name]["text"] + f" Revision {run} {number} was made.")
+        producer.produce("rag.documents", key=f"default/{name}", value=json.dumps(document))
+        producer.poll(0)
+
+
+thread = threading.Thread(target=change)
+thread.start()
+for number, question in enumerate(order):
+    time.sleep(max(0, start + number / rate - time.time()))
+    producer.produce("rag.queries", key=f"default/{run}-{number}",
+                     value=json.dumps({"id": f"{run}-{number}", "text": questions[question]}))
+    producer.poll(0)
+thread.join()
+producer.flush(30)
+
+
+def read(topic, wanted, limit):
+    """Every record of a topic until `wanted` says enough, or nothing has come for `limit` seconds."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"check-{run}", "enable.auto.commit": False,
+                         "auto.offset.reset": "earliest"})
+    partitions = consumer.list_topics(topic, 10).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
+    last = time.time()
+    records = []
+    while time.time() - last < limit:
+        message = consumer.poll(0.5)
+        if message is None or message.error():
+            continue
+        last = time.time()
+        records.append((message.timestamp()[1], message.key(), message.value()))
+        if wanted and wanted(records[-1]):
+            break
+    consumer.close()
+    return records
+
+
+seen = set()
+
+
+def enough(record):
+    if record[1].decode().startswith(f"default/{run}-"):
+        seen.add(record[1])
+    return len(seen) == asks
+
+
+answers = collections.defaultdict(list)
+for at, key, value in read("rag.answers", enough, 60):
+    answer = json.loads(value)
+    if answer["id"].startswith(run):
+        answers[answer["id"]].append(answer)
+asked_at = {json.loads(v)["id"]: at for at, _, v in read("rag.queries", None, 3) if run in v.decode()}
+fences = collections.defaultdict(list)
+for at, key, value in read("rag.document-status", None, 3):
+    event = json.loads(value) if value else {}
+    if event.get("state") in ("indexed", "deleted"):
+        fences[event["id"]].append((tuple(map(int, event["version"].split("."))), at))
+
+stale = within = hits = doubled = 0
+examples = []
+states = collections.Counter()
+for name, found in answers.items():
+    states[found[0]["status"]] += 1
+    doubled += len({a["status"] for a in found}) > 1
+    hits += found[0]["cache"] == "exact"
+    for answer in found:
+        newer = [at for citation in answer["citations"] for version, at in fences[citation["document_id"]]
+                 if version > tuple(map(int, citation["version"].split("."))) and at < asked_at[name]]
+        if any(at < asked_at[name] - 1000 for at in newer):
+            stale += 1
+            examples.append(name)
+        elif newer:
+            within += 1
+lost = asks - len(answers)
+print(json.dumps({"asked": asks, "changed": len(popular), "states": states, "lost": lost, "differing": doubled,
+                  "hits": hits, "hit_rate": round(hits / asks, 4), "repeats": round(1 - len(set(order)) / asks, 4),
+                  "stale": stale, "stale_within_1s": within, "examples": examples[:5]}))
+sys.exit(1 if stale or lost or doubled else 0)
