@@ -22,7 +22,7 @@ func room(_ name: String, in folder: String = "Core", _ dependencies: [String] =
 func cRoom(_ name: String, libraries: [String] = [], include: String? = nil) -> Target {
   // SwiftPM compiles C at -O0 in debug builds; kernels and checksums need -O3 in both.
   .target(
-    name: name, path: "Core/\(name)", 
+    name: name, path: "Core/\(name)",
     cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror"] + (include.map { ["-I", $0] } ?? []))],
     linkerSettings: libraries.map { .linkedLibrary($0) })
 }
@@ -143,7 +143,8 @@ let package = Package(
       [
         "Chunking", "CommandLine", "Cryptography", "Encoder", "Freshness", "Generation", "Index",
         "KafkaClient", "Parsing", "Records", "Retrieval", "Services", "Settings", "Stage", "Telemetry",
-        "Tokenizer", "VectorMath", "Ingest", "Search", "Retrieve", "BlockingExecutor", "Caching", "RedisClient",
+        "Tokenizer", "VectorMath", "Ingest", "Search", "Retrieve", "BlockingExecutor", "Caching",
+        "RedisClient",
         "HTTP",
       ]),
     tests("LocalBrokerTests", ["LocalBroker", "KafkaClient", "Records", "Telemetry"]),

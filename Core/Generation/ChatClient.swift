@@ -65,7 +65,8 @@ package struct ChatClient: Sendable {
       } catch let retry as Retry {
         let wait = retry.after.map { Duration.milliseconds(Int64($0 * 1000)) } ?? pause
         guard ContinuousClock.now + wait < end else {
-          throw Failure(reason: .overloaded, message: "HTTP \(retry.status), and no time is left to try again")
+          throw Failure(
+            reason: .overloaded, message: "HTTP \(retry.status), and no time is left to try again")
         }
         try await Task.sleep(for: wait)
         pause = min(pause * 2, .seconds(8))
@@ -101,7 +102,9 @@ package struct ChatClient: Sendable {
           }
           for data in events.feed(bytes) where data != "[DONE]" {
             guard let text = try read(data, &result, &isDone), !text.isEmpty else { continue }
-            if result.firstTokenSeconds == nil { result.firstTokenSeconds = (ContinuousClock.now - start).seconds }
+            if result.firstTokenSeconds == nil {
+              result.firstTokenSeconds = (ContinuousClock.now - start).seconds
+            }
             result.text += text
             await onText(text)
           }
@@ -128,7 +131,9 @@ package struct ChatClient: Sendable {
   }
 
   private func request(_ messages: [ChatMessage], timeout: Duration) -> HTTPRequest {
-    var headers = [(name: "Content-Type", value: "application/json"), (name: "Accept", value: "text/event-stream")]
+    var headers = [
+      (name: "Content-Type", value: "application/json"), (name: "Accept", value: "text/event-stream"),
+    ]
     if !options.apiKey.isEmpty { headers.append(("Authorization", "Bearer \(options.apiKey)")) }
     let body: JSONValue = .object([
       "model": .string(options.model),

@@ -32,7 +32,8 @@ package struct ChatPrompt: Sendable {
   ///   - tokensMax: of the whole prompt, estimated.
   init(_ query: QueryRecord, _ context: ContextSentences, tokensMax: Int, tokenizer: WordPieceTokenizer) {
     func cost(_ text: String) -> Int { Int(Double(tokenizer.tokenCount(text)) * Self.tokensPerPiece) + 1 }
-    let system = "You copy the sentences of the text that answer the question. If none does, say \(Self.noAnswer)."
+    let system =
+      "You copy the sentences of the text that answer the question. If none does, say \(Self.noAnswer)."
     let order = "Copy the one or two sentences of the text that answer the question, word for word."
     var left = tokensMax - cost(system) - cost(order) - cost(query.text) - 3 * Self.messageTokens
     var headings: Set<String> = []

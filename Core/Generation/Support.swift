@@ -24,12 +24,14 @@ package struct Support: Sendable {
     let folded = Self.folded(sentence)
     // Its own words: nothing is added that could be wrong.
     if folded.count >= 2, Self.contains(Self.folded(source), folded) { return true }
-    guard !Self.folded(heading).contains(folded), score >= scoreMin, Self.numbers(sentence).isSubset(of: Self.numbers(source)),
+    guard !Self.folded(heading).contains(folded), score >= scoreMin,
+      Self.numbers(sentence).isSubset(of: Self.numbers(source)),
       Self.denies(sentence) == Self.denies(source)
     else { return false }
     let own = Set(Self.words(source).map(Self.stem))
     let known = own.union(Self.words(heading).map(Self.stem))
-    let words = Self.words(sentence).filter { $0.count >= 4 && !$0.contains(where: \.isNumber) }.map(Self.stem)
+    let words = Self.words(sentence).filter { $0.count >= 4 && !$0.contains(where: \.isNumber) }.map(
+      Self.stem)
     let count = Double(words.count)
     return !words.isEmpty && Double(words.filter(known.contains).count) >= Self.wordShare * count
       && Double(words.filter(own.contains).count) >= Self.ownShare * count

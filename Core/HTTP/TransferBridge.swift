@@ -123,7 +123,8 @@ extension TransferInbox: @unchecked Sendable {}
     }
     let code = unsafe curl_multi_add_handle(multi, easy)
     if code != CURLM_OK {
-      transfer.output.finish(throwing: HTTPClientFailure(.broken, unsafe String(cString: curl_multi_strerror(code))))
+      transfer.output.finish(
+        throwing: HTTPClientFailure(.broken, unsafe String(cString: curl_multi_strerror(code))))
       remove(transfer)
     }
   }

@@ -49,7 +49,8 @@ enum ChildProcess {
     try? output.fileHandleForReading.close()
     process.waitUntilExit()
     if isTooLong {
-      throw ParsingError("too_long", rule: "must hold at most ingest.textBytesMax, \(outputBytesMax) bytes of text")
+      throw ParsingError(
+        "too_long", rule: "must hold at most ingest.textBytesMax, \(outputBytesMax) bytes of text")
     }
     let status = process.terminationStatus
     if process.terminationReason == .exit, status == 0 { return bytes }
@@ -57,7 +58,8 @@ enum ChildProcess {
       throw ParsingError("parser_timeout", rule: "must be readable within ingest.parserTimeout, \(seconds) s")
     }
     if status == 127 || status == 126 {
-      throw ParsingError("parser_unavailable", rule: "can't be read here: \(tool) is missing (apt-get install poppler-utils)")
+      throw ParsingError(
+        "parser_unavailable", rule: "can't be read here: \(tool) is missing (apt-get install poppler-utils)")
     }
     throw ParsingError(
       "unreadable", rule: "must be readable: \(tool) ended with status \(status) (\(complaints.text))")

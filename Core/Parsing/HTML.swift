@@ -2,12 +2,14 @@
 /// programs or for moving about (scripts, styles, navigation) is left out.
 enum HTML {
   private static let ignored: Set<String> = [
-    "script", "style", "noscript", "template", "svg", "math", "nav", "head", "iframe", "object", "select", "button",
+    "script", "style", "noscript", "template", "svg", "math", "nav", "head", "iframe", "object", "select",
+    "button",
     "canvas", "audio", "video",
   ]
   private static let blocks: Set<String> = [
     "p", "div", "section", "article", "main", "header", "footer", "aside", "ul", "ol", "dl", "dt", "dd", "li",
-    "blockquote", "table", "thead", "tbody", "tr", "figure", "figcaption", "address", "form", "fieldset", "details",
+    "blockquote", "table", "thead", "tbody", "tr", "figure", "figcaption", "address", "form", "fieldset",
+    "details",
     "summary", "hr", "body", "html", "caption", "center",
   ]
 

@@ -13,7 +13,9 @@ internal import CXML2
   var isElement: Bool { unsafe millrace_node_type(pointer) == Int32(MILLRACE_NODE_ELEMENT) }
   var isText: Bool { unsafe millrace_node_type(pointer) == Int32(MILLRACE_NODE_TEXT) }
   /// In small letters.
-  var name: String { unsafe millrace_node_name(pointer).map { unsafe String(cString: $0).lowercased() } ?? "" }
+  var name: String {
+    unsafe millrace_node_name(pointer).map { unsafe String(cString: $0).lowercased() } ?? ""
+  }
   /// Of a text node.
   var content: String { unsafe millrace_node_content(pointer).map { unsafe String(cString: $0) } ?? "" }
   var child: HTMLNode? { unsafe HTMLNode(millrace_node_child(pointer)) }

@@ -19,7 +19,8 @@ enum Markdown {
     defer { unsafe cmark_node_free(root) }
     var builder = Builder()
     unsafe builder.walk(root)
-    return ParsedDocument(text: builder.output.text, blocks: builder.output.blocks, title: builder.output.title)
+    return ParsedDocument(
+      text: builder.output.text, blocks: builder.output.blocks, title: builder.output.title)
   }
 
   /// YAML between `---` lines at the start belongs to the site generator, not to the text.

@@ -38,7 +38,8 @@ package enum MediaType: String, Sendable, CaseIterable {
     let head = bytes.prefix(1024)
     let mark = Array("%PDF-".utf8)
     guard head.count >= mark.count else { return nil }
-    for start in head.startIndex...(head.endIndex - mark.count) where head[start..<start + mark.count].elementsEqual(mark) {
+    for start in head.startIndex...(head.endIndex - mark.count)
+    where head[start..<start + mark.count].elementsEqual(mark) {
       return .pdf
     }
     return nil
@@ -47,8 +48,10 @@ package enum MediaType: String, Sendable, CaseIterable {
   /// The name of a binary format that is not read, by its first bytes.
   static func unsupported(_ bytes: [UInt8]) -> String? {
     let marks: [(String, [UInt8])] = [
-      ("a ZIP archive (EPUB, DOCX and the like)", [0x50, 0x4B, 0x03, 0x04]), ("a PNG picture", [0x89, 0x50, 0x4E, 0x47]),
-      ("a JPEG picture", [0xFF, 0xD8, 0xFF]), ("a GIF picture", Array("GIF8".utf8)), ("a program", [0x7F, 0x45, 0x4C, 0x46]),
+      ("a ZIP archive (EPUB, DOCX and the like)", [0x50, 0x4B, 0x03, 0x04]),
+      ("a PNG picture", [0x89, 0x50, 0x4E, 0x47]),
+      ("a JPEG picture", [0xFF, 0xD8, 0xFF]), ("a GIF picture", Array("GIF8".utf8)),
+      ("a program", [0x7F, 0x45, 0x4C, 0x46]),
       ("a bzip2 archive", Array("BZh".utf8)), ("an xz archive", [0xFD, 0x37, 0x7A, 0x58]),
       ("a Zstandard archive", [0x28, 0xB5, 0x2F, 0xFD]), ("an old Office file", [0xD0, 0xCF, 0x11, 0xE0]),
     ]
@@ -75,7 +78,8 @@ package enum MediaType: String, Sendable, CaseIterable {
     }
     if start.hasPrefix("<head") || start.hasPrefix("<body") || start.hasPrefix("<title") { return true }
     // A Markdown page may quote an element; a page of HTML starts with one.
-    return anywhere && start.hasPrefix("<") && ["<p", "<div", "<h1", "<table", "<ul", "<body"].contains { head.contains($0) }
+    return anywhere && start.hasPrefix("<")
+      && ["<p", "<div", "<h1", "<table", "<ul", "<body"].contains { head.contains($0) }
   }
 
   private static func looksLikeMarkdown(_ text: String) -> Bool {

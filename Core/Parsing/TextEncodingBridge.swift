@@ -5,7 +5,8 @@ import Foundation
 /// then a guess from the content (uchardet).
 enum TextEncoding {
   private static let marks: [(bytes: [UInt8], name: String)] = [
-    ([0xEF, 0xBB, 0xBF], "UTF-8"), ([0xFF, 0xFE, 0x00, 0x00], "UTF-32LE"), ([0x00, 0x00, 0xFE, 0xFF], "UTF-32BE"),
+    ([0xEF, 0xBB, 0xBF], "UTF-8"), ([0xFF, 0xFE, 0x00, 0x00], "UTF-32LE"),
+    ([0x00, 0x00, 0xFE, 0xFF], "UTF-32BE"),
     ([0xFF, 0xFE], "UTF-16LE"), ([0xFE, 0xFF], "UTF-16BE"),
   ]
 
@@ -33,7 +34,8 @@ enum TextEncoding {
   /// As browsers read it: Latin-1 means Windows-1252 in practice.
   private static func standardName(_ name: String) -> String {
     let upper = name.trimmingCharacters(in: .whitespaces).uppercased()
-    guard !upper.isEmpty, upper.count <= 40, upper.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.:".contains($0)) })
+    guard !upper.isEmpty, upper.count <= 40,
+      upper.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.:".contains($0)) })
     else { return "" }
     switch upper {
     case "ISO-8859-1", "LATIN1", "US-ASCII", "ASCII": return "WINDOWS-1252"

@@ -165,7 +165,8 @@ package struct Settings: Sendable {
       supportScore: try table.number("generate.supportScore", in: 0...1))
     llm = try Self.llm(table)
     redis = Redis(
-      address: try table.string("redis.address", "must be redis://[:password@]host:port[/database] or empty") {
+      address: try table.string("redis.address", "must be redis://[:password@]host:port[/database] or empty")
+      {
         $0.isEmpty || $0.hasPrefix("redis://")
       }, deadline: try table.duration("redis.deadline"))
     cache = Cache(

@@ -82,7 +82,8 @@ package enum PrometheusText {
         }
       }
     }
-    return text + "# GPU utilisation is not measured here: the model server's exporter has it (DCGM_FI_DEV_GPU_UTIL).\n"
+    return text
+      + "# GPU utilisation is not measured here: the model server's exporter has it (DCGM_FI_DEV_GPU_UTIL).\n"
   }
 
   private static func labels(_ labels: [(name: String, value: String)]) -> String {

@@ -69,7 +69,8 @@ private let table: [(target: String, folder: String, imports: Set<String>)] = [
   (
     "Generate", "Workers/Generate",
     [
-      "Caching", "Encoder", "Freshness", "Generation", "HTTP", "KafkaClient", "Records", "RedisClient", "Services",
+      "Caching", "Encoder", "Freshness", "Generation", "HTTP", "KafkaClient", "Records", "RedisClient",
+      "Services",
       "Settings", "Stage", "Telemetry",
     ]
   ),
@@ -87,7 +88,8 @@ private let unsafeFiles: Set<String> = [
   "Core/KafkaClient/ReplayReader.swift",
   "Core/RedisClient/ConnectionBridge.swift",
   "Core/VectorMath/FloatBuffer.swift", "Core/VectorMath/BLASBridge.swift", "Core/Settings/YAMLBridge.swift",
-  "Core/HTTP/ServerBridge.swift", "Core/HTTP/TransferBridge.swift", "Core/HTTP/ProbeBridge.swift", "Core/Parsing/MarkdownBridge.swift",
+  "Core/HTTP/ServerBridge.swift", "Core/HTTP/TransferBridge.swift", "Core/HTTP/ProbeBridge.swift",
+  "Core/Parsing/MarkdownBridge.swift",
   "Core/Parsing/HTMLBridge.swift", "Core/Parsing/TextEncodingBridge.swift",
   "Core/Encoder/Encoder.swift", "Core/LocalBroker/SQLiteBridge.swift", "Core/LocalBroker/SocketBridge.swift",
   "Core/Records/Wire.swift", "Workers/Search/SearchIndex.swift", "Workers/Millrace/KernelChoice.swift",

@@ -14,7 +14,9 @@ import Testing
     text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 
-  private func error(_ bytes: [UInt8], _ declared: String = "", limits: ParsingLimits = limits) -> ParsingError? {
+  private func error(_ bytes: [UInt8], _ declared: String = "", limits: ParsingLimits = limits)
+    -> ParsingError?
+  {
     do throws(ParsingError) {
       _ = try Parser(limits).parse(bytes, declared: declared)
       return nil
@@ -71,9 +73,11 @@ import Testing
       """, declared: "")
     let text = String(decoding: parsed.text, as: UTF8.self)
     #expect(parsed.title == "Pumps & valves")
-    #expect(text.contains("A pump moves water.") && text.contains("DN | 50") && text.contains("open\n  valve"))
+    #expect(
+      text.contains("A pump moves water.") && text.contains("DN | 50") && text.contains("open\n  valve"))
     #expect(!text.contains("secret") && !text.contains("Home") && !text.contains("color"))
-    let gate = try #require(parsed.blocks.first { String(decoding: parsed.text[$0.range], as: UTF8.self) == "Gate" })
+    let gate = try #require(
+      parsed.blocks.first { String(decoding: parsed.text[$0.range], as: UTF8.self) == "Gate" })
     #expect(gate.headingPath == ["Pumps", "Valves"])
   }
 
@@ -82,7 +86,8 @@ import Testing
     for text in [
       String(repeating: "<div>", count: 100_000) + "deep", "<html><p>unclosed <b>tags <i>everywhere",
       "<html>" + String(repeating: "<table><tr><td>", count: 20_000) + "x", "<html>\u{0}<p>nul</p>",
-      "<!doctype html>&#x110000;&nosuch;<p id=\"" + String(repeating: "a", count: 200_000), "<html><svg><p>x</svg>y",
+      "<!doctype html>&#x110000;&nosuch;<p id=\"" + String(repeating: "a", count: 200_000),
+      "<html><svg><p>x</svg>y",
     ] {
       let parsed = try parser.parse(text, declared: "text/html")
       #expect(parsed.blocks.allSatisfy { $0.range.upperBound <= parsed.text.count })

@@ -30,7 +30,8 @@ import Testing
     #expect(
       !holds(
         "The orders database is backed up each night, and the backups are kept for ten years to satisfy the auditors.",
-        "A month-end snapshot of the billing ledger is stored for ten years to satisfy the auditors.", score: 0.75))
+        "A month-end snapshot of the billing ledger is stored for ten years to satisfy the auditors.",
+        score: 0.75))
     #expect(!holds("5", "It is kept for 35 days."), "half a number is no number")
   }
 
@@ -50,7 +51,8 @@ import Testing
 
   @Test("Retry-After: seconds or a date")
   func retryAfter() throws {
-    #expect(RetryAfter.seconds("3") == 3 && RetryAfter.seconds("soon") == nil && RetryAfter.seconds("-1") == nil)
+    #expect(
+      RetryAfter.seconds("3") == 3 && RetryAfter.seconds("soon") == nil && RetryAfter.seconds("-1") == nil)
     let now = try #require(ISO8601DateFormatter().date(from: "2026-11-24T10:00:00Z"))
     #expect(RetryAfter.seconds("Tue, 24 Nov 2026 10:00:30 GMT", now: now) == 30)
   }

@@ -11,7 +11,8 @@ private func documents(_ answer: [String: Any]) -> [String] {
 }
 
 private func quote(_ answer: [String: Any]) -> String {
-  ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["quote"] as? String }.joined(separator: " ")
+  ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["quote"] as? String }.joined(
+    separator: " ")
 }
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct CacheTests {
@@ -46,7 +47,8 @@ private func quote(_ answer: [String: Any]) -> String {
     let timings = try #require(second["timings_ms"] as? [String: Any])
     #expect(timings.keys.sorted() == ["embed"])
     for options in [
-      ["--tenant", "other"], ["--principal", "boss"], ["--top-k", "3"], ["--cache", "bypass"], ["--cache", "refresh"],
+      ["--tenant", "other"], ["--principal", "boss"], ["--top-k", "3"], ["--cache", "bypass"],
+      ["--cache", "refresh"],
     ] {
       #expect(!isHit(try pipeline.ask(question, options)), "\(options)")
     }
@@ -130,7 +132,8 @@ private func quote(_ answer: [String: Any]) -> String {
     #expect(!isHit(answer) && quote(answer).contains("green"))
     #expect(try misses(pipeline, "stale") >= 1)
     // Too old by its own account, whatever Redis thinks of its age.
-    let text = String(decoding: try #require(try await redis.send([[Array("GET".utf8), name]])[0].bytesValue), as: UTF8.self)
+    let text = String(
+      decoding: try #require(try await redis.send([[Array("GET".utf8), name]])[0].bytesValue), as: UTF8.self)
     let madeAt = try #require(text.firstMatch(of: /"made_at":(\d+)/)?.1)
     try await write(Array(text.replacing(madeAt, with: "\(Int64(madeAt)! - 3_600_000)").utf8))
     #expect(!isHit(try pipeline.ask(question)))
@@ -160,7 +163,8 @@ private func quote(_ answer: [String: Any]) -> String {
       #expect(put.code == 0, "\(put.error)")
     }
     let parts = (0..<8).map { part in
-      "# Part \(part)\n\n" + (0..<20).map { "Sentence \($0) of part \(part) speaks of pump \(part * 20 + $0)." }
+      "# Part \(part)\n\n"
+        + (0..<20).map { "Sentence \($0) of part \(part) speaks of pump \(part * 20 + $0)." }
         .joined(separator: " ")
     }
     try put(parts.joined(separator: "\n\n"))
@@ -172,7 +176,8 @@ private func quote(_ answer: [String: Any]) -> String {
     #expect(try embedded() - first <= 2, "only what changed")
     #expect(
       try pipeline.metric(
-        "millrace_cache_requests_total", of: "embed-documents", "cache=\"embeddings\"", "result=\"hit\"") >= 6)
+        "millrace_cache_requests_total", of: "embed-documents", "cache=\"embeddings\"", "result=\"hit\"") >= 6
+    )
     let found = try pipeline.json(["search", "A new sentence stands here"])
     #expect(documents(found).contains("long"))
   }

@@ -62,12 +62,15 @@ private final class Stub {
     try check(plain, source: fact, "plain")
     let start = Date()
     let limited = try ask("LIMIT")
-    #expect(limited["engine"] as? String == "llm" && Date().timeIntervalSince(start) >= 1, "Retry-After is kept")
+    #expect(
+      limited["engine"] as? String == "llm" && Date().timeIntervalSince(start) >= 1, "Retry-After is kept")
     for (word, reason) in [("LIE", "unsupported"), ("CUT", "broken"), ("ERROR", "refused")] {
       let answer = try ask(word)
-      #expect(answer["engine"] as? String == "extractive" && answer["text"] as? String == fact + " [1]", "\(word)")
       #expect(
-        try pipeline.metric("millrace_generation_fallbacks_total", of: "generate", "reason=\"\(reason)\"") == 1)
+        answer["engine"] as? String == "extractive" && answer["text"] as? String == fact + " [1]", "\(word)")
+      #expect(
+        try pipeline.metric("millrace_generation_fallbacks_total", of: "generate", "reason=\"\(reason)\"")
+          == 1)
     }
     let refused = try ask("REFUSE")
     #expect(refused["status"] as? String == "refused" && refused["engine"] as? String == "llm")
@@ -80,7 +83,8 @@ private final class Stub {
     let gone = try ask("")
     #expect(gone["engine"] as? String == "extractive")
     #expect(
-      try pipeline.metric("millrace_generation_fallbacks_total", of: "generate", "reason=\"unreachable\"") >= 1)
+      try pipeline.metric("millrace_generation_fallbacks_total", of: "generate", "reason=\"unreachable\"")
+        >= 1)
     #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 })
   }
 
@@ -103,7 +107,8 @@ private final class Stub {
       ("gen_ai_client_operation_duration_seconds_count", "embed-documents", "embeddings"),
       ("gen_ai_client_operation_duration_seconds_count", "generate", "chat"),
       ("gen_ai_client_token_usage_sum", "generate", "input"),
-      ("millrace_terminal_states_total", "generate", "answered"), ("millrace_chunk_amplification", "ingest", ""),
+      ("millrace_terminal_states_total", "generate", "answered"),
+      ("millrace_chunk_amplification", "ingest", ""),
     ] { #expect(try pipeline.metric(name, of: role, label) > 0, "\(name) of \(role)") }
     // The lag is a gauge that returns to nought: that it is there is what counts.
     #expect(
@@ -119,11 +124,14 @@ private final class Stub {
     let slow = UUID().uuidString
     #expect(
       try pipeline.kcat(
-        ["-P", "-t", "rag.queries"], input: #"{"id":"\#(slow)","text":"SLOW Which colour is the harbour lamp?"}"#
+        ["-P", "-t", "rag.queries"],
+        input: #"{"id":"\#(slow)","text":"SLOW Which colour is the harbour lamp?"}"#
       ).code == 0)
     let start = Date()
     for number in 0..<10 {
-      #expect(try pipeline.ask("Which colour is the harbour lamp number \(number)?")["status"] as? String == "answered")
+      #expect(
+        try pipeline.ask("Which colour is the harbour lamp number \(number)?")["status"] as? String
+          == "answered")
     }
     #expect(Date().timeIntervalSince(start) < 4.5, "ten fast answers within the time of the slow one")
     #expect(try pipeline.answer(to: slow)?["status"] as? String == "answered")
@@ -172,6 +180,7 @@ private final class Stub {
     print("engines with the real model: \(engines.sorted())")
     #expect(engines.isSubset(of: ["llm", "extractive"]))
     #expect(
-      try pipeline.metric("gen_ai_client_token_usage_count", of: "generate", "gen_ai_token_type=\"output\"") >= 3)
+      try pipeline.metric("gen_ai_client_token_usage_count", of: "generate", "gen_ai_token_type=\"output\"")
+        >= 3)
   }
 }

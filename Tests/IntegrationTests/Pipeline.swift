@@ -108,7 +108,8 @@ final class Pipeline {
     let port = try #require(list.first { $0["role"] as? String == role }?["http_port"] as? Int)
     let page = try #require(HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: "/metrics"))
     return page.1.split(separator: "\n").filter { line in
-      (line.hasPrefix(name + " ") || line.hasPrefix(name + "{")) && labels.allSatisfy { $0.isEmpty || line.contains($0) }
+      (line.hasPrefix(name + " ") || line.hasPrefix(name + "{"))
+        && labels.allSatisfy { $0.isEmpty || line.contains($0) }
     }.reduce(0) { $0 + (Double($1.split(separator: " ").last ?? "") ?? 0) }
   }
 

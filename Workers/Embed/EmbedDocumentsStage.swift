@@ -56,7 +56,8 @@ package struct EmbedDocumentsStage: BatchWork {
     }
     let made = await embed(missing)
     await cache?.store(zip(missing, made).map { ($0.contentHash, $1) })
-    return zip(chunks, known).map { chunk, vector in vector ?? rows[chunk.contentHash].map { made[$0] } ?? [] }
+    return zip(chunks, known).map { chunk, vector in vector ?? rows[chunk.contentHash].map { made[$0] } ?? []
+    }
   }
 
   private func embed(_ chunks: [Chunk]) async -> [[Float]] {

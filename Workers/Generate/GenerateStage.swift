@@ -45,7 +45,9 @@ package final class GenerateStage: WindowWork {
   }
 
   /// The services of a generate worker, in start order.
-  package static func services(_ context: StageContext, encoder: Encoder, redis: RedisClient?) -> [any Service] {
+  package static func services(_ context: StageContext, encoder: Encoder, redis: RedisClient?)
+    -> [any Service]
+  {
     let gate = Gate(isOpen: false)
     let tail = FreshnessTail(context, opening: gate)
     return [

@@ -239,7 +239,8 @@ package struct IngestStage: BatchWork {
   private func checkLength(_ count: Int) throws(ParsingError) {
     let limit = context.settings.ingest.documentBytesMax
     guard count <= limit else {
-      throw ParsingError("too_long", rule: "must be at most ingest.documentBytesMax, \(limit) bytes, not \(count)")
+      throw ParsingError(
+        "too_long", rule: "must be at most ingest.documentBytesMax, \(limit) bytes, not \(count)")
     }
   }
 }

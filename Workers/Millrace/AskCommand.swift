@@ -94,7 +94,8 @@ private enum SentencePrinter {
     guard query.stream, let address = RedisAddress(settings.redis.address) else { return nil }
     do {
       return try await RedisSubscription(
-        address, channel: StreamChannel.name(settings.kafka.topicPrefix, query.key), deadline: .milliseconds(500))
+        address, channel: StreamChannel.name(settings.kafka.topicPrefix, query.key),
+        deadline: .milliseconds(500))
     } catch {
       return nil
     }

@@ -42,7 +42,8 @@ enum DoctorCommand {
         ).text)
     } else {
       for finding in findings {
-        let mark = [Finding.Grade.ok: "ok     ", .warning: "warning", .failure: "FAILED "][finding.grade] ?? ""
+        let mark =
+          [Finding.Grade.ok: "ok     ", .warning: "warning", .failure: "FAILED "][finding.grade] ?? ""
         Terminal.print("\(mark)  \(finding.subject): \(finding.text)")
         if !finding.advice.isEmpty { Terminal.print("         \(finding.advice)") }
       }
@@ -77,15 +78,19 @@ enum DoctorCommand {
     while !FileManager.default.fileExists(atPath: folder.path), folder.path != "/" {
       folder = folder.deletingLastPathComponent()
     }
-    let free = (try? FileManager.default.attributesOfFileSystem(forPath: folder.path))?[.systemFreeSize] as? Int64
+    let free =
+      (try? FileManager.default.attributesOfFileSystem(forPath: folder.path))?[.systemFreeSize] as? Int64
     let text = "\(String(format: "%.1f", Double(free ?? 0) / 1e9)) GB free at \(folder.path)"
     guard FileManager.default.isWritableFile(atPath: folder.path) else {
       return Finding(
-        grade: .failure, subject: "disk", text: "\(folder.path) can't be written", advice: "name another with --state")
+        grade: .failure, subject: "disk", text: "\(folder.path) can't be written",
+        advice: "name another with --state")
     }
     return free ?? 0 > 1_000_000_000
       ? Finding(grade: .ok, subject: "disk", text: text)
-      : Finding(grade: .warning, subject: "disk", text: text, advice: "free some, or name another folder with --state")
+      : Finding(
+        grade: .warning, subject: "disk", text: text, advice: "free some, or name another folder with --state"
+      )
   }
 
   private static func encoder(_ settings: Settings) async -> Finding {
@@ -101,16 +106,21 @@ enum DoctorCommand {
       }
       return Finding(grade: .ok, subject: "encoder", text: "\(settings.encoder.model) at \(path)")
     } catch {
-      return Finding(grade: .failure, subject: "encoder", text: "\(error)", advice: "run `make setup` in the checkout")
+      return Finding(
+        grade: .failure, subject: "encoder", text: "\(error)", advice: "run `make setup` in the checkout")
     }
   }
 
   private static func tools() -> [Finding] {
-    [("pdftotext", "poppler-utils", "PDFs"), ("prlimit", "util-linux", "PDFs and gzip"), ("gzip", "gzip", "gzip")].map {
+    [
+      ("pdftotext", "poppler-utils", "PDFs"), ("prlimit", "util-linux", "PDFs and gzip"),
+      ("gzip", "gzip", "gzip"),
+    ].map {
       tool, package, use in
       if let path = LocalServices.find(onPath: tool) { return Finding(grade: .ok, subject: tool, text: path) }
       return Finding(
-        grade: .warning, subject: tool, text: "is missing: \(use) can't be read", advice: "apt-get install \(package)")
+        grade: .warning, subject: tool, text: "is missing: \(use) can't be read",
+        advice: "apt-get install \(package)")
     }
   }
 
@@ -206,7 +216,8 @@ enum DoctorCommand {
       let missing = settings.topics.filter { topics[settings.topic($0.topic)] == nil }
       guard missing.isEmpty else {
         return Finding(
-          grade: .failure, subject: "kafka", text: "\(address) answers, but \(missing.count) topics are missing",
+          grade: .failure, subject: "kafka",
+          text: "\(address) answers, but \(missing.count) topics are missing",
           advice: "run `millrace topics create`")
       }
       try setup.check(topics)

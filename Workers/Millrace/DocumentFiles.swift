@@ -7,7 +7,8 @@ enum DocumentFiles {
   /// What a folder is searched for, and how it is declared; empty leaves it to ingest.
   private static let types: [String: String] = [
     "md": "text/markdown", "markdown": "text/markdown", "txt": "text/plain", "text": "text/plain",
-    "html": "text/html", "htm": "text/html", "xhtml": "text/html", "pdf": "application/pdf", "rst": "text/plain",
+    "html": "text/html", "htm": "text/html", "xhtml": "text/html", "pdf": "application/pdf",
+    "rst": "text/plain",
     "gz": "",
   ]
 
@@ -31,7 +32,8 @@ enum DocumentFiles {
       if !acl.isEmpty { documents[index].acl = acl }
     }
     guard !documents.isEmpty else {
-      throw UsageError("\(arguments.positionals.joined(separator: " ")) holds no file of these kinds: "
+      throw UsageError(
+        "\(arguments.positionals.joined(separator: " ")) holds no file of these kinds: "
           + types.keys.sorted().joined(separator: ", ") + ", jsonl")
     }
     return documents
@@ -70,7 +72,8 @@ enum DocumentFiles {
     let type = types[URL(fileURLWithPath: name).pathExtension.lowercased()] ?? ""
     let isText = type != "application/pdf" && !bytes.starts(with: [0xEF, 0xBB, 0xBF])
     var record: DocumentRecord
-    if isText, let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) || type == "text/plain" {
+    if isText, let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) || type == "text/plain"
+    {
       record = DocumentRecord(id: documentID, tenant: tenant, content: .text(text))
     } else {
       record = DocumentRecord(

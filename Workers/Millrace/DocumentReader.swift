@@ -68,7 +68,8 @@ struct DocumentReader: Sendable {
     let newest = states.withLock { $0 }
     return documents.withLock { $0 }.compactMap { key, known -> Row? in
       let status = newest[key]
-      let isSettled = status == nil || status?.state == .deleted || (status?.version?.offset ?? 0) < known.offset
+      let isSettled =
+        status == nil || status?.state == .deleted || (status?.version?.offset ?? 0) < known.offset
       if known.isDeletion, isSettled { return nil }
       let version = status?.version ?? Version(epoch: settings.ingest.epoch, offset: known.offset)
       let state = version.offset < known.offset ? "waiting" : (status?.state.rawValue ?? "unknown")

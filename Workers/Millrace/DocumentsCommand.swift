@@ -39,12 +39,15 @@ enum DocumentsCommand {
           """, arguments: "DIR",
         options: [
           tenant, .option("--source", "NAME", "where the documents come from (default: DIR's full path)"),
-          .option("--acl", "PRINCIPAL", "who may read; may be repeated (default: the whole tenant)", repeating: true),
+          .option(
+            "--acl", "PRINCIPAL", "who may read; may be repeated (default: the whole tenant)", repeating: true
+          ),
           .flag("--dry-run", "say what would be done"),
           .flag("--allow-empty", "delete everything of the source when the folder is empty"),
         ] + wait, action: SyncCommand.run),
       Command(
-        "get", abstract: "Print a document as it was put (its bytes; with --json its record).", arguments: "ID",
+        "get", abstract: "Print a document as it was put (its bytes; with --json its record).",
+        arguments: "ID",
         options: [tenant], action: get),
       Command(
         "delete", abstract: "Delete documents and wait until they are gone.", arguments: "ID...",
@@ -55,7 +58,8 @@ enum DocumentsCommand {
       Command(
         "list", abstract: "List documents with their newest version and its state.",
         options: [
-          .option("--tenant", "NAME", "only this tenant's"), .option("--source", "NAME", "only of this source"),
+          .option("--tenant", "NAME", "only this tenant's"),
+          .option("--source", "NAME", "only of this source"),
         ], action: list),
     ])
 
@@ -189,7 +193,8 @@ enum DocumentsCommand {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let key = DocumentKey(tenant: try tenant(arguments), id: id)
-    guard let record = try await DocumentReader(settings: settings).newest(key), let value = record.value else {
+    guard let record = try await DocumentReader(settings: settings).newest(key), let value = record.value
+    else {
       Terminal.complain("millrace: \(key) does not exist, or was deleted")
       return .failure
     }

@@ -57,7 +57,8 @@ enum Commands {
     ] + settingOptions,
     subcommands: [
       UpCommand.command, UpCommand.down, StatusCommand.command, AskCommand.ask, AskCommand.search,
-      DocumentsCommand.command, ExplainCommand.command, DoctorCommand.command, TopicsCommand.command, SettingsCommand.command, EvalCommand.command,
+      DocumentsCommand.command, ExplainCommand.command, DoctorCommand.command, TopicsCommand.command,
+      SettingsCommand.command, EvalCommand.command,
       WorkerCommand.command, BrokerCommand.command, DemoCommand.command, KernelChoice.command,
     ])
 

@@ -73,7 +73,9 @@ enum ExplainCommand {
       for record in try await reader.records(of: name, key: key.bytes) {
         guard let value = record.value else { continue }
         let (what, flight) = try describe(name, value)
-        if let flight, queryAt == nil { queryAt = flight.deadlineAtMilliseconds - flight.query.deadlineMilliseconds }
+        if let flight, queryAt == nil {
+          queryAt = flight.deadlineAtMilliseconds - flight.query.deadlineMilliseconds
+        }
         steps.append(
           Step(atMilliseconds: record.timestampMilliseconds, place: record.position.description, what: what))
       }
@@ -113,7 +115,8 @@ enum ExplainCommand {
 
   private static func work(_ flight: QueryInFlight) -> String {
     guard let last = flight.timings.last else { return "" }
-    return String(format: ", %.1f ms of work after %.1f ms of waiting", last.workMilliseconds, last.waitMilliseconds)
+    return String(
+      format: ", %.1f ms of work after %.1f ms of waiting", last.workMilliseconds, last.waitMilliseconds)
   }
 
   private static func ofDocument(_ key: DocumentKey, _ settings: Settings) async throws -> [Step] {
@@ -135,7 +138,9 @@ enum ExplainCommand {
             + "\(batch.header.partCount), \(batch.chunks.count) chunks cut"))
     }
     let prefix = Array("\(key)@".utf8)
-    for record in try await reader.records(of: .vectors, partitionKey: key.bytes, where: { $0.starts(with: prefix) }) {
+    for record in try await reader.records(
+      of: .vectors, partitionKey: key.bytes, where: { $0.starts(with: prefix) })
+    {
       guard let value = record.value, let batch = try? VectorBatch(wireBytes: value) else { continue }
       let what: String
       switch batch.content {
@@ -148,7 +153,9 @@ enum ExplainCommand {
           atMilliseconds: record.timestampMilliseconds, place: record.position.description,
           what: "version \(batch.header.document.version): \(what)"))
     }
-    for record in try await reader.records(of: .documentStatus, partitionKey: key.bytes, where: { $0.starts(with: prefix) }) {
+    for record in try await reader.records(
+      of: .documentStatus, partitionKey: key.bytes, where: { $0.starts(with: prefix) })
+    {
       guard let value = record.value, let status = try? StatusRecord(value: value) else { continue }
       let reason = status.error.map { ": \($0.code): \($0.message)" } ?? ""
       steps.append(

@@ -233,7 +233,8 @@ actor Supervisor {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
       guard let launch = LocalServices.redis(port: port, folder: folder) else {
         throw Unavailable(
-          description: "redis-server is missing: apt-get install redis-server, or use --redis redis://host:port, "
+          description:
+            "redis-server is missing: apt-get install redis-server, or use --redis redis://host:port, "
             + "or --redis none")
       }
       flags["--redis-address"] = "redis://127.0.0.1:\(port)"
@@ -243,7 +244,8 @@ actor Supervisor {
       let port = try FreePort.find(preferred: 0)
       guard let launch = LocalServices.llm(port: port) else {
         throw Unavailable(
-          description: "llama-server or its model is missing: run `make setup`, or use --llm http://host:port/v1, "
+          description:
+            "llama-server or its model is missing: run `make setup`, or use --llm http://host:port/v1, "
             + "or --llm extractive")
       }
       flags["--llm-url"] = "http://127.0.0.1:\(port)/v1"

@@ -27,7 +27,8 @@ enum SyncCommand {
         }
       }
       let names = Set(wanted.map(\.key))
-      removed = rows.filter { $0.source == source && !$0.digest.isEmpty && !names.contains($0.key) }.map(\.key)
+      removed = rows.filter { $0.source == source && !$0.digest.isEmpty && !names.contains($0.key) }.map(
+        \.key)
     }
 
     var summary: String {
@@ -94,7 +95,8 @@ enum SyncCommand {
     if arguments.flag("--json") {
       Terminal.print(
         JSONValue.object([
-          "new": .int(plan.new.count), "changed": .int(plan.changed.count), "unchanged": .int(plan.unchangedCount),
+          "new": .int(plan.new.count), "changed": .int(plan.changed.count),
+          "unchanged": .int(plan.unchangedCount),
           "deleted": .int(plan.removed.count), "failed": .int(failed.count), "missing": .int(outcome.missing),
           "states": .array(outcome.states.map(\.json)),
         ]).text)

@@ -17,7 +17,8 @@ enum UpCommand {
       .option("--kafka-home", "DIR", "start Apache Kafka (KRaft) from this folder instead (or KAFKA_HOME)"),
       .option("--redis", "URL", "use this Redis, redis://host:port, or `none` (default: one is started)"),
       .option(
-        "--llm", "URL", "use this chat endpoint, http://host:port/v1, or `extractive` (default: llama-server)"),
+        "--llm", "URL", "use this chat endpoint, http://host:port/v1, or `extractive` (default: llama-server)"
+      ),
       .option("--shards", "N", "search shards, each a process (search.shards)"),
       .flag("--detach", "return when every pool is ready; end it with `millrace down`"),
     ]
