@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Runs a reader of a binary format where it can do no harm: a process of its own with limits on memory, processor
 /// time, wall time and output. A crash or a bomb in there is an error here.
@@ -68,18 +69,19 @@ enum ChildProcess {
   /// The first line of a child's standard error.
   private final class Complaints {
     private let done = DispatchSemaphore(value: 0)
-    private let store = Store()
+    private let store: Store
 
-    private final class Store: @unchecked Sendable {
-      // Written by one thread before it signals, read after the signal.
-      var bytes = Data()
+    private final class Store: Sendable {
+      let bytes = Mutex(Data())
     }
 
     init(_ handle: FileHandle) {
-      let (store, done) = (store, done)
+      let store = Store()
+      let done = done
+      self.store = store
       let thread = Thread {
         while let data = try? handle.read(upToCount: 1 << 12), !data.isEmpty {
-          if store.bytes.count < 1 << 12 { store.bytes += data }
+          store.bytes.withLock { if $0.count < 1 << 12 { $0 += data } }
         }
         done.signal()
       }
@@ -88,7 +90,9 @@ enum ChildProcess {
 
     var text: String {
       done.wait()
-      let line = String(decoding: store.bytes, as: UTF8.self).split(separator: "\n").first ?? "no message"
+      let line =
+        String(decoding: store.bytes.withLock { $0 }, as: UTF8.self).split(separator: "\n").first
+        ?? "no message"
       return String(line.prefix(200))
     }
   }

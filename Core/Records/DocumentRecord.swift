@@ -103,10 +103,6 @@ package struct DocumentRecord: Sendable, Equatable {
       return .text(text)
     }
     if let base64, text == nil {
-      guard fields.present("media_type") != nil else {
-        throw FieldError(
-          "missing_field", field: "media_type", value: "", rule: "must be present beside content_base64")
-      }
       return .base64(base64)
     }
     if text != nil {

@@ -35,7 +35,8 @@ import Testing
         #expect(state["state"] as? String == "indexed", "\(path): \(state)")
         indexed += 1
         for expected in (entry["expect"] as! [String]).prefix(1) {
-          let found = try pipeline.json(["search", expected, "--top-k", "50"])
+          let words = String(expected.drop { "- ".contains($0) })
+          let found = try pipeline.json(["search", words, "--top-k", "50"])
           let citations = found["citations"] as? [[String: Any]] ?? []
           #expect(
             citations.contains { $0["document_id"] as? String == path },

@@ -37,7 +37,6 @@ import Testing
       ("[]", "value", "not_json"),
       ("nonsense", "value", "not_json"), (#"{"id":"d1","id":"d1","text":"x"}"#, "value", "not_json"),
       (#"{"id":"d1","text":"x","expires_at":"tomorrow"}"#, "expires_at", "bad_value"),
-      (#"{"id":"d1","content_base64":"eA=="}"#, "media_type", "missing_field"),
     ])
   func badDocuments(_ text: String, _ field: String, _ code: String) {
     #expect { try document(text) } throws: { error in
