@@ -50,6 +50,8 @@ package struct AnswerKey: Sendable, Hashable {
 /// `answer`. A reader that does not know the format takes it as a miss.
 package struct AnswerEntry: Sendable {
   package static let format = 1
+  /// Milliseconds that can be added and subtracted without a thought.
+  private static let times: ClosedRange<Int64> = 0...(1 << 53)
 
   package var answer: AnswerRecord
   package var documents: [(id: DocumentID, version: Version)]
@@ -83,6 +85,7 @@ package struct AnswerEntry: Sendable {
     guard let value = try? JSONReader.read(bytes), value["format"]?.integerValue == Int64(Self.format),
       value["key"]?.stringValue == SHA256.hex(key.digest), let madeAt = value["made_at"]?.integerValue,
       let expiresAt = value["expires_at"]?.integerValue, let inner = value["answer"],
+      Self.times.contains(madeAt), Self.times.contains(expiresAt),
       let answer = try? AnswerRecord(value: inner.bytes), answer.status == .answered,
       let pairs = value["documents"]?.arrayValue, !pairs.isEmpty
     else { return nil }

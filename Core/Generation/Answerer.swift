@@ -19,6 +19,9 @@ package struct Answerer: Sendable {
 
   package enum Fallback: String, Sendable {
     case unreachable, timeout, overloaded, refused, broken, unsupported
+
+    /// Whether the LLM would do as badly again: then the quotes are worth keeping in a cache.
+    package var isLasting: Bool { self == .unsupported }
   }
 
   private let encoder: Encoder
@@ -58,7 +61,10 @@ package struct Answerer: Sendable {
     let chatPrompt = ChatPrompt(query, context, tokensMax: promptTokensMax, tokenizer: encoder.tokenizer)
     var draft = Draft(context, support: Support(scoreMin: supportScore))
     do {
-      let result = try await chat.answer(chatPrompt.messages, deadline: deadline) { text in
+      // What is left must do for the quotes, which are there already, should the LLM be late.
+      let left = deadline - ContinuousClock.now
+      let reserve = min(Duration.seconds(2), left / 5)
+      let result = try await chat.answer(chatPrompt.messages, deadline: deadline - reserve) { text in
         for sentence in draft.feed(text) { await draft.align(sentence, encoder, onSentence) }
       }
       for sentence in draft.rest() { await draft.align(sentence, encoder, onSentence) }

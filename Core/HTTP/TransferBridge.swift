@@ -26,6 +26,7 @@ extension Transfer: @unchecked Sendable {}
   private var submitted: [Transfer] = []
   private var cancelled: [Transfer] = []
   private var isStopped = false
+  private var isClosed = false
   private let multi: OpaquePointer?
 
   init() {
@@ -38,10 +39,22 @@ extension Transfer: @unchecked Sendable {}
 
   private func change(_ body: () -> Void) {
     lock.lock()
+    defer { lock.unlock() }
     body()
-    lock.unlock()
-    // May be called from any thread while the multi handle lives, which is until the loop ended.
-    unsafe curl_multi_wakeup(handle)
+    // May be called from any thread while the multi handle lives: the loop frees it with the lock held.
+    if !isClosed { unsafe curl_multi_wakeup(handle) }
+  }
+
+  /// By the loop, as its last act.
+  fileprivate func close() {
+    lock.lock()
+    defer { lock.unlock() }
+    isClosed = true
+    unsafe curl_multi_cleanup(handle)
+    for transfer in submitted {
+      transfer.output.finish(throwing: HTTPClientFailure(.broken, "the client was closed"))
+    }
+    submitted = []
   }
 
   func submit(_ transfer: Transfer) { change { submitted.append(transfer) } }
@@ -83,7 +96,7 @@ extension TransferInbox: @unchecked Sendable {}
           transfer.output.finish(throwing: HTTPClientFailure(.broken, "the client was closed"))
           remove(transfer)
         }
-        unsafe curl_multi_cleanup(multi)
+        inbox.close()
         return
       }
       var running: Int32 = 0

@@ -27,6 +27,8 @@ package actor KafkaConsumer {
   private var pending = ConsumerPoll()
   private var assignment: Set<TopicPartition> = []
   private var pausedPartitions: Set<TopicPartition> = []
+  /// Paused by us and not resumed since, in this assignment or a former one.
+  private var unresumedPartitions: Set<TopicPartition> = []
   private var isLeaving = false
 
   package init(_ configuration: KafkaConfiguration, group: String) {
@@ -90,6 +92,7 @@ package actor KafkaConsumer {
       pending.records.removeAll { gone.contains($0.topicPartition) }
       assignment = []
     }
+    // A pause of ours outlives the assignment in librdkafka 2.0.2: what was paused is still to be resumed.
     pausedPartitions = []
   }
 
@@ -120,15 +123,17 @@ package actor KafkaConsumer {
     let bridged = PartitionList(Array(list))
     try check("pause_partitions", unsafe rd_kafka_pause_partitions(handle.pointer, bridged.pointer))
     pausedPartitions.formUnion(list)
+    unresumedPartitions.formUnion(list)
   }
 
   /// Fetches these partitions again. Resuming one that is not paused rewinds it, so those are left alone.
   package func resume(_ partitions: Set<TopicPartition>) throws(KafkaFailure) {
-    let list = partitions.intersection(pausedPartitions)
+    let list = partitions.intersection(unresumedPartitions)
     guard let handle, !list.isEmpty else { return }
     let bridged = PartitionList(Array(list))
     try check("resume_partitions", unsafe rd_kafka_resume_partitions(handle.pointer, bridged.pointer))
     pausedPartitions.subtract(list)
+    unresumedPartitions.subtract(list)
   }
 
   /// End offsets as of the last fetch; for lag gauges, without a request.
@@ -154,6 +159,7 @@ package actor KafkaConsumer {
     self.handle = nil
     assignment = []
     pausedPartitions = []
+    unresumedPartitions = []
     pending = ConsumerPoll()
   }
 }

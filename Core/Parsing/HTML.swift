@@ -13,7 +13,24 @@ enum HTML {
     "summary", "hr", "body", "html", "caption", "center",
   ]
 
-  static func parse(_ source: String) -> ParsedDocument {
+  /// libxml2 compares each attribute of a tag with all before it.
+  private static let tagWordsMax = 20_000
+
+  /// - Throws: `ParsingError` for a tag that would take minutes.
+  static func parse(_ source: String) throws(ParsingError) -> ParsedDocument {
+    var words = 0
+    var isInTag = false
+    for byte in source.utf8 {
+      if byte == UInt8(ascii: "<") || byte == UInt8(ascii: ">") {
+        isInTag = byte == UInt8(ascii: "<")
+        words = 0
+      } else if isInTag, byte == 0x20 || byte == 0x0A || byte == 0x09 || byte == 0x0D {
+        words += 1
+        guard words <= tagWordsMax else {
+          throw ParsingError("too_complex", rule: "must hold no tag of more than \(tagWordsMax) attributes")
+        }
+      }
+    }
     guard let tree = HTMLTree(source), let root = tree.root else {
       return ParsedDocument(text: [], blocks: [], title: "")
     }

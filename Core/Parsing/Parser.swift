@@ -60,7 +60,7 @@ package struct Parser: Sendable {
     }
     return switch MediaType.ofText(text, declared: type) {
     case .markdown: Markdown.parse(text)
-    case .html: HTML.parse(text)
+    case .html: try HTML.parse(text)
     case .plainText, .pdf, .gzip: PlainText.parse(text)
     }
   }
@@ -84,11 +84,19 @@ package struct Parser: Sendable {
   /// What an HTML or XML text says of its own encoding, within its first 4 kB.
   private static func charsetInMarkup(_ bytes: [UInt8]) -> String {
     let head = String(decoding: bytes.prefix(4096).map { $0 < 0x80 ? $0 : 0x3F }, as: UTF8.self).lowercased()
-    guard head.contains("<") else { return "" }
-    for mark in ["charset=", "encoding="] {
-      guard let range = head.range(of: mark) else { continue }
-      let rest = head[range.upperBound...].drop { $0 == "\"" || $0 == "'" || $0 == " " }
-      return String(rest.prefix { $0.isLetter || $0.isNumber || "-_:.".contains($0) })
+    let start = head.drop { $0.isWhitespace }
+    guard start.hasPrefix("<") else { return "" }  // a page that shows markup is not made of it
+    for (tag, mark) in [("<meta", "charset="), ("<?xml", "encoding=")] {
+      var rest = start
+      while let open = rest.range(of: tag) {
+        let element = rest[open.lowerBound...].prefix { $0 != ">" }
+        rest = rest[element.endIndex...]
+        guard let range = element.range(of: mark) else { continue }
+        let value = element[range.upperBound...].drop { $0 == "\"" || $0 == "'" || $0 == " " }
+        let name = String(value.prefix { $0.isLetter || $0.isNumber || "-_:.".contains($0) })
+        // It was read as ASCII so far: it can't be UTF-16 or UTF-32, whatever it says.
+        return name.hasPrefix("utf-16") || name.hasPrefix("utf-32") ? "" : name
+      }
     }
     return ""
   }

@@ -9,7 +9,8 @@ import Foundation
   private static let argumentsMax = 100_000
 
   /// - Throws: `RedisFailure` when nobody answers in time, or authentication fails.
-  init(_ address: RedisAddress, deadline: ContinuousClock.Instant) throws(RedisFailure) {
+  init(_ address: RedisAddress, deadline: ContinuousClock.Instant, writeLimit: Duration) throws(RedisFailure)
+  {
     let limit = Self.timeLeft(deadline)
     guard let context = unsafe redisConnectWithTimeout(address.host, Int32(address.port), limit) else {
       throw RedisFailure(.unreachable, "out of memory")
@@ -18,7 +19,7 @@ import Foundation
     guard unsafe context.pointee.err == 0 else {
       throw RedisFailure(.unreachable, "\(address): \(unsafe Self.message(context))")
     }
-    unsafe redisSetTimeout(context, limit)
+    unsafe redisSetTimeout(context, Self.timeLeft(.now + writeLimit))
     unsafe redisEnableKeepAlive(context)
     var greetings: [[[UInt8]]] = []
     if !address.password.isEmpty { greetings.append([Array("AUTH".utf8), Array(address.password.utf8)]) }

@@ -1,10 +1,12 @@
 import BlockingExecutor
 import Foundation
+import Synchronization
 
 /// Commands to one Redis. Those that wait together go out in one write (pipelining); every call ends within its
 /// deadline, and while Redis is away calls fail at once instead of waiting.
 package final class RedisClient: Sendable {
   private let queue: CallQueue
+  private let deadline: Duration
 
   /// - Parameters:
   ///   - deadline: for one exchange, from the moment it is sent. A call waits at most for the exchange before it and
@@ -12,6 +14,7 @@ package final class RedisClient: Sendable {
   package init(_ address: RedisAddress, deadline: Duration) {
     let queue = CallQueue()
     self.queue = queue
+    self.deadline = deadline
     startBlockingThread(name: "redis") { CallLoop(address, deadline).run(queue) }
   }
 
@@ -21,11 +24,19 @@ package final class RedisClient: Sendable {
   /// - Throws: `RedisFailure`.
   package func send(_ commands: [[[UInt8]]]) async throws -> [RedisReply] {
     if commands.isEmpty { return [] }
-    return try await withCheckedThrowingContinuation { continuation in
-      let call = Call(commands: commands, continuation: continuation)
-      if !queue.append(call) {
-        continuation.resume(throwing: RedisFailure(.overloaded, "\(CallQueue.callsMax) calls wait already"))
+    let call = Call(commands)
+    guard queue.append(call) else {
+      throw RedisFailure(.overloaded, "\(CallQueue.callsMax) calls wait already")
+    }
+    // The thread may be held by what has no limit of its own, the resolver of names above all.
+    let limit = deadline * 2 + .milliseconds(10)
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        do { try await Task.sleep(for: limit) } catch { return }
+        call.finish(.failure(RedisFailure(.timeout, "no reply in time")))
       }
+      defer { group.cancelAll() }
+      return try await call.value()
     }
   }
 
@@ -35,9 +46,39 @@ package final class RedisClient: Sendable {
   }
 }
 
-private struct Call {
-  var commands: [[[UInt8]]]
-  var continuation: CheckedContinuation<[RedisReply], any Error>
+/// Finished once, by whoever is first.
+private final class Call: Sendable {
+  private struct State {
+    var result: Result<[RedisReply], RedisFailure>?
+    var continuation: CheckedContinuation<[RedisReply], any Error>?
+  }
+
+  let commands: [[[UInt8]]]
+  private let state = Mutex(State())
+
+  init(_ commands: [[[UInt8]]]) { self.commands = commands }
+
+  var isFinished: Bool { state.withLock { $0.result != nil } }
+
+  func finish(_ result: Result<[RedisReply], RedisFailure>) {
+    let waiter = state.withLock { state -> CheckedContinuation<[RedisReply], any Error>? in
+      guard state.result == nil else { return nil }
+      state.result = result
+      defer { state.continuation = nil }
+      return state.continuation
+    }
+    waiter?.resume(with: result.mapError { $0 as any Error })
+  }
+
+  func value() async throws -> [RedisReply] {
+    try await withCheckedThrowingContinuation { continuation in
+      let known = state.withLock { state -> Result<[RedisReply], RedisFailure>? in
+        if state.result == nil { state.continuation = continuation }
+        return state.result
+      }
+      if let known { continuation.resume(with: known.mapError { $0 as any Error }) }
+    }
+  }
 }
 
 private final class CallQueue {
@@ -94,17 +135,20 @@ private final class CallLoop {
   }
 
   func run(_ queue: CallQueue) {
-    while let calls = queue.take() {
+    while let taken = queue.take() {
+      // Whoever gave up is not served: the answer would come too late for anybody.
+      let calls = taken.filter { !$0.isFinished }
+      if calls.isEmpty { continue }
       let commands = calls.flatMap(\.commands)
       do throws(RedisFailure) {
         let replies = try exchange(commands)
         var start = 0
         for call in calls {
-          call.continuation.resume(returning: Array(replies[start..<start + call.commands.count]))
+          call.finish(.success(Array(replies[start..<start + call.commands.count])))
           start += call.commands.count
         }
       } catch {
-        for call in calls { call.continuation.resume(throwing: error) }
+        for call in calls { call.finish(.failure(error)) }
       }
     }
   }
@@ -139,7 +183,7 @@ private final class CallLoop {
   private func connected(_ end: ContinuousClock.Instant) throws(RedisFailure) -> RedisConnection {
     if let connection { return connection }
     guard ContinuousClock.now >= nextConnect else { throw lastFailure }
-    let made = try RedisConnection(address, deadline: end)
+    let made = try RedisConnection(address, deadline: end, writeLimit: deadline)
     connection = made
     pause = .milliseconds(50)
     return made

@@ -38,7 +38,7 @@ package final class RedisSubscription: Sendable {
     let connection: RedisConnection
     do throws(RedisFailure) {
       let deadline = ContinuousClock.now + limit
-      connection = try RedisConnection(address, deadline: deadline)
+      connection = try RedisConnection(address, deadline: deadline, writeLimit: limit)
       try connection.append([Array("SUBSCRIBE".utf8), Array(channel.utf8)])
       try connection.flush()
       _ = try connection.reply(deadline: deadline)

@@ -91,7 +91,11 @@ import Testing
     ] {
       let parsed = try parser.parse(text, declared: "text/html")
       #expect(parsed.blocks.allSatisfy { $0.range.upperBound <= parsed.text.count })
+      let isWhole = !text.hasSuffix("deep") || String(decoding: parsed.text, as: UTF8.self).contains("deep")
+      #expect(isWhole, "nothing is dropped in silence")
     }
+    let wide = "<html><p " + (0..<30_000).map { "a\($0)=1" }.joined(separator: " ") + ">x"
+    #expect(error(Array(wide.utf8))?.code == "too_complex")
   }
 
   @Test("encodings: mark, declaration, markup, then a guess")
@@ -105,6 +109,10 @@ import Testing
     #expect(try text([0xE4, 0xB8], "text/plain; charset=utf-8").isEmpty == false, "cut inside a character")
     let meta = Array("<html><head><meta charset=windows-1252></head><body><p>caf".utf8) + [0xE9]
     #expect(try text(meta, "").contains("café"))
+    let shown = "Write <meta charset=iso-8859-1> for a page like caf\u{E9}."
+    #expect(
+      try text(Array(shown.utf8), "").contains("caf\u{E9}"), "a page that shows markup is not made of it")
+    #expect(try text(Array("<html><meta charset=utf-16><p>plain".utf8), "").contains("plain"))
     #expect(error([0x67, 0xFC], "text/plain; charset=no-such-one") == nil, "an unknown name is passed over")
   }
 

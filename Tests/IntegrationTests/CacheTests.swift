@@ -144,12 +144,53 @@ private func quote(_ answer: [String: Any]) -> String {
     let other = try #require(all.compactMap(\.bytesValue).first { $0 != name })
     try await write(try #require(try await redis.send([[Array("GET".utf8), other]])[0].bytesValue))
     #expect(!isHit(try pipeline.ask(question)))
-    for rubbish in [[], [0xFF], Array("{}".utf8), Array(old.prefix(100))] {
+    let lowest = text.replacing(madeAt, with: "\(Int64.min)")
+    for rubbish in [Array(lowest.utf8), [], [0xFF], Array("{}".utf8), Array(old.prefix(100))] {
       try await write(rubbish)
       #expect(!isHit(try pipeline.ask(question)))
     }
     #expect(try misses(pipeline, "bad_entry") >= 5)
     for (_, count) in try pipeline.restarts() { #expect(count == 0) }
+  }
+
+  @Test("a Redis restored from an old dump serves nothing of it that changed since")
+  func restoredDump() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("redis-\(UUID().uuidString)")
+      .path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let port = "\(29_000 + Int(getpid()) % 1000)"
+    func start() throws -> Process {
+      let server = Process()
+      server.executableURL = URL(fileURLWithPath: "/usr/bin/redis-server")
+      server.arguments = ["--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", ""]
+      server.standardOutput = FileHandle.nullDevice
+      try server.run()
+      #expect(try eventually { try redis("ping").contains("PONG") })
+      return server
+    }
+    func redis(_ words: String...) throws -> String {
+      try Pipeline.run("/usr/bin/redis-cli", ["-p", port] + words).text
+    }
+    func stop(_ server: Process) {
+      kill(server.processIdentifier, SIGKILL)
+      server.waitUntilExit()
+    }
+    var server = try start()
+    defer { stop(server) }
+    let pipeline = try Pipeline(["--llm", "extractive", "--redis", "redis://127.0.0.1:\(port)"])
+    try put(pipeline, "red")
+    _ = try pipeline.ask(question)
+    #expect(isHit(try pipeline.ask(question)))
+    #expect(try redis("save").contains("OK"))
+    try put(pipeline, "green")
+    #expect(try quote(pipeline.ask(question)).contains("green"))
+    stop(server)
+    server = try start()  // with the dump: the entry that says red
+    #expect(try eventually { try misses(pipeline, "stale") >= 2 || !isHit(pipeline.ask(question)) })
+    for _ in 0..<3 { #expect(try quote(pipeline.ask(question)).contains("green")) }
+    #expect(try misses(pipeline, "stale") >= 2)
+    #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 })
   }
 
   @Test("chunks that did not change are not embedded again")

@@ -34,7 +34,7 @@ import Testing
     #expect(check.code == 0, "\(check.text)\(check.error)")
     // The pipeline goes on by itself, without a worker having died of it.
     let put = try pipeline.millrace(["documents", "put", Pipeline.handbook])
-    #expect(put.code == 0 && put.text.contains("12 indexed"), "\(put.text)\(put.error)")
+    #expect(put.code == 0 && put.text.contains("14 indexed"), "\(put.text)\(put.error)")
     #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")
     for (role, count) in try pipeline.restarts() where role != "broker" { #expect(count == 0, "\(role)") }
   }

@@ -155,6 +155,27 @@ private final class Stub {
     #expect(try count() == before + 1)
   }
 
+  /// Texts, keys and questions, good and bad ones: none of it is in a log.
+  private func logsHoldNothingOfUsers(_ pipeline: Pipeline) throws {
+    let mark = "Xylophanes"
+    #expect(
+      try pipeline.millrace(
+        ["documents", "put", "-", "--id", "\(mark)-id"], input: "The \(mark) moth flies in the yard at night."
+      ).code == 0)
+    _ = try pipeline.ask("Where does the \(mark) moth fly?", ["--principal", "\(mark)-principal"])
+    for value in [
+      "{\"id\":\"\(mark)\"}", "\(mark) is no JSON", "{\"id\":\"q\",\"text\":\"x\",\"mode\":\"\(mark)\"}",
+    ] {
+      _ = try pipeline.kcat(["-P", "-t", "rag.queries", "-k", mark], input: value)
+      _ = try pipeline.kcat(
+        ["-P", "-t", "rag.documents", "-k", "default/\(mark)", "-X", "partitioner=murmur2_random"],
+        input: value)
+    }
+    _ = try pipeline.ask("How long are database backups kept?")
+    let found = try Pipeline.run("/bin/grep", ["-rl", mark, pipeline.state + "/logs"])
+    #expect(found.code == 1, "logs with users' words: \(found.text)")
+  }
+
   @Test("llama-server with a real model: every citation stands in its source, streamed sentences too")
   func realModel() throws {
     let pipeline = try Pipeline(["--with-llm"])
@@ -177,6 +198,7 @@ private final class Stub {
         #expect(folded(source).contains(folded(quote)), "\(name) lacks \(quote)")
       }
     }
+    try logsHoldNothingOfUsers(pipeline)
     print("engines with the real model: \(engines.sorted())")
     #expect(engines.isSubset(of: ["llm", "extractive"]))
     #expect(

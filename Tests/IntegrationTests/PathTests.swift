@@ -73,7 +73,7 @@ private func quotes(_ answer: [String: Any]) -> String {
       ["-P", "-t", "rag.documents", "-k", "default/b10", "-p", "1"], input: #"{"id":"b10","text":"x"}"#)
     #expect(wrong.code == 0 && wrong2.code == 0)
     let good = try pipeline.millrace(["documents", "put", Pipeline.handbook])
-    #expect(good.code == 0 && good.text.contains("12 indexed"), "\(good.text)\(good.error)")
+    #expect(good.code == 0 && good.text.contains("14 indexed"), "\(good.text)\(good.error)")
     var events = ""
     #expect(
       try eventually {
@@ -92,6 +92,8 @@ private func quotes(_ answer: [String: Any]) -> String {
     let queries = [
       "nonsense", #"{"id":"q1"}"#, #"{"id":"q2","text":"x","top_k":"many"}"#, #"{"id":"","text":"x"}"#,
       #"{"id":"q3","tenant":"a/b","text":"x"}"#,
+      #"{"id":"q4","text":"x","reply_to":{"topic":"nowhere","partition":0}}"#,
+      #"{"id":"q5","text":"x","reply_to":{"topic":"rag.vectors","partition":0}}"#,
     ]
     for query in queries { _ = try pipeline.kcat(["-P", "-t", "rag.queries"], input: query) }
     #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")

@@ -121,6 +121,48 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
+  @Test("partitions that were paused when the group rebalanced are read again after a resume")
+  func resumeAfterRebalance() async throws {
+    let test = try TestBroker()
+    try await create(test, "t", 2)
+    let first = KafkaConsumer(test.kafka, group: "g")
+    try await first.subscribe(to: ["t"])
+    var assigned: Set<TopicPartition> = []
+    func poll(_ consumer: KafkaConsumer, until isDone: (ConsumerPoll) -> Bool) async throws {
+      let limit = ContinuousClock.now + .seconds(30)
+      while ContinuousClock.now < limit {
+        let poll = try await consumer.poll(maxRecords: 10, maxWait: .milliseconds(100))
+        if !poll.assigned.isEmpty { assigned = Set(poll.assigned) }
+        if isDone(poll) { return }
+      }
+      Issue.record("nothing within 30 s")
+    }
+    try await poll(first) { !$0.assigned.isEmpty }
+    try await first.pause(assigned)
+    let second = KafkaConsumer(test.kafka, group: "g")
+    try await second.subscribe(to: ["t"])
+    let limit = ContinuousClock.now + .seconds(30)
+    while assigned.count == 2, ContinuousClock.now < limit {
+      _ = try await second.poll(maxRecords: 1, maxWait: .milliseconds(50))
+      let moved = try await first.poll(maxRecords: 10, maxWait: .milliseconds(50))
+      if !moved.assigned.isEmpty { assigned = Set(moved.assigned) }
+    }
+    await second.close()
+    try await poll(first) { _ in assigned.count == 2 }
+    try await first.resume(assigned)
+    let producer = try KafkaProducer(test.kafka)
+    try await producer.send(
+      (0..<2).map { OutgoingRecord(topic: "t", partition: $0, key: nil, value: [UInt8($0)]) })
+    var seen: Set<Int32> = []
+    try await poll(first) { poll in
+      for record in poll.records { seen.insert(record.position.partition) }
+      return seen.count == 2
+    }
+    #expect(seen == [0, 1])
+    await first.close()
+    await producer.close(deadline: .seconds(5))
+  }
+
   @Test("a group shares partitions, commits with metadata, and a new member goes on where it stopped")
   func groups() async throws {
     let test = try TestBroker()

@@ -54,25 +54,27 @@ def read(topic, wanted, limit):
         message = consumer.poll(0.5)
         if message is None or message.error():
             continue
-        last = time.time()
+        if not wanted or not wanted.done:
+            last = time.time()
         records.append((message.timestamp()[1], message.key(), message.value()))
-        if wanted and wanted(records[-1]):
-            break
+        if wanted:
+            wanted(records[-1])
     consumer.close()
     return records
 
 
-seen = set()
+class Enough:
+    """Every id was seen; what comes within the quiet time after that is read too: a second state would."""
+    done, seen = False, set()
 
-
-def enough(record):
-    if record[1].decode().startswith(f"default/{run}-"):
-        seen.add(record[1])
-    return len(seen) == asks
+    def __call__(self, record):
+        if record[1].decode().startswith(f"default/{run}-"):
+            self.seen.add(record[1])
+        self.done = len(self.seen) == asks
 
 
 answers = collections.defaultdict(list)
-for at, key, value in read("rag.answers", enough, 60):
+for at, key, value in read("rag.answers", Enough(), 30):
     answer = json.loads(value)
     if answer["id"].startswith(run):
         answers[answer["id"]].append(answer)

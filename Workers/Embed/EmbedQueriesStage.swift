@@ -12,12 +12,18 @@ import Telemetry
 /// `rag.queries` → `rag.searches`, or straight to `rag.answers` from the cache: the lane that a question waits for.
 /// Bad records are answered here.
 package struct EmbedQueriesStage: BatchWork {
-  private typealias Flight = (record: ConsumerRecord, flight: QueryInFlight, wait: Double)
+  private struct Flight {
+    var record: ConsumerRecord
+    var flight: QueryInFlight
+    var wait: Double
+    var mayBeRepeat: Bool
+  }
 
   private let context: StageContext
   private let encoder: Encoder
   private let cache: AnswerCache?
   private let repeats: RepeatedQueries
+  private let replies: ReplyTopics
 
   /// The services of this lane, in start order.
   ///
@@ -34,7 +40,8 @@ package struct EmbedQueriesStage: BatchWork {
       context, group: GroupName.embedQueries, topics: [context.topic(.queries)],
       batchRecordsMax: context.settings.embedBatchRecordsMax,
       work: EmbedQueriesStage(
-        context: context, encoder: encoder, cache: cache, repeats: RepeatedQueries(context)))
+        context: context, encoder: encoder, cache: cache, repeats: RepeatedQueries(context),
+        replies: ReplyTopics(context)))
     return (tail.map { [$0] } ?? []) + [stage]
   }
 
@@ -50,6 +57,7 @@ package struct EmbedQueriesStage: BatchWork {
     for record in records {
       do {
         let query = try read(record)
+        try await replies.check(query)
         // Answered from the cache before a crash: another way through could end in another state.
         if repeats.isAnswered(query.key, record) { continue }
         var flight = QueryInFlight(query: query)
@@ -61,40 +69,49 @@ package struct EmbedQueriesStage: BatchWork {
           context.metrics.increment(.expiredQueries, [("stage", context.name)])
           flight.outcome = .expired
         }
-        flights.append((record, flight, wait))
-      } catch {
+        flights.append(
+          Flight(record: record, flight: flight, wait: wait, mayBeRepeat: repeats.mayBeRepeat(record)))
+      } catch let error as FieldError {
         outputs += rejection(record, error)
       }
     }
     // A hit does not wait for the embedding of its neighbours, nor they for its acknowledgement.
+    repeats.begin(records)
     let hits = await answerFromCache(&flights, watch)
-    async let isSent: Void = send(hits)
+    async let isSent: Void = send(hits.records, hits.keys)
     outputs += await embed(flights, watch)
     try await isSent
     return outputs
   }
 
-  private func send(_ records: [OutgoingRecord]) async throws {
-    if !records.isEmpty { try await context.producer.send(records) }
+  private func send(_ records: [OutgoingRecord], _ keys: [QueryKey]) async throws {
+    guard !records.isEmpty else { return }
+    try await context.producer.send(records)
+    repeats.insert(keys)
   }
 
   /// Takes the queries out of `flights` that the cache answers.
-  private func answerFromCache(_ flights: inout [Flight], _ watch: Stopwatch) async -> [OutgoingRecord] {
-    guard let cache else { return [] }
-    let asked = flights.indices.filter { flights[$0].flight.outcome == nil }
+  private func answerFromCache(_ flights: inout [Flight], _ watch: Stopwatch) async -> (
+    records: [OutgoingRecord], keys: [QueryKey]
+  ) {
+    guard let cache else { return ([], []) }
+    // A query that may be on its way already stays on that way: another could end in another state.
+    let asked = flights.indices.filter { flights[$0].flight.outcome == nil && !flights[$0].mayBeRepeat }
     let answers = await cache.lookUp(asked.map { flights[$0].flight.query })
     var outputs: [OutgoingRecord] = []
+    var keys: [QueryKey] = []
     var hits: Set<Int> = []
     for (index, answer) in zip(asked, answers) {
       guard var answer else { continue }
-      let (record, flight, wait) = flights[index]
-      answer.timings = flight.passedOn(stage: "embed", wait: wait, work: watch).timings
+      let item = flights[index]
+      answer.timings = item.flight.passedOn(stage: "embed", wait: item.wait, work: watch).timings
       outputs += context.answerRecords(
-        answer, replyTo: flight.query.replyTo, headers: record.passedHeaders)
+        answer, replyTo: item.flight.query.replyTo, headers: item.record.passedHeaders)
+      keys.append(item.flight.key)
       hits.insert(index)
     }
     flights = flights.indices.filter { !hits.contains($0) }.map { flights[$0] }
-    return outputs
+    return (outputs, keys)
   }
 
   private func embed(_ flights: [Flight], _ watch: Stopwatch) async -> [OutgoingRecord] {
@@ -109,14 +126,14 @@ package struct EmbedQueriesStage: BatchWork {
     }
     var rows: [Int: Int] = [:]
     for (row, index) in working.enumerated() { rows[index] = row }
-    for (index, (record, flight, wait)) in flights.enumerated() {
-      var search = SearchRecord(flight: flight.passedOn(stage: "embed", wait: wait, work: watch))
+    for (index, item) in flights.enumerated() {
+      var search = SearchRecord(flight: item.flight.passedOn(stage: "embed", wait: item.wait, work: watch))
       search.model = encoder.modelID
       if let row = rows[index] {
         search.vector = Array(vectors[row * encoder.dimension..<(row + 1) * encoder.dimension])
       }
       outputs.append(
-        context.queryRecord(.searches, flight.key, search.wireBytes, headers: record.passedHeaders))
+        context.queryRecord(.searches, item.flight.key, search.wireBytes, headers: item.record.passedHeaders))
     }
     return outputs
   }

@@ -13,6 +13,8 @@ final class RepeatedQueries: Sendable {
     /// Ends of the partitions at their assignment.
     var ends: [TopicPartition: Int64] = [:]
     var isReadBack: Set<TopicPartition> = []
+    /// One past the highest offset that this process has begun to work on: a batch that failed comes again.
+    var begun: [TopicPartition: Int64] = [:]
   }
 
   private let context: StageContext
@@ -33,6 +35,7 @@ final class RepeatedQueries: Sendable {
         for partition in partitions {
           state.ends[partition] = ends[partition] ?? 0
           state.isReadBack.remove(partition)
+          state.begun[partition] = 0
         }
       }
     } catch {
@@ -42,19 +45,38 @@ final class RepeatedQueries: Sendable {
     await reader.close()
   }
 
-  private func mayBeRepeat(_ record: ConsumerRecord) -> Bool {
-    state.withLock { record.position.offset < $0.ends[record.topicPartition] ?? 0 }
+  /// A query that may be on its way, or answered, already: the cache must not give it a second, other state.
+  func mayBeRepeat(_ record: ConsumerRecord) -> Bool {
+    let partition = record.topicPartition
+    return state.withLock { record.position.offset < max($0.ends[partition] ?? 0, $0.begun[partition] ?? 0) }
   }
+
+  /// From now on these records are repeats when they come again.
+  func begin(_ records: [ConsumerRecord]) {
+    state.withLock { state in
+      for record in records {
+        state.begun[record.topicPartition] = max(state.begun[record.topicPartition] ?? 0, record.nextOffset)
+      }
+    }
+  }
+
+  /// Answered by this process.
+  func insert(_ keys: [QueryKey]) { for key in keys { answered.insert(key) } }
 
   /// Reads back what must be known before these records are worked on.
   func prepare(_ records: [ConsumerRecord]) async throws {
     let first = records.filter { record in
-      mayBeRepeat(record) && !state.withLock { $0.isReadBack.contains(record.topicPartition) }
+      record.position.offset < endAtAssignment(record)
+        && !state.withLock { $0.isReadBack.contains(record.topicPartition) }
     }
     guard let since = first.map(\.timestampMilliseconds).min() else { return }
     let all = Array(0..<context.settings.partitionCount(.answers))
     try await answered.readBack(all, since: since)
     state.withLock { state in for record in first { state.isReadBack.insert(record.topicPartition) } }
+  }
+
+  private func endAtAssignment(_ record: ConsumerRecord) -> Int64 {
+    state.withLock { $0.ends[record.topicPartition] ?? 0 }
   }
 
   func isAnswered(_ key: QueryKey, _ record: ConsumerRecord) -> Bool {

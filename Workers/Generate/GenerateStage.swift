@@ -89,11 +89,14 @@ package final class GenerateStage: WindowWork {
     let query = prompt.flight.query
     var answer: AnswerRecord
     var madeAt: Int64 = 0
+    var isWorthKeeping = true
     if prompt.flight.isExpired {
       context.metrics.increment(.expiredQueries, [("stage", context.name)])
       answer = AnswerRecord(prompt.flight, status: .expired)
     } else {
-      answer = try await ask(prompt)
+      let outcome = try await ask(prompt)
+      answer = outcome.answer
+      isWorthKeeping = outcome.fallback?.isLasting ?? true
       // An answer is as old as the last look at its documents, however long it takes to be stored.
       madeAt = WallClock.milliseconds
       try await freshness.waitUntilConfirmed()
@@ -111,10 +114,11 @@ package final class GenerateStage: WindowWork {
     try await context.producer.send(
       context.answerRecords(answer, replyTo: query.replyTo, headers: headers))
     answered.insert(prompt.flight.key)
+    guard isWorthKeeping else { return }
     await cache?.store(answer, for: query, documents: prompt.context.map(\.document), madeAt: madeAt)
   }
 
-  private func ask(_ prompt: PromptRecord) async throws -> AnswerRecord {
+  private func ask(_ prompt: PromptRecord) async throws -> Answerer.Outcome {
     let left = Duration.milliseconds(prompt.flight.deadlineAtMilliseconds - WallClock.milliseconds)
     let query = prompt.flight.query
     let outcome = try await answerer.answer(prompt, deadline: .now + left) { item in
@@ -128,7 +132,7 @@ package final class GenerateStage: WindowWork {
       await stream.publish(sentence, for: query.key)
     }
     measure(outcome)
-    return outcome.answer
+    return outcome
   }
 
   private func measure(_ outcome: Answerer.Outcome) {

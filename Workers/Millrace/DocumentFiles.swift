@@ -54,13 +54,22 @@ enum DocumentFiles {
   }
 
   private static func directory(_ path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
-    let names = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
-    return try names.sorted().filter {
+    return try names(under: path).sorted().filter {
       types[URL(fileURLWithPath: $0).pathExtension.lowercased()] != nil
     }
     .map { name in
       let data = try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
       return try document(id: name, Array(data), name: name, tenant)
+    }
+  }
+
+  /// - Throws: for a folder below that can't be read: what is in it must not count as gone.
+  private static func names(under path: String, _ prefix: String = "") throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: path).flatMap { name -> [String] in
+      let full = path + "/" + name
+      let type = try FileManager.default.attributesOfItem(atPath: full)[.type] as? FileAttributeType
+      if type == .typeDirectory { return try names(under: full, prefix + name + "/") }
+      return [prefix + name]
     }
   }
 

@@ -37,6 +37,11 @@ enum Entry {
 /// Something that must run does not.
 struct Unavailable: Error, CustomStringConvertible { let description: String }
 
+/// A peer that closed its end costs a write, not the process: hiredis and OpenSSL write without MSG_NOSIGNAL.
+enum BrokenPipes {
+  static func ignore() { signal(SIGPIPE, SIG_IGN) }
+}
+
 enum Commands {
   static let root = Command(
     "millrace", abstract: "Retrieval-augmented generation as an event-driven pipeline over Kafka.",

@@ -13,6 +13,8 @@ enum SyncCommand {
     var changed: [DocumentRecord] = []
     var unchangedCount = 0
     var removed: [DocumentKey] = []
+    /// Ids of another source: two folders must not fight over a document.
+    var foreign: [DocumentID] = []
 
     /// - Parameters:
     ///   - wanted: what the folder holds.
@@ -22,6 +24,9 @@ enum SyncCommand {
       for document in wanted {
         switch known[document.key] {
         case nil: new.append(document)
+        case let row? where row.source != source && !row.digest.isEmpty: foreign.append(document.id)
+        // What could not be read is tried again: the reason may have been this machine's.
+        case let row? where row.state == "failed": changed.append(document)
         case let row? where row.digest == SHA256.digest(document.json.bytes): unchangedCount += 1
         case _?: changed.append(document)
         }
@@ -56,6 +61,11 @@ enum SyncCommand {
     try await QueryClient.check(settings)
     let rows = try await DocumentReader(settings: settings).list(tenant: tenant)
     let plan = Plan(wanted: wanted, rows: rows, source: source)
+    if !plan.foreign.isEmpty {
+      throw UsageError(
+        "\(plan.foreign.prefix(5).map(\.rawValue).joined(separator: ", ")): \(plan.foreign.count) documents of these ids "
+          + "are of another source; put one of the two under another tenant or delete them first")
+    }
     if wanted.isEmpty, !plan.removed.isEmpty, !arguments.flag("--allow-empty") {
       throw UsageError(
         "\(folder.path) holds no document: all \(plan.removed.count) of source '\(source)' would be deleted; "

@@ -24,6 +24,7 @@ enum UpCommand {
     ]
   ) { arguments in
     if arguments.flag("--detach") { return try await detach(arguments) }
+    BrokenPipes.ignore()
     let supervisor = try Supervisor(arguments)
     do {
       try await supervisor.run(until: Signals.stopRequests(interrupt: true))

@@ -110,6 +110,7 @@ enum WorkerCommand {
   }
 
   private static func run(_ kind: Pool, _ arguments: ParsedArguments) async throws -> ExitCode {
+    BrokenPipes.ignore()
     let name = kind.name
     let settings = try Configuration.settings(arguments, usingState: false)
     Logger.setThreshold(LogLevel(name: settings.logLevel) ?? .info)
