@@ -9,7 +9,16 @@ static millrace_node *out(xmlNode *node) { return (millrace_node *)node; }
 millrace_html *millrace_html_parse(const void *bytes, size_t count) {
   int options = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_COMPACT;
   if (count > INT_MAX) return NULL;
-  return (millrace_html *)htmlReadMemory(bytes, (int)count, NULL, "UTF-8", options);
+  htmlParserCtxt *parser = htmlNewParserCtxt();
+  if (parser == NULL) return NULL;
+  htmlDocPtr document = htmlCtxtReadMemory(parser, bytes, (int)count, NULL, "UTF-8", options);
+  // The parser stops, and says nothing, where elements nest too deeply: a part must not pass for the whole.
+  if (parser->disableSAX && document != NULL) {
+    xmlFreeDoc(document);
+    document = NULL;
+  }
+  htmlFreeParserCtxt(parser);
+  return (millrace_html *)document;
 }
 
 void millrace_html_free(millrace_html *document) { xmlFreeDoc((xmlDoc *)document); }

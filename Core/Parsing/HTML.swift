@@ -31,9 +31,11 @@ enum HTML {
         }
       }
     }
-    guard let tree = HTMLTree(source), let root = tree.root else {
-      return ParsedDocument(text: [], blocks: [], title: "")
+    guard let tree = HTMLTree(source) else {
+      if source.allSatisfy(\.isWhitespace) { return ParsedDocument(text: [], blocks: [], title: "") }
+      throw ParsingError("too_complex", rule: "must not nest elements more than 256 deep")
     }
+    guard let root = tree.root else { return ParsedDocument(text: [], blocks: [], title: "") }
     var builder = Builder()
     withExtendedLifetime(tree) { builder.walk(root) }
     return ParsedDocument(

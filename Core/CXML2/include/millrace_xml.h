@@ -7,7 +7,8 @@ typedef struct millrace_node millrace_node;
 
 enum { MILLRACE_NODE_OTHER = 0, MILLRACE_NODE_ELEMENT = 1, MILLRACE_NODE_TEXT = 2 };
 
-// `bytes` are UTF-8, whatever the document's meta element says. NULL when nothing can be made of them.
+// `bytes` are UTF-8, whatever the document's meta element says. NULL when nothing can be made of them,
+// or when the parser gave up on the way (elements nested more than 256 deep).
 millrace_html *millrace_html_parse(const void *bytes, size_t count);
 void millrace_html_free(millrace_html *document);
 millrace_node *millrace_html_root(millrace_html *document);
