@@ -44,6 +44,10 @@ if action == "ask":
 else:
     consumer = follow("rag.document-status")
     value = json.dumps({"id": argument, "text": sys.argv[4]}) if action == "put" else None
-    producer.produce("rag.documents", value, key="default/" + argument)
+    offsets = []
+    producer.produce("rag.documents", value, key="default/" + argument,
+                     on_delivery=lambda error, message: offsets.append(None if error else message.offset()))
     producer.flush()
-    wait(consumer, lambda v: v["id"] == argument and v["state"] != "accepted")
+    # The state of this version: an older one may get its own meanwhile.
+    wait(consumer, lambda v: v["id"] == argument and v["state"] != "accepted"
+         and v["version"].endswith(f".{offsets[0]}"))
