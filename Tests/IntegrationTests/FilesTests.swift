@@ -83,6 +83,8 @@ import Testing
     #expect(try pipeline.millrace(["documents", "get", "radio.pdf"]).code == 1)
     let pdf = try pipeline.millrace(["documents", "get", "drills.html"])
     #expect(pdf.text.contains("<title>Fire and evacuation drills</title>"))
+    let other = try pipeline.millrace(["documents", "sync", folder, "--source", "elsewhere"])
+    #expect(other.code == 2 && other.error.contains("of another source"), "\(other.text)\(other.error)")
     for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
       try FileManager.default.removeItem(atPath: folder + "/" + name)
     }

@@ -13,7 +13,7 @@ enum SyncCommand {
     var changed: [DocumentRecord] = []
     var unchangedCount = 0
     var removed: [DocumentKey] = []
-    /// Ids of another source: two folders must not fight over a document.
+    /// Ids of another source: two folders must not fight over a document. One without a source is taken over.
     var foreign: [DocumentID] = []
 
     /// - Parameters:
@@ -24,7 +24,8 @@ enum SyncCommand {
       for document in wanted {
         switch known[document.key] {
         case nil: new.append(document)
-        case let row? where row.source != source && !row.digest.isEmpty: foreign.append(document.id)
+        case let row? where !row.source.isEmpty && row.source != source && !row.digest.isEmpty:
+          foreign.append(document.id)
         // What could not be read is tried again: the reason may have been this machine's.
         case let row? where row.state == "failed": changed.append(document)
         case let row? where row.digest == SHA256.digest(document.json.bytes): unchangedCount += 1
