@@ -39,7 +39,7 @@ private func isAlive(_ pid: Int32) -> Bool {
     #expect(old.values.allSatisfy(isAlive), "the children live on")
     try pipeline.start()
     #expect(!old.values.contains(where: isAlive), "they were ended")
-    #expect(try pipeline.array(["documents", "list"]).count == 12)
+    #expect(try pipeline.array(["documents", "list"]).count == 14)
     #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")
   }
 
