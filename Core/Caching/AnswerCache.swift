@@ -132,7 +132,7 @@ package struct AnswerCache: Sendable {
       ])
       if case .error? = replies.first { writeFailed("refused") }
     } catch {
-      writeFailed((error as? RedisFailure)?.reason.rawValue ?? "unreachable")
+      writeFailed(RedisFailure.label(of: error))
     }
   }
 

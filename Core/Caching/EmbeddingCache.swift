@@ -74,7 +74,7 @@ package struct EmbeddingCache: Sendable {
       let refused = replies.filter { if case .error = $0 { true } else { false } }.count
       if refused > 0 { writeFailed("refused", refused) }
     } catch {
-      writeFailed((error as? RedisFailure)?.reason.rawValue ?? "unreachable", vectors.count)
+      writeFailed(RedisFailure.label(of: error), vectors.count)
     }
   }
 

@@ -21,31 +21,31 @@ final class SentenceVectors: Sendable {
 
   /// - Returns: one unit vector per text, row-major.
   func vectors(of texts: [String]) async -> [Float] {
-    let missing = state.withLock { state in
-      texts.filter { text in
-        if state.newer[text] != nil { return false }
-        guard let known = state.older[text] else { return true }
-        state.newer[text] = known
-        return false
+    // Kept here: what was found must not be evicted by another question while the rest is embedded.
+    var known = state.withLock { state in
+      var known: [String: [Float]] = [:]
+      for text in texts {
+        guard let vector = state.newer[text] ?? state.older[text] else { continue }
+        known[text] = vector
+        state.newer[text] = vector
       }
+      return known
     }
-    let unique = Array(Set(missing))
+    let unique = Array(Set(texts.filter { known[$0] == nil }))
     let made = await encoder.encode(unique)
     let dimension = encoder.dimension
     var fresh: [String: [Float]] = [:]
     for (row, text) in unique.enumerated() {
       fresh[text] = Array(made[row * dimension..<(row + 1) * dimension])
     }
-    return state.withLock { state in
+    known.merge(fresh) { $1 }
+    state.withLock { [fresh] state in
       if state.newer.count + fresh.count > Self.countMax {
         state.older = state.newer
         state.newer = [:]
       }
       state.newer.merge(fresh) { $1 }
-      var result: [Float] = []
-      result.reserveCapacity(texts.count * dimension)
-      for text in texts { result += state.newer[text] ?? state.older[text] ?? fresh[text] ?? [] }
-      return result
     }
+    return texts.flatMap { known[$0] ?? [] }
   }
 }

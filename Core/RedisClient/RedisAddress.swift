@@ -46,6 +46,11 @@ package struct RedisFailure: Error, Sendable, Equatable, CustomStringConvertible
     self.message = message
   }
   package var description: String { "redis \(reason.rawValue): \(message)" }
+
+  /// The label of a metric for what a call threw.
+  package static func label(of error: any Error) -> String {
+    ((error as? RedisFailure)?.reason ?? .unreachable).rawValue
+  }
 }
 
 /// One reply.

@@ -76,4 +76,65 @@ import Testing
     ])
     #expect(report["mismatches"] as? Int == 0 && report["missing"] as? Int == 0, "\(report)")
   }
+
+  @Test(
+    "queries' lanes, Redis and the broker killed with -9 while documents change: nothing lost, of two kinds, or stale",
+    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+  func queries() throws {
+    let pipeline = try Pipeline(["--llm", "extractive"])
+    let folder = try subset(of: try #require(Pipeline.shared), documents: 150, in: pipeline.state)
+    #expect(try pipeline.millrace(["documents", "put", folder + "/documents.jsonl"]).code == 0)
+    let check = Process()
+    let output = Pipe()
+    check.executableURL = URL(fileURLWithPath: Pipeline.python)
+    check.arguments = [
+      Pipeline.checkout + "/Tests/Scripts/stale_check.py", pipeline.kafka, folder, folder + "/trace.jsonl",
+      "500",
+      "30", "10",
+    ]
+    check.standardOutput = output
+    try check.run()
+    for role in [
+      "embed-queries", "redis", "generate", "embed-queries", "retrieve", "search-0", "redis", "broker",
+      "embed-queries",
+      "generate",
+    ] {
+      Thread.sleep(forTimeInterval: 4)
+      if let pid = try pipeline.processes()[role], pid > 0 { kill(pid, SIGKILL) }
+    }
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    check.waitUntilExit()
+    print("killed while asked: \(text)")
+    #expect(check.terminationStatus == 0, "\(text)")
+    let report = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    #expect(report["hits"] as? Int ?? 0 > 0, "the cache was in use")
+  }
+
+  /// The first documents of squad2-dev, their questions, and the trace's asks for those.
+  private func subset(of shared: String, documents count: Int, in folder: String) throws -> String {
+    let data = shared + "/data/qa/squad2-dev"
+    func lines(_ path: String) throws -> [Substring] {
+      try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+    }
+    func field(_ name: String, _ line: Substring) throws -> String {
+      let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      return try #require(object?[name] as? String)
+    }
+    let documents = try lines(data + "/documents.jsonl").prefix(count)
+    let names = Set(try documents.map { try field("id", $0) })
+    let questions = try lines(data + "/questions.jsonl").filter {
+      names.contains(try field("context_doc_id", $0))
+    }
+    let ids = Set(try questions.map { try field("id", $0) })
+    let trace = try lines(shared + "/data/traces/rag_replay_conv_x_web07.jsonl").filter {
+      ids.contains(try field("question_id", $0))
+    }
+    let target = folder + "/subset"
+    try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
+    for (name, rows) in [("documents", Array(documents)), ("questions", questions), ("trace", trace)] {
+      try rows.joined(separator: "\n").write(
+        toFile: "\(target)/\(name).jsonl", atomically: true, encoding: .utf8)
+    }
+    return target
+  }
 }

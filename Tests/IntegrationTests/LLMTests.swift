@@ -72,6 +72,11 @@ private final class Stub {
         try pipeline.metric("millrace_generation_fallbacks_total", of: "generate", "reason=\"\(reason)\"")
           == 1)
     }
+    // Late: what is left of the deadline does for the quotes, and nothing expires.
+    let late = try pipeline.ask("HANG Which colour is the harbour lamp?", ["--deadline", "4000"])
+    #expect(late["status"] as? String == "answered" && late["engine"] as? String == "extractive", "\(late)")
+    #expect(
+      try pipeline.metric("millrace_generation_fallbacks_total", of: "generate", "reason=\"timeout\"") == 1)
     let refused = try ask("REFUSE")
     #expect(refused["status"] as? String == "refused" && refused["engine"] as? String == "llm")
     for name in ["gen_ai_client_token_usage_sum", "gen_ai_client_operation_duration_seconds_count"] {

@@ -1,6 +1,6 @@
 """A chat endpoint that misbehaves on demand, for faults that a real server does not have at a given moment.
 
-usage: llm_stub.py PORTFILE. A word in the question decides: SLOW (5 s), LIMIT (429 with Retry-After once per question),
+usage: llm_stub.py PORTFILE. A word in the question decides: SLOW (5 s), HANG (no word for 60 s), LIMIT (429 with Retry-After once per question),
 CUT (the stream ends early), LIE (says what no document says), REFUSE, ERROR (HTTP 500); otherwise it repeats the first
 sentence of the text that it was given. GET /count answers how many requests there were."""
 import json, re, sys, threading, time
@@ -54,6 +54,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        if "HANG" in question:
+            time.sleep(60)
         answer = re.split(r"(?<=[.!?])\s", text.split("\n")[-1])[0]
         if "LIE" in question:
             answer = "The moon is made of 42 green cheeses."

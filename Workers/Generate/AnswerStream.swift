@@ -20,7 +20,7 @@ struct AnswerStream: Sendable {
     } catch {
       context.metrics.increment(
         .cacheWriteFailures,
-        [("cache", "stream"), ("reason", (error as? RedisFailure)?.reason.rawValue ?? "unreachable")])
+        [("cache", "stream"), ("reason", RedisFailure.label(of: error))])
     }
   }
 }

@@ -60,8 +60,7 @@ enum AskCommand {
     guard arguments.positionals.count == 1, let text = arguments.positionals.first else {
       throw UsageError("give one question in quotation marks, got \(arguments.positionals.count) arguments")
     }
-    let tenant = arguments.value("--tenant") ?? "default"
-    guard let tenant = TenantID(tenant) else { throw UsageError("--tenant: '\(tenant)' \(TenantID.rule)") }
+    let tenant = try arguments.tenant()
     let idText = arguments.value("--id") ?? UUID().uuidString.lowercased()
     guard let id = QueryID(idText) else { throw UsageError("--id: '\(idText)' \(QueryID.rule)") }
     var query = QueryRecord(id: id, tenant: tenant, text: text, mode: mode)

@@ -25,6 +25,18 @@ struct DocumentClient: Sendable {
     producer = try KafkaProducer(kafka)
   }
 
+  /// Puts all of them and waits until each has its state; for what measures a pipeline that holds them.
+  static func putAll(_ documents: [DocumentRecord], _ settings: Settings) async throws {
+    let client = try DocumentClient(settings: settings)
+    let outcome = try await client.send(
+      documents.map { OutgoingDocument(key: $0.key, value: $0.json.bytes) }, waits: true,
+      timeout: .seconds(3600), showsProgress: true)
+    await client.close()
+    guard outcome.missing == 0 else {
+      throw Unavailable(description: "\(outcome.missing) documents are not indexed")
+    }
+  }
+
   func close() async { await producer.close(deadline: .seconds(5)) }
 
   func send(_ documents: [OutgoingDocument], waits: Bool, timeout: Duration, showsProgress: Bool) async throws

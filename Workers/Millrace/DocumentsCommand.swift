@@ -63,21 +63,15 @@ enum DocumentsCommand {
         ], action: list),
     ])
 
-  static func tenant(_ arguments: ParsedArguments) throws -> TenantID {
-    let text = arguments.value("--tenant") ?? "default"
-    guard let tenant = TenantID(text) else { throw UsageError("--tenant: '\(text)' \(TenantID.rule)") }
-    return tenant
-  }
-
   private static func put(_ arguments: ParsedArguments) async throws -> ExitCode {
-    let documents = try DocumentFiles.read(arguments, tenant: try tenant(arguments))
+    let documents = try DocumentFiles.read(arguments, tenant: try arguments.tenant())
     let records = documents.map { OutgoingDocument(key: $0.key, value: $0.json.bytes) }
     return try await send(records, arguments)
   }
 
   private static func delete(_ arguments: ParsedArguments) async throws -> ExitCode {
     guard !arguments.positionals.isEmpty else { throw UsageError("give the ids of the documents to delete") }
-    let tenant = try tenant(arguments)
+    let tenant = try arguments.tenant()
     let records = try arguments.positionals.map { text in
       guard let id = DocumentID(text) else { throw UsageError("id '\(text)' \(DocumentID.rule)") }
       return OutgoingDocument(key: DocumentKey(tenant: tenant, id: id), value: nil)
@@ -137,7 +131,7 @@ enum DocumentsCommand {
     }
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
-    let key = DocumentKey(tenant: try tenant(arguments), id: id)
+    let key = DocumentKey(tenant: try arguments.tenant(), id: id)
     let states = try await DocumentReader(settings: settings).states(of: key)
     if arguments.flag("--json") {
       Terminal.print(JSONValue.array(states.map(\.json)).text)
@@ -159,10 +153,7 @@ enum DocumentsCommand {
   private static func list(_ arguments: ParsedArguments) async throws -> ExitCode {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
-    let only = try arguments.value("--tenant").map { text in
-      guard let tenant = TenantID(text) else { throw UsageError("--tenant: '\(text)' \(TenantID.rule)") }
-      return tenant
-    }
+    let only = arguments.value("--tenant") == nil ? nil : try arguments.tenant()
     var rows = try await DocumentReader(settings: settings).list(tenant: only)
     if let source = arguments.value("--source") { rows.removeAll { $0.source != source } }
     if arguments.flag("--json") {
@@ -192,7 +183,7 @@ enum DocumentsCommand {
     }
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
-    let key = DocumentKey(tenant: try tenant(arguments), id: id)
+    let key = DocumentKey(tenant: try arguments.tenant(), id: id)
     guard let record = try await DocumentReader(settings: settings).newest(key), let value = record.value
     else {
       Terminal.complain("millrace: \(key) does not exist, or was deleted")

@@ -30,24 +30,12 @@ enum EvalAnswers {
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
-    let tenantText = arguments.value("--tenant") ?? "eval"
-    guard let tenant = TenantID(tenantText) else {
-      throw UsageError("--tenant: '\(tenantText)' \(TenantID.rule)")
-    }
+    let tenant = try arguments.tenant(default: "eval")
     guard let questionsPath = arguments.value("--questions"),
       let documentsPath = arguments.value("--documents")
     else { throw UsageError("--documents and --questions are needed") }
     let documents = try DocumentFiles.lines(path: documentsPath, tenant)
-    if !arguments.flag("--no-put") {
-      let client = try DocumentClient(settings: settings)
-      let outcome = try await client.send(
-        documents.map { OutgoingDocument(key: $0.key, value: $0.json.bytes) }, waits: true,
-        timeout: .seconds(3600), showsProgress: true)
-      await client.close()
-      guard outcome.missing == 0 else {
-        throw Unavailable(description: "\(outcome.missing) documents are not indexed")
-      }
-    }
+    if !arguments.flag("--no-put") { try await DocumentClient.putAll(documents, settings) }
     let questions = try read(questionsPath, limit: arguments.integer("--limit", in: 1...1_000_000))
     let queries = questions.compactMap { question -> QueryRecord? in
       guard let id = QueryID("eval-\(UUID().uuidString.lowercased())") else { return nil }

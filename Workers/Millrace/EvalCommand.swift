@@ -40,21 +40,10 @@ enum EvalCommand {
   private static func retrieval(_ arguments: ParsedArguments) async throws -> ExitCode {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
-    let tenantText = arguments.value("--tenant") ?? "eval"
-    guard let tenant = TenantID(tenantText) else {
-      throw UsageError("--tenant: '\(tenantText)' \(TenantID.rule)")
-    }
+    let tenant = try arguments.tenant(default: "eval")
     guard let path = arguments.value("--questions") else { throw UsageError("--questions is missing") }
     if let documents = arguments.value("--documents") {
-      let records = try DocumentFiles.lines(path: documents, tenant).map {
-        OutgoingDocument(key: $0.key, value: $0.json.bytes)
-      }
-      let client = try DocumentClient(settings: settings)
-      let outcome = try await client.send(records, waits: true, timeout: .seconds(3600), showsProgress: true)
-      await client.close()
-      guard outcome.missing == 0 else {
-        throw Unavailable(description: "\(outcome.missing) documents are not indexed")
-      }
+      try await DocumentClient.putAll(try DocumentFiles.lines(path: documents, tenant), settings)
     }
     let questions = try Question.read(path, limit: arguments.integer("--limit", in: 1...1_000_000))
     let client = try QueryClient(settings: settings)
@@ -84,10 +73,7 @@ enum EvalCommand {
   private static func latency(_ arguments: ParsedArguments) async throws -> ExitCode {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
-    let tenantText = arguments.value("--tenant") ?? "default"
-    guard let tenant = TenantID(tenantText) else {
-      throw UsageError("--tenant: '\(tenantText)' \(TenantID.rule)")
-    }
+    let tenant = try arguments.tenant()
     let report = try await LatencyReport.measure(
       settings, tenant: tenant, count: arguments.integer("--count", in: 10...100_000) ?? 200,
       question: arguments.value("--question") ?? "How long are backups kept?",

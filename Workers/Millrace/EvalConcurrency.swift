@@ -26,10 +26,7 @@ enum EvalConcurrency {
   ) { arguments in
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
-    let tenantText = arguments.value("--tenant") ?? "default"
-    guard let tenant = TenantID(tenantText) else {
-      throw UsageError("--tenant: '\(tenantText)' \(TenantID.rule)")
-    }
+    let tenant = try arguments.tenant()
     guard let path = arguments.value("--questions") else { throw UsageError("--questions is missing") }
     guard let url = settings.llm.url else { throw UsageError("there is no LLM: llm.url is empty") }
     let count = try arguments.integer("--count", in: 1...256) ?? 16

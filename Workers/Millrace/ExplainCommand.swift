@@ -16,7 +16,7 @@ enum ExplainCommand {
     guard arguments.positionals.count == 1 else { throw UsageError("give one id of a query or a document") }
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
-    let tenant = try DocumentsCommand.tenant(arguments)
+    let tenant = try arguments.tenant()
     let id = arguments.positionals[0]
     var steps: [Step] = []
     if let query = QueryID(id) { steps = try await ofQuery(QueryKey(tenant: tenant, id: query), settings) }

@@ -1,5 +1,6 @@
 import CommandLine
 import Foundation
+import Records
 import Settings
 
 /// What `up` leaves in its folder for the other commands.
@@ -88,6 +89,15 @@ enum ProcessTable {
 }
 
 /// Settings as a command sees them: flags over the running state over the environment over a file.
+extension ParsedArguments {
+  /// The value of `--tenant`.
+  func tenant(default name: String = TenantID.standard.rawValue) throws -> TenantID {
+    let text = value("--tenant") ?? name
+    guard let tenant = TenantID(text) else { throw UsageError("--tenant: '\(text)' \(TenantID.rule)") }
+    return tenant
+  }
+}
+
 enum Configuration {
   static func settings(_ arguments: ParsedArguments, usingState: Bool = true) throws -> Settings {
     var flags = usingState ? (StateDirectory.find(arguments).read()?.flags ?? [:]) : [:]

@@ -49,7 +49,7 @@ enum SyncCommand {
     guard type == .typeDirectory else {
       throw UsageError("'\(folder.path)' is no folder")
     }
-    let tenant = try DocumentsCommand.tenant(arguments)
+    let tenant = try arguments.tenant()
     let source = arguments.value("--source") ?? folder.path
     let acl = arguments.allValues("--acl")
     let wanted = try DocumentFiles.read(path: folder.path, tenant).map { document in
