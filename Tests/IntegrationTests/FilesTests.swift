@@ -93,6 +93,31 @@ import Testing
     #expect(try sync(["--allow-empty"]) == [0, 0, 0, 14, 0, 0])
   }
 
+  @Test("what can't be put is named before anything is sent: too large, no file, a link to nowhere")
+  func unputtable() throws {
+    let pipeline = try Pipeline()
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("bad-\(UUID().uuidString)")
+      .path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try "A neighbour.".write(toFile: folder + "/a.txt", atomically: true, encoding: .utf8)
+    func refused(_ path: String, _ message: String) throws {
+      let put = try pipeline.millrace(["documents", "put", path])
+      #expect(put.code == 2 && put.error.contains(message), "\(path): \(put.code) \(put.error)")
+    }
+    try Data(repeating: 0xFF, count: 7_000_000).write(to: URL(fileURLWithPath: folder + "/b.pdf"))
+    try refused(folder, "b.pdf: 93")  // 9.3 MB as base64
+    try FileManager.default.removeItem(atPath: folder + "/b.pdf")
+    try FileManager.default.createSymbolicLink(atPath: folder + "/c.md", withDestinationPath: "nowhere.md")
+    try refused(folder, "c.md' does not exist")
+    let sync = try pipeline.millrace(["documents", "sync", folder])
+    #expect(sync.code == 2, "what can't be read does not count as gone")
+    try FileManager.default.removeItem(atPath: folder + "/c.md")
+    #expect(mkfifo(folder + "/d.txt", 0o600) == 0)
+    try refused(folder, "d.txt' must be a regular file")
+    #expect(try pipeline.array(["documents", "list"]).isEmpty, "nothing was sent")
+  }
+
   @Test("explain and doctor say what they should")
   func explainAndDoctor() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])

@@ -1,4 +1,5 @@
 import BlockingExecutor
+import CommandLine
 import Foundation
 import KafkaClient
 import Records
@@ -15,6 +16,8 @@ struct DocumentClient: Sendable {
     var missing = 0
   }
 
+  /// A batch's head and a record's fields, generously.
+  private static let recordOverhead = 256
   private let settings: Settings
   private let kafka: KafkaConfiguration
   private let producer: KafkaProducer
@@ -42,6 +45,7 @@ struct DocumentClient: Sendable {
   func send(_ documents: [OutgoingDocument], waits: Bool, timeout: Duration, showsProgress: Bool) async throws
     -> Outcome
   {
+    try checkSizes(documents)
     let reader = ReplayReader(kafka)
     let count = settings.partitionCount(.documents)
     let partitions = Set(documents.map { Partitioner.partition(ofKey: $0.key.bytes, partitionCount: count) })
@@ -80,6 +84,20 @@ struct DocumentClient: Sendable {
     outcome.missing = open.count
     await reader.close()
     return outcome
+  }
+
+  /// Before the first is sent: a record that the broker refuses must not leave the others half done.
+  private func checkSizes(_ documents: [OutgoingDocument]) throws {
+    let setting = "topics.documents.recordBytesMax"
+    guard let limit = Int(settings.table.text(setting)) else { return }
+    for document in documents {
+      let size = (document.value?.count ?? 0) + document.key.bytes.count + Self.recordOverhead
+      guard size <= limit else {
+        throw UsageError(
+          "\(document.key.id): \(size) bytes as a record must be at most \(setting), \(limit); "
+            + "bytes that are no text grow by a third")
+      }
+    }
   }
 
   private func collect(

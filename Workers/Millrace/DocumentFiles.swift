@@ -48,7 +48,7 @@ enum DocumentFiles {
       throw UsageError("'\(path)' does not exist")
     }
     if attributes[.type] as? FileAttributeType == .typeDirectory { return try directory(path, tenant) }
-    let data = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    let data = try bytes(of: path)
     if path.hasSuffix(".jsonl") { return try lines(data, path, tenant) }
     return [try document(id: URL(fileURLWithPath: path).lastPathComponent, data, name: path, tenant)]
   }
@@ -58,8 +58,7 @@ enum DocumentFiles {
       types[URL(fileURLWithPath: $0).pathExtension.lowercased()] != nil
     }
     .map { name in
-      let data = try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
-      return try document(id: name, Array(data), name: name, tenant)
+      try document(id: name, bytes(of: path + "/" + name), name: name, tenant)
     }
   }
 
@@ -70,6 +69,21 @@ enum DocumentFiles {
       let type = try FileManager.default.attributesOfItem(atPath: full)[.type] as? FileAttributeType
       if type == .typeDirectory { return try names(under: full, prefix + name + "/") }
       return [prefix + name]
+    }
+  }
+
+  /// - Throws: `UsageError` for what is no file that can be read; a pipe would be waited for without end.
+  private static func bytes(of path: String) throws -> [UInt8] {
+    let file = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+    let type = try? FileManager.default.attributesOfItem(atPath: file.path)[.type] as? FileAttributeType
+    guard type == .typeRegular else {
+      throw UsageError(
+        "'\(path)' \(type == nil || type == .typeSymbolicLink ? "does not exist" : "must be a regular file")")
+    }
+    do {
+      return Array(try Data(contentsOf: file))
+    } catch {
+      throw UsageError("'\(path)' can't be read: \(error.localizedDescription)")
     }
   }
 
@@ -95,7 +109,7 @@ enum DocumentFiles {
   static func read(path: String, _ tenant: TenantID) throws -> [DocumentRecord] { try read(path, tenant) }
 
   static func lines(path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
-    try lines(Array(try Data(contentsOf: URL(fileURLWithPath: path))), path, tenant)
+    try lines(bytes(of: path), path, tenant)
   }
 
   /// A record per line; the key is made of its own tenant (or `--tenant`) and id.
