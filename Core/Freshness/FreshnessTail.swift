@@ -64,9 +64,10 @@ package final class FreshnessTail: Service {
               }))
           isAssigned = true
         }
-        for record in try await reader.next(maxRecords: 1000, maxWait: .milliseconds(100)) { apply(record) }
+        for record in try await reader.next(maxRecords: 1000, maxWait: staleAfter / 5) { apply(record) }
         // The end is asked for before the position is read: all that was appended before the question counts.
-        if ContinuousClock.now - lastCheck >= staleAfter / 4 {
+        // Twice within the limit, so that one that is late makes nobody wait.
+        if ContinuousClock.now - lastCheck >= staleAfter * 2 / 5 {
           lastCheck = .now
           try await confirm(reader, asked: lastCheck)
           let horizon = Int64(Date().timeIntervalSince1970 * 1000) - window.milliseconds

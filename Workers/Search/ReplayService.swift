@@ -41,10 +41,11 @@ final class ReplayService: Service {
             Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .beginning) }))
           isAssigned = true
         }
-        let records = try await reader.next(maxRecords: 512, maxWait: .milliseconds(100))
+        let records = try await reader.next(
+          maxRecords: 512, maxWait: .milliseconds(gates[0].isOpen ? 500 : 100))
         if !records.isEmpty { await index.apply(records) }
         if ContinuousClock.now >= nextCheck {
-          nextCheck = .now + .milliseconds(gates[0].isOpen ? 500 : 50)
+          nextCheck = .now + .milliseconds(gates[0].isOpen ? 1000 : 50)
           try await check(reader, watch)
         }
       } catch let error as KafkaFailure where error.kind != .fatal {
