@@ -55,7 +55,7 @@ package struct Answerer: Sendable {
     let usable = prompt.context.filter(isUsable)
     let query = prompt.flight.query
     let context = await ContextSentences(
-      usable, question: prompt.vector, known: known, dimension: encoder.dimension)
+      usable, query: query, question: prompt.vector, known: known, dimension: encoder.dimension)
     let quoted = extractive.answer(query, context, model: encoder.modelID)
     guard quoted.status == .answered, let chat else { return Outcome(answer: quoted) }
     let chatPrompt = ChatPrompt(query, context, tokensMax: promptTokensMax, tokenizer: encoder.tokenizer)
@@ -78,7 +78,8 @@ package struct Answerer: Sendable {
   /// What the LLM would be asked; for measuring it alone.
   package func messages(for prompt: PromptRecord) async -> [ChatMessage] {
     let context = await ContextSentences(
-      prompt.context, question: prompt.vector, known: known, dimension: encoder.dimension)
+      prompt.context, query: prompt.flight.query, question: prompt.vector, known: known,
+      dimension: encoder.dimension)
     return ChatPrompt(prompt.flight.query, context, tokensMax: promptTokensMax, tokenizer: encoder.tokenizer)
       .messages
   }
@@ -160,6 +161,11 @@ private struct Draft {
     guard folded.contains(where: { $0.isLetter || $0.isNumber }),
       !sentences.contains(where: { $0.hasPrefix(folded) })
     else { return }
+    // Copied word for word, as it was told to: no vector is needed.
+    let copied = context.position(holding: folded)
+    if let copied, context.sentences[copied].score >= Self.relevanceShare * bestScore {
+      return await keep(folded, from: context.sentences[copied], onSentence)
+    }
     let scores = context.scores(await encoder.encode([folded]))
     let order = scores.indices.sorted { scores[$0] > scores[$1] }
     for index in order {
@@ -169,15 +175,21 @@ private struct Draft {
       guard support.holds(folded, source: source.text, heading: source.heading, score: scores[index]) else {
         continue
       }
-      let number = numbers[source.place] ?? citations.count + 1
-      if numbers[source.place] == nil {
-        numbers[source.place] = number
-        citations.append(source.citation(number))
-      }
-      let marked = "\(folded) [\(number)]"
-      sentences.append(marked)
-      await onSentence(marked, citations[number - 1])
-      return
+      return await keep(folded, from: source, onSentence)
     }
+  }
+
+  private mutating func keep(
+    _ sentence: String, from source: ContextSentences.Sentence,
+    _ onSentence: @Sendable (String, AnswerRecord.Citation) async -> Void
+  ) async {
+    let number = numbers[source.place] ?? citations.count + 1
+    if numbers[source.place] == nil {
+      numbers[source.place] = number
+      citations.append(source.citation(number))
+    }
+    let marked = "\(sentence) [\(number)]"
+    sentences.append(marked)
+    await onSentence(marked, citations[number - 1])
   }
 }

@@ -27,14 +27,22 @@ struct ContextSentences: Sendable {
     }
   }
 
+  /// How many sentences are embedded for one question: what an encoder does for an answer is taken from the LLM beside
+  /// it. Figures with more and with fewer are in the README.
+  private static let countMax = 12
+
   private(set) var sentences: [Sentence] = []
   private var vectors: [Float] = []
   private let dimension: Int
 
-  /// Embeds the sentences of the context that are not known, in one call.
+  /// Takes the sentences that promise most and embeds those that are not known, in one call.
   ///
-  /// - Parameter question: the question's unit vector, of the encoder's dimension.
-  init(_ context: [ContextItem], question: [Float], known: SentenceVectors, dimension: Int) async {
+  /// - Parameters:
+  ///   - context: best first.
+  ///   - question: its unit vector, of the encoder's dimension.
+  init(
+    _ context: [ContextItem], query: QueryRecord, question: [Float], known: SentenceVectors, dimension: Int
+  ) async {
     self.dimension = dimension
     for item in context {
       let bytes = Array(item.text.utf8)
@@ -50,10 +58,34 @@ struct ContextSentences: Sendable {
       sentences = []
       return
     }
+    sentences = Self.promising(sentences, of: context, for: query.text)
     // The heading says what a sentence is about when the sentence itself does not.
     vectors = await known.vectors(
       of: sentences.map { $0.heading.isEmpty ? $0.text : "\($0.heading): \($0.text)" })
     for (index, score) in scores(question).enumerated() { sentences[index].score = score }
+  }
+
+  /// By the rank of the passage and by the words shared with the question, in the order of the context.
+  private static func promising(_ sentences: [Sentence], of context: [ContextItem], for question: String)
+    -> [Sentence]
+  {
+    guard sentences.count > countMax else { return sentences }
+    let ranks = Dictionary(
+      context.enumerated().map { ($1.chunkID, $0) }, uniquingKeysWith: { first, _ in first })
+    let asked = Set(Support.words(question).filter { $0.count >= 3 }.map(Support.stem))
+    let promise = sentences.map { sentence in
+      let words = Set(Support.words("\(sentence.heading) \(sentence.text)").map(Support.stem))
+      let shared = Double(asked.intersection(words).count) / Double(max(1, asked.count))
+      return shared + 1 / Double(1 + (ranks[sentence.item.chunkID] ?? 0))
+    }
+    let best = sentences.indices.sorted { promise[$0] == promise[$1] ? $0 < $1 : promise[$0] > promise[$1] }
+    return best.prefix(countMax).sorted().map { sentences[$0] }
+  }
+
+  /// The position of a sentence that holds these words as they stand; nil when none does.
+  func position(holding text: String) -> Int? {
+    sentences.indices.filter { Support.quotes(sentences[$0].text, text) }
+      .max { sentences[$0].score < sentences[$1].score }
   }
 
   /// The cosine of each sentence with a unit vector.

@@ -12,6 +12,7 @@ final class SentenceVectors: Sendable {
   private struct State {
     var newer: [String: [Float]] = [:]
     var older: [String: [Float]] = [:]
+    var pending: [String: Task<[String: [Float]], Never>] = [:]
   }
 
   private let encoder: Encoder
@@ -22,30 +23,45 @@ final class SentenceVectors: Sendable {
   /// - Returns: one unit vector per text, row-major.
   func vectors(of texts: [String]) async -> [Float] {
     // Kept here: what was found must not be evicted by another question while the rest is embedded.
-    var known = state.withLock { state in
-      var known: [String: [Float]] = [:]
-      for text in texts {
-        guard let vector = state.newer[text] ?? state.older[text] else { continue }
-        known[text] = vector
-        state.newer[text] = vector
+    var known: [String: [Float]] = [:]
+    // What another question has embedded just now is waited for: those asked together share their contexts.
+    let (fresh, others) = state.withLock { state in
+      var missing: Set<String> = []
+      var others: [Task<[String: [Float]], Never>] = []
+      for text in texts where known[text] == nil {
+        if let vector = state.newer[text] ?? state.older[text] {
+          known[text] = vector
+          state.newer[text] = vector
+        } else if let task = state.pending[text] {
+          if !others.contains(task) { others.append(task) }
+        } else {
+          missing.insert(text)
+        }
       }
-      return known
+      guard !missing.isEmpty else { return (Task<[String: [Float]], Never>?.none, others) }
+      let task = Task { [missing] in await self.embed(Array(missing)) }
+      for text in missing { state.pending[text] = task }
+      return (task, others)
     }
-    let unique = Array(Set(texts.filter { known[$0] == nil }))
-    let made = await encoder.encode(unique)
+    for task in others + (fresh.map { [$0] } ?? []) { known.merge(await task.value) { first, _ in first } }
+    return texts.flatMap { known[$0] ?? [] }
+  }
+
+  private func embed(_ texts: [String]) async -> [String: [Float]] {
+    let made = await encoder.encode(texts)
     let dimension = encoder.dimension
     var fresh: [String: [Float]] = [:]
-    for (row, text) in unique.enumerated() {
+    for (row, text) in texts.enumerated() {
       fresh[text] = Array(made[row * dimension..<(row + 1) * dimension])
     }
-    known.merge(fresh) { $1 }
     state.withLock { [fresh] state in
       if state.newer.count + fresh.count > Self.countMax {
         state.older = state.newer
         state.newer = [:]
       }
       state.newer.merge(fresh) { $1 }
+      for text in texts { state.pending[text] = nil }
     }
-    return texts.flatMap { known[$0] ?? [] }
+    return fresh
   }
 }

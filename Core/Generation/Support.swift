@@ -21,10 +21,8 @@ package struct Support: Sendable {
 
   /// - Parameter score: cosine of the two sentences.
   package func holds(_ sentence: String, source: String, heading: String, score: Double) -> Bool {
-    let folded = Self.folded(sentence)
-    // Its own words: nothing is added that could be wrong.
-    if folded.count >= 2, Self.contains(Self.folded(source), folded) { return true }
-    guard !Self.folded(heading).contains(folded), score >= scoreMin,
+    if Self.quotes(source, sentence) { return true }
+    guard !Self.folded(heading).contains(Self.folded(sentence)), score >= scoreMin,
       Self.numbers(sentence).isSubset(of: Self.numbers(source)),
       Self.denies(sentence) == Self.denies(source)
     else { return false }
@@ -35,6 +33,12 @@ package struct Support: Sendable {
     let count = Double(words.count)
     return !words.isEmpty && Double(words.filter(known.contains).count) >= Self.wordShare * count
       && Double(words.filter(own.contains).count) >= Self.ownShare * count
+  }
+
+  /// Whether a sentence stands in a source word for word: nothing is added that could be wrong.
+  static func quotes(_ source: String, _ sentence: String) -> Bool {
+    let folded = folded(sentence)
+    return folded.count >= 2 && contains(Self.folded(source), folded)
   }
 
   private static func folded(_ text: String) -> String {
@@ -51,12 +55,12 @@ package struct Support: Sendable {
     return !isWord(before) && !isWord(after)
   }
 
-  private static func words(_ text: String) -> [String] {
+  static func words(_ text: String) -> [String] {
     text.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "'" || $0 == "’") }.map(String.init)
   }
 
   /// The first letters: enough to match "backups" with "backed up" seldom, and "keep" with "kept" never.
-  private static func stem(_ word: String) -> String { String(word.prefix(5)) }
+  static func stem(_ word: String) -> String { String(word.prefix(5)) }
 
   private static func denies(_ text: String) -> Bool {
     words(text).contains { negations.contains($0) || $0.hasSuffix("n't") || $0.hasSuffix("n’t") }

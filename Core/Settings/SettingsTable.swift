@@ -19,7 +19,17 @@ package struct SettingsTable: Sendable {
   /// Where a value came from, for `millrace settings`.
   package enum Source: String, Sendable { case `default`, file, environment, flag }
 
+  /// Sections of `values.yaml` that the chart reads and no worker: images, replica bounds, alerts.
+  package static let deploymentSections: Set<String> = [
+    "nameOverride", "fullnameOverride", "image", "imagePullSecrets", "model", "ports", "secrets", "pools",
+    "keda",
+    "podMonitors", "alerts", "dashboard", "topicsJob", "networkPolicy", "podDefaults", "global",
+    "extraObjects",
+  ]
+
   package private(set) var entries: [(key: String, value: String, source: Source)] = []
+  /// Values of the deployment sections, by key.
+  package private(set) var deployment: [String: String] = [:]
   private var positions: [String: Int] = [:]
 
   /// - Parameters:
@@ -30,6 +40,10 @@ package struct SettingsTable: Sendable {
     throws(SettingsError)
   {
     for leaf in try YAML.parse(DefaultValues.yaml, source: "values.yaml").leaves {
+      if Self.isDeployment(leaf.key) {
+        deployment[leaf.key] = leaf.value
+        continue
+      }
       positions[leaf.key] = entries.count
       entries.append((leaf.key, leaf.value, .default))
     }
@@ -41,7 +55,7 @@ package struct SettingsTable: Sendable {
         throw SettingsError(
           key: "--settings", value: file, rule: "cannot be read: \(error.localizedDescription)")
       }
-      for leaf in try YAML.parse(text, source: file).leaves {
+      for leaf in try YAML.parse(text, source: file).leaves where !Self.isDeployment(leaf.key) {
         guard positions[leaf.key] != nil else {
           throw SettingsError(key: leaf.key, value: leaf.value, rule: "is no setting (in \(file))")
         }
@@ -52,6 +66,11 @@ package struct SettingsTable: Sendable {
       if let value = environment[Self.environmentName(entry.key)] { set(entry.key, value, .environment) }
       if let value = flags[Self.flagName(entry.key)] { set(entry.key, value, .flag) }
     }
+  }
+
+  /// A values file of a release is a settings file too.
+  private static func isDeployment(_ key: String) -> Bool {
+    deploymentSections.contains(String(key.prefix { $0 != "." }))
   }
 
   private mutating func set(_ key: String, _ value: String, _ source: Source) {

@@ -42,6 +42,7 @@ package final class BatchStage: Service {
   private let batchRecordsMax: Int
   private let work: any BatchWork
   private let gate: Gate
+  private let oldest: OldestRecords
   private let isStopping = Mutex(false)
 
   /// - Parameter gate: the group is joined only while it is open, and left when it closes.
@@ -56,6 +57,7 @@ package final class BatchStage: Service {
     self.batchRecordsMax = batchRecordsMax
     self.work = work
     self.gate = gate
+    oldest = OldestRecords(context, group: group, topics: topics)
     context.health.block("group \(group)")
   }
 
@@ -77,6 +79,7 @@ package final class BatchStage: Service {
         throw error
       }
       await consumer.close()
+      oldest.clear()
       context.health.block("group \(group)")
     }
   }
@@ -86,11 +89,13 @@ package final class BatchStage: Service {
 
   private func loop(_ consumer: KafkaConsumer) async throws {
     var uncommitted: [TopicPartition: CommittedOffset] = [:]
+    var taken: [RecordPosition] = []
     var lagReport = LagReport(context: context, group: group)
     while !stopping, gate.isOpen {
       let poll = try await consumer.poll(maxRecords: batchRecordsMax, maxWait: .milliseconds(200))
       if !poll.revoked.isEmpty {
         for partition in poll.revoked { uncommitted[partition] = nil }
+        oldest.forget(poll.revoked)
         await work.revoked(poll.revoked)
       }
       if !poll.assigned.isEmpty {
@@ -101,15 +106,19 @@ package final class BatchStage: Service {
       }
       context.health.unblock("group \(group)")
       if !poll.records.isEmpty {
+        oldest.take(poll.records)
         try await workUntilDone(poll.records)
         for record in poll.records {
           let next = max(uncommitted[record.topicPartition]?.nextOffset ?? 0, record.nextOffset)
           uncommitted[record.topicPartition] = CommittedOffset(nextOffset: next)
         }
+        taken += poll.records.map(\.position)
       }
       if !uncommitted.isEmpty, await commit(consumer, uncommitted) {
         for (partition, offset) in uncommitted { lagReport.committed[partition] = offset.nextOffset }
         uncommitted = [:]
+        oldest.finish(taken)
+        taken = []
       }
       await lagReport.update(consumer, ignoring: work.ignores)
     }

@@ -27,6 +27,10 @@ package final class Health: Sendable {
 
 /// Serves `/metrics`, `/healthz` and `/readyz`.
 package final class ProbeService: Service {
+  package static let metricsPath = "/metrics"
+  package static let livenessPath = "/healthz"
+  package static let readinessPath = "/readyz"
+
   package let name = "probes"
   private let server: HTTPServer
   private let stopped = AsyncStream.makeStream(of: Void.self)
@@ -36,13 +40,13 @@ package final class ProbeService: Service {
   package init(host: String, port: Int, portFile: String?, health: Health, metrics: MetricsRegistry) throws {
     server = try HTTPServer.start(host: host, port: UInt16(port)) { path in
       switch path {
-      case "/metrics":
+      case Self.metricsPath:
         return HTTPResponse(
           status: 200, contentType: .prometheus, body: PrometheusText.render(metrics.collect()))
-      case "/healthz":
+      case Self.livenessPath:
         let failure = health.failure
         return HTTPResponse(status: failure == nil ? 200 : 503, body: (failure ?? "ok") + "\n")
-      case "/readyz":
+      case Self.readinessPath:
         return HTTPResponse(
           status: health.isReady ? 200 : 503,
           body: health.isReady
@@ -66,11 +70,10 @@ package enum PrometheusText {
   package static func render(_ families: [MetricsRegistry.Family]) -> String {
     var text = ""
     for family in families {
-      var name = family.name.replacing(".", with: "_")
-      if family.kind == .counter { name += "_total" }
-      text += "# HELP \(name) \(family.help)\n# TYPE \(name) \(family.kind.rawValue)\n"
+      let name = family.metric.prometheusName
+      text += "# HELP \(name) \(family.metric.help)\n# TYPE \(name) \(family.metric.kind.rawValue)\n"
       for (_, sample) in family.samples.sorted(by: { $0.key < $1.key }) {
-        if family.kind == .histogram {
+        if family.metric.kind == .histogram {
           for (index, count) in sample.bucketCounts.enumerated() {
             let bound = index < sample.bounds.count ? "\(sample.bounds[index])" : "+Inf"
             text += "\(name)_bucket\(labels(sample.labels + [("le", bound)])) \(count)\n"

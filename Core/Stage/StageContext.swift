@@ -77,12 +77,15 @@ package struct StageContext: Sendable {
 extension MetricsRegistry {
   /// The eight that every operator asks for, but for GPU utilisation, which the model server's exporter has.
   fileprivate func declareOperatorsMetrics() {
-    declare(.retrievalDuration, .histogram)
-    declare(.searchDuration, .histogram)
-    declare(.embeddingDuration, .histogram)  // embedding generation time and LLM latency, by operation
-    declare(.tokenUsage, .histogram)
-    declare(.consumerLag, .gauge)
-    declare(.terminalStates, .counter)
+    declare(.retrievalDuration)
+    declare(.searchDuration)
+    declare(.embeddingDuration)  // embedding generation time and LLM latency, by operation
+    declare(.tokenUsage)
+    declare(.consumerLag)
+    declare(.oldestRecordAge)
+    declare(.deadLetters)
+    declare(.indexBehind)
+    declare(.terminalStates)
   }
 }
 

@@ -30,6 +30,7 @@ package final class WindowStage: Service {
   private let work: any WindowWork
   private let gate: Gate
   private let mayWork: @Sendable () -> Bool
+  private let oldest: OldestRecords
   private let isStopping = Mutex(false)
   private let windows = Mutex<[TopicPartition: CommitWindow]>([:])
 
@@ -47,6 +48,7 @@ package final class WindowStage: Service {
     self.work = work
     self.gate = gate
     self.mayWork = mayWork
+    oldest = OldestRecords(context, group: group, topics: [topic])
     context.health.block("group \(group)")
   }
 
@@ -108,7 +110,10 @@ package final class WindowStage: Service {
       }
       let poll = try await consumer.poll(
         maxRecords: max(1, room), maxWait: .milliseconds(inFlightCount > 0 ? 20 : 200))
-      if !poll.revoked.isEmpty { assigned.subtract(poll.revoked) }
+      if !poll.revoked.isEmpty {
+        assigned.subtract(poll.revoked)
+        oldest.forget(poll.revoked)
+      }
       if !poll.assigned.isEmpty {
         context.logger.info("Partitions assigned", [(.group, group), (.count, "\(poll.assigned.count)")])
         assigned = Set(poll.assigned)
@@ -146,6 +151,7 @@ package final class WindowStage: Service {
       return window.admit(record.position.offset)
     }
     guard isNew else { return }
+    oldest.take([record])
     // Not on the consumer's thread, which blocks in its poll.
     tasks.addTask(executorPreference: globalConcurrentExecutor) { try await self.workUntilDone(record) }
   }
@@ -161,10 +167,12 @@ package final class WindowStage: Service {
               windows[TopicPartition(position.topic, position.partition)]?.finish(position.offset)
             }
           }
+          self.oldest.finish(positions)
         }
         context.metrics.observe(.processDuration, seconds: watch.seconds, [("stage", context.name)])
         context.metrics.increment(.consumedMessages, [("messaging.destination.name", record.position.topic)])
         windows.withLock { $0[record.topicPartition]?.finish(record.position.offset) }
+        oldest.finish([record.position])
         return
       } catch let error as StageFatal {
         throw error

@@ -21,9 +21,7 @@ package final class MetricsRegistry: Sendable {
 
   /// All series of one name.
   package struct Family: Sendable {
-    package var name: String
-    package var help: String
-    package var kind: Kind
+    package var metric: MetricName
     package var samples: [String: Sample]
   }
 
@@ -43,22 +41,22 @@ package final class MetricsRegistry: Sendable {
   package init() {}
 
   /// Names a family before anything was measured, so that a dashboard finds it on every worker.
-  package func declare(_ metric: MetricName, _ kind: Kind) {
+  package func declare(_ metric: MetricName) {
     families.withLock { families in
       if families[metric.name] == nil {
-        families[metric.name] = Family(name: metric.name, help: metric.help, kind: kind, samples: [:])
+        families[metric.name] = Family(metric: metric, samples: [:])
       }
     }
   }
 
   /// Adds to a counter.
   package func increment(_ metric: MetricName, by amount: Double = 1, _ labels: Labels = []) {
-    update(metric, .counter, labels) { $0.value += amount }
+    update(metric, labels) { $0.value += amount }
   }
 
   /// Sets a gauge.
   package func set(_ metric: MetricName, to value: Double, _ labels: Labels = []) {
-    update(metric, .gauge, labels) { $0.value = value }
+    update(metric, labels) { $0.value = value }
   }
 
   /// Records one duration in seconds.
@@ -72,7 +70,7 @@ package final class MetricsRegistry: Sendable {
   }
 
   private func observe(_ metric: MetricName, _ value: Double, _ bounds: [Double], _ labels: Labels) {
-    update(metric, .histogram, labels) { sample in
+    update(metric, labels) { sample in
       if sample.bucketCounts.isEmpty {
         sample.bounds = bounds
         sample.bucketCounts = Array(repeating: 0, count: bounds.count + 1)
@@ -92,16 +90,14 @@ package final class MetricsRegistry: Sendable {
   /// All families in name order.
   package func collect() -> [Family] {
     for collector in collectors.withLock({ $0 }) { collector(self) }
-    return families.withLock { $0.values.sorted { $0.name < $1.name } }
+    return families.withLock { $0.values.sorted { $0.metric.name < $1.metric.name } }
   }
 
-  private func update(
-    _ metric: MetricName, _ kind: Kind, _ labels: Labels, _ change: (inout Sample) -> Void
-  ) {
+  private func update(_ metric: MetricName, _ labels: Labels, _ change: (inout Sample) -> Void) {
     let key = labels.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
     families.withLock { families in
       var family =
-        families[metric.name] ?? Family(name: metric.name, help: metric.help, kind: kind, samples: [:])
+        families[metric.name] ?? Family(metric: metric, samples: [:])
       var sample = family.samples[key] ?? Sample(labels: labels, value: 0, bucketCounts: [], count: 0)
       change(&sample)
       family.samples[key] = sample

@@ -63,7 +63,7 @@ enum Commands {
     subcommands: [
       UpCommand.command, UpCommand.down, StatusCommand.command, AskCommand.ask, AskCommand.search,
       DocumentsCommand.command, ExplainCommand.command, DoctorCommand.command, TopicsCommand.command,
-      SettingsCommand.command, EvalCommand.command,
+      SettingsCommand.command, ContractCommand.command, EvalCommand.command,
       WorkerCommand.command, BrokerCommand.command, DemoCommand.command, KernelChoice.command,
     ])
 

@@ -30,7 +30,9 @@ enum EvalConcurrency {
     guard let path = arguments.value("--questions") else { throw UsageError("--questions is missing") }
     guard let url = settings.llm.url else { throw UsageError("there is no LLM: llm.url is empty") }
     let count = try arguments.integer("--count", in: 1...256) ?? 16
-    let questions = try Question.read(path, limit: count)
+    // Spread over the file: neighbours in a file ask about one page, whose sentences would be embedded once for all.
+    let all = try Question.read(path, limit: nil)
+    let questions = (0..<min(count, all.count)).map { all[$0 * all.count / min(count, all.count)] }
     let queries = questions.compactMap { question -> QueryRecord? in
       guard let id = QueryID("busy-\(UUID().uuidString.lowercased())") else { return nil }
       var query = QueryRecord(id: id, tenant: tenant, text: question.text)

@@ -269,16 +269,11 @@ actor Supervisor {
   private func startPools(_ modelPath: String, _ stopped: Stopped) async throws {
     var environment = ["ENCODER_MODEL_PATH": modelPath]
     if let kernel = KernelChoice.better() { environment["OPENBLAS_CORETYPE"] = kernel }
-    var roles: [(String, [String])] = (0..<settings.search.shards).map {
-      ("search-\($0)", ["worker", "search", "--shard", "\($0)"])
-    }
-    roles += [
-      ("generate", ["worker", "generate"]), ("retrieve", ["worker", "retrieve"]),
-      ("embed-queries", ["worker", "embed", "--lane", "queries"]),
-      ("embed-documents", ["worker", "embed", "--lane", "documents"]), ("ingest", ["worker", "ingest"]),
-    ]
-    for (role, words) in roles {
-      try add(role, words + ["--port-file", portFile(role), "--http-port", "0"], environment: environment)
+    // The last of the flow first: nothing waits for a reader that is not there yet.
+    for pool in WorkerCommand.Pool.all(shards: settings.search.shards).reversed() {
+      try add(
+        pool.name, pool.words + ["--port-file", portFile(pool.name), "--http-port", "0"],
+        environment: environment)
     }
     try save()
     let deadline = ContinuousClock.now + Self.readyLimit

@@ -62,8 +62,26 @@ enum WorkerCommand {
       },
     ])
 
-  private enum Pool {
+  enum Pool {
     case ingest, embedDocuments, embedQueries, search(shard: Int), retrieve, generate
+
+    static func all(shards: Int) -> [Pool] {
+      [.ingest, .embedDocuments, .embedQueries] + (0..<shards).map { .search(shard: $0) } + [
+        .retrieve, .generate,
+      ]
+    }
+
+    /// The arguments of `millrace` that start it.
+    var words: [String] {
+      switch self {
+      case .ingest: ["worker", "ingest"]
+      case .embedDocuments: ["worker", "embed", "--lane", "documents"]
+      case .embedQueries: ["worker", "embed", "--lane", "queries"]
+      case .search(let shard): ["worker", "search", "--shard", "\(shard)"]
+      case .retrieve: ["worker", "retrieve"]
+      case .generate: ["worker", "generate"]
+      }
+    }
 
     var name: String {
       switch self {
