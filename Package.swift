@@ -88,6 +88,7 @@ let package = Package(
         "Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage",
         "Telemetry",
       ]),
+    room("LocalState", ["CommandLine", "Records", "Settings"]),
     room("LocalBroker", ["BlockingExecutor", "CSQLite", "Cryptography", "Telemetry"]),
     // L3
     room(
@@ -127,10 +128,14 @@ let package = Package(
         "CommandLine", "Cryptography", "Encoder", "HTTP", "KafkaClient", "LocalBroker", "Records",
         "Services", "Settings", "Stage", "Telemetry", "Tokenizer", "VectorMath", "Chunking", "Parsing",
         "Freshness", "Index", "BlockingExecutor", "Caching", "RedisClient", "Generation", "Retrieval",
+        "LocalState",
       ] + pools.map { .init(stringLiteral: $0) },
       path: "Workers/Millrace", exclude: ["Demo"], swiftSettings: strict),
     .executableTarget(
-      name: "loadgen", dependencies: ["CommandLine"], path: "loadgen", swiftSettings: strict),
+      name: "loadgen",
+      dependencies: [
+        "BlockingExecutor", "CommandLine", "KafkaClient", "LocalState", "Records", "Settings", "Stage",
+      ], path: "loadgen", swiftSettings: strict),
     .executableTarget(
       name: "Bench",
       dependencies: ["CommandLine", "Encoder", "Index", "Records", "Tokenizer", "VectorMath"],

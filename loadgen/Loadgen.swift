@@ -1,9 +1,52 @@
 import CommandLine
+import Foundation
+import KafkaClient
+import Settings
 
-/// The load generator; its work comes with a later issue, and until then it says so.
+/// The load generator: recorded traffic against a running pipeline, in an open loop.
 @main
 enum Loadgen {
-  static func main() {
-    print("loadgen has no commands yet: replaying recorded traffic comes with a later release.")
+  static func main() async {
+    let code: ExitCode
+    do {
+      switch try root.parse(Array(Swift.CommandLine.arguments.dropFirst())) {
+      case .help(let text):
+        Terminal.print(text)
+        code = .success
+      case .run(let action, let arguments): code = try await action(arguments)
+      }
+    } catch {
+      Terminal.complain("loadgen: \(error)")
+      code = exitCode(for: error)
+    }
+    exit(code.rawValue)
+  }
+
+  private static func exitCode(for error: any Error) -> ExitCode {
+    switch error {
+    case is UsageError, is SettingsError: .usage
+    case let failure as KafkaFailure where failure.kind == .retriable: .unavailable
+    default: .failure
+    }
+  }
+
+  static let root = Command(
+    "loadgen", abstract: "Replay recorded traffic against a pipeline.",
+    discussion: """
+      Finds the pipeline as `millrace` does: the nearest .millrace of `up`, or --kafka-bootstrap-servers and the other
+      settings. Exit codes: 0 done, 1 queries were lost or ended twice in different states, or the run is invalid,
+      2 wrong usage, 6 no broker.
+      """,
+    options: [
+      .option(
+        "--settings", "FILE", "a YAML file with the tree of charts/millrace/values.yaml, or a part of it"),
+      .option(
+        "--state", "DIR", "the folder of `millrace up` (default: the nearest .millrace upward from here)"),
+      .flag("--json", "print JSON"),
+    ] + settingOptions, subcommands: [ReplayCommand.command])
+
+  private static var settingOptions: [Command.Option] {
+    guard let table = try? SettingsTable() else { return [] }
+    return table.entries.map { .option(SettingsTable.flagName($0.key), "VALUE", $0.key, hidden: true) }
   }
 }

@@ -43,6 +43,7 @@ private let table: [(target: String, folder: String, imports: Set<String>)] = [
       "Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "Telemetry",
     ]
   ),
+  ("LocalState", "Core/LocalState", ["CommandLine", "Records", "Settings"]),
   ("LocalBroker", "Core/LocalBroker", ["BlockingExecutor", "CSQLite", "Cryptography", "Telemetry"]),
   (
     "Ingest", "Workers/Ingest",

@@ -1,6 +1,7 @@
 import CommandLine
 import Foundation
 import LocalBroker
+import LocalState
 import Services
 import Settings
 import Telemetry

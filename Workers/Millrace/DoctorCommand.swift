@@ -4,6 +4,7 @@ import Encoder
 import Foundation
 import HTTP
 import KafkaClient
+import LocalState
 import Records
 import RedisClient
 import Settings

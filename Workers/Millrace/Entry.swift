@@ -63,7 +63,7 @@ enum Commands {
     subcommands: [
       UpCommand.command, UpCommand.down, StatusCommand.command, AskCommand.ask, AskCommand.search,
       DocumentsCommand.command, ExplainCommand.command, DoctorCommand.command, TopicsCommand.command,
-      SettingsCommand.command, ContractCommand.command, EvalCommand.command,
+      SettingsCommand.command, ContractCommand.command, LedgerCommand.command, EvalCommand.command,
       WorkerCommand.command, BrokerCommand.command, DemoCommand.command, KernelChoice.command,
     ])
 
@@ -72,26 +72,5 @@ enum Commands {
     return table.entries.map { entry in
       .option(SettingsTable.flagName(entry.key), "VALUE", entry.key, hidden: true)
     }
-  }
-}
-
-/// Everything that people read goes through here; logs go through `Logger`.
-enum Terminal {
-  static func print(_ text: String) { Swift.print(text) }
-  static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
-  static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
-
-  /// One line that is overwritten in place; nothing where nobody watches.
-  static func progress(_ text: String) {
-    guard isInteractive else { return }
-    FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
-  }
-
-  static func bar(_ done: Int, of total: Int, _ label: String) {
-    let width = 30
-    let filled = total > 0 ? done * width / total : width
-    progress(
-      "[\(String(repeating: "#", count: filled))\(String(repeating: ".", count: width - filled))] "
-        + "\(done)/\(total) \(label)")
   }
 }

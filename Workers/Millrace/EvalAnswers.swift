@@ -1,5 +1,6 @@
 import CommandLine
 import Foundation
+import LocalState
 import Records
 import Settings
 import Stage

@@ -2,6 +2,7 @@ import CommandLine
 import Encoder
 import Foundation
 import KafkaClient
+import LocalState
 import Records
 import Settings
 import Stage

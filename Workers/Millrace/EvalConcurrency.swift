@@ -5,6 +5,7 @@ import Foundation
 import Generation
 import HTTP
 import KafkaClient
+import LocalState
 import Records
 import Settings
 import Stage

@@ -1,6 +1,7 @@
 import CommandLine
 import Foundation
 import KafkaClient
+import LocalState
 import Records
 import Settings
 import Stage

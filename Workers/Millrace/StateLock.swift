@@ -1,4 +1,5 @@
 import Foundation
+import LocalState
 
 /// Held while an `up` owns its state folder; the kernel lets go of it when the process dies, however it dies.
 final class StateLock: Sendable {

@@ -1,8 +1,9 @@
+import BlockingExecutor
 import CommandLine
 import Foundation
 import HTTP
 import KafkaClient
-import BlockingExecutor
+import LocalState
 import Settings
 import Stage
 import Synchronization

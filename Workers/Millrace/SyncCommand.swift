@@ -1,6 +1,7 @@
 import CommandLine
 import Cryptography
 import Foundation
+import LocalState
 import Records
 import Settings
 import Stage

@@ -1,5 +1,6 @@
 import CommandLine
 import Foundation
+import LocalState
 import Services
 import Settings
 import Telemetry

@@ -8,6 +8,7 @@ import Generate
 import Generation
 import Ingest
 import KafkaClient
+import LocalState
 import Records
 import RedisClient
 import Retrieve

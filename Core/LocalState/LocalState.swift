@@ -4,36 +4,60 @@ import Records
 import Settings
 
 /// What `up` leaves in its folder for the other commands.
-struct StateRecord: Codable {
-  struct ProcessEntry: Codable {
-    var role: String
-    var pid: Int32
+package struct StateRecord: Codable {
+  package struct ProcessEntry: Codable {
+    package var role: String
+    package var pid: Int32
     /// Clock ticks since boot, from /proc: a pid that was used again has another.
-    var startTime: UInt64
-    var state: String
-    var restarts: Int
-    var httpPort: UInt16?
+    package var startTime: UInt64
+    package var state: String
+    package var restarts: Int
+    package var httpPort: UInt16?
+
+    package init(
+      role: String, pid: Int32, startTime: UInt64, state: String, restarts: Int, httpPort: UInt16?
+    ) {
+      self.role = role
+      self.pid = pid
+      self.startTime = startTime
+      self.state = state
+      self.restarts = restarts
+      self.httpPort = httpPort
+    }
   }
 
-  var supervisorPID: Int32
-  var supervisorStartTime: UInt64
+  package var supervisorPID: Int32
+  package var supervisorStartTime: UInt64
   /// Name to address: `kafka`.
-  var endpoints: [String: String]
+  package var endpoints: [String: String]
   /// Options that reproduce the settings under which everything runs.
-  var flags: [String: String]
-  var processes: [ProcessEntry]
-  var isReady: Bool
+  package var flags: [String: String]
+  package var processes: [ProcessEntry]
+  package var isReady: Bool
+
+  package init(
+    supervisorPID: Int32, supervisorStartTime: UInt64, endpoints: [String: String], flags: [String: String],
+    processes: [ProcessEntry], isReady: Bool
+  ) {
+    self.supervisorPID = supervisorPID
+    self.supervisorStartTime = supervisorStartTime
+    self.endpoints = endpoints
+    self.flags = flags
+    self.processes = processes
+    self.isReady = isReady
+  }
 }
 
 /// The folder of one `up`.
-struct StateDirectory {
-  let path: String
-  var recordPath: String { path + "/state.json" }
-  var logsPath: String { path + "/logs" }
-  var runPath: String { path + "/run" }
+package struct StateDirectory {
+  package let path: String
+  package init(path: String) { self.path = path }
+  package var recordPath: String { path + "/state.json" }
+  package var logsPath: String { path + "/logs" }
+  package var runPath: String { path + "/run" }
 
   /// `--state`, or the nearest `.millrace` upward from here, or `.millrace` here.
-  static func find(_ arguments: ParsedArguments) -> StateDirectory {
+  package static func find(_ arguments: ParsedArguments) -> StateDirectory {
     if let given = arguments.value("--state") {
       return StateDirectory(path: URL(fileURLWithPath: given).standardizedFileURL.path)
     }
@@ -48,21 +72,33 @@ struct StateDirectory {
     }
   }
 
-  func read() -> StateRecord? {
+  package func read() -> StateRecord? {
     guard let data = FileManager.default.contents(atPath: recordPath) else { return nil }
     return try? JSONDecoder().decode(StateRecord.self, from: data)
   }
 
-  func write(_ record: StateRecord) throws {
+  package func write(_ record: StateRecord) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try encoder.encode(record).write(to: URL(fileURLWithPath: recordPath), options: .atomic)
   }
 }
 
-enum ProcessTable {
+package enum ProcessTable {
+  /// Processor time that a process has used, user and system, in seconds; nil when there is no such process.
+  package static func cpuSeconds(of pid: Int32) -> Double? {
+    guard pid > 0, let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+      let close = text.lastIndex(of: ")")
+    else { return nil }
+    let fields = text[text.index(after: close)...].split(separator: " ")
+    guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else {
+      return nil
+    }
+    return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
   /// Nil when there is no such process (a zombie counts as none).
-  static func startTime(of pid: Int32) -> UInt64? {
+  package static func startTime(of pid: Int32) -> UInt64? {
     guard pid > 0, let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
       let close = text.lastIndex(of: ")")
     else { return nil }
@@ -71,12 +107,12 @@ enum ProcessTable {
     return UInt64(fields[19])
   }
 
-  static func isAlive(_ pid: Int32, startedAt startTime: UInt64) -> Bool {
+  package static func isAlive(_ pid: Int32, startedAt startTime: UInt64) -> Bool {
     self.startTime(of: pid) == startTime
   }
 
   /// SIGTERM, and SIGKILL after the grace period; returns when the processes are gone.
-  static func end(_ processes: [(pid: Int32, startTime: UInt64)], grace: TimeInterval) {
+  package static func end(_ processes: [(pid: Int32, startTime: UInt64)], grace: TimeInterval) {
     func living() -> [(pid: Int32, startTime: UInt64)] {
       processes.filter { isAlive($0.pid, startedAt: $0.startTime) }
     }
@@ -88,18 +124,18 @@ enum ProcessTable {
   }
 }
 
-/// Settings as a command sees them: flags over the running state over the environment over a file.
 extension ParsedArguments {
   /// The value of `--tenant`.
-  func tenant(default name: String = TenantID.standard.rawValue) throws -> TenantID {
+  package func tenant(default name: String = TenantID.standard.rawValue) throws -> TenantID {
     let text = value("--tenant") ?? name
     guard let tenant = TenantID(text) else { throw UsageError("--tenant: '\(text)' \(TenantID.rule)") }
     return tenant
   }
 }
 
-enum Configuration {
-  static func settings(_ arguments: ParsedArguments, usingState: Bool = true) throws -> Settings {
+/// Settings as a command sees them: flags over the running state over the environment over a file.
+package enum Configuration {
+  package static func settings(_ arguments: ParsedArguments, usingState: Bool = true) throws -> Settings {
     var flags = usingState ? (StateDirectory.find(arguments).read()?.flags ?? [:]) : [:]
     flags.merge(arguments.named) { $1 }
     return try Settings(

@@ -1,0 +1,22 @@
+import Foundation
+
+/// Everything that people read goes through here; logs go through `Logger`.
+package enum Terminal {
+  package static func print(_ text: String) { Swift.print(text) }
+  package static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+  package static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// One line that is overwritten in place; nothing where nobody watches.
+  package static func progress(_ text: String) {
+    guard isInteractive else { return }
+    FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+  }
+
+  package static func bar(_ done: Int, of total: Int, _ label: String) {
+    let width = 30
+    let filled = total > 0 ? done * width / total : width
+    progress(
+      "[\(String(repeating: "#", count: filled))\(String(repeating: ".", count: width - filled))] "
+        + "\(done)/\(total) \(label)")
+  }
+}

@@ -1,0 +1,435 @@
+import CommandLine
+import Foundation
+import KafkaClient
+import LocalState
+import Records
+import Settings
+import Stage
+import Synchronization
+
+/// `millrace ledger`: proves from the topics that nothing accepted was lost.
+enum LedgerCommand {
+  static let command = Command(
+    "ledger",
+    abstract: "Account for every accepted document version and query, from topics and groups alone.",
+    discussion: """
+      Accepted = finished + in flight, or something is lost. Reads rag.documents with its states and rag.queries with
+      rag.answers, and of the topics between them what their groups have not committed. Exit code 1 when anything is
+      lost, or ended in two different states. Records may be on their way meanwhile: they count as in flight.
+      """,
+    options: [
+      .option(
+        "--since", "AGE",
+        "documents and queries of the last 90m, 24h, 7d … (default: as far back as their states are kept)")
+    ]
+  ) { arguments in
+    let settings = try Configuration.settings(arguments)
+    try await QueryClient.check(settings)
+    let since = try arguments.value("--since").map(Age.init)
+    let ledger = Ledger(settings: settings)
+    let documents = try await ledger.documents(since: since)
+    let queries = try await ledger.queries(since: since)
+    if arguments.flag("--json") {
+      Terminal.print(
+        JSONValue.object(["documents": documents.json, "queries": queries.json]).text)
+    } else {
+      Terminal.print(documents.text)
+      Terminal.print(queries.text)
+    }
+    return documents.isBalanced && queries.isBalanced ? .success : .failure
+  }
+
+  /// A span of time back from now.
+  struct Age {
+    let milliseconds: Int64
+
+    init(_ text: String) throws {
+      let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
+      guard let last = text.last, let unit = units[last], let count = Int64(text.dropLast()), count > 0,
+        count < 1_000_000
+      else { throw UsageError("--since: '\(text)' must be a whole number with s, m, h or d") }
+      milliseconds = count * unit
+    }
+
+    init(milliseconds: Int64) { self.milliseconds = milliseconds }
+    var start: ReplayReader.Start { .time(milliseconds: WallClock.milliseconds - milliseconds) }
+  }
+}
+
+/// One side of the account.
+struct Account: Sendable {
+  let kind: String
+  /// Names of terminal states, each with its bit.
+  let states: [(name: String, bit: UInt8)]
+  let stages: [String]
+  var accepted = 0
+  var finished: [String: Int] = [:]
+  var inFlight: [String: Int] = [:]
+  /// The same terminal state written again: allowed after a crash.
+  var repeats = 0
+  /// Two different terminal states of one.
+  var differing = 0
+  var lost = 0
+  /// A few of those lost or differing, for the person who must look.
+  var examples: [String] = []
+
+  var isBalanced: Bool { lost == 0 && differing == 0 }
+
+  mutating func note(_ example: String) {
+    if examples.count < 10 { examples.append(example) }
+  }
+
+  var json: JSONValue {
+    .object([
+      "accepted": .int(accepted),
+      "finished": .object(
+        states.map { JSONMember(name: $0.name, value: .int(finished[$0.name] ?? 0)) }),
+      "in_flight": .object(stages.map { JSONMember(name: $0, value: .int(inFlight[$0] ?? 0)) }),
+      "repeats": .int(repeats), "lost": .int(lost), "differing": .int(differing),
+      "examples": .array(examples.map(JSONValue.string)),
+    ])
+  }
+
+  var text: String {
+    let ended = states.map { "\($0.name) \(finished[$0.name] ?? 0)" }.joined(separator: ", ")
+    let waiting = stages.map { "\($0) \(inFlight[$0] ?? 0)" }.joined(separator: ", ")
+    var lines = [
+      "\(kind): \(accepted) accepted = \(ended); in flight: \(waiting); lost \(lost)",
+      "  repeats \(repeats), differing \(differing)",
+    ]
+    lines += examples.map { "  look at \($0)" }
+    return lines.joined(separator: "\n")
+  }
+}
+
+/// Joins accepted records with their states, in bounded memory: what does not fit is read in several passes.
+struct Ledger: Sendable {
+  /// Offsets of documents, and queries, that one pass holds: a byte each, and about 40 bytes each.
+  private static let offsetsMax: Int64 = 128_000_000
+  private static let queriesMax: Int64 = 4_000_000
+  private static let isRecord: UInt8 = 1
+  private static let isInFlight: UInt8 = 64
+  private static let isRepeated: UInt8 = 128
+
+  let settings: Settings
+
+  /// - Parameter passOffsets: offsets of one partition that a pass takes at most; smaller in tests.
+  init(settings: Settings) { self.settings = settings }
+
+  // MARK: documents
+
+  private static let documentStates: [(name: String, bit: UInt8)] = [
+    ("indexed", 2), ("deleted", 4), ("failed", 8), ("superseded", 16),
+  ]
+
+  /// A version is a partition and an offset: a byte per offset holds what is known of it.
+  func documents(since: LedgerCommand.Age?) async throws -> Account {
+    var account = Account(
+      kind: "documents", states: Self.documentStates, stages: ["ingest", "embed-documents", "search"])
+    // What is older than the states are kept may have been settled, and is not looked for.
+    let kept = LedgerCommand.Age(milliseconds: retention(.documentStatus) - 3_600_000)
+    let since = since ?? kept
+    let all = partitions(.documents)
+    // Groups first, upstream first: whatever moves on meanwhile is found further down.
+    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-ledger"))
+    let ingested = try await admin.committed(group: GroupName.ingest, all).mapValues(\.nextOffset)
+    let embedded = try await admin.committed(group: GroupName.embedDocuments, partitions(.chunks))
+      .mapValues(\.nextOffset)
+    var reported: [TopicPartition: Int64] = [:]
+    for shard in 0..<settings.search.shards {
+      let mine = partitions(.vectors).filter { Int($0.partition) % settings.search.shards == shard }
+      let group = GroupName.index(shards: settings.search.shards, shard: shard)
+      reported.merge(try await admin.committed(group: group, mine).mapValues(\.nextOffset)) { $1 }
+    }
+    await admin.close()
+    let reader = ReplayReader(settings.kafkaConfiguration(clientID: "millrace-ledger"))
+    try await reader.assign(Dictionary(uniqueKeysWithValues: all.map { ($0, since.start) }))
+    let starts = try await reader.currentPositions()
+    let ends = try await reader.ends()
+    for unit in units(starts, ends) {
+      let table = VersionFlags(unit)
+      try await read(reader, unit.map { ($0.key, $0.value.lowerBound) }) { record in
+        table.mark(record.position.partition, record.position.offset, Self.isRecord)
+      }
+      try await readTails(reader, .chunks, embedded) { record in
+        guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value) else { return }
+        table.mark(
+          record.position.partition, batch.header.document.version.offset, Self.isInFlight, stage: 1)
+      }
+      try await readTails(reader, .vectors, reported) { record in
+        guard record.value != nil, let key = VectorKey(bytes: record.key) else { return }
+        table.mark(record.position.partition, key.version.offset, Self.isInFlight, stage: 2)
+      }
+      // States last: what was finished meanwhile is.
+      try await read(
+        reader, unit.keys.map { (TopicPartition(settings.topic(.documentStatus), $0.partition), since.start) }
+      ) {
+        record in
+        guard let value = record.value, let status = try? StatusRecord(value: value) else { return }
+        let bit = Self.documentStates.first { $0.name == status.state.rawValue }?.bit ?? 0
+        if let version = status.version {
+          guard version.epoch == settings.ingest.epoch else { return }
+          table.mark(
+            record.position.partition, version.offset, bit == 0 ? Self.isRecord : bit | Self.isRecord)
+        } else if let offset = Self.offset(of: status.id) {
+          table.mark(record.position.partition, offset, bit | Self.isRecord)
+        }
+      }
+      for (partition, range) in unit {
+        for offset in range {
+          let (flags, stage) = table[partition.partition, offset]
+          count(flags, stage, ["", "embed-documents", "search"], &account, Self.documentStates) {
+            offset >= ingested[partition] ?? 0 ? "ingest" : nil
+          } name: {
+            "\(partition.topic)-\(partition.partition)-\(offset)"
+          }
+        }
+      }
+    }
+    await reader.close()
+    return account
+  }
+
+  /// Ranges of offsets that one pass holds.
+  private func units(_ starts: [TopicPartition: Int64], _ ends: [TopicPartition: Int64])
+    -> [[TopicPartition: Range<Int64>]]
+  {
+    var units: [[TopicPartition: Range<Int64>]] = []
+    var unit: [TopicPartition: Range<Int64>] = [:]
+    var room = Self.offsetsMax
+    for (partition, start) in starts.sorted(by: { $0.key.partition < $1.key.partition }) {
+      var from = start
+      while from < ends[partition] ?? 0 {
+        if room == 0 || unit[partition] != nil {
+          units.append(unit)
+          (unit, room) = ([:], Self.offsetsMax)
+        }
+        let end = min(ends[partition] ?? 0, from + room)
+        unit[partition] = from..<end
+        room -= end - from
+        from = end
+      }
+    }
+    if !unit.isEmpty { units.append(unit) }
+    return units
+  }
+
+  /// The offset in `topic-partition-offset`, the id of a record that has no version.
+  private static func offset(of id: String) -> Int64? { id.split(separator: "-").last.flatMap { Int64($0) } }
+
+  // MARK: queries
+
+  private static let queryStates: [(name: String, bit: UInt8)] = [
+    ("answered", 2), ("refused", 4), ("expired", 8), ("cancelled", 16), ("failed", 32),
+  ]
+
+  func queries(since: LedgerCommand.Age?) async throws -> Account {
+    var account = Account(
+      kind: "queries", states: Self.queryStates,
+      stages: ["embed-queries", "search", "retrieve", "generate"])
+    let all = partitions(.queries)
+    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-ledger"))
+    let embedded = try await admin.committed(group: GroupName.embedQueries, all).mapValues(\.nextOffset)
+    var searched: [TopicPartition: Int64] = [:]
+    for shard in 0..<settings.search.shards {
+      let group = GroupName.search(shards: settings.search.shards, shard: shard)
+      let offsets = try await admin.committed(group: group, partitions(.searches)).mapValues(\.nextOffset)
+      searched.merge(offsets, uniquingKeysWith: min)
+    }
+    let retrieved = try await admin.committed(group: GroupName.retrieve, partitions(.candidates))
+      .mapValues(\.nextOffset)
+    let generated = try await admin.committed(group: GroupName.generate, partitions(.prompts)).mapValues(
+      \.nextOffset)
+    await admin.close()
+    let reader = ReplayReader(settings.kafkaConfiguration(clientID: "millrace-ledger"))
+    let start = since?.start ?? .beginning
+    try await reader.assign(Dictionary(uniqueKeysWithValues: all.map { ($0, start) }))
+    let starts = try await reader.currentPositions()
+    let ends = try await reader.ends()
+    let total = starts.reduce(0) { $0 + max(0, (ends[$1.key] ?? 0) - $1.value) }
+    let passes = UInt64(total / Self.queriesMax) + 1
+    for pass in 0..<passes {
+      let table = QueryFlags { $0 % passes == pass }
+      try await read(reader, starts.map { ($0.key, .offset($0.value)) }) { record in
+        let isWaiting = record.position.offset >= embedded[record.topicPartition] ?? 0
+        table.mark(
+          Self.name(of: record), Self.isRecord | (isWaiting ? Self.isInFlight : 0),
+          at: record.position)
+      }
+      for (stage, name, offsets) in [
+        (1, TopicName.searches, searched), (2, .candidates, retrieved), (3, .prompts, generated),
+      ] {
+        try await readTails(reader, name, offsets) { record in
+          guard let key = record.key else { return }
+          table.markKnown(key, Self.isInFlight, stage: UInt8(stage))
+        }
+      }
+      try await read(reader, partitions(.answers).map { ($0, start) }) { record in
+        guard let key = record.key, let value = record.value, let answer = try? AnswerRecord(value: value)
+        else { return }
+        table.markKnown(key, Self.queryStates.first { $0.name == answer.status.rawValue }?.bit ?? 0)
+      }
+      for (flags, stage, position) in table.entries {
+        count(flags, stage, ["embed-queries", "search", "retrieve", "generate"], &account, Self.queryStates) {
+          nil
+        } name: {
+          position
+        }
+      }
+    }
+    await reader.close()
+    return account
+  }
+
+  /// The key under which a query's answer lies.
+  private static func name(of record: ConsumerRecord) -> [UInt8] {
+    guard let value = record.value, let key = QueryRecord.identity(of: value) else {
+      return Array("-/\(record.position)".utf8)
+    }
+    return key.bytes
+  }
+
+  // MARK: both
+
+  private func count(
+    _ flags: UInt8, _ stage: UInt8, _ stages: [String], _ account: inout Account,
+    _ states: [(name: String, bit: UInt8)], waiting: () -> String?, name: () -> String
+  ) {
+    guard flags & Self.isRecord != 0 else { return }
+    account.accepted += 1
+    let found = states.filter { flags & $0.bit != 0 }
+    if flags & Self.isRepeated != 0 { account.repeats += 1 }
+    if found.count > 1 {
+      account.differing += 1
+      account.note("\(name()): \(found.map(\.name).joined(separator: " and "))")
+    }
+    if let state = found.first {
+      account.finished[state.name, default: 0] += 1
+    } else if let stage = waiting() ?? (flags & Self.isInFlight != 0 ? stages[Int(stage)] : nil) {
+      account.inFlight[stage, default: 0] += 1
+    } else {
+      account.lost += 1
+      account.note("\(name()): no state, and on no topic that is waited for")
+    }
+  }
+
+  private func partitions(_ name: TopicName) -> [TopicPartition] {
+    (0..<settings.partitionCount(name)).map { TopicPartition(settings.topic(name), $0) }
+  }
+
+  private func retention(_ name: TopicName) -> Int64 {
+    settings.topics.first { $0.topic == name }?.settings["retention.ms"].flatMap { Int64($0) } ?? .max / 2
+  }
+
+  private func read(
+    _ reader: ReplayReader, _ starts: [(TopicPartition, ReplayReader.Start)],
+    _ body: @Sendable (ConsumerRecord) -> Void
+  ) async throws {
+    guard !starts.isEmpty else { return }
+    try await reader.assign(Dictionary(starts) { first, _ in first })
+    try await reader.readToEnd(limit: .seconds(86_400)) { for record in $0 { body(record) } }
+  }
+
+  private func read(
+    _ reader: ReplayReader, _ starts: [(TopicPartition, Int64)], _ body: @Sendable (ConsumerRecord) -> Void
+  ) async throws {
+    try await read(reader, starts.map { ($0.0, .offset($0.1)) }, body)
+  }
+
+  /// Of a topic between two pools: what its group has not committed.
+  private func readTails(
+    _ reader: ReplayReader, _ name: TopicName, _ committed: [TopicPartition: Int64],
+    _ body: @Sendable (ConsumerRecord) -> Void
+  ) async throws {
+    try await read(
+      reader, partitions(name).map { ($0, committed[$0].map { .offset($0) } ?? .beginning) }, body)
+  }
+}
+
+/// Two bytes per offset of `rag.documents`: flags, and the stage that a version waits for.
+private final class VersionFlags: Sendable {
+  private let ranges: [Int32: Range<Int64>]
+  private let flags: Mutex<[Int32: [UInt8]]>
+  private let stages: Mutex<[Int32: [Int64: UInt8]]> = Mutex([:])
+
+  init(_ unit: [TopicPartition: Range<Int64>]) {
+    ranges = Dictionary(uniqueKeysWithValues: unit.map { ($0.key.partition, $0.value) })
+    flags = Mutex(ranges.mapValues { [UInt8](repeating: 0, count: $0.count) })
+  }
+
+  func mark(_ partition: Int32, _ offset: Int64, _ bits: UInt8, stage: UInt8? = nil) {
+    guard let range = ranges[partition], range.contains(offset) else { return }
+    let index = Int(offset - range.lowerBound)
+    flags.withLock { flags in
+      guard var known = flags[partition]?[index] else { return }
+      let terminal = bits & 0b0011_1110
+      if terminal != 0, known & terminal == terminal { known |= 128 }
+      flags[partition]?[index] = known | bits
+    }
+    if let stage {
+      stages.withLock { $0[partition, default: [:]][offset] = max(stage, $0[partition]?[offset] ?? 0) }
+    }
+  }
+
+  subscript(_ partition: Int32, _ offset: Int64) -> (flags: UInt8, stage: UInt8) {
+    guard let range = ranges[partition], range.contains(offset) else { return (0, 0) }
+    return (
+      flags.withLock { $0[partition]?[Int(offset - range.lowerBound)] ?? 0 },
+      stages.withLock { $0[partition]?[offset] ?? 0 }
+    )
+  }
+}
+
+/// Flags of queries by a hash of their key; 64 bits keep four million apart but for one chance in two million.
+private final class QueryFlags: Sendable {
+  private struct Entry {
+    var flags: UInt8
+    var stage: UInt8
+    var partition: Int32
+    var offset: Int64
+  }
+  private let isMine: @Sendable (UInt64) -> Bool
+  private let table = Mutex<[UInt64: Entry]>([:])
+  private let topic = Mutex("")
+
+  init(isMine: @escaping @Sendable (UInt64) -> Bool) { self.isMine = isMine }
+
+  private static func hash(_ key: [UInt8]) -> UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return hash
+  }
+
+  func mark(_ key: [UInt8], _ bits: UInt8, at position: RecordPosition) {
+    let hash = Self.hash(key)
+    guard isMine(hash) else { return }
+    topic.withLock { $0 = position.topic }
+    table.withLock { table in
+      var entry =
+        table[hash] ?? Entry(flags: 0, stage: 0, partition: position.partition, offset: position.offset)
+      entry.flags |= bits
+      table[hash] = entry
+    }
+  }
+
+  /// Only of queries that were read: answers outlive their queries.
+  func markKnown(_ key: [UInt8], _ bits: UInt8, stage: UInt8 = 0) {
+    let hash = Self.hash(key)
+    guard isMine(hash) else { return }
+    table.withLock { table in
+      guard var entry = table[hash] else { return }
+      let terminal = bits & 0b0011_1110
+      if terminal != 0, entry.flags & terminal == terminal { entry.flags |= 128 }
+      entry.flags |= bits
+      entry.stage = max(entry.stage, stage)
+      table[hash] = entry
+    }
+  }
+
+  var entries: [(flags: UInt8, stage: UInt8, position: String)] {
+    let topic = topic.withLock { $0 }
+    return table.withLock { table in
+      table.values.map { ($0.flags, $0.stage, "\(topic)-\($0.partition)-\($0.offset)") }
+    }
+  }
+}
