@@ -55,6 +55,7 @@ let package = Package(
     cRoom("CMicroHTTPD", libraries: ["microhttpd"]),
     cRoom("CCurl", libraries: ["curl"]),
     cRoom("CXML2", libraries: ["xml2"], include: "/usr/include/libxml2"),
+    cRoom("CCompression", libraries: ["lz4", "zstd", "z"]),
     cRoom("CKernels"),
     cRoom("CChecksum"),
     // L0
@@ -89,7 +90,7 @@ let package = Package(
         "Telemetry",
       ]),
     room("LocalState", ["CommandLine", "Records", "Settings"]),
-    room("LocalBroker", ["BlockingExecutor", "CSQLite", "Cryptography", "Telemetry"]),
+    room("LocalBroker", ["BlockingExecutor", "CCompression", "CSQLite", "Cryptography", "Telemetry"]),
     // L3
     room(
       "Ingest", in: "Workers",

@@ -128,19 +128,21 @@ struct Replay {
     let book = QueryBook(count: plan.count, run: run)
     let before = processorTime()
     let start = ContinuousClock.now
-    let following = Task { try await follow(reader, book, start) }
-    try await send(producer, book, start)
-    let sendSeconds = seconds(since: start)
-    // Every query has a state by its deadline, or the pipeline has lost it.
-    let deadline = ContinuousClock.now + .milliseconds(plan.template.deadlineMilliseconds) + Self.grace
-    while !book.isComplete, ContinuousClock.now < deadline {
-      try await Task.sleep(for: .milliseconds(50))
-      show(book, start)
+    let sendSeconds = try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await follow(reader, book, start) }
+      try await send(producer, book, start)
+      let sendSeconds = seconds(since: start)
+      // Every query has a state by its deadline, or the pipeline has lost it.
+      let deadline = ContinuousClock.now + .milliseconds(plan.template.deadlineMilliseconds) + Self.grace
+      while !book.isComplete, ContinuousClock.now < deadline {
+        try await Task.sleep(for: .milliseconds(50))
+        show(book, start)
+      }
+      // Second answers, if there are any, come a moment later.
+      try await Task.sleep(for: .seconds(1))
+      group.cancelAll()
+      return sendSeconds
     }
-    // Second answers, if there are any, come a moment later.
-    try await Task.sleep(for: .seconds(1))
-    following.cancel()
-    _ = try? await following.value
     await reader.close()
     await producer.close(deadline: .seconds(5))
     Terminal.progress("")

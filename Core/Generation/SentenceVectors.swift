@@ -12,7 +12,7 @@ final class SentenceVectors: Sendable {
   private struct State {
     var newer: [String: [Float]] = [:]
     var older: [String: [Float]] = [:]
-    var pending: [String: Task<[String: [Float]], Never>] = [:]
+    var pending: [String: Flight] = [:]
   }
 
   private let encoder: Encoder
@@ -24,26 +24,30 @@ final class SentenceVectors: Sendable {
   func vectors(of texts: [String]) async -> [Float] {
     // Kept here: what was found must not be evicted by another question while the rest is embedded.
     var known: [String: [Float]] = [:]
-    // What another question has embedded just now is waited for: those asked together share their contexts.
-    let (fresh, others) = state.withLock { state in
-      var missing: Set<String> = []
-      var others: [Task<[String: [Float]], Never>] = []
+    // What another question is embedding just now is waited for: those asked together share their contexts.
+    let (missing, mine, others) = state.withLock { state in
+      var missing: [String] = []
+      var others: [Flight] = []
+      let mine = Flight()
       for text in texts where known[text] == nil {
         if let vector = state.newer[text] ?? state.older[text] {
           known[text] = vector
           state.newer[text] = vector
-        } else if let task = state.pending[text] {
-          if !others.contains(task) { others.append(task) }
+        } else if let flight = state.pending[text] {
+          if flight !== mine, !others.contains(where: { $0 === flight }) { others.append(flight) }
         } else {
-          missing.insert(text)
+          missing.append(text)
+          state.pending[text] = mine
         }
       }
-      guard !missing.isEmpty else { return (Task<[String: [Float]], Never>?.none, others) }
-      let task = Task { [missing] in await self.embed(Array(missing)) }
-      for text in missing { state.pending[text] = task }
-      return (task, others)
+      return (missing, mine, others)
     }
-    for task in others + (fresh.map { [$0] } ?? []) { known.merge(await task.value) { first, _ in first } }
+    if !missing.isEmpty {
+      let fresh = await embed(missing)
+      mine.land(fresh)
+      known.merge(fresh) { $1 }
+    }
+    for flight in others { known.merge(await flight.vectors()) { first, _ in first } }
     return texts.flatMap { known[$0] ?? [] }
   }
 
@@ -63,5 +67,33 @@ final class SentenceVectors: Sendable {
       for text in texts { state.pending[text] = nil }
     }
     return fresh
+  }
+}
+
+/// Sentences that one question embeds and others wait for.
+private final class Flight: Sendable {
+  private struct State {
+    var vectors: [String: [Float]]?
+    var waiters: [CheckedContinuation<[String: [Float]], Never>] = []
+  }
+  private let state = Mutex(State())
+
+  func land(_ vectors: [String: [Float]]) {
+    let waiters = state.withLock { state in
+      state.vectors = vectors
+      defer { state.waiters = [] }
+      return state.waiters
+    }
+    for waiter in waiters { waiter.resume(returning: vectors) }
+  }
+
+  func vectors() async -> [String: [Float]] {
+    await withCheckedContinuation { continuation in
+      let landed = state.withLock { state in
+        if state.vectors == nil { state.waiters.append(continuation) }
+        return state.vectors
+      }
+      if let landed { continuation.resume(returning: landed) }
+    }
   }
 }

@@ -5,6 +5,8 @@ struct JoinRequest {
   var group: String
   var memberID: String
   var clientID: String
+  /// As Kafka writes it: `/127.0.0.1`.
+  var clientHost: String
   var sessionTimeout: TimeInterval
   var rebalanceTimeout: TimeInterval
   var protocolType: String
@@ -28,10 +30,18 @@ struct JoinResult {
 ///
 /// All state is guarded by one condition; a connection's thread waits on it while its group gathers.
 final class GroupCoordinator {
-  private enum Phase { case empty, preparing, completing, stable }
+  /// With the names that Kafka's tools show.
+  private enum Phase: String {
+    case empty = "Empty"
+    case preparing = "PreparingRebalance"
+    case completing = "CompletingRebalance"
+    case stable = "Stable"
+  }
 
   private final class Member {
     let id: String
+    let clientID: String
+    let clientHost: String
     var sessionTimeout: TimeInterval
     var rebalanceTimeout: TimeInterval
     var protocols: [(name: String, metadata: [UInt8])]
@@ -42,6 +52,8 @@ final class GroupCoordinator {
 
     init(_ request: JoinRequest, id: String) {
       self.id = id
+      clientID = request.clientID
+      clientHost = request.clientHost
       sessionTimeout = request.sessionTimeout
       rebalanceTimeout = request.rebalanceTimeout
       protocols = request.protocols
@@ -263,6 +275,55 @@ final class GroupCoordinator {
       guard let group = groups[name], group.members[memberID] != nil else { return .unknownMemberID }
       remove(memberID, from: group)
       return .none
+    }
+  }
+
+  /// What one group looks like from outside.
+  struct Description {
+    struct Member {
+      var id: String
+      var clientID: String
+      var clientHost: String
+      var metadata: [UInt8]
+      var assignment: [UInt8]
+    }
+    var state: String
+    var protocolType: String
+    var protocolName: String
+    var members: [Member]
+  }
+
+  /// Groups with members, by name; their protocol types.
+  func living() -> [String: String] {
+    locked { groups.filter { !$0.value.members.isEmpty }.mapValues(\.protocolType) }
+  }
+
+  /// Nil when no member was ever seen since the broker started.
+  func describe(_ name: String) -> Description? {
+    locked {
+      guard let group = groups[name] else { return nil }
+      let isStable = group.phase == .stable
+      return Description(
+        state: group.phase.rawValue, protocolType: group.protocolType,
+        protocolName: isStable ? group.protocolName : "",
+        members: group.order.compactMap { group.members[$0] }.map { member in
+          Description.Member(
+            id: member.id, clientID: member.clientID, clientHost: member.clientHost,
+            metadata: isStable
+              ? member.protocols.first { $0.name == group.protocolName }?.metadata ?? [] : [],
+            assignment: member.assignment)
+        })
+    }
+  }
+
+  /// Forgets a group without members.
+  ///
+  /// - Returns: false when it has some.
+  func forget(_ name: String) -> Bool {
+    locked {
+      guard groups[name]?.members.isEmpty ?? true else { return false }
+      groups[name] = nil
+      return true
     }
   }
 

@@ -20,6 +20,8 @@ package final class LocalBroker: Sendable {
   private let logger: Logger
   private let connections = Mutex<[ObjectIdentifier: Connection]>([:])
   private let isStopped = Mutex(false)
+  private let cleaner: Cleaner
+  private let cleanInterval: TimeInterval
 
   /// Opens the store and listens; answers once `start` was called.
   ///
@@ -27,13 +29,19 @@ package final class LocalBroker: Sendable {
   ///   - directory: made if it is missing.
   ///   - host: an IPv4 address, also the one that clients are told.
   ///   - port: 0 = any that is free.
+  ///   - cleanInterval: seconds between looks for what retention and compaction may remove.
   /// - Throws: an error that names the file or the address.
-  package init(directory: String, host: String, port: UInt16, synchronous: String = "NORMAL") throws {
+  package init(
+    directory: String, host: String, port: UInt16, synchronous: String = "NORMAL",
+    cleanInterval: TimeInterval = 15
+  ) throws {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     logger = Logger(label: "broker")
     listener = try Listener(host: host, port: port)
     self.port = listener.port
     store = try Store(path: directory + "/broker.sqlite", synchronous: synchronous)
+    cleaner = Cleaner(store)
+    self.cleanInterval = cleanInterval
     coordinator = GroupCoordinator()
     handler = RequestHandler(
       store: store, coordinator: coordinator, host: host, port: Int32(listener.port), logger: logger)
@@ -48,6 +56,7 @@ package final class LocalBroker: Sendable {
         self.coordinator.expire()
       }
     }
+    startBlockingThread(name: "clean") { self.cleanUntilStopped() }
     startBlockingThread(name: "checkpoint") {
       while !self.isStopped.withLock({ $0 }) {
         Thread.sleep(forTimeInterval: 1)
@@ -56,6 +65,20 @@ package final class LocalBroker: Sendable {
         } catch {
           self.logger.warning("Checkpoint failed", [(.error, "\(error)")])
         }
+      }
+    }
+  }
+
+  private func cleanUntilStopped() {
+    var next = Date()
+    while !isStopped.withLock({ $0 }) {
+      Thread.sleep(forTimeInterval: min(0.2, cleanInterval))
+      guard Date() >= next else { continue }
+      next = Date().addingTimeInterval(cleanInterval)
+      do throws(StorageError) {
+        try cleaner.clean(now: Int64(Date().timeIntervalSince1970 * 1000)) { self.isStopped.withLock { $0 } }
+      } catch {
+        logger.warning("Cleaning failed", [(.error, "\(error)")])
       }
     }
   }
@@ -87,6 +110,7 @@ package final class LocalBroker: Sendable {
   }
 
   private func serve(_ connection: Connection) {
+    let peer = connection.peer
     while let header = connection.read(4) {
       let length = header.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
       guard length >= 8, length <= UInt32(Self.requestBytesMax) else {
@@ -95,7 +119,7 @@ package final class LocalBroker: Sendable {
       }
       guard let frame = connection.read(Int(length)) else { return }
       do {
-        guard let response = try handler.respond(to: frame) else { continue }
+        guard let response = try handler.respond(to: frame, from: peer) else { continue }
         var framed = ProtocolWriter()
         framed.int32(Int32(response.count))
         framed.raw(response)

@@ -29,6 +29,9 @@ enum ErrorCode: Int16 {
   case invalidProducerEpoch = 47
   case transactionalIDAuthorizationFailed = 53
   case storageError = 56
+  case nonEmptyGroup = 68
+  case groupIDNotFound = 69
+  case unsupportedCompressionType = 76
   case memberIDRequired = 79
   case invalidRecord = 87
 }

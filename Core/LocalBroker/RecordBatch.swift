@@ -1,7 +1,6 @@
 import Cryptography
 
-/// Kafka's record batch, format 2, as a producer sends it. Only the header is read, and for uncompressed
-/// batches the frame of each record.
+/// Kafka's record batch, format 2.
 ///
 /// Layout (big-endian): base offset i64, length i32, leader epoch i32, magic i8, crc u32 (CRC-32C of what
 /// follows), attributes i16, last offset delta i32, base timestamp i64, max timestamp i64, producer id i64,
@@ -37,8 +36,14 @@ struct RecordBatch {
     guard attributes & 0x30 == 0 else {
       throw BatchFault(code: .invalidRecord, rule: "transactional and control batches are not served")
     }
-    if attributes & 7 == 0 { try checkRecords(isCompacted: isCompacted) }
+    try checkRecords(isCompacted: isCompacted)
   }
+
+  /// A batch that was stored: it was checked when it came.
+  init(stored bytes: [UInt8]) { self.bytes = bytes }
+
+  var baseOffset: Int64 { Int64(bitPattern: integer(0, 8)) }
+  private var codec: Codec? { Codec(rawValue: attributes & 7) }
 
   /// Gives the batch its place; with `appendTime` its timestamp becomes the broker's.
   mutating func stamp(baseOffset: Int64, appendTime: Int64?) {
@@ -60,37 +65,96 @@ struct RecordBatch {
     }
   }
 
-  /// Each record must lie within the batch, and have a key where the topic is compacted.
+  /// A record, as compaction needs it.
+  struct Record {
+    var offset: Int64
+    /// Nil: a record without a key.
+    var key: ArraySlice<UInt8>?
+    var isTombstone: Bool
+    /// With its length before it.
+    var bytes: ArraySlice<UInt8>
+  }
+
+  /// Each record must lie within the batch, and have a key where the topic is compacted. Compressed records are looked
+  /// at only where compaction will need their keys.
   private func checkRecords(isCompacted: Bool) throws(BatchFault) {
-    var position = Self.headerBytes
+    guard let codec else {
+      throw BatchFault(code: .unsupportedCompressionType, rule: "the codec is unknown")
+    }
+    if codec != .none, !isCompacted { return }
+    guard codec != .snappy else {
+      throw BatchFault(
+        code: .unsupportedCompressionType,
+        rule: "snappy is not served on a compacted topic: use zstd, lz4 or gzip")
+    }
+    let records = try records()
+    if isCompacted, records.contains(where: { $0.key == nil }) {
+      throw BatchFault(code: .invalidRecord, rule: "a compacted topic takes no record without a key")
+    }
+  }
+
+  /// - Throws: `BatchFault` when the records can't be read.
+  func records() throws(BatchFault) -> [Record] {
+    guard let codec, let payload = codec.decompressed(bytes[Self.headerBytes...]) else {
+      throw BatchFault(code: .corruptMessage, rule: "the records can't be unpacked")
+    }
+    var position = 0
     func varint() -> Int64? {
       var value: UInt64 = 0
       for shift in stride(from: UInt64(0), to: 70, by: 7) {
-        guard position < bytes.count else { return nil }
-        let byte = bytes[position]
+        guard position < payload.count else { return nil }
+        let byte = payload[position]
         position += 1
         value |= UInt64(byte & 0x7F) << shift
         if byte < 0x80 { return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1) }
       }
       return nil
     }
+    /// The bytes of a field with its length before it; nil where the length is -1.
+    func field(_ end: Int) throws(BatchFault) -> ArraySlice<UInt8>? {
+      guard let length = varint(), length >= -1, length <= Int64(end - position), position <= end else {
+        throw BatchFault(code: .invalidRecord, rule: "a record's field is cut")
+      }
+      guard length >= 0 else { return nil }
+      defer { position += Int(length) }
+      return payload[position..<position + Int(length)]
+    }
+    var records: [Record] = []
     for _ in 0..<recordCount {
-      guard let length = varint(), length > 0, length <= Int64(bytes.count - position) else {
+      let start = position
+      guard let length = varint(), length > 0, length <= Int64(payload.count - position) else {
         throw BatchFault(code: .invalidRecord, rule: "a record beyond its batch")
       }
       let end = position + Int(length)
       position += 1
-      guard varint() != nil, varint() != nil, let keyLength = varint() else {
-        throw BatchFault(code: .invalidRecord, rule: "a record's header is cut")
+      guard varint() != nil, let delta = varint(), (0...Int64(lastOffsetDelta)).contains(delta) else {
+        throw BatchFault(
+          code: .invalidRecord, rule: "a record's header is cut, or its offset is not its batch's")
       }
-      if isCompacted, keyLength < 0 {
-        throw BatchFault(code: .invalidRecord, rule: "a compacted topic takes no record without a key")
+      let key = try field(end)
+      let value = try field(end)
+      guard position <= end else {
+        throw BatchFault(code: .invalidRecord, rule: "a record's fields are longer than it is")
       }
       position = end
+      records.append(
+        Record(
+          offset: baseOffset + delta, key: key, isTombstone: value == nil, bytes: payload[start..<end]))
     }
-    guard position == bytes.count else {
+    guard position == payload.count else {
       throw BatchFault(code: .invalidRecord, rule: "bytes after the records")
     }
+    return records
+  }
+
+  /// The same batch with these of its records only, not compressed. Its offsets, times and producer stay.
+  func keeping(_ records: [Record]) -> RecordBatch {
+    var batch = RecordBatch(stored: Array(bytes[..<Self.headerBytes]) + records.flatMap(\.bytes))
+    batch.set(8, 4, UInt64(batch.bytes.count - 12))
+    batch.set(21, 2, UInt64(attributes & ~7))
+    batch.set(57, 4, UInt64(records.count))
+    batch.set(17, 4, UInt64(Checksum.crc32c(batch.bytes[21...])))
+    return batch
   }
 }
 

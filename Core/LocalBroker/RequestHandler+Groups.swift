@@ -16,7 +16,8 @@ extension RequestHandler {
   }
 
   func joinGroup(
-    _ reader: inout ProtocolReader, _ version: Int16, _ clientID: String, _ writer: inout ProtocolWriter
+    _ reader: inout ProtocolReader, _ version: Int16, _ clientID: String, _ clientHost: String,
+    _ writer: inout ProtocolWriter
   ) throws {
     let group = try reader.string()
     let session = try reader.int32()
@@ -35,7 +36,8 @@ extension RequestHandler {
     } else {
       result = coordinator.join(
         JoinRequest(
-          group: group, memberID: memberID, clientID: clientID, sessionTimeout: Double(session) / 1000,
+          group: group, memberID: memberID, clientID: clientID, clientHost: clientHost,
+          sessionTimeout: Double(session) / 1000,
           rebalanceTimeout: Double(min(max(rebalance, 1000), 3_600_000)) / 1000, protocolType: type,
           protocols: protocols, mustKnowID: version >= 4))
     }

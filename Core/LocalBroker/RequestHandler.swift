@@ -6,7 +6,9 @@ struct RequestHandler: Sendable {
   /// What is served, and in which versions; everything else is refused by the protocol's own means.
   static let served: [(key: Int16, low: Int16, high: Int16)] = [
     (0, 3, 7), (1, 4, 11), (2, 1, 5), (3, 0, 8), (8, 2, 7), (9, 1, 5), (10, 0, 2), (11, 0, 5), (12, 0, 3),
-    (13, 0, 3), (14, 0, 3), (18, 0, 3), (19, 2, 4), (20, 1, 3), (22, 0, 1),
+    (13, 0, 3), (14, 0, 3), (15, 0, 4), (16, 0, 2), (18, 0, 3), (19, 2, 4), (20, 1, 3), (22, 0, 1),
+    (32, 0, 3),
+    (42, 0, 1),
   ]
   static let metadataBytesMax = 4096
   static let fetchWaitMax: Int32 = 60_000
@@ -19,7 +21,7 @@ struct RequestHandler: Sendable {
 
   /// - Returns: the whole response without its length, nil when none is due (acks = 0).
   /// - Throws: `ProtocolError` when the frame is no valid request: the connection is closed.
-  func respond(to frame: [UInt8]) throws -> [UInt8]? {
+  func respond(to frame: [UInt8], from clientHost: String) throws -> [UInt8]? {
     var reader = ProtocolReader(frame)
     let key = try reader.int16()
     let version = try reader.int16()
@@ -43,10 +45,14 @@ struct RequestHandler: Sendable {
     case 8: try offsetCommit(&reader, version, &writer)
     case 9: try offsetFetch(&reader, version, &writer)
     case 10: try findCoordinator(&reader, version, &writer)
-    case 11: try joinGroup(&reader, version, clientID, &writer)
+    case 11: try joinGroup(&reader, version, clientID, clientHost, &writer)
     case 12: try heartbeat(&reader, version, &writer)
     case 13: try leaveGroup(&reader, version, &writer)
     case 14: try syncGroup(&reader, version, &writer)
+    case 15: try describeGroups(&reader, version, &writer)
+    case 16: try listGroups(version, &writer)
+    case 32: try describeConfigs(&reader, version, &writer)
+    case 42: try deleteGroups(&reader, &writer)
     case 19: try createTopics(&reader, version, &writer)
     case 20: try deleteTopics(&reader, version, &writer)
     case 22: try initProducerID(&reader, &writer)

@@ -12,6 +12,20 @@ final class Connection {
 
   deinit { closeDescriptor(descriptor) }
 
+  /// The peer's address, as Kafka writes it: `/127.0.0.1`.
+  var peer: String {
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let known = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe getpeername(descriptor, $0, &length) == 0
+      }
+    }
+    guard known else { return "/unknown" }
+    let bytes = UInt32(bigEndian: address.sin_addr.s_addr)
+    return "/" + [24, 16, 8, 0].map { "\(bytes >> UInt32($0) & 0xFF)" }.joined(separator: ".")
+  }
+
   /// Wakes the thread that is blocked in a read; for shutdown.
   func interrupt() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 

@@ -47,6 +47,18 @@ final class Store: Sendable {
     func addWaiter(_ waiter: FetchWaiter) { readable.withLock { $0.waiters.append(waiter) } }
     func removeWaiter(_ waiter: FetchWaiter) { readable.withLock { $0.waiters.removeAll { $0 === waiter } } }
 
+    /// Forgets batches below an offset that are kept in memory: their rows have changed or are gone.
+    func forgetTail(below offset: Int64) {
+      readable.withLock { readable in
+        while let first = readable.tail.first, first.base < offset {
+          readable.tailBytes -= first.bytes.count
+          readable.tail.removeFirst()
+        }
+      }
+    }
+
+    func setLogStart(_ offset: Int64) { readable.withLock { $0.logStart = max($0.logStart, offset) } }
+
     fileprivate func wakeWaiters() {
       for waiter in readable.withLock({ $0.waiters }) { waiter.signal() }
     }
@@ -113,6 +125,14 @@ final class Store: Sendable {
       next_offset INTEGER NOT NULL, leader_epoch INTEGER NOT NULL, metadata TEXT NOT NULL,
       PRIMARY KEY(group_id, topic, number)) WITHOUT ROWID
     """,
+    // Beside the batches, so that a store of an older release opens as it is.
+    """
+    CREATE TABLE IF NOT EXISTS compactions(partition_id INTEGER PRIMARY KEY, clean_end INTEGER NOT NULL)
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS horizons(partition_id INTEGER NOT NULL, base_offset INTEGER NOT NULL,
+      horizon INTEGER NOT NULL, PRIMARY KEY(partition_id, base_offset)) WITHOUT ROWID
+    """,
   ]
 
   private func load() throws(StorageError) {
@@ -149,6 +169,9 @@ final class Store: Sendable {
 
   func topics() -> [Topic] { topicTable.withLock { $0.values.map(\.topic).sorted { $0.name < $1.name } } }
   func topic(_ name: String) -> Topic? { topicTable.withLock { $0[name]?.topic } }
+
+  /// Of all topics, for cleaning.
+  var allPartitions: [Partition] { topicTable.withLock { $0.values.flatMap(\.partitions) } }
 
   func partition(_ topic: String, _ number: Int32) -> Partition? {
     topicTable.withLock { table in
@@ -234,7 +257,7 @@ final class Store: Sendable {
     return result
   }
 
-  private func reading(_ body: (Database) throws(StorageError) -> Void) throws(StorageError) {
+  func reading(_ body: (Database) throws(StorageError) -> Void) throws(StorageError) {
     let database: Database
     if let idle = readers.withLock({ $0.popLast() }) {
       database = idle
@@ -397,7 +420,9 @@ final class Store: Sendable {
       { (database) throws(StorageError) in
         for partition in partitions {
           try database.run("DELETE FROM batches WHERE partition_id=?", [.int(partition.id)])
-          try database.run("DELETE FROM producers WHERE partition_id=?", [.int(partition.id)])
+          for table in ["producers", "compactions", "horizons"] {
+            try database.run("DELETE FROM \(table) WHERE partition_id=?", [.int(partition.id)])
+          }
         }
         try database.run("DELETE FROM partitions WHERE topic_id=?", [.int(topic.id)])
         try database.run("DELETE FROM topics WHERE id=?", [.int(topic.id)])
@@ -426,6 +451,21 @@ final class Store: Sendable {
             .int(Int64(offset.leaderEpoch)), .text(offset.metadata),
           ])
       }
+    }
+  }
+
+  /// Groups that have committed.
+  func groups() throws(StorageError) -> [String] {
+    var names: [String] = []
+    try reading { (database) throws(StorageError) in
+      try database.run("SELECT DISTINCT group_id FROM offsets ORDER BY group_id") { names.append($0.text(0)) }
+    }
+    return names
+  }
+
+  func deleteGroup(_ name: String) throws(StorageError) {
+    try write { (database) throws(StorageError) in
+      try database.run("DELETE FROM offsets WHERE group_id=?", [.text(name)])
     }
   }
 

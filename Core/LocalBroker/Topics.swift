@@ -8,10 +8,42 @@ struct Topic: Sendable {
   var recordBytesMax: Int { settings["max.message.bytes"].flatMap { Int($0) } ?? 1_048_588 }
   var usesAppendTime: Bool { settings["message.timestamp.type"] == "LogAppendTime" }
   var isCompacted: Bool { settings["cleanup.policy"]?.contains("compact") ?? false }
+  var isDeleted: Bool { (settings["cleanup.policy"] ?? "delete").contains("delete") }
+
+  /// A number of milliseconds or bytes; the default where the topic has none of its own.
+  func number(_ name: String) -> Int64 {
+    (settings[name] ?? TopicSettings.defaults[name]).flatMap { Int64($0) } ?? -1
+  }
+
+  var cleanableRatio: Double { settings["min.cleanable.dirty.ratio"].flatMap { Double($0) } ?? 0.5 }
 }
 
 /// The settings that a topic may carry, and what their values must be.
 enum TopicSettings {
+  /// Kafka's own defaults, in the order of their names.
+  static let defaults: [String: String] = [
+    "cleanup.policy": "delete", "compression.type": "producer", "delete.retention.ms": "86400000",
+    "file.delete.delay.ms": "60000", "flush.messages": "9223372036854775807",
+    "flush.ms": "9223372036854775807",
+    "max.compaction.lag.ms": "9223372036854775807", "max.message.bytes": "1048588",
+    "message.timestamp.type": "CreateTime", "min.cleanable.dirty.ratio": "0.5", "min.compaction.lag.ms": "0",
+    "min.insync.replicas": "1", "preallocate": "false", "retention.bytes": "-1", "retention.ms": "604800000",
+    "segment.bytes": "1073741824", "segment.ms": "604800000", "unclean.leader.election.enable": "false",
+  ]
+
+  /// Names of the broker-wide settings behind some of them, where Kafka's tools show others.
+  static let brokerNames: [String: String] = [
+    "cleanup.policy": "log.cleanup.policy", "delete.retention.ms": "log.cleaner.delete.retention.ms",
+    "file.delete.delay.ms": "log.segment.delete.delay.ms",
+    "flush.messages": "log.flush.interval.messages", "flush.ms": "log.flush.interval.ms",
+    "max.compaction.lag.ms": "log.cleaner.max.compaction.lag.ms", "max.message.bytes": "message.max.bytes",
+    "message.timestamp.type": "log.message.timestamp.type",
+    "min.cleanable.dirty.ratio": "log.cleaner.min.cleanable.ratio",
+    "min.compaction.lag.ms": "log.cleaner.min.compaction.lag.ms", "preallocate": "log.preallocate",
+    "retention.bytes": "log.retention.bytes", "retention.ms": "log.retention.ms",
+    "segment.bytes": "log.segment.bytes", "segment.ms": "log.roll.ms",
+  ]
+
   /// - Returns: the rule that is broken, nil when the setting is fine.
   static func problem(_ name: String, _ value: String) -> String? {
     switch name {

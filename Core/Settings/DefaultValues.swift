@@ -19,6 +19,8 @@ package enum DefaultValues {
       port: 9092
       # NORMAL survives kill -9, FULL a power loss too
       synchronous: "NORMAL"
+      # between looks for what retention and compaction may remove
+      cleanInterval: "15s"
     http:
       host: "127.0.0.1"
       # 0: any that is free
@@ -155,5 +157,263 @@ package enum DefaultValues {
         partitions: 12
         cleanup: "delete"
         retention: "90d"
+    # --- deployment: read by the chart, not by the binary's settings ---
+    nameOverride: ""
+    fullnameOverride: ""
+    image:
+      repository: "ghcr.io/millrace/millrace"
+      # empty: the chart's appVersion
+      tag: ""
+      # sha256:...; it wins over the tag
+      digest: ""
+      pullPolicy: "IfNotPresent"
+    imagePullSecrets: []
+    model:
+      # image: the image holds it (built with MODEL=baked); volume: an existing claim is mounted read-only
+      source: "image"
+      mountPath: "/var/lib/millrace/model"
+      existingClaim: ""
+      # folder within the claim
+      subPath: ""
+    ports:
+      http: 8080
+    secrets:
+      # an existing Secret; empty: none
+      name: ""
+      # its keys; empty: not in it. What is in it wins over the settings above.
+      keys:
+        kafkaProperties: ""
+        redisAddress: ""
+        llmApiKey: ""
+    # Memory, measured idle after 15 documents (VmHWM, 2 cores, AVX2): ingest 46 MiB, embed-documents 144, embed-queries 118,
+    # search 44, retrieve 42, generate 119 MiB, of which the model's weights are 87 MiB. Requests are what a pool uses, limits
+    # what its settings let it use at worst. No CPU limits: a throttled embed worker is a slow answer.
+    # Lag counts records that are taken and not committed too, so a threshold below a pool's window would never be met.
+    pools:
+      ingest:
+        # without KEDA
+        replicas: 1
+        # Nobody waits for a parser: zero is right for idle nights. Kafka forgets offsets of an empty group after 7 days
+        # (offsets.retention.minutes); then all documents are read again, which repeats work and changes nothing.
+        minReplicas: 0
+        # at most the partitions of rag.documents: a worker more would hold none
+        maxReplicas: 12
+        # records per replica: about 12 batches of 16
+        lagThreshold: 200
+        activationLagThreshold: 0
+        pollingInterval: 15
+        # beyond the window of scaleDown: KEDA goes from any number to zero in one step
+        cooldownPeriod: 360
+        resources:
+          requests:
+            cpu: "250m"
+            memory: "384Mi"
+          # 46 idle + batch of 16 records of 8 MiB and their text (256) + the parser's child (ingest.parserMemoryBytesMax, 1024)
+          limits:
+            memory: "1536Mi"
+      embed-documents:
+        replicas: 1
+        minReplicas: 0
+        # partitions of rag.chunks
+        maxReplicas: 12
+        # two batches of 32: 64 records of up to 64 chunks are minutes of work at 20 passages/s and core
+        lagThreshold: 64
+        activationLagThreshold: 0
+        pollingInterval: 15
+        cooldownPeriod: 360
+        resources:
+          requests:
+            # the encoder uses one core as far as it gets
+            cpu: "1"
+            memory: "384Mi"
+          # 144 idle + batch of 32 records of 4 MiB, read and written (256) + activations and slack
+          limits:
+            memory: "768Mi"
+      embed-queries:
+        replicas: 1
+        # a query waits for it: never zero
+        minReplicas: 1
+        maxReplicas: 12
+        # about half a second of work: 97 questions/s on one core
+        lagThreshold: 50
+        activationLagThreshold: 0
+        pollingInterval: 5
+        cooldownPeriod: 360
+        resources:
+          requests:
+            cpu: "500m"
+            memory: "256Mi"
+          # 118 idle + what the tail of changes remembers + activations
+          limits:
+            memory: "512Mi"
+      # of each shard
+      search:
+        replicas: 1
+        # no shard may be missing: never zero. A rollout restarts replica by replica, so one is missing while it replays: 2
+        # where every answer must be made of all shards.
+        minReplicas: 1
+        # Each replica holds the whole shard in memory and replays it first, so few.
+        maxReplicas: 4
+        # two batches of 64
+        lagThreshold: 128
+        activationLagThreshold: 0
+        pollingInterval: 5
+        cooldownPeriod: 360
+        resources:
+          requests:
+            cpu: "500m"
+            memory: "1Gi"
+          # 44 idle + chunks of the shard x 6 KiB (measured: 42 to 48 MiB with 1,000 chunks of about 170 tokens; a vector is
+          # 1.5 KiB of it): 2 GiB are about 300,000 chunks, with slack. Raise it, or search.shards, with the index.
+          limits:
+            memory: "2Gi"
+      retrieve:
+        replicas: 1
+        minReplicas: 1
+        maxReplicas: 6
+        # 0.75 of retrieve.windowRecords (512)
+        lagThreshold: 384
+        activationLagThreshold: 0
+        pollingInterval: 5
+        cooldownPeriod: 360
+        resources:
+          requests:
+            cpu: "250m"
+            memory: "256Mi"
+          # 42 idle + window of 512 queries x candidates of about 64 KiB x shards: 32 MiB per shard
+          limits:
+            memory: "512Mi"
+      generate:
+        replicas: 1
+        # One, not zero: from zero the first answer waits for a poll, a pod and the model, and a query lives for 60 s.
+        minReplicas: 1
+        # partitions of rag.prompts
+        maxReplicas: 24
+        # 0.75 of generate.windowRecords (16): the window is nearly full on every replica
+        lagThreshold: 12
+        activationLagThreshold: 0
+        pollingInterval: 5
+        cooldownPeriod: 600
+        resources:
+          requests:
+            cpu: "500m"
+            memory: "256Mi"
+          # 119 idle + window of 16 prompts + what the tail of changes remembers
+          limits:
+            memory: "512Mi"
+    keda:
+      enabled: true
+      # Where KEDA's operator finds the brokers, from its own namespace; empty: kafka.bootstrapServers
+      bootstrapServers: ""
+      # Kafka's protocol version for KEDA's client; empty: KEDA's default
+      version: ""
+      # Without it the HPA keeps a spike's recommendation for five minutes and doubles meanwhile.
+      # Up: few big steps, since each one is a rebalance. Down: one pod a minute.
+      behavior:
+        scaleUp:
+          stabilizationWindowSeconds: 0
+          policies:
+            - type: "Pods"
+              value: 4
+              periodSeconds: 15
+        scaleDown:
+          stabilizationWindowSeconds: 300
+          policies:
+            - type: "Pods"
+              value: 1
+              periodSeconds: 60
+      # For brokers that answer with errors. It does not come on when they are gone: minReplicas is the floor then.
+      fallback:
+        failureThreshold: 3
+      # From the Secret above; KEDA needs Describe on topics and groups, and may have a user of its own.
+      authentication:
+        enabled: false
+        # none, plaintext, scram_sha256, scram_sha512
+        sasl: "none"
+        # disable, enable
+        tls: "disable"
+        # KEDA's parameter: key of the Secret; empty: not sent
+        keys:
+          username: ""
+          password: ""
+          ca: ""
+          cert: ""
+          key: ""
+    podMonitors:
+      enabled: true
+      interval: "15s"
+      # what the Prometheus operator selects by, say release: kube-prometheus-stack
+      labels: {}
+    alerts:
+      enabled: true
+      labels: {}
+      # before the alert's name in runbook_url; empty: no link, the text is in `description`
+      runbookURL: ""
+      lagGrowth:
+        enabled: true
+        # records beyond the committed offsets of a group
+        threshold: 1000
+        # how far back it is compared with
+        window: "15m"
+        for: "10m"
+        severity: "warning"
+      oldestRecord:
+        enabled: true
+        # The default deadline of a query is 60 s.
+        thresholdSeconds: 60
+        for: "5m"
+        severity: "critical"
+      deadLetters:
+        enabled: true
+        # more than so many in the window, by stage and reason
+        threshold: 0
+        window: "15m"
+        for: "0m"
+        severity: "warning"
+      indexBehind:
+        enabled: true
+        # records of a shard that a replica has not applied
+        threshold: 1000
+        for: "10m"
+        severity: "warning"
+      kedaErrors:
+        enabled: true
+        window: "10m"
+        for: "5m"
+        severity: "warning"
+    dashboard:
+      enabled: true
+      # what Grafana's sidecar selects by
+      label: "grafana_dashboard"
+      annotations: {}
+    topicsJob:
+      enabled: true
+      backoffLimit: 20
+      activeDeadlineSeconds: 1800
+      ttlSecondsAfterFinished: 86400
+    networkPolicy:
+      enabled: false
+      # ports of the brokers, those that they advertise
+      kafkaPorts: [9092]
+      # more rules, as in NetworkPolicy: Redis, the LLM
+      egress: []
+      # who may read /metrics; empty: any pod of any namespace
+      metricsFrom: []
+    # A pool may set these too (pools.generate.nodeSelector); its value replaces the one here.
+    podDefaults:
+      annotations: {}
+      labels: {}
+      nodeSelector: {}
+      tolerations: []
+      affinity: {}
+      priorityClassName: ""
+      # null on OpenShift, which picks ids
+      runAsUser: 65532
+      tmpSizeLimit: "1Gi"
+      # files that kafka.properties names, say ssl.ca.location
+      extraVolumes: []
+      extraVolumeMounts: []
+    global: {}
+    extraObjects: []
     """#
 }

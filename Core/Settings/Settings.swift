@@ -17,6 +17,7 @@ package struct Settings: Sendable {
     package var host: String
     package var port: Int
     package var synchronous: String
+    package var cleanInterval: Duration
   }
 
   package struct HTTP: Sendable {
@@ -132,7 +133,7 @@ package struct Settings: Sendable {
       host: table.text("broker.host"), port: try table.integer("broker.port", in: 0...65535),
       synchronous: try table.string("broker.synchronous", "must be NORMAL or FULL") {
         ["NORMAL", "FULL"].contains($0)
-      })
+      }, cleanInterval: try table.duration("broker.cleanInterval"))
     http = HTTP(host: table.text("http.host"), port: try table.integer("http.port", in: 0...65535))
     logLevel = try table.string("log.level", "must be trace, debug, info, warning or error") {
       ["trace", "debug", "info", "warning", "error"].contains($0)

@@ -5,7 +5,7 @@ import Testing
 // for, once.
 
 @Suite(.serialized, .timeLimit(.minutes(10))) struct KillTests {
-  @Test("SIGKILL of the local broker, 20 times while records are produced: everything acknowledged is there")
+  @Test("SIGKILL of the broker, 20 times while records are produced: everything acknowledged is there")
   func broker() throws {
     let pipeline = try Pipeline()
     let log = pipeline.state + "/acked.txt"
@@ -20,10 +20,10 @@ import Testing
         ((try? String(contentsOfFile: log, encoding: .utf8))?.count ?? 0) > before + 2000
       }
       #expect(isGoingOn, "records are acknowledged again before kill \(round)")
-      let pid = try #require(try pipeline.processes()["broker"])
+      let pid = try #require(try pipeline.processes()[Pipeline.brokerRole])
       kill(pid, SIGKILL)
       #expect(
-        try eventually(20) { try pipeline.processes()["broker"] ?? pid != pid },
+        try eventually(20) { try pipeline.processes()[Pipeline.brokerRole] ?? pid != pid },
         "the supervisor brings it back")
     }
     _ = FileManager.default.createFile(atPath: log + ".stop", contents: nil)
@@ -36,7 +36,9 @@ import Testing
     let put = try pipeline.millrace(["documents", "put", Pipeline.handbook])
     #expect(put.code == 0 && put.text.contains("14 indexed"), "\(put.text)\(put.error)")
     #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")
-    for (role, count) in try pipeline.restarts() where role != "broker" { #expect(count == 0, "\(role)") }
+    for (role, count) in try pipeline.restarts() where role != Pipeline.brokerRole {
+      #expect(count == 0, "\(role)")
+    }
   }
 
   @Test(
@@ -82,7 +84,7 @@ import Testing
     .enabled(if: Pipeline.shared != nil, "../shared is absent"))
   func queries() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
-    let folder = try subset(of: try #require(Pipeline.shared), documents: 150, in: pipeline.state)
+    let folder = try Squad.subset(of: try #require(Pipeline.shared), documents: 150, in: pipeline.state)
     #expect(try pipeline.millrace(["documents", "put", folder + "/documents.jsonl"]).code == 0)
     let check = Process()
     let output = Pipe()
@@ -95,7 +97,8 @@ import Testing
     check.standardOutput = output
     try check.run()
     for role in [
-      "embed-queries", "redis", "generate", "embed-queries", "retrieve", "search-0", "redis", "broker",
+      "embed-queries", "redis", "generate", "embed-queries", "retrieve", "search-0", "redis",
+      Pipeline.brokerRole,
       "embed-queries",
       "generate",
     ] {
@@ -108,33 +111,5 @@ import Testing
     #expect(check.terminationStatus == 0, "\(text)")
     let report = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     #expect(report["hits"] as? Int ?? 0 > 0, "the cache was in use")
-  }
-
-  /// The first documents of squad2-dev, their questions, and the trace's asks for those.
-  private func subset(of shared: String, documents count: Int, in folder: String) throws -> String {
-    let data = shared + "/data/qa/squad2-dev"
-    func lines(_ path: String) throws -> [Substring] {
-      try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
-    }
-    func field(_ name: String, _ line: Substring) throws -> String {
-      let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
-      return try #require(object?[name] as? String)
-    }
-    let documents = try lines(data + "/documents.jsonl").prefix(count)
-    let names = Set(try documents.map { try field("id", $0) })
-    let questions = try lines(data + "/questions.jsonl").filter {
-      names.contains(try field("context_doc_id", $0))
-    }
-    let ids = Set(try questions.map { try field("id", $0) })
-    let trace = try lines(shared + "/data/traces/rag_replay_conv_x_web07.jsonl").filter {
-      ids.contains(try field("question_id", $0))
-    }
-    let target = folder + "/subset"
-    try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
-    for (name, rows) in [("documents", Array(documents)), ("questions", questions), ("trace", trace)] {
-      try rows.joined(separator: "\n").write(
-        toFile: "\(target)/\(name).jsonl", atomically: true, encoding: .utf8)
-    }
-    return target
   }
 }

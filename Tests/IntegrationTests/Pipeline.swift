@@ -15,6 +15,12 @@ final class Pipeline {
     return FileManager.default.fileExists(atPath: path + "/data") ? path : nil
   }()
   static let kafkaHome = ProcessInfo.processInfo.environment["KAFKA_HOME"].flatMap { $0.isEmpty ? nil : $0 }
+  /// Set by `scripts/test.sh` for its second round: every pipeline runs on Apache Kafka then.
+  static let isOnKafka = ProcessInfo.processInfo.environment["MILLRACE_TEST_BROKER"] == "kafka"
+  /// The role of the broker in `status`.
+  static let brokerRole = isOnKafka ? "kafka" : "broker"
+  static let loadgen =
+    URL(fileURLWithPath: binary).deletingLastPathComponent().appendingPathComponent("loadgen").path
   static let handbook = checkout + "/Workers/Millrace/Demo/handbook"
 
   let state: String
@@ -32,6 +38,11 @@ final class Pipeline {
     var words = options.filter { $0 != "--with-llm" }
     if !options.contains("--with-llm"), !options.contains("--llm") {
       words += ["--llm", "extractive", "--redis", "none"]
+    }
+    if Self.isOnKafka, !options.contains("--kafka-home"), !options.contains("--kafka"),
+      let home = Self.kafkaHome
+    {
+      words += ["--kafka-home", home]
     }
     let result = try millrace(["up", "--detach"] + words)
     try #require(result.code == 0, "up failed: \(result.error)")
@@ -159,4 +170,34 @@ func eventually(_ limit: TimeInterval = 30, _ condition: () throws -> Bool) reth
     Thread.sleep(forTimeInterval: 0.1)
   }
   return false
+}
+
+enum Squad {
+  /// The first documents of squad2-dev, their questions, and the trace's asks for those.
+  static func subset(of shared: String, documents count: Int, in folder: String) throws -> String {
+    let data = shared + "/data/qa/squad2-dev"
+    func lines(_ path: String) throws -> [Substring] {
+      try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+    }
+    func field(_ name: String, _ line: Substring) throws -> String {
+      let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      return try #require(object?[name] as? String)
+    }
+    let documents = try lines(data + "/documents.jsonl").prefix(count)
+    let names = Set(try documents.map { try field("id", $0) })
+    let questions = try lines(data + "/questions.jsonl").filter {
+      names.contains(try field("context_doc_id", $0))
+    }
+    let ids = Set(try questions.map { try field("id", $0) })
+    let trace = try lines(shared + "/data/traces/rag_replay_conv_x_web07.jsonl").filter {
+      ids.contains(try field("question_id", $0))
+    }
+    let target = folder + "/subset"
+    try FileManager.default.createDirectory(atPath: target, withIntermediateDirectories: true)
+    for (name, rows) in [("documents", Array(documents)), ("questions", questions), ("trace", trace)] {
+      try rows.joined(separator: "\n").write(
+        toFile: "\(target)/\(name).jsonl", atomically: true, encoding: .utf8)
+    }
+    return target
+  }
 }

@@ -9,6 +9,10 @@ import Testing
 // Goal: the local broker keeps Kafka's contract for librdkafka, and what it acknowledged. Method: a broker in this
 // process on a folder of its own, our client against it, restarts in between; raw frames for what no client sends.
 
+private let python =
+  URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .deletingLastPathComponent().path + "/.venv/bin/python"
+
 final class TestBroker {
   let directory: String
   private(set) var broker: LocalBroker
@@ -19,7 +23,7 @@ final class TestBroker {
   init() throws {
     directory =
       FileManager.default.temporaryDirectory.appendingPathComponent("broker-\(UUID().uuidString)").path
-    broker = try LocalBroker(directory: directory, host: "127.0.0.1", port: 0)
+    broker = try LocalBroker(directory: directory, host: "127.0.0.1", port: 0, cleanInterval: 0.2)
     broker.start()
   }
 
@@ -27,7 +31,7 @@ final class TestBroker {
     let port = broker.port
     broker.stop()
     Thread.sleep(forTimeInterval: 0.3)
-    broker = try LocalBroker(directory: directory, host: "127.0.0.1", port: port)
+    broker = try LocalBroker(directory: directory, host: "127.0.0.1", port: port, cleanInterval: 0.2)
     broker.start()
   }
 
@@ -117,7 +121,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     }
     let keys = Set(try await readAll(test, "t").compactMap(\.key))
     #expect(keys.count == 200)
-    #expect(metrics.collect().contains { $0.name == "millrace.producer.replacements" })
+    #expect(metrics.collect().contains { $0.metric.name == "millrace.producer.replacements" })
     await producer.close(deadline: .seconds(5))
   }
 
@@ -305,6 +309,171 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     #expect(try await readAll(test, "t").isEmpty)
     await admin.close()
     await producer.close(deadline: .seconds(5))
+  }
+
+  @Test(
+    "compaction keeps the newest record of each key at its offset, tombstones a while longer, and nothing twice"
+  )
+  func compaction() async throws {
+    let test = try TestBroker()
+    try await create(
+      test, "c", 1,
+      [
+        "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "4000",
+        "min.compaction.lag.ms": "300", "message.timestamp.type": "LogAppendTime",
+      ])
+    let producer = try KafkaProducer(test.kafka)
+    var newest: [String: Int64] = [:]
+    for round in 0..<30 {
+      // Batches of several keys, so that records leave from the middle of a batch.
+      let records = (0..<7).map { number in
+        OutgoingRecord(
+          topic: "c", partition: 0, key: Array("k\((round * 3 + number) % 10)".utf8), value: [UInt8(round)])
+      }
+      for (record, position) in zip(records, try await producer.send(records)) {
+        newest[String(decoding: record.key ?? [], as: UTF8.self)] = position.offset
+      }
+    }
+    let dead = try await producer.send(
+      OutgoingRecord(topic: "c", partition: 0, key: Array("k3".utf8), value: nil))
+    newest["k3"] = dead.offset
+    // The newest batch is never cleaned.
+    let last = try await producer.send(
+      OutgoingRecord(topic: "c", partition: 0, key: Array("last".utf8), value: [1]))
+    newest["last"] = last.offset
+    func found() async throws -> [String: Int64] {
+      var found: [String: Int64] = [:]
+      for record in try await readAll(test, "c") {
+        let key = String(decoding: record.key ?? [], as: UTF8.self)
+        #expect(found[key] == nil || found[key] ?? 0 < record.position.offset)
+        found[key] = record.position.offset
+      }
+      return found
+    }
+    var count = 0
+    for _ in 0..<100 {
+      count = try await readAll(test, "c").count
+      if count == newest.count { break }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    #expect(count == newest.count)
+    #expect(try await found() == newest, "each key's newest record is there, where it was")
+    #expect(try await readAll(test, "c").contains { $0.value == nil }, "the tombstone is still there")
+    try test.restart()
+    #expect(try await found() == newest)
+    // After delete.retention.ms the tombstone goes; the end stays where it was, and new records follow it.
+    newest["k3"] = nil
+    for _ in 0..<100 {
+      if try await found() == newest { break }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    #expect(try await found() == newest)
+    let next = try await producer.send(
+      OutgoingRecord(topic: "c", partition: 0, key: Array("k1".utf8), value: [9]))
+    #expect(next.offset == last.offset + 1)
+    await producer.close(deadline: .seconds(5))
+  }
+
+  @Test("what is younger than min.compaction.lag.ms is not compacted")
+  func compactionLag() async throws {
+    let test = try TestBroker()
+    try await create(
+      test, "c", 1,
+      [
+        "cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01", "min.compaction.lag.ms": "600000",
+        "message.timestamp.type": "LogAppendTime",
+      ])
+    let producer = try KafkaProducer(test.kafka)
+    for value in 0..<10 as Range<UInt8> {
+      try await producer.send(OutgoingRecord(topic: "c", partition: 0, key: [1], value: [value]))
+    }
+    try await Task.sleep(for: .seconds(2))
+    #expect(try await readAll(test, "c").count == 10)
+    await producer.close(deadline: .seconds(5))
+  }
+
+  @Test(
+    "records leave by age and by size from the start of the log; offsets go on, also when nothing is left")
+  func retention() async throws {
+    let test = try TestBroker()
+    try await create(
+      test, "age", 1, ["retention.ms": "1500", "message.timestamp.type": "LogAppendTime"])
+    try await create(test, "size", 1, ["retention.ms": "-1", "retention.bytes": "20000"])
+    try await create(test, "keep", 1, ["retention.ms": "-1"])
+    let producer = try KafkaProducer(test.kafka)
+    for topic in ["age", "size", "keep"] {
+      for _ in 0..<50 {
+        try await producer.send(
+          OutgoingRecord(topic: topic, partition: 0, key: nil, value: [UInt8](repeating: 7, count: 1000)))
+      }
+    }
+    func starts(_ topic: String) async throws -> Int64 {
+      let admin = KafkaAdmin(test.kafka)
+      let start = try await admin.beginnings([TopicPartition(topic, 0)])[TopicPartition(topic, 0)] ?? -1
+      await admin.close()
+      return start
+    }
+    for _ in 0..<100 {
+      if try await starts("age") == 50, try await starts("size") > 25 { break }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    let (age, size) = (try await starts("age"), try await starts("size"))
+    #expect(age == 50 && (25...31).contains(size))
+    #expect(try await starts("keep") == 0)
+    #expect(try await readAll(test, "age").isEmpty)
+    #expect(try await readAll(test, "size").count == 50 - Int(size))
+    try test.restart()
+    #expect(try await starts("age") == 50)
+    let next = try await producer.send(OutgoingRecord(topic: "age", partition: 0, key: nil, value: [1]))
+    #expect(next.offset == 50, "an offset is never given twice")
+    await producer.close(deadline: .seconds(5))
+  }
+
+  @Test(
+    "batches packed by other clients (gzip, lz4, zstd) are compacted too; snappy and missing keys are refused there",
+    .enabled(if: FileManager.default.fileExists(atPath: python), "no .venv: run make setup-test"))
+  func codecs() async throws {
+    let test = try TestBroker()
+    try await create(
+      test, "c", 1, ["cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01"])
+    let script = """
+      import sys
+      from confluent_kafka import Producer
+      for codec in ["gzip", "lz4", "zstd", "snappy", "keyless"]:
+          failed = []
+          p = Producer({"bootstrap.servers": sys.argv[1], "compression.type": "lz4" if codec == "keyless" else codec,
+                        "linger.ms": 20, "message.timeout.ms": 3000})
+          for n in range(40):
+              key = None if codec == "keyless" else f"{codec}-{n % 4}"
+              p.produce("c", f"{n} " + "y" * 500, key, on_delivery=lambda e, m: failed.append(e.name()) if e else None)
+          p.flush(10)
+          print(codec, sorted(set(failed)))
+      p = Producer({"bootstrap.servers": sys.argv[1]})
+      p.produce("c", "1", "last")
+      p.flush(10)
+      """
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: python)
+    process.arguments = ["-c", script, test.kafka.bootstrapServers]
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(text.hasPrefix("gzip []\nlz4 []\nzstd []\nsnappy ['"), "\(text)")
+    #expect(text.contains("keyless ['INVALID_RECORD']"), "\(text)")
+    var records: [ConsumerRecord] = []
+    for _ in 0..<100 {
+      records = try await readAll(test, "c")
+      if records.count == 13 { break }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    #expect(records.count == 13, "four keys of each codec and the last")
+    for codec in ["gzip", "lz4", "zstd"] {
+      let values = records.filter { String(decoding: $0.key ?? [], as: UTF8.self).hasPrefix(codec) }
+        .map { String(decoding: ($0.value ?? []).prefix(2), as: UTF8.self) }
+      #expect(values == ["36", "37", "38", "39"], "\(codec): \(values)")
+    }
   }
 
   @Test("malformed frames close their own connection and harm no other")

@@ -22,7 +22,7 @@ enum BrokerCommand {
     let data = arguments.value("--data") ?? StateDirectory.find(arguments).path + "/broker"
     let broker = try LocalBroker(
       directory: data, host: settings.broker.host, port: UInt16(settings.broker.port),
-      synchronous: settings.broker.synchronous)
+      synchronous: settings.broker.synchronous, cleanInterval: settings.broker.cleanInterval.seconds)
     broker.start()
     if let file = arguments.value("--port-file") {
       try Data("\(broker.port)\n".utf8).write(to: URL(fileURLWithPath: file), options: .atomic)

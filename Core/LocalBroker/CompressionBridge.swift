@@ -1,0 +1,27 @@
+internal import CCompression
+
+/// Kafka's codecs, as they stand in a batch's attributes.
+enum Codec: UInt16 {
+  case none = 0
+  case gzip = 1
+  case snappy = 2
+  case lz4 = 3
+  case zstd = 4
+
+  /// A batch beyond it is not unpacked: what a client packs into few bytes must not take all memory.
+  private static let bytesMax = 256 << 20
+
+  /// - Returns: nil when the bytes are broken, too long once unpacked, or packed by snappy, which is not known here.
+  func decompressed(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {
+    guard self != .none else { return Array(bytes) }
+    guard self != .snappy else { return nil }
+    return unsafe bytes.withUnsafeBufferPointer { input -> [UInt8]? in
+      var output: UnsafeMutablePointer<UInt8>?
+      let count = unsafe millrace_decompress(
+        Int32(rawValue), input.baseAddress, input.count, Self.bytesMax, &output)
+      guard count >= 0 else { return nil }
+      defer { unsafe millrace_decompressed_free(output) }
+      return unsafe Array(UnsafeBufferPointer(start: output, count: count))
+    }
+  }
+}

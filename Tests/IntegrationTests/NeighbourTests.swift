@@ -1,0 +1,181 @@
+import Foundation
+import Testing
+
+// Goal: other people's tools and brokers agree with ours, hostile bytes harm nobody, and accounts balance. Method: the
+// same steps against both brokers, compared; the release binaries against real clients.
+
+/// `millrace broker` alone.
+final class LoneBroker {
+  let process = Process()
+  let folder: String
+  private(set) var address = ""
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appendingPathComponent("lone-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    process.executableURL = URL(fileURLWithPath: Pipeline.binary)
+    process.arguments = [
+      "broker", "--data", folder + "/data", "--broker-port", "0", "--port-file", folder + "/port", "--state",
+      folder,
+    ]
+    _ = FileManager.default.createFile(atPath: folder + "/log", contents: nil)
+    process.standardError = FileHandle(forWritingAtPath: folder + "/log")
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    let isUp = eventually { FileManager.default.fileExists(atPath: folder + "/port") }
+    try #require(isUp)
+    let port = try String(contentsOfFile: folder + "/port", encoding: .utf8)
+    address = "127.0.0.1:" + port.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  deinit {
+    kill(process.processIdentifier, SIGKILL)
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+}
+
+@Suite(.serialized, .timeLimit(.minutes(15))) struct NeighbourTests {
+  @Test(
+    "kcat, confluent-kafka and Kafka's own tools print the same on both brokers",
+    .enabled(if: Pipeline.kafkaHome != nil, "KAFKA_HOME is not set: nothing to compare with"),
+    .enabled(if: !Pipeline.isOnKafka, "once is enough"))
+  func tools() throws {
+    let home = try #require(Pipeline.kafkaHome)
+    func steps(_ options: [String]) throws -> String {
+      let pipeline = try Pipeline(options)
+      let output = try Pipeline.run(
+        "/bin/bash",
+        [Pipeline.checkout + "/Tests/Scripts/broker_tools.sh", pipeline.kafka, home, Pipeline.python])
+      return output.text + output.error
+    }
+    let ours = try steps([])
+    let theirs = try steps(["--kafka-home", home])
+    #expect(ours == theirs)
+    #expect(ours.contains("Partition:0 Offset:2 a 3") && ours.contains("g1 tools 0 4 4 0"), "\(ours)")
+    #expect(ours.contains("delete with members: NON_EMPTY_GROUP"), "\(ours)")
+  }
+
+  @Test(
+    "100,000 random and mutated frames: the broker lives, and a neighbour's records are there in order",
+    .enabled(if: !Pipeline.isOnKafka, "of the local broker"))
+  func frames() throws {
+    let broker = try LoneBroker()
+    let output = try Pipeline.run(
+      Pipeline.python,
+      [
+        Pipeline.checkout + "/Tests/Scripts/broker_fuzz.py", broker.address,
+        "\(broker.process.processIdentifier)", "100000", "6",
+      ])
+    print("frames: \(output.text)")
+    #expect(output.code == 0, "\(output.text)\(output.error)")
+  }
+
+  @Test("the ledger balances after puts, deletions, bad records and queries, and says so when it does not")
+  func ledger() throws {
+    let pipeline = try Pipeline()
+    #expect(try pipeline.millrace(["documents", "put", Pipeline.handbook]).code == 0)
+    #expect(try pipeline.millrace(["documents", "put", Pipeline.handbook]).code == 0)
+    #expect(try pipeline.millrace(["documents", "delete", "backups.md"]).code == 0)
+    _ = try pipeline.kcat(
+      ["-P", "-t", "rag.documents", "-k", "default/bad", "-X", "partitioner=murmur2_random"], input: "no json"
+    )
+    _ = try pipeline.kcat(["-P", "-t", "rag.documents", "-k", "no key"], input: "{}")
+    _ = try pipeline.ask("How long are database backups kept?")
+    _ = try pipeline.kcat(["-P", "-t", "rag.queries"], input: "nonsense")
+    func account() throws -> (documents: [String: Any], queries: [String: Any]) {
+      let all = try pipeline.json(["ledger"])
+      return (
+        try #require(all["documents"] as? [String: Any]), try #require(all["queries"] as? [String: Any])
+      )
+    }
+    func sum(_ any: Any?) -> Int { (any as? [String: Int])?.values.reduce(0, +) ?? -1 }
+    var seen = try account()
+    #expect(
+      try eventually {
+        seen = try account()
+        return sum(seen.documents["in_flight"]) + sum(seen.queries["in_flight"]) == 0
+      })
+    #expect(seen.documents["accepted"] as? Int == 31, "\(seen)")
+    let finished = try #require(seen.documents["finished"] as? [String: Int])
+    #expect(finished == ["indexed": 28, "deleted": 1, "failed": 2, "superseded": 0], "\(finished)")
+    #expect(sum(seen.queries["finished"]) == 2 && seen.queries["lost"] as? Int == 0)
+    #expect(try pipeline.millrace(["ledger"]).code == 0)
+    let recent = try pipeline.millrace(["ledger", "--since", "1h"])
+    #expect(recent.text.contains("31 accepted"), "\(recent.text)\(recent.error)")
+    #expect(try pipeline.millrace(["ledger", "--since", "soon"]).code == 2)
+
+    // A second state of another kind, written by a broken writer.
+    let bad = #"{"id":"x1","tenant":"default","status":"failed"}"#
+    _ = try pipeline.ask("How long are database backups kept?", ["--id", "x1"])
+    _ = try pipeline.kcat(
+      ["-P", "-t", "rag.answers", "-k", "default/x1", "-X", "partitioner=murmur2_random"], input: bad)
+    let differing = try pipeline.millrace(["ledger"])
+    #expect(differing.code == 1 && differing.text.contains("differing 1"), "\(differing.text)")
+
+    // A group that was moved past a record that nobody worked on: lost.
+    let processes = try pipeline.processes()
+    let ingest = try #require(processes["ingest"])
+    kill(ingest, SIGSTOP)
+    defer { kill(ingest, SIGCONT) }
+    _ = try pipeline.kcat(
+      ["-P", "-t", "rag.documents", "-k", "default/late", "-X", "partitioner=murmur2_random"],
+      input: #"{"id":"late","text":"Never worked on."}"#)
+    let waiting = try pipeline.json(["ledger"])["documents"] as? [String: Any]
+    #expect(
+      (waiting?["in_flight"] as? [String: Int])?["ingest"] == 1 && waiting?["lost"] as? Int == 0,
+      "\(waiting ?? [:])")
+    // Its session ends, and with it the group has no members: offsets may be moved by a stranger.
+    let isMoved = try eventually(60) {
+      try Pipeline.run(
+        Pipeline.python,
+        [Pipeline.checkout + "/Tests/Scripts/skip_group.py", pipeline.kafka, "rag-ingest", "rag.documents"]
+      ).code == 0
+    }
+    #expect(isMoved)
+    let after = try pipeline.millrace(["ledger"])
+    #expect(
+      after.code == 1 && after.text.contains("lost 1") && after.text.contains("rag.documents-"),
+      "\(after.text)")
+  }
+
+  @Test(
+    "loadgen replays a trace: every query has an end, figures by stage, and an overload is called so",
+    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+  func loadgen() throws {
+    let pipeline = try Pipeline(["--llm", "extractive"])
+    let folder = try Squad.subset(of: try #require(Pipeline.shared), documents: 60, in: pipeline.state)
+    #expect(try pipeline.millrace(["documents", "put", folder + "/documents.jsonl"]).code == 0)
+    let (trace, questions) = (folder + "/trace.jsonl", folder + "/questions.jsonl")
+    func replay(_ words: [String]) throws -> (code: Int32, report: [String: Any], error: String) {
+      let output = try Pipeline.run(
+        Pipeline.loadgen,
+        ["replay", trace, "--questions", questions, "--json", "--state", pipeline.state] + words)
+      let object = try? JSONSerialization.jsonObject(with: Data(output.text.utf8)) as? [String: Any]
+      return (output.code, object ?? [:], output.error)
+    }
+    let run = try replay(["--rate", "8", "--duration", "15s"])
+    #expect(run.code == 0, "\(run)")
+    let sent = run.report["sent"] as? Int ?? 0
+    let states = run.report["states"] as? [String: Int] ?? [:]
+    #expect(sent > 50 && states.values.reduce(0, +) == sent && run.report["lost"] as? Int == 0, "\(run)")
+    #expect((run.report["stages_ms"] as? [String: Any])?["search"] != nil)
+    #expect(run.report["cache_hits"] as? Int ?? 0 > 0, "refusals are not cached, answers are")
+    // Nobody works on queries: they are all lost once their deadline has passed.
+    let lane = try #require(try pipeline.processes()["embed-queries"])
+    kill(lane, SIGSTOP)
+    let stuck = try replay(["--rate", "20", "--duration", "2s", "--deadline", "1000"])
+    kill(lane, SIGCONT)
+    #expect(stuck.code == 1 && stuck.report["lost"] as? Int == stuck.report["sent"] as? Int, "\(stuck)")
+    // What the generator itself can't do is no figure of the pipeline's.
+    let rushed = try replay(["--rate", "90000", "--duration", "1s", "--deadline", "1"])
+    #expect(
+      rushed.code == 1 && !((rushed.report["invalid"] as? [String]) ?? []).isEmpty,
+      "\(rushed.report["invalid"] ?? "")")
+    for (words, name) in [
+      (["--rate", "0"], "--rate"), (["--speed", "fast"], "--speed"), (["--duration", "9"], "--duration"),
+    ] {
+      let wrong = try replay(words)
+      #expect(wrong.code == 2 && wrong.error.contains(name), "\(wrong.error)")
+    }
+  }
+}
