@@ -6,8 +6,9 @@ cd "$(dirname "$0")/.."
 mode=${1:-build}
 packages=(librdkafka-dev libopenblas-dev libsqlite3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev
   libmicrohttpd-dev libyaml-dev libssl-dev libcurl4-openssl-dev libhiredis-dev libxml2-dev libuchardet-dev
+  libzstd-dev liblz4-dev zlib1g-dev
   poppler-utils redis-server pkg-config python3-venv)
-[ "$mode" = test ] && packages+=(kcat protobuf-compiler redis-tools curl)
+[ "$mode" = test ] && packages+=(kcat protobuf-compiler redis-tools curl prometheus)
 requirements=(scripts/requirements.txt)
 [ "$mode" = test ] && requirements+=(scripts/requirements-test.txt)
 

@@ -1,0 +1,462 @@
+"""One mistake each, and the words that the check must answer with: a rule that can't fail is no rule."""
+import json
+
+MUTATIONS = []
+
+
+def mutation(expected, rendering="default"):
+    def register(function):
+        MUTATIONS.append((function.__name__.replace("_", " "), rendering, expected, function))
+        return function
+    return register
+
+
+def scaled(r, pool="ingest"):
+    return next(d for d in r.of("ScaledObject") if d["metadata"]["labels"]["app.kubernetes.io/component"] == pool)
+
+
+def trigger(r, pool="ingest"):
+    return scaled(r, pool)["spec"]["triggers"][0]
+
+
+def workload(r, pool="ingest"):
+    return next(d for d in r.workloads if d["metadata"]["labels"]["app.kubernetes.io/component"] == pool)
+
+
+def pod(r, pool="ingest"):
+    return workload(r, pool)["spec"]["template"]["spec"]
+
+
+def container(r, pool="ingest"):
+    return pod(r, pool)["containers"][0]
+
+
+def first(r, kind):
+    return r.of(kind)[0]
+
+
+def alert(r, name):
+    return next(x for d in r.of("PrometheusRule") for g in d["spec"]["groups"] for x in g["rules"] if x.get("alert") == name)
+
+
+def panel(r, change):
+    d, board = next(r.dashboards)
+    change(board)
+    d["data"]["millrace.json"] = json.dumps(board)
+
+
+# KEDA
+
+@mutation("no trigger key lagTreshold")
+def a_misspelt_trigger_key(r):
+    trigger(r)["metadata"]["lagTreshold"] = trigger(r)["metadata"].pop("lagThreshold")
+
+@mutation("authenticationRef gone is not rendered")
+def a_missing_TriggerAuthentication(r):
+    trigger(r)["authenticationRef"] = {"name": "gone"}
+
+@mutation("is not rendered, and KEDA takes it in silence", "sasl")
+def a_TriggerAuthentication_that_is_not_rendered(r):
+    r.documents.remove(first(r, "TriggerAuthentication"))
+
+@mutation("nothing refers to it", "sasl")
+def a_TriggerAuthentication_without_use(r):
+    for d in r.of("ScaledObject"):
+        d["spec"]["triggers"][0].pop("authenticationRef")
+
+@mutation("sasl or tls without authenticationRef", "sasl")
+def a_login_without_authentication(r):
+    trigger(r).pop("authenticationRef")
+
+@mutation("KEDA has no parameter user", "sasl")
+def a_wrong_authentication_parameter(r):
+    first(r, "TriggerAuthentication")["spec"]["secretTargetRef"][0]["parameter"] = "user"
+
+@mutation("doesn't name the Secret of the values", "sasl")
+def another_Secret_for_KEDA(r):
+    first(r, "TriggerAuthentication")["spec"]["secretTargetRef"][0]["name"] = "other"
+
+@mutation("trigger key lagThreshold must be a string")
+def a_number_in_trigger_metadata(r):
+    trigger(r)["metadata"]["lagThreshold"] = 200
+
+@mutation("must be an integer, not '1e3'")
+def a_threshold_that_KEDA_can_not_read(r):
+    trigger(r)["metadata"]["lagThreshold"] = "1e3"
+
+@mutation("must be true or false, not 'yes'")
+def a_yes_in_trigger_metadata(r):
+    trigger(r)["metadata"]["allowIdleConsumers"] = "yes"
+
+@mutation("limitToPartitionsWithLag excludes")
+def limitToPartitionsWithLag(r):
+    trigger(r)["metadata"]["limitToPartitionsWithLag"] = "true"
+
+@mutation("offsetResetPolicy must be earliest")
+def KEDAs_own_reset_policy(r):
+    trigger(r)["metadata"].pop("offsetResetPolicy")
+
+@mutation("allowIdleConsumers must be true")
+def without_allowIdleConsumers(r):
+    trigger(r)["metadata"].pop("allowIdleConsumers")
+
+@mutation("more than the 12 partitions")
+def more_replicas_than_partitions(r):
+    scaled(r)["spec"]["maxReplicaCount"] = 13
+
+@mutation("must not go to zero")
+def search_at_zero(r):
+    scaled(r, "search-0")["spec"]["minReplicaCount"] = 0
+
+@mutation("idle < min <= max")
+def min_beyond_max(r):
+    scaled(r)["spec"]["minReplicaCount"] = 13
+
+@mutation("behavior is missing")
+def no_behavior(r):
+    del scaled(r)["spec"]["advanced"]
+
+@mutation("cooldownPeriod is shorter")
+def a_short_cooldown(r):
+    scaled(r)["spec"]["cooldownPeriod"] = 10
+
+@mutation("replicas is set although")
+def replicas_beside_the_HPA(r):
+    workload(r)["spec"]["replicas"] = 2
+
+@mutation("replicas is missing although", "keda-off")
+def no_replicas_without_KEDA(r):
+    del workload(r)["spec"]["replicas"]
+
+@mutation("has no ScaledObject")
+def a_pool_that_nothing_scales(r):
+    r.documents.remove(scaled(r))
+
+@mutation("is not rendered")
+def a_target_that_is_not_there(r):
+    scaled(r)["spec"]["scaleTargetRef"]["name"] = "gone"
+
+@mutation("has two ScaledObjects")
+def two_ScaledObjects_on_one_target(r):
+    scaled(r)["spec"]["scaleTargetRef"] = scaled(r, "generate")["spec"]["scaleTargetRef"]
+
+@mutation("Additional properties are not allowed ('minReplicas'")
+def a_misspelt_field_of_a_ScaledObject(r):
+    scaled(r)["spec"]["minReplicas"] = 1
+
+@mutation("HPA's name is longer than 63")
+def a_name_that_KEDA_refuses(r):
+    scaled(r)["metadata"]["name"] = "m" * 60
+
+# contract
+
+@mutation("no group rag-search-1-0", "shards")
+def the_group_of_another_layout(r):
+    trigger(r, "search-0")["metadata"]["consumerGroup"] = "rag-search-1-0"
+
+@mutation("reads rag.documents, not rag.chunks")
+def anothers_topic(r):
+    trigger(r)["metadata"]["topic"] = "rag.chunks"
+
+@mutation("'rag.docs' is no topic")
+def a_topic_that_is_not_there(r):
+    trigger(r)["metadata"]["topic"] = "rag.docs"
+
+@mutation("is no topic or group", "shards")
+def a_topic_without_its_prefix_in_an_alert(r):
+    alert(r, "MillraceDeadLetters")["annotations"]["description"] += " rag.deadletters"
+
+@mutation("pool search-3 is not rendered", "shards")
+def a_shard_that_nobody_serves(r):
+    r.documents.remove(workload(r, "search-3"))
+
+@mutation("its command must be millrace worker embed --lane queries")
+def the_wrong_lane(r):
+    container(r, "embed-queries")["args"][3] = "documents"
+
+@mutation("must declare the port http")
+def another_port(r):
+    container(r)["ports"][0]["containerPort"] = 8081
+
+@mutation("the binary listens on 8080")
+def another_port_of_a_Service(r):
+    first(r, "Service")["spec"]["ports"][0]["port"] = 80
+
+@mutation("lets port 9999 in", "alerts-off")
+def another_port_of_the_NetworkPolicy(r):
+    first(r, "NetworkPolicy")["spec"]["ingress"][0]["ports"][0]["port"] = 9999
+
+@mutation("livenessProbe asks /health on http")
+def a_wrong_probe_path(r):
+    container(r)["livenessProbe"]["httpGet"]["path"] = "/health"
+
+@mutation("readinessProbe is missing")
+def no_readiness(r):
+    del container(r)["readinessProbe"]
+
+@mutation("startupProbe gives less")
+def a_hasty_startup_probe(r):
+    container(r)["startupProbe"]["failureThreshold"] = 3
+
+@mutation("reads /metric on http")
+def a_wrong_metrics_path(r):
+    first(r, "PodMonitor")["spec"]["podMetricsEndpoints"][0]["path"] = "/metric"
+
+@mutation("has no PodMonitor")
+def a_pool_without_PodMonitor(r):
+    r.documents.remove(first(r, "PodMonitor"))
+
+@mutation("no metric millrace_index_behind_record")
+def a_metric_typo_in_an_alert(r):
+    own = alert(r, "MillraceIndexBehind")
+    own["expr"] = own["expr"].replace("behind_records", "behind_record")
+
+@mutation("no metric millrace_retrieval_duration_bucket")
+def a_metric_typo_in_the_dashboard(r):
+    def change(board):
+        own = next(p for p in board["panels"] if p["title"] == "Retrieval latency")["targets"][0]
+        own["expr"] = own["expr"].replace("duration_seconds_bucket", "duration_bucket")
+    panel(r, change)
+
+@mutation("has a label group")
+def a_label_typo(r):
+    own = alert(r, "MillraceOldestRecord")
+    own["expr"] = own["expr"].replace("consumergroup", "group")
+
+@mutation("no PodMonitor makes a job like")
+def an_alert_that_selects_no_job(r):
+    own = alert(r, "MillraceIndexBehind")
+    own["expr"] = own["expr"].replace("water/mill-millrace", "mill-millrace")
+
+@mutation("alert MillraceDeadLetters is missing")
+def a_missing_alert(r):
+    first(r, "PrometheusRule")["spec"]["groups"][0]["rules"].remove(alert(r, "MillraceDeadLetters"))
+
+@mutation("says what to do")
+def an_alert_without_advice(r):
+    del alert(r, "MillraceDeadLetters")["annotations"]["description"]
+
+@mutation("runbook_url must be there", "keda-off")
+def an_alert_without_its_runbook(r):
+    del alert(r, "MillraceDeadLetters")["annotations"]["runbook_url"]
+
+@mutation("lacks the label that Grafana's sidecar")
+def a_dashboard_that_Grafana_does_not_find(r):
+    d, _ = next(r.dashboards)
+    del d["metadata"]["labels"]["grafana_dashboard"]
+
+@mutation("differs from the file in the chart")
+def a_dashboard_mangled_by_the_template(r):
+    panel(r, lambda board: board["panels"][0].update(title="x"))
+
+# settings
+
+@mutation("the binary refuses the rendered settings")
+def a_setting_that_is_none(r):
+    change_settings(r, "topicPrefix:", "topicsPrefix:")
+
+@mutation("the binary refuses the rendered settings")
+def a_number_in_exponential_form(r):
+    change_settings(r, "documentBytesMax: 8388608", "documentBytesMax: 8.388608e+06")
+
+@mutation("setting generate.windowRecords: the binary reads '17'")
+def another_value(r):
+    change_settings(r, "windowRecords: 16", "windowRecords: 17")
+
+@mutation("setting log.level: not in the rendered file")
+def a_section_left_out(r):
+    change_settings(r, "log:\n  level: info\n", "")
+
+def change_settings(r, old, new):
+    d = next(d for d in r.of("ConfigMap") if "settings.yaml" in d["data"])
+    assert old in d["data"]["settings.yaml"]
+    d["data"]["settings.yaml"] = d["data"]["settings.yaml"].replace(old, new)
+
+@mutation("KAFKA_PASSWORD is no setting", "sasl")
+def a_variable_that_is_no_setting(r):
+    container(r)["env"][0]["name"] = "KAFKA_PASSWORD"
+
+@mutation("doesn't come from the Secret of the values", "sasl")
+def a_variable_of_another_Secret(r):
+    container(r)["env"][0]["valueFrom"]["secretKeyRef"]["name"] = "other"
+
+@mutation("ask has no option --deadline-ms")
+def an_option_of_the_test_that_is_not_there(r):
+    script = first(r, "Pod")["spec"]["containers"][0]["args"]
+    script[0] = script[0].replace("--deadline ", "--deadline-ms ")
+
+# pods
+
+@mutation("worker.graceDeadline + 15 s is 135", "shards")
+def too_little_grace(r):
+    pod(r)["terminationGracePeriodSeconds"] = 40
+
+@mutation(": privileged")
+def a_privileged_container(r):
+    container(r)["securityContext"]["privileged"] = True
+
+@mutation("allowPrivilegeEscalation is not false")
+def privilege_escalation(r):
+    del container(r)["securityContext"]["allowPrivilegeEscalation"]
+
+@mutation("capabilities are not all dropped")
+def a_capability(r):
+    container(r)["securityContext"]["capabilities"]["add"] = ["NET_ADMIN"]
+
+@mutation("readOnlyRootFilesystem is not true")
+def a_writable_root(r):
+    container(r)["securityContext"]["readOnlyRootFilesystem"] = False
+
+@mutation("runAsNonRoot is not true")
+def root_allowed(r):
+    del pod(r)["securityContext"]["runAsNonRoot"]
+
+@mutation("no seccompProfile")
+def no_seccomp(r):
+    del pod(r)["securityContext"]["seccompProfile"]
+
+@mutation("of kind {'hostPath'}")
+def a_host_path(r):
+    pod(r)["volumes"].append({"name": "host", "hostPath": {"path": "/"}})
+
+@mutation("hostNetwork")
+def the_hosts_network(r):
+    pod(r)["hostNetwork"] = True
+
+@mutation("/tmp can't be written")
+def no_tmp(r):
+    container(r)["volumeMounts"] = [m for m in container(r)["volumeMounts"] if m["mountPath"] != "/tmp"]
+
+@mutation("enableServiceLinks")
+def service_links(r):
+    del pod(r)["enableServiceLinks"]
+
+@mutation("mounts a token")
+def a_token(r):
+    del pod(r)["automountServiceAccountToken"]
+
+@mutation("a limit of memory are needed")
+def no_memory_limit(r):
+    del container(r)["resources"]["limits"]
+
+@mutation("requests more memory than its limit")
+def more_requested_than_allowed(r):
+    container(r)["resources"]["requests"]["memory"] = "4Gi"
+
+@mutation("ingest.parserMemoryBytesMax and 256 MiB are more")
+def a_limit_below_the_parsers(r):
+    container(r)["resources"]["limits"]["memory"] = "1Gi"
+
+@mutation("lacks the imagePullSecrets", "sasl")
+def a_test_that_can_not_pull(r):
+    del first(r, "Pod")["spec"]["imagePullSecrets"]
+
+@mutation("doesn't know the job of")
+def a_dashboard_that_lists_no_release(r):
+    panel(r, lambda board: board["templating"]["list"][2].update(regex="/(.*)-(?:ingest)$/"))
+
+@mutation("a floating tag")
+def a_floating_tag(r):
+    container(r)["image"] = "ghcr.io/millrace/millrace:latest"
+
+@mutation("selects by")
+def the_charts_version_in_a_selector(r):
+    workload(r)["spec"]["selector"]["matchLabels"]["helm.sh/chart"] = "millrace-0.1.0"
+
+@mutation("restart with every chart")
+def the_charts_version_in_a_pods_labels(r):
+    workload(r)["spec"]["template"]["metadata"]["labels"]["helm.sh/chart"] = "millrace-0.1.0"
+
+@mutation("its selector finds no pods")
+def a_Service_that_selects_nothing(r):
+    first(r, "Service")["spec"]["selector"]["app.kubernetes.io/component"] = "gone"
+
+@mutation("doesn't cover", "alerts-off")
+def a_NetworkPolicy_that_misses_pods(r):
+    first(r, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] = "ingest"
+
+@mutation("minAvailable blocks drains")
+def minAvailable(r):
+    d = first(r, "PodDisruptionBudget")
+    del d["spec"]["maxUnavailable"]
+    d["spec"]["minAvailable"] = 1
+
+@mutation("is not rendered")
+def a_missing_ServiceAccount(r):
+    r.documents.remove(first(r, "ServiceAccount"))
+
+@mutation("volume tmp is not there")
+def a_missing_volume(r):
+    pod(r)["volumes"] = [v for v in pod(r)["volumes"] if v["name"] != "tmp"]
+
+@mutation("for its model", "sasl")
+def a_pool_without_its_model(r):
+    pod(r)["volumes"] = [v for v in pod(r)["volumes"] if v["name"] != "model"]
+
+@mutation("is no headless Service")
+def a_StatefulSet_without_its_Service(r):
+    workload(r, "search-0")["spec"]["serviceName"] = "gone"
+
+@mutation("but a replica keeps nothing")
+def claims_of_a_StatefulSet(r):
+    workload(r, "search-0")["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": {}}]
+
+@mutation("doesn't restart when the settings change")
+def no_checksum(r):
+    del workload(r)["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
+
+@mutation("0 Jobs that make topics")
+def no_topics_Job(r):
+    r.documents.remove(first(r, "Job"))
+
+@mutation("0 pods for helm test")
+def no_test(r):
+    r.documents.remove(first(r, "Pod"))
+
+@mutation("rendered twice")
+def a_document_twice(r):
+    r.documents.append(first(r, "Service"))
+
+@mutation("Kubernetes 1.30: spec/template/spec/containers/0")
+def a_misspelt_field_of_a_Deployment(r):
+    container(r)["imagePullPolice"] = "Always"
+
+# alerts, by promtool
+
+@mutation("promtool")
+def an_expression_that_does_not_parse(r):
+    alert(r, "MillraceIndexBehind")["expr"] += ")"
+
+@mutation("promtool")
+def lag_without_growth(r):
+    own = alert(r, "MillraceLagGrowing")
+    own["expr"] = own["expr"].split("\nand\n")[0]
+
+@mutation("promtool")
+def lag_summed_over_two_tellers(r):
+    own = next(x for x in first(r, "PrometheusRule")["spec"]["groups"][0]["rules"] if "record" in x)
+    own["expr"] = own["expr"].replace("max by", "sum by")
+
+@mutation("promtool")
+def an_age_that_fires_at_its_threshold(r):
+    own = alert(r, "MillraceOldestRecord")
+    own["expr"] = own["expr"].replace("> 60", ">= 60")
+
+@mutation("promtool")
+def increase_alone_for_dead_letters(r):
+    own = alert(r, "MillraceDeadLetters")
+    own["expr"] = "sum by (namespace, stage, reason) (increase(millrace_dead_letters_total[15m])) > 0"
+
+@mutation("promtool")
+def dead_letters_for_ever(r):
+    own = alert(r, "MillraceDeadLetters")
+    own["expr"] = "sum by (namespace, stage, reason) (millrace_dead_letters_total) > 0"
+
+@mutation("promtool")
+def an_index_alert_without_patience(r):
+    del alert(r, "MillraceIndexBehind")["for"]
+
+@mutation("promtool")
+def everybodys_KEDA_errors(r):
+    own = alert(r, "MillraceKedaErrors")
+    own["expr"] = own["expr"].replace("mill-millrace-.*", ".*")

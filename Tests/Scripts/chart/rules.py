@@ -1,0 +1,622 @@
+"""The rules that every rendering must keep. Each takes a rendering and yields a message per breach."""
+import functools
+import json
+import re
+
+import jsonschema
+import kubernetes_validate
+
+from rendering import folder, leaves, strings, who
+
+KEDA = json.loads((folder() / "keda.json").read_text())
+# The oldest that Chart.yaml allows, one in between and the newest that the validator knows.
+KUBERNETES_VERSIONS = ["1.30", "1.33", "1.37"]
+SELECTOR = {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"}
+# Metrics that are not the binary's: Prometheus's own, and KEDA's operator's.
+FOREIGN_METRICS = {"up", "keda_scaled_object_errors_total"}
+# Labels by metric: those of the binary (Core/Stage, Workers), Prometheus's own on every series, KEDA's.
+LABELS = {
+    "kafka_consumergroup_lag": {"consumergroup", "topic", "partition"},
+    "millrace:consumergroup_lag:sum": {"consumergroup", "topic", "release"},
+    "millrace_queue_oldest_age_seconds": {"consumergroup", "topic"},
+    "millrace_queue_wait_seconds": {"stage"},
+    "messaging_process_duration_seconds": {"stage"},
+    "millrace_dead_letters_total": {"stage", "reason"},
+    "millrace_terminal_states_total": {"kind", "state"},
+    "millrace_cache_requests_total": {"cache", "result", "reason"},
+    "millrace_generation_fallbacks_total": {"reason"},
+    "gen_ai_client_operation_duration_seconds": {"gen_ai_operation_name", "gen_ai_request_model"},
+    "gen_ai_client_token_usage": {"gen_ai_token_type", "gen_ai_request_model"},
+    "keda_scaled_object_errors_total": {"scaledObject"},
+}
+EVERYWHERE = {"namespace", "job", "pod", "le"}
+SERVING = {"embed-queries", "retrieve"}
+
+RULES = []
+
+
+def rule(function):
+    RULES.append(function)
+    return function
+
+
+# --- forms ---
+
+
+@functools.lru_cache(maxsize=None)
+def custom_schema(kind, api_version):
+    group, _, version = api_version.rpartition("/")
+    path = folder() / "schemas" / f"{kind}_{group}_{version}.json"
+    return jsonschema.Draft7Validator(json.loads(path.read_text())) if path.exists() else None
+
+
+@functools.lru_cache(maxsize=None)
+def form_errors(text):
+    """Cached by text: renderings share most of their documents."""
+    document = json.loads(text)
+    if "." in document["apiVersion"].partition("/")[0] and not document["apiVersion"].split("/")[0].endswith(".k8s.io"):
+        schema = custom_schema(document["kind"], document["apiVersion"])
+        if schema is None:
+            return [f"no schema for {document['apiVersion']} {document['kind']}"]
+        return [f"{'/'.join(map(str, e.path)) or '.'}: {e.message[:200]}" for e in schema.iter_errors(document)]
+    errors = []
+    for version in KUBERNETES_VERSIONS:
+        try:
+            kubernetes_validate.validate(document, version, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            errors.append(f"Kubernetes {version}: {'/'.join(map(str, error.path)) or '.'}: {error.message[:200]}")
+    return errors
+
+
+@rule
+def schemas(r):
+    for d in r.documents:
+        for error in form_errors(json.dumps(d, sort_keys=True)):
+            yield f"{who(d)}: {error}"
+
+
+@rule
+def names(r):
+    seen = set()
+    for d in r.documents:
+        name = d["metadata"]["name"]
+        if who(d) in seen:
+            yield f"{who(d)}: rendered twice"
+        seen.add(who(d))
+        if len(name) > 63:
+            yield f"{who(d)}: the name is longer than 63"
+        if d["kind"] == "ScaledObject" and len("keda-hpa-" + name) > 63:
+            yield f"{who(d)}: its HPA's name is longer than 63, KEDA refuses it"
+
+
+# --- KEDA ---
+
+
+def triggers(r):
+    for d in r.of("ScaledObject"):
+        for trigger in d["spec"]["triggers"]:
+            yield d, trigger, trigger.get("metadata") or {}
+
+
+@rule
+def trigger_metadata(r):
+    for d, trigger, metadata in triggers(r):
+        if trigger["type"] != "kafka":
+            yield f"{who(d)}: trigger of type {trigger['type']}, only kafka is known here"
+        for key, value in metadata.items():
+            if key not in KEDA["metadata"]:
+                yield f"{who(d)}: KEDA has no trigger key {key}, and ignores it in silence"
+            elif not isinstance(value, str):
+                yield f"{who(d)}: trigger key {key} must be a string"
+            elif key in KEDA["integers"] and not re.fullmatch(r"0|[1-9][0-9]*", value):
+                yield f"{who(d)}: trigger key {key} must be an integer, not '{value}'"
+            elif key in KEDA["booleans"] and value not in ("true", "false"):
+                yield f"{who(d)}: trigger key {key} must be true or false, not '{value}'"
+        for key in ("bootstrapServers", "consumerGroup", "topic", "lagThreshold"):
+            if not metadata.get(key):
+                yield f"{who(d)}: trigger key {key} is missing"
+        if metadata.get("lagThreshold") == "0":
+            yield f"{who(d)}: lagThreshold must be more than 0"
+        if metadata.get("sasl", "none") not in KEDA["sasl"] or metadata.get("tls", "disable") not in ("enable", "disable"):
+            yield f"{who(d)}: sasl or tls has a value that KEDA doesn't know"
+        if metadata.get("offsetResetPolicy") != "earliest":
+            yield f"{who(d)}: offsetResetPolicy must be earliest, as the workers' auto.offset.reset"
+        if metadata.get("allowIdleConsumers") != "true":
+            yield f"{who(d)}: allowIdleConsumers must be true, or KEDA stalls just below the number of partitions"
+        if metadata.get("limitToPartitionsWithLag", "false") != "false":
+            yield f"{who(d)}: limitToPartitionsWithLag excludes allowIdleConsumers"
+        if metadata.get("bootstrapServers") not in (r.values["keda"]["bootstrapServers"], r.values["kafka"]["bootstrapServers"]):
+            yield f"{who(d)}: bootstrapServers are not those of the values"
+
+
+@rule
+def authentications(r):
+    used = set()
+    for d, trigger, metadata in triggers(r):
+        reference = trigger.get("authenticationRef")
+        if reference:
+            used.add(reference["name"])
+            if not r.named(reference.get("kind", "TriggerAuthentication"), reference["name"]):
+                yield f"{who(d)}: authenticationRef {reference['name']} is not rendered, and KEDA takes it in silence"
+        elif metadata.get("sasl", "none") != "none" or metadata.get("tls", "disable") != "disable":
+            yield f"{who(d)}: sasl or tls without authenticationRef"
+    for d in r.of("TriggerAuthentication"):
+        if d["metadata"]["name"] not in used:
+            yield f"{who(d)}: nothing refers to it"
+        targets = d["spec"].get("secretTargetRef") or []
+        if not targets:
+            yield f"{who(d)}: names no secret"
+        for target in targets:
+            if target["parameter"] not in KEDA["authentication"]:
+                yield f"{who(d)}: KEDA has no parameter {target['parameter']}"
+            if target["name"] != r.values["secrets"]["name"] or not target["name"] or not target["key"]:
+                yield f"{who(d)}: parameter {target['parameter']} doesn't name the Secret of the values and a key"
+
+
+@rule
+def scaling(r):
+    targets = {}
+    partitions = {t["name"]: t["partitions"] for t in r.contract["topics"]}
+    for d in r.of("ScaledObject"):
+        spec = d["spec"]
+        target = spec["scaleTargetRef"]
+        workload = r.named(target.get("kind", "Deployment"), target["name"])
+        if not workload:
+            yield f"{who(d)}: its target {target.get('kind')}/{target['name']} is not rendered"
+            continue
+        if who(workload) in targets:
+            yield f"{who(d)}: {who(workload)} has two ScaledObjects"
+        targets[who(workload)] = d
+        if "replicas" in workload["spec"]:
+            yield f"{who(workload)}: replicas is set although it is autoscaled: upgrades would fight the HPA"
+        least, most, idle = spec["minReplicaCount"], spec["maxReplicaCount"], spec.get("idleReplicaCount")
+        if least > most or (idle is not None and idle >= least):
+            yield f"{who(d)}: idle < min <= max doesn't hold ({idle}, {least}, {most})"
+        pool = component(workload)
+        if least < 1 and (pool in SERVING or pool.startswith("search")):
+            yield f"{who(d)}: {pool} must not go to zero"
+        for trigger in spec["triggers"]:
+            topic = (trigger.get("metadata") or {}).get("topic")
+            if topic in partitions and most > partitions[topic]:
+                yield f"{who(d)}: maxReplicaCount {most} is more than the {partitions[topic]} partitions of {topic}"
+        behavior = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {}).get("behavior", {})
+        if not (behavior.get("scaleUp") and behavior.get("scaleDown")):
+            yield f"{who(d)}: behavior is missing: a spike would run away for five minutes"
+        elif spec["cooldownPeriod"] < behavior["scaleDown"].get("stabilizationWindowSeconds", 300):
+            yield f"{who(d)}: cooldownPeriod is shorter than the window of scaleDown"
+    for workload in r.workloads:
+        if r.values["keda"]["enabled"]:
+            if who(workload) not in targets:
+                yield f"{who(workload)}: has no ScaledObject"
+        elif "replicas" not in workload["spec"]:
+            yield f"{who(workload)}: replicas is missing although nothing scales it"
+
+
+# --- the binary's contract ---
+
+
+def component(document):
+    return document["metadata"]["labels"]["app.kubernetes.io/component"]
+
+
+@rule
+def pools(r):
+    commands = {p["name"]: p["command"] for p in r.contract["pools"]}
+    found = {component(w): w for w in r.workloads}
+    for name in sorted(set(commands) ^ set(found)):
+        yield f"pool {name} is {'not rendered' if name in commands else 'unknown to the binary'}"
+    for name in sorted(set(commands) & set(found)):
+        container = found[name]["spec"]["template"]["spec"]["containers"][0]
+        expected = ["millrace", *commands[name], "--settings", "/etc/millrace/settings.yaml"]
+        if container.get("command", []) + container.get("args", []) != expected:
+            yield f"{who(found[name])}: its command must be {' '.join(expected)}"
+    groups = {g["group"]: g for g in r.contract["groups"]}
+    scaled = set()
+    for d, _, metadata in triggers(r):
+        group = groups.get(metadata.get("consumerGroup"))
+        if not group:
+            yield f"{who(d)}: the binary has no group {metadata.get('consumerGroup')}"
+            continue
+        scaled.add(group["group"])
+        if metadata.get("topic") != group["topic"]:
+            yield f"{who(d)}: group {group['group']} reads {group['topic']}, not {metadata.get('topic')}"
+        if group["pool"] != component(d):
+            yield f"{who(d)}: group {group['group']} is of pool {group['pool']}"
+    if r.of("ScaledObject"):
+        for name in groups:
+            # The reporters' groups follow the index and scale nothing.
+            if not name.startswith("rag-index-") and name not in scaled:
+                yield f"group {name} scales nothing"
+
+
+@rule
+def words(r):
+    """Topics and groups in any text: an alert's description, a script, a panel."""
+    contract = r.contract
+    known = {t["name"] for t in contract["topics"]} | {g["group"] for g in contract["groups"]}
+    prefix = next(t["name"] for t in contract["topics"])[: -len("documents")]
+    pattern = re.compile(r"(?<![\w./-])((?:rag[.-]|" + (re.escape(prefix) if prefix else "rag[.-]") + r")[A-Za-z0-9.-]*[A-Za-z0-9])")
+    for d in r.documents:
+        for text in strings(d):
+            for word in pattern.findall(text):
+                if word not in known and not word.endswith(".yaml"):
+                    yield f"{who(d)}: '{word}' is no topic or group of the binary"
+
+
+@rule
+def ports(r):
+    shown, error = r.settings
+    if error:
+        return
+    # Where a worker with the rendered settings listens; the contract has the chart's default alone.
+    port = int(shown["http.port"]["value"])
+    for d in r.workloads:
+        declared = d["spec"]["template"]["spec"]["containers"][0].get("ports", [])
+        if [(p.get("name"), p["containerPort"]) for p in declared] != [("http", port)]:
+            yield f"{who(d)}: must declare the port http, {port}"
+    for d in r.of("Service"):
+        for p in d["spec"]["ports"]:
+            if p["port"] != port or p["targetPort"] not in ("http", port):
+                yield f"{who(d)}: port {p['port']} to {p['targetPort']}, the binary listens on {port}"
+    for d in r.of("NetworkPolicy"):
+        for ingress in d["spec"].get("ingress", []):
+            for p in ingress.get("ports", []):
+                if p["port"] not in ("http", port):
+                    yield f"{who(d)}: lets port {p['port']} in, the binary listens on {port}"
+
+
+@rule
+def probes(r):
+    paths = r.contract["probes"]
+    for d in r.workloads:
+        container = d["spec"]["template"]["spec"]["containers"][0]
+        for probe, path in (("startupProbe", "liveness"), ("livenessProbe", "liveness"), ("readinessProbe", "readiness")):
+            get = container.get(probe, {}).get("httpGet")
+            if not get:
+                yield f"{who(d)}: {probe} is missing"
+            elif get["path"] != paths[path] or get["port"] != "http":
+                yield f"{who(d)}: {probe} asks {get['path']} on {get['port']}, the binary has {paths[path]} on http"
+        startup = container.get("startupProbe", {})
+        if startup.get("periodSeconds", 10) * startup.get("failureThreshold", 3) < 60:
+            yield f"{who(d)}: startupProbe gives less than 60 s"
+    monitored = set()
+    for d in r.of("PodMonitor"):
+        monitored.add(component(d))
+        for endpoint in d["spec"]["podMetricsEndpoints"]:
+            if endpoint.get("path", "/metrics") != paths["metrics"] or endpoint.get("port") != "http":
+                yield f"{who(d)}: reads {endpoint.get('path')} on {endpoint.get('port')}, the binary has {paths['metrics']} on http"
+    if r.values["podMonitors"]["enabled"]:
+        for name in {component(w) for w in r.workloads} - monitored:
+            yield f"pool {name} has no PodMonitor"
+
+
+KEYWORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "offset", "bool", "inf", "nan"}
+
+
+def metrics_of(expression):
+    """(metrics, labels) that a PromQL expression, or Grafana's label_values, names."""
+    # Grafana's own names and intervals are no metrics.
+    text = re.sub(r"\[[^\]]*\]", " ", expression)
+    variable = re.fullmatch(r"label_values\((.*), *(\w+)\)", text)
+    labels = {variable.group(2)} if variable else set()
+    text = variable.group(1) if variable else text
+    for selector in re.findall(r"\{((?:[^{}\"]|\"[^\"]*\")*)\}", text):
+        labels |= set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", selector))
+    text = re.sub(r"\{(?:[^{}\"]|\"[^\"]*\")*\}", " ", text)
+    for listed in re.findall(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)", text):
+        labels |= {label.strip() for label in listed.split(",") if label.strip()}
+    text = re.sub(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", " ", text)
+    text = re.sub(r"\boffset\s+\w+", " ", text)
+    names = re.findall(r"(?<![\w$:.])([A-Za-z_:][\w:]*)(?!\s*\(|[\w:])", text)
+    return {n for n in names if n.lower() not in KEYWORDS}, labels
+
+
+@rule
+def metrics(r):
+    known = set(r.contract["metrics"]) | FOREIGN_METRICS
+    jobs = {f"{d['metadata'].get('namespace', 'water')}/{d['metadata']['name']}" for d in r.of("PodMonitor")}
+    for where, expression, recorded in r.expressions:
+        names, labels = metrics_of(expression)
+        if not names:
+            yield f"{where}: names no metric"
+        for name in names:
+            if name not in known and name not in recorded:
+                yield f"{where}: the binary has no metric {name}"
+        allowed = EVERYWHERE.union(*(LABELS.get(re.sub("_(bucket|sum|count)$", "", n), LABELS.get(n, set())) for n in names))
+        for label in labels - allowed:
+            yield f"{where}: no metric in it has a label {label}"
+        if jobs:
+            for selector in re.findall(r'\bjob=~"([^"$]+)"', expression):
+                if not any(re.fullmatch(selector, job) for job in jobs):
+                    yield f"{where}: no PodMonitor makes a job like {selector}"
+
+
+@rule
+def alerts(r):
+    values = r.values["alerts"]
+    expected = {
+        "MillraceLagGrowing": values["lagGrowth"], "MillraceOldestRecord": values["oldestRecord"],
+        "MillraceDeadLetters": values["deadLetters"], "MillraceIndexBehind": values["indexBehind"],
+        "MillraceKedaErrors": {"enabled": values["kedaErrors"]["enabled"] and r.values["keda"]["enabled"]},
+    }
+    wanted = {name for name, own in expected.items() if values["enabled"] and own["enabled"]}
+    found = {
+        rule_["alert"]: rule_ for d in r.of("PrometheusRule") for group in d["spec"]["groups"] for rule_ in group["rules"] if "alert" in rule_
+    }
+    for name in sorted(wanted ^ set(found)):
+        yield f"alert {name} is {'missing' if name in wanted else 'not switched on'}"
+    for name, own in found.items():
+        notes = own.get("annotations", {})
+        if not notes.get("summary") or len(notes.get("description", "")) < 80:
+            yield f"alert {name}: needs a summary and a description that says what to do"
+        if bool(notes.get("runbook_url")) != bool(values["runbookURL"]):
+            yield f"alert {name}: runbook_url must be there where alerts.runbookURL is set, and only there"
+        if not own.get("labels", {}).get("severity"):
+            yield f"alert {name}: has no severity"
+
+
+@rule
+def dashboards(r):
+    boards = list(r.dashboards)
+    if len(boards) != (1 if r.values["dashboard"]["enabled"] else 0):
+        yield f"{len(boards)} dashboards rendered"
+    for d, board in boards:
+        if d["metadata"]["labels"].get(r.values["dashboard"]["label"]) != "1":
+            yield f"{who(d)}: lacks the label that Grafana's sidecar selects by"
+        if board != json.loads((r.chart / "dashboards/millrace.json").read_text()):
+            yield f"{who(d)}: differs from the file in the chart"
+        if len({p["id"] for p in board["panels"]}) != len(board["panels"]):
+            yield f"{who(d)}: two panels with one id"
+        pattern = next(v["regex"] for v in board["templating"]["list"] if v["name"] == "release").strip("/").replace("\\/", "/")
+        for monitor in r.of("PodMonitor"):
+            name = monitor["metadata"]["name"]
+            match = re.search(pattern, f"water/{name}")
+            if not match or f"{match.group(1)}-{component(monitor)}" != name:
+                yield f"{who(d)}: its variable release doesn't know the job of {name}"
+        for panel in board["panels"]:
+            if not panel.get("targets"):
+                yield f"{who(d)}: panel '{panel['title']}' asks nothing"
+
+
+# --- settings ---
+
+
+@rule
+def settings(r):
+    if r.settings_text is None:
+        yield "no ConfigMap with settings.yaml"
+        return
+    shown, error = r.settings
+    if error:
+        yield f"the binary refuses the rendered settings: {error}"
+        return
+    own = {key: value for key, value in leaves(r.values) if key.split(".")[0] in {k.split(".")[0] for k in shown}}
+    own |= {"http.host": "0.0.0.0", "http.port": r.values["ports"]["http"]}
+    if r.values["model"]["source"] == "volume":
+        own["encoder.modelPath"] = r.values["model"]["mountPath"]
+    for key in sorted(set(shown) ^ set(own)):
+        yield f"setting {key} is {'not among the values' if key in shown else 'unknown to the binary'}"
+    for key in sorted(set(shown) & set(own)):
+        value = str(own[key]).lower() if isinstance(own[key], bool) else str(own[key])
+        # What Helm makes of numbers may read otherwise and mean the same: 8.388608e+06 does not.
+        if shown[key]["value"] != value:
+            yield f"setting {key}: the binary reads '{shown[key]['value']}', the values say '{value}'"
+        if shown[key]["source"] != "file":
+            yield f"setting {key}: not in the rendered file"
+
+
+@rule
+def environment(r):
+    shown, error = r.settings
+    known = set() if error else {entry["environment"] for entry in shown.values()}
+    secrets = r.values["secrets"]
+    wanted = {name for key, name in (("kafkaProperties", "KAFKA_PROPERTIES"), ("redisAddress", "REDIS_ADDRESS"), ("llmApiKey", "LLM_API_KEY"))
+              if secrets["keys"][key]}
+    for where, _, container in r.containers:
+        entries = {e["name"]: e for e in container.get("env", [])}
+        if set(entries) != wanted:
+            yield f"{where}: its environment must be {sorted(wanted)}"
+        for name, entry in entries.items():
+            reference = entry.get("valueFrom", {}).get("secretKeyRef", {})
+            if name not in known:
+                yield f"{where}: {name} is no setting of the binary"
+            if reference.get("name") != secrets["name"] or not reference.get("key"):
+                yield f"{where}: {name} doesn't come from the Secret of the values"
+
+
+@rule
+def command_lines(r):
+    """Commands and options of the test's script and the Job exist."""
+    for where, _, container in r.containers:
+        text = " ".join(container.get("command", []) + container.get("args", [])).replace("\\\n", " ")
+        for call in re.findall(r"millrace (?:documents \w+|ask|topics \w+|worker \w+)[^|;\n]*", text):
+            words_ = [w for w in call.split() if re.fullmatch(r"[a-z]+", w)]
+            command = words_[1:3] if words_[1] in ("documents", "topics", "worker") else words_[1:2]
+            page = r.binary.help(*command)
+            if not page:
+                yield f"{where}: the binary has no command {' '.join(command)}"
+            for option in re.findall(r"(?<=\s)--[a-z-]+", call):
+                if not re.search(re.escape(option) + r"(?![a-z-])", page):
+                    yield f"{where}: {' '.join(command)} has no option {option}"
+
+
+# --- pods ---
+
+
+def seconds(text):
+    number, unit = re.fullmatch(r"([0-9]+)(ms|s|m|h|d)", text).groups()
+    return -(-int(number) * {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[unit] // 1000)
+
+
+@rule
+def drain(r):
+    shown, error = r.settings
+    if error:
+        return
+    expected = seconds(shown["worker.graceDeadline"]["value"]) + 15
+    for d in r.workloads:
+        grace = d["spec"]["template"]["spec"].get("terminationGracePeriodSeconds")
+        if grace != expected:
+            yield f"{who(d)}: terminationGracePeriodSeconds {grace}, worker.graceDeadline + 15 s is {expected}"
+
+
+@rule
+def restricted(r):
+    """Pod Security Standards, profile restricted, and a root file system that can't be written."""
+    for where, _, spec in r.pods:
+        context = spec.get("securityContext", {})
+        for key in ("hostNetwork", "hostPID", "hostIPC"):
+            if spec.get(key):
+                yield f"{where}: {key}"
+        if context.get("runAsNonRoot") is not True:
+            yield f"{where}: runAsNonRoot is not true"
+        if context.get("runAsUser") == 0:
+            yield f"{where}: runs as root"
+        if context.get("seccompProfile", {}).get("type") not in ("RuntimeDefault", "Localhost"):
+            yield f"{where}: no seccompProfile"
+        for volume in spec.get("volumes", []):
+            kinds = set(volume) - {"name"}
+            if not kinds <= {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}:
+                yield f"{where}: volume {volume['name']} of kind {kinds}"
+        if spec.get("automountServiceAccountToken") is not False:
+            yield f"{where}: mounts a token that it never uses"
+        if spec.get("enableServiceLinks") is not False:
+            yield f"{where}: enableServiceLinks: a Service named redis would set REDIS_PORT, a setting's name"
+    for where, _, container in r.containers:
+        context = container.get("securityContext", {})
+        if context.get("privileged"):
+            yield f"{where}: privileged"
+        if context.get("allowPrivilegeEscalation") is not False:
+            yield f"{where}: allowPrivilegeEscalation is not false"
+        if context.get("capabilities", {}).get("drop") != ["ALL"] or context["capabilities"].get("add"):
+            yield f"{where}: capabilities are not all dropped"
+        if context.get("readOnlyRootFilesystem") is not True:
+            yield f"{where}: readOnlyRootFilesystem is not true"
+        if context.get("runAsNonRoot") is not True or context.get("runAsUser") == 0:
+            yield f"{where}: may run as root"
+        if any("hostPort" in port for port in container.get("ports", [])):
+            yield f"{where}: hostPort"
+        if "/tmp" not in [mount["mountPath"] for mount in container.get("volumeMounts", [])]:
+            yield f"{where}: /tmp can't be written"
+
+
+@rule
+def resources(r):
+    for where, _, container in r.containers:
+        own = container.get("resources", {})
+        requests, limits = own.get("requests", {}), own.get("limits", {})
+        if not requests.get("cpu") or not requests.get("memory") or not limits.get("memory"):
+            yield f"{where}: requests of cpu and memory and a limit of memory are needed"
+        elif quantity(requests["memory"]) > quantity(limits["memory"]):
+            yield f"{where}: requests more memory than its limit"
+    parser = r.values["ingest"]["parserMemoryBytesMax"]
+    for d in r.workloads:
+        limit = d["spec"]["template"]["spec"]["containers"][0]["resources"].get("limits", {}).get("memory", "0")
+        # The child's limit counts against the pod's; the worker itself needs 256 MiB beside it.
+        if component(d) == "ingest" and quantity(limit) < parser + 2**28:
+            yield f"{who(d)}: memory limit {limit}, ingest.parserMemoryBytesMax and 256 MiB are more"
+
+
+def quantity(text):
+    number, unit = re.fullmatch(r"([0-9.]+)(Ki|Mi|Gi|k|M|G|)", str(text)).groups()
+    return float(number) * {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}[unit]
+
+
+@rule
+def pulling(r):
+    """The registry's login reaches every pod: by itself, or by its ServiceAccount."""
+    for where, _, spec in r.pods:
+        account = r.named("ServiceAccount", spec.get("serviceAccountName")) or {}
+        if r.values["imagePullSecrets"] not in (spec.get("imagePullSecrets", []), account.get("imagePullSecrets", [])):
+            yield f"{where}: lacks the imagePullSecrets of the values"
+
+
+@rule
+def images(r):
+    image = r.values["image"]
+    tag = image["tag"] or r.app_version
+    expected = f"{image['repository']}@{image['digest']}" if image["digest"] else f"{image['repository']}:{tag}"
+    for where, _, container in r.containers:
+        if container["image"] != expected:
+            yield f"{where}: image {container['image']}, the values say {expected}"
+        if re.search(r"(:latest|^[^:@]+)$", container["image"]):
+            yield f"{where}: a floating tag: {container['image']}"
+
+
+@rule
+def selectors(r):
+    by_labels = [(name, labels) for name, labels, _ in r.pods]
+    for d in r.workloads:
+        selector = d["spec"]["selector"]["matchLabels"]
+        if set(selector) != SELECTOR:
+            yield f"{who(d)}: selects by {sorted(selector)}; it can't be changed later, so only name, instance and component"
+        labels = d["spec"]["template"]["metadata"]["labels"]
+        if any(key.startswith("helm.sh/") or key.endswith("/version") for key in labels):
+            yield f"{who(d)}: its pods carry a version and restart with every chart"
+    selecting = [(d, d["spec"]["selector"]) for d in r.of("Service")]
+    selecting += [(d, d["spec"]["selector"]["matchLabels"]) for d in r.workloads + r.of("PodDisruptionBudget", "PodMonitor")]
+    selecting += [
+        (d, c["labelSelector"]["matchLabels"]) for d in r.workloads for c in d["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
+    ]
+    for d, selector in selecting:
+        found = [name for name, labels in by_labels if selector.items() <= labels.items()]
+        if len(found) != 1 or component(d) not in found[0]:
+            yield f"{who(d)}: its selector finds {found or 'no pods'}, not those of {component(d)}"
+    for d in r.of("NetworkPolicy"):
+        selector = d["spec"]["podSelector"]["matchLabels"]
+        for name, labels in by_labels:
+            if not selector.items() <= labels.items():
+                yield f"{who(d)}: doesn't cover {name}"
+
+
+@rule
+def disruption(r):
+    for d in r.of("PodDisruptionBudget"):
+        if d["spec"].get("maxUnavailable") != 1 or "minAvailable" in d["spec"]:
+            yield f"{who(d)}: must have maxUnavailable 1: minAvailable blocks drains at one replica"
+        if d["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
+            yield f"{who(d)}: must let unhealthy pods go"
+
+
+@rule
+def references(r):
+    for where, _, spec in r.pods:
+        account = spec.get("serviceAccountName")
+        if account and not r.named("ServiceAccount", account):
+            yield f"{where}: ServiceAccount {account} is not rendered"
+        volumes = {v["name"]: v for v in spec.get("volumes", [])}
+        mounted = {m["name"] for c in spec["containers"] for m in c.get("volumeMounts", [])}
+        for name in sorted(set(volumes) ^ mounted):
+            yield f"{where}: volume {name} is {'not mounted' if name in volumes else 'not there'}"
+        for volume in volumes.values():
+            wanted = volume.get("configMap", {}).get("name")
+            if wanted and not r.named("ConfigMap", wanted):
+                yield f"{where}: ConfigMap {wanted} is not rendered"
+    for d in r.workloads:
+        spec = d["spec"]["template"]["spec"]
+        if not spec.get("serviceAccountName"):
+            yield f"{who(d)}: has no ServiceAccount of its own"
+        reads = component(d) in ("ingest", "embed-documents", "embed-queries", "generate")
+        claims = [v["persistentVolumeClaim"]["claimName"] for v in spec["volumes"] if "persistentVolumeClaim" in v]
+        if claims != ([r.values["model"]["existingClaim"]] if reads and r.values["model"]["source"] == "volume" else []):
+            yield f"{who(d)}: mounts the claims {claims} for its model"
+        annotations = d["spec"]["template"]["metadata"].get("annotations", {})
+        if not annotations.get("checksum/settings"):
+            yield f"{who(d)}: doesn't restart when the settings change"
+        if d["kind"] == "StatefulSet":
+            service = r.named("Service", d["spec"]["serviceName"])
+            if not service or service["spec"].get("clusterIP") != "None":
+                yield f"{who(d)}: serviceName {d['spec']['serviceName']} is no headless Service"
+            if d["spec"].get("volumeClaimTemplates"):
+                yield f"{who(d)}: volumeClaimTemplates, but a replica keeps nothing"
+            if d["spec"].get("podManagementPolicy") != "Parallel":
+                yield f"{who(d)}: replicas would start one after the other"
+    if len(r.of("Job")) != (1 if r.values["topicsJob"]["enabled"] else 0):
+        yield f"{len(r.of('Job'))} Jobs that make topics"
+    for d in r.of("Job"):
+        container = d["spec"]["template"]["spec"]["containers"][0]
+        if container["command"] + container["args"] != ["millrace", "topics", "create", "--settings", "/etc/millrace/settings.yaml"]:
+            yield f"{who(d)}: doesn't run topics create"
+    tests = [d for d in r.of("Pod") if d["metadata"].get("annotations", {}).get("helm.sh/hook") == "test"]
+    if len(tests) != 1:
+        yield f"{len(tests)} pods for helm test"

