@@ -139,7 +139,9 @@ let package = Package(
       ], path: "loadgen", swiftSettings: strict),
     .executableTarget(
       name: "Bench",
-      dependencies: ["CommandLine", "Encoder", "Index", "Records", "Tokenizer", "VectorMath"],
+      dependencies: [
+        "Caching", "CommandLine", "Encoder", "Index", "Records", "Settings", "Stage", "Tokenizer", "VectorMath",
+      ],
       path: "Tests/Benchmarks", swiftSettings: strict),
     // Tests
     tests("ArchitectureTests", []),
