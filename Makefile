@@ -1,6 +1,6 @@
 # make demo: set up, build and run the demo. make test: set up and run every test. See README.md.
 PREFIX ?= /usr/local
-SWIFT_BUILD = swift build -c release --product millrace
+SWIFT_BUILD = swift build -c release
 
 .PHONY: demo test up install setup setup-test release debug generate lint clean
 

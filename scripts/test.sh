@@ -10,7 +10,15 @@ if [ -n "${MILLRACE_SHARED:-}" ]; then
 else
   echo "test: ../shared is not here: tests that need its data are skipped and say so"
 fi
-if [ -n "${KAFKA_HOME:-}" ]; then echo "test: Apache Kafka in $KAFKA_HOME is tested too"; fi
+if [ -n "${KAFKA_HOME:-}" ]; then echo "test: Apache Kafka in $KAFKA_HOME is tested too, in a second round"; fi
 swift test --skip-build --skip IntegrationTests
 # One at a time: each starts a whole pipeline on these cores.
 swift test --skip-build --no-parallel --filter IntegrationTests
+ran="units and the integration suite on the local broker"
+if [ -n "${KAFKA_HOME:-}" ]; then
+  MILLRACE_TEST_BROKER=kafka swift test --skip-build --no-parallel --filter IntegrationTests
+  ran="$ran, and the integration suite again on Apache Kafka ($KAFKA_HOME)"
+else
+  ran="$ran; not on Apache Kafka: KAFKA_HOME is not set"
+fi
+echo "test: ran $ran"

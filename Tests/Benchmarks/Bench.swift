@@ -22,7 +22,8 @@ enum Bench {
         .appendingPathComponent("RecordsTests/GoldenBytes.swift")
       let seed = words.count > 2 ? UInt64(words[2]) : nil
       let isFine = try Fuzz.run(
-        cases: (words.count > 1 ? Int(words[1]) : nil) ?? 1_000_000, seed: seed ?? UInt64.random(in: 0...UInt64.max),
+        cases: (words.count > 1 ? Int(words[1]) : nil) ?? 1_000_000,
+        seed: seed ?? UInt64.random(in: 0...UInt64.max),
         golden: try String(contentsOf: golden, encoding: .utf8))
       exit(isFine ? 0 : 1)
     }

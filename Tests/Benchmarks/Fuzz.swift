@@ -40,9 +40,11 @@ enum Fuzz {
   private static let nasty: [[UInt8]] = [
     Array(repeating: UInt8(ascii: "["), count: 100_000), Array(repeating: UInt8(ascii: "{"), count: 1000),
     Array(#"{"a":"#.utf8), Array(#""\ud800""#.utf8), Array(#""\udc00\ud800""#.utf8), Array("1e999999".utf8),
-    Array("-0".utf8), Array("123456789012345678901234567890".utf8), Array("0.0000000000000000000001e-400".utf8),
+    Array("-0".utf8), Array("123456789012345678901234567890".utf8),
+    Array("0.0000000000000000000001e-400".utf8),
     [0xFF, 0xFE], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0], Array("null".utf8),
-    Array(#","id":"b""#.utf8), Array(#""\u0000""#.utf8), [0xEF, 0xBB, 0xBF], Array(repeating: 0xFF, count: 11),
+    Array(#","id":"b""#.utf8), Array(#""\u0000""#.utf8), [0xEF, 0xBB, 0xBF],
+    Array(repeating: 0xFF, count: 11),
     [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01], Array("9223372036854775808".utf8),
   ]
 
@@ -161,7 +163,9 @@ enum Fuzz {
         accepted[decoder.name, default: 0] += 1
         if !survives {
           if broken[decoder.name] == nil {
-            print("fuzz: \(decoder.name) does not survive its codec: \(String(decoding: bytes.prefix(400), as: UTF8.self))")
+            print(
+              "fuzz: \(decoder.name) does not survive its codec: \(String(decoding: bytes.prefix(400), as: UTF8.self))"
+            )
           }
           broken[decoder.name, default: 0] += 1
         }
@@ -170,14 +174,17 @@ enum Fuzz {
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     let grown = (residentBytes - before) >> 20
     let kept = accepted.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-    print("fuzz: \(cases) cases, seed \(seed), \(Int(seconds)) s, memory grew by \(grown) MB; accepted: \(kept)")
+    print(
+      "fuzz: \(cases) cases, seed \(seed), \(Int(seconds)) s, memory grew by \(grown) MB; accepted: \(kept)")
     return broken.isEmpty && grown < 200 && accepted.count == decoders.count
   }
 
   private static func input(_ seeds: [[UInt8]], _ random: inout SplitMix) -> [UInt8] {
     var bytes = seeds[Int.random(in: 0..<seeds.count, using: &random)]
     if Int.random(in: 0..<20, using: &random) == 0 {
-      return (0..<Int.random(in: 0..<200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+      return (0..<Int.random(in: 0..<200, using: &random)).map { _ in
+        UInt8.random(in: 0...255, using: &random)
+      }
     }
     for _ in 0..<Int.random(in: 0...4, using: &random) {
       let at = Int.random(in: 0...bytes.count, using: &random)
@@ -188,7 +195,9 @@ enum Fuzz {
       case 3:
         // The longest are rare: each costs as much as a thousand others.
         let which = Int.random(in: 0..<nasty.count, using: &random)
-        if which > 0 || Int.random(in: 0..<100, using: &random) == 0 { bytes.insert(contentsOf: nasty[which], at: at) }
+        if which > 0 || Int.random(in: 0..<100, using: &random) == 0 {
+          bytes.insert(contentsOf: nasty[which], at: at)
+        }
       case 4: bytes.removeSubrange(at..<bytes.count)
       case 5:
         let other = seeds[Int.random(in: 0..<seeds.count, using: &random)]

@@ -4,17 +4,15 @@ import Testing
 // Goal: a record becomes a cited answer by every surface, on each broker; bad input is answered and harms nobody.
 // Method: the release binary, started with `up`; kcat, confluent-kafka and the command line as clients.
 
-private let brokers: [[String]] = [[]] + (Pipeline.kafkaHome.map { [["--kafka-home", $0]] } ?? [])
-
 private func quotes(_ answer: [String: Any]) -> String {
   ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["quote"] as? String }.joined(
     separator: " ")
 }
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct PathTests {
-  @Test("kcat and confluent-kafka produce documents and questions and read cited answers", arguments: brokers)
-  func foreignClients(_ options: [String]) throws {
-    let pipeline = try Pipeline(options)
+  @Test("kcat and confluent-kafka produce documents and questions and read cited answers")
+  func foreignClients() throws {
+    let pipeline = try Pipeline()
     // One document, changed in turn by kcat, confluent-kafka and the command line: only its last version is cited.
     let put = try pipeline.kcat(
       ["-P", "-t", "rag.documents", "-k", "default/lamp", "-X", "partitioner=murmur2_random"],

@@ -1,0 +1,140 @@
+"""Produces records that no pipeline should survive badly, each with a good neighbour behind it on the same partition.
+
+usage: bad_records.py BOOTSTRAP. Prints one line of JSON: for each bad record its name, the terminal states with their
+error, and whether a copy lies on rag.deadletters; and how many neighbours were indexed or answered."""
+import base64, json, sys, time
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+bootstrap = sys.argv[1]
+producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "acks": "all",
+                     "message.max.bytes": 9000000, "linger.ms": 0})
+
+
+def murmur2(data):
+    mask, seed, m = 0xFFFFFFFF, 0x9747B28C, 0x5BD1E995
+    h = (seed ^ len(data)) & mask
+    for i in range(0, len(data) - len(data) % 4, 4):
+        k = int.from_bytes(data[i:i + 4], "little") * m & mask
+        k = (k ^ k >> 24) * m & mask
+        h = (h * m & mask) ^ k
+    tail = data[len(data) - len(data) % 4:]
+    for n in range(len(tail) - 1, -1, -1):
+        h ^= tail[n] << 8 * n
+    if tail:
+        h = h * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return (h ^ h >> 15) & 0x7FFFFFFF
+
+
+def doc(name, **fields):
+    return json.dumps(dict({"id": name, "text": "Some text."}, **fields)).encode()
+
+
+deep = b"[" * 100000
+long = "x" * 10000
+bad_documents = [
+    ("not json", "default/d0", b"\x00\x01 nonsense"), ("invalid utf-8", "default/d1", b'{"id":"d1","text":"\xff\xfe"}'),
+    ("lone surrogate", "default/d2", b'{"id":"d2","text":"\\ud800 alone"}'),
+    ("a field twice", "default/d3", b'{"id":"d3","text":"a","text":"b"}'),
+    ("nested deep", "default/d4", b'{"id":"d4","text":"a","metadata":' + deep + b"}"),
+    ("number beyond range", "default/d5", b'{"id":"d5","text":"a","metadata":{"n":1e99999}}'),
+    ("time beyond range", "default/d6", b'{"id":"d6","text":"a","expires_at":99999999999999999999999}'),
+    ("wrong type of text", "default/d7", b'{"id":"d7","text":17}'),
+    ("wrong type of acl", "default/d8", b'{"id":"d8","text":"a","acl":{"a":1}}'),
+    ("id of 10 kB", "default/" + long, doc(long)), ("key that lies", "default/d9", doc("other")),
+    ("tenant that lies", "acme/d10", doc("d10")), ("key without a tenant", "d11", doc("d11")), ("array", "default/d12", b"[]"),
+    ("empty value", "default/d13", b""), ("bad base64", "default/d14", b'{"id":"d14","content_base64":"%%%"}'),
+    ("truncated pdf", "default/d15", json.dumps(
+        {"id": "d15", "content_base64": base64.b64encode(b"%PDF-1.4 broken").decode()}).encode()),
+    ("5 MB of text", "default/d16", doc("d16", text="word " * 1000000)),
+]
+bad_queries = [
+    ("q not json", b"\x00\x01 nonsense"), ("q invalid utf-8", b'{"id":"q1","text":"\xff"}'),
+    ("q lone surrogate", b'{"id":"q2","text":"\\udc00"}'), ("q a field twice", b'{"id":"q3","id":"q4","text":"a"}'),
+    ("q nested deep", b'{"id":"q5","text":"a","filter":' + deep + b"}"),
+    ("q number beyond range", b'{"id":"q6","text":"a","top_k":1e400}'),
+    ("q deadline beyond range", b'{"id":"q7","text":"a","deadline_ms":99999999999999999999}'),
+    ("q wrong type", b'{"id":"q8","text":["a"]}'), ("q id of 10 kB", json.dumps({"id": long, "text": "a"}).encode()),
+    ("q 5 MB of text", json.dumps({"id": "q9", "text": "a" * 900000}).encode()), ("q empty", b""), ("q array", b"[1]"),
+]
+positions, neighbours = {}, []
+
+
+def sent(name):
+    def report(error, message):
+        positions[name] = None if error else f"{message.topic()}-{message.partition()}-{message.offset()}"
+    return report
+
+
+count = len(producer.list_topics("rag.documents", 10).topics["rag.documents"].partitions)
+number = 0
+for name, key, value in bad_documents:
+    producer.produce("rag.documents", value, key, on_delivery=sent(name))
+    producer.flush(30)
+    partition = int(positions[name].split("-")[-2])
+    while murmur2(f"default/good{number}".encode()) % count != partition:
+        number += 1
+    neighbours.append(f"good{number}")
+    producer.produce("rag.documents", doc(f"good{number}"), f"default/good{number}")
+    number += 1
+for name, value in bad_queries:
+    producer.produce("rag.queries", value, partition=3, on_delivery=sent(name))
+    producer.produce("rag.queries", json.dumps({"id": "n-" + name, "text": "Some text?"}).encode(), partition=3)
+producer.flush(30)
+
+
+def read(topic):
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bad", "enable.auto.commit": False,
+                         "fetch.message.max.bytes": 10000000})
+    parts = consumer.list_topics(topic, 10).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, p, 0) for p in parts])
+    ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1] for p in parts}
+    left = {p for p in parts if ends[p] > 0}
+    records = []
+    while left:
+        message = consumer.poll(5)
+        if message is None:
+            break
+        if message.error():
+            continue
+        records.append(message)
+        if message.offset() >= ends[message.partition()] - 1:
+            left.discard(message.partition())
+    consumer.close()
+    return records
+
+
+def look():
+    states, good = {}, set()
+    for message in read("rag.document-status"):
+        event = json.loads(message.value())
+        if event["state"] == "accepted":
+            continue
+        if event["id"] in neighbours and event["state"] == "indexed":
+            good.add(event["id"])
+        place = event["id"] if event["id"].startswith("rag.documents-") else (
+            f"rag.documents-{message.partition()}-{event.get('version', '0.0').split('.')[1]}")
+        states.setdefault(place, []).append([event["state"], event.get("error")])
+    for message in read("rag.answers"):
+        answer = json.loads(message.value())
+        if answer["id"].startswith("n-"):
+            good.add(answer["id"])
+        states.setdefault(answer["id"], []).append([answer["status"], answer.get("error")])
+    letters = set()
+    for message in read("rag.deadletters"):
+        letters.add(dict(message.headers())["millrace-origin"].decode())
+    return states, good, letters
+
+
+ids = {"q wrong type": "q8", "q number beyond range": "q6", "q deadline beyond range": "q7", "q 5 MB of text": "q9"}
+names = [name for name, *_ in bad_documents] + [name for name, _ in bad_queries]
+deadline = time.time() + 90
+while True:
+    states, good, letters = look()
+    result = {name: {"states": states.get(positions[name]) or states.get(ids.get(name)) or [],
+                     "dead_letter": positions[name] in letters} for name in names}
+    complete = all(r["states"] and r["dead_letter"] for r in result.values())
+    if time.time() > deadline or (complete and len(good) == len(neighbours) + len(bad_queries)):
+        break
+    time.sleep(1)
+print(json.dumps({"records": result, "neighbours": len(good), "wanted": len(neighbours) + len(bad_queries)}))

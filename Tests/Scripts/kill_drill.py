@@ -1,0 +1,76 @@
+"""Kills every process of a running `millrace up` during load, again and again, and lets the ledger judge.
+
+usage: kill_drill.py BINARY LOADGEN STATE TRACE QUESTIONS DOCUMENTS ROUNDS
+In each round every process gets a signal in turn: SIGTERM in even rounds, SIGKILL in odd ones; the next one follows when
+it has come back. Documents are put again and again, and queries come by the trace, all the while. Prints one line of
+JSON; exit code 1 when the ledger is not balanced, a query is lost, a part did not come back, or a SIGTERM ended a worker
+with another status than 0."""
+import json, os, re, signal, subprocess, sys, threading, time
+
+binary, loadgen, state, trace, questions, documents, rounds = sys.argv[1:8]
+rounds = int(rounds)
+call = lambda *words: subprocess.run([binary, *words, "--state", state], capture_output=True, text=True)
+status = lambda: {p["role"]: p for p in json.loads(call("status", "--json").stdout)["processes"]}
+up_log = f"{state}/logs/up.log"
+roles = [r for r in status()]
+stop = threading.Event()
+puts = []
+
+
+def put():
+    while not stop.is_set():
+        result = call("documents", "put", documents, "--tenant", "drill")
+        puts.append(result.returncode)
+        stop.wait(5)
+
+
+thread = threading.Thread(target=put)
+thread.start()
+seconds = rounds * len(roles) * 4 + 20
+load = subprocess.Popen([loadgen, "replay", trace, "--questions", questions, "--rate", "3", "--duration", f"{seconds}s",
+                         "--deadline", "60000", "--json", "--state", state], stdout=subprocess.PIPE, text=True)
+time.sleep(5)
+kills, not_back, worst = 0, [], {}
+start = time.time()
+for number in range(rounds):
+    for role in roles:
+        before = status()[role]
+        os.kill(before["pid"], signal.SIGTERM if number % 2 == 0 else signal.SIGKILL)
+        kills += 1
+        since = time.time()
+        while time.time() - since < 60:
+            now = status().get(role)
+            if now and now["pid"] not in (0, before["pid"]) and now["state"] == "running":
+                break
+            time.sleep(0.2)
+        else:
+            not_back.append(role)
+        worst[role] = round(max(worst.get(role, 0), time.time() - since), 1)
+        time.sleep(0.5)
+drill = time.time() - start
+if load.poll() is None and drill > seconds:
+    load.wait()
+report = json.loads(load.communicate()[0] or "{}")
+stop.set()
+thread.join()
+# Everything on its way arrives once nobody is killed any more.
+deadline = time.time() + 120
+while True:
+    ledger = json.loads(call("ledger", "--json").stdout)
+    flying = sum(sum(side["in_flight"].values()) for side in ledger.values())
+    if flying == 0 or time.time() > deadline:
+        break
+    time.sleep(1)
+code = call("ledger").returncode
+# The supervisor tells how each ended: after SIGTERM a worker must have drained and ended with 0.
+endings = re.findall(r"^(\S+) ended \(status (\d+)\)", open(up_log).read(), re.M) if os.path.exists(up_log) else []
+workers = [(r, int(s)) for r, s in endings if r not in ("redis", "llm", "kafka")]
+wrong = [f"{r} {s}" for r, s in workers if s not in (0, 9)]
+summary = {"kills": kills, "seconds": round(drill), "not_back": not_back, "worst_back_s": worst, "puts": len(puts),
+           "ended_0": sum(s == 0 for _, s in workers), "ended_killed": sum(s == 9 for _, s in workers), "wrong_endings": wrong,
+           "queries": {k: report.get(k) for k in ("sent", "states", "lost", "doubled", "differing", "cache_hits")},
+           "in_flight": flying, "ledger": ledger, "ledger_code": code}
+print(json.dumps(summary))
+good = (code == 0 and flying == 0 and not not_back and not wrong and report.get("lost") == 0 and report.get("differing") == 0
+        and sum(s == 0 for _, s in workers) > 0)
+sys.exit(0 if good else 1)

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Writes settings for Kafka Connect (standalone) that feed rag.documents from the files of a folder; nothing of ours runs
+# in it.   usage: connect-folder.sh BOOTSTRAP FOLDER TARGET [TENANT]
+# Kafka's own FileStreamSource makes a record of each line: a file's newest line is its document. Run the workers with
+# --ingest-field-map text=body,id=name.
+set -euo pipefail
+bootstrap=$1 folder=$(cd "$2" && pwd) target=$3 tenant=${4:-default}
+mkdir -p "$target"
+cat > "$target/worker.properties" <<END
+bootstrap.servers=$bootstrap
+listeners=http://127.0.0.1:${CONNECT_PORT:-18083}
+key.converter=org.apache.kafka.connect.storage.StringConverter
+value.converter=org.apache.kafka.connect.json.JsonConverter
+value.converter.schemas.enable=false
+offset.storage.file.filename=$target/offsets
+offset.flush.interval.ms=1000
+END
+number=0
+for file in "$folder"/*; do
+  [ -f "$file" ] || continue
+  name=$(basename "$file")
+  number=$((number + 1))
+  cat > "$target/file-$number.properties" <<END
+name=file-$number
+connector.class=org.apache.kafka.connect.file.FileStreamSourceConnector
+tasks.max=1
+file=$file
+topic=rag.documents
+transforms=hoist,name,document,key,text
+transforms.hoist.type=org.apache.kafka.connect.transforms.HoistField\$Value
+transforms.hoist.field=body
+transforms.name.type=org.apache.kafka.connect.transforms.InsertField\$Value
+transforms.name.static.field=name
+transforms.name.static.value=$name
+transforms.document.type=org.apache.kafka.connect.transforms.InsertField\$Value
+transforms.document.static.field=document
+transforms.document.static.value=$tenant/$name
+transforms.key.type=org.apache.kafka.connect.transforms.ValueToKey
+transforms.key.fields=document
+transforms.text.type=org.apache.kafka.connect.transforms.ExtractField\$Key
+transforms.text.field=document
+END
+done
+echo "$number connectors in $target"
