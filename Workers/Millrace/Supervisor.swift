@@ -4,6 +4,7 @@ import Foundation
 import HTTP
 import KafkaClient
 import LocalState
+import Services
 import Settings
 import Stage
 import Synchronization
@@ -365,7 +366,7 @@ actor Supervisor {
     process.standardOutput = output
     process.standardError = output
     process.standardInput = FileHandle.nullDevice
-    try process.run()
+    try withoutBlockedSignals { try process.run() }
     try output.close()
     child.process = process
     child.startTime = ProcessTable.startTime(of: process.processIdentifier) ?? 0

@@ -68,7 +68,7 @@ enum UpCommand {
     child.standardOutput = output
     child.standardError = output
     child.standardInput = FileHandle.nullDevice
-    try child.run()
+    try withoutBlockedSignals { try child.run() }
     let started = Date()
     while child.isRunning {
       if let record = directory.read(), record.supervisorPID == child.processIdentifier, record.isReady {

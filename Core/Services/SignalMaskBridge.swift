@@ -1,0 +1,14 @@
+import Foundation
+
+/// Runs `body` with no signal blocked in this thread.
+///
+/// Threads of Swift's pool block all signals, and a child inherits the mask of the thread that starts it: SIGTERM to
+/// such a child would wait for ever.
+package func withoutBlockedSignals<Result>(_ body: () throws -> Result) rethrows -> Result {
+  var none = sigset_t()
+  var former = sigset_t()
+  unsafe sigemptyset(&none)
+  unsafe pthread_sigmask(SIG_SETMASK, &none, &former)
+  defer { unsafe pthread_sigmask(SIG_SETMASK, &former, nil) }
+  return try body()
+}
