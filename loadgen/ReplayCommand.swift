@@ -129,12 +129,14 @@ struct Replay {
     let before = processorTime()
     let start = ContinuousClock.now
     let sendSeconds = try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await follow(reader, book, start) }
+      group.addTask {
+        do { try await follow(reader, book, start) } catch is CancellationError {} catch { book.fail(error) }
+      }
       try await send(producer, book, start)
       let sendSeconds = seconds(since: start)
       // Every query has a state by its deadline, or the pipeline has lost it.
       let deadline = ContinuousClock.now + .milliseconds(plan.template.deadlineMilliseconds) + Self.grace
-      while !book.isComplete, ContinuousClock.now < deadline {
+      while !book.isComplete, book.failure == nil, ContinuousClock.now < deadline {
         try await Task.sleep(for: .milliseconds(50))
         show(book, start)
       }
@@ -146,6 +148,8 @@ struct Replay {
     await reader.close()
     await producer.close(deadline: .seconds(5))
     Terminal.progress("")
+    // What could not be followed is not lost by the pipeline.
+    if let failure = book.failure { throw failure }
     var report = book.report
     report.seconds = sendSeconds
     report.speed = plan.speed
@@ -214,7 +218,10 @@ struct Replay {
     let start = ContinuousClock.now
     async let read: Void = {
       var seen = 0
-      while seen < count { seen += try await reader.next(maxRecords: 1000, maxWait: .milliseconds(50)).count }
+      let limit = ContinuousClock.now + .seconds(60)
+      while seen < count, !Task.isCancelled, ContinuousClock.now < limit {
+        seen += try await reader.next(maxRecords: 1000, maxWait: .milliseconds(50)).count
+      }
     }()
     try await withThrowingDiscardingTaskGroup { group in
       for number in 0..<count {
@@ -266,6 +273,10 @@ final class QueryBook: Sendable {
 
   private let prefix: String
   private let state: Mutex<State>
+  private let problem = Mutex<(any Error)?>(nil)
+
+  func fail(_ error: any Error) { problem.withLock { $0 = $0 ?? error } }
+  var failure: (any Error)? { problem.withLock { $0 } }
 
   init(count: Int, run: String) {
     prefix = "/\(run)-"

@@ -11,6 +11,7 @@ final class Cleaner {
   /// Keys that one pass holds, 40 bytes each; the rest waits for the next pass.
   private static let keysMax = 1_000_000
   private static let batchesAtOnce: Int64 = 64
+  private static let bytesAtOnce = 16 << 20
 
   private struct Digest: Hashable {
     var high: UInt64
@@ -60,7 +61,7 @@ final class Cleaner {
             """, [.int(partition.id), .int(Self.batchesAtOnce)]
           ) { row in
             // From the start on: what lies behind a younger batch waits for it, as in a segment.
-            isPast = isPast || row.int(2) >= now - age
+            isPast = isPast || row.int(2) >= now.subtractingOrMin(age)
             if !isPast { expired.append((row.int(0), row.int(1))) }
           }
         }
@@ -128,7 +129,7 @@ final class Cleaner {
       }
     }
     var boundary = try boundary(
-      partition, from: cleanEnd, youngest: now - topic.number("min.compaction.lag.ms"))
+      partition, from: cleanEnd, youngest: now.subtractingOrMin(topic.number("min.compaction.lag.ms")))
     if boundary > cleanEnd, try isWorthIt(partition, cleanEnd, boundary, now: now) {
       let newest = try newestOffsets(partition, cleanEnd, &boundary, isStopped)
       if isStopped() { return }
@@ -198,7 +199,7 @@ final class Cleaner {
     }
     guard dirty > 0 else { return false }
     if Double(dirty) >= partition.topic.cleanableRatio * Double(clean + dirty) { return true }
-    return now - oldest >= partition.topic.number("max.compaction.lag.ms")
+    return oldest <= now.subtractingOrMin(partition.topic.number("max.compaction.lag.ms"))
   }
 
   /// For each key between two offsets its newest offset; lowers the boundary when there are too many.
@@ -228,13 +229,20 @@ final class Cleaner {
     -> [Row]
   {
     var rows: [Row] = []
+    var bytes = 0
     try store.reading { (database) throws(StorageError) in
       try database.run(
         """
         SELECT base_offset,bytes FROM batches WHERE partition_id=? AND base_offset>=? AND base_offset<?
           ORDER BY base_offset LIMIT ?
         """, [.int(partition.id), .int(start), .int(end), .int(Self.batchesAtOnce)]
-      ) { rows.append(Row(base: $0.int(0), bytes: $0.blob(1))) }
+      ) { row in
+        // Batches may be as long as a topic allows: a few at a time then.
+        guard bytes < Self.bytesAtOnce else { return }
+        let batch = row.blob(1)
+        bytes += batch.count
+        rows.append(Row(base: row.int(0), bytes: batch))
+      }
     }
     return rows
   }
@@ -243,7 +251,7 @@ final class Cleaner {
     _ partition: Store.Partition, from start: Int64, to end: Int64, _ newest: [Digest: Int64], now: Int64,
     _ isStopped: () -> Bool
   ) throws(StorageError) {
-    let horizonLater = now + partition.topic.number("delete.retention.ms")
+    let horizonLater = now.addingOrMax(partition.topic.number("delete.retention.ms"))
     var next = start
     while next < end, !isStopped() {
       let rows = try rows(partition, from: next, to: end)
@@ -324,3 +332,16 @@ final class Cleaner {
 
 // Used by the cleaning thread alone.
 extension Cleaner: @unchecked Sendable {}
+
+extension Int64 {
+  /// Settings and clients' timestamps may be any number.
+  fileprivate func addingOrMax(_ other: Int64) -> Int64 {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? (other > 0 ? .max : .min) : sum
+  }
+
+  fileprivate func subtractingOrMin(_ other: Int64) -> Int64 {
+    let (difference, overflow) = subtractingReportingOverflow(other)
+    return overflow ? (other > 0 ? .min : .max) : difference
+  }
+}

@@ -9,7 +9,7 @@ enum Codec: UInt16 {
   case zstd = 4
 
   /// A batch beyond it is not unpacked: what a client packs into few bytes must not take all memory.
-  private static let bytesMax = 256 << 20
+  private static let bytesMax = 64 << 20
 
   /// - Returns: nil when the bytes are broken, too long once unpacked, or packed by snappy, which is not known here.
   func decompressed(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {

@@ -7,6 +7,7 @@ import Cryptography
 /// producer epoch i16, base sequence i32, record count i32, records.
 struct RecordBatch {
   static let headerBytes = 61
+  private static let recordsMax = 1_000_000
   private(set) var bytes: [UInt8]
 
   var lastOffsetDelta: Int32 { Int32(truncatingIfNeeded: integer(23, 4)) }
@@ -119,6 +120,11 @@ struct RecordBatch {
       defer { position += Int(length) }
       return payload[position..<position + Int(length)]
     }
+    // The smallest record has seven bytes with its length; what claims more than fit would only cost memory.
+    guard Int(recordCount) <= min(Self.recordsMax, payload.count / 7) else {
+      throw BatchFault(
+        code: .invalidRecord, rule: "more records than its bytes can hold, or than \(Self.recordsMax)")
+    }
     var records: [Record] = []
     for _ in 0..<recordCount {
       let start = position
@@ -139,7 +145,7 @@ struct RecordBatch {
       position = end
       records.append(
         Record(
-          offset: baseOffset + delta, key: key, isTombstone: value == nil, bytes: payload[start..<end]))
+          offset: baseOffset &+ delta, key: key, isTombstone: value == nil, bytes: payload[start..<end]))
     }
     guard position == payload.count else {
       throw BatchFault(code: .invalidRecord, rule: "bytes after the records")

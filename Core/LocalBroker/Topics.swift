@@ -58,7 +58,9 @@ enum TopicSettings {
     case "retention.ms", "retention.bytes", "delete.retention.ms", "min.compaction.lag.ms",
       "max.compaction.lag.ms", "segment.bytes", "segment.ms", "max.message.bytes", "min.insync.replicas",
       "file.delete.delay.ms", "flush.messages", "flush.ms":
-      return Int64(value) == nil ? "must be an integer" : nil
+      guard let number = Int64(value) else { return "must be an integer" }
+      let isUnlimited = name.hasPrefix("retention.") && number == -1
+      return number >= 0 || isUnlimited ? nil : "must not be negative"
     case "min.cleanable.dirty.ratio": return Double(value) == nil ? "must be a number" : nil
     case "unclean.leader.election.enable", "preallocate": return nil
     default: return "is no setting that this broker knows"

@@ -28,6 +28,8 @@ package struct CommitWindow: Sendable {
   package var inFlightCount: Int { inFlight.count }
   package var isFull: Bool { admittedEnd - nextOffset >= Self.spanMax }
 
+  package func isInFlight(_ offset: Int64) -> Bool { inFlight.contains(offset) }
+
   /// - Returns: false for a record that is finished or in flight already.
   package mutating func admit(_ offset: Int64) -> Bool {
     guard offset >= nextOffset, !inFlight.contains(offset) else { return false }

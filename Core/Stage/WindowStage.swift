@@ -144,14 +144,22 @@ package final class WindowStage: Service {
   }
 
   private func start(_ record: ConsumerRecord, _ tasks: inout ThrowingDiscardingTaskGroup<any Error>) {
-    let isNew = windows.withLock { windows in
+    let (isNew, isInFlight) = windows.withLock { windows in
       var window =
         windows[record.topicPartition] ?? CommitWindow(committed: record.position.offset, metadata: "")
       defer { windows[record.topicPartition] = window }
-      return window.admit(record.position.offset)
+      let isNew = window.admit(record.position.offset)
+      return (isNew, window.isInFlight(record.position.offset))
+    }
+    // Also what is worked on since before a rebalance: it is still the oldest.
+    if isInFlight {
+      oldest.take([record])
+      let isDone = windows.withLock {
+        !($0[record.topicPartition]?.isInFlight(record.position.offset) ?? false)
+      }
+      if isDone { oldest.finish([record.position]) }
     }
     guard isNew else { return }
-    oldest.take([record])
     // Not on the consumer's thread, which blocks in its poll.
     tasks.addTask(executorPreference: globalConcurrentExecutor) { try await self.workUntilDone(record) }
   }

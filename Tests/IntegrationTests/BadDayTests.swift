@@ -149,7 +149,7 @@ import Testing
     let folder = try Squad.subset(of: try #require(Pipeline.shared), documents: 40, in: pipeline.state)
     #expect(try pipeline.millrace(["documents", "put", folder + "/documents.jsonl"]).code == 0)
     let rounds =
-      ProcessInfo.processInfo.environment["MILLRACE_KILL_ROUNDS"] ?? (Pipeline.isOnKafka ? "2" : "5")
+      ProcessInfo.processInfo.environment["MILLRACE_KILL_ROUNDS"] ?? (Pipeline.isOnKafka ? "1" : "5")
     let output = try Pipeline.run(
       Pipeline.python,
       [

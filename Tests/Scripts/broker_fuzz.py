@@ -55,7 +55,8 @@ def produce(b):
 
 group, member = "fuzz-group", "m-1"
 seeds = [
-    (0, 7, produce(batch(3))), (0, 3, produce(batch(1, 4, b"\x28\xb5\x2f\xfd garbage"))),
+    (0, 7, produce(batch(3))), (0, 7, produce(struct.pack(">q", 2 ** 63 - 1) + batch(3)[8:])),
+    (0, 7, produce(struct.pack(">q", -2 ** 63) + batch(2)[8:])), (0, 3, produce(batch(1, 4, b"\x28\xb5\x2f\xfd garbage"))),
     (0, 7, produce(batch(2, 3, b"\x04\x22\x4d\x18 garbage"))), (0, 7, produce(batch(2, 1, b"\x1f\x8b garbage"))),
     (0, 7, produce(batch(2, 2, b"snappy"))), (0, 7, produce(batch(2)[:-3])),
     (1, 11, i32(-1) + i32(5) + i32(1) + i32(1 << 20) + i8(0) + i32(0) + i32(-1)

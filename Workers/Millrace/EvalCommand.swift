@@ -268,7 +268,7 @@ struct LatencyReport: Sendable {
     var timings: [String: (waits: [Double], work: [Double])] = [:]
     let hop = try await HopProbe.open(kafka)
     for number in 0..<count + 10 {
-      guard let id = QueryID("latency-\(getpid())-\(number)") else { continue }
+      guard let id = QueryID("latency-\(UUID().uuidString.lowercased())") else { continue }
       var query = QueryRecord(id: id, tenant: tenant, text: question, mode: isCached ? .answer : .retrieve)
       query.deadlineMilliseconds = 30_000
       try await Task.sleep(for: .milliseconds(10))

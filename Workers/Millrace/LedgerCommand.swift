@@ -52,7 +52,12 @@ enum LedgerCommand {
     }
 
     init(milliseconds: Int64) { self.milliseconds = milliseconds }
-    var start: ReplayReader.Start { .time(milliseconds: WallClock.milliseconds - milliseconds) }
+
+    /// The moment this span began, counted once: all topics are read from there.
+    private let now = WallClock.milliseconds
+    var start: ReplayReader.Start { .time(milliseconds: now - milliseconds) }
+    /// For states: brokers' clocks differ, and a state of a record that is not looked at does no harm.
+    var startOfStates: ReplayReader.Start { .time(milliseconds: now - milliseconds - 60_000) }
   }
 }
 
@@ -127,7 +132,8 @@ struct Ledger: Sendable {
     var account = Account(
       kind: "documents", states: Self.documentStates, stages: ["ingest", "embed-documents", "search"])
     // What is older than the states are kept may have been settled, and is not looked for.
-    let kept = LedgerCommand.Age(milliseconds: retention(.documentStatus) - 3_600_000)
+    let kept = LedgerCommand.Age(
+      milliseconds: max(retention(.documentStatus) / 2, retention(.documentStatus) - 3_600_000))
     let since = since ?? kept
     let all = partitions(.documents)
     // Groups first, upstream first: whatever moves on meanwhile is found further down.
@@ -152,17 +158,22 @@ struct Ledger: Sendable {
         table.mark(record.position.partition, record.position.offset, Self.isRecord)
       }
       try await readTails(reader, .chunks, embedded) { record in
-        guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value) else { return }
+        guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value),
+          batch.header.document.version.epoch == settings.ingest.epoch
+        else { return }
         table.mark(
           record.position.partition, batch.header.document.version.offset, Self.isInFlight, stage: 1)
       }
       try await readTails(reader, .vectors, reported) { record in
-        guard record.value != nil, let key = VectorKey(bytes: record.key) else { return }
+        guard record.value != nil, let key = VectorKey(bytes: record.key),
+          key.version.epoch == settings.ingest.epoch
+        else { return }
         table.mark(record.position.partition, key.version.offset, Self.isInFlight, stage: 2)
       }
       // States last: what was finished meanwhile is.
       try await read(
-        reader, unit.keys.map { (TopicPartition(settings.topic(.documentStatus), $0.partition), since.start) }
+        reader,
+        unit.keys.map { (TopicPartition(settings.topic(.documentStatus), $0.partition), since.startOfStates) }
       ) {
         record in
         guard let value = record.value, let status = try? StatusRecord(value: value) else { return }
@@ -254,7 +265,8 @@ struct Ledger: Sendable {
         let isWaiting = record.position.offset >= embedded[record.topicPartition] ?? 0
         table.mark(
           Self.name(of: record), Self.isRecord | (isWaiting ? Self.isInFlight : 0),
-          at: record.position)
+          at: record.position,
+          record.timestampMilliseconds)
       }
       for (stage, name, offsets) in [
         (1, TopicName.searches, searched), (2, .candidates, retrieved), (3, .prompts, generated),
@@ -264,10 +276,13 @@ struct Ledger: Sendable {
           table.markKnown(key, Self.isInFlight, stage: UInt8(stage))
         }
       }
-      try await read(reader, partitions(.answers).map { ($0, start) }) { record in
+      try await read(reader, partitions(.answers).map { ($0, since?.startOfStates ?? .beginning) }) {
+        record in
         guard let key = record.key, let value = record.value, let answer = try? AnswerRecord(value: value)
         else { return }
-        table.markKnown(key, Self.queryStates.first { $0.name == answer.status.rawValue }?.bit ?? 0)
+        table.markKnown(
+          key, Self.queryStates.first { $0.name == answer.status.rawValue }?.bit ?? 0,
+          at: record.timestampMilliseconds)
       }
       for (flags, stage, position) in table.entries {
         count(flags, stage, ["embed-queries", "search", "retrieve", "generate"], &account, Self.queryStates) {
@@ -341,8 +356,11 @@ struct Ledger: Sendable {
     _ reader: ReplayReader, _ name: TopicName, _ committed: [TopicPartition: Int64],
     _ body: @Sendable (ConsumerRecord) -> Void
   ) async throws {
+    // Records beyond their retention are gone: reading begins where the log does.
+    try await reader.assign(Dictionary(uniqueKeysWithValues: partitions(name).map { ($0, .beginning) }))
+    let first = try await reader.currentPositions()
     try await read(
-      reader, partitions(name).map { ($0, committed[$0].map { .offset($0) } ?? .beginning) }, body)
+      reader, partitions(name).map { ($0, max(committed[$0] ?? 0, first[$0] ?? 0)) }, body)
   }
 }
 
@@ -387,7 +405,10 @@ private final class QueryFlags: Sendable {
     var stage: UInt8
     var partition: Int32
     var offset: Int64
+    /// Of the newest record with this id: an answer from before it is that of an earlier one.
+    var askedAt: Int64
   }
+  private static let skew: Int64 = 60_000
   private let isMine: @Sendable (UInt64) -> Bool
   private let table = Mutex<[UInt64: Entry]>([:])
   private let topic = Mutex("")
@@ -400,24 +421,27 @@ private final class QueryFlags: Sendable {
     return hash
   }
 
-  func mark(_ key: [UInt8], _ bits: UInt8, at position: RecordPosition) {
+  func mark(_ key: [UInt8], _ bits: UInt8, at position: RecordPosition, _ milliseconds: Int64) {
     let hash = Self.hash(key)
     guard isMine(hash) else { return }
     topic.withLock { $0 = position.topic }
     table.withLock { table in
       var entry =
-        table[hash] ?? Entry(flags: 0, stage: 0, partition: position.partition, offset: position.offset)
+        table[hash]
+        ?? Entry(
+          flags: 0, stage: 0, partition: position.partition, offset: position.offset, askedAt: milliseconds)
       entry.flags |= bits
+      entry.askedAt = max(entry.askedAt, milliseconds)
       table[hash] = entry
     }
   }
 
   /// Only of queries that were read: answers outlive their queries.
-  func markKnown(_ key: [UInt8], _ bits: UInt8, stage: UInt8 = 0) {
+  func markKnown(_ key: [UInt8], _ bits: UInt8, stage: UInt8 = 0, at milliseconds: Int64 = .max) {
     let hash = Self.hash(key)
     guard isMine(hash) else { return }
     table.withLock { table in
-      guard var entry = table[hash] else { return }
+      guard var entry = table[hash], milliseconds >= entry.askedAt - Self.skew else { return }
       let terminal = bits & 0b0011_1110
       if terminal != 0, entry.flags & terminal == terminal { entry.flags |= 128 }
       entry.flags |= bits
