@@ -118,9 +118,6 @@ struct Ledger: Sendable {
 
   let settings: Settings
 
-  /// - Parameter passOffsets: offsets of one partition that a pass takes at most; smaller in tests.
-  init(settings: Settings) { self.settings = settings }
-
   // MARK: documents
 
   private static let documentStates: [(name: String, bit: UInt8)] = [
@@ -364,7 +361,7 @@ struct Ledger: Sendable {
   }
 }
 
-/// Two bytes per offset of `rag.documents`: flags, and the stage that a version waits for.
+/// A byte per offset of `rag.documents`, and the stages of the few versions that wait.
 private final class VersionFlags: Sendable {
   private let ranges: [Int32: Range<Int64>]
   private let flags: Mutex<[Int32: [UInt8]]>
