@@ -58,10 +58,11 @@ let package = Package(
     cRoom("CCompression", libraries: ["lz4", "zstd", "z"]),
     cRoom("CKernels"),
     cRoom("CChecksum"),
+    cRoom("CSignals"),
     // L0
     room("Records"),
     room("Telemetry"),
-    room("Services"),
+    room("Services", ["CSignals"]),
     room("CommandLine"),
     room("BlockingExecutor"),
     // L1
@@ -135,7 +136,8 @@ let package = Package(
     .executableTarget(
       name: "loadgen",
       dependencies: [
-        "BlockingExecutor", "CommandLine", "KafkaClient", "LocalState", "Records", "Settings", "Stage",
+        "BlockingExecutor", "CommandLine", "KafkaClient", "LocalState", "Records", "Services", "Settings",
+        "Stage",
       ], path: "loadgen", swiftSettings: strict),
     .executableTarget(
       name: "Bench",

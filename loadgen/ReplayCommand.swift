@@ -4,6 +4,7 @@ import Foundation
 import KafkaClient
 import LocalState
 import Records
+import Services
 import Settings
 import Stage
 import Synchronization
@@ -15,7 +16,8 @@ enum ReplayCommand {
     discussion: """
       An open loop: a query is sent when the trace says so, whether earlier ones are answered or not, and its time
       counts from that moment. Before the run the generator measures its own ceiling against the broker alone; a run
-      in which it was the limit is called invalid.
+      in which it was the limit is called invalid. SIGINT or SIGTERM ends the sending; what was sent is followed to its
+      end and reported.
       """,
     arguments: "TRACE",
     options: [
@@ -31,7 +33,8 @@ enum ReplayCommand {
   ) { arguments in
     let plan = try ReplayPlan(arguments)
     let settings = try Configuration.settings(arguments)
-    let report = try await Replay(plan, settings, StateDirectory.find(arguments)).run()
+    let report = try await Replay(plan, settings, StateDirectory.find(arguments)).run(
+      until: StopRequest.fromSignals(interrupt: true))
     Terminal.print(arguments.flag("--json") ? report.json.text : report.text)
     return report.isGood ? .success : .failure
   }
@@ -113,7 +116,7 @@ struct Replay {
     self.directory = directory
   }
 
-  func run() async throws -> ReplayReport {
+  func run(until stop: StopRequest) async throws -> ReplayReport {
     let configuration = settings.kafkaConfiguration(clientID: "millrace-loadgen")
     let producer = try KafkaProducer(configuration, inFlightMax: 1_000_000)
     let reader = ReplayReader(configuration)
@@ -132,7 +135,8 @@ struct Replay {
       group.addTask {
         do { try await follow(reader, book, start) } catch is CancellationError {} catch { book.fail(error) }
       }
-      try await send(producer, book, start)
+      try await send(producer, book, start, until: stop)
+      book.endSending()
       let sendSeconds = seconds(since: start)
       // Every query has a state by its deadline, or the pipeline has lost it.
       let deadline = ContinuousClock.now + .milliseconds(plan.template.deadlineMilliseconds) + Self.grace
@@ -163,14 +167,17 @@ struct Replay {
     (ContinuousClock.now - start) / .seconds(1)
   }
 
-  private func send(_ producer: KafkaProducer, _ book: QueryBook, _ start: ContinuousClock.Instant)
-    async throws
-  {
+  private func send(
+    _ producer: KafkaProducer, _ book: QueryBook, _ start: ContinuousClock.Instant, until stop: StopRequest
+  ) async throws {
     try await withThrowingDiscardingTaskGroup { group in
       for number in 0..<plan.count {
         let arrival = plan.trace.arrival(number, speed: plan.speed)
         let due = start + .seconds(arrival.at)
-        if due > .now { try await Task.sleep(until: due, tolerance: .zero) }
+        while due > .now, !stop.isRequested {
+          try await Task.sleep(until: min(due, .now + .milliseconds(200)), tolerance: .zero)
+        }
+        if stop.isRequested { break }
         guard let id = QueryID("\(run)-\(number)") else { continue }
         var query = plan.template
         query.id = id
@@ -314,6 +321,9 @@ final class QueryBook: Sendable {
       }
     }
   }
+
+  /// What was not sent is waited for by nobody.
+  func endSending() { state.withLock { $0.entries.removeLast($0.entries.count - $0.sent) } }
 
   var isComplete: Bool { state.withLock { $0.finished == $0.entries.count } }
 

@@ -70,10 +70,13 @@ package final class KafkaProducer: Sendable {
   @discardableResult
   package func send(_ records: [OutgoingRecord]) async throws -> [RecordPosition] {
     guard !records.isEmpty else { return [] }
-    await waitForRoom()
-    return try await withCheckedThrowingContinuation { continuation in
-      let batch = Batch(count: records.count, continuation: continuation)
-      for (index, record) in records.enumerated() { enqueue(record, batch, index) }
+    try await waitForRoom()
+    let batch = Batch(count: records.count)
+    for (index, record) in records.enumerated() { enqueue(record, batch, index) }
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { batch.wait($0) }
+    } onCancel: {
+      batch.abandon()
     }
   }
 
@@ -83,13 +86,28 @@ package final class KafkaProducer: Sendable {
     handle?.warmUp(topics)
   }
 
-  private func waitForRoom() async {
+  private func waitForRoom() async throws {
     while state.withLock({ $0.pending.count >= inFlightMax }) {
-      await withCheckedContinuation { continuation in
-        let isFull = state.withLock { $0.pending.count >= inFlightMax }
-        if isFull { waiters.withLock { $0.append(continuation) } } else { continuation.resume() }
+      try Task.checkCancellation()
+      await withTaskCancellationHandler {
+        await withCheckedContinuation { continuation in
+          waiters.withLock { $0.append(continuation) }
+          // Asked after it stands in the list: whoever makes room or cancels from here on finds it there.
+          let isFull = state.withLock { $0.pending.count >= inFlightMax }
+          if !isFull || Task.isCancelled { wakeWaiters() }
+        }
+      } onCancel: {
+        wakeWaiters()
       }
     }
+  }
+
+  private func wakeWaiters() {
+    let woken = waiters.withLock { waiters in
+      defer { waiters = [] }
+      return waiters
+    }
+    for waiter in woken { waiter.resume() }
   }
 
   private func enqueue(_ record: OutgoingRecord, _ batch: Batch, _ index: Int) {
@@ -161,12 +179,7 @@ package final class KafkaProducer: Sendable {
     guard let finished else { return }
     metrics?.increment(.sentMessages, [("messaging.destination.name", finished.record.topic)])
     finished.batch.finish(finished.index, delivery.result)
-    if state.withLock({ $0.pending.count < inFlightMax }) {
-      for waiter in waiters.withLock({ waiters in
-        defer { waiters = [] }
-        return waiters
-      }) { waiter.resume() }
-    }
+    if state.withLock({ $0.pending.count < inFlightMax }) { wakeWaiters() }
   }
 
   /// Makes a new handle and sends everything that is pending again, in order.
@@ -249,30 +262,46 @@ package final class KafkaProducer: Sendable {
 
 /// The results of one `send`.
 private final class Batch: Sendable {
+  private typealias Outcome = Result<[RecordPosition], any Error>
   private struct State {
     var results: [Result<RecordPosition, KafkaFailure>?]
     var open: Int
+    /// Set once, by the last record or by whoever stops waiting.
+    var outcome: Outcome?
+    var waiter: CheckedContinuation<[RecordPosition], any Error>?
   }
   private let state: Mutex<State>
-  private let continuation: CheckedContinuation<[RecordPosition], any Error>
 
-  init(count: Int, continuation: CheckedContinuation<[RecordPosition], any Error>) {
-    state = Mutex(State(results: Array(repeating: nil, count: count), open: count))
-    self.continuation = continuation
+  init(count: Int) { state = Mutex(State(results: Array(repeating: nil, count: count), open: count)) }
+
+  func wait(_ continuation: CheckedContinuation<[RecordPosition], any Error>) {
+    let known = state.withLock { state -> Outcome? in
+      if state.outcome == nil { state.waiter = continuation }
+      return state.outcome
+    }
+    if let known { continuation.resume(with: known) }
   }
 
   func finish(_ index: Int, _ result: Result<RecordPosition, KafkaFailure>) {
-    let complete: [Result<RecordPosition, KafkaFailure>?]? = state.withLock { state in
+    end { state in
       guard state.results[index] == nil else { return nil }
       state.results[index] = result
       state.open -= 1
-      return state.open == 0 ? state.results : nil
+      guard state.open == 0 else { return nil }
+      return Result { try state.results.compactMap { try $0?.get() } }
     }
-    guard let complete else { return }
-    do {
-      continuation.resume(returning: try complete.compactMap { try $0?.get() })
-    } catch {
-      continuation.resume(throwing: error)
+  }
+
+  /// The records may still be delivered; nobody waits for them.
+  func abandon() { end { _ in .failure(CancellationError()) } }
+
+  private func end(_ decide: (inout State) -> Outcome?) {
+    let ended = state.withLock { state -> (CheckedContinuation<[RecordPosition], any Error>, Outcome)? in
+      guard state.outcome == nil, let outcome = decide(&state) else { return nil }
+      state.outcome = outcome
+      defer { state.waiter = nil }
+      return state.waiter.map { ($0, outcome) }
     }
+    if let (waiter, outcome) = ended { waiter.resume(with: outcome) }
   }
 }

@@ -1,29 +1,48 @@
+import Foundation
+import Synchronization
+
 /// A part of a process that runs until it is told to stop.
 package protocol Service: Sendable {
   /// For log lines.
   var name: String { get }
-  /// Works until `shutdown()` is called, then finishes what is in flight and returns. A throw stops
-  /// the group.
+  /// Works until `shutdown()` is called, then finishes what is in flight and returns; near the end of the grace period
+  /// its task is cancelled, and it leaves undone what can be done again. A throw stops the group.
   func run() async throws
   /// Asks `run()` to finish; returns at once or when it is safe to stop the services started before.
   func shutdown() async
 }
 
 /// Starts services in list order and stops them in reverse, each awaited.
+///
+/// From the first shutdown on there are three quarters of the grace period for what is in flight; then the services'
+/// tasks are cancelled; and at its end `onStuck` is called, on a thread that needs nothing of the process but time.
 package struct ServiceGroup: Sendable {
   private let services: [any Service]
   private let graceDeadline: Duration
+  private let onCancel: @Sendable ([String]) -> Void
+  private let onStuck: @Sendable ([String]) -> Void
 
-  /// - Parameter graceDeadline: for all services together, from the first shutdown call.
-  package init(_ services: [any Service], graceDeadline: Duration = .seconds(25)) {
+  /// - Parameters:
+  ///   - graceDeadline: for all services together, from the first shutdown call.
+  ///   - onCancel: told which services are cancelled because their time for draining is over.
+  ///   - onStuck: told which services do not end at all: the process must.
+  package init(
+    _ services: [any Service], graceDeadline: Duration = .seconds(25),
+    onCancel: @escaping @Sendable ([String]) -> Void = { _ in },
+    onStuck: @escaping @Sendable ([String]) -> Void
+  ) {
     self.services = services
     self.graceDeadline = graceDeadline
+    self.onCancel = onCancel
+    self.onStuck = onStuck
   }
 
   /// Runs until `stop` yields, a service ends by itself, or one throws.
   ///
-  /// - Throws: the first service's error; `ServiceError.graceExceeded` when services did not stop in time.
+  /// - Throws: the first service's error, save that a cancelled one was cancelled.
   package func run(until stop: AsyncStream<Void>) async throws {
+    let running = RunningServices(services.map(\.name))
+    defer { running.end() }
     try await withThrowingTaskGroup(of: GroupEvent.self) { group in
       for (index, service) in services.enumerated() {
         group.addTask {
@@ -40,26 +59,31 @@ package struct ServiceGroup: Sendable {
         return .stopRequested
       }
       var failure: (any Error)?
-      var running = Set(services.indices)
-      if let first = try await group.next(), case .finished(let index, let error) = first {
+      var isCancelled = false
+      func note(_ index: Int, _ error: (any Error)?) {
         running.remove(index)
-        failure = error
+        if isCancelled, error is CancellationError { return }
+        failure = failure ?? error
       }
-      group.addTask { [graceDeadline] in
-        do { try await Task.sleep(for: graceDeadline) } catch { return .cancelled }
-        return .graceExceeded
+      if let first = try await group.next(), case .finished(let index, let error) = first {
+        note(index, error)
+      }
+      let drain = graceDeadline * 3 / 4
+      running.watch(for: graceDeadline, onStuck)
+      group.addTask {
+        do { try await Task.sleep(for: drain) } catch { return .ended }
+        return .drainIsOver
       }
       for index in services.indices.reversed() where running.contains(index) {
         await services[index].shutdown()
         while running.contains(index), let event = try await group.next() {
           switch event {
-          case .finished(let ended, let error):
-            running.remove(ended)
-            failure = failure ?? error
-          case .graceExceeded:
+          case .finished(let ended, let error): note(ended, error)
+          case .drainIsOver:
+            isCancelled = true
+            onCancel(running.names)
             group.cancelAll()
-            throw ServiceError.graceExceeded(running.sorted().map { services[$0].name })
-          case .stopRequested, .cancelled: break
+          case .stopRequested, .ended: break
           }
         }
       }
@@ -72,19 +96,53 @@ package struct ServiceGroup: Sendable {
 private enum GroupEvent: Sendable {
   case finished(Int, (any Error)?)
   case stopRequested
-  case graceExceeded
-  case cancelled
+  case drainIsOver
+  case ended
 }
 
-/// What a group itself can report.
-package enum ServiceError: Error, CustomStringConvertible {
-  /// The named services were still running at the end of the grace period.
-  case graceExceeded([String])
+/// Which services have not ended, and the thread that loses patience with them.
+private final class RunningServices {
+  private let condition = NSCondition()
+  private let all: [String]
+  private var indices: Set<Int>
+  private var isEnded = false
 
-  package var description: String {
-    switch self {
-    case .graceExceeded(let names):
-      "services still running at the end of the grace period: \(names.joined(separator: ", "))"
+  init(_ names: [String]) {
+    all = names
+    indices = Set(names.indices)
+  }
+
+  private func locked<Result>(_ body: () -> Result) -> Result {
+    condition.lock()
+    defer { condition.unlock() }
+    return body()
+  }
+
+  func contains(_ index: Int) -> Bool { locked { indices.contains(index) } }
+  func remove(_ index: Int) { locked { _ = indices.remove(index) } }
+  var names: [String] { locked { indices.sorted().map { all[$0] } } }
+
+  func end() {
+    locked {
+      isEnded = true
+      condition.broadcast()
     }
   }
+
+  func watch(for grace: Duration, _ onStuck: @escaping @Sendable ([String]) -> Void) {
+    let limit = Date(
+      timeIntervalSinceNow: Double(grace.components.seconds) + Double(grace.components.attoseconds) / 1e18)
+    let thread = Thread {
+      let isStuck = self.locked {
+        while !self.isEnded, Date() < limit { _ = self.condition.wait(until: limit) }
+        return !self.isEnded
+      }
+      if isStuck { onStuck(self.names) }
+    }
+    thread.name = "grace"
+    thread.start()
+  }
 }
+
+// Every access to the stored state is made with `condition` locked.
+extension RunningServices: @unchecked Sendable {}

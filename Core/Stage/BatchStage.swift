@@ -72,6 +72,8 @@ package final class BatchStage: Service {
         // The broker went away in the middle of an assignment, say: leave, and join again when it is back.
         context.logger.info("Joins again", [(.group, group), (.error, "\(error)")])
         try await Task.sleep(for: .milliseconds(200))
+      } catch is Abandoned {
+        // Neither produced nor committed as a whole: it comes again.
       } catch {
         await consumer.close()
         context.health.fail("\(group): \(error)")
@@ -148,10 +150,13 @@ package final class BatchStage: Service {
       } catch let error as KafkaFailure where error.kind == .fatal {
         throw error
       } catch {
+        if stopping {
+          context.logger.info("Batch is left to the next owner", [(.group, group), (.error, "\(error)")])
+          throw Abandoned()
+        }
         context.logger.warning(
           "Batch failed, trying again",
           [(.group, group), (.error, "\(error)"), (.recordCount, "\(records.count)")])
-        if stopping { throw error }
         try await Task.sleep(for: delay)
         delay = min(delay * 2, .seconds(5))
       }
@@ -169,6 +174,9 @@ package final class BatchStage: Service {
     }
   }
 }
+
+/// A batch that failed while the stage stops is left for the next owner.
+private struct Abandoned: Error {}
 
 /// Whether a stage may be a member of its group.
 package final class Gate: Sendable {

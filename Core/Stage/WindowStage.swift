@@ -187,10 +187,10 @@ package final class WindowStage: Service {
       } catch let error as KafkaFailure where error.kind == .fatal {
         throw error
       } catch {
+        if stopping { return }  // not finished, so not committed: the next owner repeats it
         context.logger.warning(
           "Record failed, trying again",
           [(.topic, record.position.description), (.error, "\(error)")])
-        if stopping { return }  // not finished, so not committed: the next owner repeats it
         try await Task.sleep(for: delay)
         delay = min(delay * 2, .seconds(5))
       }

@@ -13,7 +13,7 @@ private let system: Set<String> = ["Foundation", "Dispatch", "Synchronization", 
 private let table: [(target: String, folder: String, imports: Set<String>)] = [
   ("Records", "Core/Records", []),
   ("Telemetry", "Core/Telemetry", []),
-  ("Services", "Core/Services", []),
+  ("Services", "Core/Services", ["CSignals"]),
   ("CommandLine", "Core/CommandLine", []),
   ("BlockingExecutor", "Core/BlockingExecutor", []),
   ("Cryptography", "Core/Cryptography", ["COpenSSL", "CChecksum"]),

@@ -114,4 +114,61 @@ import Testing
     let report = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     #expect(report["hits"] as? Int ?? 0 > 0, "the cache was in use")
   }
+
+  private static func isZombie(_ pid: Int32) -> Bool {
+    let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+    return stat?.split(separator: ")").last?.split(separator: " ").first == "Z"
+  }
+
+  @Test(
+    "SIGTERM while the broker is gone, before the first record or in the middle of work: each worker ends with 0",
+    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+  func terminatedWithoutBroker() throws {
+    let pipeline = try Pipeline(["--llm", "extractive"])
+    let waiting = Process()
+    waiting.executableURL = URL(fileURLWithPath: Pipeline.binary)
+    waiting.arguments = [
+      "worker", "ingest", "--http-port", "0", "--kafka-bootstrap-servers", "127.0.0.1:1",
+    ]
+    waiting.standardError = FileHandle.nullDevice
+    try waiting.run()
+
+    let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev"
+    let load = Process()
+    load.executableURL = URL(fileURLWithPath: Pipeline.binary)
+    load.arguments = ["documents", "put", data + "/documents.jsonl", "--state", pipeline.state]
+    load.standardOutput = FileHandle.nullDevice
+    load.standardError = FileHandle.nullDevice
+    try load.run()
+    defer { load.terminate() }
+    for number in 0..<40 {
+      let query = #"{"id":"term-\#(number)","text":"What did the Normans build?"}"#
+      #expect(try pipeline.kcat(["-P", "-t", "rag.queries"], input: query).code == 0)
+    }
+    Thread.sleep(forTimeInterval: 2)
+    let pids = try pipeline.processes()
+    let supervisor = try pipeline.supervisor()
+    // Held still, the supervisor starts nothing again and keeps how each one ended.
+    kill(supervisor, SIGSTOP)
+    kill(try #require(pids[Pipeline.brokerRole]), SIGKILL)
+    let workers = pids.filter { !["broker", "kafka", "redis", "llm"].contains($0.key) }
+    #expect(workers.count == 6)
+    kill(waiting.processIdentifier, SIGTERM)
+    for pid in workers.values { kill(pid, SIGTERM) }
+    let haveEnded = eventually(40) { workers.values.allSatisfy(Self.isZombie) }
+    #expect(haveEnded, "within the grace period of 25 s")
+    kill(supervisor, SIGCONT)
+    waiting.waitUntilExit()
+    #expect(waiting.terminationStatus == 0, "no broker was ever there")
+    let log = pipeline.state + "/logs/up.log"
+    let areReported = try eventually(10) {
+      let text = try String(contentsOfFile: log, encoding: .utf8)
+      return workers.keys.allSatisfy { text.contains("\($0) ended") }
+    }
+    let text = try String(contentsOfFile: log, encoding: .utf8)
+    for role in workers.keys { #expect(text.contains("\(role) ended (status 0)"), "\(role): \(text)") }
+    #expect(areReported)
+    #expect(
+      try eventually(60) { try pipeline.states().values.allSatisfy { $0 == "running" } }, "all are back")
+  }
 }

@@ -115,6 +115,22 @@ final class Pipeline {
       }, uniquingKeysWith: { $1 })
   }
 
+  func states() throws -> [String: String] {
+    let list = try #require(json(["status"])["processes"] as? [[String: Any]])
+    return Dictionary(
+      list.compactMap { entry in
+        guard let role = entry["role"] as? String, let state = entry["state"] as? String else { return nil }
+        return (role, state)
+      }, uniquingKeysWith: { $1 })
+  }
+
+  /// The process id of `up` itself.
+  func supervisor() throws -> Int32 {
+    let file = try Data(contentsOf: URL(fileURLWithPath: state + "/state.json"))
+    let record = try #require(JSONSerialization.jsonObject(with: file) as? [String: Any])
+    return Int32(try #require(record["supervisorPID"] as? Int))
+  }
+
   /// The sum of a family's series on one worker's `/metrics` whose line holds all of `labels`.
   func metric(_ name: String, of role: String, _ labels: String...) throws -> Double {
     let list = try #require(json(["status"])["processes"] as? [[String: Any]])

@@ -31,11 +31,7 @@ private func isAlive(_ pid: Int32) -> Bool {
     let put = try pipeline.millrace(["documents", "put", Pipeline.handbook])
     #expect(put.code == 0)
     let old = try pipeline.processes()
-    let record = try #require(
-      JSONSerialization.jsonObject(
-        with: Data(contentsOf: URL(fileURLWithPath: pipeline.state + "/state.json")))
-        as? [String: Any])
-    kill(Int32(try #require(record["supervisorPID"] as? Int)), SIGKILL)
+    kill(try pipeline.supervisor(), SIGKILL)
     #expect(old.values.allSatisfy(isAlive), "the children live on")
     try pipeline.start()
     #expect(!old.values.contains(where: isAlive), "they were ended")
@@ -47,11 +43,7 @@ private func isAlive(_ pid: Int32) -> Bool {
   func downAfterKill() throws {
     let pipeline = try Pipeline()
     let children = try pipeline.processes()
-    let record = try #require(
-      JSONSerialization.jsonObject(
-        with: Data(contentsOf: URL(fileURLWithPath: pipeline.state + "/state.json")))
-        as? [String: Any])
-    kill(Int32(try #require(record["supervisorPID"] as? Int)), SIGKILL)
+    kill(try pipeline.supervisor(), SIGKILL)
     let down = try pipeline.millrace(["down"])
     #expect(down.code == 0)
     #expect(!children.values.contains(where: isAlive))

@@ -2,10 +2,10 @@
 
 usage: kill_drill.py BINARY LOADGEN STATE TRACE QUESTIONS DOCUMENTS ROUNDS
 In each round every process gets a signal in turn: SIGTERM in even rounds, SIGKILL in odd ones; the next one follows when
-it has come back. Documents are put again and again, and queries come by the trace, all the while. Prints one line of
-JSON; exit code 1 when the ledger is not balanced, a query is lost, a part did not come back, or a SIGTERM ended a worker
-with another status than 0."""
-import json, os, re, signal, subprocess, sys, threading, time
+the supervisor has started it again, ready or not. Documents are put again and again, and queries come by the trace, all
+the while. Prints one line of JSON; exit code 1 when the ledger is not balanced, a query is lost, a part did not come
+back, or a SIGTERM ended a worker with another status than 0."""
+import json, os, re, shutil, signal, subprocess, sys, threading, time
 
 binary, loadgen, state, trace, questions, documents, rounds = sys.argv[1:8]
 rounds = int(rounds)
@@ -24,35 +24,59 @@ def put():
         stop.wait(5)
 
 
+def kill(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # gone by itself, just now
+
+
+def stacks(role, pid):
+    """Where a process hangs that does not end; a debugger tells more than a second run."""
+    if shutil.which("gdb") is None:
+        return "no gdb here"
+    result = subprocess.run(["gdb", "-p", str(pid), "-batch", "-ex", "thread apply all bt 30"],
+                            capture_output=True, text=True)
+    path = f"/tmp/kill_drill.{role}.{pid}.txt"
+    open(path, "w").write(result.stdout)
+    return path
+
+
+# Killing starts with the load: the generator creates a topic and measures the broker first.
+load = subprocess.Popen([loadgen, "replay", trace, "--questions", questions, "--rate", "3", "--duration", f"{rounds * 600}s",
+                         "--deadline", "60000", "--json", "--state", state], stdout=subprocess.PIPE, text=True)
+limit = time.time() + 120
+while load.poll() is None and time.time() < limit and json.loads(call("ledger", "--json").stdout)["queries"]["accepted"] == 0:
+    time.sleep(1)
 thread = threading.Thread(target=put)
 thread.start()
-seconds = rounds * len(roles) * 4 + 20
-load = subprocess.Popen([loadgen, "replay", trace, "--questions", questions, "--rate", "3", "--duration", f"{seconds}s",
-                         "--deadline", "60000", "--json", "--state", state], stdout=subprocess.PIPE, text=True)
-time.sleep(5)
-kills, not_back, worst = 0, [], {}
+kills, not_back, worst, hung = 0, [], {}, []
 start = time.time()
 for number in range(rounds):
     for role in roles:
         before = status()[role]
-        os.kill(before["pid"], signal.SIGTERM if number % 2 == 0 else signal.SIGKILL)
+        since = time.time()
+        while before["pid"] == 0 and time.time() - since < 60:  # killed by nobody here, and not started again yet
+            time.sleep(0.2)
+            before = status()[role]
+        kill(before["pid"], signal.SIGTERM if number % 2 == 0 else signal.SIGKILL)
         kills += 1
         since = time.time()
         while time.time() - since < 60:
             now = status().get(role)
-            if now and now["pid"] not in (0, before["pid"]) and now["state"] == "running":
+            if now and now["pid"] not in (0, before["pid"]):
                 break
             # llama-server ends its streams before it goes, up to a minute: that is its right, but not the drill's time.
-            if role == "llm" and time.time() - since > 8 and now and now["pid"] == before["pid"]:
-                os.kill(before["pid"], signal.SIGKILL)
+            if role == "llm" and time.time() - since > 3 and now and now["pid"] == before["pid"]:
+                kill(before["pid"], signal.SIGKILL)
             time.sleep(0.2)
         else:
             not_back.append(role)
+            hung.append(stacks(role, before["pid"]))
         worst[role] = round(max(worst.get(role, 0), time.time() - since), 1)
         time.sleep(0.5)
 drill = time.time() - start
-if load.poll() is None and drill > seconds:
-    load.wait()
+load.terminate()
 report = json.loads(load.communicate()[0] or "{}")
 stop.set()
 thread.join()
@@ -65,12 +89,14 @@ while True:
         break
     time.sleep(1)
 code = call("ledger").returncode
+not_back += [role for role, process in status().items() if process["state"] != "running"]
 # The supervisor tells how each ended: after SIGTERM a worker must have drained and ended with 0.
 endings = re.findall(r"^(\S+) ended \(status (\d+)\)", open(up_log).read(), re.M) if os.path.exists(up_log) else []
 workers = [(r, int(s)) for r, s in endings if r not in ("redis", "llm", "kafka")]
 wrong = [f"{r} {s}" for r, s in workers if s not in (0, 9)]
-summary = {"kills": kills, "seconds": round(drill), "not_back": not_back, "worst_back_s": worst, "puts": len(puts),
-           "ended_0": sum(s == 0 for _, s in workers), "ended_killed": sum(s == 9 for _, s in workers), "wrong_endings": wrong,
+summary = {"kills": kills, "seconds": round(drill), "not_back": not_back, "hung": hung, "worst_back_s": worst,
+           "puts": len(puts), "ended_0": sum(s == 0 for _, s in workers), "ended_killed": sum(s == 9 for _, s in workers),
+           "wrong_endings": wrong,
            "queries": {k: report.get(k) for k in ("sent", "states", "lost", "doubled", "differing", "cache_hits")},
            "in_flight": flying, "ledger": ledger, "ledger_code": code}
 print(json.dumps(summary))

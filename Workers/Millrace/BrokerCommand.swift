@@ -18,7 +18,7 @@ enum BrokerCommand {
     let settings = try Configuration.settings(arguments, usingState: false)
     Logger.setThreshold(LogLevel(name: settings.logLevel) ?? .info)
     let isSupervised = ProcessInfo.processInfo.environment["MILLRACE_SUPERVISED"] != nil
-    let stop = Signals.stopRequests(interrupt: !isSupervised)
+    let stop = StopRequest.fromSignals(interrupt: !isSupervised)
     let data = arguments.value("--data") ?? StateDirectory.find(arguments).path + "/broker"
     let broker = try LocalBroker(
       directory: data, host: settings.broker.host, port: UInt16(settings.broker.port),
@@ -27,7 +27,7 @@ enum BrokerCommand {
     if let file = arguments.value("--port-file") {
       try Data("\(broker.port)\n".utf8).write(to: URL(fileURLWithPath: file), options: .atomic)
     }
-    for await _ in stop { break }
+    for await _ in stop.stream { break }
     broker.stop()
     return .success
   }

@@ -33,7 +33,15 @@ enum FreePort {
     return port
   }
 
-  private static func bound(_ port: UInt16) -> UInt16? {
+  /// Whether somebody listens there. Nothing is bound: a server that starts just now is not in its own way.
+  static func answers(_ port: UInt16) -> Bool { unsafe opened(port) { unsafe connect($0, $1, $2) } != nil }
+
+  private static func bound(_ port: UInt16) -> UInt16? { unsafe opened(port) { unsafe bind($0, $1, $2) } }
+
+  /// - Returns: the local port of a socket of 127.0.0.1 after `call` succeeded with it.
+  private static func opened(
+    _ port: UInt16, _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
+  ) -> UInt16? {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
@@ -44,13 +52,13 @@ enum FreePort {
     address.sin_port = port.bigEndian
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+    let isDone = unsafe withUnsafeMutablePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-        guard unsafe bind(descriptor, generic, length) == 0 else { return false }
+        guard unsafe call(descriptor, generic, length) == 0 else { return false }
         return unsafe getsockname(descriptor, generic, &length) == 0
       }
     }
-    return isBound ? UInt16(bigEndian: address.sin_port) : nil
+    return isDone ? UInt16(bigEndian: address.sin_port) : nil
   }
 }
 

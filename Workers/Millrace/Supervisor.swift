@@ -92,6 +92,7 @@ actor Supervisor {
     if !stopped.isSet { announce() }
     while !stopped.isSet {
       superviseOnce()
+      await probe()
       try save()
       try await Task.sleep(for: .milliseconds(200))
     }
@@ -158,7 +159,9 @@ actor Supervisor {
     }
     try "\(port)".write(toFile: directory.path + "/broker.port", atomically: true, encoding: .utf8)
     endpoints["kafka"] = "\(settings.broker.host):\(port)"
-    try add("broker", ["broker", "--data", directory.path + "/broker", "--broker-port", "\(port)"])
+    try add(
+      "broker", ["broker", "--data", directory.path + "/broker", "--broker-port", "\(port)"],
+      probe: .tcp(port))
   }
 
   private func startApacheKafka(_ home: String) throws -> String {
@@ -188,7 +191,7 @@ actor Supervisor {
       try KafkaProperties.format(home: home, file: file)
     }
     try add(
-      "kafka", [file], executable: start,
+      "kafka", [file], probe: .tcp(port), executable: start,
       environment: [
         "LOG_DIR": directory.logsPath + "/kafka", "KAFKA_HEAP_OPTS": "-Xmx512M -Xms256M",
       ])
@@ -313,12 +316,12 @@ actor Supervisor {
         }
       case .http(let port, let path):
         isReady = await blocking.run { HTTPProbe.get(host: "127.0.0.1", port: port, path: path)?.0 == 200 }
-      case .tcp(let port): isReady = !FreePort.isFree(port)
+      case .tcp(let port): isReady = FreePort.answers(port)
       }
       if isReady {
         children[index].isReady = true
         children[index].state = "running"
-        children[index].pause = .milliseconds(200)
+        if children[index].restarts == 0 { children[index].pause = .milliseconds(200) }
       }
     }
   }
@@ -332,9 +335,11 @@ actor Supervisor {
   }
 
   private func add(
-    _ role: String, _ words: [String], executable: String? = nil, environment: [String: String] = [:]
+    _ role: String, _ words: [String], probe: Probe = .portFile, executable: String? = nil,
+    environment: [String: String] = [:]
   ) throws {
-    var child = Child(role: role, arguments: words, executable: executable, environment: environment)
+    var child = Child(
+      role: role, probe: probe, arguments: words, executable: executable, environment: environment)
     try start(&child)
     children.append(child)
   }
@@ -379,6 +384,7 @@ actor Supervisor {
       var child = children[index]
       if let process = child.process, !process.isRunning {
         if !child.isReady { child.earlyDeaths += 1 }
+        child.isReady = false
         if ContinuousClock.now - child.startedAt > .seconds(30) { child.pause = .milliseconds(200) }
         child.process = nil
         child.nextStart = .now + child.pause
@@ -389,7 +395,6 @@ actor Supervisor {
         child.restarts += 1
         do {
           try start(&child)
-          child.state = "running"
         } catch {
           child.nextStart = .now + child.pause
           Terminal.complain("\(child.role) can't be started: \(error)")

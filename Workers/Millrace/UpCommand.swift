@@ -28,7 +28,7 @@ enum UpCommand {
     BrokenPipes.ignore()
     let supervisor = try Supervisor(arguments)
     do {
-      try await supervisor.run(until: Signals.stopRequests(interrupt: true))
+      try await supervisor.run(until: StopRequest.fromSignals(interrupt: true).stream)
     } catch {
       await supervisor.stopAll()
       throw error

@@ -134,7 +134,7 @@ enum WorkerCommand {
     let settings = try Configuration.settings(arguments, usingState: false)
     Logger.setThreshold(LogLevel(name: settings.logLevel) ?? .info)
     let isSupervised = ProcessInfo.processInfo.environment["MILLRACE_SUPERVISED"] != nil
-    let stop = Signals.stopRequests(interrupt: !isSupervised)
+    let stop = StopRequest.fromSignals(interrupt: !isSupervised)
     let context = try StageContext(name: name, settings: settings)
     logSettings(settings, context.logger)
     let probes = try ProbeService(
@@ -143,7 +143,11 @@ enum WorkerCommand {
     context.logger.info("Worker starts", [(.role, name), (.port, "\(probes.port)")])
     let pool = try kind.services(context)
     context.health.unblock("starting")
-    try await waitForTopics(settings, context)
+    try await waitForTopics(settings, context, stop)
+    guard !stop.isRequested else {
+      await context.producer.close(deadline: .zero)
+      return .success
+    }
     // The first query of the day must not pay for connections.
     let outputs: [TopicName] = [
       .chunks, .vectors, .documentStatus, .searches, .candidates, .prompts, .answers,
@@ -151,8 +155,18 @@ enum WorkerCommand {
     await BlockingCalls(name: "warm-up").run { context.producer.warmUp(outputs.map(context.topic)) }
     var failure: (any Error)?
     do {
-      try await ServiceGroup([probes as any Service] + pool, graceDeadline: settings.graceDeadline).run(
-        until: stop)
+      try await ServiceGroup(
+        [probes as any Service] + pool, graceDeadline: settings.graceDeadline,
+        onCancel: { names in
+          context.logger.warning(
+            "Drain is cut short: what is unfinished comes again", [(.stage, names.joined(separator: ", "))])
+        },
+        onStuck: { names in
+          // A restart loses nothing; a process that never ends needs a person.
+          context.logger.error("Ends by force", [(.stage, names.joined(separator: ", "))])
+          _exit(1)
+        }
+      ).run(until: stop.stream)
     } catch {
       failure = error
     }
@@ -171,10 +185,12 @@ enum WorkerCommand {
   }
 
   /// Workers may start before the broker or the topics are there.
-  private static func waitForTopics(_ settings: Settings, _ context: StageContext) async throws {
+  private static func waitForTopics(_ settings: Settings, _ context: StageContext, _ stop: StopRequest)
+    async throws
+  {
     let admin = KafkaAdmin(context.kafka)
     let setup = TopicSetup(settings: settings, admin: admin)
-    while true {
+    while !stop.isRequested {
       do {
         let existing = try await admin.topics()
         try setup.check(existing)
