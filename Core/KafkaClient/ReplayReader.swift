@@ -1,5 +1,6 @@
 import BlockingExecutor
 internal import CRdKafka
+import Foundation
 import Records
 
 /// Reads assigned partitions from chosen offsets, without a group: replays and tails.
@@ -61,11 +62,13 @@ package actor ReplayReader {
     }
     if !queries.isEmpty {
       var missing: [TopicPartition] = []
-      for (partition, offset) in try offsetsForTimes(handle, queries) {
+      let questions = try forQuestions()
+      for (partition, offset) in try offsetsForTimes(questions, queries) {
         if offset >= 0 { resolved[partition] = offset } else { missing.append(partition) }
       }
       if !missing.isEmpty {
-        for (partition, end) in try offsetsForTimes(handle, missing.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
+        for (partition, end) in try offsetsForTimes(
+          questions, missing.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
         {
           resolved[partition] = end
         }
@@ -135,13 +138,28 @@ package actor ReplayReader {
 }
 
 /// Offsets for times; `RD_KAFKA_OFFSET_BEGINNING` and `_END` ask for the ends. One request per broker.
+///
+/// A partition that is just made or just moved has no leader for a moment: that is waited out, for 5 s at most. Blocks.
 func offsetsForTimes(_ handle: KafkaHandle, _ queries: [(TopicPartition, Int64)]) throws(KafkaFailure)
   -> [TopicPartition: Int64]
 {
   guard !queries.isEmpty else { return [:] }
-  let list = PartitionList(queries)
-  try check("offsets_for_times", unsafe rd_kafka_offsets_for_times(handle.pointer, list.pointer, 5000))
-  var result: [TopicPartition: Int64] = [:]
-  for (partition, offset) in try list.elements("offsets_for_times") { result[partition] = offset.nextOffset }
-  return result
+  let limit = ContinuousClock.now + .seconds(5)
+  while true {
+    let list = PartitionList(queries)
+    do throws(KafkaFailure) {
+      try check("offsets_for_times", unsafe rd_kafka_offsets_for_times(handle.pointer, list.pointer, 5000))
+      var result: [TopicPartition: Int64] = [:]
+      for (partition, offset) in try list.elements("offsets_for_times") {
+        result[partition] = offset.nextOffset
+      }
+      return result
+    } catch {
+      let passing = [RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE]
+      guard passing.contains(where: { $0.rawValue == error.code }), ContinuousClock.now < limit else {
+        throw error
+      }
+      Thread.sleep(forTimeInterval: 0.1)
+    }
+  }
 }

@@ -1,0 +1,120 @@
+"""SIGKILL of the local broker at random moments while confluent-kafka produces and commits.
+
+usage: broker_kills.py BINARY [KILLS]   (default 50)
+A producer writes numbered records and notes each that was acknowledged, with partition and offset; a member of a group
+reads them and commits after each batch and notes each commit that was acknowledged. The broker is killed after a random
+0.2 to 1.5 s, KILLS times, and started again on the same files. In the end every acknowledged record must be there, once,
+at its offset, in the order in which it was produced; and the group's offsets must be the last acknowledged commits or
+later ones. Prints one line of JSON; exit code 1 when that does not hold."""
+import collections, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+binary = sys.argv[1]
+kills = int(sys.argv[2]) if len(sys.argv) > 2 else 50
+folder = tempfile.mkdtemp(prefix="kills-")
+with socket.socket() as s:
+    s.bind(("127.0.0.1", 0))
+    port = s.getsockname()[1]
+address = f"127.0.0.1:{port}"
+launch = lambda: subprocess.Popen([binary, "broker", "--data", folder + "/data", "--broker-port", str(port)],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+process = launch()
+admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+admin.create_topics([NewTopic("acked", 4, 1)])["acked"].result(20)
+client = {"bootstrap.servers": address, "reconnect.backoff.max.ms": 200, "log_level": 0}
+stop = threading.Event()
+acked = {}  # (partition, offset) to number
+order = collections.defaultdict(list)  # by partition, as acknowledged
+produced = 0
+committed = {}  # partition to the highest offset whose commit was acknowledged
+commits = 0
+problems = []
+
+
+def produce():
+    global produced
+    producer = Producer(client | {"enable.idempotence": True, "linger.ms": 1, "message.timeout.ms": 120000})
+
+    def delivered(error, message):
+        if error is None:
+            acked[(message.partition(), message.offset())] = int(message.value())
+            order[message.partition()].append(int(message.value()))
+
+    while not stop.is_set():
+        try:
+            producer.produce("acked", str(produced), partition=produced % 4, on_delivery=delivered)
+            produced += 1
+        except BufferError:
+            producer.poll(0.1)
+        producer.poll(0)
+        time.sleep(0.0005)
+    left = producer.flush(60)
+    if left:
+        problems.append(f"{left} records were never acknowledged")
+
+
+def consume():
+    global commits
+    consumer = Consumer(client | {"group.id": "drill", "enable.auto.commit": False, "auto.offset.reset": "earliest",
+                                  "session.timeout.ms": 6000})
+    consumer.subscribe(["acked"])
+    while not stop.is_set():
+        batch = [m for m in consumer.consume(200, 0.2) if not m.error()]
+        if not batch:
+            continue
+        offsets = {}
+        for message in batch:
+            offsets[message.partition()] = max(offsets.get(message.partition(), 0), message.offset() + 1)
+        try:
+            consumer.commit(offsets=[TopicPartition("acked", p, o) for p, o in offsets.items()], asynchronous=False)
+        except KafkaException:
+            continue
+        commits += 1
+        for p, o in offsets.items():
+            committed[p] = o  # the last acknowledged: a rebalance may lead back to an earlier one
+    consumer.close()
+
+
+threads = [threading.Thread(target=f) for f in (produce, consume)]
+for thread in threads:
+    thread.start()
+try:
+    for _ in range(kills):
+        time.sleep(random.uniform(0.2, 1.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process = launch()
+    time.sleep(5)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    reader = Consumer(client | {"group.id": "drill", "enable.auto.commit": False})
+    ends = {p: reader.get_watermark_offsets(TopicPartition("acked", p), 20)[1] for p in range(4)}
+    group = {t.partition: t.offset for t in reader.committed([TopicPartition("acked", p) for p in range(4)], 20)}
+    reader.assign([TopicPartition("acked", p, 0) for p in range(4)])
+    log = collections.defaultdict(list)
+    while sum(map(len, log.values())) < sum(ends.values()):
+        batch = reader.consume(1000, 10)
+        if not batch:
+            problems.append("the topic can't be read to its end")
+            break
+        for message in batch:
+            if not message.error():
+                log[message.partition()].append((message.offset(), int(message.value())))
+    reader.close()
+    there = {(p, o): n for p, records in log.items() for o, n in records}
+    numbers = collections.Counter(n for records in log.values() for _, n in records)
+    lost = [place for place, number in acked.items() if there.get(place) != number]
+    doubled = [n for n, count in numbers.items() if count > 1]
+    disorder = [p for p, records in log.items() if [n for _, n in records] != sorted(n for _, n in records)]
+    behind = {p: (o, group.get(p)) for p, o in committed.items() if group.get(p, -1) < o}
+    print(json.dumps({"kills": kills, "produced": produced, "acknowledged": len(acked), "in_the_topic": len(there),
+                      "lost": len(lost), "doubled": len(doubled), "partitions_out_of_order": len(disorder), "commits": commits,
+                      "commits_lost": len(behind), "problems": problems}))
+    sys.exit(1 if lost or doubled or disorder or behind or problems or not acked or not commits else 0)
+finally:
+    stop.set()
+    process.kill()
+    shutil.rmtree(folder, ignore_errors=True)
