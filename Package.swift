@@ -159,7 +159,9 @@ let package = Package(
         "RedisClient",
         "HTTP",
       ]),
-    tests("LocalBrokerTests", ["LocalBroker", "KafkaClient", "Records", "Telemetry"]),
+    tests(
+      "LocalBrokerTests",
+      ["LocalBroker", "KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
     tests(
       "IntegrationTests",
       ["HTTP", "KafkaClient", "Records", "RedisClient", "Settings", "Telemetry", "Millrace"]),

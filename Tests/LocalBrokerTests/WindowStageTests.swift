@@ -1,0 +1,128 @@
+import Foundation
+import KafkaClient
+import Records
+import Services
+import Settings
+import Stage
+import Synchronization
+import Testing
+
+// Goal: a stage that keeps a window in flight works as fast as its window allows, and a backlog never outruns what is
+// committed. Method: stages on the local broker whose work is a pause, compared with the same pauses without Kafka;
+// members that come and go in the middle.
+
+/// Waits a little for each record and keeps count.
+private final class Pausing: WindowWork {
+  private let pause: Duration
+  let seen = Mutex<[String: Int]>([:])
+  init(_ pause: Duration) { self.pause = pause }
+  var distinct: Int { seen.withLock(\.count) }
+
+  func assigned(_ partitions: [TopicPartition]) async throws {}
+
+  func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void) async throws {
+    try await Task.sleep(for: pause)
+    seen.withLock { $0[record.position.description, default: 0] += 1 }
+  }
+}
+
+@Suite(.serialized, .timeLimit(.minutes(3))) struct WindowStageTests {
+  private static let topic = "work"
+  private static let group = "window"
+
+  private let test: TestBroker
+  private let context: StageContext
+
+  init() throws {
+    test = try TestBroker()
+    context = try StageContext(
+      name: "stage",
+      settings: Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers])))
+  }
+
+  private func stage(_ work: Pausing, window: Int) -> WindowStage {
+    WindowStage(
+      context, group: Self.group, topic: Self.topic, windowRecords: window, gate: Gate(isOpen: true),
+      mayWork: { true }, work: work)
+  }
+
+  private func fill(_ count: Int, partitions: Int32) async throws {
+    let admin = KafkaAdmin(test.kafka)
+    _ = try await admin.create([
+      TopicPlan(name: Self.topic, partitionCount: partitions, replicationFactor: 1, settings: [:])
+    ])
+    await admin.close()
+    let body = [UInt8](repeating: 120, count: 2000)
+    _ = try await context.producer.send(
+      (0..<count).map { number in
+        OutgoingRecord(
+          topic: Self.topic, partition: Int32(number) % partitions, key: Array("\(number)".utf8), value: body)
+      })
+  }
+
+  private func committed(_ partitions: Int32) async throws -> Int64 {
+    let admin = KafkaAdmin(test.kafka)
+    let offsets = try await admin.committed(
+      group: Self.group, (0..<partitions).map { TopicPartition(Self.topic, $0) })
+    await admin.close()
+    return offsets.values.reduce(0) { $0 + $1.nextOffset }
+  }
+
+  private func wait(until isDone: () -> Bool) async throws {
+    while !isDone() { try await Task.sleep(for: .milliseconds(5)) }
+  }
+
+  @Test("a full window costs no fetch: 4,000 records in a window of 16 take little more than their work")
+  func throughput() async throws {
+    let (count, window) = (4000, 16)
+    try await fill(count, partitions: 8)
+    let bare = Pausing(.milliseconds(2))
+    let clock = ContinuousClock()
+    let bareTime = try await clock.measure {
+      try await withThrowingDiscardingTaskGroup { group in
+        for _ in 0..<window {
+          group.addTask { for _ in 0..<count / window { try await Task.sleep(for: .milliseconds(2)) } }
+        }
+      }
+    }
+    let stage = stage(bare, window: window)
+    let time = try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await stage.run() }
+      // Joining the group is not what is measured.
+      try await wait { bare.distinct > 0 }
+      let time = try await clock.measure { try await wait { bare.distinct == count } }
+      await stage.shutdown()
+      try await group.waitForAll()
+      return time
+    }
+    print("window of 16: \(time / bareTime) times the bare work")
+    #expect(time < bareTime * 8, "\(time) against \(bareTime)")
+    #expect(try await committed(8) == Int64(count))
+  }
+
+  @Test("members come and go while records wait: each record is worked on, and all ends up committed")
+  func rebalances() async throws {
+    let count = 8000
+    try await fill(count, partitions: 8)
+    // Ten seconds of work for one: the second joins at a heartbeat of the first, three seconds apart.
+    let (first, second) = (Pausing(.milliseconds(10)), Pausing(.milliseconds(10)))
+    let stages = [stage(first, window: 8), stage(second, window: 8)]
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await stages[0].run() }
+      try await wait { first.distinct > 200 }
+      group.addTask { try await stages[1].run() }
+      try await wait { second.distinct > 200 }
+      await stages[0].shutdown()
+      while try await committed(8) < Int64(count) { try await Task.sleep(for: .milliseconds(50)) }
+      await stages[1].shutdown()
+      try await group.waitForAll()
+    }
+    let all = Set(first.seen.withLock { Array($0.keys) }).union(second.seen.withLock { Array($0.keys) })
+    #expect(all.count == count, "committed, so worked on")
+    let worked =
+      (first.seen.withLock { $0.values.reduce(0, +) }) + second.seen.withLock { $0.values.reduce(0, +) }
+    print("two rebalances: \(worked - count) of \(count) worked on again")
+    #expect(worked - count < count / 4)
+    #expect(try await committed(8) == Int64(count))
+  }
+}
