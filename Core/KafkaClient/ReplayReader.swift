@@ -62,7 +62,8 @@ package actor ReplayReader {
     }
     if !queries.isEmpty {
       var missing: [TopicPartition] = []
-      let questions = try forQuestions()
+      // A reader that reads already would wait behind its own long poll; a new one needs no second connection.
+      let questions = positions.isEmpty ? handle : try forQuestions()
       for (partition, offset) in try offsetsForTimes(questions, queries) {
         if offset >= 0 { resolved[partition] = offset } else { missing.append(partition) }
       }
