@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// A part of a process that runs until it is told to stop.
 package protocol Service: Sendable {
