@@ -1,3 +1,4 @@
+import BlockingExecutor
 internal import CRdKafka
 import Foundation
 import Records
@@ -77,11 +78,41 @@ func check(_ call: String, _ code: rd_kafka_resp_err_t) throws(KafkaFailure) {
   }
 
   /// Must be called before the last reference goes; blocks until librdkafka's threads ended.
-  func destroy() {
+  func destroy() { destroy(flags: 0) }
+
+  private func destroy(flags: Int32) {
     guard !isDestroyed else { return }
     isDestroyed = true
     unsafe warmTopics.forEach { unsafe rd_kafka_topic_destroy($0) }
-    unsafe rd_kafka_destroy(pointer)
+    unsafe rd_kafka_destroy_flags(pointer, flags)
+  }
+
+  /// Leaves the group, then destroys the handle, both on a thread of their own. Blocks until that is done or the limit
+  /// has passed. No callback is called any more.
+  func leaveGroup(limit: Duration) {
+    let done = DispatchSemaphore(value: 0)
+    startBlockingThread(name: "leave-group") {
+      self.closeConsumer()
+      self.destroy(flags: RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+      done.signal()
+    }
+    _ = done.wait(timeout: .now() + limit.seconds)
+  }
+
+  private func closeConsumer() {
+    let queue = unsafe rd_kafka_queue_new(pointer)
+    defer { unsafe rd_kafka_queue_destroy(queue) }
+    if let error = unsafe rd_kafka_consumer_close_queue(pointer, queue) {
+      unsafe rd_kafka_error_destroy(error)
+      return
+    }
+    while unsafe rd_kafka_consumer_closed(pointer) == 0 {
+      guard let event = unsafe rd_kafka_queue_poll(queue, 100) else { continue }
+      if unsafe rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE {
+        unsafe rd_kafka_assign(pointer, nil)
+      }
+      unsafe rd_kafka_event_destroy(event)
+    }
   }
 
   deinit { destroy() }
@@ -150,10 +181,10 @@ private func copyBytes(_ start: UnsafeRawPointer?, _ count: Int) -> [UInt8]? {
   /// Every element with its offset and metadata.
   /// - Throws: the first element's error.
   func elements(_ call: String) throws(KafkaFailure) -> [(TopicPartition, CommittedOffset)] {
+    try unsafe checkEach(call, pointer)
     var result: [(TopicPartition, CommittedOffset)] = []
     for index in 0..<Int(unsafe pointer.pointee.cnt) {
       let element = unsafe pointer.pointee.elems[index]
-      try check(call, unsafe element.err)
       let metadata = unsafe element.metadata.map {
         unsafe String(
           decoding: UnsafeRawBufferPointer(start: $0, count: element.metadata_size), as: UTF8.self)
@@ -168,6 +199,14 @@ private func copyBytes(_ start: UnsafeRawPointer?, _ count: Int) -> [UInt8]? {
   }
 
   deinit { unsafe rd_kafka_topic_partition_list_destroy(pointer) }
+}
+
+/// Throws the error of the first element that has one.
+func checkEach(_ call: String, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?)
+  throws(KafkaFailure)
+{
+  guard let list = unsafe list else { return }
+  for index in 0..<Int(unsafe list.pointee.cnt) { try check(call, unsafe list.pointee.elems[index].err) }
 }
 
 /// The partitions of a list that a callback was handed and does not own.

@@ -157,8 +157,8 @@ package actor KafkaAdmin {
 
   /// Commits for a group without members.
   package func commit(group: String, _ offsets: [TopicPartition: Int64]) throws(KafkaFailure) {
-    let list = PartitionList(offsets.map { ($0.key, $0.value) })
-    try check("commit", unsafe rd_kafka_commit(try handle(group: group).pointer, list.pointer, 0))
+    guard !offsets.isEmpty else { return }
+    try commitOffsets(try handle(group: group), offsets.mapValues { CommittedOffset(nextOffset: $0) })
   }
 
   /// Records of each partition beyond the group's committed offset; from the beginning where it has none.

@@ -1,5 +1,6 @@
 import BlockingExecutor
 internal import CRdKafka
+import Foundation
 import Records
 
 /// What one poll of a group's member brought. Handle `revoked` first, then `assigned`, then the records.
@@ -96,16 +97,13 @@ package actor KafkaConsumer {
     pausedPartitions = []
   }
 
-  /// Commits next offsets, synchronously.
+  /// Commits next offsets and waits for the answer: 5 s at most, a quarter of a second when the task is cancelled.
   ///
-  /// - Throws: `KafkaFailure`; of kind retriable while the group rebalances: poll again, effects may repeat.
+  /// - Throws: `KafkaFailure`; of kind retriable while the group rebalances or the limit has passed (the commit may
+  ///   still come true): poll again, effects may repeat.
   package func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaFailure) {
     guard let handle, !offsets.isEmpty else { return }
-    let list = PartitionList()
-    for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
-      list.add(partition, offset: offset.nextOffset, metadata: offset.metadata)
-    }
-    try check("commit", unsafe rd_kafka_commit(handle.pointer, list.pointer, 0))
+    try commitOffsets(handle, offsets)
   }
 
   /// The group's committed offsets; partitions without one are absent.
@@ -150,12 +148,12 @@ package actor KafkaConsumer {
     return ends
   }
 
-  /// Leaves the group. Blocks this actor's thread until the broker answered or the session is given up.
+  /// Leaves the group. Blocks this actor's thread for 5 s at most, for 1 s when the task is cancelled; what takes longer
+  /// (a group whose coordinator is away is left after the session's time) goes on without it.
   package func close() {
     guard let handle else { return }
     isLeaving = true
-    unsafe rd_kafka_consumer_close(handle.pointer)
-    handle.destroy()
+    handle.leaveGroup(limit: Task.isCancelled ? .seconds(1) : .seconds(5))
     self.handle = nil
     assignment = []
     pausedPartitions = []
@@ -175,15 +173,70 @@ private func rebalanced(
   consumer.assumeIsolated { unsafe $0.rebalance(code, arguments.0, arguments.1) }
 }
 
-/// Shared with the admin: `rd_kafka_committed` with a limit of 10 s.
+// Shared with the admin. Each blocks; none is deaf to the cancellation of its task for longer than 3 s: a worker that is
+// told to stop while its broker is away must end within its grace period.
+
+/// Commits next offsets.
+///
+/// - Throws: the failure of the commit or of any one partition; `_TIMED_OUT` after 5 s.
+func commitOffsets(_ handle: KafkaHandle, _ offsets: [TopicPartition: CommittedOffset]) throws(KafkaFailure) {
+  let list = PartitionList()
+  for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
+    list.add(partition, offset: offset.nextOffset, metadata: offset.metadata)
+  }
+  // rd_kafka_commit() waits without a limit: for the coordinator, and 60 s for a broker that accepts and is silent.
+  let queue = unsafe rd_kafka_queue_new(handle.pointer)
+  defer { unsafe rd_kafka_queue_destroy(queue) }
+  try check("commit", unsafe rd_kafka_commit_queue(handle.pointer, list.pointer, queue, nil, nil))
+  let start = ContinuousClock.now
+  while true {
+    if let event = unsafe rd_kafka_queue_poll(queue, 100) {
+      defer { unsafe rd_kafka_event_destroy(event) }
+      guard unsafe rd_kafka_event_type(event) == RD_KAFKA_EVENT_OFFSET_COMMIT else { continue }
+      try check("commit", unsafe rd_kafka_event_error(event))
+      try unsafe checkEach("commit", rd_kafka_event_topic_partition_list(event))
+      return
+    }
+    if ContinuousClock.now - start >= (Task.isCancelled ? .milliseconds(250) : .seconds(5)) {
+      throw failure("commit", RD_KAFKA_RESP_ERR__TIMED_OUT)
+    }
+  }
+}
+
+/// The group's committed offsets; partitions without one are absent. A coordinator that is not there yet is waited for,
+/// 10 s at most.
 func committedOffsets(_ handle: KafkaHandle, _ partitions: [TopicPartition]) throws(KafkaFailure)
   -> [TopicPartition: CommittedOffset]
 {
-  let list = PartitionList(partitions)
-  try check("committed", unsafe rd_kafka_committed(handle.pointer, list.pointer, 10_000))
-  var result: [TopicPartition: CommittedOffset] = [:]
-  for (partition, offset) in try list.elements("committed") where offset.nextOffset >= 0 {
-    result[partition] = offset
+  try askAgain(for: .seconds(10)) { milliseconds throws(KafkaFailure) in
+    let list = PartitionList(partitions)
+    try check("committed", unsafe rd_kafka_committed(handle.pointer, list.pointer, milliseconds))
+    var result: [TopicPartition: CommittedOffset] = [:]
+    for (partition, offset) in try list.elements("committed") where offset.nextOffset >= 0 {
+      result[partition] = offset
+    }
+    return result
   }
-  return result
+}
+
+/// Asks again after an answer that passes by itself, or none, until the limit or the task's cancellation.
+///
+/// - Parameter ask: is given the time that it may take, in milliseconds.
+func askAgain<Result>(for limit: Duration, _ ask: (Int32) throws(KafkaFailure) -> Result)
+  throws(KafkaFailure) -> Result
+{
+  let passing = [
+    RD_KAFKA_RESP_ERR__TIMED_OUT, RD_KAFKA_RESP_ERR__WAIT_COORD, RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+    RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+    RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+  ].map(\.rawValue)
+  let end = ContinuousClock.now + limit
+  while true {
+    do throws(KafkaFailure) {
+      return try ask(3000)
+    } catch {
+      guard passing.contains(error.code), !Task.isCancelled, ContinuousClock.now < end else { throw error }
+      Thread.sleep(forTimeInterval: 0.1)
+    }
+  }
 }

@@ -125,6 +125,7 @@ package actor ReplayReader {
     let ends = try ends()
     let deadline = ContinuousClock.now + limit
     while try currentPositions().contains(where: { $0.value < ends[$0.key] ?? 0 }) {
+      try Task.checkCancellation()
       try body(next(maxRecords: 1000, maxWait: .milliseconds(100)))
       if ContinuousClock.now > deadline { throw failure("read to the end", RD_KAFKA_RESP_ERR__TIMED_OUT) }
     }
@@ -145,22 +146,14 @@ func offsetsForTimes(_ handle: KafkaHandle, _ queries: [(TopicPartition, Int64)]
   -> [TopicPartition: Int64]
 {
   guard !queries.isEmpty else { return [:] }
-  let limit = ContinuousClock.now + .seconds(5)
-  while true {
+  return try askAgain(for: .seconds(5)) { milliseconds throws(KafkaFailure) in
     let list = PartitionList(queries)
-    do throws(KafkaFailure) {
-      try check("offsets_for_times", unsafe rd_kafka_offsets_for_times(handle.pointer, list.pointer, 5000))
-      var result: [TopicPartition: Int64] = [:]
-      for (partition, offset) in try list.elements("offsets_for_times") {
-        result[partition] = offset.nextOffset
-      }
-      return result
-    } catch {
-      let passing = [RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE]
-      guard passing.contains(where: { $0.rawValue == error.code }), ContinuousClock.now < limit else {
-        throw error
-      }
-      Thread.sleep(forTimeInterval: 0.1)
+    try check(
+      "offsets_for_times", unsafe rd_kafka_offsets_for_times(handle.pointer, list.pointer, milliseconds))
+    var result: [TopicPartition: Int64] = [:]
+    for (partition, offset) in try list.elements("offsets_for_times") {
+      result[partition] = offset.nextOffset
     }
+    return result
   }
 }

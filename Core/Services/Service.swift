@@ -13,8 +13,8 @@ package protocol Service: Sendable {
 
 /// Starts services in list order and stops them in reverse, each awaited.
 ///
-/// From the first shutdown on there are three quarters of the grace period for what is in flight; then the services'
-/// tasks are cancelled; and at its end `onStuck` is called, on a thread that needs nothing of the process but time.
+/// From the first shutdown on there are three quarters of the grace period for what is in flight; then all services are
+/// shut down and their tasks cancelled; and at its end `onStuck` is called, on a thread that needs nothing of the process but time.
 package struct ServiceGroup: Sendable {
   private let services: [any Service]
   private let graceDeadline: Duration
@@ -81,6 +81,8 @@ package struct ServiceGroup: Sendable {
           case .drainIsOver:
             isCancelled = true
             onCancel(running.names)
+            // No order any more: one after another they would need more than what is left.
+            for index in services.indices where running.contains(index) { await services[index].shutdown() }
             group.cancelAll()
           case .stopRequested, .ended: break
           }

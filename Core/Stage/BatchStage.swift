@@ -68,12 +68,13 @@ package final class BatchStage: Service {
       do {
         try await consumer.subscribe(to: topics)
         try await withTaskExecutorPreference(consumer.executor) { try await self.loop(consumer) }
-      } catch let error as KafkaFailure where error.kind != .fatal && !stopping {
+      } catch  where stopping && !isFatal(error) {
+        // Neither produced nor committed as a whole: it comes again.
+        context.logger.info("Left to the next owner", [(.group, group), (.error, "\(error)")])
+      } catch let error as KafkaFailure where !isFatal(error) {
         // The broker went away in the middle of an assignment, say: leave, and join again when it is back.
         context.logger.info("Joins again", [(.group, group), (.error, "\(error)")])
-        try await Task.sleep(for: .milliseconds(200))
-      } catch is Abandoned {
-        // Neither produced nor committed as a whole: it comes again.
+        do { try await Task.sleep(for: .milliseconds(200)) } catch {}  // cancelled: then it is stopping, too
       } catch {
         await consumer.close()
         context.health.fail("\(group): \(error)")
@@ -145,15 +146,8 @@ package final class BatchStage: Service {
             [("stage", context.name)])
         }
         return
-      } catch let error as StageFatal {
-        throw error
-      } catch let error as KafkaFailure where error.kind == .fatal {
-        throw error
       } catch {
-        if stopping {
-          context.logger.info("Batch is left to the next owner", [(.group, group), (.error, "\(error)")])
-          throw Abandoned()
-        }
+        if stopping || isFatal(error) { throw error }
         context.logger.warning(
           "Batch failed, trying again",
           [(.group, group), (.error, "\(error)"), (.recordCount, "\(records.count)")])
@@ -175,8 +169,8 @@ package final class BatchStage: Service {
   }
 }
 
-/// A batch that failed while the stage stops is left for the next owner.
-private struct Abandoned: Error {}
+/// Whether trying again can't help.
+func isFatal(_ error: any Error) -> Bool { error is StageFatal || (error as? KafkaFailure)?.kind == .fatal }
 
 /// Whether a stage may be a member of its group.
 package final class Gate: Sendable {

@@ -91,9 +91,11 @@ package final class WindowStage: Service {
   {
     do {
       try await loop(consumer, &tasks)
-    } catch let error as KafkaFailure where error.kind != .fatal && !stopping {
+    } catch  where stopping && !isFatal(error) {
+      context.logger.info("Left to the next owner", [(.group, group), (.error, "\(error)")])
+    } catch let error as KafkaFailure where !isFatal(error) {
       context.logger.info("Joins again", [(.group, group), (.error, "\(error)")])
-      try await Task.sleep(for: .milliseconds(200))
+      do { try await Task.sleep(for: .milliseconds(200)) } catch {}  // cancelled: then it is stopping, too
     }
   }
 
@@ -202,16 +204,13 @@ package final class WindowStage: Service {
         windows.withLock { $0[record.topicPartition]?.finish(record.position.offset) }
         oldest.finish([record.position])
         return
-      } catch let error as StageFatal {
-        throw error
-      } catch let error as KafkaFailure where error.kind == .fatal {
-        throw error
       } catch {
+        if isFatal(error) { throw error }
         if stopping { return }  // not finished, so not committed: the next owner repeats it
         context.logger.warning(
           "Record failed, trying again",
           [(.topic, record.position.description), (.error, "\(error)")])
-        try await Task.sleep(for: delay)
+        do { try await Task.sleep(for: delay) } catch { return }  // cancelled: as above
         delay = min(delay * 2, .seconds(5))
       }
     }

@@ -130,9 +130,9 @@ import Testing
   }
 
   @Test(
-    "SIGTERM while the broker is gone, before the first record or in the middle of work: each worker ends with 0",
-    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
-  func terminatedWithoutBroker() throws {
+    "SIGTERM while the broker is gone (SIGKILL) or silent (SIGSTOP), before the first record or in the middle of work: each worker ends with 0",
+    .enabled(if: Pipeline.shared != nil, "../shared is absent"), arguments: [SIGKILL, SIGSTOP])
+  func terminatedWithoutBroker(_ number: Int32) throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     let waiting = Process()
     waiting.executableURL = URL(fileURLWithPath: Pipeline.binary)
@@ -159,13 +159,15 @@ import Testing
     let supervisor = try pipeline.supervisor()
     // Held still, the supervisor starts nothing again and keeps how each one ended.
     kill(supervisor, SIGSTOP)
-    kill(try #require(pids[Pipeline.brokerRole]), SIGKILL)
+    let broker = try #require(pids[Pipeline.brokerRole])
+    kill(broker, number)
     let workers = pids.filter { !["broker", "kafka", "redis", "llm"].contains($0.key) }
     #expect(workers.count == 6)
     kill(waiting.processIdentifier, SIGTERM)
     for pid in workers.values { kill(pid, SIGTERM) }
     let haveEnded = eventually(40) { workers.values.allSatisfy(Self.isZombie) }
     #expect(haveEnded, "within the grace period of 25 s")
+    kill(broker, SIGCONT)
     kill(supervisor, SIGCONT)
     waiting.waitUntilExit()
     #expect(waiting.terminationStatus == 0, "no broker was ever there")

@@ -94,9 +94,14 @@ not_back += [role for role, process in status().items() if process["state"] != "
 endings = re.findall(r"^(\S+) ended \(status (\d+)\)", open(up_log).read(), re.M) if os.path.exists(up_log) else []
 workers = [(r, int(s)) for r, s in endings if r not in ("redis", "llm", "kafka")]
 wrong = [f"{r} {s}" for r, s in workers if s not in (0, 9)]
+# What they said of it themselves.
+said = []
+for role in {r for r, _ in workers}:
+    with open(f"{state}/logs/{role}.log", errors="replace") as log:
+        said += [f"{role}: {line.strip()}" for line in log if "Ends by force" in line or "Worker failed" in line]
 summary = {"kills": kills, "seconds": round(drill), "not_back": not_back, "hung": hung, "worst_back_s": worst,
            "puts": len(puts), "ended_0": sum(s == 0 for _, s in workers), "ended_killed": sum(s == 9 for _, s in workers),
-           "wrong_endings": wrong,
+           "wrong_endings": wrong, "said": said if wrong else [],
            "queries": {k: report.get(k) for k in ("sent", "states", "lost", "doubled", "differing", "cache_hits")},
            "in_flight": flying, "ledger": ledger, "ledger_code": code}
 print(json.dumps(summary))

@@ -21,7 +21,10 @@ enum Entry {
       Terminal.complain("millrace: \(error)")
       code = exitCode(for: error)
     }
-    exit(code.rawValue)
+    // Not exit(): a handle that could not leave its group in time still has threads, and OpenSSL's exit handler would
+    // take their ground away.
+    fflush(nil)
+    _exit(code.rawValue)
   }
 
   private static func exitCode(for error: any Error) -> ExitCode {

@@ -16,6 +16,7 @@ import Search
 import Services
 import Settings
 import Stage
+import Synchronization
 import Telemetry
 import Tokenizer
 import VectorMath
@@ -154,10 +155,12 @@ enum WorkerCommand {
     ]
     await BlockingCalls(name: "warm-up").run { context.producer.warmUp(outputs.map(context.topic)) }
     var failure: (any Error)?
+    let isCutShort = Mutex(false)
     do {
       try await ServiceGroup(
         [probes as any Service] + pool, graceDeadline: settings.graceDeadline,
         onCancel: { names in
+          isCutShort.withLock { $0 = true }
           context.logger.warning(
             "Drain is cut short: what is unfinished comes again", [(.stage, names.joined(separator: ", "))])
         },
@@ -170,7 +173,8 @@ enum WorkerCommand {
     } catch {
       failure = error
     }
-    await context.producer.close(deadline: .seconds(5))
+    // What nobody waits for any more is not waited for here.
+    await context.producer.close(deadline: isCutShort.withLock { $0 } ? .zero : .seconds(5))
     if let failure {
       context.logger.error("Worker failed", [(.error, "\(failure)")])
       return .failure
