@@ -107,7 +107,7 @@ package final class WindowStage: Service {
     var assigned: Set<TopicPartition> = []
     var committed: [TopicPartition: CommittedOffset] = [:]
     var lagReport = LagReport(context: context, group: group)
-    // The next consumer reads on from what is committed: what an earlier one left waiting would overtake that.
+    // The next consumer reads on from what is committed, and gets what waits here again.
     defer { backlog.withLock { $0 = Backlog() } }
     while !stopping {
       let waiting = backlog.withLock { $0.level }
@@ -119,13 +119,12 @@ package final class WindowStage: Service {
       if !poll.revoked.isEmpty {
         assigned.subtract(poll.revoked)
         oldest.forget(poll.revoked)
-        // Not begun, so the new owner's alone.
+        // Not begun, so the new owner's alone. An assignment always comes after this.
         backlog.withLock { $0.drop(Set(poll.revoked)) }
       }
       if !poll.assigned.isEmpty {
         context.logger.info("Partitions assigned", [(.group, group), (.count, "\(poll.assigned.count)")])
         assigned = Set(poll.assigned)
-        backlog.withLock { $0.drop(assigned) }
         committed = try await adopt(poll.assigned, consumer)
         lagReport.committed = committed.mapValues(\.nextOffset)
         try await work.assigned(poll.assigned)
