@@ -37,6 +37,8 @@ package final class WindowStage: Service {
   private let oldest: OldestRecords
   private let isStopping = Mutex(false)
   private let windows = Mutex<[TopicPartition: CommitWindow]>([:])
+  /// What is this member's to commit.
+  private let assigned = Mutex<Set<TopicPartition>>([])
   private let backlog = Mutex(Backlog())
 
   /// - Parameters:
@@ -104,27 +106,27 @@ package final class WindowStage: Service {
   private func loop(_ consumer: KafkaConsumer, _ tasks: inout ThrowingDiscardingTaskGroup<any Error>)
     async throws
   {
-    var assigned: Set<TopicPartition> = []
+    assigned.withLock { $0 = [] }
     var committed: [TopicPartition: CommittedOffset] = [:]
     var lagReport = LagReport(context: context, group: group)
     // The next consumer reads on from what is committed, and gets what waits here again.
     defer { backlog.withLock { $0 = Backlog() } }
     while !stopping {
       let waiting = backlog.withLock { $0.level }
-      if waiting == .full { try await consumer.pause(assigned) }
-      if waiting == .low { try await consumer.resume(assigned) }
+      if waiting == .full { try await consumer.pause(assigned.withLock { $0 }) }
+      if waiting == .low { try await consumer.resume(assigned.withLock { $0 }) }
       let isBusy = inFlightCount > 0 || !backlog.withLock(\.isEmpty)
       let poll = try await consumer.poll(
         maxRecords: Backlog.countMax / 4, maxWait: .milliseconds(isBusy ? 20 : 200))
       if !poll.revoked.isEmpty {
-        assigned.subtract(poll.revoked)
+        assigned.withLock { $0.subtract(poll.revoked) }
         oldest.forget(poll.revoked)
         // Not begun, so the new owner's alone. An assignment always comes after this.
         backlog.withLock { $0.drop(Set(poll.revoked)) }
       }
       if !poll.assigned.isEmpty {
         context.logger.info("Partitions assigned", [(.group, group), (.count, "\(poll.assigned.count)")])
-        assigned = Set(poll.assigned)
+        assigned.withLock { $0 = Set(poll.assigned) }
         committed = try await adopt(poll.assigned, consumer)
         lagReport.committed = committed.mapValues(\.nextOffset)
         try await work.assigned(poll.assigned)
@@ -132,20 +134,23 @@ package final class WindowStage: Service {
       context.health.unblock("group \(group)")
       backlog.withLock { $0.append(poll.records) }
       startIdle(&tasks)
-      committed = try await commit(consumer, committed, only: assigned)
+      committed = try await commit(consumer, committed)
       lagReport.committed = committed.mapValues(\.nextOffset)
       await lagReport.update(consumer)
     }
   }
 
-  /// Takes over what the former owner finished; windows with work in flight are kept.
+  /// Takes over what the former owner finished. A window with work in flight is kept, unless another member has come
+  /// further meanwhile: committing for that work would set the group back.
   private func adopt(_ partitions: [TopicPartition], _ consumer: KafkaConsumer) async throws
     -> [TopicPartition: CommittedOffset]
   {
     let committed = try await consumer.committed(partitions)
     windows.withLock { windows in
-      for partition in partitions where (windows[partition]?.inFlightCount ?? 0) == 0 {
+      windows = windows.filter { $0.value.inFlightCount > 0 }
+      for partition in partitions {
         let offset = committed[partition] ?? CommittedOffset(nextOffset: 0)
+        if let window = windows[partition], window.nextOffset >= offset.nextOffset { continue }
         windows[partition] = CommitWindow(committed: offset.nextOffset, metadata: offset.metadata)
       }
     }
@@ -217,16 +222,15 @@ package final class WindowStage: Service {
 
   @discardableResult
   private func commit(
-    _ consumer: KafkaConsumer, _ known: [TopicPartition: CommittedOffset],
-    only partitions: Set<TopicPartition>? = nil
+    _ consumer: KafkaConsumer, _ known: [TopicPartition: CommittedOffset]
   ) async throws -> [TopicPartition: CommittedOffset] {
+    // Windows of partitions that another member has now stay behind what that one commits.
+    let mine = assigned.withLock { $0 }
     let changed = windows.withLock { windows in
-      windows.compactMapValues { window -> CommittedOffset? in
+      windows.filter { mine.contains($0.key) }.mapValues { window in
         CommittedOffset(nextOffset: window.nextOffset, metadata: window.metadata)
       }
-    }.filter {
-      (partitions?.contains($0.key) ?? true) && known[$0.key] != $0.value && $0.value.nextOffset > 0
-    }
+    }.filter { known[$0.key] != $0.value && $0.value.nextOffset > 0 }
     guard !changed.isEmpty else { return known }
     do {
       try await consumer.commit(changed)

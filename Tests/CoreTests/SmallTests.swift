@@ -309,6 +309,96 @@ struct SplitMix64: RandomNumberGenerator {
     #expect(gathering.isComplete && gathering.shardsAnswered == 2)
   }
 
+  /// A round of two shards, whose candidates come one after the other.
+  private func gather(
+    _ rounds: Rounds, _ shard: UInt32, limit: Duration = .seconds(60),
+    finish: @escaping @Sendable (Rounds.Round) async throws -> Void
+  ) async throws {
+    try await rounds.gather(
+      candidates(shard, of: 2, [Int32(shard), Int32(shard) + 2], []),
+      at: RecordPosition(topic: "c", partition: 0, offset: Int64(shard)), wait: 0, headers: [], now: 0,
+      limit: limit, finish: finish)
+  }
+
+  /// What the records of a round did.
+  private final class Log: Sendable {
+    let finished = Mutex<[Int]>([])
+    let returned = Mutex<Set<UInt32>>([])
+    let failures = Mutex(0)
+    func finish(_ round: Rounds.Round) -> Int {
+      finished.withLock {
+        $0.append(round.positions.count)
+        return $0.count
+      }
+    }
+  }
+
+  @Test("no record of a round counts as done before the round's output is; a late one opens no second round")
+  func roundIsDoneTogether() async throws {
+    let rounds = Rounds()
+    let log = Log()
+    let (begun, begin) = AsyncStream.makeStream(of: Void.self)
+    let (acknowledged, acknowledge) = AsyncStream.makeStream(of: Void.self)
+    try await withThrowingDiscardingTaskGroup { group in
+      func add(_ shard: UInt32) {
+        group.addTask {
+          try await self.gather(rounds, shard) { round in
+            _ = log.finish(round)
+            begin.finish()
+            for await _ in acknowledged {}
+          }
+          log.returned.withLock { _ = $0.insert(shard) }
+        }
+      }
+      add(0)
+      add(1)
+      for await _ in begun {}
+      add(1)
+      try await Task.sleep(for: .milliseconds(100))
+      #expect(log.returned.withLock { $0 } == [], "nothing is acknowledged yet")
+      acknowledge.finish()
+    }
+    #expect(log.finished.withLock { $0 } == [2], "once, for both")
+    #expect(log.returned.withLock { $0 } == [0, 1])
+    try await gather(rounds, 0) { _ in Issue.record("finished long ago") }
+  }
+
+  @Test("a round that could not be finished is finished by another record of it, or by the same one again")
+  func roundIsTriedAgain() async throws {
+    struct Refused: Error {}
+    let rounds = Rounds()
+    let log = Log()
+    await withDiscardingTaskGroup { group in
+      for shard in [UInt32(0), 1] {
+        group.addTask {
+          do {
+            try await self.gather(rounds, shard) { if log.finish($0) == 1 { throw Refused() } }
+          } catch {
+            log.failures.withLock { $0 += 1 }
+          }
+        }
+      }
+    }
+    #expect(log.finished.withLock { $0 } == [2, 2])
+    #expect(log.failures.withLock { $0 } == 1)
+    try await gather(rounds, 1) { _ in Issue.record("finished by the other") }
+  }
+
+  @Test("a process that stops answers nothing for shards that are on their way")
+  func roundIsLeft() async throws {
+    let rounds = Rounds()
+    await #expect(throws: CancellationError.self) {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await self.gather(rounds, 0) { _ in Issue.record("one shard of two") } }
+        group.cancelAll()
+        try await group.waitForAll()
+      }
+    }
+    let log = Log()
+    try await gather(rounds, 0, limit: .milliseconds(10)) { _ = log.finish($0) }
+    #expect(log.finished.withLock { $0 } == [1], "the wait for others is over")
+  }
+
   @Test("fusion of dense lists is the order of scores over all shards")
   func fusion() {
     let a = candidates(0, of: 2, [0], [hit("x", 0, 0.9, 0..<1, "a"), hit("z", 0, 0.5, 0..<1, "a")])

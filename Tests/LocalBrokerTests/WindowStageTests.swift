@@ -56,6 +56,10 @@ private final class Pausing: WindowWork {
       TopicPlan(name: Self.topic, partitionCount: partitions, replicationFactor: 1, settings: [:])
     ])
     await admin.close()
+    try await send(count, partitions: partitions)
+  }
+
+  private func send(_ count: Int, partitions: Int32) async throws {
     let body = [UInt8](repeating: 120, count: 2000)
     _ = try await context.producer.send(
       (0..<count).map { number in
@@ -160,5 +164,41 @@ private final class Pausing: WindowWork {
     print("moved with its backlog: \(repeated) of \(count) worked on again")
     #expect(seen.count == count, "committed, so worked on")
     #expect(repeated < 64)
+  }
+
+  @Test("a member that leaves commits for its own partitions: what others have done since is not set back")
+  func leavingMember() async throws {
+    let count = 400
+    try await fill(count, partitions: 8)
+    let (first, second) = (Pausing(.milliseconds(1)), Pausing(.milliseconds(1)))
+    let stages = [stage(first, window: 8), stage(second, window: 8)]
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await stages[0].run() }
+      while try await committed(8) < Int64(count) { try await Task.sleep(for: .milliseconds(50)) }
+      #expect(first.distinct == count, "the first had them all")
+      group.addTask { try await stages[1].run() }
+      // Of 400 more, the second does those of its half.
+      var sent = count
+      while second.distinct == 0 {
+        try await send(8, partitions: 8)
+        sent += 8
+        try await Task.sleep(for: .milliseconds(100))
+      }
+      try await send(count, partitions: 8)
+      sent += count
+      while try await committed(8) < Int64(sent) { try await Task.sleep(for: .milliseconds(50)) }
+      await stages[0].shutdown()
+      // Longer than the second needs to hear of it, and to have all partitions.
+      try await Task.sleep(for: .seconds(3))
+      try await send(8, partitions: 8)
+      while first.distinct + second.distinct < sent + 8 { try await Task.sleep(for: .milliseconds(20)) }
+      await stages[1].shutdown()
+      try await group.waitForAll()
+      #expect(try await committed(8) == Int64(sent + 8))
+    }
+    let seen = first.seen.withLock { $0 }.merging(second.seen.withLock { $0 }, uniquingKeysWith: +)
+    let repeated = seen.values.reduce(0, +) - seen.count
+    print("a member left: \(repeated) worked on again")
+    #expect(repeated <= 16)
   }
 }

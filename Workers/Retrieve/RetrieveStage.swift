@@ -5,7 +5,6 @@ import Retrieval
 import Services
 import Settings
 import Stage
-import Synchronization
 import Telemetry
 
 /// `rag.candidates` → `rag.prompts`, or straight to `rag.answers` where no engine is asked.
@@ -13,29 +12,10 @@ import Telemetry
 /// The candidates of a round are joined in the window: they stay in flight until the round's output is
 /// acknowledged, and are finished in one step.
 package final class RetrieveStage: WindowWork {
-  private struct RoundKey: Hashable {
-    var query: QueryKey
-    var round: UInt32
-  }
-
-  private struct Round {
-    var gathering = Gathering()
-    var positions: [RecordPosition] = []
-    var waiters: [AsyncStream<Void>.Continuation] = []
-    var wait: Double
-    var headers: [RecordHeader]
-  }
-
-  private struct State {
-    var open: [RoundKey: Round] = [:]
-    /// Finished rounds until their deadline: candidates that come later are dropped.
-    var finished: [RoundKey: Int64] = [:]
-  }
-
   private let context: StageContext
   private let freshness: FreshnessTail
   private let answered: AnsweredQueries
-  private let state = Mutex(State())
+  private let rounds = Rounds()
 
   private init(_ context: StageContext, freshness: FreshnessTail, answered: AnsweredQueries) {
     self.context = context
@@ -73,67 +53,21 @@ package final class RetrieveStage: WindowWork {
       try await context.producer.send(context.deadLetter(record, fault, rule: "must be Candidates"))
       return
     }
-    let key = RoundKey(query: candidates.flight.key, round: candidates.round)
-    guard !answered.contains(key.query), let (stream, isComplete) = join(candidates, record, key) else {
-      return
-    }
-    if !isComplete { await wait(stream, for: candidates) }
-    guard let round = take(key) else { return }  // another record of the round finished it
-    do {
+    let flight = candidates.flight
+    guard !answered.contains(flight.key) else { return }
+    let now = WallClock.milliseconds
+    let left = Duration.milliseconds(max(0, flight.deadlineAtMilliseconds - now))
+    try await rounds.gather(
+      candidates, at: record.position, wait: flight.waitMilliseconds, headers: record.passedHeaders, now: now,
+      limit: min(context.settings.retrieve.wait, left / 2)
+    ) { round in
       try await freshness.waitUntilConfirmed()
       try await finish(round)
-      markFinished(key, candidates.flight.deadlineAtMilliseconds)
       finishTogether(round.positions)
-      for waiter in round.waiters { waiter.finish() }
-    } catch {
-      state.withLock { $0.open[key] = round }  // not answered: this record comes again and completes it
-      throw error
     }
   }
 
-  /// - Returns: nil when the round is finished already.
-  private func join(_ candidates: CandidatesRecord, _ record: ConsumerRecord, _ key: RoundKey)
-    -> (AsyncStream<Void>, isComplete: Bool)?
-  {
-    state.withLock { state in
-      guard state.finished[key] == nil else { return nil }
-      var round =
-        state.open[key] ?? Round(wait: candidates.flight.waitMilliseconds, headers: record.passedHeaders)
-      round.gathering.add(candidates)
-      if !round.positions.contains(record.position) { round.positions.append(record.position) }
-      let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
-      round.waiters.append(continuation)
-      if round.gathering.isComplete { for waiter in round.waiters { waiter.finish() } }
-      state.open[key] = round
-      return (stream, round.gathering.isComplete)
-    }
-  }
-
-  /// Until the round is complete, or the time for missing shards is over.
-  private func wait(_ stream: AsyncStream<Void>, for candidates: CandidatesRecord) async {
-    let left = Duration.milliseconds(
-      max(0, candidates.flight.deadlineAtMilliseconds - WallClock.milliseconds))
-    let limit = min(context.settings.retrieve.wait, left / 2)
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { for await _ in stream { break } }
-      group.addTask { do { try await Task.sleep(for: limit) } catch { return } }
-      await group.next()
-      group.cancelAll()
-    }
-  }
-
-  private func take(_ key: RoundKey) -> Round? { state.withLock { $0.open.removeValue(forKey: key) } }
-
-  private func markFinished(_ key: RoundKey, _ deadline: Int64) {
-    state.withLock { state in
-      state.finished[key] = deadline
-      guard state.finished.count % 1024 == 0 else { return }
-      let now = WallClock.milliseconds
-      state.finished = state.finished.filter { $0.value > now }
-    }
-  }
-
-  private func finish(_ round: Round) async throws {
+  private func finish(_ round: Rounds.Round) async throws {
     let watch = Stopwatch()
     guard let first = round.gathering.candidates.first, var flight = round.gathering.flight else { return }
     if flight.outcome == nil, flight.isExpired {
@@ -177,7 +111,7 @@ package final class RetrieveStage: WindowWork {
   }
 
   private func sendPrompt(
-    _ first: CandidatesRecord, _ flight: QueryInFlight, _ hits: [Hit], _ round: Round, stale: Int,
+    _ first: CandidatesRecord, _ flight: QueryInFlight, _ hits: [Hit], _ round: Rounds.Round, stale: Int,
     _ watch: Stopwatch
   ) async throws {
     var prompt = PromptRecord(flight: flight.passedOn(stage: "retrieve", wait: round.wait, work: watch))
@@ -193,7 +127,9 @@ package final class RetrieveStage: WindowWork {
       context.queryRecord(.prompts, flight.key, prompt.wireBytes, headers: round.headers))
   }
 
-  private func answer(_ record: AnswerRecord, _ flight: QueryInFlight, _ round: Round, _ watch: Stopwatch)
+  private func answer(
+    _ record: AnswerRecord, _ flight: QueryInFlight, _ round: Rounds.Round, _ watch: Stopwatch
+  )
     async throws
   {
     var record = record

@@ -1,0 +1,134 @@
+import Records
+import Synchronization
+
+/// The rounds whose candidates are being gathered. One record of a round finishes it for all; every other one returns
+/// only after that, so that none counts as done, and is committed, before the round's output is acknowledged.
+package final class Rounds: Sendable {
+  package struct Round: Sendable {
+    package fileprivate(set) var gathering = Gathering()
+    /// Of the records that are finished together.
+    package fileprivate(set) var positions: [RecordPosition] = []
+    /// Of the record that came first: milliseconds in the topic, and what is passed on.
+    package let wait: Double
+    package let headers: [RecordHeader]
+    fileprivate var isTaken = false
+    /// Told when the round is complete.
+    fileprivate var gatherers: [AsyncStream<Void>.Continuation] = []
+    /// Told when whoever took the round has finished it, or could not.
+    fileprivate var followers: [AsyncStream<Void>.Continuation] = []
+  }
+
+  private struct Key: Hashable {
+    var query: QueryKey
+    var round: UInt32
+  }
+
+  private struct State {
+    var open: [Key: Round] = [:]
+    /// Finished rounds until their deadline, milliseconds since 1970: candidates that come later are dropped.
+    var finished: [Key: Int64] = [:]
+  }
+
+  private enum Place {
+    case finished
+    case following(AsyncStream<Void>)
+    case gathering(AsyncStream<Void>, isComplete: Bool)
+  }
+
+  private let state = Mutex(State())
+
+  package init() {}
+
+  /// Adds one shard's candidates, waits for the others, and returns when the round is finished.
+  ///
+  /// - Parameters:
+  ///   - now: milliseconds since 1970.
+  ///   - limit: how long to wait for missing shards; the round is finished without them then.
+  ///   - finish: called by one record of the round at a time; when it returns, the output is acknowledged.
+  /// - Throws: what `finish` throws, to the record that called it; the round stays open, and the next one to come, or this
+  ///   one come again, finishes it. `CancellationError`, with nothing finished.
+  package func gather(
+    _ candidates: CandidatesRecord, at position: RecordPosition, wait: Double, headers: [RecordHeader],
+    now: Int64, limit: Duration, finish: (Round) async throws -> Void
+  ) async throws {
+    let key = Key(query: candidates.flight.key, round: candidates.round)
+    while true {
+      try Task.checkCancellation()
+      switch join(key, candidates, position, Round(wait: wait, headers: headers)) {
+      case .finished: return
+      case .following(let settled): for await _ in settled {}
+      case .gathering(let stream, let isComplete):
+        if !isComplete { await Self.wait(for: stream, atMost: limit) }
+        // A process that stops must not answer for shards that are on their way.
+        try Task.checkCancellation()
+        guard let round = take(key) else { continue }
+        do {
+          try await finish(round)
+        } catch {
+          settle(key, finishedUntil: nil, now)
+          throw error
+        }
+        settle(key, finishedUntil: candidates.flight.deadlineAtMilliseconds, now)
+        return
+      }
+    }
+  }
+
+  private func join(_ key: Key, _ candidates: CandidatesRecord, _ position: RecordPosition, _ new: Round)
+    -> Place
+  {
+    let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+    return state.withLock { state in
+      guard state.finished[key] == nil else { return .finished }
+      var round = state.open[key] ?? new
+      defer { state.open[key] = round }
+      if round.isTaken {
+        round.followers.append(continuation)
+        return .following(stream)
+      }
+      round.gathering.add(candidates)
+      if !round.positions.contains(position) { round.positions.append(position) }
+      let isComplete = round.gathering.isComplete
+      if isComplete {
+        for gatherer in round.gatherers { gatherer.finish() }
+        round.gatherers = []
+      } else {
+        round.gatherers.append(continuation)
+      }
+      return .gathering(stream, isComplete: isComplete)
+    }
+  }
+
+  private static func wait(for stream: AsyncStream<Void>, atMost limit: Duration) async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { for await _ in stream { break } }
+      group.addTask { do { try await Task.sleep(for: limit) } catch { return } }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  private func take(_ key: Key) -> Round? {
+    state.withLock { state in
+      guard let round = state.open[key], !round.isTaken else { return nil }
+      state.open[key]?.isTaken = true
+      return round
+    }
+  }
+
+  private func settle(_ key: Key, finishedUntil deadline: Int64?, _ now: Int64) {
+    let waiting = state.withLock { state -> [AsyncStream<Void>.Continuation] in
+      let waiting = (state.open[key]?.followers ?? []) + (state.open[key]?.gatherers ?? [])
+      state.open[key]?.followers = []
+      state.open[key]?.gatherers = []
+      state.open[key]?.isTaken = false
+      if let deadline {
+        state.open[key] = nil
+        state.finished[key] = deadline
+        if state.finished.count % 1024 == 0 { state.finished = state.finished.filter { $0.value > now } }
+      }
+      return waiting
+    }
+    for waiter in waiting { waiter.finish() }
+  }
+}
