@@ -42,14 +42,22 @@ package actor Encoder {
   /// - Returns: row-major, `texts.count × dimension`, unit length.
   package func encode(_ texts: [String]) -> [Float] { encode(tokens: texts.map { tokenizer.encode($0) }) }
 
+  /// The same, given up between two packs of texts when the task is cancelled: a batch may take minutes.
+  package func encodeUnlessCancelled(_ texts: [String]) throws -> [Float] {
+    try encode(texts.map { tokenizer.encode($0) }) { try Task.checkCancellation() }
+  }
+
   /// The same for token ids with `[CLS]` and `[SEP]`, at most `tokensMax` each.
-  package func encode(tokens sequences: [[Int32]]) -> [Float] {
+  package func encode(tokens sequences: [[Int32]]) -> [Float] { encode(sequences) {} }
+
+  private func encode(_ sequences: [[Int32]], beforeEachPack check: () throws -> Void) rethrows -> [Float] {
     var result = [Float](repeating: 0, count: sequences.count * dimension)
     // Longest first: packs of like lengths keep the attention's products regular.
     let order = sequences.indices.sorted { sequences[$0].count > sequences[$1].count }
     var pack: [Int] = []
     var tokenCount = 0
-    func flush() {
+    func flush() throws {
+      try check()
       let rows = transformer.encode(pack.map { sequences[$0] })
       for (row, index) in pack.enumerated() {
         for column in 0..<dimension { result[index * dimension + column] = rows[row * dimension + column] }
@@ -60,11 +68,11 @@ package actor Encoder {
     for index in order {
       let count = sequences[index].count
       precondition((1...Self.tokensMax).contains(count), "a sequence of \(count) tokens")
-      if tokenCount + count > Self.packTokensMax { flush() }
+      if tokenCount + count > Self.packTokensMax { try flush() }
       pack.append(index)
       tokenCount += count
     }
-    if !pack.isEmpty { flush() }
+    if !pack.isEmpty { try flush() }
     return result
   }
 }

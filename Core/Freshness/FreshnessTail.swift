@@ -15,6 +15,7 @@ package final class FreshnessTail: Service {
   private let window: Duration
   private let staleAfter: Duration
   private let metrics: MetricsRegistry
+  private let logger = Logger(label: "freshness")
   private let confirmedAt = Mutex<ContinuousClock.Instant?>(nil)
   private let isStopping = Mutex(false)
   private let onCaughtUp: @Sendable () -> Void
@@ -54,6 +55,7 @@ package final class FreshnessTail: Service {
     var since = Int64(Date().timeIntervalSince1970 * 1000) - window.milliseconds
     var isAssigned = false
     var lastCheck = ContinuousClock.now - .seconds(1)
+    var told = ""
     while !isStopping.withLock({ $0 }) {
       do {
         if !isAssigned {
@@ -70,6 +72,7 @@ package final class FreshnessTail: Service {
         if ContinuousClock.now - lastCheck >= staleAfter * 2 / 5 {
           lastCheck = .now
           try await confirm(reader, asked: lastCheck)
+          told = ""
           let horizon = Int64(Date().timeIntervalSince1970 * 1000) - window.milliseconds
           if horizon - since > 60_000 {
             since = horizon
@@ -78,6 +81,8 @@ package final class FreshnessTail: Service {
         }
       } catch let error as KafkaFailure where error.kind != .fatal {
         // The broker is away: the last confirmation grows old, and the stage pauses by itself.
+        if told != error.name { logger.warning("Freshness is not confirmed", [(.error, "\(error)")]) }
+        told = error.name
         try await Task.sleep(for: .milliseconds(200))
       }
     }

@@ -129,14 +129,15 @@ extension KafkaHandle {
 
   /// Makes topics and their leaders known, so that the first record does not wait up to a second for the next
   /// scan of unknown topics (all librdkafka before 2.10.1).
+  /// Blocks for 5 s at most where no broker answers.
   func warmUp(_ topics: [String]) {
     for topic in topics {
       guard let handle = unsafe rd_kafka_topic_new(pointer, topic, nil) else { continue }
-      var metadata: UnsafePointer<rd_kafka_metadata>?
-      if unsafe rd_kafka_metadata(pointer, 0, handle, &metadata, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR {
-        unsafe rd_kafka_metadata_destroy(metadata)
-      }
       unsafe warmTopics.append(handle)
+      var metadata: UnsafePointer<rd_kafka_metadata>?
+      let code = unsafe rd_kafka_metadata(pointer, 0, handle, &metadata, 5000)
+      guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+      unsafe rd_kafka_metadata_destroy(metadata)
     }
   }
 

@@ -87,16 +87,30 @@ func check(_ call: String, _ code: rd_kafka_resp_err_t) throws(KafkaFailure) {
     unsafe rd_kafka_destroy_flags(pointer, flags)
   }
 
-  /// Leaves the group, then destroys the handle, both on a thread of their own. Blocks until that is done or the limit
-  /// has passed. No callback is called any more.
-  func leaveGroup(limit: Duration) {
-    let done = DispatchSemaphore(value: 0)
-    startBlockingThread(name: "leave-group") {
+  /// Leaves the group, then destroys the handle. Blocks until that is done, but for 5 s at most, and for 1 s once the
+  /// task is cancelled. No callback is called any more.
+  func leaveGroup() {
+    end(limit: .seconds(5)) {
       self.closeConsumer()
       self.destroy(flags: RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+    }
+  }
+
+  /// The same as `destroy()`, which waits for threads that may sit in the resolver of names; blocks no longer than the
+  /// limit.
+  func destroy(limit: Duration) { end(limit: limit) { self.destroy() } }
+
+  /// Runs `body` on a thread of its own, which goes on by itself after the limit.
+  private func end(limit: Duration, _ body: @escaping @Sendable () -> Void) {
+    let done = DispatchSemaphore(value: 0)
+    startBlockingThread(name: "kafka-end") {
+      body()
       done.signal()
     }
-    _ = done.wait(timeout: .now() + limit.seconds)
+    let start = ContinuousClock.now
+    while done.wait(timeout: .now() + 0.1) == .timedOut {
+      if ContinuousClock.now - start >= (Task.isCancelled ? min(limit, .seconds(1)) : limit) { return }
+    }
   }
 
   private func closeConsumer() {

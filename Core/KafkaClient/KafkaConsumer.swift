@@ -153,7 +153,7 @@ package actor KafkaConsumer {
   package func close() {
     guard let handle else { return }
     isLeaving = true
-    handle.leaveGroup(limit: Task.isCancelled ? .seconds(1) : .seconds(5))
+    handle.leaveGroup()
     self.handle = nil
     assignment = []
     pausedPartitions = []
@@ -173,8 +173,8 @@ private func rebalanced(
   consumer.assumeIsolated { unsafe $0.rebalance(code, arguments.0, arguments.1) }
 }
 
-// Shared with the admin. Each blocks; none is deaf to the cancellation of its task for longer than 3 s: a worker that is
-// told to stop while its broker is away must end within its grace period.
+// Shared with the admin and the reader. Each blocks, and none is deaf to the cancellation of its task for longer than 3 s:
+// a worker that is told to stop while its broker is away must end within its grace period.
 
 /// Commits next offsets.
 ///
@@ -233,7 +233,7 @@ func askAgain<Result>(for limit: Duration, _ ask: (Int32) throws(KafkaFailure) -
   let end = ContinuousClock.now + limit
   while true {
     do throws(KafkaFailure) {
-      return try ask(3000)
+      return try ask(Int32(clamping: min(.seconds(3), max(.milliseconds(1), end - .now)).milliseconds))
     } catch {
       guard passing.contains(error.code), !Task.isCancelled, ContinuousClock.now < end else { throw error }
       Thread.sleep(forTimeInterval: 0.1)

@@ -15,6 +15,9 @@ package struct KafkaFailure: Error, Sendable, CustomStringConvertible {
   package var call: String
   package var detail: String
 
+  /// Nobody answered.
+  package var isTimeout: Bool { name == "_TIMED_OUT" }
+
   package var description: String {
     "\(call): \(name)\(detail.isEmpty ? "" : ": " + detail)"
   }

@@ -30,6 +30,8 @@ package final class KafkaProducer: Sendable {
   private let settings: [String: String]
   private let inFlightMax: Int
   private let state = Mutex(State())
+  /// Held by whoever uses a handle for longer, and by whoever destroys one.
+  private let lifetime = Mutex(())
   private let waiters = Mutex<[CheckedContinuation<Void, Never>]>([])
   private let ended = Mutex<(isEnded: Bool, waiter: CheckedContinuation<Void, Never>?)>((false, nil))
   private let metrics: MetricsRegistry?
@@ -82,8 +84,7 @@ package final class KafkaProducer: Sendable {
 
   /// Makes these topics known before the first record needs them. Blocks: call it on a blocking executor.
   package func warmUp(_ topics: [String]) {
-    let handle = state.withLock { $0.handle }
-    handle?.warmUp(topics)
+    lifetime.withLock { _ in state.withLock { $0.handle }?.warmUp(topics) }
   }
 
   private func waitForRoom() async throws {
@@ -192,8 +193,10 @@ package final class KafkaProducer: Sendable {
       }
       return state.handle
     }
-    old?.purge()
-    old?.destroy()
+    lifetime.withLock { _ in
+      old?.purge()
+      old?.destroy()
+    }
     while !state.withLock({ $0.isClosed }) {
       do {
         let handle = try unsafe KafkaHandle(RD_KAFKA_PRODUCER, settings, deliveryEvents: true)
@@ -256,7 +259,7 @@ package final class KafkaProducer: Sendable {
       if isEnded { continuation.resume() }
     }
     handle?.purge()
-    handle?.destroy()
+    handle?.destroy(limit: .seconds(2))
   }
 }
 

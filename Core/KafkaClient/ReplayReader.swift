@@ -132,9 +132,9 @@ package actor ReplayReader {
   }
 
   package func close() {
-    handle?.destroy()
+    handle?.destroy(limit: .seconds(2))
     handle = nil
-    questions?.destroy()
+    questions?.destroy(limit: .seconds(2))
     questions = nil
   }
 }

@@ -4,7 +4,8 @@ import Synchronization
 /// Runs a reader of a binary format where it can do no harm: a process of its own with limits on memory, processor
 /// time, wall time and output. A crash or a bomb in there is an error here.
 enum ChildProcess {
-  /// Blocks until the child ended; never called on Swift's cooperative pool.
+  /// Blocks until the child ended; never called on Swift's cooperative pool. The child of a cancelled task is ended: what
+  /// is thrown then says nothing about the input.
   ///
   /// - Parameter arguments: `{}` stands for the path of a file that holds `input`.
   /// - Throws: `ParsingError`.
@@ -36,17 +37,14 @@ enum ChildProcess {
       throw ParsingError("parser_unavailable", rule: "can't be read here: \(tool) does not start: \(error)")
     }
     // Both pipes are read at once: a child that complains a lot must not fill one while we read the other.
-    let complaints = Complaints(errors.fileHandleForReading)
-    var bytes: [UInt8] = []
-    var isTooLong = false
-    while let data = try? output.fileHandleForReading.read(upToCount: 1 << 16), !data.isEmpty {
-      bytes += data
-      if bytes.count > outputBytesMax {
-        isTooLong = true
-        process.terminate()
-        break
-      }
+    let complaints = Reader(errors.fileHandleForReading, keeping: 1 << 12, stopsWhenFull: false)
+    let text = Reader(output.fileHandleForReading, keeping: outputBytesMax, stopsWhenFull: true)
+    while !text.waitForEnd(atMost: 0.1) {
+      if Task.isCancelled { end(process) }
     }
+    let bytes = text.bytes
+    let isTooLong = bytes.count > outputBytesMax
+    if isTooLong { end(process) }
     try? output.fileHandleForReading.close()
     process.waitUntilExit()
     if isTooLong {
@@ -63,36 +61,47 @@ enum ChildProcess {
         "parser_unavailable", rule: "can't be read here: \(tool) is missing (apt-get install poppler-utils)")
     }
     throw ParsingError(
-      "unreadable", rule: "must be readable: \(tool) ended with status \(status) (\(complaints.text))")
+      "unreadable", rule: "must be readable: \(tool) ended with status \(status) (\(complaints.firstLine))")
   }
 
-  /// The first line of a child's standard error.
-  private final class Complaints {
+  /// `timeout` makes a process group of its own. Not SIGTERM: Foundation's children inherit its threads' signal mask, which
+  /// blocks that one.
+  private static func end(_ process: Process) { kill(-process.processIdentifier, SIGKILL) }
+
+  /// Reads a pipe to its end on a thread of its own.
+  private final class Reader {
     private let done = DispatchSemaphore(value: 0)
-    private let store: Store
+    private let store = Store()
 
     private final class Store: Sendable {
-      let bytes = Mutex(Data())
+      let bytes = Mutex<[UInt8]>([])
     }
 
-    init(_ handle: FileHandle) {
-      let store = Store()
-      let done = done
-      self.store = store
+    /// - Parameter stopsWhenFull: at one byte or more beyond `limit`, which the caller looks for; else the rest is dropped.
+    init(_ handle: FileHandle, keeping limit: Int, stopsWhenFull: Bool) {
+      let (store, done) = (store, done)
       let thread = Thread {
-        while let data = try? handle.read(upToCount: 1 << 12), !data.isEmpty {
-          store.bytes.withLock { if $0.count < 1 << 12 { $0 += data } }
+        while let data = try? handle.read(upToCount: 1 << 16), !data.isEmpty {
+          let isFull = store.bytes.withLock { bytes in
+            if stopsWhenFull || bytes.count < limit { bytes += data }
+            return bytes.count > limit
+          }
+          if isFull, stopsWhenFull { break }
         }
         done.signal()
       }
       thread.start()
     }
 
-    var text: String {
+    /// - Returns: whether there is no more.
+    func waitForEnd(atMost seconds: Double) -> Bool { done.wait(timeout: .now() + seconds) == .success }
+
+    var bytes: [UInt8] { store.bytes.withLock { $0 } }
+
+    /// Waits for the end.
+    var firstLine: String {
       done.wait()
-      let line =
-        String(decoding: store.bytes.withLock { $0 }, as: UTF8.self).split(separator: "\n").first
-        ?? "no message"
+      let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first ?? "no message"
       return String(line.prefix(200))
     }
   }

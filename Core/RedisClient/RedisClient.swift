@@ -32,7 +32,8 @@ package final class RedisClient: Sendable {
     let limit = deadline * 2 + .milliseconds(10)
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
-        do { try await Task.sleep(for: limit) } catch { return }
+        // A cancelled sleep is the end, too: of the call, or of its caller's patience.
+        do { try await Task.sleep(for: limit) } catch {}
         call.finish(.failure(RedisFailure(.timeout, "no reply in time")))
       }
       defer { group.cancelAll() }

@@ -95,7 +95,9 @@ package final class BatchStage: Service {
     var taken: [RecordPosition] = []
     var lagReport = LagReport(context: context, group: group)
     while !stopping, gate.isOpen {
-      let poll = try await consumer.poll(maxRecords: batchRecordsMax, maxWait: .milliseconds(200))
+      var poll = try await consumer.poll(maxRecords: batchRecordsMax, maxWait: .milliseconds(200))
+      // What was fetched before the pause that follows an assignment.
+      poll.records.removeAll { work.ignores($0.topicPartition) }
       if !poll.revoked.isEmpty {
         for partition in poll.revoked { uncommitted[partition] = nil }
         oldest.forget(poll.revoked)

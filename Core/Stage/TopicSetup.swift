@@ -68,8 +68,8 @@ package struct TopicSetup: Sendable {
       do {
         try await admin.commit(group: group, try await admin.beginnings(missing))
       } catch {
-        // A group with members refuses a stranger's commit, and commits by itself.
-        if error.kind != .retriable { throw error }
+        // A group with members refuses a stranger's commit, and commits by itself. No answer is no refusal.
+        if error.kind != .retriable || error.isTimeout { throw error }
       }
     }
   }

@@ -1,6 +1,7 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import Foundation
-import Parsing
+import BlockingExecutor
+@testable import Parsing
 import Testing
 
 // Goal: what people have can be read, and what can't be read says why. Method: the real files of ../shared/data/files
@@ -140,6 +141,26 @@ import Testing
     #expect(error(bomb)?.code == "too_long")
     let slow = ParsingLimits(timeout: .seconds(1), memoryBytesMax: 1 << 30, textBytesMax: 1 << 40)
     #expect(bomb.count < 100_000 && slow.timeout == .seconds(1))
+  }
+
+  private static func sleepInChild(_ limits: ParsingLimits) async {
+    await BlockingCalls(name: "parser").run {
+      _ = #expect(throws: ParsingError.self) {
+        try ChildProcess.run("sleep", ["60"], input: [], limits: limits, outputBytesMax: 1)
+      }
+    }
+  }
+
+  @Test("a child is ended when the task that waits for it is cancelled")
+  func cancelledChild() async throws {
+    let limits = ParsingLimits(timeout: .seconds(60), memoryBytesMax: 1 << 30, textBytesMax: 1 << 20)
+    let time = await ContinuousClock().measure {
+      await withTaskGroup(of: Void.self) { group in
+        group.addTask { await Self.sleepInChild(limits) }
+        group.cancelAll()
+      }
+    }
+    #expect(time < .seconds(30), "it would have slept for a minute: \(time)")
   }
 
   @Test("content decides where the declared type is wrong")

@@ -182,4 +182,42 @@ import Testing
     #expect(
       try eventually(60) { try pipeline.states().values.allSatisfy { $0 == "running" } }, "all are back")
   }
+
+  @Test(
+    "SIGTERM in the middle of a batch that takes longer than the grace period: it ends with 0, and the batch comes again",
+    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+  func terminatedInLongBatch() throws {
+    let pipeline = try Pipeline(["--worker-grace-deadline", "4s"])
+    let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev/documents.jsonl"
+    // Half a minute's work for the encoder.
+    let text = try String(contentsOfFile: data, encoding: .utf8).split(separator: "\n").prefix(800)
+      .compactMap { line in
+        (try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])?["text"] as? String
+      }.joined(separator: "\n\n")
+    let file = pipeline.state + "/long.txt"
+    try text.write(toFile: file, atomically: true, encoding: .utf8)
+    #expect(try pipeline.millrace(["documents", "put", file, "--no-wait"]).code == 0)
+    let isInWork = try eventually(60) {
+      try pipeline.metric("kafka_consumergroup_lag", of: "embed-documents") > 0
+    }
+    #expect(isInWork)
+    let pid = try #require(pipeline.processes()["embed-documents"])
+    kill(pid, SIGTERM)
+    let log = pipeline.state + "/logs/up.log"
+    let hasEnded = try eventually(20) {
+      try String(contentsOfFile: log, encoding: .utf8).contains("embed-documents ended")
+    }
+    #expect(hasEnded)
+    let ending = try String(contentsOfFile: log, encoding: .utf8)
+    #expect(ending.contains("embed-documents ended (status 0)"), "\(ending)")
+    let own = try String(contentsOfFile: pipeline.state + "/logs/embed-documents.log", encoding: .utf8)
+    #expect(own.contains("Drain is cut short"), "the batch was longer than that")
+    #expect(
+      try eventually(170) {
+        try pipeline.array(["documents", "status", "long.txt"]).contains {
+          $0["state"] as? String == "indexed"
+        }
+      })
+    #expect(try pipeline.millrace(["ledger"]).code == 0)
+  }
 }

@@ -34,7 +34,7 @@ package struct EmbedDocumentsStage: BatchWork {
         outputs.append(context.deadLetter(record, fault, rule: "must be a ChunkBatch"))
       }
     }
-    let vectors = await vectors(of: batches.flatMap(\.batch.chunks))
+    let vectors = try await vectors(of: batches.flatMap(\.batch.chunks))
     var row = 0
     for (record, batch) in batches {
       let count = batch.chunks.count
@@ -46,7 +46,7 @@ package struct EmbedDocumentsStage: BatchWork {
 
   /// One vector per chunk, rounded to halves: from the cache, or embedded and kept there. Equal texts of a batch are
   /// embedded once.
-  private func vectors(of chunks: [Chunk]) async -> [[Float]] {
+  private func vectors(of chunks: [Chunk]) async throws -> [[Float]] {
     let known = await cache?.lookUp(chunks.map(\.contentHash)) ?? Array(repeating: nil, count: chunks.count)
     var rows: [[UInt8]: Int] = [:]
     var missing: [Chunk] = []
@@ -54,16 +54,16 @@ package struct EmbedDocumentsStage: BatchWork {
       rows[chunk.contentHash] = missing.count
       missing.append(chunk)
     }
-    let made = await embed(missing)
+    let made = try await embed(missing)
     await cache?.store(zip(missing, made).map { ($0.contentHash, $1) })
     return zip(chunks, known).map { chunk, vector in vector ?? rows[chunk.contentHash].map { made[$0] } ?? []
     }
   }
 
-  private func embed(_ chunks: [Chunk]) async -> [[Float]] {
+  private func embed(_ chunks: [Chunk]) async throws -> [[Float]] {
     guard !chunks.isEmpty else { return [] }
     let watch = Stopwatch()
-    let values = await encoder.encode(chunks.map(\.embeddedText))
+    let values = try await encoder.encodeUnlessCancelled(chunks.map(\.embeddedText))
     context.metrics.observe(
       .embeddingDuration, seconds: watch.seconds,
       [("gen_ai.operation.name", "embeddings"), ("gen_ai.request.model", encoder.modelID)])

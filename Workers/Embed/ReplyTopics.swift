@@ -32,7 +32,7 @@ final class ReplyTopics: Sendable {
       let admin = KafkaAdmin(context.kafka)
       let counts: [String: Int32]
       do {
-        counts = try await admin.topics()
+        counts = try await admin.topics(timeout: .seconds(3))
       } catch {
         await admin.close()
         throw error

@@ -88,7 +88,14 @@ package struct IngestStage: BatchWork {
   }
 
   package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
-    let plans = await blocking.run { records.map(plan) }
+    let plans = try await blocking.run {
+      try records.map { record in
+        let plan = plan(record)
+        // Also because a cancelled parser's verdict is none.
+        try Task.checkCancellation()
+        return plan
+      }
+    }
     // `accepted` is acknowledged before the version's chunks or marks exist anywhere.
     try await context.producer.send(plans.flatMap(\.accepted))
     return plans.flatMap(\.outputs)
