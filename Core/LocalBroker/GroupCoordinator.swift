@@ -158,9 +158,10 @@ final class GroupCoordinator {
     if group.phase != .preparing { prepare(group) }
     completeJoin(group, force: false)
     let generation = group.generation
-    while group.phase == .preparing || (group.members[id]?.isJoining ?? false) {
+    // Not the phase: this join may be over, and the group gathering again, before this thread wakes. The member
+    // learns of that by its sync or heartbeat; here nobody would wake it. One that was removed is joining no more.
+    while group.members[id]?.isJoining ?? false {
       if isStopped { return JoinResult(error: .rebalanceInProgress, memberID: id) }
-      guard group.members[id] != nil else { return JoinResult(error: .unknownMemberID, memberID: id) }
       condition.wait()
     }
     guard group.members[id] != nil, group.generation >= generation else {
@@ -224,9 +225,10 @@ final class GroupCoordinator {
   private func remove(_ id: String, from group: Group) {
     guard group.members.removeValue(forKey: id) != nil else { return }
     group.order.removeAll { $0 == id }
+    // Its own thread may wait in a join.
+    condition.broadcast()
     if group.members.isEmpty {
       group.phase = .empty
-      condition.broadcast()
     } else if group.phase == .preparing {
       completeJoin(group, force: false)
     } else {

@@ -8,11 +8,15 @@ import Telemetry
 /// One thread per connection, as answers must come in the order of the requests and a long poll holds back
 /// those behind it, which is what Kafka does too.
 package final class LocalBroker: Sendable {
-  /// A larger frame closes its connection.
+  /// A larger frame closes its connection; only batches may come close to it.
   package static let requestBytesMax = 100 << 20
+  /// What members say of themselves and to each other, and offsets of many partitions.
+  private static let groupBytesMax = 8 << 20
+  private static let otherBytesMax = 1 << 20
   package static let connectionsMax = 2000
 
   package let port: UInt16
+  private let lock: FolderLock
   private let listener: Listener
   private let store: Store
   private let coordinator: GroupCoordinator
@@ -30,13 +34,15 @@ package final class LocalBroker: Sendable {
   ///   - host: an IPv4 address, also the one that clients are told.
   ///   - port: 0 = any that is free.
   ///   - cleanInterval: seconds between looks for what retention and compaction may remove.
-  /// - Throws: an error that names the file or the address.
+  /// - Throws: an error that names the file, the address, or the folder that another broker works on.
   package init(
     directory: String, host: String, port: UInt16, synchronous: String = "NORMAL",
     cleanInterval: TimeInterval = 15
   ) throws {
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     logger = Logger(label: "broker")
+    raiseDescriptorLimit()
+    lock = try FolderLock(directory: directory)
     listener = try Listener(host: host, port: port)
     self.port = listener.port
     store = try Store(path: directory + "/broker.sqlite", synchronous: synchronous)
@@ -89,6 +95,7 @@ package final class LocalBroker: Sendable {
     listener.stop()
     coordinator.stop()
     for connection in connections.withLock({ Array($0.values) }) { connection.interrupt() }
+    lock.release()
   }
 
   private func acceptConnections() {
@@ -109,6 +116,15 @@ package final class LocalBroker: Sendable {
     }
   }
 
+  /// Produce (0), OffsetCommit (8), JoinGroup (11) and SyncGroup (14) carry much; the rest are questions.
+  private static func bytesMax(ofAPI key: Int16) -> Int {
+    switch key {
+    case 0: requestBytesMax
+    case 8, 11, 14: groupBytesMax
+    default: otherBytesMax
+    }
+  }
+
   private func serve(_ connection: Connection) {
     let peer = connection.peer
     while let header = connection.read(4) {
@@ -117,13 +133,25 @@ package final class LocalBroker: Sendable {
         logger.warning("Connection closed: bad frame length", [(.count, "\(length)")])
         return
       }
-      guard let frame = connection.read(Int(length)) else { return }
+      // The key first: it says how long the rest may be.
+      guard let key = connection.readFrame(2) else { return }
+      let api = Int16(bitPattern: UInt16(key[0]) << 8 | UInt16(key[1]))
+      guard Int(length) <= Self.bytesMax(ofAPI: api) else {
+        logger.warning(
+          "Connection closed: a request of its kind may not be so long",
+          [(.count, "\(length)"), (.key, "\(api)")])
+        return
+      }
+      guard let frame = connection.readFrame(Int(length), after: key) else { return }
       do {
         guard let response = try handler.respond(to: frame, from: peer) else { continue }
+        guard let count = Int32(exactly: response.count) else {
+          logger.error("Connection closed: the answer is too long", [(.count, "\(response.count)")])
+          return
+        }
         var framed = ProtocolWriter()
-        framed.int32(Int32(response.count))
-        framed.raw(response)
-        guard connection.write(framed.bytes) else { return }
+        framed.int32(count)
+        guard connection.write(framed.bytes + response) else { return }
       } catch let error as ProtocolError {
         logger.warning("Connection closed: bad request", [(.reason, error.rule)])
         return

@@ -23,7 +23,7 @@ extension RequestHandler {
     _ = try reader.int32()
     let waitMilliseconds = min(max(0, try reader.int32()), Self.fetchWaitMax)
     let bytesMin = Int(try reader.int32())
-    let bytesMax = Int(try reader.int32())
+    let bytesMax = min(max(0, Int(try reader.int32())), Self.fetchBytesMax)
     _ = try reader.int8()
     if version >= 7 {
       _ = try reader.int32()
@@ -37,7 +37,7 @@ extension RequestHandler {
         if version >= 9 { _ = try reader.int32() }
         let offset = try reader.int64()
         if version >= 5 { _ = try reader.int64() }
-        return Wanted(topic: name, number: number, offset: offset, bytesMax: Int(try reader.int32()))
+        return Wanted(topic: name, number: number, offset: offset, bytesMax: max(0, Int(try reader.int32())))
       }
       wanted += partitions
       return (name, partitions.count)

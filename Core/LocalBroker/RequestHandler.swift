@@ -12,6 +12,8 @@ struct RequestHandler: Sendable {
   ]
   static let metadataBytesMax = 4096
   static let fetchWaitMax: Int32 = 60_000
+  /// Less than an answer may hold, with room for one batch that is longer than what was asked for.
+  static let fetchBytesMax = 64 << 20
 
   let store: Store
   let coordinator: GroupCoordinator
@@ -20,7 +22,7 @@ struct RequestHandler: Sendable {
   let logger: Logger
 
   /// - Returns: the whole response without its length, nil when none is due (acks = 0).
-  /// - Throws: `ProtocolError` when the frame is no valid request: the connection is closed.
+  /// - Throws: `ProtocolError` when the frame is no valid request, or its answer too long: the connection is closed.
   func respond(to frame: [UInt8], from clientHost: String) throws -> [UInt8]? {
     var reader = ProtocolReader(frame)
     let key = try reader.int16()
@@ -38,7 +40,8 @@ struct RequestHandler: Sendable {
       return writer.bytes
     }
     switch key {
-    case 0: return try produce(&reader, version, &writer) ? writer.bytes : nil
+    case 0:
+      guard try produce(&reader, version, &writer) else { return nil }
     case 1: try fetch(&reader, version, &writer)
     case 2: try listOffsets(&reader, version, &writer)
     case 3: try metadata(&reader, version, &writer)
@@ -57,6 +60,9 @@ struct RequestHandler: Sendable {
     case 20: try deleteTopics(&reader, version, &writer)
     case 22: try initProducerID(&reader, &writer)
     default: apiVersions(version: version, error: .none, &writer)
+    }
+    guard !writer.hasOverflowed else {
+      throw ProtocolError(rule: "the answer to API \(key) is longer than \(ProtocolWriter.bytesMax) bytes")
     }
     return writer.bytes
   }
@@ -226,8 +232,9 @@ struct RequestHandler: Sendable {
           default:
             do {
               if let found = try store.offset(partition, atOrAfter: wanted.1) { (offset, timestamp) = found }
-            } catch {
-              logger.error("Offset lookup failed", [(.error, "\(error)")])
+            } catch let failure {
+              logger.error("Offset lookup failed", [(.error, "\(failure)")])
+              error = .storageError
             }
           }
         } else {

@@ -69,7 +69,9 @@ enum SQLValue {
       let code: Int32 =
         switch value {
         case .int(let number): unsafe sqlite3_bind_int64(statement, position, number)
-        case .text(let text): unsafe sqlite3_bind_text(statement, position, text, -1, transient)
+        // With its length: a text may hold a NUL, and must not end there.
+        case .text(let text):
+          unsafe sqlite3_bind_text(statement, position, text, Int32(clamping: text.utf8.count), transient)
         case .blob(let bytes):
           unsafe bytes.withUnsafeBytes {
             unsafe sqlite3_bind_blob64(statement, position, $0.baseAddress, UInt64($0.count), transient)
@@ -103,7 +105,9 @@ enum SQLValue {
   func int(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(statement, column) }
 
   func text(_ column: Int32) -> String {
-    unsafe sqlite3_column_text(statement, column).map { unsafe String(cString: $0) } ?? ""
+    guard let start = unsafe sqlite3_column_text(statement, column) else { return "" }
+    let count = Int(unsafe sqlite3_column_bytes(statement, column))
+    return unsafe String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
   }
 
   func blob(_ column: Int32) -> [UInt8] {

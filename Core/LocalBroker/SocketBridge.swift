@@ -2,6 +2,11 @@ import Foundation
 
 /// A connected TCP socket, read and written by one thread.
 final class Connection {
+  private static let frameBytesAtFirst = 64 << 10
+  /// Inside a frame; between two of them a peer may be silent for ever.
+  private static let silenceSecondsMax = 30
+  private static let frameSecondsMax = 300
+
   private let descriptor: Int32
 
   init(descriptor: Int32) {
@@ -29,19 +34,59 @@ final class Connection {
   /// Wakes the thread that is blocked in a read; for shutdown.
   func interrupt() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
-  /// Exactly `count` bytes, nil when the peer is gone.
+  /// Exactly `count` bytes, however long the peer is idle; nil when it is gone.
   func read(_ count: Int) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: count)
     var filled = 0
     while filled < count {
-      let got = unsafe bytes.withUnsafeMutableBytes { buffer in
-        unsafe recv(descriptor, buffer.baseAddress?.advanced(by: filled), count - filled, 0)
-      }
+      let got = receive(&bytes, from: filled, flags: 0)
       if got < 0, errno == EINTR { continue }
       guard got > 0 else { return nil }
       filled += got
     }
     return bytes
+  }
+
+  /// A frame that has begun, `count` bytes with those that were read before; nil when the peer is gone, or silent
+  /// or slow in the middle of it.
+  ///
+  /// The buffer grows as bytes arrive: a peer may claim any length, and must send it before it costs memory.
+  func readFrame(_ count: Int, after start: [UInt8] = []) -> [UInt8]? {
+    var bytes = start
+    var filled = start.count
+    var end: ContinuousClock.Instant?
+    defer { if end != nil { setReceiveTimeout(seconds: 0) } }
+    while filled < count {
+      if filled == bytes.count {
+        let room = min(max(bytes.count, Self.frameBytesAtFirst), count - bytes.count)
+        bytes += [UInt8](repeating: 0, count: room)
+      }
+      // Most frames are there as a whole: only one that isn't pays for a time limit.
+      let got = receive(&bytes, from: filled, flags: end == nil ? Int32(MSG_DONTWAIT) : 0)
+      if got > 0 {
+        filled += got
+      } else if got < 0, errno == EAGAIN, end == nil {
+        setReceiveTimeout(seconds: Self.silenceSecondsMax)
+        end = ContinuousClock.now + .seconds(Self.frameSecondsMax)
+      } else if got == 0 || errno != EINTR {
+        return nil
+      }
+      if let end, ContinuousClock.now > end { return nil }
+    }
+    return bytes
+  }
+
+  /// As `recv`: a number of bytes, 0 at the end, -1 with `errno`.
+  private func receive(_ bytes: inout [UInt8], from filled: Int, flags: Int32) -> Int {
+    unsafe bytes.withUnsafeMutableBytes { buffer in
+      unsafe recv(descriptor, buffer.baseAddress?.advanced(by: filled), buffer.count - filled, flags)
+    }
+  }
+
+  /// - Parameter seconds: 0 = a receive waits for ever.
+  private func setReceiveTimeout(seconds: Int) {
+    var limit = timeval(tv_sec: seconds, tv_usec: 0)
+    unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
 
   /// - Returns: false when the peer is gone.
@@ -106,16 +151,55 @@ final class Listener: Sendable {
     while true {
       let accepted = acceptConnection(descriptor)
       if accepted >= 0 { return Connection(descriptor: accepted) }
-      if errno == EINTR || errno == ECONNABORTED { continue }
-      if errno == EMFILE || errno == ENFILE {
-        Thread.sleep(forTimeInterval: 0.1)
-        continue
-      }
-      return nil
+      let code = errno
+      if code == EINTR || code == ECONNABORTED { continue }
+      if code == EBADF || code == EINVAL { return nil }
+      // Too many descriptors, too little memory, a broken network: it passes, and must not end the broker.
+      Thread.sleep(forTimeInterval: 0.1)
     }
   }
 
   func stop() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+}
+
+/// Held while a broker works on a folder; the kernel lets go of it when the process dies, however it dies.
+final class FolderLock: Sendable {
+  private let descriptor: Int32
+
+  /// - Throws: `StorageError` naming the folder when another broker holds it.
+  init(directory: String) throws(StorageError) {
+    let path = directory + "/broker.lock"
+    // Kept aside until it is locked: were the property set, `deinit` would close it once more after a throw.
+    let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else {
+      let code = errno
+      throw StorageError(call: "open \(path)", code: code, detail: unsafe String(cString: strerror(code)))
+    }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let code = errno
+      closeDescriptor(descriptor)
+      throw StorageError(
+        call: "lock \(path)", code: code, detail: "another broker works on the folder \(directory)")
+    }
+    self.descriptor = descriptor
+  }
+
+  deinit { closeDescriptor(descriptor) }
+
+  /// Lets another broker in.
+  func release() { flock(descriptor, LOCK_UN) }
+}
+
+/// Lets this process hold as many descriptors as the system allows it, up to what a broker can need: one per
+/// connection, and those of the database's readers.
+func raiseDescriptorLimit() {
+  let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  var limit = rlimit()
+  guard unsafe getrlimit(resource, &limit) == 0 else { return }
+  let wanted = min(limit.rlim_max, 65_536)
+  guard limit.rlim_cur < wanted else { return }
+  limit.rlim_cur = wanted
+  unsafe setrlimit(resource, &limit)
 }
 
 private func closeDescriptor(_ descriptor: Int32) { close(descriptor) }

@@ -10,6 +10,7 @@ import Synchronization
 final class Store: Sendable {
   /// How much of a partition's newest batches stays in memory, so that a tail reads no file.
   private static let tailBytesMax = 262_144
+  private static let turnsForOthersMax = 8
 
   final class Partition {
     let id: Int64
@@ -281,12 +282,20 @@ final class Store: Sendable {
       queue.hasLeader = true
       return true
     }
-    if leads { lead() } else { job.done.wait() }
+    if leads {
+      lead()
+    } else {
+      job.done.wait()
+      // Woken to lead, with its own job still waiting, first in the queue: `lead` runs it in its first turn.
+      if job.mustLead { lead() }
+    }
     if let error = job.error { throw error }
   }
 
+  /// Its own turn and a few for others, then somebody else's: under load there is always one more, and this
+  /// connection's client waits for its answer.
   private func lead() {
-    while true {
+    for _ in 0...Self.turnsForOthersMax {
       let jobs = queue.withLock { queue -> [WriteJob] in
         defer { queue.waiting = [] }
         if queue.waiting.isEmpty { queue.hasLeader = false }
@@ -306,6 +315,14 @@ final class Store: Sendable {
       }
       for job in jobs { job.done.signal() }
     }
+    // Under the queue's lock: who comes after it finds either a leader or none, and no job is left without one.
+    let next = queue.withLock { queue -> WriteJob? in
+      queue.hasLeader = !queue.waiting.isEmpty
+      return queue.waiting.first
+    }
+    guard let next else { return }
+    next.mustLead = true
+    next.done.signal()
   }
 
   /// After a rollback the writer's view is the readers' again.
@@ -390,7 +407,10 @@ final class Store: Sendable {
     let made = Mutex<(topic: Topic, partitions: [Partition])?>(nil)
     try write(
       { (database) throws(StorageError) in
-        guard self.topic(name) == nil else { return }
+        // In the table: another creation may share this transaction, and memory learns of it after the commit.
+        var isThere = false
+        try database.run("SELECT 1 FROM topics WHERE name=?", [.text(name)]) { _ in isThere = true }
+        guard !isThere else { return }
         try database.run(
           "INSERT INTO topics(name,partition_count,settings) VALUES(?,?,?)",
           [.text(name), .int(Int64(partitionCount)), .text(SettingsText.encode(settings))])
@@ -429,7 +449,11 @@ final class Store: Sendable {
         try database.run("DELETE FROM offsets WHERE topic=?", [.text(name)])
       },
       committed: {
-        self.topicTable.withLock { $0[name] = nil }
+        // A second deletion may share its transaction with the next topic of this name.
+        self.topicTable.withLock { table in
+          guard table[name]?.topic.id == topic.id else { return }
+          table[name] = nil
+        }
         for partition in partitions {
           partition.readable.withLock { $0.isDeleted = true }
           partition.wakeWaiters()
@@ -512,6 +536,8 @@ private final class WriteJob: @unchecked Sendable {  // handed to the leader and
   let committed: () -> Void
   let done = DispatchSemaphore(value: 0)
   var error: StorageError?
+  /// Set before `done`, which then wakes a leader and not one whose job is over.
+  var mustLead = false
 
   init(body: @escaping (Database) throws(StorageError) -> Void, committed: @escaping () -> Void) {
     self.body = body

@@ -62,7 +62,8 @@ enum TopicSettings {
       let isUnlimited = name.hasPrefix("retention.") && number == -1
       return number >= 0 || isUnlimited ? nil : "must not be negative"
     case "min.cleanable.dirty.ratio": return Double(value) == nil ? "must be a number" : nil
-    case "unclean.leader.election.enable", "preallocate": return nil
+    case "unclean.leader.election.enable", "preallocate":
+      return ["true", "false"].contains(value) ? nil : "must be true or false"
     default: return "is no setting that this broker knows"
     }
   }

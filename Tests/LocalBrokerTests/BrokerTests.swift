@@ -504,6 +504,152 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     #expect(position.offset == 0, "seed \(seed)")
     await producer.close(deadline: .seconds(5))
   }
+
+  @Test("a batch that no consumer could read is refused, whatever its topic, and the next record is served")
+  func unreadableBatches() async throws {
+    let test = try TestBroker()
+    try await create(test, "plain")
+    let socket = try RawSocket(port: test.broker.port)
+    func error(_ batch: [UInt8]) throws -> UInt8 {
+      socket.send(produceFrame("plain", batch))
+      let answer = try #require(socket.answer())
+      // Correlation id, one topic with its name, one partition with its number: the error follows.
+      let place = 4 + 4 + 2 + 5 + 4 + 4
+      try #require(answer.count > place + 1 && answer[place] == 0)
+      return answer[place + 1]
+    }
+    for codec: Int16 in [1, 3, 4] {
+      let garbage = recordBatch(count: 2, codec: codec, records: Array("garbage".utf8))
+      let code = try error(garbage)
+      #expect(code == 2 || code == 87, "codec \(codec)")
+    }
+    // Length, attributes, time, offset delta, no key, an empty value, no headers: twice at the same offset.
+    let record: [UInt8] = [12, 0, 0, 0, 1, 0, 0]
+    #expect(try error(recordBatch(count: 2, codec: 0, records: record + record)) == 87)
+    #expect(try error(recordBatch(count: 1, codec: 0, records: record)) == 0)
+    let producer = try KafkaProducer(test.kafka)
+    let position = try await producer.send(OutgoingRecord(topic: "plain", key: nil, value: [1]))
+    #expect(position.offset == 1)
+    #expect(try await readAll(test, "plain").map(\.value) == [[], [1]])
+    await producer.close(deadline: .seconds(5))
+  }
+
+  @Test("a group whose name holds a NUL is not the group of the name before it, also after a restart")
+  func namesWithNUL() async throws {
+    let test = try TestBroker()
+    try await create(test, "t")
+    let socket = try RawSocket(port: test.broker.port)
+    for (group, offset) in [("x\u{0}y", Int64(5)), ("x", Int64(3))] {
+      var body = protocolString(group) + bigEndian(Int32(-1)) + protocolString("")
+      body += bigEndian(Int64(-1)) + bigEndian(Int32(1)) + protocolString("t") + bigEndian(Int32(1))
+      body += bigEndian(Int32(0)) + bigEndian(offset) + protocolString("")
+      socket.send(requestFrame(8, 2, body))
+      let answer = try #require(socket.answer())
+      #expect(answer.suffix(2) == [0, 0], "the commit is accepted")
+    }
+    func committed(_ group: String) throws -> Int64 {
+      let socket = try RawSocket(port: test.broker.port)
+      var body = protocolString(group) + bigEndian(Int32(1)) + protocolString("t")
+      body += bigEndian(Int32(1)) + bigEndian(Int32(0))
+      socket.send(requestFrame(9, 1, body))
+      let answer = try #require(socket.answer())
+      // Correlation id, one topic with its name, one partition with its number: the offset follows.
+      let place = 4 + 4 + 2 + 1 + 4 + 4
+      try #require(answer.count >= place + 8)
+      return answer[place..<place + 8].reduce(Int64(0)) { $0 << 8 | Int64($1) }
+    }
+    #expect(try committed("x\u{0}y") == 5)
+    #expect(try committed("x") == 3)
+    try test.restart()
+    #expect(try committed("x\u{0}y") == 5)
+    #expect(try committed("x") == 3)
+    let other = try RawSocket(port: test.broker.port)
+    other.send(requestFrame(42, 0, bigEndian(Int32(1)) + protocolString("x\u{0}y")))
+    _ = try #require(other.answer())
+    #expect(try committed("x\u{0}y") == -1)
+    #expect(try committed("x") == 3)
+  }
+
+  @Test("a second broker on a folder is refused by the folder's name, and welcome once the first has ended")
+  func oneBrokerPerFolder() throws {
+    let test = try TestBroker()
+    #expect {
+      _ = try LocalBroker(directory: test.directory, host: "127.0.0.1", port: 0)
+    } throws: { error in
+      "\(error)".contains("another broker works on the folder \(test.directory)")
+    }
+    try test.restart()
+  }
+
+  @Test("a question of 2 MiB closes its own connection and no other")
+  func longFrames() throws {
+    let test = try TestBroker()
+    let neighbour = try RawSocket(port: test.broker.port)
+    let versions = requestFrame(18, 0, [])
+    neighbour.send(versions)
+    #expect(neighbour.answer() != nil)
+    let socket = try RawSocket(port: test.broker.port)
+    socket.send(requestFrame(3, 1, bigEndian(Int32(1)) + [UInt8](repeating: 0, count: 2 << 20)))
+    #expect(socket.answer() == nil)
+    neighbour.send(versions)
+    #expect(neighbour.answer() != nil)
+  }
+}
+
+// Frames as the protocol writes them: big-endian, strings with a length of two bytes before them.
+
+private func bigEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
+  (0..<Value.bitWidth / 8).reversed().map { UInt8(truncatingIfNeeded: value >> Value($0 * 8)) }
+}
+
+private func protocolString(_ value: String) -> [UInt8] {
+  bigEndian(Int16(value.utf8.count)) + Array(value.utf8)
+}
+
+private func requestFrame(_ key: Int16, _ version: Int16, _ body: [UInt8]) -> [UInt8] {
+  var frame = bigEndian(key)
+  frame += bigEndian(version)
+  frame += bigEndian(Int32(7))
+  frame += protocolString("raw")
+  frame += body
+  return bigEndian(Int32(frame.count)) + frame
+}
+
+private func produceFrame(_ topic: String, _ batch: [UInt8]) -> [UInt8] {
+  var body = bigEndian(Int16(-1))
+  body += bigEndian(Int16(-1))
+  body += bigEndian(Int32(1000))
+  body += bigEndian(Int32(1))
+  body += protocolString(topic)
+  body += bigEndian(Int32(1))
+  body += bigEndian(Int32(0))
+  body += bigEndian(Int32(batch.count))
+  body += batch
+  return requestFrame(0, 7, body)
+}
+
+/// A record batch of format 2 with a right length and checksum, whatever its records are.
+private func recordBatch(count: Int32, codec: Int16, records: [UInt8]) -> [UInt8] {
+  var tail = bigEndian(codec)
+  tail += bigEndian(count - 1)
+  tail += bigEndian(Int64(0)) + bigEndian(Int64(0))
+  tail += bigEndian(Int64(-1)) + bigEndian(Int16(-1)) + bigEndian(Int32(-1))
+  tail += bigEndian(count)
+  tail += records
+  var rest = bigEndian(Int32(0))
+  rest.append(2)
+  rest += bigEndian(crc32c(tail))
+  rest += tail
+  return bigEndian(Int64(0)) + bigEndian(Int32(rest.count)) + rest
+}
+
+private func crc32c(_ bytes: [UInt8]) -> UInt32 {
+  var sum = UInt32.max
+  for byte in bytes {
+    sum ^= UInt32(byte)
+    for _ in 0..<8 { sum = sum & 1 == 1 ? sum >> 1 ^ 0x82F6_3B78 : sum >> 1 }
+  }
+  return ~sum
 }
 
 struct SeededGenerator: RandomNumberGenerator {
@@ -532,7 +678,34 @@ final class RawSocket {
       }
     }
     try #require(connected == 0)
+    var limit = timeval(tv_sec: 20, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
   deinit { close(descriptor) }
-  func send(_ bytes: [UInt8]) { _ = write(descriptor, bytes, bytes.count) }
+  /// All of it, or what goes until the broker closes the connection.
+  func send(_ bytes: [UInt8]) { sendWithoutSignal(descriptor, bytes) }
+
+  /// The next answer without its length; nil when the connection is closed, or silent for 20 s.
+  func answer() -> [UInt8]? {
+    guard let header = receive(4) else { return nil }
+    return receive(header.reduce(0) { $0 << 8 | Int($1) })
+  }
+
+  private func receive(_ count: Int) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var filled = 0
+    while filled < count {
+      let got = bytes.withUnsafeMutableBytes { buffer in
+        recv(descriptor, buffer.baseAddress?.advanced(by: filled), count - filled, 0)
+      }
+      guard got > 0 else { return nil }
+      filled += got
+    }
+    return bytes
+  }
+}
+
+/// A closed connection must not end the tests by SIGPIPE.
+private func sendWithoutSignal(_ descriptor: Int32, _ bytes: [UInt8]) {
+  _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
 }

@@ -1,8 +1,9 @@
 """Throws random and mutated frames at a broker while a neighbour produces and consumes.
 
 usage: broker_fuzz.py BOOTSTRAP PID FRAMES SEED
-Every frame is sent on a connection that is read with a short deadline and replaced when the broker closes it. Fails when
-the process is gone, its memory grew by more than 300 MB, or the neighbour lost, doubled or waited 10 s for anything.
+Every frame is sent on a connection that is read with a short deadline and replaced when the broker closes it. Beside
+them stand connections whose headers claim 100 MB and bring nothing. Fails when the process is gone, its memory grew by
+more than 300 MB, or the neighbour lost, doubled or waited 10 s for anything.
 Prints one line of JSON."""
 import json, os, random, socket, struct, sys, threading, time
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -49,8 +50,8 @@ def batch(count, codec=0, records=None):
     return i64(0) + i32(len(rest)) + rest
 
 
-def produce(b):
-    return text(None) + i16(-1) + i32(1000) + array([text("victim") + array([i32(0) + data(b)])])
+def produce(b, topic="victim"):
+    return text(None) + i16(-1) + i32(1000) + array([text(topic) + array([i32(0) + data(b)])])
 
 
 group, member = "fuzz-group", "m-1"
@@ -59,6 +60,11 @@ seeds = [
     (0, 7, produce(struct.pack(">q", -2 ** 63) + batch(2)[8:])), (0, 3, produce(batch(1, 4, b"\x28\xb5\x2f\xfd garbage"))),
     (0, 7, produce(batch(2, 3, b"\x04\x22\x4d\x18 garbage"))), (0, 7, produce(batch(2, 1, b"\x1f\x8b garbage"))),
     (0, 7, produce(batch(2, 2, b"snappy"))), (0, 7, produce(batch(2)[:-3])),
+    (0, 7, produce(batch(3), "plain")), (0, 7, produce(batch(2, 1, b"\x1f\x8b garbage"), "plain")),
+    (0, 7, produce(batch(2, 3, b"\x04\x22\x4d\x18 garbage"), "plain")),
+    (0, 7, produce(batch(2, 4, b"\x28\xb5\x2f\xfd garbage"), "plain")),
+    (1, 4, i32(-1) + i32(5) + i32(1) + i32(0x7FFFFFFF) + i8(0)
+     + array([text("plain") + array([i32(0) + i64(0) + i32(0x7FFFFFFF)] * 500)])),
     (1, 11, i32(-1) + i32(5) + i32(1) + i32(1 << 20) + i8(0) + i32(0) + i32(-1)
      + array([text("victim") + array([i32(0) + i32(-1) + i64(0) + i64(0) + i32(1 << 20)])]) + array([]) + text("")),
     (1, 4, i32(-1) + i32(5) + i32(1) + i32(1 << 20) + i8(0)
@@ -78,7 +84,8 @@ seeds = [
     (19, 4, array([text("made-%d") + i32(1) + i16(1) + array([]) + array([text("retention.ms") + text("1000")])])
      + i32(1000) + i8(1)),
     (20, 3, array([text("absent")]) + i32(1000)), (22, 1, text(None) + i32(1000)),
-    (32, 3, array([i8(2) + text("victim") + i32(-1)]) + i8(1) + i8(0)), (42, 1, array([text("absent")])),
+    (32, 3, array([i8(2) + text("victim") + i32(-1)]) + i8(1) + i8(0)),
+    (32, 3, array([i8(2) + text("victim") + i32(-1)] * 1000) + i8(1) + i8(0)), (42, 1, array([text("absent")])),
 ]
 
 
@@ -113,6 +120,8 @@ admin = AdminClient({"bootstrap.servers": bootstrap})
 own = f"neighbour-{os.getpid()}"
 if "victim" not in admin.list_topics(timeout=10).topics:
     admin.create_topics([NewTopic("victim", 1, 1, config={"cleanup.policy": "compact"})])["victim"].result()
+if "plain" not in admin.list_topics(timeout=10).topics:
+    admin.create_topics([NewTopic("plain", 1, 1)])["plain"].result()
 admin.create_topics([NewTopic(own, 1, 1)])[own].result()
 stop = threading.Event()
 neighbour = {"sent": 0, "seen": 0, "worst": 0.0, "errors": []}
@@ -142,6 +151,11 @@ def live():
 thread = threading.Thread(target=live)
 thread.start()
 before = rss()
+claims = [socket.create_connection((host, int(port)), 5) for _ in range(50)]
+for claim in claims:
+    claim.sendall(b"\x06\x40\x00\x00")
+time.sleep(1)
+claimed = rss()
 closed = answered = silent = 0
 connection = None
 start = time.time()
@@ -182,9 +196,9 @@ thread.join()
 alive = os.path.exists(f"/proc/{pid}")
 after = rss() if alive else -1
 report = {"frames": frames, "answered": answered, "closed": closed, "silent": silent, "seconds": round(seconds, 1),
-          "alive": alive, "rss_mb": [before, after], "neighbour_sent": neighbour["sent"],
+          "alive": alive, "rss_mb": [before, after], "rss_claimed_mb": claimed, "neighbour_sent": neighbour["sent"],
           "neighbour_seen": neighbour["seen"], "neighbour_worst_s": round(neighbour["worst"], 3),
           "neighbour_errors": neighbour["errors"], "seed": seed}
 print(json.dumps(report))
-good = alive and not neighbour["errors"] and neighbour["seen"] > 100 and after - before < 300
+good = alive and not neighbour["errors"] and neighbour["seen"] > 100 and max(claimed, after) - before < 300
 sys.exit(0 if good else 1)

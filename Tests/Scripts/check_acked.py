@@ -1,6 +1,7 @@
 """Reads topic `acked` to its end and compares it with the numbers that were acknowledged.
 
 usage: check_acked.py BROKERS FILE
+Exit code 1 when one of them is not there, or any number is there twice.
 """
 import collections
 import sys
@@ -26,4 +27,4 @@ while open_partitions:
 lost = [number for number in acked if number not in seen]
 doubled = [number for number, count in seen.items() if count > 1]
 print(f"acknowledged {len(acked)}, read {sum(seen.values())}, lost {len(lost)}, doubled {len(doubled)}")
-sys.exit(1 if lost or not acked else 0)
+sys.exit(1 if lost or doubled or not acked else 0)
