@@ -58,6 +58,10 @@ enum LedgerCommand {
     var start: ReplayReader.Start { .time(milliseconds: now - milliseconds) }
     /// For states: brokers' clocks differ, and a state of a record that is not looked at does no harm.
     var startOfStates: ReplayReader.Start { .time(milliseconds: now - milliseconds - 60_000) }
+    /// A query may have been answered when it was asked before.
+    var startOfAnswers: ReplayReader.Start {
+      .time(milliseconds: now - milliseconds - QueryFlags.skew - QueryFlags.repeatMax)
+    }
   }
 }
 
@@ -273,7 +277,7 @@ struct Ledger: Sendable {
           table.markKnown(key, Self.isInFlight, stage: UInt8(stage))
         }
       }
-      try await read(reader, partitions(.answers).map { ($0, since?.startOfStates ?? .beginning) }) {
+      try await read(reader, partitions(.answers).map { ($0, since?.startOfAnswers ?? .beginning) }) {
         record in
         guard let key = record.key, let value = record.value, let answer = try? AnswerRecord(value: value)
         else { return }
@@ -400,12 +404,18 @@ private final class QueryFlags: Sendable {
   private struct Entry {
     var flags: UInt8
     var stage: UInt8
+    /// The newest answer to an earlier query with this id, from so shortly before that this one gets none.
+    var earlier: UInt8 = 0
     var partition: Int32
     var offset: Int64
     /// Of the newest record with this id: an answer from before it is that of an earlier one.
     var askedAt: Int64
   }
-  private static let skew: Int64 = 60_000
+  /// Clocks of brokers and clients differ.
+  static let skew: Int64 = 60_000
+  /// How long an id that was answered gets no second answer.
+  static let repeatMax = QueryRecord.deadlineMaxMilliseconds
+  private static let terminals: UInt8 = 0b0011_1110
   private let isMine: @Sendable (UInt64) -> Bool
   private let table = Mutex<[UInt64: Entry]>([:])
   private let topic = Mutex("")
@@ -426,7 +436,8 @@ private final class QueryFlags: Sendable {
       var entry =
         table[hash]
         ?? Entry(
-          flags: 0, stage: 0, partition: position.partition, offset: position.offset, askedAt: milliseconds)
+          flags: 0, stage: 0, partition: position.partition, offset: position.offset,
+          askedAt: max(0, milliseconds))
       entry.flags |= bits
       entry.askedAt = max(entry.askedAt, milliseconds)
       table[hash] = entry
@@ -438,8 +449,13 @@ private final class QueryFlags: Sendable {
     let hash = Self.hash(key)
     guard isMine(hash) else { return }
     table.withLock { table in
-      guard var entry = table[hash], milliseconds >= entry.askedAt - Self.skew else { return }
-      let terminal = bits & 0b0011_1110
+      guard var entry = table[hash] else { return }
+      let terminal = bits & Self.terminals
+      if milliseconds < entry.askedAt - Self.skew {
+        if milliseconds >= entry.askedAt - Self.skew - Self.repeatMax { entry.earlier = terminal }
+        table[hash] = entry
+        return
+      }
       if terminal != 0, entry.flags & terminal == terminal { entry.flags |= 128 }
       entry.flags |= bits
       entry.stage = max(entry.stage, stage)
@@ -450,7 +466,11 @@ private final class QueryFlags: Sendable {
   var entries: [(flags: UInt8, stage: UInt8, position: String)] {
     let topic = topic.withLock { $0 }
     return table.withLock { table in
-      table.values.map { ($0.flags, $0.stage, "\(topic)-\($0.partition)-\($0.offset)") }
+      table.values.map { entry -> (flags: UInt8, stage: UInt8, position: String) in
+        // The earlier answer counts only where there is none of its own.
+        let flags = entry.flags & Self.terminals == 0 ? entry.flags | entry.earlier : entry.flags
+        return (flags, entry.stage, "\(topic)-\(entry.partition)-\(entry.offset)")
+      }
     }
   }
 }

@@ -45,6 +45,8 @@ actor Supervisor {
   private let blocking = BlockingCalls(name: "probe")
   private var isReady = false
   private var isStopping = false
+  /// Since the state was last written.
+  private var hasComplained = false
 
   /// - Throws: when another `up` holds the folder, or a setting is wrong.
   init(_ arguments: ParsedArguments) throws {
@@ -91,16 +93,27 @@ actor Supervisor {
     if !stopped.isSet { try await startPools(modelPath, stopped) }
     if !stopped.isSet { announce() }
     while !stopped.isSet {
-      superviseOnce()
+      if superviseOnce() { saveOrComplain() }
       await probe()
-      try save()
+      saveOrComplain()
       try await Task.sleep(for: .milliseconds(200))
+    }
+  }
+
+  /// A full disk must not end what runs: it is said once, and tried again.
+  private func saveOrComplain() {
+    do {
+      try save()
+      hasComplained = false
+    } catch {
+      if !hasComplained { Terminal.complain("state can't be written: \(error)") }
+      hasComplained = true
     }
   }
 
   private func announce() {
     isReady = true
-    do { try save() } catch { Terminal.complain("state can't be written: \(error)") }
+    saveOrComplain()
     let services = ["kafka", "redis", "llm"].compactMap { name in endpoints[name].map { "\(name) \($0)" } }
     Terminal.print("ready: \(services.joined(separator: ", "))  (state \(directory.path))")
     Terminal.print(
@@ -283,7 +296,7 @@ actor Supervisor {
     try save()
     let deadline = ContinuousClock.now + Self.readyLimit
     while !stopped.isSet {
-      superviseOnce()
+      if superviseOnce() { try save() }
       if let broken = children.first(where: { !$0.isReady && $0.earlyDeaths >= 3 }) {
         throw Unavailable(description: "\(broken.role) can't start:\n\(tail(of: broken.role))")
       }
@@ -379,7 +392,10 @@ actor Supervisor {
     child.state = "starting"
   }
 
-  private func superviseOnce() {
+  /// - Returns: whether a child was started: its pid must be on disk at once, or nobody ends it once this process
+  ///   was killed.
+  private func superviseOnce() -> Bool {
+    var hasStarted = false
     for index in children.indices {
       var child = children[index]
       if let process = child.process, !process.isRunning {
@@ -395,6 +411,7 @@ actor Supervisor {
         child.restarts += 1
         do {
           try start(&child)
+          hasStarted = true
         } catch {
           child.nextStart = .now + child.pause
           Terminal.complain("\(child.role) can't be started: \(error)")
@@ -402,6 +419,7 @@ actor Supervisor {
       }
       children[index] = child
     }
+    return hasStarted
   }
 
   private func save() throws {

@@ -42,7 +42,7 @@ enum UpCommand {
       throw Unavailable(description: "nothing was started in \(directory.path)")
     }
     if ProcessTable.isAlive(record.supervisorPID, startedAt: record.supervisorStartTime) {
-      ProcessTable.end([(record.supervisorPID, record.supervisorStartTime)], grace: 60)
+      ProcessTable.end([(record.supervisorPID, record.supervisorStartTime)], grace: grace(arguments))
     }
     let left = record.processes.filter { ProcessTable.isAlive($0.pid, startedAt: $0.startTime) }
     if !left.isEmpty {
@@ -52,6 +52,19 @@ enum UpCommand {
     try? FileManager.default.removeItem(atPath: directory.recordPath)
     Terminal.print("stopped")
     return .success
+  }
+
+  /// Seconds that a supervisor may take to end: its pools drain first, then its services and its broker go.
+  private static func grace(_ arguments: ParsedArguments) -> Double {
+    var grace = 60.0
+    do {
+      let deadline = try Configuration.settings(arguments).graceDeadline
+      grace = max(grace, Double(deadline.components.seconds) + 35)
+    } catch {
+      // What runs must end, whatever is wrong with the settings by now.
+      Terminal.complain("\(error); the supervisor gets 60 s")
+    }
+    return grace
   }
 
   /// Starts a supervisor in a session of its own and waits until it is ready or has failed.
