@@ -27,12 +27,16 @@ package struct AnswerKey: Sendable, Hashable {
         .int(settings.llm.answerTokensMax), .double(settings.generate.supportScore),
       ]
     }
+    // By bytes, as the index tells them apart: who may read less must not get the answer of who may read more.
+    let principals: [JSONValue] = Set(query.principals.map(Principal.init)).sorted().map {
+      .string($0.rawValue)
+    }
     let history: [JSONValue] = query.history.map { .array([.string($0.role.rawValue), .string($0.text)]) }
     let described: JSONValue = .object([
       "format": .int(AnswerEntry.format), "cluster": .string(clusterID),
       "prefix": .string(settings.kafka.topicPrefix), "epoch": .int(settings.ingest.epoch),
       "tenant": .string(query.tenant.rawValue),
-      "principals": .array(Set(query.principals).sorted().map(JSONValue.string)), "filter": .object(filter),
+      "principals": .array(principals), "filter": .object(filter),
       "mode": .string(query.mode.rawValue), "top_k": .int(query.topK ?? settings.retrieve.topK),
       "history": .array(history), "engine": .array(engine), "question": .string(question),
     ])

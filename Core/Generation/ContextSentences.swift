@@ -15,8 +15,8 @@ struct ContextSentences: Sendable {
 
     /// White space folded.
     var folded: String { text.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-    /// Tells one place in a document from another.
-    var place: String { "\(item.document.key)@\(item.document.version):\(start)" }
+    /// Tells one place in a document from another. By the key's bytes: different ids may be equal strings.
+    var place: String { "\(item.document.key.bytes)@\(item.document.version):\(start)" }
     private var start: UInt64 { item.start + UInt64(range.lowerBound) }
 
     func citation(_ number: Int) -> AnswerRecord.Citation {

@@ -75,10 +75,10 @@ private struct TenantRows {
     var chunk: Chunk
 
     func isVisible(to query: IndexQuery) -> Bool {
-      if let acl = document.acl, !acl.contains(where: query.principals.contains) { return false }
-      if document.expiresAtMilliseconds > 0, document.expiresAtMilliseconds <= query.nowMilliseconds {
+      if let acl = document.acl, !acl.contains(where: { query.principals.contains(Principal($0)) }) {
         return false
       }
+      if document.isExpired(at: query.nowMilliseconds) { return false }
       return query.filter.allSatisfy { name, values in
         document.metadata[name].map { values.contains($0) } ?? false
       }

@@ -3,7 +3,7 @@ import Records
 /// One question to an index.
 package struct IndexQuery: Sendable {
   package var tenant: TenantID
-  package var principals: Set<String>
+  package var principals: Set<Principal>
   package var filter: [String: [MetadataValue]]
   /// Unit length.
   package var vector: [Float]
@@ -12,11 +12,11 @@ package struct IndexQuery: Sendable {
   package var nowMilliseconds: Int64
 
   package init(
-    tenant: TenantID, principals: Set<String> = [], filter: [String: [MetadataValue]] = [:], vector: [Float],
+    tenant: TenantID, principals: [String] = [], filter: [String: [MetadataValue]] = [:], vector: [Float],
     depth: Int, nowMilliseconds: Int64 = 0
   ) {
     self.tenant = tenant
-    self.principals = principals
+    self.principals = Set(principals.map(Principal.init))
     self.filter = filter
     self.vector = vector
     self.depth = depth

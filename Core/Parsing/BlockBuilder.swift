@@ -6,13 +6,26 @@ struct BlockBuilder {
   private(set) var title = ""
   private var path: [(level: Int, title: String)] = []
   private static let headingCharactersMax = 200
+  private static let headingBytesMax = 800
+  private static let titleBytesMax = 4096
 
   mutating func addHeading(_ name: String, level: Int) {
     guard !name.isEmpty else { return }
     path.removeAll { $0.level >= level }
-    if title.isEmpty, level == 1 { title = name }
-    path.append((level, String(name.prefix(Self.headingCharactersMax))))
+    if title.isEmpty, level == 1 { title = Self.cut(name, bytesMax: Self.titleBytesMax) }
+    let heading = String(name.prefix(Self.headingCharactersMax))
+    path.append((level, Self.cut(heading, bytesMax: Self.headingBytesMax)))
     add(name, .heading)
+  }
+
+  /// The start of a text, up to a whole Unicode scalar. A limit in characters is none: a letter may have a million
+  /// combining marks.
+  static func cut(_ text: String, bytesMax: Int) -> String {
+    let bytes = Array(text.utf8.prefix(bytesMax + 1))
+    guard bytes.count > bytesMax else { return text }
+    var end = bytesMax
+    while end > 0, bytes[end] & 0xC0 == 0x80 { end -= 1 }
+    return String(decoding: bytes[..<end], as: UTF8.self)
   }
 
   mutating func add(_ content: String, _ kind: ParsedDocument.Block.Kind) {

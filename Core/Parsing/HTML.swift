@@ -48,6 +48,8 @@ enum HTML {
     /// Of the `title` element.
     var title = ""
     private var inline = ""
+    /// Whether `inline` holds more than white space; known, since a row may have a million empty cells.
+    private var hasText = false
     private var preDepth = 0
 
     init() {}
@@ -74,7 +76,11 @@ enum HTML {
 
     /// - Returns: whether its children are read.
     private mutating func open(_ node: HTMLNode) -> Bool {
-      if node.isText { inline += node.content }
+      if node.isText {
+        let content = node.content
+        inline += content
+        hasText = hasText || content.contains(where: { !$0.isWhitespace })
+      }
       guard node.isElement else { return false }
       let name = node.name
       if name == "head" { readTitle(node) }
@@ -85,7 +91,7 @@ enum HTML {
         flush()
         preDepth += 1
       case "br": inline += "\n"
-      case "td", "th": if inline.contains(where: { !$0.isWhitespace }) { inline += " | " }
+      case "td", "th": if hasText { inline += " | " }
       default: if blocks.contains(name) { flush() }
       }
       return true
@@ -97,12 +103,11 @@ enum HTML {
       if ignored.contains(name) { return }
       switch name {
       case "h1", "h2", "h3", "h4", "h5", "h6":
-        let text = Self.folded(inline)
-        inline = ""
+        let text = Self.folded(takeInline())
         output.addHeading(text, level: Int(name.dropFirst()) ?? 1)
       case "pre":
-        output.add(inline, .code)
-        inline = ""
+        let text = takeInline()
+        output.add(text, .code)
         preDepth -= 1
       default: if blocks.contains(name) { flush() }
       }
@@ -112,15 +117,23 @@ enum HTML {
       var child = head.child
       while let node = child {
         if node.isElement, node.name == "title", let text = node.child {
-          title = String(Self.folded(text.content).prefix(300))
+          title = BlockBuilder.cut(String(Self.folded(text.content).prefix(300)), bytesMax: 1200)
         }
         child = node.next
       }
     }
 
     private mutating func flush() {
-      if preDepth > 0 { output.add(inline, .code) } else { output.add(Self.folded(inline), .prose) }
-      inline = ""
+      let text = takeInline()
+      if preDepth > 0 { output.add(text, .code) } else { output.add(Self.folded(text), .prose) }
+    }
+
+    private mutating func takeInline() -> String {
+      defer {
+        inline = ""
+        hasText = false
+      }
+      return inline
     }
 
     private static func folded(_ text: String) -> String {

@@ -95,7 +95,14 @@ struct FieldReader {
   /// Milliseconds since 1970, from an integer or an RFC 3339 time in UTC (`2026-11-24T09:00:00Z`).
   func time(_ name: String) throws(FieldError) -> Int64? {
     guard let value = present(name) else { return nil }
-    if let number = value.integerValue { return number }
+    if let number = value.integerValue {
+      guard number <= WireBounds.numberMax else {
+        throw FieldError(
+          "out_of_range", field: prefix + name, value: value.text,
+          rule: "must be at most \(WireBounds.numberMax) milliseconds since 1970")
+      }
+      return number
+    }
     guard let text = value.stringValue, let time = UTCTime.milliseconds(text) else {
       throw FieldError(
         "bad_value", field: prefix + name, value: value.stringValue ?? value.text,

@@ -1,3 +1,23 @@
+/// Compares text by its bytes, as keys of records are: to Swift's own `==`, an é of one scalar and an é of two
+/// are the same text, but they are two keys, on two partitions.
+enum TextBytes {
+  static func areEqual(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
+
+  static func hash(_ text: String, into hasher: inout Hasher) {
+    var word: UInt64 = 0
+    var count = 0
+    for byte in text.utf8 {
+      word = word << 8 | UInt64(byte)
+      count += 1
+      guard count % 8 == 0 else { continue }
+      hasher.combine(word)
+      word = 0
+    }
+    hasher.combine(word)
+    hasher.combine(count)
+  }
+}
+
 /// A tenant's name: 1 to 64 of `A-Z a-z 0-9 . _ -`.
 package struct TenantID: Sendable, Hashable, CustomStringConvertible {
   package let rawValue: String
@@ -21,6 +41,8 @@ package struct TenantID: Sendable, Hashable, CustomStringConvertible {
   }
 
   package var description: String { rawValue }
+  package static func == (a: TenantID, b: TenantID) -> Bool { TextBytes.areEqual(a.rawValue, b.rawValue) }
+  package func hash(into hasher: inout Hasher) { TextBytes.hash(rawValue, into: &hasher) }
 }
 
 /// The rule that document and query ids share: 1 to 512 bytes of UTF-8 without control characters.
@@ -33,7 +55,21 @@ enum IdentifierRule {
   }
 }
 
-/// A document's id within its tenant.
+/// Who asks, or who may read: a name in a query's `principals` and in a document's `acl`. Compared and ordered
+/// by bytes.
+package struct Principal: Sendable, Hashable, Comparable {
+  package let rawValue: String
+
+  package init(_ name: String) { rawValue = name }
+
+  package static func == (a: Principal, b: Principal) -> Bool { TextBytes.areEqual(a.rawValue, b.rawValue) }
+  package func hash(into hasher: inout Hasher) { TextBytes.hash(rawValue, into: &hasher) }
+  package static func < (a: Principal, b: Principal) -> Bool {
+    a.rawValue.utf8.lexicographicallyPrecedes(b.rawValue.utf8)
+  }
+}
+
+/// A document's id within its tenant. Two ids are the same when their bytes are.
 package struct DocumentID: Sendable, Hashable, Comparable, CustomStringConvertible {
   package let rawValue: String
   package static let rule = IdentifierRule.sentence
@@ -44,13 +80,15 @@ package struct DocumentID: Sendable, Hashable, Comparable, CustomStringConvertib
   }
 
   package var description: String { rawValue }
+  package static func == (a: DocumentID, b: DocumentID) -> Bool { TextBytes.areEqual(a.rawValue, b.rawValue) }
+  package func hash(into hasher: inout Hasher) { TextBytes.hash(rawValue, into: &hasher) }
   /// Byte order, which is the same in every client language.
   package static func < (a: DocumentID, b: DocumentID) -> Bool {
     a.rawValue.utf8.lexicographicallyPrecedes(b.rawValue.utf8)
   }
 }
 
-/// A query's id within its tenant.
+/// A query's id within its tenant. Two ids are the same when their bytes are.
 package struct QueryID: Sendable, Hashable, CustomStringConvertible {
   package let rawValue: String
   package static let rule = IdentifierRule.sentence
@@ -65,6 +103,8 @@ package struct QueryID: Sendable, Hashable, CustomStringConvertible {
   }
 
   package var description: String { rawValue }
+  package static func == (a: QueryID, b: QueryID) -> Bool { TextBytes.areEqual(a.rawValue, b.rawValue) }
+  package func hash(into hasher: inout Hasher) { TextBytes.hash(rawValue, into: &hasher) }
 }
 
 /// A version of a document: the epoch of its topic and the offset of its record in `rag.documents`.

@@ -45,15 +45,16 @@ private enum KeyText {
         "bad_key", field: "key", value: String(decoding: bytes.prefix(64), as: UTF8.self),
         rule: "must be UTF-8")
     }
-    guard let slash = text.firstIndex(of: "/") else {
+    // By bytes: a slash and a combining mark after it are one character.
+    guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")) else {
       throw FieldError("bad_key", field: "key", value: text, rule: "must be \(form)")
     }
-    guard let tenant = TenantID(String(text[..<slash])) else {
+    let name = String(decoding: bytes[..<slash], as: UTF8.self)
+    guard let tenant = TenantID(name) else {
       throw FieldError(
-        "bad_tenant", field: "key", value: String(text[..<slash]),
-        rule: "the tenant in the key \(TenantID.rule)")
+        "bad_tenant", field: "key", value: name, rule: "the tenant in the key \(TenantID.rule)")
     }
-    return (tenant, String(text[text.index(after: slash)...]))
+    return (tenant, String(decoding: bytes[(slash + 1)...], as: UTF8.self))
   }
 }
 
@@ -84,18 +85,22 @@ package struct VectorKey: Sendable, Hashable, CustomStringConvertible {
     self.part = part
   }
 
-  /// Reads a key from the right, since a document's id may hold any of the separators.
+  /// Reads a key from the right, since a document's id may hold any of the separators; by bytes, since a separator
+  /// and what stands beside it may be one character.
   package init?(bytes: [UInt8]?) {
-    guard let bytes, let text = String(validating: bytes, as: UTF8.self),
-      let hash = text.lastIndex(of: "#"), let part = UInt32(text[text.index(after: hash)...]),
-      let tilde = text[..<hash].lastIndex(of: "~"), let at = text[..<tilde].lastIndex(of: "@"),
-      let version = Version(text[text.index(after: at)..<tilde]),
-      let document = try? DocumentKey(bytes: Array(text[..<at].utf8))
+    guard let bytes, let hash = bytes.lastIndex(of: UInt8(ascii: "#")),
+      let tilde = bytes[..<hash].lastIndex(of: UInt8(ascii: "~")),
+      let at = bytes[..<tilde].lastIndex(of: UInt8(ascii: "@")),
+      let part = UInt32(String(decoding: bytes[(hash + 1)...], as: UTF8.self)),
+      let version = Version(String(decoding: bytes[(at + 1)..<tilde], as: UTF8.self)),
+      let name = String(validating: bytes[(tilde + 1)..<hash], as: UTF8.self),
+      let document = try? DocumentKey(bytes: Array(bytes[..<at]))
     else { return nil }
-    let name = String(text[text.index(after: tilde)..<hash])
     self.init(
       document: document, version: version, set: Mark(rawValue: name).map(Set.mark) ?? .chunks(digest: name),
       part: part)
+    // `+5` and `05` are numbers too, but no spelling of ours: they would be a second key of the same part.
+    guard self.bytes == bytes else { return nil }
   }
 
   package var description: String {

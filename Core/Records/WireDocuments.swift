@@ -16,6 +16,11 @@ package struct DocumentInfo: Sendable, Equatable {
     self.version = version
   }
 
+  /// Whether its time is over at `milliseconds` since 1970: then it is neither found nor cited.
+  package func isExpired(at milliseconds: Int64) -> Bool {
+    expiresAtMilliseconds > 0 && expiresAtMilliseconds <= milliseconds
+  }
+
   /// The properties of a record under its version.
   package init(_ record: DocumentRecord, version: Version) {
     self.init(key: record.key, version: version)
@@ -62,6 +67,7 @@ struct WireDocument: WireMessage {
     guard let tenant = TenantID(tenant), let id = DocumentID(id), offset >= 0 else {
       throw WireError(position: 0, rule: "a document without a usable tenant, id or version")
     }
+    try WireBounds.check("expires_at_ms", time: expiresAt)
     var info = DocumentInfo(
       key: DocumentKey(tenant: tenant, id: id), version: Version(epoch: epoch, offset: offset))
     info.title = title
@@ -205,6 +211,8 @@ package struct Chunk: Sendable, Equatable, WireMessage {
     }
     return true
   }
+
+  func check() throws(WireError) { try WireBounds.check(start: start, end: end) }
 }
 
 /// Which part of which version a record carries; shared by `ChunkBatch` and `VectorBatch`.
@@ -345,6 +353,9 @@ package struct VectorBatch: Sendable, Equatable {
     case mark(Mark, operation: StatusRecord.Operation, error: RecordError?)
   }
 
+  /// More than any model's; a reader keeps room for rows of this length.
+  package static let dimensionMax = 65_536
+
   package var header: PartHeader
   package var content: Content
 
@@ -407,7 +418,7 @@ package struct VectorBatch: Sendable, Equatable {
       return
     }
     let (expected, overflow) = Int(dimension).multipliedReportingOverflow(by: fields.chunks.count)
-    guard !overflow, values.count == expected, dimension > 0 else {
+    guard !overflow, values.count == expected, (1...Self.dimensionMax).contains(Int(dimension)) else {
       throw WireError(
         position: 0,
         rule: "\(values.count) values for \(fields.chunks.count) chunks of dimension \(dimension)")

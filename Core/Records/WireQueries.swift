@@ -122,13 +122,15 @@ struct WireQuery: WireMessage {
       let mode = QueryRecord.Mode(rawValue: mode.isEmpty ? "answer" : mode),
       let cache = QueryRecord.CachePolicy(rawValue: cache.isEmpty ? "default" : cache)
     else { throw WireError(position: 0, rule: "a query without a usable id, tenant, mode or cache") }
+    try WireBounds.check("deadline_at_ms", time: deadlineAt)
+    try WireBounds.check("sent_at_us", time: sentAt)
     var query = QueryRecord(id: queryID, tenant: tenantID, text: text, mode: mode)
     query.principals = principals
     query.history = history.compactMap { turn in
       QueryRecord.Turn.Role(rawValue: turn.role).map { QueryRecord.Turn(role: $0, text: turn.text) }
     }
     for entry in filter { query.filter[entry.name] = entry.values.compactMap(\.value) }
-    query.topK = topK == 0 ? nil : Int(topK)
+    query.topK = topK == 0 ? nil : min(Int(topK), Int(QueryRecord.topKMax))
     query.stream = stream
     query.cache = cache
     query.after = VectorsToken(after)
@@ -472,7 +474,8 @@ struct WireContextItem: WireMessage {
   }
 
   func item() throws(WireError) -> ContextItem {
-    ContextItem(
+    try WireBounds.check(start: start, end: end)
+    return ContextItem(
       document: try document.info(), firstChunk: firstChunk, lastChunk: lastChunk, headingPath: headingPath,
       text: text, start: start, end: end, score: score)
   }

@@ -50,6 +50,11 @@ package enum Fusion {
 
 /// Makes a prompt's context of hits.
 package enum ContextAssembly {
+  private struct GroupKey: Hashable {
+    var document: DocumentKey
+    var version: Version
+  }
+
   /// Merges adjacent chunks of one version and keeps the best until the budget is full, best first.
   ///
   /// - Parameter tokenBudget: of the encoder's tokens; the first item always stays.
@@ -61,7 +66,9 @@ package enum ContextAssembly {
       chosen.append(hit)
       tokens += Int(hit.chunk.tokenCount)
     }
-    let groups = Dictionary(grouping: chosen) { "\($0.document.key)@\($0.document.version)" }
+    let groups = Dictionary(grouping: chosen) {
+      GroupKey(document: $0.document.key, version: $0.document.version)
+    }
     return groups.values.flatMap(merge).sorted { a, b in
       if a.score != b.score { return a.score > b.score }
       if a.document.key.id != b.document.key.id { return a.document.key.id < b.document.key.id }
@@ -72,7 +79,7 @@ package enum ContextAssembly {
   private static func merge(_ hits: [Hit]) -> [ContextItem] {
     var items: [ContextItem] = []
     for hit in hits.sorted(by: { $0.chunk.number < $1.chunk.number }) {
-      if var last = items.last, hit.chunk.number == last.lastChunk + 1,
+      if var last = items.last, hit.chunk.number > last.lastChunk, hit.chunk.number - last.lastChunk == 1,
         hit.chunk.headingPath == last.headingPath,
         let joined = join(last, hit.chunk)
       {
@@ -105,9 +112,11 @@ package enum ContextAssembly {
       guard gap >= 2 || endsSentence, gap <= 64 else { return nil }
       return item.text + String(repeating: "\n", count: gap) + chunk.text
     }
-    let skipped = Int(item.end - chunk.start)
+    let skipped = Int(clamping: item.end - chunk.start)
     let bytes = Array(chunk.text.utf8)
-    guard skipped <= bytes.count else { return nil }
-    return item.text + String(decoding: bytes[skipped...], as: UTF8.self)
+    guard skipped <= bytes.count, let rest = String(validating: bytes[skipped...], as: UTF8.self) else {
+      return nil
+    }
+    return item.text + rest
   }
 }

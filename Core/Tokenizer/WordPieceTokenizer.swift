@@ -7,6 +7,9 @@ package struct WordPieceTokenizer: Sendable {
   package static let wordLengthMax = 100
 
   private let ids: [String: Int32]
+  /// Scalars of the longest token: nothing longer is looked up. Decomposed, since strings are equal when what they
+  /// decompose into is.
+  private let tokenLengthMax: Int
   /// Special tokens are recognised in raw text, as the reference implementation does.
   private let special: [(text: [Unicode.Scalar], id: Int32)]
   package let unknownID: Int32
@@ -20,7 +23,15 @@ package struct WordPieceTokenizer: Sendable {
     var lines = vocabulary.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }
     ids.reserveCapacity(lines.count)
-    for (index, line) in lines.enumerated() { ids[String(Substring(line))] = Int32(index) }
+    var tokenLengthMax = 0
+    for (index, line) in lines.enumerated() {
+      let token = String(Substring(line))
+      ids[token] = Int32(index)
+      let isASCII = token.utf8.count == line.count
+      let decomposed = isASCII ? token : token.decomposedStringWithCanonicalMapping
+      tokenLengthMax = max(tokenLengthMax, decomposed.unicodeScalars.count)
+    }
+    self.tokenLengthMax = tokenLengthMax
     func id(_ token: String) throws -> Int32 {
       guard let id = ids[token] else { throw TokenizerError.missingToken(token) }
       return id
@@ -104,7 +115,7 @@ package struct WordPieceTokenizer: Sendable {
     let firstToken = tokens.count
     var start = 0
     while start < word.count {
-      var end = word.count
+      var end = min(word.count, start + tokenLengthMax)
       var piece: Int32?
       while start < end {
         var text = String.UnicodeScalarView()

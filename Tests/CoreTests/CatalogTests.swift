@@ -1,6 +1,8 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import Index
+import KafkaClient
 import Records
+import Telemetry
 import Testing
 
 @testable import Search
@@ -10,10 +12,10 @@ import Testing
 
 private let key = DocumentKey(tenant: .standard, id: DocumentID("doc")!)
 
-private func part(_ offset: Int64, digest: UInt8, _ part: UInt32 = 0, of count: UInt32 = 1) -> (
-  VectorKey, VectorBatch
-) {
-  var header = PartHeader(document: DocumentInfo(key: key, version: Version(epoch: 1, offset: offset)))
+private func part(
+  _ offset: Int64, digest: UInt8, _ part: UInt32 = 0, of count: UInt32 = 1, document: DocumentKey = key
+) -> (VectorKey, VectorBatch) {
+  var header = PartHeader(document: DocumentInfo(key: document, version: Version(epoch: 1, offset: offset)))
   header.digest = [digest]
   header.part = part
   header.partCount = count
@@ -131,6 +133,89 @@ private struct Replica {
       #expect(replica.shown() == ["v4"], "order \(order)")
       #expect(replica.catalog.verdict(on: key, Version(epoch: 1, offset: 2)) == .superseded, "order \(order)")
     }
+  }
+}
+
+@Suite struct ByteIdentityTests {
+  /// An é of one scalar, and of two: equal strings, different keys.
+  private let composed = DocumentKey(tenant: .standard, id: DocumentID("caf\u{E9}")!)
+  private let decomposed = DocumentKey(tenant: .standard, id: DocumentID("cafe\u{301}")!)
+
+  @Test("ids that are equal text but other bytes are two documents: neither supersedes nor deletes the other")
+  func twoDocuments() {
+    #expect(composed != decomposed && composed.id.rawValue == decomposed.id.rawValue)
+    var catalog = DocumentCatalog()
+    for (index, document) in [composed, decomposed].enumerated() {
+      let (key, batch) = part(Int64(index) + 1, digest: 1, document: document)
+      _ = catalog.apply(key, batch)
+    }
+    #expect(catalog.visibleCount == 2)
+    let header = PartHeader(document: DocumentInfo(key: decomposed, version: Version(epoch: 1, offset: 3)))
+    let deletion = VectorBatch(header: header, content: .mark(.deleted, operation: .delete, error: nil))
+    _ = catalog.apply(deletion.key, deletion)
+    #expect(catalog.verdict(on: composed, Version(epoch: 1, offset: 1)) == .visible(chunkCount: 1))
+    #expect(catalog.verdict(on: decomposed, Version(epoch: 1, offset: 3)) == .deleted)
+  }
+
+  @Test("a principal of equal text but other bytes may not read")
+  func principals() {
+    var index = FlatIndex(dimension: 2)
+    var info = DocumentInfo(key: key, version: Version(epoch: 1, offset: 1))
+    info.acl = ["caf\u{E9}"]
+    let set = SetID(version: info.version, digest: [1])
+    index.insert([IndexRow(document: info, set: set, chunk: Chunk(), vector: [1, 0])])
+    for (principal, count) in [("caf\u{E9}", 1), ("cafe\u{301}", 0)] {
+      let query = IndexQuery(tenant: .standard, principals: [principal], vector: [1, 0], depth: 1)
+      let found = index.search([query])[0]
+      #expect(found.count == count)
+    }
+  }
+}
+
+@Suite struct SearchIndexTests {
+  private func record(_ key: VectorKey, _ batch: VectorBatch, at offset: Int64) -> ConsumerRecord {
+    ConsumerRecord(
+      position: RecordPosition(topic: "v", partition: 0, offset: offset), timestampMilliseconds: 1,
+      key: key.bytes, value: batch.wireBytes)
+  }
+
+  private func index() -> SearchIndex {
+    SearchIndex(model: "", metrics: MetricsRegistry(), logger: Logger(label: "test"))
+  }
+
+  @Test("a record whose key is not that of its value is refused, whatever differs")
+  func mismatchedKey() async {
+    let index = index()
+    let (right, batch) = part(5, digest: 1)
+    var other = right
+    other.document = DocumentKey(tenant: .standard, id: DocumentID("other")!)
+    var newer = right
+    newer.version.offset = 6
+    var mark = right
+    mark.set = .mark(.deleted)
+    var digest = right
+    digest.set = .chunks(digest: "02")
+    var second = right
+    second.part = 1
+    for wrong in [other, newer, mark, digest, second] {
+      await index.apply([record(wrong, batch, at: 0)])
+      #expect(await index.verdict(on: wrong.document, wrong.version) == .pending, "\(wrong)")
+    }
+    #expect(await index.verdict(on: key, right.version) == .pending)
+    await index.apply([record(right, batch, at: 1)])
+    #expect(await index.verdict(on: key, right.version) == .visible(chunkCount: 1))
+  }
+
+  @Test("a batch without chunks does not say how long vectors are")
+  func emptyBatch() async {
+    let index = index()
+    var (_, empty) = part(1, digest: 1)
+    empty.content = .vectors(chunks: [], dimension: 7, values: [])
+    await index.apply([record(empty.key, empty, at: 0)])
+    let (right, batch) = part(2, digest: 1)
+    await index.apply([record(right, batch, at: 1)])
+    let found = await index.search([IndexQuery(tenant: .standard, vector: [1, 0], depth: 1)])
+    #expect(found[0].map(\.chunk.text) == ["v2"])
   }
 }
 

@@ -37,6 +37,7 @@ import Testing
       ("[]", "value", "not_json"),
       ("nonsense", "value", "not_json"), (#"{"id":"d1","id":"d1","text":"x"}"#, "value", "not_json"),
       (#"{"id":"d1","text":"x","expires_at":"tomorrow"}"#, "expires_at", "bad_value"),
+      (#"{"id":"d1","text":"x","expires_at":9223372036854775807}"#, "expires_at", "out_of_range"),
     ])
   func badDocuments(_ text: String, _ field: String, _ code: String) {
     #expect { try document(text) } throws: { error in
@@ -122,7 +123,7 @@ import Testing
 
   @Test(
     "suffixes of vector keys are read from the right",
-    arguments: ["plain", "a/b", "x@1.2~q#3", "~#@", "é #1"])
+    arguments: ["plain", "a/b", "x@1.2~q#3", "~#@", "é #1", "\u{301}first", "last\u{600}"])
   func vectorKeys(_ id: String) {
     let document = DocumentKey(tenant: TenantID("t.1")!, id: DocumentID(id)!)
     for set in [VectorKey.Set.chunks(digest: "0aff"), .mark(.deleted), .mark(.dropped)] {
@@ -131,10 +132,35 @@ import Testing
     }
   }
 
+  @Test("a vector key has one spelling")
+  func oneSpelling() {
+    for text in ["t/a@1.2~0a#+1", "t/a@1.2~0a#01", "t/a@+1.2~0a#1", "t/a@1.02~0a#1"] {
+      #expect(VectorKey(bytes: Array(text.utf8)) == nil, "\(text)")
+    }
+    #expect(VectorKey(bytes: Array("t/a@1.2~0a#1".utf8)) != nil)
+  }
+
+  @Test("ids are the same when their bytes are: equal text in NFC and NFD makes two keys")
+  func bytesOfIDs() {
+    let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+    #expect(composed == decomposed)
+    #expect(Set([composed, decomposed].compactMap { DocumentID($0) }).count == 2)
+    #expect(Set([composed, decomposed].compactMap { QueryID($0) }).count == 2)
+    #expect(Set([composed, decomposed].map { Principal($0) }).count == 2)
+    var seen: [DocumentKey: Int] = [:]
+    for (index, text) in [composed, decomposed, composed].enumerated() {
+      seen[DocumentKey(tenant: .standard, id: DocumentID(text)!)] = index
+    }
+    #expect(seen.count == 2)
+    #expect(DocumentID(composed)! != DocumentID(decomposed)!)
+    #expect(DocumentID(decomposed)! < DocumentID(composed)!)
+  }
+
   @Test("a document key splits at its first slash")
   func documentKey() throws {
     let key = try DocumentKey(bytes: Array("t/a/b".utf8))
     #expect(key.id.rawValue == "a/b")
+    #expect(try DocumentKey(bytes: Array("t/\u{301}a/b".utf8)).id.rawValue == "\u{301}a/b")
     for bad in ["", "noslash", "/x", "a b/x", "t/", "t/\u{1}"] {
       #expect(throws: FieldError.self) { try DocumentKey(bytes: Array(bad.utf8)) }
     }

@@ -173,6 +173,51 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     #expect(throws: WireError.self) { try VectorBatch(wireBytes: bad.wireBytes) }
   }
 
+  @Test("times and byte ranges that nobody can calculate with are refused")
+  func hostileNumbers() {
+    let times: [Int64] = [.min, -1, (1 << 53) + 1, .max]
+    for time in times {
+      var flight = Samples.flight
+      flight.deadlineAtMilliseconds = time
+      #expect(throws: WireError.self) { try SearchRecord(wireBytes: SearchRecord(flight: flight).wireBytes) }
+      #expect(throws: WireError.self) {
+        try CandidatesRecord(wireBytes: CandidatesRecord(flight: flight).wireBytes)
+      }
+      #expect(throws: WireError.self) { try PromptRecord(wireBytes: PromptRecord(flight: flight).wireBytes) }
+      flight = Samples.flight
+      flight.sentAtMicroseconds = time
+      #expect(throws: WireError.self) { try SearchRecord(wireBytes: SearchRecord(flight: flight).wireBytes) }
+      var header = Samples.header
+      header.document.expiresAtMilliseconds = time
+      #expect(throws: WireError.self) {
+        try ChunkBatch(wireBytes: ChunkBatch(header: header, chunks: []).wireBytes)
+      }
+    }
+    let ranges: [(UInt64, UInt64)] = [(2, 1), (.max, 0), (0, .max), (0, (1 << 53) + 1)]
+    for (start, end) in ranges {
+      var batch = ChunkBatch(header: Samples.header, chunks: [Samples.chunk])
+      batch.chunks[0].start = start
+      batch.chunks[0].end = end
+      #expect(throws: WireError.self) { try ChunkBatch(wireBytes: batch.wireBytes) }
+      var candidates = Samples.candidates
+      candidates.dense[0].chunk = batch.chunks[0]
+      #expect(throws: WireError.self) { try CandidatesRecord(wireBytes: candidates.wireBytes) }
+      var prompt = Samples.prompt
+      prompt.context[0].start = start
+      prompt.context[0].end = end
+      #expect(throws: WireError.self) { try PromptRecord(wireBytes: prompt.wireBytes) }
+    }
+  }
+
+  @Test("a dimension that no model has is refused, also where there are no chunks")
+  func hostileDimension() {
+    for dimension in [0, 65_537, Int(UInt32.max)] {
+      let batch = VectorBatch(
+        header: Samples.header, content: .vectors(chunks: [], dimension: dimension, values: []))
+      #expect(throws: WireError.self) { try VectorBatch(wireBytes: batch.wireBytes) }
+    }
+  }
+
   @Test("a newer format is refused, not guessed at")
   func newerFormat() {
     var header = Samples.header

@@ -53,13 +53,22 @@ package actor SearchIndex {
       metrics.increment(.deadLetters, [("stage", "search"), ("reason", "bad_record")])
       return
     }
-    if case .vectors(_, let width, _) = batch.content {
+    // The key says what is replaced and removed, the value what is shown: they must speak of the same part.
+    guard batch.key == key else {
+      logger.warning(
+        "Vector record skipped",
+        [(.topic, record.position.description), (.error, "its key is not that of its value")])
+      metrics.increment(.deadLetters, [("stage", "search"), ("reason", "key_mismatch")])
+      return
+    }
+    if case .vectors(let chunks, let width, _) = batch.content {
       // An index of one model must not hold another's vectors: their scores mean nothing together.
-      guard batch.header.model == model, dimension == 0 || dimension == width else {
+      guard batch.header.model == model, chunks.isEmpty || dimension == 0 || dimension == width else {
         metrics.increment(.deadLetters, [("stage", "search"), ("reason", "wrong_model")])
         return
       }
-      dimension = width
+      // What holds no vector says nothing of their length.
+      if !chunks.isEmpty { dimension = width }
     }
     let change = catalog.apply(key, batch)
     if let set = change.remove { index?.remove(key.document, set: set) }
