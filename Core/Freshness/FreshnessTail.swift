@@ -54,10 +54,11 @@ package final class FreshnessTail: Service {
     let reader = ReplayReader(kafka)
     var since = Int64(Date().timeIntervalSince1970 * 1000) - window.milliseconds
     var isAssigned = false
-    var lastCheck = ContinuousClock.now - .seconds(1)
+    var question: (asked: ContinuousClock.Instant, ends: [TopicPartition: Int64])?
+    var nextCheck = ContinuousClock.now
     var told = ""
     while !isStopping.withLock({ $0 }) {
-      do {
+      do throws(KafkaFailure) {
         if !isAssigned {
           try await reader.assign(
             Dictionary(
@@ -67,19 +68,27 @@ package final class FreshnessTail: Service {
           isAssigned = true
         }
         for record in try await reader.next(maxRecords: 1000, maxWait: staleAfter / 5) { apply(record) }
-        // The end is asked for before the position is read: all that was appended before the question counts.
-        // Twice within the limit, so that one that is late makes nobody wait.
-        if ContinuousClock.now - lastCheck >= staleAfter * 2 / 5 {
-          lastCheck = .now
-          try await confirm(reader, asked: lastCheck)
-          told = ""
-          let horizon = Int64(Date().timeIntervalSince1970 * 1000) - window.milliseconds
-          if horizon - since > 60_000 {
-            since = horizon
-            table.prune(before: horizon)
-          }
+        // The end is asked for before the position is read: all that was appended before the question counts. Under load the
+        // end is reached a little after it was asked for, never at once.
+        if question == nil, ContinuousClock.now >= nextCheck {
+          // Twice within the limit, so that one that is late makes nobody wait.
+          let asked = ContinuousClock.now
+          nextCheck = asked + staleAfter * 2 / 5
+          question = (asked, try await reader.ends())
+          forget(&since)
         }
-      } catch let error as KafkaFailure where error.kind != .fatal {
+        if let open = question {
+          let positions = try await reader.currentPositions()
+          if positions.allSatisfy({ $0.value >= open.ends[$0.key] ?? 0 }) {
+            confirm(open.asked)
+            question = nil
+            told = ""
+          }
+          let age = confirmedAt.withLock { $0.map { (ContinuousClock.now - $0).seconds } ?? 0 }
+          metrics.set(.freshnessLag, to: age)
+        }
+      } catch {
+        if error.kind == .fatal { throw error }
         // The broker is away: the last confirmation grows old, and the stage pauses by itself.
         if told != error.name { logger.warning("Freshness is not confirmed", [(.error, "\(error)")]) }
         told = error.name
@@ -98,17 +107,19 @@ package final class FreshnessTail: Service {
     }
   }
 
-  private func confirm(_ reader: ReplayReader, asked: ContinuousClock.Instant) async throws {
-    let ends = try await reader.ends()
-    let positions = try await reader.currentPositions()
-    let isAtEnd = positions.allSatisfy { $0.value >= ends[$0.key] ?? 0 }
+  private func confirm(_ asked: ContinuousClock.Instant) {
     let wasFirst = confirmedAt.withLock { confirmed -> Bool in
-      guard isAtEnd else { return false }
       defer { confirmed = asked }
       return confirmed == nil
     }
-    let age = confirmedAt.withLock { $0.map { (ContinuousClock.now - $0).seconds } ?? 0 }
-    metrics.set(.freshnessLag, to: age)
     if wasFirst { onCaughtUp() }
+  }
+
+  /// Drops what is older than the window, once a minute.
+  private func forget(_ since: inout Int64) {
+    let horizon = Int64(Date().timeIntervalSince1970 * 1000) - window.milliseconds
+    guard horizon - since > 60_000 else { return }
+    since = horizon
+    table.prune(before: horizon)
   }
 }

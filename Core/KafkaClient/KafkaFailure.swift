@@ -15,6 +15,9 @@ package struct KafkaFailure: Error, Sendable, CustomStringConvertible {
   package var call: String
   package var detail: String
 
+  /// A record that was to be sent can never be: it is too large for its topic, say.
+  package var isRefusedRecord: Bool { kind == .rejected && (call == "deliver" || call == "produce") }
+
   /// Nobody answered.
   package var isTimeout: Bool { name == "_TIMED_OUT" }
 

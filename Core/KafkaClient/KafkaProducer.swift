@@ -14,7 +14,8 @@ package final class KafkaProducer: Sendable {
   private struct Pending {
     var record: OutgoingRecord
     var batch: Batch
-    var index: Int
+    /// In its batch; nil for a copy that nobody waits for.
+    var index: Int?
   }
 
   private struct State {
@@ -29,6 +30,7 @@ package final class KafkaProducer: Sendable {
 
   private let settings: [String: String]
   private let inFlightMax: Int
+  private let recordBytesMax: [String: Int]
   private let state = Mutex(State())
   /// Held by whoever uses a handle for longer, and by whoever destroys one.
   private let lifetime = Mutex(())
@@ -37,15 +39,20 @@ package final class KafkaProducer: Sendable {
   private let metrics: MetricsRegistry?
   private let logger: Logger
 
-  /// - Parameter inFlightMax: unacknowledged records; the next `send` suspends.
+  /// - Parameters:
+  ///   - inFlightMax: unacknowledged records; the next `send` suspends.
+  ///   - recordBytesMax: limits of topics. A record beyond its own is refused here: the broker would refuse the whole batch
+  ///     in which it travels, with its neighbours.
   /// - Throws: `KafkaFailure` when the configuration is refused.
   package init(
-    _ configuration: KafkaConfiguration, inFlightMax: Int = 10_000, metrics: MetricsRegistry? = nil
+    _ configuration: KafkaConfiguration, inFlightMax: Int = 10_000, recordBytesMax: [String: Int] = [:],
+    metrics: MetricsRegistry? = nil
   )
     throws(KafkaFailure)
   {
     settings = configuration.producer
     self.inFlightMax = inFlightMax
+    self.recordBytesMax = recordBytesMax
     self.metrics = metrics
     logger = Logger(label: "kafka.producer")
     let handle = try unsafe KafkaHandle(RD_KAFKA_PRODUCER, settings, deliveryEvents: true)
@@ -65,16 +72,22 @@ package final class KafkaProducer: Sendable {
     return position
   }
 
-  /// Produces records in their order and waits until all are acknowledged.
+  /// Produces records in their order and waits until all but copies are acknowledged.
   ///
-  /// - Returns: their positions, in the same order.
+  /// - Returns: their positions, in the same order, without those of copies.
   /// - Throws: `KafkaFailure` of the first that was rejected, after all are decided.
   @discardableResult
   package func send(_ records: [OutgoingRecord]) async throws -> [RecordPosition] {
     guard !records.isEmpty else { return [] }
     try await waitForRoom()
-    let batch = Batch(count: records.count)
-    for (index, record) in records.enumerated() { enqueue(record, batch, index) }
+    let count = records.count { !$0.isCopy }
+    let batch = Batch(count: count)
+    var index = 0
+    for record in records {
+      enqueue(record, batch, record.isCopy ? nil : index)
+      if !record.isCopy { index += 1 }
+    }
+    guard count > 0 else { return [] }
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { batch.wait($0) }
     } onCancel: {
@@ -111,9 +124,12 @@ package final class KafkaProducer: Sendable {
     for waiter in woken { waiter.resume() }
   }
 
-  private func enqueue(_ record: OutgoingRecord, _ batch: Batch, _ index: Int) {
+  private func enqueue(_ record: OutgoingRecord, _ batch: Batch, _ index: Int?) {
     let rejected: KafkaFailure? = state.withLock { state in
       guard !state.isClosed else { return failure("send", RD_KAFKA_RESP_ERR__DESTROY) }
+      if let limit = recordBytesMax[record.topic], record.bytesInBatch > limit {
+        return failure("produce", RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+      }
       let id = state.nextID
       state.nextID += 1
       state.pending[id] = Pending(record: record, batch: batch, index: index)
@@ -126,7 +142,15 @@ package final class KafkaProducer: Sendable {
       state.pending[id] = nil
       return problem
     }
-    if let rejected { batch.finish(index, .failure(rejected)) }
+    if let rejected { finish(record, batch, index, .failure(rejected)) }
+  }
+
+  private func finish(
+    _ record: OutgoingRecord, _ batch: Batch, _ index: Int?, _ result: Result<RecordPosition, KafkaFailure>
+  ) {
+    if let index { return batch.finish(index, result) }
+    guard case .failure(let failure) = result else { return }
+    logger.warning("A copy is not delivered", [(.topic, record.topic), (.error, "\(failure)")])
   }
 
   /// Whatever librdkafka does not know of any more, though it is not acknowledged, is sent again: records that met
@@ -179,7 +203,7 @@ package final class KafkaProducer: Sendable {
     }
     guard let finished else { return }
     metrics?.increment(.sentMessages, [("messaging.destination.name", finished.record.topic)])
-    finished.batch.finish(finished.index, delivery.result)
+    finish(finished.record, finished.batch, finished.index, delivery.result)
     if state.withLock({ $0.pending.count < inFlightMax }) { wakeWaiters() }
   }
 
@@ -249,7 +273,7 @@ package final class KafkaProducer: Sendable {
       return (state.handle, Array(state.pending.values))
     }
     for item in pending {
-      item.batch.finish(item.index, .failure(failure("close", RD_KAFKA_RESP_ERR__DESTROY)))
+      finish(item.record, item.batch, item.index, .failure(failure("close", RD_KAFKA_RESP_ERR__DESTROY)))
     }
     await withCheckedContinuation { continuation in
       let isEnded = ended.withLock { ended in

@@ -32,6 +32,10 @@ package struct DocumentRecord: Sendable, Equatable {
     case uri(String)
   }
 
+  /// Names and values together. They travel with each hit, a hundred to a record.
+  package static let metadataBytesMax = 16_384
+  package static let aclBytesMax = 65_536
+
   package var id: DocumentID
   package var tenant: TenantID
   package var title: String
@@ -77,7 +81,11 @@ package struct DocumentRecord: Sendable, Equatable {
     source = try fields.string("source") ?? ""
     language = try fields.string("language", bytesMax: 64) ?? ""
     acl = try fields.strings("acl", countMax: 1000)
+    try Self.check("acl", bytes: (acl ?? []).reduce(0) { $0 + $1.utf8.count }, max: Self.aclBytesMax)
     expiresAtMilliseconds = try fields.time("expires_at")
+    if let time = expiresAtMilliseconds, time <= 0 {
+      throw FieldError("out_of_range", field: "expires_at", value: "\(time)", rule: "must be after 1970")
+    }
     metadata = try Self.metadata(fields)
     uri = try fields.string("uri") ?? ""
     content = try Self.content(fields, uri: uri)
@@ -127,7 +135,18 @@ package struct DocumentRecord: Sendable, Equatable {
       }
       map[member.name] = item
     }
+    let bytes = map.reduce(0) { sum, item in
+      guard case .string(let text) = item.value else { return sum + item.key.utf8.count + 8 }
+      return sum + item.key.utf8.count + text.utf8.count
+    }
+    try check("metadata", bytes: bytes, max: metadataBytesMax)
     return map
+  }
+
+  private static func check(_ field: String, bytes: Int, max: Int) throws(FieldError) {
+    guard bytes > max else { return }
+    throw FieldError(
+      "too_long", field: field, value: "\(bytes) bytes", rule: "must be at most \(max) bytes in all")
   }
 
   /// The value as JSON, as `millrace documents put` produces it.

@@ -2,14 +2,17 @@
 package struct FieldError: Error, Sendable, Equatable, CustomStringConvertible {
   package var code: String
   package var field: String
-  /// At most 120 characters of the offending value.
+  /// At most 120 Unicode scalars of the offending value: a character may have a million of them.
   package var value: String
   package var rule: String
 
   package init(_ code: String, field: String, value: String, rule: String) {
     self.code = code
     self.field = field
-    self.value = value.count > 120 ? String(value.prefix(119)) + "…" : value
+    let start = value.unicodeScalars.prefix(120)
+    self.value =
+      start.endIndex < value.unicodeScalars.endIndex
+      ? String(String.UnicodeScalarView(start.dropLast())) + "…" : value
     self.rule = rule
   }
 

@@ -30,6 +30,10 @@ package struct QueryRecord: Sendable, Equatable {
   package static let deadlineMaxMilliseconds: Int64 = 600_000
   package static let textBytesMax = 32_768
   package static let topKMax: Int64 = 100
+  /// Of the whole value: what a stage makes of it must fit the topics after `rag.queries`.
+  package static let bytesMax = 262_144
+  /// Values of all names of a filter together.
+  package static let filterValuesMax = 1000
 
   package var id: QueryID
   package var tenant: TenantID
@@ -73,6 +77,11 @@ package struct QueryRecord: Sendable, Equatable {
 
   /// - Throws: `FieldError` for the first field that breaks its rule.
   package init(value: [UInt8]) throws(FieldError) {
+    guard value.count <= Self.bytesMax else {
+      throw FieldError(
+        "too_long", field: "value", value: "\(value.count) bytes",
+        rule: "must be at most \(Self.bytesMax) bytes")
+    }
     let fields = try FieldReader.read(value)
     guard let idText = try fields.string("id", bytesMax: .max) else {
       throw FieldError("missing_field", field: "id", value: "", rule: "must be present: \(QueryID.rule)")
@@ -161,6 +170,12 @@ package struct QueryRecord: Sendable, Equatable {
         values.append(scalar)
       }
       filter[member.name] = values
+    }
+    let count = filter.values.reduce(0) { $0 + $1.count }
+    guard count <= filterValuesMax else {
+      throw FieldError(
+        "too_long", field: "filter", value: "\(count) values",
+        rule: "must have at most \(filterValuesMax) values")
     }
     return filter
   }

@@ -25,7 +25,8 @@ package final class Rounds: Sendable {
 
   private struct State {
     var open: [Key: Round] = [:]
-    /// Finished rounds until their deadline, milliseconds since 1970: candidates that come later are dropped.
+    /// Finished rounds until long after their deadline, milliseconds since 1970: candidates that come later, from a
+    /// search that is repeated after a crash, are dropped.
     var finished: [Key: Int64] = [:]
   }
 
@@ -124,7 +125,7 @@ package final class Rounds: Sendable {
       state.open[key]?.isTaken = false
       if let deadline {
         state.open[key] = nil
-        state.finished[key] = deadline
+        state.finished[key] = deadline + QueryRecord.deadlineMaxMilliseconds
         if state.finished.count % 1024 == 0 { state.finished = state.finished.filter { $0.value > now } }
       }
       return waiting

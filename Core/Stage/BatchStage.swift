@@ -19,6 +19,9 @@ package protocol BatchWork: Sendable {
   /// - Throws: only for reasons that are not a record's fault; the batch is tried again after a back-off,
   ///   unless the error is a `StageFatal`.
   func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord]
+  /// What becomes of a record when what was made of it is refused for good, being too large for its topic, say: its
+  /// terminal state and a dead letter, as small as they can be.
+  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord]
 }
 
 extension BatchWork {
@@ -150,12 +153,32 @@ package final class BatchStage: Service {
         return
       } catch {
         if stopping || isFatal(error) { throw error }
+        if let failure = error as? KafkaFailure, failure.isRefusedRecord {
+          // Whose fault it is shows when each goes alone; the others go on.
+          guard let record = records.first, records.count == 1 else {
+            for record in records { try await workUntilDone([record]) }
+            return
+          }
+          if await giveUp(record, failure) { return }
+        }
         context.logger.warning(
           "Batch failed, trying again",
           [(.group, group), (.error, "\(error)"), (.recordCount, "\(records.count)")])
         try await Task.sleep(for: delay)
         delay = min(delay * 2, .seconds(5))
       }
+    }
+  }
+
+  /// - Returns: false when it must be tried again.
+  private func giveUp(_ record: ConsumerRecord, _ failure: KafkaFailure) async -> Bool {
+    do {
+      try await context.producer.send(await work.refused(record, .refused(failure)))
+      return true
+    } catch {
+      context.logger.error(
+        "Record has no end", [(.topic, record.position.description), (.error, "\(error)")])
+      return (error as? KafkaFailure)?.isRefusedRecord ?? false
     }
   }
 
@@ -168,6 +191,14 @@ package final class BatchStage: Service {
       context.logger.info("Commit put off", [(.group, group), (.error, "\(error)")])
       return false
     }
+  }
+}
+
+extension RecordError {
+  static func refused(_ failure: KafkaFailure) -> RecordError {
+    RecordError(
+      code: "too_large", field: "value",
+      message: "value: what is made of it is refused by the broker (\(failure.name)): it must be smaller")
   }
 }
 

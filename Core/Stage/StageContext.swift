@@ -24,7 +24,13 @@ package struct StageContext: Sendable {
     kafka = settings.kafkaConfiguration(clientID: "\(settings.kafka.clientID)-\(name)")
     metrics = MetricsRegistry()
     metrics.declareOperatorsMetrics()
-    producer = try KafkaProducer(kafka, metrics: metrics)
+    producer = try KafkaProducer(
+      kafka,
+      recordBytesMax: Dictionary(
+        settings.topics.map { topic in
+          (settings.topic(topic.topic), topic.settings["max.message.bytes"].flatMap { Int($0) } ?? 1_048_588)
+        }, uniquingKeysWith: { $1 }),
+      metrics: metrics)
     health = Health()
     logger = Logger(label: name)
   }
@@ -43,7 +49,8 @@ package struct StageContext: Sendable {
       ])
   }
 
-  /// An answer on its topic and, when the query asked for it, on its own.
+  /// An answer on its topic and, when the query asked for it, a copy on its own: nothing waits for that, and a topic that
+  /// takes none holds nobody up.
   package func answerRecords(_ answer: AnswerRecord, replyTo: QueryRecord.ReplyTo?, headers: [RecordHeader])
     -> [OutgoingRecord]
   {
@@ -57,7 +64,8 @@ package struct StageContext: Sendable {
     if let replyTo {
       records.append(
         OutgoingRecord(
-          topic: replyTo.topic, partition: replyTo.partition, key: key, value: value, headers: headers))
+          topic: replyTo.topic, partition: replyTo.partition, key: key, value: value, headers: headers,
+          isCopy: true))
     }
     return records
   }
@@ -123,10 +131,19 @@ extension ConsumerRecord {
   /// The headers that follow a request through every topic.
   package var passedHeaders: [RecordHeader] {
     headers.filter {
-      $0.name == HeaderName.traceparent || $0.name == HeaderName.requestID || $0.name == "tracestate"
+      $0.value.count <= Self.headerBytesMax
+        && ($0.name == HeaderName.traceparent || $0.name == HeaderName.requestID || $0.name == "tracestate")
     }
   }
 
+  /// A longer one is not passed on: it would travel with every record that is made of this one.
+  private static var headerBytesMax: Int { 1024 }
+
   /// The request's id: the producer's, or where its record lies.
-  package var requestID: String { header(HeaderName.requestID) ?? position.description }
+  package var requestID: String {
+    guard let id = header(HeaderName.requestID), id.utf8.count <= Self.headerBytesMax else {
+      return position.description
+    }
+    return id
+  }
 }

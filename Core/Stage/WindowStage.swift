@@ -9,12 +9,17 @@ import Telemetry
 package protocol WindowWork: Sendable {
   /// Called after an assignment, before its first record: reads back what is answered already.
   func assigned(_ partitions: [TopicPartition]) async throws
+  /// Called when partitions were taken away: what is in flight goes on, but another may be at it too.
+  func revoked()
   /// Works on one record until its outputs are acknowledged. It is finished when this returns, and comes again
   /// after a back-off when it throws.
   ///
   /// - Parameter finishTogether: finishes several records of one partition in one step, so that a crash never
   ///   leaves a part of a join behind as if it had not been used.
   func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void) async throws
+  /// Writes the terminal state and a dead letter of a record when what was made of it is refused for good, being too large
+  /// for its topic, say.
+  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws
 }
 
 /// Keeps polling while records are in flight, and commits the finished prefix.
@@ -121,6 +126,7 @@ package final class WindowStage: Service {
       if !poll.revoked.isEmpty {
         assigned.withLock { $0.subtract(poll.revoked) }
         oldest.forget(poll.revoked)
+        work.revoked()
         // Not begun, so the new owner's alone. An assignment always comes after this.
         backlog.withLock { $0.drop(Set(poll.revoked)) }
       }
@@ -192,31 +198,51 @@ package final class WindowStage: Service {
 
   private func workUntilDone(_ record: ConsumerRecord) async throws {
     var delay = Duration.milliseconds(100)
+    var refusals = 0
     while true {
       let watch = Stopwatch()
       do {
-        try await work.work(on: record) { positions in
-          self.windows.withLock { windows in
-            for position in positions {
-              windows[TopicPartition(position.topic, position.partition)]?.finish(position.offset)
-            }
-          }
-          self.oldest.finish(positions)
-        }
+        try await work.work(on: record) { self.finish($0) }
         context.metrics.observe(.processDuration, seconds: watch.seconds, [("stage", context.name)])
         context.metrics.increment(.consumedMessages, [("messaging.destination.name", record.position.topic)])
-        windows.withLock { $0[record.topicPartition]?.finish(record.position.offset) }
-        oldest.finish([record.position])
-        return
+        return finish([record.position])
       } catch {
         if isFatal(error) { throw error }
         if stopping { return }  // not finished, so not committed: the next owner repeats it
+        if let failure = error as? KafkaFailure, failure.isRefusedRecord {
+          // A broker refuses the whole batch in which a record travels, innocent neighbours too: those pass once the guilty
+          // one has been given up.
+          refusals += 1
+          if refusals > 3, await giveUp(record, failure) { return finish([record.position]) }
+          delay = delay * Double.random(in: 0.5...1.5)
+        }
         context.logger.warning(
           "Record failed, trying again",
           [(.topic, record.position.description), (.error, "\(error)")])
         do { try await Task.sleep(for: delay) } catch { return }  // cancelled: as above
         delay = min(delay * 2, .seconds(5))
       }
+    }
+  }
+
+  private func finish(_ positions: [RecordPosition]) {
+    windows.withLock { windows in
+      for position in positions {
+        windows[TopicPartition(position.topic, position.partition)]?.finish(position.offset)
+      }
+    }
+    oldest.finish(positions)
+  }
+
+  /// - Returns: false when it must be tried again.
+  private func giveUp(_ record: ConsumerRecord, _ failure: KafkaFailure) async -> Bool {
+    do {
+      try await work.refused(record, .refused(failure))
+      return true
+    } catch {
+      context.logger.error(
+        "Record has no end", [(.topic, record.position.description), (.error, "\(error)")])
+      return (error as? KafkaFailure)?.isRefusedRecord ?? false
     }
   }
 

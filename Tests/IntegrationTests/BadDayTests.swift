@@ -28,7 +28,7 @@ import Testing
       "\(output.text)\(output.error)")
     #expect(report["neighbours"] as? Int == report["wanted"] as? Int, "\(report)")
     let records = try #require(report["records"] as? [String: [String: Any]])
-    #expect(records.count == 30)
+    #expect(records.count == 36)
     for (name, record) in records {
       let states = try #require(record["states"] as? [[Any]])
       #expect(states.count == 1 && states.first?.first as? String == "failed", "\(name): \(record)")
@@ -45,6 +45,13 @@ import Testing
     #expect(
       error("key that lies")["code"] == "key_mismatch" && error("key without a tenant")["code"] == "bad_key")
     #expect(error("q wrong type")["field"] == "text", "\(error("q wrong type"))")
+    for (name, field) in [
+      ("5 MB of metadata", "metadata"), ("300 kB of acl", "acl"), ("expired before 1970", "expires_at"),
+      ("q filter of 50,000", "filter"), ("q 600 kB of history", "value"),
+      ("q reply to Kafka itself", "reply_to.topic"),
+    ] {
+      #expect(error(name)["field"] == field, "\(name): \(error(name))")
+    }
     #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 }, "no worker died of it")
     #expect(try pipeline.millrace(["ledger"]).code == 0)
   }

@@ -1,6 +1,7 @@
 import Foundation
 import KafkaClient
 import Records
+import Services
 import Settings
 import Stage
 import Synchronization
@@ -20,6 +21,34 @@ private final class Upper: BatchWork {
     for record in records { seen.withLock { _ = $0.insert(record.position.partition) } }
     count.withLock { $0 += records.count }
     return []
+  }
+  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] { [] }
+}
+
+/// Passes records on to a topic that takes small ones only, and what is refused to another.
+private final class Passing: BatchWork, WindowWork {
+  let context: StageContext
+  init(_ context: StageContext) { self.context = context }
+
+  func assigned(_ partitions: [TopicPartition]) async throws {}
+  func revoked() {}
+  func revoked(_ partitions: [TopicPartition]) async {}
+
+  func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
+    records.map { OutgoingRecord(topic: "small", partition: 0, key: $0.key, value: $0.value) }
+  }
+
+  func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void) async throws {
+    try await context.producer.send(await work(on: [record]))
+  }
+
+  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
+    [OutgoingRecord(topic: "refused", partition: 0, key: record.key, value: Array(fault.code.utf8))]
+  }
+
+  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {
+    let outputs: [OutgoingRecord] = try await refused(record, fault)
+    try await context.producer.send(outputs)
   }
 }
 
@@ -50,5 +79,84 @@ private final class Upper: BatchWork {
     #expect(committed[TopicPartition("t", 0)] == nil)
     #expect(committed.values.map(\.nextOffset).reduce(0, +) == 3000)
     await admin.close()
+  }
+
+  @Test(
+    "what is too large for the next topic has its end, and its neighbours go on", arguments: [true, false])
+  func refused(inBatches: Bool) async throws {
+    let test = try TestBroker()
+    let context = try StageContext(
+      name: "stage",
+      settings: Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers])))
+    let admin = KafkaAdmin(test.kafka)
+    _ = try await admin.create([
+      TopicPlan(name: "t", partitionCount: 1, replicationFactor: 1, settings: [:]),
+      TopicPlan(name: "refused", partitionCount: 1, replicationFactor: 1, settings: [:]),
+      TopicPlan(
+        name: "small", partitionCount: 1, replicationFactor: 1, settings: ["max.message.bytes": "1000"]),
+    ])
+    _ = try await context.producer.send(
+      (0..<20).map { number in
+        OutgoingRecord(
+          topic: "t", partition: 0, key: Array("\(number)".utf8),
+          value: [UInt8](repeating: 120, count: number % 7 == 3 ? 5000 : 10))
+      })
+    let work = Passing(context)
+    let stage: any Service =
+      inBatches
+      ? BatchStage(context, group: "g", topics: ["t"], batchRecordsMax: 64, work: work)
+      : WindowStage(
+        context, group: "g", topic: "t", windowRecords: 4, gate: Gate(isOpen: true), mayWork: { true },
+        work: work)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await stage.run() }
+      let partition = TopicPartition("t", 0)
+      while try await admin.committed(group: "g", [partition])[partition]?.nextOffset != 20 {
+        try await Task.sleep(for: .milliseconds(20))
+      }
+      await stage.shutdown()
+      try await group.waitForAll()
+    }
+    let (passed, refused) = (try await keys(test, "small"), try await keys(test, "refused"))
+    #expect(refused == ["3", "10", "17"])
+    #expect(passed.isSuperset(of: Set((0..<20).map { "\($0)" }).subtracting(refused)))
+    await admin.close()
+  }
+
+  @Test("a copy that no topic takes holds nobody up")
+  func copies() async throws {
+    let test = try TestBroker()
+    let admin = KafkaAdmin(test.kafka)
+    _ = try await admin.create([
+      TopicPlan(name: "t", partitionCount: 1, replicationFactor: 1, settings: [:]),
+      TopicPlan(
+        name: "small", partitionCount: 1, replicationFactor: 1, settings: ["max.message.bytes": "100"]),
+    ])
+    let producer = try KafkaProducer(test.kafka)
+    let value = [UInt8](repeating: 120, count: 500)
+    let positions = try await producer.send([
+      OutgoingRecord(topic: "small", partition: 0, key: nil, value: value, isCopy: true),
+      OutgoingRecord(topic: "t", partition: 0, key: nil, value: value),
+      OutgoingRecord(topic: "nowhere", partition: 0, key: nil, value: value, isCopy: true),
+      OutgoingRecord(topic: "t", partition: 0, key: nil, value: value, isCopy: true),
+    ])
+    #expect(positions.count == 1)
+    let arrived = try await producer.send(OutgoingRecord(topic: "t", partition: 0, key: nil, value: value))
+    #expect(arrived.offset == 2, "the copy that could be delivered was")
+    await producer.close(deadline: .zero)
+    await admin.close()
+  }
+
+  private func keys(_ test: TestBroker, _ topic: String) async throws -> Set<String> {
+    let reader = ReplayReader(test.kafka)
+    try await reader.assign([TopicPartition(topic, 0): .beginning])
+    let seen = Mutex<Set<String>>([])
+    try await reader.readToEnd(limit: .seconds(10)) { records in
+      seen.withLock { seen in
+        for record in records { seen.insert(String(decoding: record.key ?? [], as: UTF8.self)) }
+      }
+    }
+    await reader.close()
+    return seen.withLock { $0 }
   }
 }

@@ -47,6 +47,9 @@ bad_documents = [
     ("truncated pdf", "default/d15", json.dumps(
         {"id": "d15", "content_base64": base64.b64encode(b"%PDF-1.4 broken").decode()}).encode()),
     ("5 MB of text", "default/d16", doc("d16", text="word " * 1000000)),
+    ("5 MB of metadata", "default/d17", doc("d17", metadata={"n": "x" * 5000000})),
+    ("300 kB of acl", "default/d18", doc("d18", acl=[f"{n}-" + "x" * 300 for n in range(1000)])),
+    ("expired before 1970", "default/d19", doc("d19", expires_at=0)),
 ]
 bad_queries = [
     ("q not json", b"\x00\x01 nonsense"), ("q invalid utf-8", b'{"id":"q1","text":"\xff"}'),
@@ -56,6 +59,12 @@ bad_queries = [
     ("q deadline beyond range", b'{"id":"q7","text":"a","deadline_ms":99999999999999999999}'),
     ("q wrong type", b'{"id":"q8","text":["a"]}'), ("q id of 10 kB", json.dumps({"id": long, "text": "a"}).encode()),
     ("q 5 MB of text", json.dumps({"id": "q9", "text": "a" * 900000}).encode()), ("q empty", b""), ("q array", b"[1]"),
+    # Two bytes a value here, eleven on the next topic.
+    ("q filter of 50,000", json.dumps({"id": "q10", "text": "a", "filter": {"x": [1] * 50000}}).encode()),
+    ("q 600 kB of history", json.dumps(
+        {"id": "q11", "text": "a", "history": [{"role": "user", "text": "x" * 30000}] * 20}).encode()),
+    ("q reply to Kafka itself", json.dumps(
+        {"id": "q12", "text": "a", "reply_to": {"topic": "__consumer_offsets", "partition": 0}}).encode()),
 ]
 positions, neighbours = {}, []
 
@@ -79,7 +88,9 @@ for name, key, value in bad_documents:
     number += 1
 for name, value in bad_queries:
     producer.produce("rag.queries", value, partition=3, on_delivery=sent(name))
-    producer.produce("rag.queries", json.dumps({"id": "n-" + name, "text": "Some text?"}).encode(), partition=3)
+    # A header that is passed on must not make later records too large.
+    producer.produce("rag.queries", json.dumps({"id": "n-" + name, "text": "Some text?"}).encode(), partition=3,
+                     headers={"millrace-request-id": b"r" * (600000 if name == "q array" else 10)})
 producer.flush(30)
 
 
@@ -126,7 +137,8 @@ def look():
     return states, good, letters
 
 
-ids = {"q wrong type": "q8", "q number beyond range": "q6", "q deadline beyond range": "q7", "q 5 MB of text": "q9"}
+ids = {"q wrong type": "q8", "q number beyond range": "q6", "q deadline beyond range": "q7", "q 5 MB of text": "q9",
+       "q filter of 50,000": "q10", "q 600 kB of history": "q11", "q reply to Kafka itself": "q12"}
 names = [name for name, *_ in bad_documents] + [name for name, _ in bad_queries]
 deadline = time.time() + 90
 while True:

@@ -44,6 +44,12 @@ package struct EmbedDocumentsStage: BatchWork {
     return outputs
   }
 
+  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
+    let letter = context.deadLetter(record, fault, rule: "must be smaller")
+    guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value) else { return [letter] }
+    return [failure(record, batch, fault), letter]
+  }
+
   /// One vector per chunk, rounded to halves: from the cache, or embedded and kept there. Equal texts of a batch are
   /// embedded once.
   private func vectors(of chunks: [Chunk]) async throws -> [[Float]] {
@@ -78,15 +84,11 @@ package struct EmbedDocumentsStage: BatchWork {
     -> OutgoingRecord
   {
     guard batch.header.model == encoder.modelID, !batch.chunks.isEmpty else {
-      var header = batch.header
-      header.part = 0
-      let fault = RecordError(
-        code: "wrong_model", field: "model",
-        message: "model: '\(batch.header.model)' must be '\(encoder.modelID)', the model of this worker")
-      let mark = VectorBatch(header: header, content: .mark(.failed, operation: .put, error: fault))
-      return OutgoingRecord(
-        topic: context.topic(.vectors), partition: record.position.partition, key: mark.key.bytes,
-        value: mark.wireBytes, headers: record.passedHeaders)
+      return failure(
+        record, batch,
+        RecordError(
+          code: "wrong_model", field: "model",
+          message: "model: '\(batch.header.model)' must be '\(encoder.modelID)', the model of this worker"))
     }
     let output = VectorBatch(
       header: batch.header,
@@ -94,5 +96,16 @@ package struct EmbedDocumentsStage: BatchWork {
     return OutgoingRecord(
       topic: context.topic(.vectors), partition: record.position.partition, key: output.key.bytes,
       value: output.wireBytes, headers: record.passedHeaders)
+  }
+
+  /// The version's mark of failure, in place of its vectors.
+  private func failure(_ record: ConsumerRecord, _ batch: ChunkBatch, _ fault: RecordError) -> OutgoingRecord
+  {
+    var header = batch.header
+    header.part = 0
+    let mark = VectorBatch(header: header, content: .mark(.failed, operation: .put, error: fault))
+    return OutgoingRecord(
+      topic: context.topic(.vectors), partition: record.position.partition, key: mark.key.bytes,
+      value: mark.wireBytes, headers: record.passedHeaders)
   }
 }

@@ -57,11 +57,12 @@ package struct EmbedQueriesStage: BatchWork {
     for record in records {
       do {
         let query = try read(record)
-        try await replies.check(query)
         // Answered from the cache before a crash: another way through could end in another state.
         if repeats.isAnswered(query.key, record) { continue }
+        try await replies.check(query)
         var flight = QueryInFlight(query: query)
-        flight.deadlineAtMilliseconds = record.timestampMilliseconds + query.deadlineMilliseconds
+        flight.deadlineAtMilliseconds =
+          min(max(0, record.timestampMilliseconds), 1 << 52) + query.deadlineMilliseconds
         flight.requestID = record.requestID
         let wait = max(0, Double(WallClock.milliseconds - record.timestampMilliseconds))
         if flight.isExpired {
@@ -82,6 +83,14 @@ package struct EmbedQueriesStage: BatchWork {
     outputs += await embed(flights, watch)
     try await isSent
     return outputs
+  }
+
+  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
+    rejection(
+      record,
+      FieldError(
+        fault.code, field: fault.field, value: "\(record.value?.count ?? 0) bytes",
+        rule: "must be smaller: what is made of it is refused by the broker"))
   }
 
   private func send(_ records: [OutgoingRecord], _ keys: [QueryKey]) async throws {

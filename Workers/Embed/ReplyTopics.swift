@@ -23,10 +23,10 @@ final class ReplyTopics: Sendable {
   func check(_ query: QueryRecord) async throws {
     guard let replyTo = query.replyTo else { return }
     let own = Set(context.settings.topics.map { context.topic($0.topic) })
-    if own.contains(replyTo.topic) {
+    if own.contains(replyTo.topic) || replyTo.topic.hasPrefix("__") {
       throw FieldError(
         "bad_value", field: "reply_to.topic", value: replyTo.topic,
-        rule: "must not be a topic of the pipeline")
+        rule: "must not be a topic of the pipeline or of Kafka itself")
     }
     if !isKnown(replyTo), state.withLock({ ContinuousClock.now - $0.readAt > Self.interval }) {
       let admin = KafkaAdmin(context.kafka)

@@ -22,7 +22,12 @@ package final class GenerateStage: WindowWork {
   private let cache: AnswerCache?
   private let stream: AnswerStream?
   /// Queries being answered now: a repeated prompt asks no engine again.
-  private let working = Mutex<Set<String>>([])
+  private let working = Mutex<Set<Work>>([])
+
+  private struct Work: Hashable {
+    var query: QueryKey
+    var round: UInt32
+  }
 
   private init(_ context: StageContext, freshness: FreshnessTail, encoder: Encoder, redis: RedisClient?) {
     self.context = context
@@ -59,6 +64,8 @@ package final class GenerateStage: WindowWork {
     ]
   }
 
+  package func revoked() { answered.moved() }
+
   package func assigned(_ partitions: [TopicPartition]) async throws {
     try await answered.readBack(partitions)
   }
@@ -75,15 +82,29 @@ package final class GenerateStage: WindowWork {
       try await context.producer.send(context.deadLetter(record, fault, rule: "must be a Prompt"))
       return
     }
-    let name = "\(prompt.flight.key)#\(prompt.round)"
-    guard !answered.contains(prompt.flight.key), working.withLock({ $0.insert(name).inserted }) else {
+    let own = Work(query: prompt.flight.key, round: prompt.round)
+    guard !answered.contains(prompt.flight.key), working.withLock({ $0.insert(own).inserted }) else {
       return
     }
-    defer { working.withLock { _ = $0.remove(name) } }
-    try await answer(prompt, headers: record.passedHeaders)
+    defer { working.withLock { _ = $0.remove(own) } }
+    try await answer(
+      prompt, headers: record.passedHeaders, partition: record.position.partition, moves: answered.moveCount)
   }
 
-  private func answer(_ prompt: PromptRecord, headers: [RecordHeader]) async throws {
+  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {
+    if let value = record.value, let prompt = try? PromptRecord(wireBytes: value),
+      !answered.contains(prompt.flight.key)
+    {
+      try await context.fail(prompt.flight, fault, headers: record.passedHeaders)
+      answered.insert(prompt.flight.key)
+    }
+    try await context.producer.send(context.deadLetter(record, fault, rule: "must be smaller"))
+  }
+
+  /// - Parameter moves: of partitions, when the work was begun.
+  private func answer(_ prompt: PromptRecord, headers: [RecordHeader], partition: Int32, moves: Int)
+    async throws
+  {
     let watch = Stopwatch()
     let wait = prompt.flight.waitMilliseconds
     let query = prompt.flight.query
@@ -100,7 +121,7 @@ package final class GenerateStage: WindowWork {
       // An answer is as old as the last look at its documents, however long it takes to be stored.
       madeAt = WallClock.milliseconds
       try await freshness.waitUntilConfirmed()
-      guard isFresh(answer, prompt) else { return try await again(prompt, headers) }
+      guard isFresh(answer, prompt) else { return try await again(prompt, headers, partition, moves) }
       if prompt.flight.isExpired {
         context.metrics.increment(.expiredQueries, [("stage", context.name)])
         answer = AnswerRecord(prompt.flight, status: .expired)
@@ -111,6 +132,11 @@ package final class GenerateStage: WindowWork {
     answer.behind = prompt.behind
     answer.staleOmitted = prompt.staleOmitted
     answer.timings = prompt.flight.passedOn(stage: "generate", wait: wait, work: watch).timings
+    if answer.status != .answered || answered.moveCount != moves,
+      try await answered.isAnswered(prompt.flight.key, partition: partition)
+    {
+      return
+    }
     try await context.producer.send(
       context.answerRecords(answer, replyTo: query.replyTo, headers: headers))
     answered.insert(prompt.flight.key)
@@ -122,7 +148,9 @@ package final class GenerateStage: WindowWork {
     let left = Duration.milliseconds(prompt.flight.deadlineAtMilliseconds - WallClock.milliseconds)
     let query = prompt.flight.query
     let outcome = try await answerer.answer(prompt, deadline: .now + left) { item in
-      prompt.round == 0 || !self.freshness.table.isStale(item.document.key, item.document.version)
+      prompt.round == 0
+        || !self.freshness.table.isStale(item.document.key, item.document.version)
+          && !item.document.isExpired(at: WallClock.milliseconds)
     } onSentence: { sentence, citation in
       // What is streamed is supported and fresh at this moment; the record replaces it.
       guard query.stream, let stream = self.stream, self.freshness.isConfirmed,
@@ -154,16 +182,23 @@ package final class GenerateStage: WindowWork {
   }
 
   private func isFresh(_ answer: AnswerRecord, _ prompt: PromptRecord) -> Bool {
-    answer.citations.allSatisfy { citation in
+    let now = WallClock.milliseconds
+    let expired = prompt.context.map(\.document).filter { $0.isExpired(at: now) }
+    return answer.citations.allSatisfy { citation in
       !freshness.table.isStale(
         DocumentKey(tenant: prompt.flight.query.tenant, id: citation.documentID), citation.version)
+        && !expired.contains { $0.key.id == citation.documentID && $0.version == citation.version }
     }
   }
 
   /// In round 0 the query is searched again, acknowledged before its record is finished; in round 1 it is answered
   /// once more without what has become stale meanwhile.
-  private func again(_ prompt: PromptRecord, _ headers: [RecordHeader]) async throws {
-    guard prompt.round == 0 else { return try await answer(prompt, headers: headers) }
+  private func again(_ prompt: PromptRecord, _ headers: [RecordHeader], _ partition: Int32, _ moves: Int)
+    async throws
+  {
+    guard prompt.round == 0 else {
+      return try await answer(prompt, headers: headers, partition: partition, moves: moves)
+    }
     try await context.producer.send(
       context.searchAgain(prompt.flight, model: prompt.model, vector: prompt.vector, headers: headers))
   }

@@ -101,6 +101,21 @@ package struct IngestStage: BatchWork {
     return plans.flatMap(\.outputs)
   }
 
+  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
+    let error = FieldError(
+      fault.code, field: fault.field, value: "\(record.value?.count ?? 0) bytes",
+      rule: "must be smaller: what is made of it is refused by the broker")
+    let plan: Plan
+    if let key = try? DocumentKey(bytes: record.key) {
+      plan = rejection(
+        record, key, Version(epoch: context.settings.ingest.epoch, offset: record.position.offset), error)
+    } else {
+      plan = unversioned(record, error)
+    }
+    try await context.producer.send(plan.accepted)
+    return plan.outputs
+  }
+
   struct Plan {
     var accepted: [OutgoingRecord] = []
     var outputs: [OutgoingRecord] = []

@@ -37,6 +37,8 @@ package final class RetrieveStage: WindowWork {
     ]
   }
 
+  package func revoked() { answered.moved() }
+
   package func assigned(_ partitions: [TopicPartition]) async throws {
     try await answered.readBack(partitions)
   }
@@ -55,6 +57,7 @@ package final class RetrieveStage: WindowWork {
     }
     let flight = candidates.flight
     guard !answered.contains(flight.key) else { return }
+    let moves = answered.moveCount
     let now = WallClock.milliseconds
     let left = Duration.milliseconds(max(0, flight.deadlineAtMilliseconds - now))
     try await rounds.gather(
@@ -62,9 +65,25 @@ package final class RetrieveStage: WindowWork {
       limit: min(context.settings.retrieve.wait, left / 2)
     ) { round in
       try await freshness.waitUntilConfirmed()
+      let isPartial = round.gathering.shardsAnswered < round.gathering.shardsTotal
+      if isPartial || answered.moveCount != moves,
+        try await answered.isAnswered(flight.key, partition: record.position.partition)
+      {
+        return finishTogether(round.positions)
+      }
       try await finish(round)
       finishTogether(round.positions)
     }
+  }
+
+  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {
+    if let value = record.value, let candidates = try? CandidatesRecord(wireBytes: value),
+      !answered.contains(candidates.flight.key)
+    {
+      try await context.fail(candidates.flight, fault, headers: record.passedHeaders)
+      answered.insert(candidates.flight.key)
+    }
+    try await context.producer.send(context.deadLetter(record, fault, rule: "must be smaller"))
   }
 
   private func finish(_ round: Rounds.Round) async throws {
@@ -86,6 +105,8 @@ package final class RetrieveStage: WindowWork {
     }
     let topK = query.topK ?? context.settings.retrieve.topK
     var hits = Fusion.fuse(round.gathering.candidates, count: topK)
+    // What expired since the scan is left out; searching again brings nothing new for it.
+    hits.removeAll { $0.document.isExpired(at: WallClock.milliseconds) }
     let stale = hits.filter { freshness.table.isStale($0.document.key, $0.document.version) }
     if !stale.isEmpty {
       if first.round == 0 {
@@ -137,6 +158,11 @@ package final class RetrieveStage: WindowWork {
     record.shardsTotal = round.gathering.shardsTotal
     record.behind = round.gathering.behind
     record.timings = flight.passedOn(stage: "retrieve", wait: round.wait, work: watch).timings
+    if record.status != .answered, let partition = round.positions.first?.partition,
+      try await answered.isAnswered(flight.key, partition: partition)
+    {
+      return
+    }
     try await context.producer.send(
       context.answerRecords(record, replyTo: flight.query.replyTo, headers: round.headers))
     answered.insert(flight.key)

@@ -80,6 +80,10 @@ final class Reporter: BatchWork {
     return nulls
   }
 
+  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
+    [context.deadLetter(record, fault, rule: "must have a state that its topic takes")]
+  }
+
   private func waitUntilApplied(_ record: ConsumerRecord) async throws {
     while await index.position(of: record.position.partition) <= record.position.offset {
       try await Task.sleep(for: .milliseconds(2))

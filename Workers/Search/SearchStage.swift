@@ -53,7 +53,11 @@ package struct SearchStage: BatchWork {
         outputs.append(context.deadLetter(record, fault, rule: "must be a Search"))
       }
     }
-    for (_, search, _) in searches { try await waitFor(search.flight.query.after) }
+    // One limit for the batch: one after another, its queries could hold the shard for minutes.
+    let limit = ContinuousClock.now + context.settings.search.wait
+    for (_, search, _) in searches where search.flight.outcome == nil {
+      try await waitFor(search.flight.query.after, until: limit)
+    }
     let working = searches.indices.filter { searches[$0].search.flight.outcome == nil }
     let now = WallClock.milliseconds
     let scan = Stopwatch()
@@ -62,7 +66,7 @@ package struct SearchStage: BatchWork {
         let search = searches[position].search
         let query = search.flight.query
         return IndexQuery(
-          tenant: query.tenant, principals: Set(query.principals), filter: query.filter,
+          tenant: query.tenant, principals: query.principals, filter: query.filter,
           vector: search.vector,
           depth: max(context.settings.search.depth, query.topK ?? 0), nowMilliseconds: now)
       })
@@ -79,6 +83,17 @@ package struct SearchStage: BatchWork {
           .candidates, search.flight.key, candidates.wireBytes, headers: record.passedHeaders))
     }
     return outputs
+  }
+
+  /// The query goes on, without this shard's hits.
+  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
+    let letter = context.deadLetter(record, fault, rule: "must be smaller")
+    guard let value = record.value, let search = try? SearchRecord(wireBytes: value) else { return [letter] }
+    let empty = candidates(search, [], await index.behind, search.flight.waitMilliseconds, Stopwatch())
+    return [
+      context.queryRecord(.candidates, search.flight.key, empty.wireBytes, headers: record.passedHeaders),
+      letter,
+    ]
   }
 
   private func candidates(
@@ -103,9 +118,8 @@ package struct SearchStage: BatchWork {
   }
 
   /// Read your writes: a replica before the token waits a little, then says how far behind it is.
-  private func waitFor(_ token: VectorsToken?) async throws {
+  private func waitFor(_ token: VectorsToken?, until limit: ContinuousClock.Instant) async throws {
     guard let token, partitions.contains(token.partition) else { return }
-    let limit = ContinuousClock.now + context.settings.search.wait
     while await index.position(of: token.partition) < token.nextOffset, ContinuousClock.now < limit {
       try await Task.sleep(for: .milliseconds(2))
     }
