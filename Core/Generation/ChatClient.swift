@@ -63,7 +63,9 @@ package struct ChatClient: Sendable {
       do {
         return try await attempt(messages, end, onText)
       } catch let retry as Retry {
-        let wait = retry.after.map { Duration.milliseconds(Int64($0 * 1000)) } ?? pause
+        // Whatever a server says: never at once, and no number that can't be a time.
+        let asked = retry.after.map { $0.isFinite ? min(max(0, $0), 86_400) : 86_400 } ?? 0
+        let wait = asked > 0 ? Duration.milliseconds(Int64(asked * 1000)) : pause
         guard ContinuousClock.now + wait < end else {
           throw Failure(
             reason: .overloaded, message: "HTTP \(retry.status), and no time is left to try again")

@@ -34,7 +34,8 @@ enum ChildProcess {
       process.standardError = errors
       try process.run()
     } catch {
-      throw ParsingError("parser_unavailable", rule: "can't be read here: \(tool) does not start: \(error)")
+      throw ParsingError(
+        ParsingError.machineFault, rule: "can't be read at the moment: \(tool) does not start: \(error)")
     }
     // Both pipes are read at once: a child that complains a lot must not fill one while we read the other.
     let complaints = Reader(errors.fileHandleForReading, keeping: 1 << 12, stopsWhenFull: false)

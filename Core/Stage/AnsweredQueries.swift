@@ -89,6 +89,9 @@ package final class AnsweredQueries: Sendable {
       }
       let now = WallClock.milliseconds
       answered.withLock { answered in answered = answered.filter { $0.value > now } }
+      let ends = try await reader.currentPositions()
+      await tail.follow(
+        Dictionary(ends.map { ($0.key.partition, $0.value) }, uniquingKeysWith: { max($0, $1) }))
     } catch {
       await reader.close()
       throw error
@@ -97,43 +100,77 @@ package final class AnsweredQueries: Sendable {
   }
 }
 
-/// Reads partitions of `rag.answers` on, when somebody asks.
+/// Follows partitions of `rag.answers` from where they were read back, and reads on when somebody asks: what has come lies
+/// in the client already, so that a question costs one request for the ends.
 private actor AnswersTail {
   private let context: StageContext
   private var reader: ReplayReader?
+  /// What is read next.
   private var positions: [Int32: Int64] = [:]
   private var isReading = false
   private var waiting: [CheckedContinuation<Void, Never>] = []
 
   init(_ context: StageContext) { self.context = context }
 
-  /// The keys of answers that came since the last question; those of the longest deadline at the first.
-  func news(of number: Int32) async throws -> [[UInt8]] {
-    // One at a time: an actor lets others in while it waits.
-    while isReading { await withCheckedContinuation { waiting.append($0) } }
-    isReading = true
+  /// Partitions that were read up to these offsets.
+  func follow(_ offsets: [Int32: Int64]) async {
+    await turn()
     defer { release() }
-    let partition = TopicPartition(context.topic(.answers), number)
-    let reader = reader ?? ReplayReader(context.kafka)
-    self.reader = reader
-    let start =
-      positions[number].map(ReplayReader.Start.offset)
-      ?? .time(milliseconds: WallClock.milliseconds - QueryRecord.deadlineMaxMilliseconds)
+    positions.merge(offsets) { max($0, $1) }
+    await forgetReader()
+  }
+
+  /// The keys of answers that came since the last question; those of the longest deadline where a partition is new.
+  func news(of number: Int32) async throws -> [[UInt8]] {
+    await turn()
+    defer { release() }
+    let topic = context.topic(.answers)
+    if positions[number] == nil { await forgetReader() }
     let keys = Mutex<[[UInt8]]>([])
-    try await reader.assign([partition: start])
     do {
+      let reader: ReplayReader
+      if let open = self.reader { reader = open } else { reader = try await opened(number, topic) }
+      self.reader = reader
       try await reader.readToEnd(limit: .seconds(30)) { records in
         keys.withLock { keys in keys += records.compactMap(\.key) }
       }
-      positions[number] = try await reader.currentPositions()[partition]
-      // Nothing is fetched until the next question.
-      try await reader.assign([:])
+      for (partition, offset) in try await reader.currentPositions() {
+        positions[partition.partition] = offset
+      }
     } catch {
-      await reader.close()
-      self.reader = nil
+      await forgetReader()
       throw error
     }
     return keys.withLock { $0 }
+  }
+
+  private func opened(_ number: Int32, _ topic: String) async throws -> ReplayReader {
+    let new = ReplayReader(context.kafka)
+    var starts: [TopicPartition: ReplayReader.Start] = [:]
+    for (partition, offset) in positions { starts[TopicPartition(topic, partition)] = .offset(offset) }
+    if positions[number] == nil {
+      starts[TopicPartition(topic, number)] = .time(
+        milliseconds: WallClock.milliseconds - QueryRecord.deadlineMaxMilliseconds)
+    }
+    do {
+      try await new.assign(starts)
+    } catch {
+      await new.close()
+      throw error
+    }
+    return new
+  }
+
+  private func forgetReader() async {
+    let old = reader
+    reader = nil
+    await old?.close()
+  }
+
+  /// One at a time: an actor lets others in while it waits.
+  private func turn() async {
+    while isReading { await withCheckedContinuation { waiting.append($0) } }
+    isReading = true
   }
 
   private func release() {

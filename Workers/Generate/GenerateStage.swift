@@ -131,6 +131,10 @@ package final class GenerateStage: WindowWork {
     answer.shardsTotal = prompt.shardsTotal
     answer.behind = prompt.behind
     answer.staleOmitted = prompt.staleOmitted
+    if prompt.round > 0 {
+      let omitted = prompt.context.filter { !isUsable($0.document) }
+      answer.staleOmitted &+= UInt32(clamping: Set(omitted.map(\.document.key)).count)
+    }
     answer.timings = prompt.flight.passedOn(stage: "generate", wait: wait, work: watch).timings
     if answer.status != .answered || answered.moveCount != moves,
       try await answered.isAnswered(prompt.flight.key, partition: partition)
@@ -148,9 +152,7 @@ package final class GenerateStage: WindowWork {
     let left = Duration.milliseconds(prompt.flight.deadlineAtMilliseconds - WallClock.milliseconds)
     let query = prompt.flight.query
     let outcome = try await answerer.answer(prompt, deadline: .now + left) { item in
-      prompt.round == 0
-        || !self.freshness.table.isStale(item.document.key, item.document.version)
-          && !item.document.isExpired(at: WallClock.milliseconds)
+      prompt.round == 0 || self.isUsable(item.document)
     } onSentence: { sentence, citation in
       // What is streamed is supported and fresh at this moment; the record replaces it.
       guard query.stream, let stream = self.stream, self.freshness.isConfirmed,
@@ -161,6 +163,11 @@ package final class GenerateStage: WindowWork {
     }
     measure(outcome)
     return outcome
+  }
+
+  private func isUsable(_ document: DocumentInfo) -> Bool {
+    !freshness.table.isStale(document.key, document.version)
+      && !document.isExpired(at: WallClock.milliseconds)
   }
 
   private func measure(_ outcome: Answerer.Outcome) {

@@ -90,7 +90,7 @@ package struct IngestStage: BatchWork {
   package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
     let plans = try await blocking.run {
       try records.map { record in
-        let plan = plan(record)
+        let plan = try plan(record)
         // Also because a cancelled parser's verdict is none.
         try Task.checkCancellation()
         return plan
@@ -122,7 +122,9 @@ package struct IngestStage: BatchWork {
   }
 
   /// Decides what becomes of one record. Blocks while a child process reads a binary format; no other I/O.
-  func plan(_ record: ConsumerRecord) -> Plan {
+  ///
+  /// - Throws: what is the machine's fault: it is tried again.
+  func plan(_ record: ConsumerRecord) throws -> Plan {
     let key: DocumentKey
     do {
       key = try DocumentKey(bytes: record.key)
@@ -135,6 +137,8 @@ package struct IngestStage: BatchWork {
     do {
       let document = try DocumentRecord(value: value, key: key, fieldMap: context.settings.ingest.fieldMap)
       return try put(record, document, version)
+    } catch let error as FieldError where error.code == ParsingError.machineFault {
+      throw error
     } catch let error as FieldError {
       return error.code == "key_mismatch"
         ? unversioned(record, error) : rejection(record, key, version, error)

@@ -10,7 +10,6 @@ final class StateLock: Sendable {
     descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw Unavailable(description: "\(path) can't be opened") }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      close(descriptor)
       let pid = directory.read().map { " (pid \($0.supervisorPID))" } ?? ""
       throw Unavailable(
         description:
