@@ -15,8 +15,11 @@ package struct KafkaFailure: Error, Sendable, CustomStringConvertible {
   package var call: String
   package var detail: String
 
-  /// A record that was to be sent can never be: it is too large for its topic, say.
-  package var isRefusedRecord: Bool { kind == .rejected && (call == "deliver" || call == "produce") }
+  /// A record that was to be sent can never be: it, or its batch, is too large for its topic.
+  package var isRefusedRecord: Bool {
+    (call == "deliver" || call == "produce")
+      && (name == "MSG_SIZE_TOO_LARGE" || name == "RECORD_LIST_TOO_LARGE")
+  }
 
   /// Nobody answered.
   package var isTimeout: Bool { name == "_TIMED_OUT" }

@@ -23,11 +23,15 @@ package final class KafkaProducer: Sendable {
     var queue: EventQueue?
     var nextID: UInt = 1
     var pending: [UInt: Pending] = [:]
+    /// Of `pending`: copies.
+    var copyCount = 0
+    var awaitedCount: Int { pending.count - copyCount }
     /// Of the present handle; librdkafka reports a fatal error once.
     var isFatal = false
     var isClosed = false
   }
 
+  private static let copiesMax = 1000
   private let settings: [String: String]
   private let inFlightMax: Int
   private let recordBytesMax: [String: Int]
@@ -101,13 +105,13 @@ package final class KafkaProducer: Sendable {
   }
 
   private func waitForRoom() async throws {
-    while state.withLock({ $0.pending.count >= inFlightMax }) {
+    while state.withLock({ $0.awaitedCount >= inFlightMax }) {
       try Task.checkCancellation()
       await withTaskCancellationHandler {
         await withCheckedContinuation { continuation in
           waiters.withLock { $0.append(continuation) }
           // Asked after it stands in the list: whoever makes room or cancels from here on finds it there.
-          let isFull = state.withLock { $0.pending.count >= inFlightMax }
+          let isFull = state.withLock { $0.awaitedCount >= inFlightMax }
           if !isFull || Task.isCancelled { wakeWaiters() }
         }
       } onCancel: {
@@ -130,9 +134,14 @@ package final class KafkaProducer: Sendable {
       if let limit = recordBytesMax[record.topic], record.bytesInBatch > limit {
         return failure("produce", RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
       }
+      // A topic without a leader keeps its copies for ever: a thousand of them, no more.
+      if index == nil, state.copyCount >= Self.copiesMax {
+        return failure("send", RD_KAFKA_RESP_ERR__QUEUE_FULL)
+      }
       let id = state.nextID
       state.nextID += 1
       state.pending[id] = Pending(record: record, batch: batch, index: index)
+      if index == nil { state.copyCount += 1 }
       // Without a handle, or with a full or fatal one, the record stays pending: the event thread sends it.
       guard let problem = state.handle?.produce(record, id: id) else { return nil }
       if problem.kind != .rejected {
@@ -140,6 +149,7 @@ package final class KafkaProducer: Sendable {
         return nil
       }
       state.pending[id] = nil
+      if index == nil { state.copyCount -= 1 }
       return problem
     }
     if let rejected { finish(record, batch, index, .failure(rejected)) }
@@ -199,12 +209,14 @@ package final class KafkaProducer: Sendable {
         state.isFatal = true
         return nil
       }
-      return state.pending.removeValue(forKey: delivery.id)
+      let settled = state.pending.removeValue(forKey: delivery.id)
+      if let settled, settled.index == nil { state.copyCount -= 1 }
+      return settled
     }
     guard let finished else { return }
     metrics?.increment(.sentMessages, [("messaging.destination.name", finished.record.topic)])
     finish(finished.record, finished.batch, finished.index, delivery.result)
-    if state.withLock({ $0.pending.count < inFlightMax }) { wakeWaiters() }
+    if state.withLock({ $0.awaitedCount < inFlightMax }) { wakeWaiters() }
   }
 
   /// Makes a new handle and sends everything that is pending again, in order.
@@ -248,15 +260,15 @@ package final class KafkaProducer: Sendable {
     }
   }
 
-  /// Waits until nothing is pending.
+  /// Waits until nothing is pending but copies.
   /// - Returns: the number of records still undelivered at the deadline.
   package func flush(deadline: Duration) async -> Int {
     let end = ContinuousClock.now + deadline
     while ContinuousClock.now < end {
-      if state.withLock({ $0.pending.isEmpty }) { return 0 }
+      if state.withLock({ $0.awaitedCount == 0 }) { return 0 }
       do { try await Task.sleep(for: .milliseconds(5)) } catch { break }
     }
-    return state.withLock { $0.pending.count }
+    return state.withLock { $0.awaitedCount }
   }
 
   /// Flushes, fails what is left and ends the thread.
@@ -269,6 +281,7 @@ package final class KafkaProducer: Sendable {
         state.handle = nil
         state.queue = nil
         state.pending = [:]
+        state.copyCount = 0
       }
       return (state.handle, Array(state.pending.values))
     }

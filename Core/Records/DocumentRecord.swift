@@ -83,8 +83,9 @@ package struct DocumentRecord: Sendable, Equatable {
     acl = try fields.strings("acl", countMax: 1000)
     try Self.check("acl", bytes: (acl ?? []).reduce(0) { $0 + $1.utf8.count }, max: Self.aclBytesMax)
     expiresAtMilliseconds = try fields.time("expires_at")
-    if let time = expiresAtMilliseconds, time <= 0 {
-      throw FieldError("out_of_range", field: "expires_at", value: "\(time)", rule: "must be after 1970")
+    if let time = expiresAtMilliseconds, time < 0 {
+      throw FieldError(
+        "out_of_range", field: "expires_at", value: "\(time)", rule: "must be after 1970 (0: never)")
     }
     metadata = try Self.metadata(fields)
     uri = try fields.string("uri") ?? ""

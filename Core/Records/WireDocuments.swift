@@ -67,7 +67,6 @@ struct WireDocument: WireMessage {
     guard let tenant = TenantID(tenant), let id = DocumentID(id), offset >= 0 else {
       throw WireError(position: 0, rule: "a document without a usable tenant, id or version")
     }
-    try WireBounds.check("expires_at_ms", time: expiresAt)
     var info = DocumentInfo(
       key: DocumentKey(tenant: tenant, id: id), version: Version(epoch: epoch, offset: offset))
     info.title = title
@@ -76,7 +75,8 @@ struct WireDocument: WireMessage {
     for entry in metadata { if let value = entry.value { info.metadata[entry.name] = value } }
     info.acl = hasACL ? acl : nil
     info.language = language
-    info.expiresAtMilliseconds = expiresAt
+    // Records of earlier versions may hold any: before 1970 and far beyond all clocks are both "never".
+    info.expiresAtMilliseconds = (0...WireBounds.numberMax).contains(expiresAt) ? expiresAt : 0
     return info
   }
 

@@ -55,7 +55,7 @@ package final class Rounds: Sendable {
     let key = Key(query: candidates.flight.key, round: candidates.round)
     while true {
       try Task.checkCancellation()
-      switch join(key, candidates, position, Round(wait: wait, headers: headers)) {
+      switch join(key, candidates, position, Round(wait: wait, headers: headers), now) {
       case .finished: return
       case .following(let settled): for await _ in settled {}
       case .gathering(let stream, let isComplete):
@@ -75,12 +75,14 @@ package final class Rounds: Sendable {
     }
   }
 
-  private func join(_ key: Key, _ candidates: CandidatesRecord, _ position: RecordPosition, _ new: Round)
+  private func join(
+    _ key: Key, _ candidates: CandidatesRecord, _ position: RecordPosition, _ new: Round, _ now: Int64
+  )
     -> Place
   {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
     return state.withLock { state in
-      guard state.finished[key] == nil else { return .finished }
+      guard state.finished[key, default: .min] <= now else { return .finished }
       var round = state.open[key] ?? new
       defer { state.open[key] = round }
       if round.isTaken {
@@ -97,6 +99,15 @@ package final class Rounds: Sendable {
         round.gatherers.append(continuation)
       }
       return .gathering(stream, isComplete: isComplete)
+    }
+  }
+
+  /// Drops a round that nobody will finish: its query has its end by another way.
+  package func forget(_ candidates: CandidatesRecord) {
+    let key = Key(query: candidates.flight.key, round: candidates.round)
+    state.withLock { state in
+      guard state.open[key]?.isTaken == false else { return }
+      state.open[key] = nil
     }
   }
 
@@ -125,7 +136,7 @@ package final class Rounds: Sendable {
       state.open[key]?.isTaken = false
       if let deadline {
         state.open[key] = nil
-        state.finished[key] = deadline + QueryRecord.deadlineMaxMilliseconds
+        state.finished[key] = max(deadline, now) + QueryRecord.deadlineMaxMilliseconds
         if state.finished.count % 1024 == 0 { state.finished = state.finished.filter { $0.value > now } }
       }
       return waiting

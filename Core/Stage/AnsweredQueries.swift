@@ -1,38 +1,44 @@
 import KafkaClient
 import Records
+import Services
 import Synchronization
 
 /// Which queries have a terminal state, from `rag.answers` itself: read back at an assignment from now less the
 /// longest deadline, and kept up by what this process writes. An id in it gets no second state and asks no LLM.
-///
-/// What another process writes meanwhile is looked for where two may differ: before a state that another owner may not
-/// come to (`expired`, `refused`, an answer of some shards), and before any state of work that is older than the last
-/// move of partitions.
+/// What other processes write meanwhile comes by an `AnswersFollower`.
 package final class AnsweredQueries: Sendable {
   private let context: StageContext
   /// Bytes of a record's key to the time after which no record of that query can come.
   private let answered = Mutex<[[UInt8]: Int64]>([:])
-  private let tail: AnswersTail
-  private let moves = Mutex(0)
+  /// Where to follow from, until the follower takes it.
+  private let starts = Mutex<[TopicPartition: ReplayReader.Start]?>(nil)
 
-  package init(_ context: StageContext) {
-    self.context = context
-    tail = AnswersTail(context)
+  package init(_ context: StageContext) { self.context = context }
+
+  fileprivate func follow(_ new: [TopicPartition: ReplayReader.Start]) {
+    starts.withLock { $0 = $0 ?? new }
   }
 
-  /// How often partitions have moved; what was begun at another count may be another's by now.
-  package var moveCount: Int { moves.withLock { $0 } }
-  package func moved() { moves.withLock { $0 += 1 } }
-
-  /// The same as `contains`, with all that is in the partition at this moment.
-  package func isAnswered(_ key: QueryKey, partition: Int32) async throws -> Bool {
-    if contains(key) { return true }
-    let keys = try await tail.news(of: partition)
-    let now = WallClock.milliseconds
-    answered.withLock { answered in
-      for key in keys { answered[key] = now + QueryRecord.deadlineMaxMilliseconds }
+  fileprivate func takeStarts() -> [TopicPartition: ReplayReader.Start]? {
+    starts.withLock { starts in
+      defer { starts = nil }
+      return starts
     }
-    return contains(key)
+  }
+
+  fileprivate func note(_ records: [ConsumerRecord]) {
+    guard !records.isEmpty else { return }
+    let until = WallClock.milliseconds + QueryRecord.deadlineMaxMilliseconds
+    answered.withLock { answered in
+      for record in records { if let key = record.key { answered[key] = until } }
+      prune(&answered)
+    }
+  }
+
+  private func prune(_ answered: inout [[UInt8]: Int64]) {
+    guard answered.count % 4096 == 0 else { return }
+    let now = WallClock.milliseconds
+    answered = answered.filter { $0.value > now }
   }
 
   /// Whether the query has a state that is remembered still: its id may be used again after that.
@@ -45,13 +51,12 @@ package final class AnsweredQueries: Sendable {
     let now = WallClock.milliseconds
     answered.withLock { answered in
       answered[key.bytes] = now + QueryRecord.deadlineMaxMilliseconds
-      if answered.count % 4096 == 0 { answered = answered.filter { $0.value > now } }
+      prune(&answered)
     }
   }
 
   /// Reads the partitions of `rag.answers` with the same numbers, to their ends.
   package func readBack(_ partitions: [TopicPartition]) async throws {
-    moved()
     try await readBack(
       partitions.map(\.partition), since: WallClock.milliseconds - QueryRecord.deadlineMaxMilliseconds
     ) { record in
@@ -90,8 +95,7 @@ package final class AnsweredQueries: Sendable {
       let now = WallClock.milliseconds
       answered.withLock { answered in answered = answered.filter { $0.value > now } }
       let ends = try await reader.currentPositions()
-      await tail.follow(
-        Dictionary(ends.map { ($0.key.partition, $0.value) }, uniquingKeysWith: { max($0, $1) }))
+      starts.withLock { $0 = ends.mapValues { .offset($0) } }
     } catch {
       await reader.close()
       throw error
@@ -100,83 +104,45 @@ package final class AnsweredQueries: Sendable {
   }
 }
 
-/// Follows partitions of `rag.answers` from where they were read back, and reads on when somebody asks: what has come lies
-/// in the client already, so that a question costs one request for the ends.
-private actor AnswersTail {
+/// Keeps a stage's `AnsweredQueries` up with what other processes write: an answer is known a moment after it was
+/// acknowledged, so that the former owner of a partition and the new one come to one state.
+package final class AnswersFollower: Service {
+  package let name = "answers"
   private let context: StageContext
-  private var reader: ReplayReader?
-  /// What is read next.
-  private var positions: [Int32: Int64] = [:]
-  private var isReading = false
-  private var waiting: [CheckedContinuation<Void, Never>] = []
+  private let answered: AnsweredQueries
+  private let isStopping = Mutex(false)
 
-  init(_ context: StageContext) { self.context = context }
-
-  /// Partitions that were read up to these offsets.
-  func follow(_ offsets: [Int32: Int64]) async {
-    await turn()
-    defer { release() }
-    positions.merge(offsets) { max($0, $1) }
-    await forgetReader()
+  package init(_ context: StageContext, _ answered: AnsweredQueries) {
+    self.context = context
+    self.answered = answered
   }
 
-  /// The keys of answers that came since the last question; those of the longest deadline where a partition is new.
-  func news(of number: Int32) async throws -> [[UInt8]] {
-    await turn()
-    defer { release() }
-    let topic = context.topic(.answers)
-    if positions[number] == nil { await forgetReader() }
-    let keys = Mutex<[[UInt8]]>([])
-    do {
-      let reader: ReplayReader
-      if let open = self.reader { reader = open } else { reader = try await opened(number, topic) }
-      self.reader = reader
-      try await reader.readToEnd(limit: .seconds(30)) { records in
-        keys.withLock { keys in keys += records.compactMap(\.key) }
+  package func shutdown() async { isStopping.withLock { $0 = true } }
+
+  package func run() async throws {
+    let reader = ReplayReader(context.kafka)
+    var isFollowing = false
+    while !isStopping.withLock({ $0 }) {
+      do {
+        if let starts = answered.takeStarts() {
+          do {
+            try await reader.assign(starts)
+          } catch {
+            answered.follow(starts)
+            throw error
+          }
+          isFollowing = !starts.isEmpty
+        }
+        guard isFollowing else {
+          try await Task.sleep(for: .milliseconds(100))
+          continue
+        }
+        answered.note(try await reader.next(maxRecords: 1000, maxWait: .milliseconds(500)))
+      } catch is KafkaFailure {
+        // The broker is away: so are the others' answers.
+        try await Task.sleep(for: .milliseconds(500))
       }
-      for (partition, offset) in try await reader.currentPositions() {
-        positions[partition.partition] = offset
-      }
-    } catch {
-      await forgetReader()
-      throw error
     }
-    return keys.withLock { $0 }
-  }
-
-  private func opened(_ number: Int32, _ topic: String) async throws -> ReplayReader {
-    let new = ReplayReader(context.kafka)
-    var starts: [TopicPartition: ReplayReader.Start] = [:]
-    for (partition, offset) in positions { starts[TopicPartition(topic, partition)] = .offset(offset) }
-    if positions[number] == nil {
-      starts[TopicPartition(topic, number)] = .time(
-        milliseconds: WallClock.milliseconds - QueryRecord.deadlineMaxMilliseconds)
-    }
-    do {
-      try await new.assign(starts)
-    } catch {
-      await new.close()
-      throw error
-    }
-    return new
-  }
-
-  private func forgetReader() async {
-    let old = reader
-    reader = nil
-    await old?.close()
-  }
-
-  /// One at a time: an actor lets others in while it waits.
-  private func turn() async {
-    while isReading { await withCheckedContinuation { waiting.append($0) } }
-    isReading = true
-  }
-
-  private func release() {
-    isReading = false
-    let woken = waiting
-    waiting = []
-    for waiter in woken { waiter.resume() }
+    await reader.close()
   }
 }

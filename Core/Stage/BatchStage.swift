@@ -173,12 +173,15 @@ package final class BatchStage: Service {
   /// - Returns: false when it must be tried again.
   private func giveUp(_ record: ConsumerRecord, _ failure: KafkaFailure) async -> Bool {
     do {
-      try await context.producer.send(await work.refused(record, .refused(failure)))
+      let outputs = try await work.refused(record, .refused(failure))
+      let letters = outputs.filter { $0.topic == context.topic(.deadletters) }
+      try await context.producer.send(outputs.filter { $0.topic != context.topic(.deadletters) })
+      for letter in letters { try await context.sendLetter(letter) }
       return true
     } catch {
       context.logger.error(
         "Record has no end", [(.topic, record.position.description), (.error, "\(error)")])
-      return (error as? KafkaFailure)?.isRefusedRecord ?? false
+      return false
     }
   }
 

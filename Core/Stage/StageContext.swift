@@ -26,13 +26,25 @@ package struct StageContext: Sendable {
     metrics.declareOperatorsMetrics()
     producer = try KafkaProducer(
       kafka,
-      recordBytesMax: Dictionary(
-        settings.topics.map { topic in
-          (settings.topic(topic.topic), topic.settings["max.message.bytes"].flatMap { Int($0) } ?? 1_048_588)
-        }, uniquingKeysWith: { $1 }),
+      recordBytesMax: Self.isCompressing(settings)
+        ? [:]
+        : Dictionary(
+          settings.topics.map { topic in
+            (
+              settings.topic(topic.topic),
+              topic.settings["max.message.bytes"].flatMap { Int($0) } ?? 1_048_588
+            )
+          }, uniquingKeysWith: { $1 }),
       metrics: metrics)
     health = Health()
     logger = Logger(label: name)
+  }
+
+  /// Brokers look at what a batch takes on the wire.
+  private static func isCompressing(_ settings: Settings) -> Bool {
+    ["compression.type", "compression.codec"].contains {
+      settings.kafka.properties[$0].map { $0 != "none" } ?? false
+    }
   }
 
   package func topic(_ name: TopicName) -> String { settings.topic(name) }
@@ -47,6 +59,15 @@ package struct StageContext: Sendable {
         RecordHeader(HeaderName.errorStage, name), RecordHeader(HeaderName.errorCode, error.code),
         RecordHeader(HeaderName.errorField, error.field), RecordHeader(HeaderName.errorRule, rule),
       ])
+  }
+
+  /// Sends a dead letter; one that is too large even there is left out, as its record has its state.
+  package func sendLetter(_ letter: OutgoingRecord) async throws {
+    do {
+      try await producer.send(letter)
+    } catch let failure as KafkaFailure where failure.isRefusedRecord {
+      logger.error("Dead letter is too large", [(.error, "\(failure)")])
+    }
   }
 
   /// An answer on its topic and, when the query asked for it, a copy on its own: nothing waits for that, and a topic that

@@ -9,8 +9,6 @@ import Telemetry
 package protocol WindowWork: Sendable {
   /// Called after an assignment, before its first record: reads back what is answered already.
   func assigned(_ partitions: [TopicPartition]) async throws
-  /// Called when partitions were taken away: what is in flight goes on, but another may be at it too.
-  func revoked()
   /// Works on one record until its outputs are acknowledged. It is finished when this returns, and comes again
   /// after a back-off when it throws.
   ///
@@ -126,7 +124,6 @@ package final class WindowStage: Service {
       if !poll.revoked.isEmpty {
         assigned.withLock { $0.subtract(poll.revoked) }
         oldest.forget(poll.revoked)
-        work.revoked()
         // Not begun, so the new owner's alone. An assignment always comes after this.
         backlog.withLock { $0.drop(Set(poll.revoked)) }
       }
@@ -242,7 +239,7 @@ package final class WindowStage: Service {
     } catch {
       context.logger.error(
         "Record has no end", [(.topic, record.position.description), (.error, "\(error)")])
-      return (error as? KafkaFailure)?.isRefusedRecord ?? false
+      return false
     }
   }
 

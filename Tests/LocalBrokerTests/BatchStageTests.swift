@@ -31,7 +31,6 @@ private final class Passing: BatchWork, WindowWork {
   init(_ context: StageContext) { self.context = context }
 
   func assigned(_ partitions: [TopicPartition]) async throws {}
-  func revoked() {}
   func revoked(_ partitions: [TopicPartition]) async {}
 
   func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {

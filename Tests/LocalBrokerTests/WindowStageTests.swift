@@ -19,7 +19,6 @@ private final class Pausing: WindowWork {
   var distinct: Int { seen.withLock(\.count) }
 
   func assigned(_ partitions: [TopicPartition]) async throws {}
-  func revoked() {}
   func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {}
 
   func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void) async throws {

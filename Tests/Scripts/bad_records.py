@@ -49,7 +49,7 @@ bad_documents = [
     ("5 MB of text", "default/d16", doc("d16", text="word " * 1000000)),
     ("5 MB of metadata", "default/d17", doc("d17", metadata={"n": "x" * 5000000})),
     ("300 kB of acl", "default/d18", doc("d18", acl=[f"{n}-" + "x" * 300 for n in range(1000)])),
-    ("expired before 1970", "default/d19", doc("d19", expires_at=0)),
+    ("expired before 1970", "default/d19", doc("d19", expires_at=-1)),
 ]
 bad_queries = [
     ("q not json", b"\x00\x01 nonsense"), ("q invalid utf-8", b'{"id":"q1","text":"\xff"}'),

@@ -55,16 +55,16 @@ package final class GenerateStage: WindowWork {
   {
     let gate = Gate(isOpen: false)
     let tail = FreshnessTail(context, opening: gate)
+    let stage = GenerateStage(context, freshness: tail, encoder: encoder, redis: redis)
     return [
       tail,
+      AnswersFollower(context, stage.answered),
       WindowStage(
         context, group: GroupName.generate, topic: context.topic(.prompts),
         windowRecords: context.settings.generate.windowRecords, gate: gate, mayWork: { tail.isConfirmed },
-        work: GenerateStage(context, freshness: tail, encoder: encoder, redis: redis)),
+        work: stage),
     ]
   }
-
-  package func revoked() { answered.moved() }
 
   package func assigned(_ partitions: [TopicPartition]) async throws {
     try await answered.readBack(partitions)
@@ -87,8 +87,7 @@ package final class GenerateStage: WindowWork {
       return
     }
     defer { working.withLock { _ = $0.remove(own) } }
-    try await answer(
-      prompt, headers: record.passedHeaders, partition: record.position.partition, moves: answered.moveCount)
+    try await answer(prompt, headers: record.passedHeaders)
   }
 
   package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {
@@ -98,13 +97,10 @@ package final class GenerateStage: WindowWork {
       try await context.fail(prompt.flight, fault, headers: record.passedHeaders)
       answered.insert(prompt.flight.key)
     }
-    try await context.producer.send(context.deadLetter(record, fault, rule: "must be smaller"))
+    try await context.sendLetter(context.deadLetter(record, fault, rule: "must be smaller"))
   }
 
-  /// - Parameter moves: of partitions, when the work was begun.
-  private func answer(_ prompt: PromptRecord, headers: [RecordHeader], partition: Int32, moves: Int)
-    async throws
-  {
+  private func answer(_ prompt: PromptRecord, headers: [RecordHeader]) async throws {
     let watch = Stopwatch()
     let wait = prompt.flight.waitMilliseconds
     let query = prompt.flight.query
@@ -121,7 +117,7 @@ package final class GenerateStage: WindowWork {
       // An answer is as old as the last look at its documents, however long it takes to be stored.
       madeAt = WallClock.milliseconds
       try await freshness.waitUntilConfirmed()
-      guard isFresh(answer, prompt) else { return try await again(prompt, headers, partition, moves) }
+      guard isFresh(answer, prompt) else { return try await again(prompt, headers) }
       if prompt.flight.isExpired {
         context.metrics.increment(.expiredQueries, [("stage", context.name)])
         answer = AnswerRecord(prompt.flight, status: .expired)
@@ -136,11 +132,8 @@ package final class GenerateStage: WindowWork {
       answer.staleOmitted &+= UInt32(clamping: Set(omitted.map(\.document.key)).count)
     }
     answer.timings = prompt.flight.passedOn(stage: "generate", wait: wait, work: watch).timings
-    if answer.status != .answered || answered.moveCount != moves,
-      try await answered.isAnswered(prompt.flight.key, partition: partition)
-    {
-      return
-    }
+    // Another owner may have come to an end meanwhile, from before the partition moved.
+    guard !answered.contains(prompt.flight.key) else { return }
     try await context.producer.send(
       context.answerRecords(answer, replyTo: query.replyTo, headers: headers))
     answered.insert(prompt.flight.key)
@@ -200,12 +193,8 @@ package final class GenerateStage: WindowWork {
 
   /// In round 0 the query is searched again, acknowledged before its record is finished; in round 1 it is answered
   /// once more without what has become stale meanwhile.
-  private func again(_ prompt: PromptRecord, _ headers: [RecordHeader], _ partition: Int32, _ moves: Int)
-    async throws
-  {
-    guard prompt.round == 0 else {
-      return try await answer(prompt, headers: headers, partition: partition, moves: moves)
-    }
+  private func again(_ prompt: PromptRecord, _ headers: [RecordHeader]) async throws {
+    guard prompt.round == 0 else { return try await answer(prompt, headers: headers) }
     try await context.producer.send(
       context.searchAgain(prompt.flight, model: prompt.model, vector: prompt.vector, headers: headers))
   }

@@ -30,14 +30,13 @@ package final class RetrieveStage: WindowWork {
     let stage = RetrieveStage(context, freshness: tail, answered: AnsweredQueries(context))
     return [
       tail,
+      AnswersFollower(context, stage.answered),
       WindowStage(
         context, group: GroupName.retrieve, topic: context.topic(.candidates),
         windowRecords: context.settings.retrieve.windowRecords, gate: gate, mayWork: { tail.isConfirmed },
         work: stage),
     ]
   }
-
-  package func revoked() { answered.moved() }
 
   package func assigned(_ partitions: [TopicPartition]) async throws {
     try await answered.readBack(partitions)
@@ -57,7 +56,6 @@ package final class RetrieveStage: WindowWork {
     }
     let flight = candidates.flight
     guard !answered.contains(flight.key) else { return }
-    let moves = answered.moveCount
     let now = WallClock.milliseconds
     let left = Duration.milliseconds(max(0, flight.deadlineAtMilliseconds - now))
     try await rounds.gather(
@@ -65,13 +63,8 @@ package final class RetrieveStage: WindowWork {
       limit: min(context.settings.retrieve.wait, left / 2)
     ) { round in
       try await freshness.waitUntilConfirmed()
-      let isPartial = round.gathering.shardsAnswered < round.gathering.shardsTotal
-      if isPartial || answered.moveCount != moves,
-        try await answered.isAnswered(flight.key, partition: record.position.partition)
-      {
-        return finishTogether(round.positions)
-      }
-      try await finish(round)
+      // Another owner may have come to an end meanwhile, from before the partition moved or with more shards.
+      if !answered.contains(flight.key) { try await finish(round) }
       finishTogether(round.positions)
     }
   }
@@ -82,8 +75,9 @@ package final class RetrieveStage: WindowWork {
     {
       try await context.fail(candidates.flight, fault, headers: record.passedHeaders)
       answered.insert(candidates.flight.key)
+      rounds.forget(candidates)
     }
-    try await context.producer.send(context.deadLetter(record, fault, rule: "must be smaller"))
+    try await context.sendLetter(context.deadLetter(record, fault, rule: "must be smaller"))
   }
 
   private func finish(_ round: Rounds.Round) async throws {
@@ -158,11 +152,6 @@ package final class RetrieveStage: WindowWork {
     record.shardsTotal = round.gathering.shardsTotal
     record.behind = round.gathering.behind
     record.timings = flight.passedOn(stage: "retrieve", wait: round.wait, work: watch).timings
-    if record.status != .answered, let partition = round.positions.first?.partition,
-      try await answered.isAnswered(flight.key, partition: partition)
-    {
-      return
-    }
     try await context.producer.send(
       context.answerRecords(record, replyTo: flight.query.replyTo, headers: round.headers))
     answered.insert(flight.key)

@@ -89,7 +89,9 @@ package struct SearchStage: BatchWork {
   package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
     let letter = context.deadLetter(record, fault, rule: "must be smaller")
     guard let value = record.value, let search = try? SearchRecord(wireBytes: value) else { return [letter] }
-    let empty = candidates(search, [], await index.behind, search.flight.waitMilliseconds, Stopwatch())
+    var empty = candidates(search, [], await index.behind, search.flight.waitMilliseconds, Stopwatch())
+    // Nothing of them was looked through, as far as the answer goes: it is of fewer shards.
+    empty.partitions = []
     return [
       context.queryRecord(.candidates, search.flight.key, empty.wireBytes, headers: record.passedHeaders),
       letter,
