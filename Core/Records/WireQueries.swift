@@ -398,7 +398,8 @@ package struct CandidatesRecord: Sendable, Equatable {
       case 2: query = try reader.message(WireQuery.self)
       case 3: result.round = try reader.uint32()
       case 4: result.shard = try reader.uint32()
-      case 5: result.shardCount = try reader.uint32()
+      // Absent is 1, so 0 can't be written back.
+      case 5: result.shardCount = max(1, try reader.uint32())
       case 6: try reader.int32s(into: &result.partitions)
       case 7: result.partitionTotal = try reader.uint32()
       case 8: result.dense.append(try reader.message(WireHit.self).hit())

@@ -164,7 +164,7 @@ enum Fuzz {
         if !survives {
           if broken[decoder.name] == nil {
             print(
-              "fuzz: \(decoder.name) does not survive its codec: \(String(decoding: bytes.prefix(400), as: UTF8.self))"
+              "fuzz: \(decoder.name) does not survive its codec: \(bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())"
             )
           }
           broken[decoder.name, default: 0] += 1
