@@ -3,14 +3,6 @@ import Testing
 
 // Goal: `up` is a good citizen of one machine. Method: each mistake and each death that a person can cause.
 
-/// A zombie that nobody has reaped yet is dead.
-private func isAlive(_ pid: Int32) -> Bool {
-  guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
-    let close = text.lastIndex(of: ")")
-  else { return false }
-  return !text[close...].hasPrefix(") Z")
-}
-
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SupervisorTests {
   @Test("a second up on the same state is refused at once; two states run side by side")
   func secondUp() throws {
@@ -32,9 +24,9 @@ private func isAlive(_ pid: Int32) -> Bool {
     #expect(put.code == 0)
     let old = try pipeline.processes()
     kill(try pipeline.supervisor(), SIGKILL)
-    #expect(old.values.allSatisfy(isAlive), "the children live on")
+    #expect(old.values.allSatisfy(ProcessTable.isAlive), "the children live on")
     try pipeline.start()
-    #expect(!old.values.contains(where: isAlive), "they were ended")
+    #expect(!old.values.contains(where: ProcessTable.isAlive), "they were ended")
     #expect(try pipeline.array(["documents", "list"]).count == 14)
     #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")
   }
@@ -46,11 +38,11 @@ private func isAlive(_ pid: Int32) -> Bool {
     kill(try pipeline.supervisor(), SIGKILL)
     let down = try pipeline.millrace(["down"])
     #expect(down.code == 0)
-    #expect(!children.values.contains(where: isAlive))
+    #expect(!children.values.contains(where: ProcessTable.isAlive))
     try pipeline.start()
     let again = try pipeline.processes()
     #expect(try pipeline.millrace(["down"]).code == 0)
-    #expect(!again.values.contains(where: isAlive))
+    #expect(!again.values.contains(where: ProcessTable.isAlive))
     let log = try String(contentsOfFile: pipeline.state + "/logs/ingest.log", encoding: .utf8)
     #expect(log.contains("Worker ended"), "the worker drained and ended by itself")
   }
@@ -86,19 +78,14 @@ private func isAlive(_ pid: Int32) -> Bool {
     let pipeline = try Pipeline()
     _ = try pipeline.millrace(["documents", "put", Pipeline.handbook + "/backups.md"])
     Thread.sleep(forTimeInterval: 2)
-    func ticks(_ pid: Int32) -> Double {
-      let text = (try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)) ?? ""
-      let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
-      return (Double(fields[12]) ?? 0) + (Double(fields[13]) ?? 0)
-    }
     // Apache Kafka's own idling is not ours.
     let processes = try pipeline.processes().filter { $0.key != "kafka" }
-    let before = processes.mapValues(ticks)
+    let before = processes.mapValues(ProcessTable.cpuSeconds)
     Thread.sleep(forTimeInterval: 10)
     for (role, pid) in processes {
-      let share = (ticks(pid) - (before[role] ?? 0)) / 100 / 10
+      let share = (ProcessTable.cpuSeconds(pid) - (before[role] ?? 0)) / 10
       print("idle \(role): \(String(format: "%.2f", share * 100)) % of a core")
-      // The bar is 1 %; a count of 10 ms ticks over 10 s has that much noise on a shared machine.
+      // The bar is 1 %; ten milliseconds of ten seconds have that much noise on a shared machine.
       #expect(share < 0.03, "\(role)")
     }
   }

@@ -3,7 +3,8 @@
 usage: stale_check.py BOOTSTRAP DATA TRACE ASKS CHANGES RATE
 DATA holds documents.jsonl and questions.jsonl; the documents are put already (tenant default). An answer is stale when it
 cites a version for which a newer indexed or deleted event was appended more than 1 s before its query was; within that
-second it is counted apart. Prints one line of JSON; exit code 1 when anything is stale, lost or of two kinds."""
+second it is counted apart. A query that the broker never acknowledged was not accepted: it is counted apart from the lost.
+Prints one line of JSON; exit code 1 when anything is stale, lost, of two kinds or never acknowledged."""
 import collections, json, random, sys, threading, time, uuid
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -21,6 +22,14 @@ asked_about = collections.Counter(q["context_doc_id"] for q in map(json.loads, o
 popular = [name for name, _ in asked_about.most_common()][:changes]
 by_id = {d["id"]: d for d in documents}
 start = time.time()
+acknowledged = set()
+
+
+def delivered(error, message):
+    if error:
+        print(f"{message.key()}: {error}", file=sys.stderr)
+    else:
+        acknowledged.add(message.key())
 
 
 def change():
@@ -36,10 +45,11 @@ thread.start()
 for number, question in enumerate(order):
     time.sleep(max(0, start + number / rate - time.time()))
     producer.produce("rag.queries", key=f"default/{run}-{number}",
-                     value=json.dumps({"id": f"{run}-{number}", "text": questions[question]}))
+                     value=json.dumps({"id": f"{run}-{number}", "text": questions[question]}),
+                     on_delivery=delivered)
     producer.poll(0)
 thread.join()
-producer.flush(30)
+producer.flush(120)
 
 
 def read(topic, wanted, limit):
@@ -100,8 +110,10 @@ for name, found in answers.items():
             examples.append(name)
         elif newer:
             within += 1
-lost = asks - len(answers)
-print(json.dumps({"asked": asks, "changed": len(popular), "states": states, "lost": lost, "differing": doubled,
+lost = len({key.decode().split("/", 1)[1] for key in acknowledged} - set(answers))
+unacknowledged = asks - len(acknowledged)
+print(json.dumps({"asked": asks, "unacknowledged": unacknowledged, "changed": len(popular), "states": states,
+                  "lost": lost, "differing": doubled,
                   "hits": hits, "hit_rate": round(hits / asks, 4), "repeats": round(1 - len(set(order)) / asks, 4),
                   "stale": stale, "stale_within_1s": within, "examples": examples[:5]}))
-sys.exit(1 if stale or lost or doubled else 0)
+sys.exit(1 if stale or lost or doubled or unacknowledged else 0)

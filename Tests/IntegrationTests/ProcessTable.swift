@@ -1,0 +1,24 @@
+import Foundation
+
+/// What the kernel's `/proc` says of other processes.
+enum ProcessTable {
+  /// The fields after the name, which may hold spaces itself; empty when there is no such process.
+  private static func fields(_ pid: Int32) -> [Substring] {
+    guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+      let close = text.lastIndex(of: ")")
+    else { return [] }
+    return text[text.index(after: close)...].split(separator: " ")
+  }
+
+  /// It has ended and nobody has reaped it yet.
+  static func isZombie(_ pid: Int32) -> Bool { fields(pid).first == "Z" }
+
+  /// A zombie is dead.
+  static func isAlive(_ pid: Int32) -> Bool { !fields(pid).isEmpty && !isZombie(pid) }
+
+  /// CPU time in user and kernel mode, in seconds, to a hundredth.
+  static func cpuSeconds(_ pid: Int32) -> Double {
+    let fields = fields(pid)
+    return fields.count > 12 ? ((Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)) / 100 : 0
+  }
+}
