@@ -52,15 +52,15 @@ thread.join()
 producer.flush(120)
 
 
-def read(topic, wanted, limit):
-    """Every record of a topic until `wanted` says enough, or nothing has come for `limit` seconds."""
+def read(topic, wanted, limit, patience=0):
+    """Every record of a topic until nothing has come for `limit` seconds, of `patience` as long as `wanted` lacks some."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"check-{run}", "enable.auto.commit": False,
                          "auto.offset.reset": "earliest"})
     partitions = consumer.list_topics(topic, 10).topics[topic].partitions
     consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
     last = time.time()
     records = []
-    while time.time() - last < limit:
+    while time.time() - last < (limit if not wanted or wanted.done else patience):
         message = consumer.poll(0.5)
         if message is None or message.error():
             continue
@@ -83,11 +83,13 @@ class Enough:
         self.done = len(self.seen) == asks
 
 
-answers = collections.defaultdict(list)
-for at, key, value in read("rag.answers", Enough(), 30):
+answers, arrivals = collections.defaultdict(list), collections.defaultdict(list)
+# What comes late, after the broker was killed, is not lost.
+for at, key, value in read("rag.answers", Enough(), 30, 90):
     answer = json.loads(value)
     if answer["id"].startswith(run):
         answers[answer["id"]].append(answer)
+        arrivals[answer["id"]].append(at)
 asked_at = {json.loads(v)["id"]: at for at, _, v in read("rag.queries", None, 3) if run in v.decode()}
 fences = collections.defaultdict(list)
 for at, key, value in read("rag.document-status", None, 3):
@@ -95,6 +97,8 @@ for at, key, value in read("rag.document-status", None, 3):
     if event.get("state") in ("indexed", "deleted"):
         fences[event["id"]].append((tuple(map(int, event["version"].split("."))), at))
 
+times = sorted([at / 1000 for found in arrivals.values() for at in found[:1]])
+silence = max((after - before for before, after in zip(times, times[1:])), default=0)
 stale = within = hits = doubled = 0
 examples = []
 states = collections.Counter()
@@ -113,7 +117,7 @@ for name, found in answers.items():
 lost = len({key.decode().split("/", 1)[1] for key in acknowledged} - set(answers))
 unacknowledged = asks - len(acknowledged)
 print(json.dumps({"asked": asks, "unacknowledged": unacknowledged, "changed": len(popular), "states": states,
-                  "lost": lost, "differing": doubled,
+                  "lost": lost, "differing": doubled, "longest_silence_s": round(silence, 1),
                   "hits": hits, "hit_rate": round(hits / asks, 4), "repeats": round(1 - len(set(order)) / asks, 4),
                   "stale": stale, "stale_within_1s": within, "examples": examples[:5]}))
 sys.exit(1 if stale or lost or doubled or unacknowledged else 0)

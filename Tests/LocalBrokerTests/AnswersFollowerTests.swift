@@ -1,0 +1,81 @@
+import Foundation
+import KafkaClient
+import Records
+import Services
+import Settings
+import Stage
+import Testing
+
+// Goal: an id that another process has answered meanwhile is known, so that a query has one state after its partition
+// moved. Method: the follower on a real broker, beside a producer that is another process to it.
+
+@Suite(.serialized, .timeLimit(.minutes(2))) struct AnswersFollowerTests {
+  private let test: TestBroker
+  private let context: StageContext
+  private let topic: String
+
+  init() throws {
+    test = try TestBroker()
+    context = try StageContext(
+      name: "follower",
+      settings: Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers])))
+    topic = context.topic(.answers)
+  }
+
+  private func key(_ id: String) throws -> QueryKey {
+    QueryKey(tenant: .standard, id: try #require(QueryID(id)))
+  }
+
+  private func answer(_ id: String, _ partition: Int32) async throws {
+    _ = try await context.producer.send([
+      OutgoingRecord(topic: topic, partition: partition, key: key(id).bytes, value: Array("{}".utf8))
+    ])
+  }
+
+  private func partitions(_ numbers: Int32...) -> [TopicPartition] {
+    numbers.map { TopicPartition(context.topic(.prompts), $0) }
+  }
+
+  /// - Returns: whether it is known within 20 s.
+  private func isKnown(_ id: String, to answered: AnsweredQueries) async throws -> Bool {
+    let key = try key(id)
+    let end = ContinuousClock.now + .seconds(20)
+    while ContinuousClock.now < end {
+      if answered.contains(key) { return true }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    return false
+  }
+
+  @Test("answers of others: read back, followed, after a move, and across a restart of the broker")
+  func follows() async throws {
+    let admin = KafkaAdmin(test.kafka)
+    _ = try await admin.create([
+      TopicPlan(name: topic, partitionCount: 2, replicationFactor: 1, settings: [:])
+    ])
+    await admin.close()
+    let answered = AnsweredQueries(context)
+    let follower = AnswersFollower(context, answered)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await follower.run() }
+      try await answer("before", 0)
+      try await answered.readBack(partitions(0))
+      #expect(answered.contains(try key("before")), "read back")
+      try await answer("elsewhere", 1)
+      try await answer("after", 0)
+      #expect(try await isKnown("after", to: answered))
+      #expect(!answered.contains(try key("elsewhere")), "its partition is another member's")
+      try await answered.readBack(partitions(0, 1))
+      #expect(answered.contains(try key("elsewhere")), "read back at the move")
+      try await answer("moved", 1)
+      #expect(try await isKnown("moved", to: answered))
+      try test.restart()
+      try await answer("restarted", 0)
+      try await answer("restarted-too", 1)
+      #expect(try await isKnown("restarted", to: answered))
+      #expect(try await isKnown("restarted-too", to: answered))
+      await follower.shutdown()
+      try await group.waitForAll()
+    }
+  }
+}
