@@ -64,7 +64,11 @@ private final class Stub {
     let limited = try ask("LIMIT")
     #expect(
       limited["engine"] as? String == "llm" && Date().timeIntervalSince(start) >= 1, "Retry-After is kept")
-    for (word, reason) in [("LIE", "unsupported"), ("CUT", "broken"), ("ERROR", "refused")] {
+    let again = try ask("AGAIN")
+    #expect(again["engine"] as? String == "llm", "Retry-After of 0")
+    for (word, reason) in [
+      ("LIE", "unsupported"), ("CUT", "broken"), ("ERROR", "refused"), ("FOREVER", "overloaded"),
+    ] {
       let answer = try ask(word)
       #expect(
         answer["engine"] as? String == "extractive" && answer["text"] as? String == fact + " [1]", "\(word)")

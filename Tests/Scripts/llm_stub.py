@@ -1,8 +1,9 @@
 """A chat endpoint that misbehaves on demand, for faults that a real server does not have at a given moment.
 
-usage: llm_stub.py PORTFILE. A word in the question decides: SLOW (5 s), HANG (no word for 60 s), LIMIT (429 with Retry-After once per question),
-CUT (the stream ends early), LIE (says what no document says), REFUSE, ERROR (HTTP 500); otherwise it repeats the first
-sentence of the text that it was given. GET /count answers how many requests there were."""
+usage: llm_stub.py PORTFILE. A word in the question decides: SLOW (5 s), HANG (no word for 60 s), LIMIT (429 with
+Retry-After once per question), AGAIN (the same with 0), FOREVER (429 with 1e300), CUT (the stream ends early), LIE (says
+what no document says), REFUSE, ERROR (HTTP 500); otherwise it repeats the first sentence of the text that it was given.
+GET /count answers how many requests there were."""
 import json, re, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -39,12 +40,13 @@ class Handler(BaseHTTPRequestHandler):
         question = re.search(r"Question: (.*)", content).group(1)
         text = re.search(r"Text:\n(.*?)\n\nQuestion:", content, re.S).group(1)
         with lock:
-            limit = "LIMIT" in question and question not in limited
+            waits = {word: seconds for word, seconds in (("LIMIT", "1"), ("AGAIN", "0"), ("FOREVER", "1e300"))
+                     if word in question and (word == "FOREVER" or question not in limited)}
             limited.add(question)
-        if limit or "ERROR" in question:
-            self.send_response(429 if limit else 500)
-            if limit:
-                self.send_header("Retry-After", "1")
+        if waits or "ERROR" in question:
+            self.send_response(429 if waits else 500)
+            for seconds in waits.values():
+                self.send_header("Retry-After", seconds)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
