@@ -97,8 +97,9 @@ package final class BatchStage: Service {
     var uncommitted: [TopicPartition: CommittedOffset] = [:]
     var taken: [RecordPosition] = []
     var lagReport = LagReport(context: context, group: group)
+    var size = BatchSize(max: batchRecordsMax, pollIntervalMax: context.kafka.pollIntervalMax)
     while !stopping, gate.isOpen {
-      var poll = try await consumer.poll(maxRecords: batchRecordsMax, maxWait: .milliseconds(200))
+      var poll = try await consumer.poll(maxRecords: size.current, maxWait: .milliseconds(200))
       // What was fetched before the pause that follows an assignment.
       poll.records.removeAll { work.ignores($0.topicPartition) }
       if !poll.revoked.isEmpty {
@@ -115,7 +116,9 @@ package final class BatchStage: Service {
       context.health.unblock("group \(group)")
       if !poll.records.isEmpty {
         oldest.take(poll.records)
+        let start = ContinuousClock.now
         try await workUntilDone(poll.records)
+        size.adapt(to: .now - start, of: poll.records.count)
         for record in poll.records {
           let next = max(uncommitted[record.topicPartition]?.nextOffset ?? 0, record.nextOffset)
           uncommitted[record.topicPartition] = CommittedOffset(nextOffset: next)
@@ -193,6 +196,29 @@ package final class BatchStage: Service {
     } catch {
       context.logger.info("Commit put off", [(.group, group), (.error, "\(error)")])
       return false
+    }
+  }
+}
+
+/// How many records a batch may hold: a member that works longer than the group waits for it is put out, and where there
+/// are two, each repeats what the other could not commit, without end.
+private struct BatchSize {
+  private let max: Int
+  private let pollIntervalMax: Duration
+  private(set) var current: Int
+
+  init(max: Int, pollIntervalMax: Duration) {
+    self.max = max
+    self.pollIntervalMax = pollIntervalMax
+    current = max
+  }
+
+  /// Aims at a quarter of the interval after a batch that took half of it; grows back while batches take an eighth.
+  mutating func adapt(to time: Duration, of count: Int) {
+    if time > pollIntervalMax / 2 {
+      current = Swift.max(1, Int(Double(count) * (pollIntervalMax / 4 / time)))
+    } else if time < pollIntervalMax / 8, count == current {
+      current = min(max, current * 2)
     }
   }
 }

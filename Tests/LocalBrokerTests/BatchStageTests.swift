@@ -51,13 +51,64 @@ private final class Passing: BatchWork, WindowWork {
   }
 }
 
+/// Takes its time for each record.
+private final class Slow: BatchWork {
+  let batches = Mutex<[Int]>([])
+  func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
+    batches.withLock { $0.append(records.count) }
+    try await Task.sleep(for: .milliseconds(400) * records.count)
+    return []
+  }
+  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] { [] }
+}
+
 @Suite(.serialized, .timeLimit(.minutes(1))) struct BatchStageTests {
+  private func stageContext(_ test: TestBroker, _ flags: [String: String] = [:]) throws -> StageContext {
+    let address = ["--kafka-bootstrap-servers": test.kafka.bootstrapServers]
+    return try StageContext(
+      name: "stage", settings: Settings(SettingsTable(flags: address.merging(flags) { $1 })))
+  }
+
+  @Test("a batch that takes longer than the group waits for it comes again in smaller ones, and is done with")
+  func slow() async throws {
+    let test = try TestBroker()
+    let context = try stageContext(
+      test,
+      [
+        "--kafka-session-timeout": "6s", "--kafka-poll-interval-max": "6s", "--ingest-parser-timeout": "100ms",
+      ])
+    let admin = KafkaAdmin(test.kafka)
+    _ = try await admin.create([
+      TopicPlan(name: "t", partitionCount: 1, replicationFactor: 1, settings: [:])
+    ])
+    _ = try await context.producer.send(
+      (0..<24).map { OutgoingRecord(topic: "t", partition: 0, key: nil, value: Array("\($0)".utf8)) })
+    let work = Slow()
+    // A member that is alone may commit after it was put out; with two, each takes over from the other without end.
+    let stages = (0..<2).map { _ in
+      BatchStage(context, group: "g", topics: ["t"], batchRecordsMax: 64, work: work)
+    }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for stage in stages { group.addTask { try await stage.run() } }
+      let partition = TopicPartition("t", 0)
+      let end = ContinuousClock.now + .seconds(45)
+      var committed: Int64 = 0
+      while committed != 24, ContinuousClock.now < end {
+        try await Task.sleep(for: .milliseconds(50))
+        committed = try await admin.committed(group: "g", [partition])[partition]?.nextOffset ?? 0
+      }
+      #expect(committed == 24, "\(work.batches.withLock { $0 })")
+      for stage in stages { await stage.shutdown() }
+      group.cancelAll()
+      try await group.waitForAll()
+    }
+    await admin.close()
+  }
+
   @Test("records of partitions that the work ignores never reach it, and nothing is committed for them")
   func ignored() async throws {
     let test = try TestBroker()
-    let context = try StageContext(
-      name: "stage",
-      settings: Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers])))
+    let context = try stageContext(test)
     let admin = KafkaAdmin(test.kafka)
     _ = try await admin.create([
       TopicPlan(name: "t", partitionCount: 4, replicationFactor: 1, settings: [:])
@@ -84,9 +135,7 @@ private final class Passing: BatchWork, WindowWork {
     "what is too large for the next topic has its end, and its neighbours go on", arguments: [true, false])
   func refused(inBatches: Bool) async throws {
     let test = try TestBroker()
-    let context = try StageContext(
-      name: "stage",
-      settings: Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers])))
+    let context = try stageContext(test)
     let admin = KafkaAdmin(test.kafka)
     _ = try await admin.create([
       TopicPlan(name: "t", partitionCount: 1, replicationFactor: 1, settings: [:]),
