@@ -75,7 +75,8 @@ private final class Slow: BatchWork {
     let context = try stageContext(
       test,
       [
-        "--kafka-session-timeout": "6s", "--kafka-poll-interval-max": "6s", "--ingest-parser-timeout": "100ms",
+        "--kafka-session-timeout": "6s", "--kafka-poll-interval-max": "6s",
+        "--ingest-parser-timeout": "100ms",
       ])
     let admin = KafkaAdmin(test.kafka)
     _ = try await admin.create([
