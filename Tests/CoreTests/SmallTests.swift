@@ -390,6 +390,8 @@ struct SplitMix64: RandomNumberGenerator {
     await #expect(throws: CancellationError.self) {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await self.gather(rounds, 0) { _ in Issue.record("one shard of two") } }
+        // Cancelled while it waits, not before.
+        try await Task.sleep(for: .milliseconds(200))
         group.cancelAll()
         try await group.waitForAll()
       }
