@@ -4,7 +4,7 @@ import Testing
 // Goal: the days that operators remember: documents that change, records that lie, processes that die, files that come
 // through Kafka Connect. Method: real data through the release binaries; scripts with other people's clients judge.
 
-@Suite(.serialized, .timeLimit(.minutes(25))) struct BadDayTests {
+@Suite(.serialized, .timeLimit(.minutes(60))) struct BadDayTests {
   @Test(
     "a million random and mutated cases: no decoder traps, and memory stays",
     .enabled(if: !Pipeline.isOnKafka, "no broker is in it"))
@@ -239,5 +239,14 @@ import Testing
       ])
     print(output.text)
     #expect(output.code == 0, "\(output.text)\(output.error)")
+  }
+
+  @Test("the binary's version is the chart's appVersion")
+  func version() throws {
+    let chart = try String(contentsOfFile: Pipeline.checkout + "/charts/millrace/Chart.yaml", encoding: .utf8)
+    let line = try #require(chart.split(separator: "\n").first { $0.hasPrefix("appVersion:") })
+    let version = line.dropFirst("appVersion:".count).trimmingCharacters(
+      in: CharacterSet(charactersIn: " \""))
+    #expect(try Pipeline.run(Pipeline.binary, ["--version"]).text == "millrace \(version)\n")
   }
 }

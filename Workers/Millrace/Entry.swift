@@ -8,10 +8,15 @@ import Telemetry
 /// The one binary: every pool, the broker, the supervisor and the command line.
 @main
 enum Entry {
+  /// The chart's `appVersion`: a test holds the two equal.
+  private static let version = "0.1.0"
+
   static func main() async {
     let code: ExitCode
+    let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     do {
-      switch try Commands.root.parse(Array(Swift.CommandLine.arguments.dropFirst())) {
+      switch try arguments == ["--version"] ? .help("millrace \(version)") : Commands.root.parse(arguments)
+      {
       case .help(let text):
         Terminal.print(text)
         code = .success
@@ -52,6 +57,8 @@ enum Commands {
       Start everything on this machine with `millrace up`, put documents with `millrace documents put DIR`, and ask
       with `millrace ask "…"`. Every setting that `millrace settings` lists is also an option of every command
       (kafka.topicPrefix is --kafka-topic-prefix) and an environment variable (KAFKA_TOPIC_PREFIX).
+
+      `millrace --version` prints the version, which is the chart's appVersion.
 
       Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 refused (nothing answers the question), 4 rejected
       (a query or document ended failed, expired or cancelled), 5 timed out, 6 a service can't be reached.
