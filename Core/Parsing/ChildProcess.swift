@@ -61,8 +61,18 @@ enum ChildProcess {
       throw ParsingError(
         "parser_unavailable", rule: "can't be read here: \(tool) is missing (apt-get install poppler-utils)")
     }
+    let complaint = complaints.firstLine
+    // Each tool says so in its own words before it ends by abort() or exit().
+    if ["alloc", "memory"].contains(where: complaint.lowercased().contains) {
+      throw ParsingError(
+        "parser_memory",
+        rule:
+          "must be readable within ingest.parserMemoryBytesMax, \(limits.memoryBytesMax) bytes (\(complaint))"
+      )
+    }
+    let name = tool.split(separator: "/").last ?? ""
     throw ParsingError(
-      "unreadable", rule: "must be readable: \(tool) ended with status \(status) (\(complaints.firstLine))")
+      "unreadable", rule: "must be readable: \(name) ended with status \(status) (\(complaint))")
   }
 
   /// `timeout` makes a process group of its own. Not SIGTERM: Foundation's children inherit its threads' signal mask, which

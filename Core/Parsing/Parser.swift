@@ -3,10 +3,15 @@ import Foundation
 /// Takes a document's bytes apart, whatever they are.
 package struct Parser: Sendable {
   private let limits: ParsingLimits
+  private let markup: MarkupReader?
 
-  package init(_ limits: ParsingLimits) { self.limits = limits }
+  /// - Parameter markup: nil reads large markup in place, too: only for text that is known to be harmless.
+  package init(_ limits: ParsingLimits, markup: MarkupReader?) {
+    self.limits = limits
+    self.markup = markup
+  }
 
-  /// Blocks while child processes read binary formats.
+  /// Blocks while child processes read binary formats and large markup.
   ///
   /// - Parameter declared: the media type as sent, empty for none. Content decides where the two differ.
   /// - Throws: `ParsingError`.
@@ -31,7 +36,7 @@ package struct Parser: Sendable {
     let charset = MediaType.charset(declared)
     let text = try TextEncoding.decode(
       content, declared: charset.isEmpty ? Self.charsetInMarkup(content) : charset)
-    return try parse(text, type)
+    return try parse(text, type, limits)
   }
 
   /// The same for text that is UTF-8 already.
@@ -40,7 +45,7 @@ package struct Parser: Sendable {
     if type == .pdf || type == .gzip {
       throw ParsingError("unsupported_media_type", rule: "is \(declared): send it as content_base64")
     }
-    return try parse(text, type)
+    return try parse(text, type, limits)
   }
 
   private static let known = MediaType.allCases.map(\.rawValue).joined(separator: ", ")
@@ -53,12 +58,18 @@ package struct Parser: Sendable {
     return type
   }
 
-  private func parse(_ text: String, _ type: MediaType?) throws(ParsingError) -> ParsedDocument {
+  private func parse(_ text: String, _ type: MediaType?, _ limits: ParsingLimits) throws(ParsingError)
+    -> ParsedDocument
+  {
     guard text.utf8.count <= limits.textBytesMax else {
       throw ParsingError(
         "too_long", rule: "must hold at most ingest.textBytesMax, \(limits.textBytesMax) bytes of text")
     }
-    return switch MediaType.ofText(text, declared: type) {
+    let type = MediaType.ofText(text, declared: type)
+    if let markup, type == .markdown || type == .html, text.utf8.count > MarkupReader.inPlaceBytesMax {
+      return try markup.read(text, type, limits)
+    }
+    return switch type {
     case .markdown: Markdown.parse(text)
     case .html: try HTML.parse(text)
     case .plainText, .pdf, .gzip: PlainText.parse(text)

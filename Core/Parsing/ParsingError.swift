@@ -1,5 +1,5 @@
 /// Why a document can't be read: its own fault, every time, but for `machineFault`.
-package struct ParsingError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct ParsingError: Error, Sendable, Equatable, Codable, CustomStringConvertible {
   /// No process or file could be made just now: says nothing about the document.
   package static let machineFault = "machine_fault"
 

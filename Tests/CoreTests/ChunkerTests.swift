@@ -163,5 +163,5 @@ import Tokenizer
 }
 
 private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
-  try Parser(ParsingTests.limits).parse(text, declared: type.rawValue)
+  try Parser(ParsingTests.limits, markup: nil).parse(text, declared: type.rawValue)
 }

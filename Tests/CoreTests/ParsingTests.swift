@@ -9,7 +9,7 @@ import Testing
 
 @Suite struct ParsingTests {
   static let limits = ParsingLimits(timeout: .seconds(20), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
-  private let parser = Parser(ParsingTests.limits)
+  private let parser = Parser(ParsingTests.limits, markup: nil)
 
   private func folded(_ text: some StringProtocol) -> String {
     text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
@@ -19,7 +19,7 @@ import Testing
     -> ParsingError?
   {
     do throws(ParsingError) {
-      _ = try Parser(limits).parse(bytes, declared: declared)
+      _ = try Parser(limits, markup: nil).parse(bytes, declared: declared)
       return nil
     } catch { return error }
   }
@@ -169,5 +169,45 @@ import Testing
     #expect(try parser.parse(Array(markdown.utf8), declared: "text/html").title == "Title")
     #expect(try parser.parse(Array("<html><h1>T</h1><p>x".utf8), declared: "").title == "T")
     #expect(try parser.parse(Array("a\rb\r\rc".utf8), declared: "text/plain").blocks.count == 2)
+  }
+
+  private static let binary = ProcessInfo.processInfo.environment["MILLRACE_BINARY"]
+
+  @Test(
+    "large markup is read by a child, the same as in place, and one that takes for ever is ended",
+    .enabled(if: binary != nil, "MILLRACE_BINARY is not set"))
+  func markupInChild() throws {
+    let reader = MarkupReader(executable: try #require(Self.binary))
+    let child = Parser(Self.limits, markup: reader)
+    let markdown = (1...2000).map { "# Ä \($0)\n\n## B\n\nText of *\($0)*.\n\n```\ncode \n```\n" }.joined()
+    let html = "<html><title>T</title>" + (1...2000).map { "<h1>Ö \($0)</h1><p>Text <b>\($0)</b>" }.joined()
+    for (text, type) in [(markdown, "text/markdown"), (html, "text/html")] {
+      #expect(text.utf8.count > MarkupReader.inPlaceBytesMax)
+      let read = try child.parse(text, declared: type)
+      #expect(read.blocks.count >= 4000 && read.title.hasSuffix("1") == (type == "text/markdown"))
+      #expect(try read == parser.parse(text, declared: type))
+    }
+    // Quadratic in cmark-gfm 0.29: minutes for a quarter of a megabyte.
+    let limits = ParsingLimits(timeout: .seconds(2), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
+    let hostile = String(repeating: "|\n-|\n", count: 50_000)
+    let time = ContinuousClock().measure {
+      #expect(
+        throws: ParsingError("parser_timeout", rule: "must be readable within ingest.parserTimeout, 2 s")
+      ) {
+        try Parser(limits, markup: reader).parse(hostile, declared: "text/markdown")
+      }
+    }
+    #expect(time < .seconds(20), "\(time)")
+    // Two million paragraphs: their nodes need more memory than that.
+    let small = ParsingLimits(timeout: .seconds(20), memoryBytesMax: 400 << 20, textBytesMax: 8 << 20)
+    let error = #expect(throws: ParsingError.self) {
+      try Parser(small, markup: reader).parse(
+        String(repeating: "a\n\n", count: 2_000_000), declared: "text/markdown")
+    }
+    #expect(error?.code == "parser_memory", "\(error as Any)")
+    #expect(throws: ParsingError.self, "a reader that prints something else") {
+      try Parser(limits, markup: MarkupReader(executable: "/bin/echo")).parse(
+        markdown, declared: "text/markdown")
+    }
   }
 }

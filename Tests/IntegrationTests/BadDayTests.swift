@@ -20,7 +20,7 @@ import Testing
     "hostile records: each has a terminal state with code, field and rule, and a copy; its neighbour goes on")
   func badRecords() throws {
     // What is longer than a limit of the settings is named by it; the default takes 8 MB.
-    let pipeline = try Pipeline(["--ingest-text-bytes-max", "1000000"])
+    let pipeline = try Pipeline(["--ingest-text-bytes-max", "1000000", "--ingest-parser-timeout", "3s"])
     let output = try Pipeline.run(
       Pipeline.python, [Pipeline.checkout + "/Tests/Scripts/bad_records.py", pipeline.kafka])
     let report = try #require(
@@ -28,7 +28,7 @@ import Testing
       "\(output.text)\(output.error)")
     #expect(report["neighbours"] as? Int == report["wanted"] as? Int, "\(report)")
     let records = try #require(report["records"] as? [String: [String: Any]])
-    #expect(records.count == 36)
+    #expect(records.count == 37)
     for (name, record) in records {
       let states = try #require(record["states"] as? [[Any]])
       #expect(states.count == 1 && states.first?.first as? String == "failed", "\(name): \(record)")
@@ -44,6 +44,7 @@ import Testing
       error("5 MB of text")["message"]?.contains("ingest.textBytesMax") == true, "\(error("5 MB of text"))")
     #expect(
       error("key that lies")["code"] == "key_mismatch" && error("key without a tenant")["code"] == "bad_key")
+    #expect(error("hours of Markdown")["code"] == "parser_timeout", "\(error("hours of Markdown"))")
     #expect(error("q wrong type")["field"] == "text", "\(error("q wrong type"))")
     for (name, field) in [
       ("5 MB of metadata", "metadata"), ("300 kB of acl", "acl"), ("expired before 1970", "expires_at"),

@@ -17,6 +17,20 @@ import Testing
     #expect(try other.array(["documents", "list"]).count == 1)
   }
 
+  @Test("a worker that crashes ends at once and is started again", arguments: [SIGABRT, SIGILL])
+  func crash(_ number: Int32) throws {
+    let pipeline = try Pipeline()
+    let pid = try #require(pipeline.processes()["generate"])
+    kill(pid, number)
+    // A backtrace took half a minute.
+    #expect(eventually(10) { !ProcessTable.isAlive(pid) })
+    #expect(
+      try eventually(20) {
+        let new = try pipeline.processes()["generate"] ?? 0
+        return try new > 0 && new != pid && pipeline.states()["generate"] == "running"
+      })
+  }
+
   @Test("when up itself is killed with -9, the next up ends what it left and finds its data")
   func supervisorKilled() throws {
     let pipeline = try Pipeline()

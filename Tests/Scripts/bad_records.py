@@ -50,6 +50,7 @@ bad_documents = [
     ("5 MB of metadata", "default/d17", doc("d17", metadata={"n": "x" * 5000000})),
     ("300 kB of acl", "default/d18", doc("d18", acl=[f"{n}-" + "x" * 300 for n in range(1000)])),
     ("expired before 1970", "default/d19", doc("d19", expires_at=-1)),
+    ("hours of Markdown", "default/d20", doc("d20", media_type="text/markdown", text="|\n-|\n" * 120000)),
 ]
 bad_queries = [
     ("q not json", b"\x00\x01 nonsense"), ("q invalid utf-8", b'{"id":"q1","text":"\xff"}'),

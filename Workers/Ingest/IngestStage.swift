@@ -21,7 +21,7 @@ package struct IngestStage: BatchWork {
   /// Child processes are waited for there.
   private let blocking = BlockingCalls(name: "parser")
 
-  package init(_ context: StageContext, tokenizer: WordPieceTokenizer) {
+  package init(_ context: StageContext, tokenizer: WordPieceTokenizer, markup: MarkupReader) {
     self.context = context
     model = context.settings.encoder.model
     chunker = Chunker(
@@ -31,15 +31,18 @@ package struct IngestStage: BatchWork {
       ParsingLimits(
         timeout: context.settings.ingest.parserTimeout,
         memoryBytesMax: context.settings.ingest.parserMemoryBytesMax,
-        textBytesMax: context.settings.ingest.textBytesMax))
+        textBytesMax: context.settings.ingest.textBytesMax),
+      markup: markup)
   }
 
   /// The service that runs this stage.
-  package static func service(_ context: StageContext, tokenizer: WordPieceTokenizer) -> BatchStage {
+  package static func service(
+    _ context: StageContext, tokenizer: WordPieceTokenizer, markup: MarkupReader
+  ) -> BatchStage {
     BatchStage(
       context, group: GroupName.ingest, topics: [context.topic(.documents)],
       batchRecordsMax: context.settings.ingest.batchRecordsMax,
-      work: IngestStage(context, tokenizer: tokenizer))
+      work: IngestStage(context, tokenizer: tokenizer, markup: markup))
   }
 
   /// A topic that was deleted and made again counts from 0: its versions would be older than those of before.

@@ -12,6 +12,7 @@ enum Entry {
   private static let version = "0.1.0"
 
   static func main() async {
+    Crashes.endAtOnce()
     let code: ExitCode
     let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     do {
@@ -40,6 +41,21 @@ enum Entry {
     default: .failure
     }
   }
+}
+
+/// Swift's runtime writes a backtrace before a crashed process ends, and takes half a minute for it (6.3.1, no terminal):
+/// meanwhile nobody starts the worker again, and its partitions stand still.
+enum Crashes {
+  /// Whoever sets SWIFT_BACKTRACE wants to see where.
+  static func endAtOnce() {
+    guard ProcessInfo.processInfo.environment["SWIFT_BACKTRACE"] == nil else { return }
+    for number in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGTRAP] { signal(number, SIG_DFL) }
+  }
+}
+
+/// The file that this process runs from: children are started from it, whatever the working directory and PATH are.
+enum OwnExecutable {
+  static let url = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
 }
 
 /// Something that must run does not.
@@ -75,6 +91,7 @@ enum Commands {
       DocumentsCommand.command, ExplainCommand.command, DoctorCommand.command, TopicsCommand.command,
       SettingsCommand.command, ContractCommand.command, LedgerCommand.command, EvalCommand.command,
       WorkerCommand.command, BrokerCommand.command, DemoCommand.command, KernelChoice.command,
+      MarkupCommand.command,
     ])
 
   private static var settingOptions: [Command.Option] {

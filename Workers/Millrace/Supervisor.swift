@@ -370,7 +370,7 @@ actor Supervisor {
     let process = Process()
     process.executableURL =
       child.executable.map { URL(fileURLWithPath: $0) }
-      ?? URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+      ?? OwnExecutable.url
     process.arguments = child.arguments
     var environment = ProcessInfo.processInfo.environment.merging(child.environment) { $1 }
     for entry in settings.table.entries where entry.source != .default {

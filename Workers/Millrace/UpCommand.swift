@@ -74,7 +74,7 @@ enum UpCommand {
     let log = directory.logsPath + "/up.log"
     _ = FileManager.default.createFile(atPath: log, contents: nil)
     let child = Process()
-    child.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    child.executableURL = OwnExecutable.url
     child.arguments = Swift.CommandLine.arguments.dropFirst().filter { $0 != "--detach" }
     child.environment = ProcessInfo.processInfo.environment.merging(["MILLRACE_DETACHED": "1"]) { $1 }
     let output = FileHandle(forWritingAtPath: log)

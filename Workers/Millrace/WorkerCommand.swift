@@ -9,6 +9,7 @@ import Generation
 import Ingest
 import KafkaClient
 import LocalState
+import Parsing
 import Records
 import RedisClient
 import Retrieve
@@ -102,7 +103,10 @@ enum WorkerCommand {
       switch self {
       case .ingest:
         let tokenizer = try WordPieceTokenizer(path: ModelPath.find(settings) + "/vocab.txt")
-        return [IngestStage.service(context, tokenizer: tokenizer)]
+        return [
+          IngestStage.service(
+            context, tokenizer: tokenizer, markup: MarkupReader(executable: OwnExecutable.url.path))
+        ]
       case .embedDocuments:
         return [
           EmbedDocumentsStage.service(
