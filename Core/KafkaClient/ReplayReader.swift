@@ -49,6 +49,13 @@ package actor ReplayReader {
 
   /// Replaces the assignment. Starts are resolved to offsets here, so that `positions` is exact from now on.
   package func assign(_ starts: [TopicPartition: Start]) throws(KafkaFailure) {
+    if !positions.isEmpty {
+      // librdkafka aborts the process when partitions are assigned again and let go again before it has let go of them
+      // the first time (2.0.2, its issue 5573): one handle has one assignment.
+      handle?.destroy(limit: .seconds(2))
+      handle = nil
+      positions = [:]
+    }
     let handle = try opened()
     var resolved: [TopicPartition: Int64] = [:]
     var queries: [(TopicPartition, Int64)] = []
@@ -62,14 +69,13 @@ package actor ReplayReader {
     }
     if !queries.isEmpty {
       var missing: [TopicPartition] = []
-      // A reader that reads already would wait behind its own long poll; a new one needs no second connection.
-      let questions = positions.isEmpty ? handle : try forQuestions()
-      for (partition, offset) in try offsetsForTimes(questions, queries) {
+      // Nothing is read on this handle yet: no question waits behind a long poll.
+      for (partition, offset) in try offsetsForTimes(handle, queries) {
         if offset >= 0 { resolved[partition] = offset } else { missing.append(partition) }
       }
       if !missing.isEmpty {
         for (partition, end) in try offsetsForTimes(
-          questions, missing.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
+          handle, missing.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
         {
           resolved[partition] = end
         }

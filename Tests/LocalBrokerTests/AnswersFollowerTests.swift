@@ -4,6 +4,7 @@ import Records
 import Services
 import Settings
 import Stage
+import Synchronization
 import Testing
 
 // Goal: an id that another process has answered meanwhile is known, so that a query has one state after its partition
@@ -45,6 +46,26 @@ import Testing
       try await Task.sleep(for: .milliseconds(20))
     }
     return false
+  }
+
+  @Test("a reader whose partitions are assigned again and again lives, and reads all")
+  func reassigned() async throws {
+    let admin = KafkaAdmin(test.kafka)
+    _ = try await admin.create([
+      TopicPlan(name: topic, partitionCount: 12, replicationFactor: 1, settings: [:])
+    ])
+    await admin.close()
+    for number in 0..<12 { try await answer("\(number)", Int32(number)) }
+    let all = (0..<12).map { TopicPartition(topic, Int32($0)) }
+    let reader = ReplayReader(test.kafka)
+    for round in 0..<60 {
+      try await reader.assign(Dictionary(uniqueKeysWithValues: all.map { ($0, .offset(0)) }))
+      if round % 3 == 0 { _ = try await reader.next(maxRecords: 1, maxWait: .milliseconds(round % 7)) }
+    }
+    let count = Mutex(0)
+    try await reader.readToEnd(limit: .seconds(20)) { records in count.withLock { $0 += records.count } }
+    #expect(count.withLock { $0 } == 12)
+    await reader.close()
   }
 
   @Test("answers of others: read back, followed, after a move, and across a restart of the broker")
