@@ -28,7 +28,10 @@ enum ChildProcess {
           "--signal=KILL", "\(seconds)", "prlimit", "--as=\(limits.memoryBytesMax)", "--cpu=\(seconds)",
           "--core=0", "--fsize=\(1 << 20)", tool,
         ] + arguments.map { $0 == "{}" ? file.path : $0 }
-      process.environment = ["PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"]
+      // OpenBLAS reserves memory for a thread per core when our own binary loads it: on many cores more than the limit.
+      process.environment = [
+        "PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1",
+      ]
       process.standardInput = FileHandle.nullDevice
       process.standardOutput = output
       process.standardError = errors
@@ -56,6 +59,10 @@ enum ChildProcess {
     if process.terminationReason == .exit, status == 0 { return bytes }
     if status == 137 || (process.terminationReason == .uncaughtSignal && status == SIGKILL) {
       throw ParsingError("parser_timeout", rule: "must be readable within ingest.parserTimeout, \(seconds) s")
+    }
+    if status == 125 {
+      throw ParsingError(
+        ParsingError.machineFault, rule: "can't be read at the moment: \(complaints.firstLine)")
     }
     if status == 127 || status == 126 {
       throw ParsingError(

@@ -18,9 +18,23 @@ package struct MarkupReader: Sendable {
   func read(_ text: String, _ type: MediaType, _ limits: ParsingLimits) throws(ParsingError) -> ParsedDocument
   {
     // The structure of a text is larger than the text where its blocks are short.
-    let output = try ChildProcess.run(
-      executable, [Self.commandName, type.rawValue, "{}"], input: Array(text.utf8), limits: limits,
-      outputBytesMax: 16 * limits.textBytesMax)
+    let outputBytesMax = 4 * limits.textBytesMax
+    let output: [UInt8]
+    do throws(ParsingError) {
+      output = try ChildProcess.run(
+        executable, [Self.commandName, type.rawValue, "{}"], input: Array(text.utf8), limits: limits,
+        outputBytesMax: outputBytesMax)
+    } catch {
+      switch error.code {
+      case "parser_unavailable":
+        throw ParsingError(ParsingError.machineFault, rule: "can't be read at the moment: no reader starts")
+      case "too_long":
+        throw ParsingError(
+          "too_long",
+          rule: "must take at most 4 times ingest.textBytesMax with its structure, \(outputBytesMax) bytes")
+      default: throw error
+      }
+    }
     guard let document = Message.document(output) else {
       throw ParsingError("unreadable", rule: "must be readable: its reader printed something else")
     }

@@ -45,7 +45,7 @@ package enum DefaultValues {
       documentBytesMax: 8388608
       # of the text that a document holds once its markup is taken away
       textBytesMax: 8388608
-      # limits of the child process that reads a PDF or unpacks gzip
+      # limits of the child process that reads a PDF, unpacks gzip, or reads Markdown or HTML of more than 32 KiB
       parserTimeout: "15s"
       parserMemoryBytesMax: 1073741824
       # ours=theirs, separated by commas: text=body,id=key

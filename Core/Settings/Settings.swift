@@ -200,8 +200,9 @@ package struct Settings: Sendable {
       documentBytesMax: try table.integer("ingest.documentBytesMax", in: 1024...104_857_600),
       textBytesMax: try table.integer("ingest.textBytesMax", in: 1024...104_857_600),
       parserTimeout: try table.duration("ingest.parserTimeout"),
+      // The least that our own binary needs to read Markdown, with a margin: the limit counts address space.
       parserMemoryBytesMax: try table.integer(
-        "ingest.parserMemoryBytesMax", in: 67_108_864...68_719_476_736),
+        "ingest.parserMemoryBytesMax", in: 402_653_184...68_719_476_736),
       fieldMap: try table.pairs("ingest.fieldMap"))
   }
 

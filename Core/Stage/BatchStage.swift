@@ -42,10 +42,10 @@ package final class BatchStage: Service {
   private let context: StageContext
   private let group: String
   private let topics: [String]
-  private let batchRecordsMax: Int
   private let work: any BatchWork
   private let gate: Gate
   private let oldest: OldestRecords
+  private let size: Mutex<BatchSize>
   private let isStopping = Mutex(false)
 
   /// - Parameter gate: the group is joined only while it is open, and left when it closes.
@@ -57,7 +57,7 @@ package final class BatchStage: Service {
     self.context = context
     self.group = group
     self.topics = topics
-    self.batchRecordsMax = batchRecordsMax
+    size = Mutex(BatchSize(max: batchRecordsMax, pollIntervalMax: context.kafka.pollIntervalMax))
     self.work = work
     self.gate = gate
     oldest = OldestRecords(context, group: group, topics: topics)
@@ -97,9 +97,8 @@ package final class BatchStage: Service {
     var uncommitted: [TopicPartition: CommittedOffset] = [:]
     var taken: [RecordPosition] = []
     var lagReport = LagReport(context: context, group: group)
-    var size = BatchSize(max: batchRecordsMax, pollIntervalMax: context.kafka.pollIntervalMax)
     while !stopping, gate.isOpen {
-      var poll = try await consumer.poll(maxRecords: size.current, maxWait: .milliseconds(200))
+      var poll = try await consumer.poll(maxRecords: size.withLock(\.current), maxWait: .milliseconds(200))
       // What was fetched before the pause that follows an assignment.
       poll.records.removeAll { work.ignores($0.topicPartition) }
       if !poll.revoked.isEmpty {
@@ -118,7 +117,8 @@ package final class BatchStage: Service {
         oldest.take(poll.records)
         let start = ContinuousClock.now
         try await workUntilDone(poll.records)
-        size.adapt(to: .now - start, of: poll.records.count)
+        let time = ContinuousClock.now - start
+        size.withLock { $0.adapt(to: time, of: poll.records.count) }
         for record in poll.records {
           let next = max(uncommitted[record.topicPartition]?.nextOffset ?? 0, record.nextOffset)
           uncommitted[record.topicPartition] = CommittedOffset(nextOffset: next)

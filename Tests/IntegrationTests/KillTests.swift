@@ -182,7 +182,7 @@ import Testing
     "SIGTERM in the middle of a batch that takes longer than the grace period: it ends with 0, and the batch comes again",
     .enabled(if: Pipeline.shared != nil, "../shared is absent"))
   func terminatedInLongBatch() throws {
-    let pipeline = try Pipeline(["--worker-grace-deadline", "6s"])
+    let pipeline = try Pipeline(["--worker-grace-deadline", "10s", "--kafka-session-timeout", "20s"])
     let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev/documents.jsonl"
     // Half a minute's work for the encoder.
     let text = try String(contentsOfFile: data, encoding: .utf8).split(separator: "\n").prefix(800)
@@ -198,11 +198,11 @@ import Testing
     let isInWork = eventually(60) { ProcessTable.cpuSeconds(pid) > idle + 3 }
     #expect(isInWork)
     kill(pid, SIGTERM)
-    // How many of the document's chunks came with one fetch is chance: held still, the batch outlasts the drain of 4.5 s
+    // How many of the document's chunks came with one fetch is chance: held still, the batch outlasts the drain of 7.5 s
     // however short it is.
     Thread.sleep(forTimeInterval: 0.2)
     kill(pid, SIGSTOP)
-    Thread.sleep(forTimeInterval: 4.6)
+    Thread.sleep(forTimeInterval: 7.6)
     kill(pid, SIGCONT)
     let log = pipeline.state + "/logs/up.log"
     let hasEnded = try eventually(20) {

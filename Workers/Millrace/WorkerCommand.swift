@@ -105,7 +105,7 @@ enum WorkerCommand {
         let tokenizer = try WordPieceTokenizer(path: ModelPath.find(settings) + "/vocab.txt")
         return [
           IngestStage.service(
-            context, tokenizer: tokenizer, markup: MarkupReader(executable: OwnExecutable.url.path))
+            context, tokenizer: tokenizer, markup: MarkupReader(executable: OwnExecutable.running))
         ]
       case .embedDocuments:
         return [
