@@ -23,6 +23,14 @@ import Testing
     topic = context.topic(.answers)
   }
 
+  private func create(_ partitionCount: Int32) async throws {
+    let admin = KafkaAdmin(test.kafka)
+    _ = try await admin.create([
+      TopicPlan(name: topic, partitionCount: partitionCount, replicationFactor: 1, settings: [:])
+    ])
+    await admin.close()
+  }
+
   private func key(_ id: String) throws -> QueryKey {
     QueryKey(tenant: .standard, id: try #require(QueryID(id)))
   }
@@ -50,11 +58,7 @@ import Testing
 
   @Test("a reader whose partitions are assigned again and again lives, and reads all")
   func reassigned() async throws {
-    let admin = KafkaAdmin(test.kafka)
-    _ = try await admin.create([
-      TopicPlan(name: topic, partitionCount: 12, replicationFactor: 1, settings: [:])
-    ])
-    await admin.close()
+    try await create(12)
     for number in 0..<12 { try await answer("\(number)", Int32(number)) }
     let all = (0..<12).map { TopicPartition(topic, Int32($0)) }
     let reader = ReplayReader(test.kafka)
@@ -70,11 +74,7 @@ import Testing
 
   @Test("answers of others: read back, followed, after a move, and across a restart of the broker")
   func follows() async throws {
-    let admin = KafkaAdmin(test.kafka)
-    _ = try await admin.create([
-      TopicPlan(name: topic, partitionCount: 2, replicationFactor: 1, settings: [:])
-    ])
-    await admin.close()
+    try await create(2)
     let answered = AnsweredQueries(context)
     let follower = AnswersFollower(context, answered)
     try await withThrowingTaskGroup(of: Void.self) { group in
