@@ -161,7 +161,10 @@ let package = Package(
       ]),
     tests(
       "LocalBrokerTests",
-      ["LocalBroker", "KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
+      [
+        "LocalBroker", "KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry", "Encoder",
+        "Generate", "Retrieve",
+      ]),
     tests(
       "IntegrationTests",
       ["HTTP", "KafkaClient", "Records", "RedisClient", "Settings", "Telemetry", "Millrace"]),

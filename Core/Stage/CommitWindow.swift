@@ -10,6 +10,8 @@ package struct CommitWindow: Sendable {
 
   private var inFlight: Set<Int64> = []
   private var finished: Set<Int64> = []
+  /// Neither finished nor worked on: what is committed stops before them until they are admitted again.
+  private var left: Set<Int64> = []
   /// The lowest offset in flight, else one past the highest that was admitted: what is committed.
   package private(set) var nextOffset: Int64
   /// One past the highest offset that was admitted.
@@ -25,13 +27,14 @@ package struct CommitWindow: Sendable {
     }
   }
 
-  package var inFlightCount: Int { inFlight.count }
+  package var inFlightCount: Int { inFlight.count - left.count }
   package var isFull: Bool { admittedEnd - nextOffset >= Self.spanMax }
 
-  package func isInFlight(_ offset: Int64) -> Bool { inFlight.contains(offset) }
+  package func isInFlight(_ offset: Int64) -> Bool { inFlight.contains(offset) && !left.contains(offset) }
 
   /// - Returns: false for a record that is finished or in flight already.
   package mutating func admit(_ offset: Int64) -> Bool {
+    if left.remove(offset) != nil { return true }
     guard offset >= nextOffset, !inFlight.contains(offset) else { return false }
     let isNew = !finished.contains(offset)
     if inFlight.isEmpty {
@@ -44,9 +47,15 @@ package struct CommitWindow: Sendable {
     return isNew
   }
 
+  /// Ends work on an offset that has not been finished: it may be admitted again.
+  package mutating func leave(_ offset: Int64) {
+    if inFlight.contains(offset) { left.insert(offset) }
+  }
+
   /// Complexity: amortised O(1); the prefix passes each offset once.
   package mutating func finish(_ offset: Int64) {
     guard inFlight.remove(offset) != nil else { return }
+    left.remove(offset)
     finished.insert(offset)
     guard offset == nextOffset else { return }
     while nextOffset < admittedEnd, !inFlight.contains(nextOffset) {

@@ -12,12 +12,26 @@ package protocol WindowWork: Sendable {
   /// Works on one record until its outputs are acknowledged. It is finished when this returns, and comes again
   /// after a back-off when it throws.
   ///
-  /// - Parameter finishTogether: finishes several records of one partition in one step, so that a crash never
-  ///   leaves a part of a join behind as if it had not been used.
-  func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void) async throws
+  /// - Throws: `LeftToNextOwner` to have nothing more to do with a record that came by a partition which has moved.
+  func work(on record: ConsumerRecord, in flight: InFlight) async throws
   /// Writes the terminal state and a dead letter of a record when what was made of it is refused for good, being too large
   /// for its topic, say.
   func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws
+}
+
+/// What work may ask of the window that its record is in.
+package struct InFlight: Sendable {
+  /// Finishes several records of one partition in one step, so that a crash never leaves a part of a join behind as if it
+  /// had not been used.
+  package let finishTogether: @Sendable ([RecordPosition]) -> Void
+  /// Whether more of the partition may come to this member: not while it stops, nor after a revocation.
+  package let isOwned: @Sendable () -> Bool
+}
+
+/// The record is in flight at its partition's new owner, who knows more: it is neither finished here nor tried again,
+/// and is worked on again if its partition comes back.
+package struct LeftToNextOwner: Error {
+  package init() {}
 }
 
 /// Keeps polling while records are in flight, and commits the finished prefix.
@@ -27,7 +41,7 @@ package protocol WindowWork: Sendable {
 /// when every full window was a pause.
 ///
 /// At a revocation work in flight goes on: if its partition comes back, its result counts; if not, its outputs
-/// repeat those of the new owner, which are the same by key.
+/// repeat those of the new owner, which are the same by key. Work whose outputs would differ throws `LeftToNextOwner`.
 package final class WindowStage: Service {
   package var name: String { "\(context.name)/\(group)" }
   private let context: StageContext
@@ -199,10 +213,16 @@ package final class WindowStage: Service {
     while true {
       let watch = Stopwatch()
       do {
-        try await work.work(on: record) { self.finish($0) }
+        try await work.work(
+          on: record,
+          in: InFlight(
+            finishTogether: { self.finish($0) },
+            isOwned: { !self.stopping && self.isOwned(record.topicPartition) }))
         context.metrics.observe(.processDuration, seconds: watch.seconds, [("stage", context.name)])
         context.metrics.increment(.consumedMessages, [("messaging.destination.name", record.position.topic)])
         return finish([record.position])
+      } catch is LeftToNextOwner {
+        if stopping || leave(record.position) { return }
       } catch {
         if isFatal(error) { throw error }
         if stopping { return }  // not finished, so not committed: the next owner repeats it
@@ -219,6 +239,19 @@ package final class WindowStage: Service {
         do { try await Task.sleep(for: delay) } catch { return }  // cancelled: as above
         delay = min(delay * 2, .seconds(5))
       }
+    }
+  }
+
+  private func isOwned(_ partition: TopicPartition) -> Bool { assigned.withLock { $0.contains(partition) } }
+
+  /// - Returns: false when the partition is back: its record, polled again, was taken for one in flight, and is.
+  private func leave(_ position: RecordPosition) -> Bool {
+    let partition = TopicPartition(position.topic, position.partition)
+    // Held, so that no assignment comes between the look and the leaving.
+    return assigned.withLock { assigned in
+      guard !assigned.contains(partition) else { return false }
+      windows.withLock { $0[partition]?.leave(position.offset) }
+      return true
     }
   }
 

@@ -210,4 +210,22 @@ import Testing
         markdown, declared: "text/markdown")
     }
   }
+
+  @Test("a machine on which no reader starts is not the document's fault: it is tried again")
+  func readerIsMissing() throws {
+    let markdown = String(repeating: "# A\n\ntext\n\n", count: 5000)
+    // What `timeout` and `prlimit` end with when they fail themselves, and one that is not there.
+    let failing = FileManager.default.temporaryDirectory.appendingPathComponent("reader-\(UUID().uuidString)")
+    try "#!/bin/sh\necho no memory for a process >&2\nexit 125\n".write(
+      to: failing, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: failing.path)
+    defer { try? FileManager.default.removeItem(at: failing) }
+    for executable in [failing.path, "/nonexistent"] {
+      let error = #expect(throws: ParsingError.self) {
+        try Parser(Self.limits, markup: MarkupReader(executable: executable)).parse(
+          markdown, declared: "text/markdown")
+      }
+      #expect(error?.code == ParsingError.machineFault, "\(executable): \(error as Any)")
+    }
+  }
 }

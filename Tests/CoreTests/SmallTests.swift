@@ -49,6 +49,24 @@ import VectorMath
     #expect(twice == [3] && again == [4])
   }
 
+  @Test("a record that was left is worked on by nobody, holds the prefix back, and may be admitted again")
+  func left() {
+    var window = CommitWindow(committed: 0, metadata: "")
+    _ = admitted([0, 1, 2], &window)
+    window.leave(1)
+    #expect(window.inFlightCount == 2 && !window.isInFlight(1))
+    window.finish(0)
+    window.finish(2)
+    #expect(window.nextOffset == 1, "it has no end: nothing beyond it is committed")
+    #expect(window.inFlightCount == 0)
+    let again = admitted([0, 1, 2], &window)
+    #expect(again == [1] && window.isInFlight(1))
+    window.finish(1)
+    #expect(window.nextOffset == 3 && window.metadata.isEmpty)
+    window.leave(1)
+    #expect(window.inFlightCount == 0, "what is finished can't be left")
+  }
+
   @Test("metadata fits Kafka's limit when the window is full, and unreadable metadata repeats work")
   func limits() {
     var window = CommitWindow(committed: 0, metadata: "")

@@ -37,7 +37,7 @@ private final class Passing: BatchWork, WindowWork {
     records.map { OutgoingRecord(topic: "small", partition: 0, key: $0.key, value: $0.value) }
   }
 
-  func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void) async throws {
+  func work(on record: ConsumerRecord, in flight: InFlight) async throws {
     try await context.producer.send(await work(on: [record]))
   }
 

@@ -21,9 +21,34 @@ private final class Pausing: WindowWork {
   func assigned(_ partitions: [TopicPartition]) async throws {}
   func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {}
 
-  func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void) async throws {
+  func work(on record: ConsumerRecord, in flight: InFlight) async throws {
     try await Task.sleep(for: pause)
     seen.withLock { $0[record.position.description, default: 0] += 1 }
+  }
+}
+
+/// Holds its records until it is told to finish; leaves some when their partition has moved.
+private final class Leaving: WindowWork {
+  private let leaves: @Sendable (Int64) -> Bool
+  /// How often each offset was begun.
+  let begun = Mutex<[Int64: Int]>([:])
+  let finished = Mutex<[Int64]>([])
+  let mayFinish = Mutex(false)
+
+  init(_ leaves: @escaping @Sendable (Int64) -> Bool) { self.leaves = leaves }
+
+  func count(_ offset: Int64) -> Int { begun.withLock { $0[offset] ?? 0 } }
+  func assigned(_ partitions: [TopicPartition]) async throws {}
+  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {}
+
+  func work(on record: ConsumerRecord, in flight: InFlight) async throws {
+    let offset = record.position.offset
+    begun.withLock { $0[offset, default: 0] += 1 }
+    while !mayFinish.withLock({ $0 }) {
+      if leaves(offset), !flight.isOwned() { throw LeftToNextOwner() }
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    finished.withLock { $0.append(offset) }
   }
 }
 
@@ -44,7 +69,7 @@ private final class Pausing: WindowWork {
     try Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers]))
   }
 
-  private func stage(_ work: Pausing, window: Int, in context: StageContext? = nil) -> WindowStage {
+  private func stage(_ work: any WindowWork, window: Int, in context: StageContext? = nil) -> WindowStage {
     WindowStage(
       context ?? self.context, group: Self.group, topic: Self.topic, windowRecords: window,
       gate: Gate(isOpen: true),
@@ -78,7 +103,11 @@ private final class Pausing: WindowWork {
   }
 
   private func wait(until isDone: () -> Bool) async throws {
-    while !isDone() { try await Task.sleep(for: .milliseconds(5)) }
+    let end = ContinuousClock.now + .seconds(60)
+    while !isDone() {
+      try #require(ContinuousClock.now < end, "within a minute")
+      try await Task.sleep(for: .milliseconds(5))
+    }
   }
 
   @Test("a full window costs no fetch: 4,000 records in a window of 16 take little more than their work")
@@ -201,5 +230,29 @@ private final class Pausing: WindowWork {
     let repeated = seen.values.reduce(0, +) - seen.count
     print("a member left: \(repeated) worked on again")
     #expect(repeated <= 16)
+  }
+
+  @Test("a record that was left is worked on again when its partition comes back; what was in flight is not")
+  func left() async throws {
+    try await fill(2, partitions: 1)
+    let other = try StageContext(name: "another", settings: Self.settings(test))
+    // The first's window stays, for the sake of its offset 0.
+    let (first, second) = (Leaving { $0 == 1 }, Leaving { _ in true })
+    let stages = [stage(first, window: 8), stage(second, window: 8, in: other)]
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await stages[0].run() }
+      try await wait { first.count(0) == 1 && first.count(1) == 1 }
+      group.addTask { try await stages[1].run() }
+      try await wait { second.count(0) == 1 && second.count(1) == 1 }
+      await stages[1].shutdown()
+      try await wait { first.count(1) == 2 }
+      #expect(try await committed(1) == 0, "nothing has its end")
+      first.mayFinish.withLock { $0 = true }
+      while try await committed(1) < 2 { try await Task.sleep(for: .milliseconds(50)) }
+      await stages[0].shutdown()
+      try await group.waitForAll()
+    }
+    #expect(first.count(0) == 1)
+    #expect(first.finished.withLock { $0.sorted() } == [0, 1] && second.finished.withLock(\.isEmpty))
   }
 }

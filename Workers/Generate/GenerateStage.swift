@@ -70,9 +70,7 @@ package final class GenerateStage: WindowWork {
     try await answered.readBack(partitions)
   }
 
-  package func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void)
-    async throws
-  {
+  package func work(on record: ConsumerRecord, in flight: InFlight) async throws {
     let prompt: PromptRecord
     do {
       guard let value = record.value else { return }

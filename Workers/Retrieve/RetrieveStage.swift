@@ -42,9 +42,7 @@ package final class RetrieveStage: WindowWork {
     try await answered.readBack(partitions)
   }
 
-  package func work(on record: ConsumerRecord, finishTogether: @Sendable ([RecordPosition]) -> Void)
-    async throws
-  {
+  package func work(on record: ConsumerRecord, in flight: InFlight) async throws {
     let candidates: CandidatesRecord
     do {
       guard let value = record.value else { return }
@@ -54,18 +52,26 @@ package final class RetrieveStage: WindowWork {
       try await context.producer.send(context.deadLetter(record, fault, rule: "must be Candidates"))
       return
     }
-    let flight = candidates.flight
-    guard !answered.contains(flight.key) else { return }
+    let query = candidates.flight
+    guard !answered.contains(query.key) else { return }
     let now = WallClock.milliseconds
-    let left = Duration.milliseconds(max(0, flight.deadlineAtMilliseconds - now))
-    try await rounds.gather(
-      candidates, at: record.position, wait: flight.waitMilliseconds, headers: record.passedHeaders, now: now,
-      limit: min(context.settings.retrieve.wait, left / 2)
-    ) { round in
-      try await freshness.waitUntilConfirmed()
-      // Another owner may have come to an end meanwhile, from before the partition moved or with more shards.
-      if !answered.contains(flight.key) { try await finish(round) }
-      finishTogether(round.positions)
+    let left = Duration.milliseconds(max(0, query.deadlineAtMilliseconds - now))
+    do {
+      try await rounds.gather(
+        candidates, at: record.position, wait: query.waitMilliseconds, headers: record.passedHeaders,
+        now: now,
+        limit: min(context.settings.retrieve.wait, left / 2)
+      ) { round in
+        try await freshness.waitUntilConfirmed()
+        // Candidates that are missing here may have gone to the partition's new owner, with these.
+        guard round.gathering.isComplete || flight.isOwned() else { throw LeftToNextOwner() }
+        // Another owner may have come to an end meanwhile, from before the partition moved.
+        if !answered.contains(query.key) { try await finish(round) }
+        flight.finishTogether(round.positions)
+      }
+    } catch let error as LeftToNextOwner {
+      rounds.forget(candidates)
+      throw error
     }
   }
 

