@@ -11,16 +11,20 @@ else
   echo "test: ../shared is not here: tests that need its data are skipped and say so"
 fi
 if [ -n "${KAFKA_HOME:-}" ]; then echo "test: Apache Kafka in $KAFKA_HOME is tested too, in a second round"; fi
-swift test --skip-build --skip IntegrationTests
+# A round of tests, and how long it took.
+round() {
+  local start=$SECONDS
+  "${@:2}"
+  echo "test: $1 took $((SECONDS - start)) s"
+}
+round units swift test --skip-build --skip IntegrationTests
 # One at a time: each starts a whole pipeline on these cores.
-swift test --skip-build --no-parallel --filter IntegrationTests
+integration=(swift test --skip-build --no-parallel --filter IntegrationTests)
+round "the integration suite on the local broker" "${integration[@]}"
 ran="units and the integration suite on the local broker"
 if [ -n "${KAFKA_HOME:-}" ]; then
-  # Those in which the broker plays a part; MILLRACE_KAFKA_ALL=1 runs every one again.
-  skip='ReadmeTests|SupervisorTests|CacheTests|LLMTests|FilesTests'
-  [ -n "${MILLRACE_KAFKA_ALL:-}" ] && skip=nothing
-  MILLRACE_TEST_BROKER=kafka swift test --skip-build --no-parallel --filter IntegrationTests --skip "$skip"
-  ran="$ran, and again on Apache Kafka ($KAFKA_HOME) without $skip"
+  round "the integration suite on Apache Kafka" env MILLRACE_TEST_BROKER=kafka "${integration[@]}"
+  ran="$ran, and again on Apache Kafka ($KAFKA_HOME)"
 else
   ran="$ran; not on Apache Kafka: KAFKA_HOME is not set"
 fi
