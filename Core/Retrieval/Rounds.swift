@@ -44,13 +44,14 @@ package final class Rounds: Sendable {
   ///
   /// - Parameters:
   ///   - now: milliseconds since 1970.
-  ///   - limit: how long to wait for missing shards; the round is finished without them then.
+  ///   - limit: how long to wait for missing shards; `finish` is called without them then.
+  ///   - mayCome: whether missing shards may come at all: false ends the wait before it begins.
   ///   - finish: called by one record of the round at a time; when it returns, the output is acknowledged.
   /// - Throws: what `finish` throws, to the record that called it; the round stays open, and the next one to come, or this
   ///   one come again, finishes it. `CancellationError`, with nothing finished.
   package func gather(
     _ candidates: CandidatesRecord, at position: RecordPosition, wait: Double, headers: [RecordHeader],
-    now: Int64, limit: Duration, finish: (Round) async throws -> Void
+    now: Int64, limit: Duration, mayCome: () -> Bool = { true }, finish: (Round) async throws -> Void
   ) async throws {
     let key = Key(query: candidates.flight.key, round: candidates.round)
     while true {
@@ -59,7 +60,7 @@ package final class Rounds: Sendable {
       case .finished: return
       case .following(let settled): for await _ in settled {}
       case .gathering(let stream, let isComplete):
-        if !isComplete { await Self.wait(for: stream, atMost: limit) }
+        if !isComplete, mayCome() { await Self.wait(for: stream, atMost: limit) }
         // A process that stops must not answer for shards that are on their way.
         try Task.checkCancellation()
         guard let round = take(key) else { continue }

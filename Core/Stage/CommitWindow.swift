@@ -28,7 +28,8 @@ package struct CommitWindow: Sendable {
   }
 
   package var inFlightCount: Int { inFlight.count - left.count }
-  package var isFull: Bool { admittedEnd - nextOffset >= Self.spanMax }
+  /// Not while an offset was left: it holds the prefix back, and is the next that comes of the partition.
+  package var isFull: Bool { left.isEmpty && admittedEnd - nextOffset >= Self.spanMax }
 
   package func isInFlight(_ offset: Int64) -> Bool { inFlight.contains(offset) && !left.contains(offset) }
 

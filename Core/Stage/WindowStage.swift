@@ -24,7 +24,8 @@ package struct InFlight: Sendable {
   /// Finishes several records of one partition in one step, so that a crash never leaves a part of a join behind as if it
   /// had not been used.
   package let finishTogether: @Sendable ([RecordPosition]) -> Void
-  /// Whether more of the partition may come to this member: not while it stops, nor after a revocation.
+  /// Whether all that the partition has brought since this work began has come to this member: false once it has been
+  /// revoked, also when it is back, and while nobody polls.
   package let isOwned: @Sendable () -> Bool
 }
 
@@ -54,8 +55,7 @@ package final class WindowStage: Service {
   private let oldest: OldestRecords
   private let isStopping = Mutex(false)
   private let windows = Mutex<[TopicPartition: CommitWindow]>([:])
-  /// What is this member's to commit.
-  private let assigned = Mutex<Set<TopicPartition>>([])
+  private let ownership = Mutex(Ownership())
   private let backlog = Mutex(Backlog())
 
   /// - Parameters:
@@ -123,30 +123,35 @@ package final class WindowStage: Service {
   private func loop(_ consumer: KafkaConsumer, _ tasks: inout ThrowingDiscardingTaskGroup<any Error>)
     async throws
   {
-    assigned.withLock { $0 = [] }
+    ownership.withLock { $0.begin() }
     var committed: [TopicPartition: CommittedOffset] = [:]
     var lagReport = LagReport(context: context, group: group)
     // The next consumer reads on from what is committed, and gets what waits here again.
-    defer { backlog.withLock { $0 = Backlog() } }
+    defer {
+      backlog.withLock { $0 = Backlog() }
+      ownership.withLock { $0.isPolling = false }
+    }
     while !stopping {
       let waiting = backlog.withLock { $0.level }
-      if waiting == .full { try await consumer.pause(assigned.withLock { $0 }) }
-      if waiting == .low { try await consumer.resume(assigned.withLock { $0 }) }
+      let mine = ownership.withLock(\.partitions)
+      if waiting == .full { try await consumer.pause(mine) }
+      if waiting == .low { try await consumer.resume(mine) }
       let isBusy = inFlightCount > 0 || !backlog.withLock(\.isEmpty)
       let poll = try await consumer.poll(
         maxRecords: Backlog.countMax / 4, maxWait: .milliseconds(isBusy ? 20 : 200))
       if !poll.revoked.isEmpty {
-        assigned.withLock { $0.subtract(poll.revoked) }
+        ownership.withLock { $0.revoke(poll.revoked) }
         oldest.forget(poll.revoked)
         // Not begun, so the new owner's alone. An assignment always comes after this.
         backlog.withLock { $0.drop(Set(poll.revoked)) }
       }
       if !poll.assigned.isEmpty {
         context.logger.info("Partitions assigned", [(.group, group), (.count, "\(poll.assigned.count)")])
-        assigned.withLock { $0 = Set(poll.assigned) }
         committed = try await adopt(poll.assigned, consumer)
         lagReport.committed = committed.mapValues(\.nextOffset)
         try await work.assigned(poll.assigned)
+        // Last: what failed in between leaves nothing to commit, and no round ends by what is not read back yet.
+        ownership.withLock { $0.assign(poll.assigned) }
       }
       context.health.unblock("group \(group)")
       backlog.withLock { $0.append(poll.records) }
@@ -212,12 +217,15 @@ package final class WindowStage: Service {
     var refusals = 0
     while true {
       let watch = Stopwatch()
+      let since = ownership.withLock(\.generation)
       do {
         try await work.work(
           on: record,
           in: InFlight(
             finishTogether: { self.finish($0) },
-            isOwned: { !self.stopping && self.isOwned(record.topicPartition) }))
+            isOwned: {
+              !self.stopping && self.ownership.withLock { $0.isFed(record.topicPartition, since: since) }
+            }))
         context.metrics.observe(.processDuration, seconds: watch.seconds, [("stage", context.name)])
         context.metrics.increment(.consumedMessages, [("messaging.destination.name", record.position.topic)])
         return finish([record.position])
@@ -242,17 +250,17 @@ package final class WindowStage: Service {
     }
   }
 
-  private func isOwned(_ partition: TopicPartition) -> Bool { assigned.withLock { $0.contains(partition) } }
-
   /// - Returns: false when the partition is back: its record, polled again, was taken for one in flight, and is.
   private func leave(_ position: RecordPosition) -> Bool {
     let partition = TopicPartition(position.topic, position.partition)
     // Held, so that no assignment comes between the look and the leaving.
-    return assigned.withLock { assigned in
-      guard !assigned.contains(partition) else { return false }
+    let isLeft = ownership.withLock { ownership in
+      if ownership.isPolling, ownership.partitions.contains(partition) { return false }
       windows.withLock { $0[partition]?.leave(position.offset) }
       return true
     }
+    if isLeft { oldest.finish([position]) }
+    return isLeft
   }
 
   private func finish(_ positions: [RecordPosition]) {
@@ -281,7 +289,7 @@ package final class WindowStage: Service {
     _ consumer: KafkaConsumer, _ known: [TopicPartition: CommittedOffset]
   ) async throws -> [TopicPartition: CommittedOffset] {
     // Windows of partitions that another member has now stay behind what that one commits.
-    let mine = assigned.withLock { $0 }
+    let mine = ownership.withLock(\.partitions)
     let changed = windows.withLock { windows in
       windows.filter { mine.contains($0.key) }.mapValues { window in
         CommittedOffset(nextOffset: window.nextOffset, metadata: window.metadata)
@@ -295,6 +303,37 @@ package final class WindowStage: Service {
       context.logger.info("Commit put off", [(.group, group), (.error, "\(error)")])
       return known
     }
+  }
+}
+
+/// Which partitions are this member's.
+private struct Ownership {
+  /// What is this member's to commit.
+  private(set) var partitions: Set<TopicPartition> = []
+  /// Rises whenever partitions come or go.
+  private(set) var generation = 0
+  /// Whether what the partitions bring is taken from them: not while the consumer ends.
+  var isPolling = false
+
+  mutating func begin() {
+    partitions = []
+    generation += 1
+    isPolling = true
+  }
+
+  mutating func revoke(_ gone: [TopicPartition]) {
+    partitions.subtract(gone)
+    generation += 1
+  }
+
+  mutating func assign(_ new: [TopicPartition]) {
+    partitions = Set(new)
+    generation += 1
+  }
+
+  /// Whether the partition has been this member's without a break.
+  func isFed(_ partition: TopicPartition, since generation: Int) -> Bool {
+    isPolling && generation == self.generation && partitions.contains(partition)
   }
 }
 

@@ -15,6 +15,49 @@ import VectorMath
 
 // Goal and method: one suite per value type, each rule with a case that breaks it.
 
+@Suite struct TurnsTests {
+  private final class Log: Sendable {
+    private let lines = Mutex<[String]>([])
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+    var all: [String] { lines.withLock { $0 } }
+  }
+
+  @Test("work of one key goes one after another, of others beside it; who waits may be cancelled")
+  func turns() async throws {
+    let turns = Turns<String>()
+    let log = Log()
+    try await turns.take("a")
+    try await turns.take("b")
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for number in 0..<3 {
+        group.addTask {
+          try await turns.take("a")
+          log.add("begins \(number)")
+          try await Task.sleep(for: .milliseconds(20))
+          log.add("ends \(number)")
+          turns.release("a")
+        }
+      }
+      try await Task.sleep(for: .milliseconds(100))
+      #expect(log.all == [], "the first has not ended")
+      turns.release("a")
+      try await group.waitForAll()
+    }
+    let lines = log.all
+    #expect(lines.count == 6)
+    for pair in stride(from: 0, to: 6, by: 2) {
+      #expect(lines[pair].dropFirst(7) == lines[pair + 1].dropFirst(5), "one at a time: \(lines)")
+    }
+    await #expect(throws: CancellationError.self) {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await turns.take("b") }
+        group.cancelAll()
+        try await group.waitForAll()
+      }
+    }
+  }
+}
+
 @Suite struct CommitWindowTests {
   /// Which of these offsets the window takes.
   private func admitted(_ offsets: [Int64], _ window: inout CommitWindow) -> [Int64] {
@@ -65,6 +108,17 @@ import VectorMath
     #expect(window.nextOffset == 3 && window.metadata.isEmpty)
     window.leave(1)
     #expect(window.inFlightCount == 0, "what is finished can't be left")
+  }
+
+  @Test("a window is not full for the sake of a record that was left: that one could not come again")
+  func leftAndFull() {
+    var window = CommitWindow(committed: 0, metadata: "")
+    _ = admitted(Array(0..<CommitWindow.spanMax), &window)
+    for offset in 1..<CommitWindow.spanMax { window.finish(offset) }
+    window.leave(0)
+    #expect(!window.isFull)
+    let again = admitted([0], &window)
+    #expect(again == [0] && window.isFull)
   }
 
   @Test("metadata fits Kafka's limit when the window is full, and unreadable metadata repeats work")

@@ -9,7 +9,6 @@ import RedisClient
 import Services
 import Settings
 import Stage
-import Synchronization
 import Telemetry
 
 /// `rag.prompts` → `rag.answers`: answers with citations, or refuses. The documents of an answer are checked last
@@ -21,8 +20,9 @@ package final class GenerateStage: WindowWork {
   private let answerer: Answerer
   private let cache: AnswerCache?
   private let stream: AnswerStream?
-  /// Queries being answered now: a repeated prompt asks no engine again.
-  private let working = Mutex<Set<Work>>([])
+  /// Of queries being answered: a repeated prompt asks no engine again, and has no end before the first one's. Done with at
+  /// once it would be committed, after its partition came back say, and a crash would lose both.
+  private let turns = Turns<Work>()
 
   private struct Work: Hashable {
     var query: QueryKey
@@ -81,10 +81,9 @@ package final class GenerateStage: WindowWork {
       return
     }
     let own = Work(query: prompt.flight.key, round: prompt.round)
-    guard !answered.contains(prompt.flight.key), working.withLock({ $0.insert(own).inserted }) else {
-      return
-    }
-    defer { working.withLock { _ = $0.remove(own) } }
+    try await turns.take(own)
+    defer { turns.release(own) }
+    guard !answered.contains(own.query) else { return }
     try await answer(prompt, headers: record.passedHeaders)
   }
 

@@ -60,7 +60,7 @@ package final class RetrieveStage: WindowWork {
       try await rounds.gather(
         candidates, at: record.position, wait: query.waitMilliseconds, headers: record.passedHeaders,
         now: now,
-        limit: min(context.settings.retrieve.wait, left / 2)
+        limit: min(context.settings.retrieve.wait, left / 2), mayCome: flight.isOwned
       ) { round in
         try await freshness.waitUntilConfirmed()
         // Candidates that are missing here may have gone to the partition's new owner, with these.
