@@ -15,18 +15,27 @@ enum LedgerCommand {
     discussion: """
       Accepted = finished + in flight, or something is lost. Reads rag.documents with its states and rag.queries with
       rag.answers, and of the topics between them what their groups have not committed. Exit code 1 when anything is
-      lost, or ended in two different states. Records may be on their way meanwhile: they count as in flight.
+      lost, or ended in two different states. Records may be on their way meanwhile: they count as in flight. What
+      does not fit in memory at once is left to a further pass over the topics.
       """,
     options: [
       .option(
         "--since", "AGE",
-        "documents and queries of the last 90m, 24h, 7d … (default: as far back as their states are kept)")
+        "documents and queries of the last 90m, 24h, 7d … (default: as far back as their states are kept)"),
+      .option(
+        "--memory-records", "N",
+        "hold at most N documents and N queries at once, 1 to \(Ledger.queriesMaxDefault), in more passes "
+          + "(default: \(Ledger.documentsMaxDefault) of a byte, \(Ledger.queriesMaxDefault) of about 100)"),
     ]
   ) { arguments in
     let settings = try Configuration.settings(arguments)
-    try await QueryClient.check(settings)
     let since = try arguments.value("--since").map(Age.init)
-    let ledger = Ledger(settings: settings)
+    var ledger = Ledger(settings: settings)
+    if let count = try arguments.integer("--memory-records", in: 1...Int(Ledger.queriesMaxDefault)) {
+      ledger.documentsMax = Int64(count)
+      ledger.queriesMax = Int64(count)
+    }
+    try await QueryClient.check(settings)
     let documents = try await ledger.documents(since: since)
     let queries = try await ledger.queries(since: since)
     if arguments.flag("--json") {
@@ -79,13 +88,18 @@ struct Account: Sendable {
   /// Two different terminal states of one.
   var differing = 0
   var lost = 0
-  /// A few of those lost or differing, for the person who must look.
+  /// A few of those lost or differing, for the person who must look: the first by name, so that they are the
+  /// same in whatever order, and in however many passes, they were found.
   var examples: [String] = []
+  private static let examplesMax = 10
 
   var isBalanced: Bool { lost == 0 && differing == 0 }
 
   mutating func note(_ example: String) {
-    if examples.count < 10 { examples.append(example) }
+    let index = examples.firstIndex { example < $0 } ?? examples.endIndex
+    guard index < Self.examplesMax else { return }
+    examples.insert(example, at: index)
+    if examples.count > Self.examplesMax { examples.removeLast() }
   }
 
   var json: JSONValue {
@@ -113,14 +127,19 @@ struct Account: Sendable {
 
 /// Joins accepted records with their states, in bounded memory: what does not fit is read in several passes.
 struct Ledger: Sendable {
-  /// Offsets of documents, and queries, that one pass holds: a byte each, and about 40 bytes each.
-  private static let offsetsMax: Int64 = 128_000_000
-  private static let queriesMax: Int64 = 4_000_000
+  static let documentsMaxDefault: Int64 = 128_000_000
+  static let queriesMaxDefault: Int64 = 4_000_000
   private static let isRecord: UInt8 = 1
+  /// Of a document in flight: its vectors are written. No state of documents has this bit.
+  private static let isInSearch: UInt8 = 32
   private static let isInFlight: UInt8 = 64
   private static let isRepeated: UInt8 = 128
 
   let settings: Settings
+  /// Offsets of documents that one pass holds, a byte each, whether they have ended or wait.
+  var documentsMax = Self.documentsMaxDefault
+  /// Queries that one pass holds, about 100 bytes each while their table grows.
+  var queriesMax = Self.queriesMaxDefault
 
   // MARK: documents
 
@@ -162,14 +181,13 @@ struct Ledger: Sendable {
         guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value),
           batch.header.document.version.epoch == settings.ingest.epoch
         else { return }
-        table.mark(
-          record.position.partition, batch.header.document.version.offset, Self.isInFlight, stage: 1)
+        table.mark(record.position.partition, batch.header.document.version.offset, Self.isInFlight)
       }
       try await readTails(reader, .vectors, reported) { record in
         guard record.value != nil, let key = VectorKey(bytes: record.key),
           key.version.epoch == settings.ingest.epoch
         else { return }
-        table.mark(record.position.partition, key.version.offset, Self.isInFlight, stage: 2)
+        table.mark(record.position.partition, key.version.offset, Self.isInFlight | Self.isInSearch)
       }
       // States last: what was finished meanwhile is.
       try await read(
@@ -189,8 +207,9 @@ struct Ledger: Sendable {
       }
       for (partition, range) in unit {
         for offset in range {
-          let (flags, stage) = table[partition.partition, offset]
-          count(flags, stage, ["", "embed-documents", "search"], &account, Self.documentStates) {
+          let flags = table[partition.partition, offset]
+          let stage: UInt8 = flags & Self.isInSearch == 0 ? 0 : 1
+          count(flags, stage, ["embed-documents", "search"], &account, Self.documentStates) {
             offset >= ingested[partition] ?? 0 ? "ingest" : nil
           } name: {
             "\(partition.topic)-\(partition.partition)-\(offset)"
@@ -208,13 +227,13 @@ struct Ledger: Sendable {
   {
     var units: [[TopicPartition: Range<Int64>]] = []
     var unit: [TopicPartition: Range<Int64>] = [:]
-    var room = Self.offsetsMax
+    var room = documentsMax
     for (partition, start) in starts.sorted(by: { $0.key.partition < $1.key.partition }) {
       var from = start
       while from < ends[partition] ?? 0 {
         if room == 0 || unit[partition] != nil {
           units.append(unit)
-          (unit, room) = ([:], Self.offsetsMax)
+          (unit, room) = ([:], documentsMax)
         }
         let end = min(ends[partition] ?? 0, from + room)
         unit[partition] = from..<end
@@ -259,7 +278,7 @@ struct Ledger: Sendable {
     let starts = try await reader.currentPositions()
     let ends = try await reader.ends()
     let total = starts.reduce(0) { $0 + max(0, (ends[$1.key] ?? 0) - $1.value) }
-    let passes = UInt64(total / Self.queriesMax) + 1
+    let passes = UInt64(total / queriesMax) + 1
     for pass in 0..<passes {
       let table = QueryFlags { $0 % passes == pass }
       try await read(reader, starts.map { ($0.key, .offset($0.value)) }) { record in
@@ -285,11 +304,14 @@ struct Ledger: Sendable {
           key, Self.queryStates.first { $0.name == answer.status.rawValue }?.bit ?? 0,
           at: record.timestampMilliseconds)
       }
-      for (flags, stage, position) in table.entries {
-        count(flags, stage, ["embed-queries", "search", "retrieve", "generate"], &account, Self.queryStates) {
+      for entry in table.entries {
+        count(
+          entry.flags, entry.stage, ["embed-queries", "search", "retrieve", "generate"], &account,
+          Self.queryStates
+        ) {
           nil
         } name: {
-          position
+          "\(settings.topic(.queries))-\(entry.partition)-\(entry.offset)"
         }
       }
     }
@@ -365,37 +387,32 @@ struct Ledger: Sendable {
   }
 }
 
-/// A byte per offset of `rag.documents`, and the stages of the few versions that wait.
+/// A byte per offset of `rag.documents`. It holds the stage of what waits too, so a backlog takes no more
+/// room: `Ledger.documentsMax` bytes at most.
 private final class VersionFlags: Sendable {
+  private static let terminals: UInt8 = 0b0001_1110
   private let ranges: [Int32: Range<Int64>]
   private let flags: Mutex<[Int32: [UInt8]]>
-  private let stages: Mutex<[Int32: [Int64: UInt8]]> = Mutex([:])
 
   init(_ unit: [TopicPartition: Range<Int64>]) {
     ranges = Dictionary(uniqueKeysWithValues: unit.map { ($0.key.partition, $0.value) })
     flags = Mutex(ranges.mapValues { [UInt8](repeating: 0, count: $0.count) })
   }
 
-  func mark(_ partition: Int32, _ offset: Int64, _ bits: UInt8, stage: UInt8? = nil) {
+  func mark(_ partition: Int32, _ offset: Int64, _ bits: UInt8) {
     guard let range = ranges[partition], range.contains(offset) else { return }
     let index = Int(offset - range.lowerBound)
     flags.withLock { flags in
       guard var known = flags[partition]?[index] else { return }
-      let terminal = bits & 0b0011_1110
+      let terminal = bits & Self.terminals
       if terminal != 0, known & terminal == terminal { known |= 128 }
       flags[partition]?[index] = known | bits
     }
-    if let stage {
-      stages.withLock { $0[partition, default: [:]][offset] = max(stage, $0[partition]?[offset] ?? 0) }
-    }
   }
 
-  subscript(_ partition: Int32, _ offset: Int64) -> (flags: UInt8, stage: UInt8) {
-    guard let range = ranges[partition], range.contains(offset) else { return (0, 0) }
-    return (
-      flags.withLock { $0[partition]?[Int(offset - range.lowerBound)] ?? 0 },
-      stages.withLock { $0[partition]?[offset] ?? 0 }
-    )
+  subscript(_ partition: Int32, _ offset: Int64) -> UInt8 {
+    guard let range = ranges[partition], range.contains(offset) else { return 0 }
+    return flags.withLock { $0[partition]?[Int(offset - range.lowerBound)] ?? 0 }
   }
 }
 
@@ -418,7 +435,6 @@ private final class QueryFlags: Sendable {
   private static let terminals: UInt8 = 0b0011_1110
   private let isMine: @Sendable (UInt64) -> Bool
   private let table = Mutex<[UInt64: Entry]>([:])
-  private let topic = Mutex("")
 
   init(isMine: @escaping @Sendable (UInt64) -> Bool) { self.isMine = isMine }
 
@@ -431,7 +447,6 @@ private final class QueryFlags: Sendable {
   func mark(_ key: [UInt8], _ bits: UInt8, at position: RecordPosition, _ milliseconds: Int64) {
     let hash = Self.hash(key)
     guard isMine(hash) else { return }
-    topic.withLock { $0 = position.topic }
     table.withLock { table in
       var entry =
         table[hash]
@@ -463,13 +478,14 @@ private final class QueryFlags: Sendable {
     }
   }
 
-  var entries: [(flags: UInt8, stage: UInt8, position: String)] {
-    let topic = topic.withLock { $0 }
-    return table.withLock { table in
-      table.values.map { entry -> (flags: UInt8, stage: UInt8, position: String) in
+  /// What is known of each, and where its first record lies: as numbers, since names would take more room
+  /// than the table.
+  var entries: [(flags: UInt8, stage: UInt8, partition: Int32, offset: Int64)] {
+    table.withLock { table in
+      table.values.map { entry -> (flags: UInt8, stage: UInt8, partition: Int32, offset: Int64) in
         // The earlier answer counts only where there is none of its own.
         let flags = entry.flags & Self.terminals == 0 ? entry.flags | entry.earlier : entry.flags
-        return (flags, entry.stage, "\(topic)-\(entry.partition)-\(entry.offset)")
+        return (flags, entry.stage, entry.partition, entry.offset)
       }
     }
   }
