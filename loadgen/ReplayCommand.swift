@@ -135,6 +135,13 @@ struct Replay {
       group.addTask {
         do { try await follow(reader, book, start) } catch is CancellationError {} catch { book.fail(error) }
       }
+      group.addTask {
+        // By the clock: at a low rate the next query may be many seconds away.
+        while !Task.isCancelled {
+          show(book, start)
+          try await Task.sleep(for: .milliseconds(200))
+        }
+      }
       try await send(producer, book, start, until: stop)
       book.endSending()
       let sendSeconds = seconds(since: start)
@@ -142,7 +149,6 @@ struct Replay {
       let deadline = ContinuousClock.now + .milliseconds(plan.template.deadlineMilliseconds) + Self.grace
       while !book.isComplete, book.failure == nil, ContinuousClock.now < deadline {
         try await Task.sleep(for: .milliseconds(50))
-        show(book, start)
       }
       // Second answers, if there are any, come a moment later.
       try await Task.sleep(for: .seconds(1))
@@ -186,7 +192,6 @@ struct Replay {
         let record = OutgoingRecord(
           topic: settings.topic(.queries), key: query.key.bytes, value: query.json.bytes)
         group.addTask { try await producer.send(record) }
-        if number % 64 == 0 { show(book, start) }
       }
     }
   }

@@ -140,45 +140,4 @@ final class LoneBroker {
     kill(ingest, SIGCONT)
     #expect(try pipeline.millrace(["down"]).code == 0)
   }
-
-  @Test(
-    "loadgen replays a trace: every query has an end, figures by stage, and an overload is called so",
-    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
-  func loadgen() throws {
-    let pipeline = try Pipeline(["--llm", "extractive"])
-    let folder = try Squad.subset(of: try #require(Pipeline.shared), documents: 60, in: pipeline.state)
-    #expect(try pipeline.millrace(["documents", "put", folder + "/documents.jsonl"]).code == 0)
-    let (trace, questions) = (folder + "/trace.jsonl", folder + "/questions.jsonl")
-    func replay(_ words: [String]) throws -> (code: Int32, report: [String: Any], error: String) {
-      let output = try Pipeline.run(
-        Pipeline.loadgen,
-        ["replay", trace, "--questions", questions, "--json", "--state", pipeline.state] + words)
-      let object = try? JSONSerialization.jsonObject(with: Data(output.text.utf8)) as? [String: Any]
-      return (output.code, object ?? [:], output.error)
-    }
-    let run = try replay(["--rate", "8", "--duration", "15s"])
-    #expect(run.code == 0, "\(run)")
-    let sent = run.report["sent"] as? Int ?? 0
-    let states = run.report["states"] as? [String: Int] ?? [:]
-    #expect(sent > 50 && states.values.reduce(0, +) == sent && run.report["lost"] as? Int == 0, "\(run)")
-    #expect((run.report["stages_ms"] as? [String: Any])?["search"] != nil)
-    #expect(run.report["cache_hits"] as? Int ?? 0 > 0, "refusals are not cached, answers are")
-    // Nobody works on queries: they are all lost once their deadline has passed.
-    let lane = try #require(try pipeline.processes()["embed-queries"])
-    kill(lane, SIGSTOP)
-    let stuck = try replay(["--rate", "20", "--duration", "2s", "--deadline", "1000"])
-    kill(lane, SIGCONT)
-    #expect(stuck.code == 1 && stuck.report["lost"] as? Int == stuck.report["sent"] as? Int, "\(stuck)")
-    // What the generator itself can't do is no figure of the pipeline's.
-    let rushed = try replay(["--rate", "90000", "--duration", "1s", "--deadline", "1"])
-    #expect(
-      rushed.code == 1 && !((rushed.report["invalid"] as? [String]) ?? []).isEmpty,
-      "\(rushed.report["invalid"] ?? "")")
-    for (words, name) in [
-      (["--rate", "0"], "--rate"), (["--speed", "fast"], "--speed"), (["--duration", "9"], "--duration"),
-    ] {
-      let wrong = try replay(words)
-      #expect(wrong.code == 2 && wrong.error.contains(name), "\(wrong.error)")
-    }
-  }
 }
