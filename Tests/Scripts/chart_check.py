@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Checks charts/millrace: renders it with Helm v4 for every file in ci/, and holds each rendering to the forms of
+"""Checks charts/millrace: renders it with Helm v4 for every file in ci/ and for NARROW, and holds each rendering to the forms of
 Kubernetes and of the custom resources, to the rules in chart/rules.py, and to what the binary prints of itself
 (`millrace contract`, `settings`, `--help`). Alerts are run by promtool. What must be refused is tried too.
 
   chart_check.py [--binary FILE] [--self-test] [--live]
 
---self-test puts one mistake each into a rendering (chart/mutations.py) and demands that the check names it.
+--self-test puts one mistake each into a rendering or a template (chart/mutations.py) and demands that the check names it.
 --live runs the script of `helm test` against a pipeline on this machine, and demands that it fails where nothing answers.
 Exit code 1 and a line per breach, else one line of counts.
 """
@@ -26,12 +26,34 @@ sys.dont_write_bytecode = True
 import helm_python  # noqa: E402
 import yaml  # noqa: E402
 
-from mutations import MUTATIONS  # noqa: E402
-from rendering import NAMESPACE, RELEASE, Binary, NoDuplicates, Rendering  # noqa: E402
+from mutations import MUTATIONS, TEMPLATES  # noqa: E402
+from rendering import NAMESPACE, RELEASE, Binary, NoDuplicates, Rendering, who  # noqa: E402
 from rules import LABELS, RULES  # noqa: E402
 
 ROOT = HERE.parent.parent
 MARKER = "# --- deployment: read by the chart, not by the binary's settings ---"
+
+# What renders with a warning or leaves something out: nothing that a file in ci/ should show to be copied.
+NARROW = {
+    "pools": {"retrieve": {"maxReplicas": 1}, "generate": {"lagThreshold": 11}},
+    "llm": {"url": "http://vllm.models.svc:8000/v1"},
+    "networkPolicy": {"enabled": True, "kafkaPorts": []},
+    "secrets": {"name": "millrace", "keys": {"kafkaProperties": "kafka.properties"}},
+}
+
+# Another value in each section of the settings, and values that no settings file holds.
+SETTINGS = {
+    "kafka": {"clientID": "x"}, "broker": {"cleanInterval": "16s"}, "log": {"level": "debug"}, "worker": {"graceDeadline": "26s"},
+    "encoder": {"model": "x"}, "ingest": {"epoch": 2}, "embed": {"batchRecordsMax": 33}, "search": {"depth": 11}, "retrieve": {"topK": 6},
+    "generate": {"sentencesMax": 4}, "llm": {"model": "x"}, "redis": {"deadline": "51ms"}, "cache": {"answerTTL": "6m"},
+    "freshness": {"staleAfter": "2s"}, "topics": {"audit": {"retention": "91d"}},
+    # The chart decides where probes listen.
+    "http": {}, "ports": {"http": 9000},
+}
+UNSET = [
+    {}, {"http": {"port": 1}}, {"pools": {"ingest": {"lagThreshold": 201}}}, {"image": {"tag": "9"}}, {"alerts": {"enabled": False}},
+    {"podDefaults": {"labels": {"a": "b"}}}, {"topicsJob": {"backoffLimit": 3}}, {"secrets": {"name": "s"}},
+]
 
 # Values that must not render, and the words that say why.
 REFUSED = [
@@ -89,6 +111,7 @@ class Checker:
         self.expect(all(isinstance(key, str) for key in keys(values)), "values.yaml: a key that YAML 1.1 reads as a boolean")
         self.expect('"""#' not in text, 'values.yaml: """# would end the Swift string that holds it')
         before = list(yaml.safe_load(text.split(MARKER)[0]))
+        self.expect(set(before) == set(SETTINGS) - {"ports"}, f"SETTINGS lacks, or has for nothing: {sorted(set(before) ^ set(SETTINGS))}")
         contract, error = self.binary.json("contract")
         if error:
             raise SystemExit(f"chart_check: millrace contract: {error}")
@@ -173,9 +196,20 @@ class Checker:
             job = self.render(values).of("Job")[0]
             name, spec = job["metadata"]["name"], job["spec"]
             self.expect(seen.setdefault(name, spec) == spec, f"topics Job: {values} changes it, but not its name: the upgrade would fail")
-        default = self.renderings["default"].of("Job")[0]["metadata"]["name"]
+        default = self.render({}).of("Job")[0]["metadata"]["name"]
         again = self.render({"pools": {"ingest": {"lagThreshold": 7}}}).of("Job")[0]["metadata"]["name"]
         self.expect(default == again, "topics Job: its name changes with a pool's threshold, for nothing")
+
+    def checksums(self):
+        """Workers read their settings once: their pods change with the file, whichever setting it is, and with nothing else."""
+        default = annotated(self.render({}))
+        for section, change in SETTINGS.items():
+            if change:
+                same = sorted(default.items() & annotated(self.render({section: change})).items())
+                self.expect(not same, f"checksum/settings: {section}: {change} is not read by {[name for name, _ in same]} until they restart")
+        for values in UNSET:
+            changed = sorted(default.items() - annotated(self.render(values)).items())
+            self.expect(not changed, f"checksum/settings: {values} restarts {[name for name, _ in changed]} for nothing")
 
     def self_test(self):
         asked = set()
@@ -192,6 +226,15 @@ class Checker:
             asked |= {message.split(":")[0] for message in found}
         for rule in RULES:
             self.expect(rule.__name__ in asked, f"self-test: no mutation makes the rule {rule.__name__} fail")
+        for name, file, old, new, method, expected in TEMPLATES:
+            with tempfile.TemporaryDirectory() as folder:
+                chart = pathlib.Path(shutil.copytree(self.chart, pathlib.Path(folder, "millrace")))
+                text = (chart / "templates" / file).read_text()
+                (chart / "templates" / file).write_text(text.replace(old, new))
+                broken = Checker(chart, self.binary.path, self.promtool)
+                getattr(broken, method)()
+            self.expect(text.count(old) == 1 and any(expected in error for error in broken.errors),
+                        f"self-test: {name} ({file}) was not found: '{expected}' is not in {broken.errors[:3]}")
 
     def live(self):
         """The script of `helm test`, with this machine's pipeline in place of a cluster's."""
@@ -240,6 +283,11 @@ class Checker:
                 self.expect(labels - {"le"} == expected, f"live: {metric} has the labels {sorted(labels)}, rules.py says {sorted(expected)}")
 
 
+def annotated(rendering):
+    """The checksum of each workload; that all of them mount the settings is a rule."""
+    return {who(d): d["spec"]["template"]["metadata"].get("annotations", {}).get("checksum/settings") for d in rendering.workloads}
+
+
 def without_advice(rule):
     if "annotations" not in rule:
         return rule
@@ -269,9 +317,11 @@ def main():
     checker.rendering("default", {})
     for path in sorted(arguments.chart.glob("ci/*-values.yaml")):
         checker.rendering(path.name.removesuffix("-values.yaml"), yaml.load(path.read_text(), NoDuplicates))
+    checker.rendering("narrow", NARROW)
     checker.alert_tests()
     checker.refused()
     checker.job_names()
+    checker.checksums()
     if arguments.self_test:
         checker.self_test()
     if arguments.live:
@@ -279,7 +329,7 @@ def main():
     for error in checker.errors:
         print(f"chart_check: {error}", file=sys.stderr)
     print(f"chart: {len(checker.renderings)} renderings, {checker.documents} documents, {len(RULES)} rules, {len(REFUSED)} refused values, "
-          f"{checker.checks} checks, {len(MUTATIONS) if arguments.self_test else 0} self-test mutations, "
+          f"{checker.checks} checks, {len(MUTATIONS) + len(TEMPLATES) if arguments.self_test else 0} self-test mutations, "
           f"{'helm test ran here, ' if arguments.live else ''}{len(checker.errors)} breaches")
     sys.exit(1 if checker.errors else 0)
 

@@ -1,7 +1,22 @@
 """One mistake each, and the words that the check must answer with: a rule that can't fail is no rule."""
+import copy
 import json
 
 MUTATIONS = []
+# What one rendering can't show: name, template, text, what to put in its place, the part of the check, its words.
+TEMPLATES = [
+    ("a checksum of one section", "_pool.tpl", 'include "millrace.settings" $root | sha256sum', "toYaml $root.Values.kafka | sha256sum",
+     "checksums", "checksum/settings: log: {'level': 'debug'} is not read by ['Deployment/mill-millrace-embed-documents'"),
+    ("a checksum of all values", "_pool.tpl", 'include "millrace.settings" $root | sha256sum', "toYaml $root.Values | sha256sum",
+     "checksums", "{'image': {'tag': '9'}} restarts ['Deployment/mill-millrace-embed-documents'"),
+    ("a checksum by chance", "_pool.tpl", 'include "millrace.settings" $root | sha256sum', "randAlphaNum 8", "checksums", "{} restarts"),
+    ("a checksum that shards lack", "_pool.tpl", 'checksum/settings: {{ include "millrace.settings" $root | sha256sum }}',
+     'checksum/settings: {{ ternary "x" (include "millrace.settings" $root | sha256sum) (default false $stateful) }}',
+     "checksums", "is not read by ['StatefulSet/mill-millrace-search-0']"),
+    ("a Job that keeps its name", "topics-job.yaml", "(toYaml .Values.topicsJob) ", "", "job_names", "changes it, but not its name"),
+    ("a password that renders", "validate.yaml", "{{- if $values.llm.apiKey }}", "{{- if false }}", "refused",
+     "a key of the LLM in the values was rendered"),
+]
 
 
 def mutation(expected, rendering="default"):
@@ -67,6 +82,19 @@ def a_TriggerAuthentication_without_use(r):
 @mutation("sasl or tls without authenticationRef", "sasl")
 def a_login_without_authentication(r):
     trigger(r).pop("authenticationRef")
+
+@mutation("ScaledObject/mill-millrace-ingest: keda.authentication is enabled, but", "sasl")
+def one_trigger_without_any_login(r):
+    del trigger(r)["authenticationRef"], trigger(r)["metadata"]["sasl"], trigger(r)["metadata"]["tls"]
+
+@mutation("keda.authentication is enabled, but", "sasl")
+def a_trigger_without_tls(r):
+    del trigger(r, "search-0")["metadata"]["tls"]
+
+@mutation("keda.authentication is enabled, but", "sasl")
+def a_second_trigger_without_login(r):
+    spec = scaled(r, "generate")["spec"]
+    spec["triggers"].append({"type": "kafka", "name": "more", "metadata": copy.deepcopy(spec["triggers"][0]["metadata"])})
 
 @mutation("KEDA has no parameter user", "sasl")
 def a_wrong_authentication_parameter(r):
@@ -147,6 +175,64 @@ def a_misspelt_field_of_a_ScaledObject(r):
 @mutation("HPA's name is longer than 63")
 def a_name_that_KEDA_refuses(r):
     scaled(r)["metadata"]["name"] = "m" * 60
+
+# presence
+
+def without(kind, rendering="default"):
+    def change(r):
+        r.documents.remove(first(r, kind))
+    change.__name__ = f"no_{kind}"
+    mutation(f"presence: no {kind} of", rendering)(change)
+
+for kind in ("ServiceAccount", "Service", "Deployment", "StatefulSet", "PodDisruptionBudget", "ScaledObject", "PodMonitor", "ConfigMap",
+             "PrometheusRule", "Job", "Pod"):
+    without(kind)
+without("NetworkPolicy", "alerts-off")
+without("TriggerAuthentication", "sasl")
+
+@mutation("presence: no ScaledObject of search-2", "shards")
+def a_shard_that_nothing_scales(r):
+    r.documents.remove(scaled(r, "search-2"))
+
+@mutation("presence: no PodDisruptionBudget of search-0", "keda-off")
+def fixed_replicas_without_their_budget(r):
+    r.documents.remove(next(d for d in r.of("PodDisruptionBudget") if d["metadata"]["name"].endswith("search-0")))
+
+@mutation("presence: a PodDisruptionBudget of retrieve", "narrow")
+def a_budget_for_a_single_replica(r):
+    text = json.dumps(next(d for d in r.of("PodDisruptionBudget") if d["metadata"]["name"].endswith("generate")))
+    r.documents.append(json.loads(text.replace("generate", "retrieve")))
+
+@mutation("presence: a Role of ingest that the values don't ask for")
+def a_Role_that_nobody_needs(r):
+    metadata = {"name": "more", "labels": workload(r)["metadata"]["labels"]}
+    r.documents.append({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": []})
+
+# NOTES
+
+@mutation("no warning of pools.generate.lagThreshold", "narrow")
+def a_low_threshold_without_warning(r):
+    r.notes = r.notes.replace("WARNING: pools.generate", "pools.generate")
+
+@mutation("no warning of keda.authentication.enabled", "narrow")
+def KEDA_without_login_and_no_warning(r):
+    r.notes = r.notes.replace("WARNING: keda", "keda")
+
+@mutation("no warning of networkPolicy.egress", "narrow")
+def an_LLM_that_is_shut_out_in_silence(r):
+    r.notes = r.notes.replace("WARNING: networkPolicy", "networkPolicy")
+
+@mutation("a warning without cause of kafka.bootstrapServers", "sasl")
+def a_warning_of_nothing(r):
+    r.notes += "WARNING: kafka.bootstrapServers is wrong"
+
+@mutation("test mill' is missing")
+def no_next_command(r):
+    r.notes = r.notes.replace("helm -n", "helm")
+
+@mutation("'KEDA was not seen' is there for nothing", "keda-off")
+def a_warning_of_KEDA_that_is_off(r):
+    r.notes += "KEDA was not seen"
 
 # contract
 
@@ -291,6 +377,10 @@ def an_option_of_the_test_that_is_not_there(r):
 def too_little_grace(r):
     pod(r)["terminationGracePeriodSeconds"] = 40
 
+@mutation("preStop takes from the grace")
+def a_preStop(r):
+    container(r)["lifecycle"] = {"preStop": {"sleep": {"seconds": 5}}}
+
 @mutation(": privileged")
 def a_privileged_container(r):
     container(r)["securityContext"]["privileged"] = True
@@ -375,6 +465,38 @@ def a_Service_that_selects_nothing(r):
 def a_NetworkPolicy_that_misses_pods(r):
     first(r, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] = "ingest"
 
+@mutation("policyTypes must be", "alerts-off")
+def a_NetworkPolicy_that_lets_all_out(r):
+    first(r, "NetworkPolicy")["spec"]["policyTypes"] = ["Ingress"]
+
+@mutation("network: NetworkPolicy/mill-millrace: egress is", "narrow")
+def a_rule_without_ports_that_opens_every_one(r):
+    first(r, "NetworkPolicy")["spec"]["egress"].append({"ports": None})
+
+@mutation("network: NetworkPolicy/mill-millrace: ingress is", "alerts-off")
+def metrics_for_everyone(r):
+    del first(r, "NetworkPolicy")["spec"]["ingress"][0]["from"]
+
+@mutation("must spread over zones and hosts")
+def replicas_on_one_node(r):
+    del pod(r)["topologySpreadConstraints"]
+
+@mutation("must spread over zones and hosts")
+def pods_that_wait_for_a_zone(r):
+    pod(r, "search-0")["topologySpreadConstraints"][0]["whenUnsatisfiable"] = "DoNotSchedule"
+
+@mutation("must spread over zones and hosts, by controller-revision-hash")
+def shards_that_count_old_replicas(r):
+    pod(r, "search-0")["topologySpreadConstraints"][1]["matchLabelKeys"] = ["pod-template-hash"]
+
+@mutation("Pod/mill-millrace-test: tolerations is None", "alerts-off")
+def a_test_that_no_node_takes(r):
+    del first(r, "Pod")["spec"]["tolerations"]
+
+@mutation("StatefulSet/north-search-1: nodeSelector is None", "shards")
+def a_pools_own_nodeSelector_lost(r):
+    del pod(r, "search-1")["nodeSelector"]
+
 @mutation("minAvailable blocks drains")
 def minAvailable(r):
     d = first(r, "PodDisruptionBudget")
@@ -388,6 +510,11 @@ def a_missing_ServiceAccount(r):
 @mutation("volume tmp is not there")
 def a_missing_volume(r):
     pod(r)["volumes"] = [v for v in pod(r)["volumes"] if v["name"] != "tmp"]
+
+@mutation("/etc/millrace is not the ConfigMap")
+def a_pool_without_its_settings(r):
+    pod(r)["volumes"] = [v for v in pod(r)["volumes"] if v["name"] != "settings"]
+    container(r)["volumeMounts"] = [m for m in container(r)["volumeMounts"] if m["name"] != "settings"]
 
 @mutation("for its model", "sasl")
 def a_pool_without_its_model(r):

@@ -52,21 +52,23 @@ class Binary:
 
 
 class Rendering:
-    def __init__(self, name, documents, values, binary, chart):
-        self.name, self.documents, self.values, self.binary, self.chart = name, documents, values, binary, chart
+    def __init__(self, name, documents, values, binary, chart, notes):
+        self.name, self.documents, self.values, self.binary, self.chart, self.notes = name, documents, values, binary, chart, notes
 
     @classmethod
     def parse(cls, name, texts, values, binary, chart):
         """- texts: template path to rendered text, as Helm gives it."""
-        documents = []
+        documents, notes = [], ""
         for path, text in texts.items():
-            if not path.endswith("NOTES.txt"):
+            if path.endswith("NOTES.txt"):
+                notes += text
+            else:
                 documents += [document for document in yaml.load_all(text, NoDuplicates) if document]
-        return cls(name, documents, values, binary, chart)
+        return cls(name, documents, values, binary, chart, notes)
 
     def changed(self, name, change):
         """A copy with one mistake in it."""
-        copied = Rendering(name, copy.deepcopy(self.documents), self.values, self.binary, self.chart)
+        copied = Rendering(name, copy.deepcopy(self.documents), self.values, self.binary, self.chart, self.notes)
         change(copied)
         return copied
 

@@ -1,4 +1,5 @@
 """The rules that every rendering must keep. Each takes a rendering and yields a message per breach."""
+import collections
 import functools
 import json
 import re
@@ -6,7 +7,7 @@ import re
 import jsonschema
 import kubernetes_validate
 
-from rendering import folder, leaves, strings, who
+from rendering import NAMESPACE, RELEASE, folder, leaves, strings, who
 
 KEDA = json.loads((folder() / "keda.json").read_text())
 # The oldest that Chart.yaml allows, one in between and the newest that the validator knows.
@@ -31,6 +32,11 @@ LABELS = {
 }
 EVERYWHERE = {"namespace", "job", "pod", "le"}
 SERVING = {"embed-queries", "retrieve"}
+# The setting that says how many records one replica takes at once, by pool.
+TAKEN = {
+    "ingest": ("ingest", "batchRecordsMax"), "embed-documents": ("embed", "batchRecordsMax"), "embed-queries": ("embed", "batchRecordsMax"),
+    "search": ("search", "batchRecordsMax"), "retrieve": ("retrieve", "windowRecords"), "generate": ("generate", "windowRecords"),
+}
 
 RULES = []
 
@@ -132,8 +138,11 @@ def trigger_metadata(r):
 @rule
 def authentications(r):
     used = set()
+    login = r.values["keda"]["authentication"]
     for d, trigger, metadata in triggers(r):
         reference = trigger.get("authenticationRef")
+        if login["enabled"] and not (reference and all(metadata.get(key) == login[key] for key in ("sasl", "tls"))):
+            yield f"{who(d)}: keda.authentication is enabled, but a trigger lacks its authenticationRef, sasl or tls"
         if reference:
             used.add(reference["name"])
             if not r.named(reference.get("kind", "TriggerAuthentication"), reference["name"]):
@@ -192,11 +201,79 @@ def scaling(r):
             yield f"{who(workload)}: replicas is missing although nothing scales it"
 
 
-# --- the binary's contract ---
+# --- what the values ask for ---
 
 
 def component(document):
-    return document["metadata"]["labels"]["app.kubernetes.io/component"]
+    return document["metadata"].get("labels", {}).get("app.kubernetes.io/component", "")
+
+
+def pool_values(r):
+    """The values of each pool, and of each shard, by component: by the values alone, whatever was rendered."""
+    own = dict(r.values["pools"])
+    search = own.pop("search")
+    return own | {f"search-{shard}": search for shard in range(r.values["search"]["shards"])}
+
+
+@rule
+def presence(r):
+    """Each object that the values ask for, and none beside them."""
+    v = r.values
+    scaled = v["keda"]["enabled"]
+    expected = collections.Counter()
+    for name, own in pool_values(r).items():
+        asked = {
+            "ServiceAccount": True, "Service": True, "StatefulSet" if name.startswith("search-") else "Deployment": True,
+            "PodDisruptionBudget": own["maxReplicas" if scaled else "replicas"] > 1, "ScaledObject": scaled,
+            "PodMonitor": v["podMonitors"]["enabled"],
+        }
+        expected.update((kind, name) for kind, wanted in asked.items() if wanted)
+    asked = {
+        ("ConfigMap", "settings"): True, ("Pod", "test"): True, ("Job", "topics"): v["topicsJob"]["enabled"],
+        ("ServiceAccount", "topics"): v["topicsJob"]["enabled"], ("ConfigMap", "dashboard"): v["dashboard"]["enabled"],
+        ("PrometheusRule", "alerts"): v["alerts"]["enabled"], ("NetworkPolicy", "network"): v["networkPolicy"]["enabled"],
+        ("TriggerAuthentication", "keda"): scaled and v["keda"]["authentication"]["enabled"],
+    }
+    expected.update(key for key, wanted in asked.items() if wanted)
+    found = collections.Counter((d["kind"], component(d)) for d in r.documents if d not in v["extraObjects"])
+    for kind, name in sorted(expected - found):
+        yield f"no {kind} of {name}"
+    for kind, name in sorted(found - expected):
+        yield f"a {kind} of {name or 'no component'} that the values don't ask for"
+
+
+@rule
+def notes(r):
+    """NOTES.txt warns of what is allowed and seldom meant, of nothing else, and names the next commands."""
+    v = r.values
+    keda = v["keda"]
+    secure = v["secrets"]["keys"]["kafkaProperties"] or re.search(r"(?i)security\.protocol=(ssl|sasl)", v["kafka"]["properties"])
+    outside = v["llm"]["url"] or v["redis"]["address"] or v["secrets"]["keys"]["redisAddress"]
+    asked = {
+        "kafka.bootstrapServers": re.search(r"(^|,)(127\.|localhost)", v["kafka"]["bootstrapServers"]),
+        # Else KEDA asks the brokers without a login; at an address of its own it may not need one.
+        "keda.authentication.enabled": keda["enabled"] and secure and not keda["authentication"]["enabled"] and not keda["bootstrapServers"],
+        "networkPolicy.egress": v["networkPolicy"]["enabled"] and not v["networkPolicy"]["egress"] and outside,
+    }
+    for pool, (section, key) in TAKEN.items():
+        # Records in work count as lag: far below what one replica takes, it asks for more replicas than there is work.
+        asked[f"pools.{pool}.lagThreshold"] = keda["enabled"] and v["pools"][pool]["lagThreshold"] < 0.75 * v[section][key]
+    expected = {name for name, wanted in asked.items() if wanted}
+    found = set(re.findall(r"^WARNING: ([\w.-]+)", r.notes, re.MULTILINE))
+    for name in sorted(expected ^ found):
+        yield f"{'no warning' if name in expected else 'a warning without cause'} of {name}"
+    asked = {
+        f"helm -n {NAMESPACE} test {RELEASE}": True, f"kubectl -n {NAMESPACE} get scaledobject,hpa": keda["enabled"],
+        # Rendered here, no custom resource is known.
+        "KEDA was not seen": keda["enabled"], "Prometheus operator was not seen": v["podMonitors"]["enabled"] or v["alerts"]["enabled"],
+        f"Secret {v['secrets']['name']} ": v["secrets"]["name"],
+    }
+    for text, wanted in asked.items():
+        if (text in r.notes) != bool(wanted):
+            yield f"'{text}' is {'missing' if wanted else 'there for nothing'}"
+
+
+# --- the binary's contract ---
 
 
 @rule
@@ -458,6 +535,8 @@ def drain(r):
         grace = d["spec"]["template"]["spec"].get("terminationGracePeriodSeconds")
         if grace != expected:
             yield f"{who(d)}: terminationGracePeriodSeconds {grace}, worker.graceDeadline + 15 s is {expected}"
+        if "preStop" in d["spec"]["template"]["spec"]["containers"][0].get("lifecycle", {}):
+            yield f"{who(d)}: preStop takes from the grace, and nothing is sent to a worker that it could wait for"
 
 
 @rule
@@ -579,6 +658,39 @@ def disruption(r):
 
 
 @rule
+def placement(r):
+    for d in r.workloads:
+        spread = d["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
+        keys = ["controller-revision-hash" if d["kind"] == "StatefulSet" else "pod-template-hash"]
+        if [(c["topologyKey"], c["maxSkew"], c["whenUnsatisfiable"], c.get("matchLabelKeys")) for c in spread] != [
+                (key, 1, "ScheduleAnyway", keys) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")]:
+            yield f"{who(d)}: must spread over zones and hosts, by {keys[0]}, and start where it can't"
+    own = pool_values(r)
+    for where, labels, spec in r.pods:
+        values = own.get(labels.get("app.kubernetes.io/component"), {})
+        for key in ("nodeSelector", "tolerations", "affinity", "priorityClassName"):
+            expected = values.get(key) or r.values["podDefaults"][key]
+            if (spec.get(key) or None) != (expected or None):
+                yield f"{where}: {key} is {spec.get(key)}, the values say {expected}"
+
+
+@rule
+def network(r):
+    """What the policy doesn't name is shut, in both directions."""
+    own = r.values["networkPolicy"]
+    ingress = {"ports": [{"protocol": "TCP", "port": "http"}]} | ({"from": own["metricsFrom"]} if own["metricsFrom"] else {})
+    brokers = [{"protocol": "TCP", "port": port} for port in own["kafkaPorts"]]
+    names_ = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
+    egress = [{"ports": ports_} for ports_ in (names_, brokers) if ports_] + own["egress"]
+    for d in r.of("NetworkPolicy"):
+        if sorted(d["spec"].get("policyTypes", [])) != ["Egress", "Ingress"]:
+            yield f"{who(d)}: policyTypes must be Ingress and Egress, or one direction stays open"
+        for direction, expected in (("ingress", [ingress]), ("egress", egress)):
+            if d["spec"].get(direction) != expected:
+                yield f"{who(d)}: {direction} is {d['spec'].get(direction)}, the values say {expected}"
+
+
+@rule
 def references(r):
     for where, _, spec in r.pods:
         account = spec.get("serviceAccountName")
@@ -592,6 +704,10 @@ def references(r):
             wanted = volume.get("configMap", {}).get("name")
             if wanted and not r.named("ConfigMap", wanted):
                 yield f"{where}: ConfigMap {wanted} is not rendered"
+        files = {mount["name"] for c in spec["containers"] for mount in c.get("volumeMounts", []) if mount["mountPath"] == "/etc/millrace"}
+        held = [r.named("ConfigMap", volumes[name].get("configMap", {}).get("name")) for name in files if name in volumes]
+        if not any(d and "settings.yaml" in d["data"] for d in held):
+            yield f"{where}: /etc/millrace is not the ConfigMap with settings.yaml"
     for d in r.workloads:
         spec = d["spec"]["template"]["spec"]
         if not spec.get("serviceAccountName"):
