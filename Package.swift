@@ -142,8 +142,8 @@ let package = Package(
     .executableTarget(
       name: "Bench",
       dependencies: [
-        "Caching", "CommandLine", "Encoder", "Index", "KafkaClient", "Records", "Settings", "Stage",
-        "Tokenizer",
+        "Caching", "CommandLine", "Cryptography", "Encoder", "Index", "KafkaClient", "Records", "Settings",
+        "Stage", "Tokenizer",
         "VectorMath",
       ],
       path: "Tests/Benchmarks", swiftSettings: strict),

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes settings for Kafka Connect (standalone) that feed rag.documents from the files of a folder; nothing of ours runs
 # in it.   usage: connect-folder.sh BOOTSTRAP FOLDER TARGET [TENANT]
+# With KAFKA_HOME set the connector's jar is found there.
 # Kafka's own FileStreamSource makes a record of each line: a file's newest line is its document. Run the workers with
 # --ingest-field-map text=body,id=name.
 set -euo pipefail
@@ -15,6 +16,9 @@ value.converter.schemas.enable=false
 offset.storage.file.filename=$target/offsets
 offset.flush.interval.ms=1000
 END
+# Since Kafka 3.2 its file connector is not on Connect's class path.
+jars=("${KAFKA_HOME:-}"/{libs,connect}/connect-file-*.jar)
+for jar in "${jars[@]}"; do [ ! -f "$jar" ] || echo "plugin.path=$jar" >> "$target/worker.properties"; done
 number=0
 for file in "$folder"/*; do
   [ -f "$file" ] || continue

@@ -120,6 +120,10 @@ done
 say "/healthz of six workers: 200"
 millrace documents put /tmp/page.pdf --timeout 60 >/tmp/put.log 2>&1 || { cat /tmp/put.log >&2; exit 1; }
 say "a PDF: $(tail -1 /tmp/put.log)"
+# Large markup is read by a child of the binary.
+for number in $(seq 2000); do printf '# Part %s\n\nThe depot opens at six.\n\n' "$number"; done >/tmp/large.md
+millrace documents put /tmp/large.md --timeout 300 >/tmp/put.log 2>&1 || { cat /tmp/put.log >&2; exit 1; }
+say "$(wc -c </tmp/large.md) bytes of Markdown: $(tail -1 /tmp/put.log)"
 answer=$(millrace ask "How long are conversations on a dispatch channel kept?" --json)
 case "$answer" in *'"status":"answered"'*) say "answered, with a citation of the PDF" ;; *) echo "rootfs: no answer: $answer" >&2; exit 1 ;; esac
 millrace down >/dev/null

@@ -166,6 +166,16 @@ private final class Stub {
     let pid = try #require(try pipeline.processes()["generate"])
     kill(pid, SIGKILL)
     #expect(try eventually { try pipeline.processes()["generate"] ?? pid != pid })
+    // A kill after the answer and before the commit brings the prompt back; here every one comes again.
+    let repeated = try Pipeline.run(
+      Pipeline.python, [Pipeline.checkout + "/Tests/Scripts/repeat_topic.py", pipeline.kafka, "rag.prompts"])
+    #expect(repeated.text == "5\n", "\(repeated.text)\(repeated.error)")
+    #expect(try eventually { try pipeline.states()["generate"] == "running" })
+    #expect(
+      try eventually {
+        try pipeline.metric("messaging_client_consumed_messages_total", of: "generate") >= 5
+      }, "the new process has had them")
+    #expect(try count() == before, "what it answered before it died is read back")
     #expect(try pipeline.ask("Which colour is the harbour lamp now?")["status"] as? String == "answered")
     #expect(try count() == before + 1)
   }

@@ -29,7 +29,10 @@ import Testing
     #expect(blocks.count >= 14)
     for block in blocks {
       let script = "set -e -o pipefail\ncd '\(folder)'\nexport PATH='\(path)':$PATH\n\(block.script)"
-      let result = try Pipeline.run("/usr/bin/timeout", ["90", "/bin/bash", "-c", script])
+      // As README says: with KAFKA_HOME set, `up` starts Apache Kafka.
+      let environment = Pipeline.isOnKafka ? ["KAFKA_HOME": try #require(Pipeline.kafkaHome)] : [:]
+      let result = try Pipeline.run(
+        "/usr/bin/timeout", ["90", "/bin/bash", "-c", script], environment: environment)
       #expect(result.code == 0, "\(block.name): \(result.text)\(result.error)")
     }
   }

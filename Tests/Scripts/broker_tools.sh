@@ -1,12 +1,12 @@
 #!/bin/bash
 # The same steps with other people's tools, on any broker.   usage: broker_tools.sh BOOTSTRAP KAFKA_HOME PYTHON
 # What differs by nature (ids, client ids, times, the order among partitions) is written as one word.
-set -u
+set -u -o pipefail
 B=$1 K=$2/bin P=$3
 export KAFKA_HEAP_OPTS="-Xmx192m -XX:TieredStopAtLevel=1" KAFKA_LOG4J_OPTS="-Dlog4j2.level=OFF"
-step() { echo "== $1"; shift; "$@" 2>&1 | grep -v "^$\|production-ready\|log4j\|ERROR" \
+step() { echo "== $1"; shift; "$@" 2>&1 | grep -v "^$\|production-ready\|log4j" \
   | sed -E "s/$B/BROKER/g; s/TopicId: [^ \t]*[ \t]//; s/[a-zA-Z.]+-[0-9a-f-]{36}(-[0-9]+)?/MEMBER/g; s/[ \t]+/ /g; s/ $//; s/ Elr:.*//; s/min.insync.replicas=1,//; s/max.message.bytes=10485760,//" \
-  | sed -E "s/Configs: (min[^,]*),(cleanup.*)/Configs: \\2,\\1/"; }
+  | sed -E "s/Configs: (min[^,]*),(cleanup.*)/Configs: \\2,\\1/"; echo "-> ${PIPESTATUS[0]}"; }
 topics() { "$K/kafka-topics.sh" --bootstrap-server "$B" "$@"; }
 groups() { "$K/kafka-consumer-groups.sh" --bootstrap-server "$B" "$@"; }
 produce() { printf 'a:1\nb:2\na:3\nc:\n' | "$K/kafka-run-class.sh" org.apache.kafka.tools.ConsoleProducer \
