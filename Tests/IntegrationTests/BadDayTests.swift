@@ -28,8 +28,10 @@ import Testing
       "\(output.text)\(output.error)")
     #expect(report["neighbours"] as? Int == report["wanted"] as? Int, "\(report)")
     let records = try #require(report["records"] as? [String: [String: Any]])
-    #expect(records.count == 39)
-    #expect(report["refused_by_broker"] as? String == "MSG_SIZE_TOO_LARGE", "a query of 5 MB: \(report)")
+    // How large a record of rag.queries may be is the broker's to say: 1 MB on the local one.
+    let refused = report["refused_by_broker"] as? [String] ?? []
+    #expect(refused == (Pipeline.isOnKafka ? [] : ["q 5 MB of text"]))
+    #expect(records.count == 40 - refused.count)
     for (name, record) in records {
       let states = try #require(record["states"] as? [[Any]])
       #expect(states.count == 1 && states.first?.first as? String == "failed", "\(name): \(record)")
@@ -165,7 +167,7 @@ import Testing
     let folder = try Squad.subset(of: try #require(Pipeline.shared), documents: 40, in: pipeline.state)
     #expect(try pipeline.millrace(["documents", "put", folder + "/documents.jsonl"]).code == 0)
     let rounds =
-      ProcessInfo.processInfo.environment["MILLRACE_KILL_ROUNDS"] ?? (Pipeline.isOnKafka ? "2" : "6")
+      ProcessInfo.processInfo.environment["MILLRACE_KILL_ROUNDS"] ?? (Pipeline.isOnKafka ? "2" : "5")
     let output = try Pipeline.run(
       Pipeline.python,
       [
@@ -178,7 +180,7 @@ import Testing
 
   @Test(
     "Kafka Connect feeds rag.documents from a folder of files, by settings alone",
-    .enabled(if: Pipeline.kafkaHome != nil, "KAFKA_HOME is not set"),
+    .enabled(if: Pipeline.isOnKafka, "it is about Apache Kafka"),
     .enabled(
       if: FileManager.default.fileExists(atPath: (Pipeline.kafkaHome ?? "") + "/bin/connect-standalone.sh"),
       "no Connect there"))

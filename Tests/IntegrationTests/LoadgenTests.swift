@@ -33,7 +33,8 @@ import Testing
     let stuck = try replay(["--rate", "20", "--duration", "2s", "--deadline", "1000"])
     kill(lane, SIGCONT)
     #expect(stuck.code == 1 && stuck.report["lost"] as? Int == stuck.report["sent"] as? Int, "\(stuck)")
-    // What the generator itself can't do is no figure of the pipeline's.
+    guard !Pipeline.isOnKafka else { return }  // the rest is about the generator itself
+    // What it can't do is no figure of the pipeline's.
     let rushed = try replay(["--rate", "90000", "--duration", "1s", "--deadline", "1"])
     #expect(
       rushed.code == 1 && !((rushed.report["invalid"] as? [String]) ?? []).isEmpty,

@@ -17,7 +17,9 @@ import Testing
     #expect(try other.array(["documents", "list"]).count == 1)
   }
 
-  @Test("a worker that crashes ends at once and is started again", arguments: [SIGABRT, SIGILL])
+  @Test(
+    "a worker that crashes ends at once and is started again",
+    .enabled(if: !Pipeline.isOnKafka, "no broker is in it"), arguments: [SIGABRT, SIGILL])
   func crash(_ number: Int32) throws {
     let pipeline = try Pipeline()
     let pid = try #require(pipeline.processes()["generate"])
@@ -119,7 +121,9 @@ import Testing
     #expect(bad.code == 1 && bad.error.contains("nine hundred days"))
   }
 
-  @Test("mistakes on the command line have exit code 2 and say what is wrong")
+  @Test(
+    "mistakes on the command line have exit code 2 and say what is wrong",
+    .enabled(if: !Pipeline.isOnKafka, "no broker is in it"))
   func usage() throws {
     for (words, message) in [
       (["ask"], "one question"), (["ask", "x", "--top-k", "0"], "--top-k"), (["nonsense"], "nonsense"),
