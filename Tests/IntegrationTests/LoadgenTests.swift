@@ -47,7 +47,9 @@ import Testing
     }
   }
 
-  @Test("latency counts from the schedule, whether a stage or the generator itself was held still")
+  @Test(
+    "latency counts from the schedule, whether a stage or the generator itself was held still",
+    .enabled(if: !Pipeline.isOnKafka, "it is about the generator"))
   func schedule() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     #expect(try pipeline.millrace(["documents", "put", Pipeline.handbook + "/backups.md"]).code == 0)
@@ -89,7 +91,9 @@ import Testing
     #expect(late.code == 1 && reasons.contains { $0.contains("late itself") }, "\(reasons)")
   }
 
-  @Test("the text names states, percentiles and second answers, and a terminal sees how far a slow run is")
+  @Test(
+    "the text names states, percentiles and second answers, and a terminal sees how far a slow run is",
+    .enabled(if: !Pipeline.isOnKafka, "it is about the generator"))
   func text() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     #expect(try pipeline.millrace(["documents", "put", Pipeline.handbook]).code == 0)
