@@ -12,6 +12,8 @@ package final class Rounds: Sendable {
     package let wait: Double
     package let headers: [RecordHeader]
     fileprivate var isTaken = false
+    /// Tells a round from one of the same query that was left before.
+    fileprivate var number = 0
     /// Told when the round is complete.
     fileprivate var gatherers: [AsyncStream<Void>.Continuation] = []
     /// Told when whoever took the round has finished it, or could not.
@@ -23,8 +25,14 @@ package final class Rounds: Sendable {
     var round: UInt32
   }
 
+  /// Thrown by `finish` where the round is for others to finish: it is dropped, and who waits for it begins it anew.
+  package struct Left: Error {
+    package init() {}
+  }
+
   private struct State {
     var open: [Key: Round] = [:]
+    var openedCount = 0
     /// Finished rounds until long after their deadline, milliseconds since 1970: candidates that come later, from a
     /// search that is repeated after a crash, are dropped.
     var finished: [Key: Int64] = [:]
@@ -33,7 +41,7 @@ package final class Rounds: Sendable {
   private enum Place {
     case finished
     case following(AsyncStream<Void>)
-    case gathering(AsyncStream<Void>, isComplete: Bool)
+    case gathering(AsyncStream<Void>, number: Int, isComplete: Bool)
   }
 
   private let state = Mutex(State())
@@ -59,15 +67,15 @@ package final class Rounds: Sendable {
       switch join(key, candidates, position, Round(wait: wait, headers: headers), now) {
       case .finished: return
       case .following(let settled): for await _ in settled {}
-      case .gathering(let stream, let isComplete):
+      case .gathering(let stream, let number, let isComplete):
         if !isComplete, mayCome() { await Self.wait(for: stream, atMost: limit) }
         // A process that stops must not answer for shards that are on their way.
         try Task.checkCancellation()
-        guard let round = take(key) else { continue }
+        guard let round = take(key, number) else { continue }
         do {
           try await finish(round)
         } catch {
-          settle(key, finishedUntil: nil, now)
+          settle(key, finishedUntil: nil, isLeft: error is Left, now)
           throw error
         }
         settle(key, finishedUntil: candidates.flight.deadlineAtMilliseconds, now)
@@ -85,6 +93,10 @@ package final class Rounds: Sendable {
     return state.withLock { state in
       guard state.finished[key, default: .min] <= now else { return .finished }
       var round = state.open[key] ?? new
+      if state.open[key] == nil {
+        state.openedCount += 1
+        round.number = state.openedCount
+      }
       defer { state.open[key] = round }
       if round.isTaken {
         round.followers.append(continuation)
@@ -99,7 +111,7 @@ package final class Rounds: Sendable {
       } else {
         round.gatherers.append(continuation)
       }
-      return .gathering(stream, isComplete: isComplete)
+      return .gathering(stream, number: round.number, isComplete: isComplete)
     }
   }
 
@@ -121,20 +133,21 @@ package final class Rounds: Sendable {
     }
   }
 
-  private func take(_ key: Key) -> Round? {
+  private func take(_ key: Key, _ number: Int) -> Round? {
     state.withLock { state in
-      guard let round = state.open[key], !round.isTaken else { return nil }
+      guard let round = state.open[key], round.number == number, !round.isTaken else { return nil }
       state.open[key]?.isTaken = true
       return round
     }
   }
 
-  private func settle(_ key: Key, finishedUntil deadline: Int64?, _ now: Int64) {
+  private func settle(_ key: Key, finishedUntil deadline: Int64?, isLeft: Bool = false, _ now: Int64) {
     let waiting = state.withLock { state -> [AsyncStream<Void>.Continuation] in
       let waiting = (state.open[key]?.followers ?? []) + (state.open[key]?.gatherers ?? [])
       state.open[key]?.followers = []
       state.open[key]?.gatherers = []
       state.open[key]?.isTaken = false
+      if isLeft { state.open[key] = nil }
       if let deadline {
         state.open[key] = nil
         state.finished[key] = max(deadline, now) + QueryRecord.deadlineMaxMilliseconds

@@ -250,14 +250,18 @@ package final class WindowStage: Service {
     }
   }
 
-  /// - Returns: false when the partition is back: its record, polled again, was taken for one in flight, and is.
+  /// - Returns: false when the partition is back and the record, polled again, was taken for one in flight: it is. Not
+  ///   when another owner has finished it meanwhile.
   private func leave(_ position: RecordPosition) -> Bool {
     let partition = TopicPartition(position.topic, position.partition)
     // Held, so that no assignment comes between the look and the leaving.
     let isLeft = ownership.withLock { ownership in
-      if ownership.isPolling, ownership.partitions.contains(partition) { return false }
-      windows.withLock { $0[partition]?.leave(position.offset) }
-      return true
+      windows.withLock { windows in
+        let isInFlight = windows[partition]?.isInFlight(position.offset) ?? false
+        if isInFlight, ownership.isPolling, ownership.partitions.contains(partition) { return false }
+        windows[partition]?.leave(position.offset)
+        return true
+      }
     }
     if isLeft { oldest.finish([position]) }
     return isLeft

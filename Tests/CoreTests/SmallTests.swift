@@ -383,11 +383,11 @@ struct SplitMix64: RandomNumberGenerator {
 
   /// A round of two shards, whose candidates come one after the other.
   private func gather(
-    _ rounds: Rounds, _ shard: UInt32, limit: Duration = .seconds(60),
+    _ rounds: Rounds, _ shard: UInt32, of count: UInt32 = 2, limit: Duration = .seconds(60),
     finish: @escaping @Sendable (Rounds.Round) async throws -> Void
   ) async throws {
     try await rounds.gather(
-      candidates(shard, of: 2, [Int32(shard), Int32(shard) + 2], []),
+      candidates(shard, of: count, count == 2 ? [Int32(shard), Int32(shard) + 2] : [Int32(shard)], []),
       at: RecordPosition(topic: "c", partition: 0, offset: Int64(shard)), wait: 0, headers: [], now: 0,
       limit: limit, finish: finish)
   }
@@ -454,6 +454,31 @@ struct SplitMix64: RandomNumberGenerator {
     #expect(log.finished.withLock { $0 } == [2, 2])
     #expect(log.failures.withLock { $0 } == 1)
     try await gather(rounds, 1) { _ in Issue.record("finished by the other") }
+  }
+
+  @Test("a round that was left is begun anew by all of it: none finishes with a part of what is here")
+  func roundIsBegunAnew() async throws {
+    // The one that leaves it is back at once, or a little later.
+    for delay in [0, 1, 20] {
+      let rounds = Rounds()
+      let log = Log()
+      try await withThrowingDiscardingTaskGroup { group in
+        for shard in [UInt32(0), 1, 2] {
+          group.addTask {
+            while true {
+              do {
+                return try await self.gather(rounds, shard, of: 4, limit: .milliseconds(150)) {
+                  if log.finish($0) == 1 { throw Rounds.Left() }
+                }
+              } catch is Rounds.Left {
+                try await Task.sleep(for: .milliseconds(delay))
+              }
+            }
+          }
+        }
+      }
+      #expect(log.finished.withLock { $0 } == [3, 3], "after \(delay) ms")
+    }
   }
 
   @Test("a process that stops answers nothing for shards that are on their way")

@@ -270,7 +270,7 @@ private final class ChatStub {
       group.addTask { try await first.run() }
       try await waitUntilOwner(first)
       let query = try flight("kept")
-      try await sendCandidates(query, shard: 0, of: 2)
+      for shard in [UInt32(0), 1] { try await sendCandidates(query, shard: shard, of: 3) }
       try await Task.sleep(for: .milliseconds(500))
       let given = ContinuousClock.now
       group.addTask { try await second.run() }
@@ -278,8 +278,8 @@ private final class ChatStub {
       // What came in between may not have been read yet when the first wait ends.
       try await Task.sleep(until: given + wait + .seconds(1))
       #expect(try await answers("kept") == [])
-      try await sendCandidates(query, shard: 1, of: 2)
-      #expect(try await answer("kept").shardsAnswered == 2)
+      try await sendCandidates(query, shard: 2, of: 3)
+      #expect(try await answer("kept").shardsAnswered == 3)
       first.stop()
       second.stop()
       try await group.waitForAll()

@@ -255,4 +255,37 @@ private final class Leaving: WindowWork {
     #expect(first.count(0) == 1)
     #expect(first.finished.withLock { $0.sorted() } == [0, 1] && second.finished.withLock(\.isEmpty))
   }
+
+  @Test("a record that another owner finished while it was in work here is not worked on again")
+  func leftAndFinished() async throws {
+    try await fill(2, partitions: 1)
+    let other = try StageContext(name: "another", settings: Self.settings(test))
+    let mayLeave = Flag()
+    let (first, second) = (Leaving { _ in mayLeave.isSet }, Leaving { _ in false })
+    second.mayFinish.withLock { $0 = true }
+    let stages = [stage(first, window: 8), stage(second, window: 8, in: other)]
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await stages[0].run() }
+      try await wait { first.count(0) >= 1 && first.count(1) >= 1 }
+      group.addTask { try await stages[1].run() }
+      while try await committed(1) < 2 { try await Task.sleep(for: .milliseconds(50)) }
+      await stages[1].shutdown()
+      try await send(1, partitions: 1)
+      try await wait { first.count(2) >= 1 }
+      mayLeave.set()
+      try await Task.sleep(for: .milliseconds(500))
+      #expect(first.count(0) == 1 && first.count(1) == 1)
+      first.mayFinish.withLock { $0 = true }
+      while try await committed(1) < 3 { try await Task.sleep(for: .milliseconds(50)) }
+      await stages[0].shutdown()
+      try await group.waitForAll()
+    }
+    #expect(first.finished.withLock { $0 } == [2])
+  }
+}
+
+private final class Flag: Sendable {
+  private let state = Mutex(false)
+  var isSet: Bool { state.withLock { $0 } }
+  func set() { state.withLock { $0 = true } }
 }

@@ -64,14 +64,13 @@ package final class RetrieveStage: WindowWork {
       ) { round in
         try await freshness.waitUntilConfirmed()
         // Candidates that are missing here may have gone to the partition's new owner, with these.
-        guard round.gathering.isComplete || flight.isOwned() else { throw LeftToNextOwner() }
+        guard round.gathering.isComplete || flight.isOwned() else { throw Rounds.Left() }
         // Another owner may have come to an end meanwhile, from before the partition moved.
         if !answered.contains(query.key) { try await finish(round) }
         flight.finishTogether(round.positions)
       }
-    } catch let error as LeftToNextOwner {
-      rounds.forget(candidates)
-      throw error
+    } catch is Rounds.Left {
+      throw LeftToNextOwner()
     }
   }
 
