@@ -192,9 +192,9 @@ enum Fuzz {
     let grown = (peakBytes - before) >> 20
     let kept = accepted.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     print(
-      "fuzz: \(cases) cases, seed \(seed), \(Int(seconds)) s, memory grew by \(grown) MB at its highest; accepted: \(kept)"
+      "fuzz: \(cases) cases, seed \(seed), \(Int(seconds)) s, memory at its highest \(peakBytes >> 20) MB, \(grown) more than at the start; accepted: \(kept)"
     )
-    return broken.isEmpty && grown < 200 && accepted.count == decoders.count
+    return broken.isEmpty && before > 0 && grown < 200 && accepted.count == decoders.count
   }
 
   private static func input(_ seeds: [[UInt8]], _ random: inout SplitMix) -> [UInt8] {
@@ -232,7 +232,7 @@ enum Fuzz {
   private static var peakBytes: Int {
     let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
     let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
-    return (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
+    return (line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) << 10
   }
 }
 
