@@ -632,7 +632,9 @@ private func produceFrame(_ topic: String, _ batch: [UInt8]) -> [UInt8] {
 private func recordBatch(count: Int32, codec: Int16, records: [UInt8]) -> [UInt8] {
   var tail = bigEndian(codec)
   tail += bigEndian(count - 1)
-  tail += bigEndian(Int64(0)) + bigEndian(Int64(0))
+  // Of now: a record of 1970 is beyond every retention, and the next look of the cleaner would remove it.
+  let now = Int64(Date().timeIntervalSince1970 * 1000)
+  tail += bigEndian(now) + bigEndian(now)
   tail += bigEndian(Int64(-1)) + bigEndian(Int16(-1)) + bigEndian(Int32(-1))
   tail += bigEndian(count)
   tail += records
