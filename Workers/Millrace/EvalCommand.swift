@@ -31,6 +31,7 @@ enum EvalCommand {
         abstract: "Time between stages that is not work, on an idle system, beside the broker's bare hop.",
         options: [
           .option("--count", "N", "how many queries (default 200)"),
+          .option("--warm-up", "N", "queries before those that count (default 10)"),
           .option("--tenant", "NAME", "tenant (default: default)"),
           .option("--question", "TEXT", "what is asked"),
           .flag("--cached", "ask for an answer that is in the cache, instead of mode retrieve"),
@@ -77,6 +78,7 @@ enum EvalCommand {
     let tenant = try arguments.tenant()
     let report = try await LatencyReport.measure(
       settings, tenant: tenant, count: arguments.integer("--count", in: 10...100_000) ?? 200,
+      warmUp: arguments.integer("--warm-up", in: 0...100_000) ?? 10,
       question: arguments.value("--question") ?? "How long are backups kept?",
       isCached: arguments.flag("--cached"))
     Terminal.print(arguments.flag("--json") ? report.json.text : report.text)
@@ -252,7 +254,7 @@ struct LatencyReport: Sendable {
 
   /// One query at a time: nothing waits for anything but the path itself.
   static func measure(
-    _ settings: Settings, tenant: TenantID, count: Int, question: String, isCached: Bool
+    _ settings: Settings, tenant: TenantID, count: Int, warmUp: Int, question: String, isCached: Bool
   ) async throws -> LatencyReport {
     let kafka = settings.kafkaConfiguration(clientID: "millrace-latency")
     let producer = try KafkaProducer(kafka)
@@ -267,7 +269,7 @@ struct LatencyReport: Sendable {
       isCached: isCached, total: [], overhead: [], waits: [], work: [], hop: [], hotHop: [])
     var timings: [String: (waits: [Double], work: [Double])] = [:]
     let hop = try await HopProbe.open(kafka)
-    for number in 0..<count + 10 {
+    for number in 0..<count + warmUp {
       guard let id = QueryID("latency-\(UUID().uuidString.lowercased())") else { continue }
       var query = QueryRecord(id: id, tenant: tenant, text: question, mode: isCached ? .answer : .retrieve)
       query.deadlineMilliseconds = 30_000
@@ -279,14 +281,14 @@ struct LatencyReport: Sendable {
         throw Unavailable(description: "no answer to \(id) within 30 s")
       }
       let total = watch.milliseconds
-      if isCached, number >= 10, answer.cache != .exact {
+      if isCached, number >= warmUp, answer.cache != .exact {
         throw Unavailable(
           description: "the answer to \(id) (\(answer.status.rawValue)) came not from the cache")
       }
       try await Task.sleep(for: .milliseconds(10))
       let hopTime = try await hop.measure()
       let hotHopTime = try await hop.measure()
-      if number < 10 { continue }  // connections and caches warm up
+      if number < warmUp { continue }  // connections and caches, and a new topic's files at the broker
       report.total.append(total)
       report.overhead.append(total - answer.timings.reduce(0) { $0 + $1.workMilliseconds })
       report.hop.append(hopTime)
