@@ -467,7 +467,7 @@ struct SplitMix64: RandomNumberGenerator {
           group.addTask {
             while true {
               do {
-                return try await self.gather(rounds, shard, of: 4, limit: .milliseconds(150)) {
+                return try await self.gather(rounds, shard, of: 4, limit: .seconds(1)) {
                   if log.finish($0) == 1 { throw Rounds.Left() }
                 }
               } catch is Rounds.Left {
@@ -566,7 +566,7 @@ struct SplitMix64: RandomNumberGenerator {
     func shutdown() async { continuation.finish() }
   }
 
-  @Test("services stop in reverse order, each awaited", .timeLimit(.minutes(1)))
+  @Test("services stop in reverse order, each awaited", .timeLimit(.minutes(3)))
   func order() async throws {
     let journal = Journal()
     let (stop, continuation) = AsyncStream.makeStream(of: Void.self)
@@ -595,23 +595,23 @@ struct SplitMix64: RandomNumberGenerator {
 
   @Test(
     "a long drain is cut short without an error; a service that never ends is told of",
-    .timeLimit(.minutes(1)))
+    .timeLimit(.minutes(3)))
   func grace() async throws {
     let told = Mutex<[String]>([])
     func run(_ services: [any Service]) async throws {
       let (stop, continuation) = AsyncStream.makeStream(of: Void.self)
       continuation.yield()
       try await ServiceGroup(
-        services, graceDeadline: .milliseconds(800),
+        services, graceDeadline: .seconds(4),
         onCancel: { names in told.withLock { $0.append("cancel \(names)") } },
         onStuck: { names in told.withLock { $0.append("stuck \(names)") } }
       ).run(until: stop)
     }
     try await run([Slow(name: "quick", seconds: 0.1, heedsCancel: false)])
     #expect(told.withLock { $0 } == [])
-    try await run([Slow(name: "long", seconds: 30, heedsCancel: true)])
+    try await run([Slow(name: "long", seconds: 60, heedsCancel: true)])
     #expect(told.withLock { $0 } == [#"cancel ["long"]"#])
-    try await run([Slow(name: "deaf", seconds: 2, heedsCancel: false)])
+    try await run([Slow(name: "deaf", seconds: 6, heedsCancel: false)])
     #expect(
       told.withLock { $0 }.dropFirst() == [#"cancel ["deaf"]"#, #"stuck ["deaf"]"#])
   }

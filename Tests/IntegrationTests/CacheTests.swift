@@ -72,7 +72,7 @@ private func quote(_ answer: [String: Any]) -> String {
 
   @Test("Redis held still, killed, full: misses, answers go on, nobody restarts but Redis")
   func badDays() throws {
-    let pipeline = try Pipeline(["--llm", "extractive"])
+    let pipeline = try Pipeline(["--llm", "extractive", "--redis-deadline", "500ms"])
     try put(pipeline, "red")
     _ = try pipeline.ask(question)
     let pid = try #require(try pipeline.processes()["redis"])

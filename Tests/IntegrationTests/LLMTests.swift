@@ -77,7 +77,7 @@ private final class Stub {
           == 1)
     }
     // Late: what is left of the deadline does for the quotes, and nothing expires.
-    let late = try pipeline.ask("HANG Which colour is the harbour lamp?", ["--deadline", "4000"])
+    let late = try pipeline.ask("HANG Which colour is the harbour lamp?", ["--deadline", "8000"])
     #expect(late["status"] as? String == "answered" && late["engine"] as? String == "extractive", "\(late)")
     #expect(
       try pipeline.metric("millrace_generation_fallbacks_total", of: "generate", "reason=\"timeout\"") == 1)

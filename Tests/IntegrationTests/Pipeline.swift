@@ -21,6 +21,8 @@ final class Pipeline {
   static let brokerRole = isOnKafka ? "kafka" : "broker"
   static let loadgen =
     URL(fileURLWithPath: binary).deletingLastPathComponent().appendingPathComponent("loadgen").path
+  /// A lookup that takes longer than the default of 50 ms is a miss, and a machine under tests is often held up so long.
+  static let patientRedisDeadline = "2s"
   static let handbook = checkout + "/Workers/Millrace/Demo/handbook"
 
   let state: String
@@ -39,6 +41,7 @@ final class Pipeline {
     if !options.contains("--with-llm"), !options.contains("--llm") {
       words += ["--llm", "extractive", "--redis", "none"]
     }
+    if !options.contains("--redis-deadline") { words += ["--redis-deadline", Self.patientRedisDeadline] }
     if Self.isOnKafka, !options.contains("--kafka-home"), !options.contains("--kafka"),
       let home = Self.kafkaHome
     {
@@ -106,11 +109,12 @@ final class Pipeline {
     return answer
   }
 
+  /// Those that run: one that waits to be started again has no process, and `kill(0, …)` would end the tests themselves.
   func processes() throws -> [String: Int32] {
     let list = try #require(json(["status"])["processes"] as? [[String: Any]])
     return Dictionary(
       list.compactMap { entry in
-        guard let role = entry["role"] as? String, let pid = entry["pid"] as? Int else { return nil }
+        guard let role = entry["role"] as? String, let pid = entry["pid"] as? Int, pid > 0 else { return nil }
         return (role, Int32(pid))
       }, uniquingKeysWith: { $1 })
   }

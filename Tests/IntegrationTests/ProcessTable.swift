@@ -16,6 +16,17 @@ enum ProcessTable {
   /// A zombie is dead.
   static func isAlive(_ pid: Int32) -> Bool { !fields(pid).isEmpty && !isZombie(pid) }
 
+  /// It was sent the signal and has not taken it yet.
+  static func isPending(_ signal: Int32, of pid: Int32) -> Bool {
+    let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
+    return status.split(separator: "\n").contains { line in
+      guard line.hasPrefix("SigPnd:") || line.hasPrefix("ShdPnd:"),
+        let mask = UInt64(line.dropFirst(7).trimmingCharacters(in: .whitespaces), radix: 16)
+      else { return false }
+      return mask & 1 << UInt64(signal - 1) != 0
+    }
+  }
+
   /// CPU time in user and kernel mode, in seconds, to a hundredth.
   static func cpuSeconds(_ pid: Int32) -> Double {
     let fields = fields(pid)

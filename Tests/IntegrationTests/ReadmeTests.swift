@@ -25,15 +25,20 @@ import Testing
       try? FileManager.default.removeItem(atPath: folder)
     }
     let path = URL(fileURLWithPath: Pipeline.binary).deletingLastPathComponent().path
+    // What a run that was cut short left: the block that makes it would put its copy inside.
+    try? FileManager.default.removeItem(atPath: "/tmp/millrace-pages")
     let blocks = try blocks()
     #expect(blocks.count >= 14)
     for block in blocks {
       let script = "set -e -o pipefail\ncd '\(folder)'\nexport PATH='\(path)':$PATH\n\(block.script)"
       // As README says: with KAFKA_HOME set, `up` starts Apache Kafka.
-      let environment = Pipeline.isOnKafka ? ["KAFKA_HOME": try #require(Pipeline.kafkaHome)] : [:]
+      var environment = Pipeline.isOnKafka ? ["KAFKA_HOME": try #require(Pipeline.kafkaHome)] : [:]
+      environment["REDIS_DEADLINE"] = Pipeline.patientRedisDeadline
       let result = try Pipeline.run(
         "/usr/bin/timeout", ["90", "/bin/bash", "-c", script], environment: environment)
-      #expect(result.code == 0, "\(block.name): \(result.text)\(result.error)")
+      // loadgen tells a machine that was too slow for its figures; nothing else may end badly.
+      let isLate = block.name == "loadgen" && result.text.contains("the generator was late itself")
+      #expect(result.code == (isLate ? 1 : 0), "\(block.name): \(result.text)\(result.error)")
     }
   }
 }

@@ -119,7 +119,10 @@ private final class ChatStub {
   }
 
   private static func settings(_ test: TestBroker, _ flags: [String: String] = [:]) throws -> Settings {
-    let broker = ["--kafka-bootstrap-servers": test.kafka.bootstrapServers]
+    // A member that joins is heard of at the others' next heartbeat, a fifth of the session later at most.
+    let broker = [
+      "--kafka-bootstrap-servers": test.kafka.bootstrapServers, "--kafka-session-timeout": "6s",
+    ]
     return try Settings(SettingsTable(flags: broker.merging(flags) { $1 }))
   }
 
@@ -383,8 +386,8 @@ private final class ChatStub {
     let vector = await encoder.encode(["Which port does the service use?"])
     // The first gets no word from its LLM. The second's answers, but for a question with HANG in it.
     let (silent, stub) = (try SilentServer(), try ChatStub())
-    let first = try generate("b", encoder, llm: silent.url, grace: .seconds(4))
-    let second = try generate("a", encoder, llm: stub.url, grace: .seconds(4))
+    let first = try generate("b", encoder, llm: silent.url, grace: .seconds(8))
+    let second = try generate("a", encoder, llm: stub.url, grace: .seconds(8))
     func send(_ id: String, _ text: String, _ documents: [DocumentInfo]) async throws {
       try await sendPrompt(flight(id, mode: .answer, text: text), vector, round: 0, documents)
     }

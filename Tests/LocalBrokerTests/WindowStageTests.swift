@@ -66,7 +66,10 @@ private final class Leaving: WindowWork {
   }
 
   private static func settings(_ test: TestBroker) throws -> Settings {
-    try Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers]))
+    let broker = [
+      "--kafka-bootstrap-servers": test.kafka.bootstrapServers, "--kafka-session-timeout": "6s",
+    ]
+    return try Settings(SettingsTable(flags: broker))
   }
 
   private func stage(_ work: any WindowWork, window: Int, in context: StageContext? = nil) -> WindowStage {
@@ -160,8 +163,8 @@ private final class Leaving: WindowWork {
     let worked =
       (first.seen.withLock { $0.values.reduce(0, +) }) + second.seen.withLock { $0.values.reduce(0, +) }
     print("two rebalances: \(worked - count) of \(count) worked on again")
-    // What was in flight or not committed yet, four times a window; not what waited.
-    #expect(worked - count < 128)
+    // What was in flight, and what a third of a second had not committed yet; not the thousands that waited.
+    #expect(worked - count < 256)
     #expect(try await committed(8) == Int64(count))
   }
 

@@ -8,7 +8,7 @@ step() { echo "== $1"; shift; "$@" 2>&1 | grep -v "^$\|production-ready\|log4j" 
   | sed -E "s/$B/BROKER/g; s/TopicId: [^ \t]*[ \t]//; s/[a-zA-Z.]+-[0-9a-f-]{36}(-[0-9]+)?/MEMBER/g; s/[ \t]+/ /g; s/ $//; s/ Elr:.*//; s/min.insync.replicas=1,//; s/max.message.bytes=10485760,//" \
   | sed -E "s/Configs: (min[^,]*),(cleanup.*)/Configs: \\2,\\1/"; echo "-> ${PIPESTATUS[0]}"; }
 topics() { "$K/kafka-topics.sh" --bootstrap-server "$B" "$@"; }
-groups() { "$K/kafka-consumer-groups.sh" --bootstrap-server "$B" "$@"; }
+groups() { "$K/kafka-consumer-groups.sh" --bootstrap-server "$B" --timeout 60000 "$@"; }
 produce() { printf 'a:1\nb:2\na:3\nc:\n' | "$K/kafka-run-class.sh" org.apache.kafka.tools.ConsoleProducer \
   --bootstrap-server "$B" --topic tools --reader-property parse.key=true --reader-property key.separator=:; }
 consume() { timeout 60 "$K/kafka-console-consumer.sh" --bootstrap-server "$B" --topic tools --from-beginning --group g1 \

@@ -60,6 +60,9 @@ for number in range(rounds):
         while before["pid"] == 0 and time.time() - since < 60:  # killed by nobody here, and not started again yet
             time.sleep(0.2)
             before = status()[role]
+        if before["pid"] == 0:
+            not_back.append(role)
+            continue
         kill(before["pid"], signal.SIGTERM if number % 2 == 0 else signal.SIGKILL)
         kills += 1
         terms += number % 2 == 0 and role not in others

@@ -52,7 +52,28 @@ thread.join()
 producer.flush(120)
 
 
-def read(topic, wanted, limit, patience=0):
+def read_all(topic):
+    """Every record that a topic holds now."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"check-{run}", "enable.auto.commit": False})
+    partitions = consumer.list_topics(topic, 10).topics[topic].partitions
+    bounds = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), 20) for p in partitions}
+    left = {p for p, (low, end) in bounds.items() if low < end}
+    consumer.assign([TopicPartition(topic, p, bounds[p][0]) for p in left])
+    records = []
+    while left:
+        message = consumer.poll(60)
+        if message is None:
+            sys.exit(f"{topic}: partitions {left} can't be read to their ends")
+        if message.error():
+            continue
+        records.append((message.timestamp()[1], message.key(), message.value()))
+        if message.offset() >= bounds[message.partition()][1] - 1:
+            left.discard(message.partition())
+    consumer.close()
+    return records
+
+
+def read(topic, wanted, limit, patience):
     """Every record of a topic until nothing has come for `limit` seconds, of `patience` as long as `wanted` lacks some."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"check-{run}", "enable.auto.commit": False,
                          "auto.offset.reset": "earliest"})
@@ -60,15 +81,14 @@ def read(topic, wanted, limit, patience=0):
     consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
     last = time.time()
     records = []
-    while time.time() - last < (limit if not wanted or wanted.done else patience):
+    while time.time() - last < (limit if wanted.done else patience):
         message = consumer.poll(0.5)
         if message is None or message.error():
             continue
-        if not wanted or not wanted.done:
+        if not wanted.done:
             last = time.time()
         records.append((message.timestamp()[1], message.key(), message.value()))
-        if wanted:
-            wanted(records[-1])
+        wanted(records[-1])
     consumer.close()
     return records
 
@@ -90,9 +110,9 @@ for at, key, value in read("rag.answers", Enough(), 30, 90):
     if answer["id"].startswith(run):
         answers[answer["id"]].append(answer)
         arrivals[answer["id"]].append(at)
-asked_at = {json.loads(v)["id"]: at for at, _, v in read("rag.queries", None, 3) if run in v.decode()}
+asked_at = {json.loads(v)["id"]: at for at, _, v in read_all("rag.queries") if run in v.decode()}
 fences = collections.defaultdict(list)
-for at, key, value in read("rag.document-status", None, 3):
+for at, key, value in read_all("rag.document-status"):
     event = json.loads(value) if value else {}
     if event.get("state") in ("indexed", "deleted"):
         fences[event["id"]].append((tuple(map(int, event["version"].split("."))), at))

@@ -44,7 +44,12 @@ enum DemoCommand {
         try await change(file, step, settings)
         continue
       }
-      if let fault = try await ask(step, client, settings, &times) { faults.append("\(step.what): \(fault)") }
+      var fault = try await ask(step, client, settings, &times)
+      // An answer is stored after it was sent, and a slow Redis is a miss: who asks at once may be too early.
+      for _ in 0..<2 where step.kind == .again && fault == mustBeCached {
+        fault = try await ask(step, client, settings, &times)
+      }
+      if let fault { faults.append("\(step.what): \(fault)") }
     }
     await client.close()
     for fault in faults { Terminal.complain("\nNOT AS EXPECTED: \(fault)") }
@@ -120,14 +125,16 @@ enum DemoCommand {
     }
   }
 
+  private static let mustBeCached = "must come from the cache"
+
   private static func check(_ answer: AnswerRecord, _ step: Step, _ settings: Settings) -> String? {
     guard !step.document.isEmpty else {
       return answer.status == .refused ? nil : "must be refused, was \(answer.status.rawValue)"
     }
     guard answer.status == .answered else { return "must be answered, was \(answer.status.rawValue)" }
-    let mustBeCached = step.kind == .again && !settings.redis.address.isEmpty
-    guard (answer.cache == .exact) == mustBeCached else {
-      return mustBeCached ? "must come from the cache" : "must be made anew, came from the cache"
+    let isRepeated = step.kind == .again && !settings.redis.address.isEmpty
+    guard (answer.cache == .exact) == isRepeated else {
+      return isRepeated ? mustBeCached : "must be made anew, came from the cache"
     }
     guard answer.citations.contains(where: { $0.documentID.rawValue == step.document }) else {
       let cited = answer.citations.map(\.documentID.rawValue).joined(separator: ", ")
