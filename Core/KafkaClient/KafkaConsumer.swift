@@ -95,6 +95,8 @@ package actor KafkaConsumer {
     }
     // A pause of ours outlives the assignment in librdkafka 2.0.2: what was paused is still to be resumed.
     pausedPartitions = []
+    // Else the poll goes on waiting for a first record, and nobody handles the move meanwhile.
+    if !isLeaving { unsafe rd_kafka_yield(pointer) }
   }
 
   /// Commits next offsets and waits for the answer: 5 s at most, a quarter of a second when the task is cancelled.

@@ -98,9 +98,7 @@ package final class BatchStage: Service {
     var taken: [RecordPosition] = []
     var lagReport = LagReport(context: context, group: group)
     while !stopping, gate.isOpen {
-      var poll = try await consumer.poll(maxRecords: size.withLock(\.current), maxWait: .milliseconds(200))
-      // What was fetched before the pause that follows an assignment.
-      poll.records.removeAll { work.ignores($0.topicPartition) }
+      let poll = try await consumer.poll(maxRecords: size.withLock(\.current), maxWait: .milliseconds(200))
       if !poll.revoked.isEmpty {
         for partition in poll.revoked { uncommitted[partition] = nil }
         oldest.forget(poll.revoked)
@@ -108,6 +106,7 @@ package final class BatchStage: Service {
       }
       if !poll.assigned.isEmpty {
         context.logger.info("Partitions assigned", [(.group, group), (.count, "\(poll.assigned.count)")])
+        // Before the first record: none comes with the assignment itself.
         try await consumer.pause(Set(poll.assigned.filter(work.ignores)))
         try await work.assigned(poll.assigned)
         lagReport.committed = try await consumer.committed(poll.assigned).mapValues(\.nextOffset)

@@ -481,6 +481,17 @@ struct SplitMix64: RandomNumberGenerator {
     }
   }
 
+  @Test("a round that was left keeps nothing of what it had")
+  func roundIsDropped() async throws {
+    let rounds = Rounds()
+    let log = Log()
+    await #expect(throws: Rounds.Left.self) {
+      try await gather(rounds, 0, of: 3, limit: .milliseconds(10)) { _ in throw Rounds.Left() }
+    }
+    try await gather(rounds, 1, of: 3, limit: .milliseconds(10)) { _ = log.finish($0) }
+    #expect(log.finished.withLock { $0 } == [1], "nothing of another owner's record")
+  }
+
   @Test("a process that stops answers nothing for shards that are on their way")
   func roundIsLeft() async throws {
     let rounds = Rounds()

@@ -181,8 +181,8 @@ import Testing
   func terminatedInLongBatch() throws {
     let pipeline = try Pipeline(["--worker-grace-deadline", "16s", "--kafka-session-timeout", "30s"])
     let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev/documents.jsonl"
-    // Half a minute's work for the encoder.
-    let text = try String(contentsOfFile: data, encoding: .utf8).split(separator: "\n").prefix(800)
+    // Some ten seconds' work for the encoder.
+    let text = try String(contentsOfFile: data, encoding: .utf8).split(separator: "\n").prefix(300)
       .compactMap { line in
         (try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])?["text"] as? String
       }.joined(separator: "\n\n")

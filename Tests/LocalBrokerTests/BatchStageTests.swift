@@ -14,9 +14,13 @@ import Testing
 private final class Upper: BatchWork {
   let seen = Mutex<Set<Int32>>([])
   let count = Mutex(0)
+  let isAssigned = Mutex(false)
   func ignores(_ partition: TopicPartition) -> Bool { partition.partition == 0 }
   /// Long enough for whatever was fetched by then.
-  func assigned(_ partitions: [TopicPartition]) async throws { try await Task.sleep(for: .milliseconds(300)) }
+  func assigned(_ partitions: [TopicPartition]) async throws {
+    try await Task.sleep(for: .milliseconds(300))
+    isAssigned.withLock { $0 = true }
+  }
   func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
     for record in records { seen.withLock { _ = $0.insert(record.position.partition) } }
     count.withLock { $0 += records.count }
@@ -115,12 +119,20 @@ private final class Slow: BatchWork {
       TopicPlan(name: "t", partitionCount: 4, replicationFactor: 1, settings: [:])
     ])
     let body = [UInt8](repeating: 120, count: 100)
-    _ = try await context.producer.send(
-      (0..<4000).map { OutgoingRecord(topic: "t", partition: Int32($0) % 4, key: nil, value: body) })
+    func send(_ partitions: Range<Int32>) async throws {
+      for partition in partitions {
+        _ = try await context.producer.send(
+          (0..<1000).map { _ in OutgoingRecord(topic: "t", partition: partition, key: nil, value: body) })
+      }
+    }
+    // Alone at first: what comes with the assignment itself, before anything can be paused, is one of these.
+    try await send(0..<1)
     let work = Upper()
     let stage = BatchStage(context, group: "g", topics: ["t"], batchRecordsMax: 64, work: work)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await stage.run() }
+      while !work.isAssigned.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(10)) }
+      try await send(1..<4)
       while work.count.withLock({ $0 }) < 3000 { try await Task.sleep(for: .milliseconds(10)) }
       await stage.shutdown()
       try await group.waitForAll()

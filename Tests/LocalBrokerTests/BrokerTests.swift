@@ -125,6 +125,19 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
+  @Test("a poll ends with an assignment, however long it would wait for a record")
+  func assignmentEndsPoll() async throws {
+    let test = try TestBroker()
+    try await create(test, "t", 2)
+    let consumer = KafkaConsumer(test.kafka, group: "g")
+    try await consumer.subscribe(to: ["t"])
+    let start = ContinuousClock.now
+    let poll = try await consumer.poll(maxRecords: 10, maxWait: .seconds(60))
+    #expect(poll.assigned.count == 2 && poll.records.isEmpty)
+    #expect(ContinuousClock.now - start < .seconds(45), "it would have waited for a minute")
+    await consumer.close()
+  }
+
   @Test("partitions that were paused when the group rebalanced are read again after a resume")
   func resumeAfterRebalance() async throws {
     let test = try TestBroker()

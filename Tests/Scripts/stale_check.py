@@ -105,7 +105,7 @@ class Enough:
 
 answers, arrivals = collections.defaultdict(list), collections.defaultdict(list)
 # What comes late, after the broker was killed, is not lost.
-for at, key, value in read("rag.answers", Enough(), 30, 90):
+for at, key, value in read("rag.answers", Enough(), 15, 90):
     answer = json.loads(value)
     if answer["id"].startswith(run):
         answers[answer["id"]].append(answer)
