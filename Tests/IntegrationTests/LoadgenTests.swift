@@ -80,14 +80,15 @@ import Testing
     #expect(try slow.times("stages_ms", "search", "wait").p95 < 1000, "where they did not")
 
     // Counted from the sending, the queries that were due meanwhile would be fast.
-    let late = try report(queries: 30, on: pipeline) { loadgen in
+    // Only the one or two that were in flight would be slow, and p95 is the fourth longest of 60.
+    let late = try report(queries: 60, on: pipeline) { loadgen in
       kill(loadgen, SIGSTOP)
       defer { kill(loadgen, SIGCONT) }
-      Thread.sleep(forTimeInterval: 1.5)
+      Thread.sleep(forTimeInterval: 3)
     }
-    #expect(late.members["sent"] as? Int == 30 && late.members["lost"] as? Int == 0, "\(late.members)")
+    #expect(late.members["sent"] as? Int == 60 && late.members["lost"] as? Int == 0, "\(late.members)")
     let all = try late.times("latency_ms")
-    #expect(all.p95 >= 1000 && all.isAscending, "\(all)")
+    #expect(all.p95 >= 1500 && all.isAscending, "\(all)")
     #expect(try late.times("generator_lateness_ms").max >= 1000)
     let reasons = late.members["invalid"] as? [String] ?? []
     #expect(late.code == 1 && reasons.contains { $0.contains("late itself") }, "\(reasons)")

@@ -231,7 +231,7 @@ struct Ledger: Sendable {
     for (partition, start) in starts.sorted(by: { $0.key.partition < $1.key.partition }) {
       var from = start
       while from < ends[partition] ?? 0 {
-        if room == 0 || unit[partition] != nil {
+        if room == 0 {
           units.append(unit)
           (unit, room) = ([:], documentsMax)
         }
