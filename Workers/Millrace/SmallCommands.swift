@@ -99,7 +99,7 @@ enum SettingsCommand {
   static let command = Command(
     "settings", abstract: "Print every setting with its value and where it came from; secrets are hidden."
   ) { arguments in
-    let settings = try Configuration.settings(arguments)
+    let settings = try Configuration.settings(arguments, mustRun: false)
     if arguments.flag("--json") {
       let members = settings.table.entries.map { entry in
         JSONMember(
@@ -127,10 +127,10 @@ enum StatusCommand {
   ) { arguments in
     let directory = StateDirectory.find(arguments)
     guard let record = directory.read() else {
-      throw Unavailable(description: "nothing runs in \(directory.path): start it with `millrace up`")
+      throw NothingRuns(directory)
     }
     let runs = ProcessTable.isAlive(record.supervisorPID, startedAt: record.supervisorStartTime)
-    let settings = try Configuration.settings(arguments)
+    let settings = try Configuration.settings(arguments, mustRun: false)
     let lags = runs ? await lags(settings) : [:]
     if arguments.flag("--json") {
       Terminal.print(json(record, runs, lags).text)

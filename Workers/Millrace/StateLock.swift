@@ -13,7 +13,8 @@ final class StateLock: Sendable {
       let pid = directory.read().map { " (pid \($0.supervisorPID))" } ?? ""
       throw Unavailable(
         description:
-          "`millrace up` runs in \(directory.path) already\(pid); end it with `millrace down`, or use --state"
+          "`millrace up` runs in \(directory.path) already\(pid); end it with `millrace down --state \(directory.path)`, "
+          + "or use another --state"
       )
     }
   }

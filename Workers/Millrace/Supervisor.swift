@@ -67,7 +67,7 @@ actor Supervisor {
     for path in [directory.path, directory.logsPath, directory.runPath] {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
-    lock = try StateLock(path: directory.path + "/up.lock", directory: directory)
+    lock = try StateLock(path: directory.lockPath, directory: directory)
   }
 
   func run(until stop: AsyncStream<Void>) async throws {

@@ -58,7 +58,7 @@ enum UpCommand {
   private static func grace(_ arguments: ParsedArguments) -> Double {
     var grace = 60.0
     do {
-      let deadline = try Configuration.settings(arguments).graceDeadline
+      let deadline = try Configuration.settings(arguments, mustRun: false).graceDeadline
       grace = max(grace, Double(deadline.components.seconds) + 35)
     } catch {
       // What runs must end, whatever is wrong with the settings by now.
@@ -71,6 +71,8 @@ enum UpCommand {
   private static func detach(_ arguments: ParsedArguments) async throws -> ExitCode {
     let directory = StateDirectory.find(arguments)
     try FileManager.default.createDirectory(atPath: directory.logsPath, withIntermediateDirectories: true)
+    // Another one that runs here keeps its log: it is asked for before the file is made anew.
+    _ = try StateLock(path: directory.lockPath, directory: directory)
     let log = directory.logsPath + "/up.log"
     _ = FileManager.default.createFile(atPath: log, contents: nil)
     let child = Process()
