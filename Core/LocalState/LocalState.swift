@@ -35,10 +35,14 @@ package struct StateRecord: Codable {
   package var processes: [ProcessEntry]
   package var isReady: Bool
 
-  /// Whether its supervisor lives, or anything that it started: a killed supervisor leaves its broker.
+  /// Whether its supervisor lives, or the broker that it started: a killed supervisor leaves that, and without either
+  /// the broker's port may be another's, whatever else is left. With a broker of somebody else, anything that it started.
   package var isAlive: Bool {
-    ProcessTable.isAlive(supervisorPID, startedAt: supervisorStartTime)
-      || processes.contains { ProcessTable.isAlive($0.pid, startedAt: $0.startTime) }
+    let brokers = processes.filter { ["broker", "kafka"].contains($0.role) }
+    return ProcessTable.isAlive(supervisorPID, startedAt: supervisorStartTime)
+      || (brokers.isEmpty ? processes : brokers).contains {
+        ProcessTable.isAlive($0.pid, startedAt: $0.startTime)
+      }
   }
 
   package init(
