@@ -73,6 +73,7 @@ REFUSED = [
     ("more shards than partitions", {"search": {"shards": 13}}, "search.shards"),
     ("query topics of different widths", {"topics": {"prompts": {"partitions": 48}}}, "must equal topics.queries.partitions"),
     ("a key of the LLM in the values", {"llm": {"apiKey": "x"}}, "put it into the Secret"),
+    ("a password in the LLM's address", {"llm": {"url": "https://u:x@llm/v1"}}, "put it into the Secret"),
     ("a password of Redis in the values", {"redis": {"address": "redis://:x@r:1"}}, "put it into the Secret"),
     ("a password of Kafka in the values", {"kafka": {"properties": "sasl.password=x"}}, "put it into the Secret"),
     ("keys without a Secret", {"secrets": {"keys": {"llmApiKey": "k"}}}, "secrets.name"),

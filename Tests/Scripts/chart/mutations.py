@@ -362,6 +362,10 @@ def change_settings(r, old, new):
 def a_variable_that_is_no_setting(r):
     container(r)["env"][0]["name"] = "KAFKA_PASSWORD"
 
+@mutation("its environment must be ['KAFKA_PROPERTIES']", "sasl")
+def a_key_that_ingest_has_no_use_for(r):
+    container(r)["env"].append(next(e for e in container(r, "generate")["env"] if e["name"] == "LLM_API_KEY"))
+
 @mutation("doesn't come from the Secret of the values", "sasl")
 def a_variable_of_another_Secret(r):
     container(r)["env"][0]["valueFrom"]["secretKeyRef"]["name"] = "other"

@@ -487,9 +487,14 @@ def environment(r):
     shown, error = r.settings
     known = set() if error else {entry["environment"] for entry in shown.values()}
     secrets = r.values["secrets"]
-    wanted = {name for key, name in (("kafkaProperties", "KAFKA_PROPERTIES"), ("redisAddress", "REDIS_ADDRESS"), ("llmApiKey", "LLM_API_KEY"))
-              if secrets["keys"][key]}
+    variables = {"kafka.properties": ("kafkaProperties", "KAFKA_PROPERTIES"), "redis.address": ("redisAddress", "REDIS_ADDRESS"),
+                 "llm.apiKey": ("llmApiKey", "LLM_API_KEY")}
+    needed = {p["name"]: p["secrets"] for p in r.contract["pools"]}
+    pools_ = {who(w): component(w) for w in r.workloads}
     for where, _, container in r.containers:
+        # The Job and the test speak to the brokers alone.
+        keys = needed.get(pools_.get(where.rpartition("/")[0]), ["kafka.properties"])
+        wanted = {variables[k][1] for k in keys if k in variables and secrets["keys"][variables[k][0]]}
         entries = {e["name"]: e for e in container.get("env", [])}
         if set(entries) != wanted:
             yield f"{where}: its environment must be {sorted(wanted)}"

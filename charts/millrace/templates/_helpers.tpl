@@ -81,14 +81,14 @@ where probes listen and where the model lies.
 {{/* The pools: name, arguments, the topic whose lag scales it, its group, and whether it reads the model. */}}
 {{- define "millrace.pools" -}}
 {{- $shards := .Values.search.shards | int -}}
-ingest: {args: [worker, ingest], topic: documents, group: rag-ingest, values: ingest, model: true}
-embed-documents: {args: [worker, embed, --lane, documents], topic: chunks, group: rag-embed-documents, values: embed-documents, model: true}
-embed-queries: {args: [worker, embed, --lane, queries], topic: queries, group: rag-embed-queries, values: embed-queries, model: true}
+ingest: {args: [worker, ingest], topic: documents, group: rag-ingest, values: ingest, model: true, secrets: [kafkaProperties]}
+embed-documents: {args: [worker, embed, --lane, documents], topic: chunks, group: rag-embed-documents, values: embed-documents, model: true, secrets: [kafkaProperties, redisAddress]}
+embed-queries: {args: [worker, embed, --lane, queries], topic: queries, group: rag-embed-queries, values: embed-queries, model: true, secrets: [kafkaProperties, redisAddress]}
 {{- range $shard := until $shards }}
-search-{{ $shard }}: {args: [worker, search, --shard, {{ $shard | quote }}], topic: searches, group: rag-search-{{ $shards }}-{{ $shard }}, values: search, model: false, stateful: true}
+search-{{ $shard }}: {args: [worker, search, --shard, {{ $shard | quote }}], topic: searches, group: rag-search-{{ $shards }}-{{ $shard }}, values: search, model: false, stateful: true, secrets: [kafkaProperties]}
 {{- end }}
-retrieve: {args: [worker, retrieve], topic: candidates, group: rag-retrieve, values: retrieve, model: false}
-generate: {args: [worker, generate], topic: prompts, group: rag-generate, values: generate, model: true}
+retrieve: {args: [worker, retrieve], topic: candidates, group: rag-retrieve, values: retrieve, model: false, secrets: [kafkaProperties]}
+generate: {args: [worker, generate], topic: prompts, group: rag-generate, values: generate, model: true, secrets: [kafkaProperties, redisAddress, llmApiKey]}
 {{- end -}}
 
 {{/* What every pod has in common. Takes root. */}}
@@ -133,16 +133,23 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
-{{/* What the Secret holds reaches the binary by the settings' own names; the environment wins over the file. */}}
+{{/*
+What the Secret holds reaches the binary by the settings' own names; the environment wins over the file. Takes root, and
+the keys of values.secrets.keys that the process needs (`millrace contract` names them for each pool): it gets no others.
+*/}}
 {{- define "millrace.environment" -}}
-{{- $secret := .Values.secrets.name -}}
+{{- $secret := .root.Values.secrets.name -}}
+{{- $root := .root -}}
+{{- $needed := .secrets -}}
 {{- range $key, $variable := dict "kafkaProperties" "KAFKA_PROPERTIES" "redisAddress" "REDIS_ADDRESS" "llmApiKey" "LLM_API_KEY" }}
-{{- with index $.Values.secrets.keys $key }}
+{{- if has $key $needed }}
+{{- with index $root.Values.secrets.keys $key }}
 - name: {{ $variable }}
   valueFrom:
     secretKeyRef:
       name: {{ $secret }}
       key: {{ . }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -124,7 +124,7 @@ spec:
             {{- toYaml .pool.args | nindent 12 }}
             - --settings
             - /etc/millrace/settings.yaml
-          {{- with include "millrace.environment" $root | trim }}
+          {{- with include "millrace.environment" (dict "root" $root "secrets" .pool.secrets) | trim }}
           env:
             {{- . | nindent 12 }}
           {{- end }}
