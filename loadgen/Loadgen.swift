@@ -25,7 +25,7 @@ enum Loadgen {
 
   private static func exitCode(for error: any Error) -> ExitCode {
     switch error {
-    case is UsageError, is SettingsError: .usage
+    case is UsageError, is SettingsError, is UntrustedPath: .usage
     case is NothingRuns: .unavailable
     case let failure as KafkaFailure where failure.kind == .retriable: .unavailable
     default: .failure

@@ -257,7 +257,7 @@ struct Replay {
   private func processorTime() -> [String: Double] {
     guard let record = directory.read() else { return [:] }
     var times: [String: Double] = [:]
-    for process in record.processes where ProcessTable.isAlive(process.pid, startedAt: process.startTime) {
+    for process in record.processes where process.identity.isAlive {
       times[process.role] = ProcessTable.cpuSeconds(of: process.pid)
     }
     return times

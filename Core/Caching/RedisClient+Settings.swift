@@ -1,17 +1,27 @@
 import RedisClient
 import Settings
 
-extension RedisClient {
+extension RedisAddress {
   /// The Redis that the settings name; nil when they name none.
   ///
-  /// - Throws: `SettingsError` for an address that can't be read.
-  package static func named(in settings: Settings) throws(SettingsError) -> RedisClient? {
-    let text = settings.redis.address
-    if text.isEmpty { return nil }
-    guard let address = RedisAddress(text) else {
+  /// - Throws: `SettingsError` for an address, or a file with one, that can't be read.
+  package static func named(in settings: Settings) throws(SettingsError) -> RedisAddress? {
+    let setting = settings.redis.address
+    if setting.isEmpty { return nil }
+    guard let address = RedisAddress(try setting.read()) else {
       throw SettingsError(
         key: "redis.address", value: settings.table.shown("redis.address"), rule: RedisAddress.rule)
     }
+    return address
+  }
+}
+
+extension RedisClient {
+  /// A client of the Redis that the settings name; nil when they name none.
+  ///
+  /// - Throws: `SettingsError` for an address that can't be read.
+  package static func named(in settings: Settings) throws(SettingsError) -> RedisClient? {
+    guard let address = try RedisAddress.named(in: settings) else { return nil }
     return RedisClient(address, deadline: settings.redis.deadline)
   }
 }

@@ -16,6 +16,7 @@ package final class LocalBroker: Sendable {
   package static let connectionsMax = 2000
 
   package let port: UInt16
+  private let host: String
   private let lock: FolderLock
   private let listener: Listener
   private let store: Store
@@ -43,6 +44,7 @@ package final class LocalBroker: Sendable {
     logger = Logger(label: "broker")
     raiseDescriptorLimit()
     lock = try FolderLock(directory: directory)
+    self.host = host
     listener = try Listener(host: host, port: port)
     self.port = listener.port
     store = try Store(path: directory + "/broker.sqlite", synchronous: synchronous)
@@ -53,8 +55,21 @@ package final class LocalBroker: Sendable {
       store: store, coordinator: coordinator, host: host, port: Int32(listener.port), logger: logger)
   }
 
+  /// What to say at the start where others than this machine can reach the broker; nil where they can't.
+  ///
+  /// - Parameter host: the IPv4 address that it listens on.
+  package static func exposure(host: String) -> String? {
+    if host.hasPrefix("127.") { return nil }
+    return
+      "broker.host is \(host), which is not loopback: the local broker asks nobody for a login, so whoever reaches it "
+      + "can read, change and delete all documents, questions and answers"
+  }
+
   package func start() {
     logger.info("Broker listens", [(.port, "\(port)")])
+    if let exposure = Self.exposure(host: host) {
+      logger.warning("Broker is open to the network", [(.address, "\(host):\(port)"), (.reason, exposure)])
+    }
     startBlockingThread(name: "accept") { self.acceptConnections() }
     startBlockingThread(name: "expire") {
       while !self.isStopped.withLock({ $0 }) {

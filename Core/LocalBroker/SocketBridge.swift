@@ -170,7 +170,7 @@ final class FolderLock: Sendable {
   init(directory: String) throws(StorageError) {
     let path = directory + "/broker.lock"
     // Kept aside until it is locked: were the property set, `deinit` would close it once more after a throw.
-    let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       let code = errno
       throw StorageError(call: "open \(path)", code: code, detail: unsafe String(cString: strerror(code)))

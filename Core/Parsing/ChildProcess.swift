@@ -19,7 +19,7 @@ enum ChildProcess {
     let process = Process()
     let seconds = max(1, Int(limits.timeout.components.seconds))
     do {
-      try Data(input).write(to: file)
+      try PrivateFile.write(input, to: file.path)
       (output, errors) = (Pipe(), Pipe())
       process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
       // `timeout` holds the wall clock even when this process is killed meanwhile.

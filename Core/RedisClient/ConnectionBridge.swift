@@ -11,8 +11,7 @@ import Foundation
   /// - Throws: `RedisFailure` when nobody answers in time, or authentication fails.
   init(_ address: RedisAddress, deadline: ContinuousClock.Instant, writeLimit: Duration) throws(RedisFailure)
   {
-    let limit = Self.timeLeft(deadline)
-    guard let context = unsafe redisConnectWithTimeout(address.host, Int32(address.port), limit) else {
+    guard let context = unsafe Self.connected(address.endpoint, Self.timeLeft(deadline)) else {
       throw RedisFailure(.unreachable, "out of memory")
     }
     unsafe self.context = context
@@ -20,7 +19,8 @@ import Foundation
       throw RedisFailure(.unreachable, "\(address): \(unsafe Self.message(context))")
     }
     unsafe redisSetTimeout(context, Self.timeLeft(.now + writeLimit))
-    unsafe redisEnableKeepAlive(context)
+    // An error on a socket of the file system, which would be the connection's.
+    if case .tcp = address.endpoint { unsafe redisEnableKeepAlive(context) }
     var greetings: [[[UInt8]]] = []
     if !address.password.isEmpty { greetings.append([Array("AUTH".utf8), Array(address.password.utf8)]) }
     if address.database != 0 {
@@ -33,6 +33,22 @@ import Foundation
   }
 
   deinit { unsafe redisFree(context) }
+
+  private static func connected(_ endpoint: RedisAddress.Endpoint, _ limit: timeval)
+    -> UnsafeMutablePointer<redisContext>?
+  {
+    switch endpoint {
+    case .tcp(let host, let port): return unsafe redisConnectWithTimeout(host, Int32(port), limit)
+    case .unixSocket(let path):
+      // The kernel takes a path of at most 107 bytes (unix(7)). A longer one is reached from its folder.
+      guard path.utf8.count > 107, let slash = path.lastIndex(of: "/") else {
+        return unsafe redisConnectUnixWithTimeout(path, limit)
+      }
+      let folder = unsafe open(String(path[..<slash]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      defer { if folder >= 0 { close(folder) } }
+      return unsafe redisConnectUnixWithTimeout("/proc/self/fd/\(folder)\(path[slash...])", limit)
+    }
+  }
 
   /// Sends all commands in one write and reads all replies.
   func exchange(_ commands: [[[UInt8]]], deadline: ContinuousClock.Instant) throws(RedisFailure)

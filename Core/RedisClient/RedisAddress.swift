@@ -1,36 +1,54 @@
-/// Where a Redis is: `redis://[:password@]host:port[/database]`.
+import Foundation
+
+/// Where a Redis is: `redis://[:password@]host:port[/database]`, or `unix://[:password@]/path[?db=database]`.
 package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
-  package var host: String
-  package var port: UInt16
+  package enum Endpoint: Sendable, Equatable {
+    case tcp(host: String, port: UInt16)
+    /// An absolute path.
+    case unixSocket(String)
+  }
+
+  package var endpoint: Endpoint
   package var password = ""
   package var database = 0
 
-  package static let rule = "must be redis://[:password@]host:port[/database], or empty for none"
+  package static let rule =
+    "must be redis://[:password@]host:port[/database], unix://[:password@]/path[?db=database], or empty for none"
 
   package init?(_ text: String) {
-    guard text.hasPrefix("redis://") else { return nil }
-    var rest = text.dropFirst("redis://".count)
-    if let slash = rest.lastIndex(of: "/") {
-      guard let number = Int(rest[rest.index(after: slash)...]), (0...1_000_000).contains(number) else {
-        return nil
-      }
+    let isSocket = text.hasPrefix("unix://")
+    guard isSocket || text.hasPrefix("redis://") else { return nil }
+    var rest = text[(text.range(of: "://")?.upperBound ?? text.endIndex)...]
+    let databaseMark =
+      isSocket ? rest.range(of: "?db=", options: .backwards) : rest.range(of: "/", options: .backwards)
+    if let mark = databaseMark {
+      guard let number = Int(rest[mark.upperBound...]), (0...1_000_000).contains(number) else { return nil }
       database = number
-      rest = rest[..<slash]
+      rest = rest[..<mark.lowerBound]
     }
-    if let at = rest.lastIndex(of: "@") {
+    if !isSocket || !rest.hasPrefix("/"), let at = rest.lastIndex(of: "@") {
       guard rest.hasPrefix(":") else { return nil }
       password = String(rest[rest.index(after: rest.startIndex)..<at])
       rest = rest[rest.index(after: at)...]
     }
+    if isSocket {
+      guard rest.hasPrefix("/"), rest.count > 1 else { return nil }
+      endpoint = .unixSocket(String(rest))
+      return
+    }
     guard let colon = rest.lastIndex(of: ":"), let port = UInt16(rest[rest.index(after: colon)...]), port > 0,
       colon > rest.startIndex
     else { return nil }
-    host = String(rest[..<colon])
-    self.port = port
+    endpoint = .tcp(host: String(rest[..<colon]), port: port)
   }
 
   /// Without the password.
-  package var description: String { "redis://\(host):\(port)/\(database)" }
+  package var description: String {
+    switch endpoint {
+    case .tcp(let host, let port): "redis://\(host):\(port)/\(database)"
+    case .unixSocket(let path): "unix://\(path)" + (database == 0 ? "" : "?db=\(database)")
+    }
+  }
 }
 
 /// Why a call has no reply. Callers go on without Redis: none of these is anybody's fault but Redis's.

@@ -11,7 +11,10 @@ package enum DefaultValues {
       sessionTimeout: "10s"
       pollIntervalMax: "300s"
       # librdkafka properties as name=value, separated by commas: security.protocol=SASL_SSL,sasl.username=...
+      # Those that load code or decide over delivery are refused.
       properties: ""
+      # a file with the same, a name=value line each: for passwords, above all those with a comma
+      propertiesFile: ""
       # 0: 3 where there are three brokers, else 1
       replicationFactor: 0
     broker:
@@ -30,7 +33,7 @@ package enum DefaultValues {
     worker:
       graceDeadline: "25s"
     encoder:
-      # empty: .venv of the checkout, then /usr/local/share/millrace/model
+      # empty: share/millrace/model in the binary's prefix, else .venv of the checkout that it was built in
       modelPath: ""
       model: "all-MiniLM-L6-v2"
       # where an AVX-512 machine gets the Haswell kernels, force SkylakeX after a check in a child process
@@ -78,13 +81,17 @@ package enum DefaultValues {
       model: "default"
       # sent as a bearer token
       apiKey: ""
+      # a file that holds it
+      apiKeyFile: ""
       promptTokensMax: 2048
       answerTokensMax: 128
       # for one request, within the query's own deadline
       timeout: "60s"
     redis:
-      # redis://[:password@]host:port[/database]; empty: no caches, no streaming
+      # redis://[:password@]host:port[/database] or unix://[:password@]/path[?db=database]; empty: no caches, no streaming
       address: ""
+      # a file that holds it
+      addressFile: ""
       # for one exchange; beyond it the caches are passed by
       deadline: "50ms"
     cache:

@@ -1,3 +1,4 @@
+import Foundation
 import Records
 
 /// Every setting, validated. Read once, in `Workers/Millrace`.
@@ -8,6 +9,7 @@ package struct Settings: Sendable {
     package var clientID: String
     package var sessionTimeout: Duration
     package var pollIntervalMax: Duration
+    /// librdkafka's own, of `kafka.properties` and `kafka.propertiesFile`; passwords are among them.
     package var properties: [String: String]
     /// 0 = decided by the number of brokers.
     package var replicationFactor: Int
@@ -47,7 +49,7 @@ package struct Settings: Sendable {
     /// Nil = the extractive engine alone.
     package var url: String?
     package var model: String
-    package var apiKey: String
+    package var apiKey: SecretSetting
     package var promptTokensMax: Int
     package var answerTokensMax: Int
     package var timeout: Duration
@@ -55,7 +57,7 @@ package struct Settings: Sendable {
 
   package struct Redis: Sendable {
     /// Empty = none.
-    package var address: String
+    package var address: SecretSetting
     package var deadline: Duration
   }
 
@@ -127,7 +129,7 @@ package struct Settings: Sendable {
       },
       clientID: table.text("kafka.clientID"), sessionTimeout: try table.duration("kafka.sessionTimeout"),
       pollIntervalMax: try table.duration("kafka.pollIntervalMax"),
-      properties: try table.pairs("kafka.properties"),
+      properties: try Self.kafkaProperties(table),
       replicationFactor: try table.integer("kafka.replicationFactor", in: 0...10))
     broker = Broker(
       host: table.text("broker.host"), port: try table.integer("broker.port", in: 0...65535),
@@ -165,11 +167,12 @@ package struct Settings: Sendable {
       sentencesMax: try table.integer("generate.sentencesMax", in: 1...20),
       supportScore: try table.number("generate.supportScore", in: 0...1))
     llm = try Self.llm(table)
+    _ = try table.string(
+      "redis.address",
+      "must be redis://[:password@]host:port[/database], unix://[:password@]/path[?db=database], or empty"
+    ) { $0.isEmpty || $0.hasPrefix("redis://") || $0.hasPrefix("unix://") }
     redis = Redis(
-      address: try table.string("redis.address", "must be redis://[:password@]host:port[/database] or empty")
-      {
-        $0.isEmpty || $0.hasPrefix("redis://")
-      }, deadline: try table.duration("redis.deadline"))
+      address: SecretSetting("redis.address", table), deadline: try table.duration("redis.deadline"))
     cache = Cache(
       answerTTL: try table.duration("cache.answerTTL"),
       embeddingTTL: try table.duration("cache.embeddingTTL"))
@@ -179,13 +182,43 @@ package struct Settings: Sendable {
     topics = try Self.topics(table)
   }
 
+  /// The setting's `name=value` pairs, and those of the file, a line each.
+  private static func kafkaProperties(_ table: SettingsTable) throws(SettingsError) -> [String: String] {
+    let (key, fileKey) = ("kafka.properties", "kafka.propertiesFile")
+    var properties: [String: String] = [:]
+    for part in table.text(key).split(separator: ",") {
+      guard let (name, value) = property(part) else {
+        throw SettingsError(
+          key: key, value: table.shown(key), rule: "must be name=value pairs separated by commas")
+      }
+      try KafkaClientProperties.add(name, value, to: &properties, key: key, hidden: table.shown(key))
+    }
+    let file = table.text(fileKey)
+    if file.isEmpty { return properties }
+    for line in try SecretSetting.text(ofFile: file, fileKey).split(whereSeparator: \.isNewline) {
+      if line.allSatisfy(\.isWhitespace) || line.drop(while: \.isWhitespace).hasPrefix("#") { continue }
+      guard let (name, value) = property(line) else {
+        throw SettingsError(
+          key: fileKey, value: file, rule: "must hold name=value lines, empty lines and # comments alone")
+      }
+      try KafkaClientProperties.add(name, value, to: &properties, key: fileKey, hidden: file)
+    }
+    return properties
+  }
+
+  private static func property(_ text: Substring) -> (name: String, value: String)? {
+    guard let equals = text.firstIndex(of: "=") else { return nil }
+    let name = text[..<equals].trimmingCharacters(in: .whitespaces)
+    return name.isEmpty ? nil : (name, String(text[text.index(after: equals)...].drop(while: \.isWhitespace)))
+  }
+
   private static func llm(_ table: SettingsTable) throws(SettingsError) -> LLM {
     let url = try table.string("llm.url", "must be http://host:port/v1, https too, or empty") {
       $0.isEmpty || $0.hasPrefix("http://") || $0.hasPrefix("https://")
     }
     return LLM(
       url: url.isEmpty ? nil : (url.hasSuffix("/") ? String(url.dropLast()) : url),
-      model: table.text("llm.model"), apiKey: table.text("llm.apiKey"),
+      model: table.text("llm.model"), apiKey: SecretSetting("llm.apiKey", table),
       promptTokensMax: try table.integer("llm.promptTokensMax", in: 128...1_000_000),
       answerTokensMax: try table.integer("llm.answerTokensMax", in: 1...100_000),
       timeout: try table.duration("llm.timeout"))

@@ -16,8 +16,14 @@ package struct SettingsError: Error, Sendable, CustomStringConvertible {
 
 /// All settings by key, merged from the compiled-in defaults, a file, the environment and flags, in this order.
 package struct SettingsTable: Sendable {
-  /// Where a value came from, for `millrace settings`.
-  package enum Source: String, Sendable { case `default`, file, environment, flag }
+  /// Where a value came from, for `millrace settings`; a later one wins.
+  package enum Source: String, Sendable, CaseIterable, Comparable {
+    case `default`, file, environment, flag
+
+    package static func < (a: Source, b: Source) -> Bool {
+      (allCases.firstIndex(of: a) ?? 0) < (allCases.firstIndex(of: b) ?? 0)
+    }
+  }
 
   /// Sections of `values.yaml` that the chart reads and no worker: images, replica bounds, alerts.
   package static let deploymentSections: Set<String> = [
@@ -35,7 +41,7 @@ package struct SettingsTable: Sendable {
   /// - Parameters:
   ///   - file: path of a YAML file with the same tree as `values.yaml`, or any part of it.
   ///   - flags: `--kafka-topic-prefix` to value.
-  /// - Throws: `SettingsError` for an unknown key in the file.
+  /// - Throws: `SettingsError` for an unknown key in the file, and for a secret among the flags.
   package init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:])
     throws(SettingsError)
   {
@@ -64,8 +70,35 @@ package struct SettingsTable: Sendable {
     }
     for entry in entries {
       if let value = environment[Self.environmentName(entry.key)] { set(entry.key, value, .environment) }
-      if let value = flags[Self.flagName(entry.key)] { set(entry.key, value, .flag) }
+      guard let value = flags[Self.flagName(entry.key)] else { continue }
+      set(entry.key, value, .flag)
+      // What is no list of properties, or holds one that is refused, is hidden too; `Settings` says why.
+      let isSecret =
+        entry.key == "kafka.properties" ? KafkaClientProperties.holdSecret(value) : isSecret(entry.key)
+      if isSecret { throw Self.secretOption(entry.key, shown(entry.key)) }
     }
+    for key in ["redis.address", "llm.apiKey"] { try keepOne(key, Self.secretFiles[key] ?? "") }
+  }
+
+  /// Of a secret and the file for it the one counts that was set nearer to the command: `up --llm-api-key-file F` wins over
+  /// a key in the environment.
+  private mutating func keepOne(_ key: String, _ fileKey: String) throws(SettingsError) {
+    let (value, file) = (source(key), source(fileKey))
+    if value == file, !text(key).isEmpty, !text(fileKey).isEmpty {
+      throw SettingsError(key: fileKey, value: text(fileKey), rule: "must be empty where \(key) is set")
+    }
+    if value > file { set(fileKey, "", value) }
+    if file > value { set(key, "", file) }
+  }
+
+  private func source(_ key: String) -> Source { positions[key].map { entries[$0].source } ?? .default }
+
+  private static func secretOption(_ key: String, _ shown: String) -> SettingsError {
+    let file = secretFiles[key].map { ", or name a file with \($0)" } ?? ""
+    return SettingsError(
+      key: key, value: shown,
+      rule: "holds a secret, and every user of this machine can read a command line: set "
+        + "\(environmentName(key)) in the environment\(file)")
   }
 
   /// A values file of a release is a settings file too.
@@ -103,18 +136,42 @@ package struct SettingsTable: Sendable {
     return words
   }
 
-  /// The value for display: keys and passwords are hidden.
+  /// Settings that may hold a secret, with the setting that names a file for it, where there is one.
+  private static let secretFiles = [
+    "kafka.properties": "kafka.propertiesFile", "redis.address": "redis.addressFile",
+    "llm.apiKey": "llm.apiKeyFile",
+  ]
+
+  package static let secretFileKeys = secretFiles.values.sorted()
+  package static let secretKeys = secretFiles.keys.sorted()
+
+  /// Whether the value must not be shown, or handed to a process that doesn't need it.
+  package func isSecret(_ key: String) -> Bool { shown(key) != text(key) }
+
+  /// The value for display. Keys, passwords, and what stands before the host of a URL are hidden; a value that could hold
+  /// a secret is hidden whole.
   package func shown(_ key: String) -> String {
-    if key == "llm.apiKey" { return text(key).isEmpty ? "" : "(hidden)" }
-    if key == "redis.address", let at = text(key).lastIndex(of: "@") {
-      return "redis://(hidden)" + text(key)[at...]
+    let value = text(key)
+    if value.isEmpty { return value }
+    switch key {
+    case "llm.apiKey": return "(hidden)"
+    case "kafka.properties": return KafkaClientProperties.areHarmless(value) ? value : "(hidden)"
+    default: return Self.withoutSecrets(url: value)
     }
-    guard key == "kafka.properties" else { return text(key) }
-    return text(key).split(separator: ",").map { property in
-      let name = property.prefix { $0 != "=" }
-      let isSecret = ["password", "secret", "key.pem", "token"].contains { name.contains($0) }
-      return isSecret ? "\(name)=(hidden)" : String(property)
-    }.joined(separator: ",")
+  }
+
+  /// `https://(hidden)@host/v1`. A query of http is hidden too: some services take their key there.
+  private static func withoutSecrets(url: String) -> String {
+    guard let start = url.range(of: "://")?.upperBound else { return url }
+    var rest = url[start...]
+    // The last one: a password may hold an @ itself.
+    let user = rest.lastIndex(of: "@").map { at in
+      rest = rest[at...]
+      return "(hidden)"
+    }
+    var shown = url[..<start] + (user ?? "") + rest
+    if url.hasPrefix("http"), let query = shown.firstIndex(of: "?") { shown = shown[..<query] + "?(hidden)" }
+    return String(shown)
   }
 
   func string(_ key: String, _ rule: String, where isFine: (String) -> Bool) throws(SettingsError) -> String {
@@ -126,7 +183,8 @@ package struct SettingsTable: Sendable {
   func integer(_ key: String, in range: ClosedRange<Int>) throws(SettingsError) -> Int {
     guard let number = Int(text(key)), range.contains(number) else {
       throw SettingsError(
-        key: key, value: text(key), rule: "must be an integer from \(range.lowerBound) to \(range.upperBound)"
+        key: key, value: shown(key),
+        rule: "must be an integer from \(range.lowerBound) to \(range.upperBound)"
       )
     }
     return number
@@ -135,14 +193,14 @@ package struct SettingsTable: Sendable {
   func number(_ key: String, in range: ClosedRange<Double>) throws(SettingsError) -> Double {
     guard let number = Double(text(key)), range.contains(number) else {
       throw SettingsError(
-        key: key, value: text(key), rule: "must be a number from \(range.lowerBound) to \(range.upperBound)")
+        key: key, value: shown(key), rule: "must be a number from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
   }
 
   func bool(_ key: String) throws(SettingsError) -> Bool {
     guard let flag = Bool(text(key)) else {
-      throw SettingsError(key: key, value: text(key), rule: "must be true or false")
+      throw SettingsError(key: key, value: shown(key), rule: "must be true or false")
     }
     return flag
   }

@@ -98,7 +98,8 @@ private let unsafeFiles: Set<String> = [
   "Core/Encoder/Encoder.swift", "Core/LocalBroker/CompressionBridge.swift",
   "Core/LocalBroker/SQLiteBridge.swift", "Core/LocalBroker/SocketBridge.swift",
   "Core/Records/Wire.swift", "Workers/Search/SearchIndex.swift", "Workers/Millrace/KernelChoice.swift",
-  "Workers/Millrace/StateLock.swift",
+  "Workers/Millrace/StateLock.swift", "Core/LocalState/FileStatusBridge.swift",
+  "Core/Parsing/PrivateFileBridge.swift",
 ]
 
 private func swiftFiles(under folder: String) -> [(path: String, text: String)] {

@@ -92,10 +92,9 @@ private func quote(_ answer: [String: Any]) -> String {
     #expect(try eventually { try pipeline.processes()["redis"] ?? pid != pid })
     // Empty now: one miss, then hits again.
     #expect(try eventually { try isHit(pipeline.ask(question)) })
-    let port = try #require(
-      (pipeline.json(["status"])["endpoints"] as? [String: String])?["redis"]?.split(separator: ":").last)
+    let address = try #require((pipeline.json(["status"])["endpoints"] as? [String: String])?["redis"])
     func redis(_ words: String...) throws -> String {
-      try Pipeline.run("/usr/bin/redis-cli", ["-p", String(port.prefix { $0.isNumber })] + words).text
+      try Pipeline.run("/usr/bin/redis-cli", ["-s", address.replacing("unix://", with: "")] + words).text
     }
     #expect(try redis("config", "set", "maxmemory-policy", "noeviction").contains("OK"))
     #expect(try redis("config", "set", "maxmemory", "1").contains("OK"))

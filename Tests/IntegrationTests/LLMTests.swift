@@ -6,34 +6,6 @@ import Testing
 // Goal: an LLM's words are used where the documents support them and nowhere else; its bad days cost words, not
 // answers. Method: llama-server with a real model; a stub endpoint for faults that a real one does not have on demand.
 
-private final class Stub {
-  let process = Process()
-  let port: Int
-
-  init() throws {
-    let file = FileManager.default.temporaryDirectory.appendingPathComponent("stub-\(UUID().uuidString)").path
-    process.executableURL = URL(fileURLWithPath: Pipeline.python)
-    process.arguments = [Pipeline.checkout + "/Tests/Scripts/llm_stub.py", file]
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    var found: Int?
-    _ = eventually(10) {
-      found = (try? String(contentsOfFile: file, encoding: .utf8)).flatMap { Int($0) }
-      return found != nil
-    }
-    try? FileManager.default.removeItem(atPath: file)
-    port = try #require(found)
-  }
-
-  /// With SIGKILL: children of a test inherit its blocked signals.
-  deinit {
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-  }
-  var url: String { "http://127.0.0.1:\(port)/v1" }
-}
-
 @Suite(.serialized, .timeLimit(.minutes(5))) struct LLMTests {
   private let fact = "The harbour lamp is painted red."
 
@@ -47,7 +19,7 @@ private final class Stub {
 
   @Test("a stub: supported, lies, refusal, rate limit, cut stream, errors, a slow one beside fast ones, gone")
   func stub() throws {
-    var stub: Stub? = try Stub()
+    var stub: LLMStub? = try LLMStub()
     let url = try #require(stub?.url)
     let pipeline = try Pipeline(["--llm", url, "--redis", "none"])
     let put = try pipeline.millrace(["documents", "put", "-", "--id", "lamp"], input: fact)
@@ -154,7 +126,7 @@ private final class Stub {
 
   @Test("an answer that is already there asks no LLM again after generate was killed")
   func killedGenerate() throws {
-    let stub = try Stub()
+    let stub = try LLMStub()
     let pipeline = try Pipeline(["--llm", stub.url, "--redis", "none"])
     #expect(try pipeline.millrace(["documents", "put", "-", "--id", "lamp"], input: fact).code == 0)
     func count() throws -> Int {

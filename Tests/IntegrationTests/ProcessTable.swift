@@ -10,6 +10,16 @@ enum ProcessTable {
     return text[text.index(after: close)...].split(separator: " ")
   }
 
+  /// Clock ticks since boot, as a record of `up` holds them.
+  static func startTime(of pid: Int32) -> UInt64? {
+    let fields = fields(pid)
+    return fields.count > 19 ? UInt64(fields[19]) : nil
+  }
+
+  static func executable(of pid: Int32) -> String? {
+    try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe")
+  }
+
   /// It has ended and nobody has reaped it yet.
   static func isZombie(_ pid: Int32) -> Bool { fields(pid).first == "Z" }
 

@@ -437,7 +437,8 @@ private final class ChatStub {
     let context = try StageContext(
       name: name, settings: Self.settings(test, llm.map { ["--llm-url": $0] } ?? [:]))
     return Member(
-      context: context, services: GenerateStage.services(context, encoder: encoder, redis: nil), grace: grace)
+      context: context, services: try GenerateStage.services(context, encoder: encoder, redis: nil),
+      grace: grace)
   }
 
   private func sendPrompt(

@@ -3,11 +3,12 @@
 usage: llm_stub.py PORTFILE. A word in the question decides: SLOW (5 s), HANG (no word for 60 s), LIMIT (429 with
 Retry-After once per question), AGAIN (the same with 0), FOREVER (429 with 1e300), CUT (the stream ends early), LIE (says
 what no document says), REFUSE, ERROR (HTTP 500); otherwise it repeats the first sentence of the text that it was given.
-GET /count answers how many requests there were."""
+GET /count answers how many requests there were, and the last one's Authorization."""
 import json, re, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 limited, count, lock = set(), [0], threading.Lock()
+authorization = [None]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -17,7 +18,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        body = json.dumps({"count": count[0]}).encode()
+        body = json.dumps({"count": count[0], "authorization": authorization[0]}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -35,6 +36,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         with lock:
             count[0] += 1
+            authorization[0] = self.headers["Authorization"]
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         content = request["messages"][-1]["content"]
         question = re.search(r"Question: (.*)", content).group(1)

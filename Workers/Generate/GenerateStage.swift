@@ -29,16 +29,19 @@ package final class GenerateStage: WindowWork {
     var round: UInt32
   }
 
-  private init(_ context: StageContext, freshness: FreshnessTail, encoder: Encoder, redis: RedisClient?) {
+  /// - Throws: `SettingsError` for an API key that can't be read.
+  private init(_ context: StageContext, freshness: FreshnessTail, encoder: Encoder, redis: RedisClient?)
+    throws
+  {
     self.context = context
     self.freshness = freshness
     answered = AnsweredQueries(context)
     let settings = context.settings
-    let chat = settings.llm.url.map { url in
+    let chat = try settings.llm.url.map { url in
       ChatClient(
         HTTPClient(),
         ChatClient.Options(
-          url: url, model: settings.llm.model, apiKey: settings.llm.apiKey,
+          url: url, model: settings.llm.model, apiKey: try settings.llm.apiKey.read(),
           answerTokensMax: settings.llm.answerTokensMax, timeout: settings.llm.timeout))
     }
     answerer = Answerer(
@@ -50,12 +53,14 @@ package final class GenerateStage: WindowWork {
   }
 
   /// The services of a generate worker, in start order.
-  package static func services(_ context: StageContext, encoder: Encoder, redis: RedisClient?)
+  ///
+  /// - Throws: `SettingsError` for an API key that can't be read.
+  package static func services(_ context: StageContext, encoder: Encoder, redis: RedisClient?) throws
     -> [any Service]
   {
     let gate = Gate(isOpen: false)
     let tail = FreshnessTail(context, opening: gate)
-    let stage = GenerateStage(context, freshness: tail, encoder: encoder, redis: redis)
+    let stage = try GenerateStage(context, freshness: tail, encoder: encoder, redis: redis)
     return [
       tail,
       AnswersFollower(context, stage.answered),

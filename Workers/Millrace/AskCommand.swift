@@ -91,8 +91,9 @@ enum AskCommand {
 /// streamed, and the answer is printed when it is there.
 private enum SentencePrinter {
   static func subscribe(_ query: QueryRecord, _ settings: Settings) async -> RedisSubscription? {
-    guard query.stream, let address = RedisAddress(settings.redis.address) else { return nil }
+    guard query.stream else { return nil }
     do {
+      guard let address = try RedisAddress.named(in: settings) else { return nil }
       return try await RedisSubscription(
         address, channel: StreamChannel.name(settings.kafka.topicPrefix, query.key),
         deadline: .milliseconds(500))

@@ -17,11 +17,14 @@ enum BrokerCommand {
   ) { arguments in
     let settings = try Configuration.settings(arguments, usingState: false)
     Logger.setThreshold(LogLevel(name: settings.logLevel) ?? .info)
-    let isSupervised = ProcessInfo.processInfo.environment["MILLRACE_SUPERVISED"] != nil
+    let isSupervised = ProcessInfo.processInfo.environment[ChildEnvironment.supervised] != nil
     let stop = StopRequest.fromSignals(interrupt: !isSupervised)
-    let data = arguments.value("--data") ?? StateDirectory.find(arguments).path + "/broker"
+    let data = PrivateFolder(
+      try arguments.value("--data") ?? StateDirectory.find(arguments).path + "/broker")
+    try data.create()
+    if let line = try data.close() { Terminal.complain(line) }
     let broker = try LocalBroker(
-      directory: data, host: settings.broker.host, port: UInt16(settings.broker.port),
+      directory: data.path, host: settings.broker.host, port: UInt16(settings.broker.port),
       synchronous: settings.broker.synchronous, cleanInterval: settings.broker.cleanInterval.seconds)
     broker.start()
     if let file = arguments.value("--port-file") {

@@ -27,10 +27,13 @@ enum DoctorCommand {
     discussion: "Exit code 1 when something that `up` needs is wrong."
   ) { arguments in
     let settings = try Configuration.settings(arguments, mustRun: false)
-    var findings = [processor(), memory(), disk(arguments)]
+    var findings = [processor(), memory(), try disk(arguments)]
     findings += [await encoder(settings)]
     findings += tools()
-    findings += [await redis(settings), await llm(settings), await kafka(settings, arguments)]
+    findings += secretFiles(settings)
+    findings += [
+      await redis(settings), await llm(settings), await kafka(settings, try StateDirectory.find(arguments)),
+    ]
     if arguments.flag("--json") {
       Terminal.print(
         JSONValue.array(
@@ -74,8 +77,8 @@ enum DoctorCommand {
         advice: "everything together wants about 2 GiB: use --llm extractive, which saves 0.7")
   }
 
-  private static func disk(_ arguments: ParsedArguments) -> Finding {
-    var folder = URL(fileURLWithPath: StateDirectory.find(arguments).path)
+  private static func disk(_ arguments: ParsedArguments) throws -> Finding {
+    var folder = URL(fileURLWithPath: try StateDirectory.find(arguments).path)
     while !FileManager.default.fileExists(atPath: folder.path), folder.path != "/" {
       folder = folder.deletingLastPathComponent()
     }
@@ -126,7 +129,13 @@ enum DoctorCommand {
   }
 
   private static func redis(_ settings: Settings) async -> Finding {
-    guard let address = RedisAddress(settings.redis.address) else {
+    let address: RedisAddress?
+    do {
+      address = try RedisAddress.named(in: settings)
+    } catch {
+      return Finding(grade: .failure, subject: "redis", text: "\(error)", advice: "correct redis.address")
+    }
+    guard let address else {
       if let path = LocalServices.find(onPath: "redis-server") {
         return Finding(grade: .ok, subject: "redis", text: "`up` will start \(path)")
       }
@@ -145,32 +154,59 @@ enum DoctorCommand {
   }
 
   private static func llm(_ settings: Settings) async -> Finding {
+    if let url = settings.llm.url { return await endpoint(url, settings) }
     let blocking = BlockingCalls(name: "doctor")
-    if let url = settings.llm.url {
-      do {
-        let (status, _) = try await HTTPClient().response(
-          HTTPRequest(url: url + "/models", headers: authorization(settings), timeout: .seconds(5)))
-        return status == 200
-          ? Finding(grade: .ok, subject: "llm", text: "\(url) answers")
-          : Finding(
-            grade: .failure, subject: "llm", text: "\(url)/models answers HTTP \(status)",
-            advice: status == 401 || status == 403 ? "check llm.apiKey" : "check llm.url: it ends with /v1")
-      } catch {
-        return Finding(
-          grade: .failure, subject: "llm", text: "\(url): \(error)",
-          advice: "check llm.url; without an LLM answers are quoted (engine extractive)")
-      }
-    }
-    guard let port = try? FreePort.find(preferred: 0), let launch = LocalServices.llm(port: port) else {
-      return Finding(
-        grade: .failure, subject: "llm", text: "llama-server or its model is missing",
-        advice: "run `make setup`, or use --llm http://host:port/v1, or --llm extractive")
-    }
-    return await blocking.run { trial(launch, port) }
+    return await blocking.run { ownLLM() }
   }
 
-  private static func authorization(_ settings: Settings) -> [(name: String, value: String)] {
-    settings.llm.apiKey.isEmpty ? [] : [("Authorization", "Bearer \(settings.llm.apiKey)")]
+  private static func endpoint(_ address: String, _ settings: Settings) async -> Finding {
+    let url = settings.table.shown("llm.url")
+    do {
+      let (status, _) = try await HTTPClient().response(
+        HTTPRequest(url: address + "/models", headers: try authorization(settings), timeout: .seconds(5)))
+      return status == 200
+        ? Finding(grade: .ok, subject: "llm", text: "\(url) answers")
+        : Finding(
+          grade: .failure, subject: "llm", text: "\(url)/models answers HTTP \(status)",
+          advice: status == 401 || status == 403 ? "check llm.apiKey" : "check llm.url: it ends with /v1")
+    } catch {
+      return Finding(
+        grade: .failure, subject: "llm", text: "\(url): \(error)",
+        advice: "check llm.url; without an LLM answers are quoted (engine extractive)")
+    }
+  }
+
+  /// Blocks until it is ready or has failed.
+  private static func ownLLM() -> Finding {
+    let advice = "run `make setup`, or use --llm http://host:port/v1, or --llm extractive"
+    do {
+      let port = try FreePort.find(preferred: 0)
+      guard let launch = try LocalServices.llm(port: port) else {
+        return Finding(
+          grade: .failure, subject: "llm", text: "llama-server or its model is missing", advice: advice)
+      }
+      return trial(launch, port)
+    } catch {
+      return Finding(grade: .failure, subject: "llm", text: "\(error)", advice: advice)
+    }
+  }
+
+  private static func authorization(_ settings: Settings) throws -> [(name: String, value: String)] {
+    let key = try settings.llm.apiKey.read()
+    return key.isEmpty ? [] : [("Authorization", "Bearer \(key)")]
+  }
+
+  /// Files with secrets that other users of this machine can read.
+  private static func secretFiles(_ settings: Settings) -> [Finding] {
+    SettingsTable.secretFileKeys.compactMap { key in
+      let path = settings.table.text(key)
+      let mode = (try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? Int
+      guard !path.isEmpty, let mode, mode & 0o077 != 0 else { return nil }
+      return Finding(
+        grade: .warning, subject: key,
+        text: "\(path) has mode \(String(format: "%04o", mode)): others can read it",
+        advice: "chmod 600 \(path)")
+    }
   }
 
   /// Starts it for real: builds for other processors die only when they load their model.
@@ -178,6 +214,8 @@ enum DoctorCommand {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: launch.executable)
     process.arguments = launch.arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: launch.folder)
+    process.environment = ChildEnvironment.withoutSecrets(ProcessInfo.processInfo.environment)
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     process.standardInput = FileHandle.nullDevice
@@ -207,7 +245,7 @@ enum DoctorCommand {
       advice: "use --llm http://host:port/v1, or --llm extractive")
   }
 
-  private static func kafka(_ settings: Settings, _ arguments: ParsedArguments) async -> Finding {
+  private static func kafka(_ settings: Settings, _ directory: StateDirectory) async -> Finding {
     let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-doctor"))
     let address = settings.kafka.bootstrapServers
     do {
@@ -225,11 +263,11 @@ enum DoctorCommand {
       return Finding(grade: .ok, subject: "kafka", text: "\(address) answers and has all topics")
     } catch let failure as KafkaFailure where failure.kind == .retriable {
       await admin.close()
-      let isStarted = StateDirectory.find(arguments).read() != nil
+      let isStarted = directory.read() != nil
       return Finding(
         grade: isStarted ? .failure : .ok, subject: "kafka",
         text: isStarted ? "no broker answers at \(address)" : "none at \(address); `up` will start its own",
-        advice: isStarted ? "see \(StateDirectory.find(arguments).logsPath)" : "")
+        advice: isStarted ? "see \(directory.logsPath)" : "")
     } catch {
       await admin.close()
       return Finding(grade: .failure, subject: "kafka", text: "\(error)", advice: "")

@@ -14,6 +14,8 @@ enum Entry {
 
   static func main() async {
     Crashes.endAtOnce()
+    // What this process and its children write is this user's alone, whatever the shell's umask says.
+    umask(0o077)
     let code: ExitCode
     let arguments = Array(Swift.CommandLine.arguments.dropFirst())
     do {
@@ -36,7 +38,7 @@ enum Entry {
 
   private static func exitCode(for error: any Error) -> ExitCode {
     switch error {
-    case is UsageError, is SettingsError: .usage
+    case is UsageError, is SettingsError, is UntrustedPath: .usage
     case let failure as KafkaFailure where failure.kind == .retriable: .unavailable
     case is Unavailable, is NothingRuns: .unavailable
     default: .failure

@@ -80,7 +80,8 @@ enum EvalConcurrency {
 
   /// Ends the LLM that `up` supervises, and waits until it is there again.
   private static func restart(_ arguments: ParsedArguments, _ url: String) async throws {
-    guard let llm = StateDirectory.find(arguments).read()?.processes.first(where: { $0.role == "llm" }) else {
+    let record = try StateDirectory.find(arguments).read()
+    guard let llm = record?.processes.first(where: { $0.role == "llm" }), llm.identity.isAlive else {
       throw Unavailable(description: "no LLM of `up` is running here")
     }
     kill(llm.pid, SIGKILL)
@@ -116,7 +117,7 @@ enum EvalConcurrency {
     let chat = ChatClient(
       HTTPClient(),
       ChatClient.Options(
-        url: url, model: settings.llm.model, apiKey: settings.llm.apiKey,
+        url: url, model: settings.llm.model, apiKey: try settings.llm.apiKey.read(),
         answerTokensMax: settings.llm.answerTokensMax, timeout: .seconds(600)))
     let watch = Stopwatch()
     try await withThrowingTaskGroup(of: Void.self) { group in

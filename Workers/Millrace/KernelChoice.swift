@@ -42,7 +42,8 @@ enum KernelChoice {
     let child = Process()
     child.executableURL = OwnExecutable.url
     child.arguments = ["check-kernel"]
-    child.environment = ProcessInfo.processInfo.environment.merging(["OPENBLAS_CORETYPE": "SKYLAKEX"]) { $1 }
+    child.environment = ChildEnvironment.withoutSecrets(ProcessInfo.processInfo.environment)
+      .merging(["OPENBLAS_CORETYPE": "SKYLAKEX"]) { $1 }
     child.standardOutput = FileHandle.nullDevice
     child.standardError = FileHandle.nullDevice
     do {

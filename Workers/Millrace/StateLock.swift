@@ -7,7 +7,7 @@ final class StateLock: Sendable {
 
   /// - Throws: `Unavailable` when another `up` holds it.
   init(path: String, directory: StateDirectory) throws {
-    descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Unavailable(description: "\(path) can't be opened") }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       let pid = directory.read().map { " (pid \($0.supervisorPID))" } ?? ""
@@ -87,10 +87,11 @@ enum KafkaProperties {
     """
   }
 
-  static func format(home: String, file: String) throws {
+  static func format(home: String, file: String, environment: [String: String]) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: home + "/bin/kafka-storage.sh")
     process.arguments = ["format", "-t", clusterID(), "-c", file]
+    process.environment = environment
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()

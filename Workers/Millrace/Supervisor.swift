@@ -1,9 +1,12 @@
 import BlockingExecutor
 import CommandLine
 import Foundation
+import Caching
 import HTTP
 import KafkaClient
+import LocalBroker
 import LocalState
+import RedisClient
 import Services
 import Settings
 import Stage
@@ -12,7 +15,7 @@ import Synchronization
 /// Starts children, restarts those that die with a growing pause, and ends them in order.
 actor Supervisor {
   /// How a child shows that it is ready.
-  private enum Probe { case portFile, http(UInt16, path: String), tcp(UInt16) }
+  private enum Probe { case portFile, http(UInt16, path: String), tcp(UInt16), redis(RedisAddress) }
 
   private struct Child {
     var role: String
@@ -20,6 +23,10 @@ actor Supervisor {
     var arguments: [String]
     var executable: String?
     var environment: [String: String] = [:]
+    /// The settings whose secrets it gets.
+    var secrets: [String] = []
+    /// Its working folder; nil: ours, so that relative paths in the settings mean the same to it.
+    var folder: String?
     var process: Process?
     var startTime: UInt64 = 0
     var startedAt = ContinuousClock.now
@@ -37,6 +44,7 @@ actor Supervisor {
 
   private let directory: StateDirectory
   private let arguments: ParsedArguments
+  private let environment: [String: String]
   private var settings: Settings
   private var flags: [String: String]
   private var children: [Child] = []
@@ -48,10 +56,38 @@ actor Supervisor {
   /// Since the state was last written.
   private var hasComplained = false
 
-  /// - Throws: when another `up` holds the folder, or a setting is wrong.
-  init(_ arguments: ParsedArguments) throws {
+  /// - Parameter environment: of this process, with the secrets that it was given.
+  /// - Throws: when another `up` holds the folder, a setting is wrong, or the folder could be somebody else's work.
+  init(_ arguments: ParsedArguments, environment: [String: String]) throws {
     self.arguments = arguments
-    directory = StateDirectory.find(arguments)
+    self.environment = environment
+    directory = try StateDirectory.find(arguments)
+    flags = try Self.flags(arguments)
+    settings = try Self.settings(arguments, environment: environment)
+    try directory.create()
+    lock = try StateLock(path: directory.lockPath, directory: directory)
+    if let line = try directory.close() { Terminal.complain(line) }
+  }
+
+  /// The settings under which `up` starts.
+  ///
+  /// - Throws: `SettingsError`; `UsageError`.
+  static func settings(_ arguments: ParsedArguments, environment: [String: String]) throws -> Settings {
+    let settings = try settings(arguments, environment, flags(arguments))
+    // Now, and not when the first worker fails to read them.
+    _ = try settings.llm.apiKey.read()
+    _ = try RedisAddress.named(in: settings)
+    return settings
+  }
+
+  private static func settings(
+    _ arguments: ParsedArguments, _ environment: [String: String], _ flags: [String: String]
+  ) throws -> Settings {
+    try Settings(SettingsTable(file: arguments.value("--settings"), environment: environment, flags: flags))
+  }
+
+  /// The options that reproduce the settings of this command line, for the record of the state folder.
+  private static func flags(_ arguments: ParsedArguments) throws -> [String: String] {
     var flags = arguments.named.filter { $0.key.hasPrefix("--") }
     for own in ["--kafka", "--kafka-home", "--redis", "--llm", "--shards", "--state", "--settings"] {
       flags[own] = nil
@@ -60,18 +96,15 @@ actor Supervisor {
     if let llm = arguments.value("--llm") { flags["--llm-url"] = llm == "extractive" ? "" : llm }
     if let shards = try arguments.integer("--shards", in: 1...64) { flags["--search-shards"] = "\(shards)" }
     if flags["--kafka-session-timeout"] == nil { flags["--kafka-session-timeout"] = "6s" }
-    self.flags = flags
-    settings = try Settings(
-      SettingsTable(
-        file: arguments.value("--settings"), environment: ProcessInfo.processInfo.environment, flags: flags))
-    for path in [directory.path, directory.logsPath, directory.runPath] {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    // Later commands run in other folders.
+    for flag in SettingsTable.secretFileKeys.map(SettingsTable.flagName) {
+      if let path = flags[flag], !path.isEmpty { flags[flag] = URL(fileURLWithPath: path).path }
     }
-    lock = try StateLock(path: directory.lockPath, directory: directory)
+    return flags
   }
 
   func run(until stop: AsyncStream<Void>) async throws {
-    if ProcessInfo.processInfo.environment["MILLRACE_DETACHED"] != nil { setsid() }
+    if environment[ChildEnvironment.detached] != nil { setsid() }
     endLeftovers()
     let modelPath = try ModelPath.find(settings)
     let stopped = Stopped()
@@ -120,19 +153,20 @@ actor Supervisor {
       "next:  millrace documents put DIR   millrace ask \"…\"   millrace status   Ctrl-C ends it")
   }
 
-  /// What a killed `up` left behind is ended, known by pid and start time.
+  /// What a killed `up` left behind is ended, known by pid, start time and program.
   private func endLeftovers() {
     guard let record = directory.read() else { return }
-    let left = record.processes.filter { ProcessTable.isAlive($0.pid, startedAt: $0.startTime) }
+    for line in record.impostors { Terminal.complain(line) }
+    let left = record.processes.filter(\.identity.isAlive)
     guard !left.isEmpty else { return }
     Terminal.complain("ending what a former `up` left: \(left.map(\.role).joined(separator: ", "))")
-    ProcessTable.end(left.map { ($0.pid, $0.startTime) }, grace: 15)
+    ProcessTable.end(left.map(\.identity), grace: 15)
   }
 
   private func startBroker(_ stopped: Stopped) async throws {
     let home =
       arguments.value("--kafka-home")
-      ?? (arguments.value("--kafka") == nil ? ProcessInfo.processInfo.environment["KAFKA_HOME"] : nil)
+      ?? (arguments.value("--kafka") == nil ? environment["KAFKA_HOME"] : nil)
     var limit = Duration.seconds(15)
     if let given = arguments.value("--kafka") {
       endpoints["kafka"] = given
@@ -154,9 +188,7 @@ actor Supervisor {
   }
 
   private func readSettings() throws {
-    settings = try Settings(
-      SettingsTable(
-        file: arguments.value("--settings"), environment: ProcessInfo.processInfo.environment, flags: flags))
+    settings = try Self.settings(arguments, environment, flags)
   }
 
   private func startLocalBroker() throws {
@@ -172,6 +204,9 @@ actor Supervisor {
     }
     try "\(port)".write(toFile: directory.path + "/broker.port", atomically: true, encoding: .utf8)
     endpoints["kafka"] = "\(settings.broker.host):\(port)"
+    if let warning = LocalBroker.exposure(host: settings.broker.host) {
+      Terminal.complain("warning: \(warning)")
+    }
     try add(
       "broker", ["broker", "--data", directory.path + "/broker", "--broker-port", "\(port)"],
       probe: .tcp(port))
@@ -183,11 +218,11 @@ actor Supervisor {
       throw Unavailable(description: "KAFKA_HOME \(home): bin/kafka-server-start.sh is missing")
     }
     guard
-      ["/usr/bin/java", (ProcessInfo.processInfo.environment["JAVA_HOME"] ?? "") + "/bin/java"].contains(
+      ["/usr/bin/java", (environment["JAVA_HOME"] ?? "") + "/bin/java"].contains(
         where: {
           FileManager.default.isExecutableFile(atPath: $0)
         })
-        || ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").contains(where: {
+        || environment["PATH"]?.split(separator: ":").contains(where: {
           FileManager.default.isExecutableFile(atPath: $0 + "/java")
         }) == true
     else {
@@ -201,13 +236,14 @@ actor Supervisor {
     let file = folder + "/server.properties"
     try properties.write(toFile: file, atomically: true, encoding: .utf8)
     if !FileManager.default.fileExists(atPath: folder + "/data/meta.properties") {
-      try KafkaProperties.format(home: home, file: file)
+      try KafkaProperties.format(
+        home: home, file: file, environment: ChildEnvironment.withoutSecrets(environment))
     }
     try add(
       "kafka", [file], probe: .tcp(port), executable: start,
       environment: [
         "LOG_DIR": directory.logsPath + "/kafka", "KAFKA_HEAP_OPTS": "-Xmx512M -Xms256M",
-      ])
+      ], folder: folder)
     return "127.0.0.1:\(port)"
   }
 
@@ -217,6 +253,7 @@ actor Supervisor {
     let deadline = ContinuousClock.now + limit
     while !stopped.isSet {
       if (try? await admin.topics(timeout: .seconds(1))) != nil { break }
+      saveOrComplain()
       if let child = children.first, child.process?.isRunning == false {
         // Another process took the port between our look and the broker's: take the next, if ours is to choose.
         if child.role == "broker", arguments.value("--broker-port") == nil, attempts < 5,
@@ -246,21 +283,22 @@ actor Supervisor {
   /// Redis and an LLM of our own, unless others are named or none are wanted.
   private func startLocalServices() throws {
     if arguments.value("--redis") == nil, settings.redis.address.isEmpty {
-      let port = try FreePort.find(preferred: 0)
       let folder = directory.path + "/redis"
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      guard let launch = LocalServices.redis(port: port, folder: folder) else {
+      guard let launch = LocalServices.redis(folder: folder),
+        let address = RedisAddress("unix://\(folder)/redis.sock")
+      else {
         throw Unavailable(
           description:
             "redis-server is missing: apt-get install redis-server, or use --redis redis://host:port, "
             + "or --redis none")
       }
-      flags["--redis-address"] = "redis://127.0.0.1:\(port)"
-      try add("redis", launch, probe: .tcp(port))
+      flags["--redis-address"] = address.description
+      try add("redis", launch, probe: .redis(address))
     }
     if arguments.value("--llm") == nil, settings.llm.url == nil {
       let port = try FreePort.find(preferred: 0)
-      guard let launch = LocalServices.llm(port: port) else {
+      guard let launch = try LocalServices.llm(port: port) else {
         throw Unavailable(
           description:
             "llama-server or its model is missing: run `make setup`, or use --llm http://host:port/v1, "
@@ -273,8 +311,8 @@ actor Supervisor {
       try add("llm", launch, probe: .http(port, path: "/health"))
     }
     try readSettings()
-    if !settings.redis.address.isEmpty { endpoints["redis"] = settings.table.shown("redis.address") }
-    endpoints["llm"] = settings.llm.url ?? "extractive"
+    if let redis = try RedisAddress.named(in: settings) { endpoints["redis"] = redis.description }
+    endpoints["llm"] = settings.llm.url == nil ? "extractive" : settings.table.shown("llm.url")
     try save()
   }
 
@@ -291,7 +329,7 @@ actor Supervisor {
     for pool in WorkerCommand.Pool.all(shards: settings.search.shards).reversed() {
       try add(
         pool.name, pool.words + ["--port-file", portFile(pool.name), "--http-port", "0"],
-        environment: environment)
+        environment: environment, secrets: pool.secrets)
     }
     try save()
     let deadline = ContinuousClock.now + Self.readyLimit
@@ -330,6 +368,7 @@ actor Supervisor {
       case .http(let port, let path):
         isReady = await blocking.run { HTTPProbe.get(host: "127.0.0.1", port: port, path: path)?.0 == 200 }
       case .tcp(let port): isReady = FreePort.answers(port)
+      case .redis(let address): isReady = await Self.answers(address)
       }
       if isReady {
         children[index].isReady = true
@@ -339,20 +378,25 @@ actor Supervisor {
     }
   }
 
+  private static func answers(_ address: RedisAddress) async -> Bool {
+    do {
+      return try await RedisClient(address, deadline: .seconds(1)).send("PING") == .status("PONG")
+    } catch {
+      return false
+    }
+  }
+
   private func add(_ role: String, _ launch: LocalServices.Launch, probe: Probe) throws {
-    var child = Child(
-      role: role, probe: probe, arguments: launch.arguments, executable: launch.executable,
-      environment: launch.environment)
-    try start(&child)
-    children.append(child)
+    try add(role, launch.arguments, probe: probe, executable: launch.executable, folder: launch.folder)
   }
 
   private func add(
     _ role: String, _ words: [String], probe: Probe = .portFile, executable: String? = nil,
-    environment: [String: String] = [:]
+    environment: [String: String] = [:], secrets: [String] = [], folder: String? = nil
   ) throws {
     var child = Child(
-      role: role, probe: probe, arguments: words, executable: executable, environment: environment)
+      role: role, probe: probe, arguments: words, executable: executable, environment: environment,
+      secrets: secrets, folder: folder)
     try start(&child)
     children.append(child)
   }
@@ -372,15 +416,12 @@ actor Supervisor {
       child.executable.map { URL(fileURLWithPath: $0) }
       ?? OwnExecutable.url
     process.arguments = child.arguments
-    var environment = ProcessInfo.processInfo.environment.merging(child.environment) { $1 }
-    for entry in settings.table.entries where entry.source != .default {
-      environment[SettingsTable.environmentName(entry.key)] =
-        environment[SettingsTable.environmentName(entry.key)]
-        ?? entry.value
-      if entry.source == .flag { environment[SettingsTable.environmentName(entry.key)] = entry.value }
-    }
-    environment["MILLRACE_SUPERVISED"] = "1"
+    var environment = ChildEnvironment.make(environment, settings.table, needed: child.secrets)
+    environment.merge(child.environment) { $1 }
+    environment[ChildEnvironment.supervised] = "1"
+    environment[ChildEnvironment.detached] = nil
     process.environment = environment
+    if let folder = child.folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
     process.standardOutput = output
     process.standardError = output
     process.standardInput = FileHandle.nullDevice
@@ -425,13 +466,17 @@ actor Supervisor {
   private func save() throws {
     try directory.write(
       StateRecord(
-        supervisorPID: getpid(), supervisorStartTime: ProcessTable.startTime(of: getpid()) ?? 0,
+        supervisor: ProcessIdentity(
+          pid: getpid(), startTime: ProcessTable.startTime(of: getpid()) ?? 0,
+          executable: ProcessTable.executable(of: getpid())),
         endpoints: endpoints,
         flags: flags,
         processes: children.map { child in
-          StateRecord.ProcessEntry(
-            role: child.role, pid: child.process?.processIdentifier ?? 0, startTime: child.startTime,
-            state: child.state,
+          let pid = child.process?.processIdentifier ?? 0
+          // Looked up each time: the start script of Apache Kafka becomes bash, then java.
+          return StateRecord.ProcessEntry(
+            role: child.role, pid: pid, startTime: child.startTime,
+            executable: ProcessTable.executable(of: pid) ?? "", state: child.state,
             restarts: child.restarts, httpPort: httpPort(child.role))
         }, isReady: isReady))
   }
@@ -453,9 +498,11 @@ actor Supervisor {
   }
 
   private func end(_ list: [Child], grace: Double? = nil) async {
-    let processes = list.compactMap { child in child.process.map { ($0.processIdentifier, child.startTime) } }
+    let processes = list.compactMap { child in
+      child.process.map { ProcessIdentity(pid: $0.processIdentifier, startTime: child.startTime) }
+    }
     let grace = grace ?? settings.graceDeadline.seconds + 5
-    await blocking.run { ProcessTable.end(processes.map { (pid: $0.0, startTime: $0.1) }, grace: grace) }
+    await blocking.run { ProcessTable.end(processes, grace: grace) }
   }
 
   private func tail(of role: String) -> String {

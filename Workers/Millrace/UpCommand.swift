@@ -1,5 +1,6 @@
 import CommandLine
 import Foundation
+import LocalBroker
 import LocalState
 import Services
 import Settings
@@ -26,7 +27,7 @@ enum UpCommand {
   ) { arguments in
     if arguments.flag("--detach") { return try await detach(arguments) }
     BrokenPipes.ignore()
-    let supervisor = try Supervisor(arguments)
+    let supervisor = try Supervisor(arguments, environment: environment())
     do {
       try await supervisor.run(until: StopRequest.fromSignals(interrupt: true).stream)
     } catch {
@@ -37,19 +38,21 @@ enum UpCommand {
   }
 
   static let down = Command("down", abstract: "End what `up` started in this state folder.") { arguments in
-    let directory = StateDirectory.find(arguments)
+    let directory = try StateDirectory.find(arguments)
     guard let record = directory.read() else {
       throw Unavailable(description: "nothing was started in \(directory.path)")
     }
-    if ProcessTable.isAlive(record.supervisorPID, startedAt: record.supervisorStartTime) {
-      ProcessTable.end([(record.supervisorPID, record.supervisorStartTime)], grace: grace(arguments))
-    }
-    let left = record.processes.filter { ProcessTable.isAlive($0.pid, startedAt: $0.startTime) }
+    let impostors = record.impostors
+    for line in impostors { Terminal.complain(line) }
+    if record.supervisor.isAlive { ProcessTable.end([record.supervisor], grace: grace(arguments)) }
+    let left = record.processes.filter(\.identity.isAlive)
     if !left.isEmpty {
       Terminal.complain("the supervisor was gone; ending \(left.map(\.role).joined(separator: ", "))")
-      ProcessTable.end(left.map { ($0.pid, $0.startTime) }, grace: 15)
+      ProcessTable.end(left.map(\.identity), grace: 15)
     }
     try? FileManager.default.removeItem(atPath: directory.recordPath)
+    // Somebody may have to end it by hand.
+    guard impostors.isEmpty else { return .failure }
     Terminal.print("stopped")
     return .success
   }
@@ -67,23 +70,55 @@ enum UpCommand {
     return grace
   }
 
+  /// Of this process; behind `up --detach` with the secrets that came by standard input, so that they are in no other
+  /// process's environment than theirs who need them.
+  private static func environment() throws -> [String: String] {
+    let environment = ProcessInfo.processInfo.environment
+    guard environment[ChildEnvironment.detached] != nil,
+      let data = try FileHandle.standardInput.readToEnd(), !data.isEmpty
+    else { return environment }
+    return environment.merging(try JSONDecoder().decode([String: String].self, from: data)) { $1 }
+  }
+
   /// Starts a supervisor in a session of its own and waits until it is ready or has failed.
   private static func detach(_ arguments: ParsedArguments) async throws -> ExitCode {
-    let directory = StateDirectory.find(arguments)
-    try FileManager.default.createDirectory(atPath: directory.logsPath, withIntermediateDirectories: true)
+    let directory = try StateDirectory.find(arguments)
+    // Those of the command line, before anything is made: what is wrong with them needs no log.
+    let settings = try Supervisor.settings(arguments, environment: ProcessInfo.processInfo.environment)
+    let isLocal =
+      arguments.value("--kafka") == nil && arguments.value("--kafka-home") == nil
+      && ProcessInfo.processInfo.environment["KAFKA_HOME"] == nil
+    if isLocal, let warning = LocalBroker.exposure(host: settings.broker.host) {
+      Terminal.complain("warning: \(warning)")
+    }
+    try directory.create()
     // Another one that runs here keeps its log: it is asked for before the file is made anew.
-    _ = try StateLock(path: directory.lockPath, directory: directory)
+    try withExtendedLifetime(StateLock(path: directory.lockPath, directory: directory)) {
+      if let line = try directory.close() { Terminal.complain(line) }
+    }
     let log = directory.logsPath + "/up.log"
     _ = FileManager.default.createFile(atPath: log, contents: nil)
     let child = Process()
     child.executableURL = OwnExecutable.url
     child.arguments = Swift.CommandLine.arguments.dropFirst().filter { $0 != "--detach" }
-    child.environment = ProcessInfo.processInfo.environment.merging(["MILLRACE_DETACHED": "1"]) { $1 }
+    let environment = ProcessInfo.processInfo.environment
+    child.environment = ChildEnvironment.withoutSecrets(environment).merging([ChildEnvironment.detached: "1"])
+    { $1 }
+    let secrets = Pipe()
     let output = FileHandle(forWritingAtPath: log)
     child.standardOutput = output
     child.standardError = output
-    child.standardInput = FileHandle.nullDevice
+    child.standardInput = secrets
     try withoutBlockedSignals { try child.run() }
+    BrokenPipes.ignore()
+    do {
+      try secrets.fileHandleForWriting.write(
+        contentsOf: JSONEncoder().encode(ChildEnvironment.secretsAlone(environment)))
+      try secrets.fileHandleForWriting.close()
+    } catch {
+      // It has ended already: its log says why, below.
+      Terminal.complain("`up` does not read its settings: \(error.localizedDescription)")
+    }
     let started = Date()
     while child.isRunning {
       if let record = directory.read(), record.supervisorPID == child.processIdentifier, record.isReady {

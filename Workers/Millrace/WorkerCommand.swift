@@ -86,6 +86,15 @@ enum WorkerCommand {
       }
     }
 
+    /// The settings whose secrets it needs; a child gets no others. The chart's Secret is handed out by the same list.
+    var secrets: [String] {
+      switch self {
+      case .ingest, .search, .retrieve: ["kafka.properties"]
+      case .embedDocuments, .embedQueries: ["kafka.properties", "redis.address"]
+      case .generate: ["kafka.properties", "redis.address", "llm.apiKey", "llm.url"]
+      }
+    }
+
     var name: String {
       switch self {
       case .ingest: "ingest"
@@ -121,7 +130,7 @@ enum WorkerCommand {
         return SearchStage.services(context, shard: shard)
       case .retrieve: return RetrieveStage.services(context)
       case .generate:
-        return GenerateStage.services(
+        return try GenerateStage.services(
           context, encoder: try encoder(context), redis: try RedisClient.named(in: settings))
       }
     }
@@ -138,7 +147,7 @@ enum WorkerCommand {
     let name = kind.name
     let settings = try Configuration.settings(arguments, usingState: false)
     Logger.setThreshold(LogLevel(name: settings.logLevel) ?? .info)
-    let isSupervised = ProcessInfo.processInfo.environment["MILLRACE_SUPERVISED"] != nil
+    let isSupervised = ProcessInfo.processInfo.environment[ChildEnvironment.supervised] != nil
     let stop = StopRequest.fromSignals(interrupt: !isSupervised)
     let context = try StageContext(name: name, settings: settings)
     logSettings(settings, context.logger)

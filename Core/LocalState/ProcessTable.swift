@@ -1,0 +1,73 @@
+import Foundation
+
+/// One process and no other: a pid alone is given to another process once it is free.
+package struct ProcessIdentity: Sendable {
+  package var pid: Int32
+  /// Clock ticks since boot, from `/proc`.
+  package var startTime: UInt64
+  /// The program that it runs; nil when that is not asked, for children of this process.
+  package var executable: String?
+
+  package init(pid: Int32, startTime: UInt64, executable: String? = nil) {
+    self.pid = pid
+    self.startTime = startTime
+    self.executable = executable
+  }
+
+  /// Alive, and the same process.
+  package var isAlive: Bool {
+    guard ProcessTable.startTime(of: pid) == startTime else { return false }
+    return executable == nil || ProcessTable.executable(of: pid) == executable
+  }
+
+  /// The program that runs under this pid and start time where it is another one than was recorded; else nil.
+  package var impostor: String? {
+    guard let executable, ProcessTable.startTime(of: pid) == startTime else { return nil }
+    let found = ProcessTable.executable(of: pid) ?? "a program that can't be seen"
+    return found == executable ? nil : found
+  }
+}
+
+/// Processes of this machine, from `/proc`.
+package enum ProcessTable {
+  /// Processor time that a process has used, user and system, in seconds; nil when there is no such process.
+  package static func cpuSeconds(of pid: Int32) -> Double? {
+    guard pid > 0, let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+      let close = text.lastIndex(of: ")")
+    else { return nil }
+    let fields = text[text.index(after: close)...].split(separator: " ")
+    guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else {
+      return nil
+    }
+    return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
+  /// Nil when there is no such process (a zombie counts as none).
+  package static func startTime(of pid: Int32) -> UInt64? {
+    guard pid > 0, let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+      let close = text.lastIndex(of: ")")
+    else { return nil }
+    let fields = text[text.index(after: close)...].split(separator: " ")
+    guard fields.count > 19, fields[0] != "Z" else { return nil }
+    return UInt64(fields[19])
+  }
+
+  /// The path of the program that a process runs; nil when it can't be seen. A file that was replaced since, as a build
+  /// does, keeps its name.
+  package static func executable(of pid: Int32) -> String? {
+    guard pid > 0, let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe")
+    else { return nil }
+    let mark = " (deleted)"
+    return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
+  }
+
+  /// SIGTERM, and SIGKILL after the grace period; returns when the processes are gone.
+  package static func end(_ processes: [ProcessIdentity], grace: TimeInterval) {
+    func living() -> [ProcessIdentity] { processes.filter(\.isAlive) }
+    for process in living() { kill(process.pid, SIGTERM) }
+    let limit = Date().addingTimeInterval(grace)
+    while !living().isEmpty, Date() < limit { usleep(20_000) }
+    for process in living() { kill(process.pid, SIGKILL) }
+    while !living().isEmpty, Date() < limit.addingTimeInterval(5) { usleep(20_000) }
+  }
+}

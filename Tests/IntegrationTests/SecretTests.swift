@@ -1,0 +1,188 @@
+import Foundation
+import Testing
+
+// Goal: nobody else reads what `up` keeps, and no secret lies where it is not needed. Method: `up` as root and as an
+// ordinary user, under an open umask; then every file, command line and environment is looked at.
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct SecretTests {
+  private let key = "sk-millrace-\(UUID().uuidString)"
+
+  /// Files and folders under `path` that others may read, write or enter.
+  private func open(_ path: String) throws -> String {
+    try Pipeline.run("/usr/bin/find", [path, "-perm", "/077", "!", "-type", "l"]).text
+  }
+
+  private func environment(of pid: Int32) -> String {
+    ((try? Data(contentsOf: URL(fileURLWithPath: "/proc/\(pid)/environ"))) ?? Data()).map {
+      String(decoding: $0 == 0 ? [10] : [$0], as: UTF8.self)
+    }
+    .joined()
+  }
+
+  @Test(
+    "an API key is in no file, on no command line, and in no environment but generate's",
+    .enabled(if: !Pipeline.isOnKafka, "no broker is in it"))
+  func apiKey() throws {
+    let play = try Playground()
+    try play.installModel()
+    let stub = try LLMStub()
+    for person in Person.all {
+      let home = try play.folder("home-\(person.user)", of: person)
+      let state = home + "/.millrace"
+      let kafkaSecret = "ssl.key.password=kafka-\(key)"
+      let given = [
+        "LLM_API_KEY": key, "LLM_MODEL": "stub", "KAFKA_PROPERTIES": kafkaSecret, "RETRIEVE_TOP_K": "4",
+        "TMPDIR": home,
+      ]
+      func millrace(_ words: [String], _ environment: [String: String] = [:]) throws -> Pipeline.Output {
+        try play.run(words, as: person, in: home, environment: environment)
+      }
+      let up = try millrace(["up", "--detach", "--llm", stub.url], given)
+      defer { _ = try? millrace(["down"]) }
+      try #require(up.code == 0, "\(up)")
+      let text = try millrace(["status", "--json"]).text
+      let status = try #require(
+        JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any], "\(text)")
+      let processes = try #require(status["processes"] as? [[String: Any]])
+      var pids: [String: Int32] = [:]
+      for process in processes { pids[process["role"] as? String ?? ""] = Int32(process["pid"] as? Int ?? 0) }
+      let record = try String(contentsOfFile: state + "/state.json", encoding: .utf8)
+      let members = try #require(JSONSerialization.jsonObject(with: Data(record.utf8)) as? [String: Any])
+      pids["up"] = Int32(try #require(members["supervisorPID"] as? Int))
+      #expect(pids.count == 9, "\(pids)")
+      for (role, pid) in pids {
+        let environment = environment(of: pid)
+        // Redis writes its title over its own.
+        #expect(environment.contains("PATH=") || role == "redis", "\(role) can be looked at")
+        #expect(environment.contains("LLM_API_KEY=\(key)") == (role == "generate"), "\(person) \(role)")
+        let isPool = !["up", "broker", "redis"].contains(role)
+        #expect(environment.contains(kafkaSecret) == isPool, "\(person) \(role)")
+        if isPool { #expect(environment.contains("RETRIEVE_TOP_K=4")) }
+      }
+      for line in try Pipeline.run("/bin/sh", ["-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]).text.split(
+        separator: "\n")
+      {
+        #expect(!line.contains(key), "a command line")
+      }
+      #expect(try Pipeline.run("/bin/grep", ["-rl", "--binary-files=text", key, home]).text.isEmpty)
+      #expect(try open(state).isEmpty)
+      #expect(try millrace(["down"]).code == 0)
+      #expect(try Pipeline.run("/bin/grep", ["-rl", "--binary-files=text", key, home]).text.isEmpty)
+    }
+  }
+
+  @Test("what up makes is its user's alone, whatever the umask; Redis has no port")
+  func closed() throws {
+    let play = try Playground()
+    let state = "\(play.path)/state"
+    func millrace(_ words: [String]) throws -> Pipeline.Output {
+      let kafka = Pipeline.isOnKafka ? ["KAFKA_HOME": try #require(Pipeline.kafkaHome)] : [:]
+      return try Pipeline.run(
+        "/bin/sh", ["-c", "umask 000; exec \"$@\"", "sh", Pipeline.binary] + words + ["--state", state],
+        environment: kafka)
+    }
+    let up = try millrace([
+      "up", "--detach", "--llm", "extractive", "--redis-deadline", Pipeline.patientRedisDeadline,
+    ])
+    defer { _ = try? millrace(["down"]) }
+    try #require(up.code == 0, "\(up)")
+    #expect(try millrace(["documents", "put", Pipeline.handbook]).code == 0)
+    #expect(try millrace(["ask", "How long are database backups kept?"]).code == 0)
+    #expect(try open(state).isEmpty)
+    let text = try millrace(["status", "--json"]).text
+    let status = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    let redis = try #require((status["endpoints"] as? [String: String])?["redis"])
+    #expect(redis == "unix://\(state)/redis/redis.sock")
+    let socket = redis.replacing("unix://", with: "")
+    func ping(_ prefix: [String]) throws -> String {
+      try Pipeline.run("/usr/bin/env", prefix + ["redis-cli", "-s", socket, "ping"]).text
+    }
+    #expect(try ping([]).contains("PONG"))
+    if Person.canBeOthers {
+      let user = "\(Person.stranger.user)"
+      #expect(
+        try !ping(["setpriv", "--reuid=\(user)", "--regid=\(user)", "--clear-groups"]).contains("PONG"))
+    }
+    let roles = try #require(status["processes"] as? [[String: Any]])
+    let redisPID = try #require(roles.first { $0["role"] as? String == "redis" }?["pid"] as? Int)
+    #expect(try Pipeline.run("/bin/sh", ["-c", "ls -l /proc/\(redisPID)/fd"]).text.contains("socket:"))
+    let ports = try Pipeline.run("/usr/bin/env", ["redis-cli", "-s", socket, "config", "get", "port"]).text
+    #expect(ports.split(separator: "\n").last == "0", "\(ports)")
+
+    // As an earlier release left it: the next `up` closes it and says so.
+    #expect(try millrace(["down"]).code == 0)
+    _ = try Pipeline.run("/bin/chmod", ["-R", "a+rX", state])
+    #expect(try !open(state).isEmpty)
+    let again = try millrace(["up", "--detach", "--llm", "extractive", "--redis", "none"])
+    #expect(
+      again.code == 0 && again.error.contains("\(state) was open to other users (mode 0755)"), "\(again)")
+    #expect(try open(state).isEmpty)
+    #expect(try millrace(["documents", "list"]).text.contains("backups.md"))
+    #expect(try millrace(["down"]).code == 0)
+    guard Person.canBeOthers else { return }
+    try play.file("state/logs/ingest.log", "", of: .stranger)
+    let refused = try millrace(["up", "--detach", "--llm", "extractive", "--redis", "none"])
+    #expect(
+      refused.code == 2 && refused.error.contains("\(state)/logs/ingest.log is not used")
+        && refused.error.contains("uid 65431"), "\(refused)")
+  }
+
+  @Test("a secret comes from a file, by the environment, and never by an option")
+  func sources() throws {
+    let stub = try LLMStub()
+    let play = try Playground()
+    let file = try play.file("key", key + "\n", mode: 0o600)
+    let pipeline = try Pipeline(["--llm", stub.url, "--llm-api-key-file", file, "--redis", "none"])
+    let put = try pipeline.millrace(
+      ["documents", "put", "-", "--id", "lamp"], input: "The harbour lamp is painted red.")
+    #expect(put.code == 0)
+    #expect(try pipeline.ask("What colour is the harbour lamp painted?")["status"] as? String == "answered")
+    let count = try Pipeline.run("/usr/bin/curl", ["-s", stub.url.replacing("/v1", with: "/count")]).text
+    #expect(count.contains("Bearer \(key)\""), "\(count)")
+    #expect(try !String(contentsOfFile: pipeline.state + "/state.json", encoding: .utf8).contains(key))
+    #expect(try Pipeline.run("/bin/grep", ["-rl", key, pipeline.state]).text.isEmpty)
+
+    for (options, message) in [
+      (["--llm-api-key", key], "LLM_API_KEY"),
+      (["--kafka-properties", "sasl.password=\(key)"], "KAFKA_PROPERTIES"),
+      (["--redis", "redis://:\(key)@127.0.0.1:1"], "REDIS_ADDRESS"),
+      (["--redis-address", "redis://:\(key)@127.0.0.1:1"], "REDIS_ADDRESS"),
+      (["--llm", "http://u:\(key)@127.0.0.1:1/v1"], "LLM_URL"),
+      (["--llm-api-key-file", "/nonexistent"], "can't be read"),
+    ] {
+      let state = play.path + "/none"
+      let up = try Pipeline.run(Pipeline.binary, ["up", "--detach", "--state", state] + options)
+      #expect(up.code == 2 && up.error.contains(message) && !up.error.contains(key), "\(options): \(up)")
+      #expect(!FileManager.default.fileExists(atPath: state), "nothing is left")
+    }
+    // Other people's secrets in the settings are shown nowhere.
+    let shown = try Pipeline.run(
+      Pipeline.binary, ["settings", "--state", play.path + "/none"],
+      environment: [
+        "KAFKA_PROPERTIES": "sasl.username=u,sasl.password=a,\(key),client.rack=r", "LLM_API_KEY": key,
+        "REDIS_ADDRESS": "redis://:p@\(key)@h:1", "LLM_URL": "https://u:\(key)@h/v1",
+      ])
+    #expect(!(shown.text + shown.error).contains(key), "\(shown)")
+    let doctor = try Pipeline.run(
+      Pipeline.binary, ["doctor", "--state", play.path + "/none", "--llm-url", "http://127.0.0.1:1/v1"],
+      environment: ["LLM_API_KEY_FILE": try play.file("open-key", key, mode: 0o644)])
+    #expect(doctor.text.contains("open-key has mode 0644") && !doctor.text.contains(key), "\(doctor)")
+  }
+
+  @Test(
+    "a broker that listens beyond this machine says what that means",
+    .enabled(if: !Pipeline.isOnKafka, "of the local broker"))
+  func exposure() throws {
+    let pipeline = try Pipeline()
+    let words = "whoever reaches it can read, change and delete all documents"
+    #expect(try !String(contentsOfFile: pipeline.state + "/logs/broker.log", encoding: .utf8).contains(words))
+    #expect(try pipeline.millrace(["down"]).code == 0)
+    let up = try pipeline.millrace([
+      "up", "--detach", "--llm", "extractive", "--redis", "none", "--broker-host", "0.0.0.0",
+    ])
+    #expect(
+      up.code == 0 && up.error.contains("warning: broker.host is 0.0.0.0") && up.error.contains(words),
+      "\(up)")
+    #expect(try String(contentsOfFile: pipeline.state + "/logs/broker.log", encoding: .utf8).contains(words))
+  }
+}
