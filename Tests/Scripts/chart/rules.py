@@ -15,7 +15,7 @@ KUBERNETES_VERSIONS = ["1.30", "1.33", "1.37"]
 SELECTOR = {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"}
 # Metrics that are not the binary's: Prometheus's own, and KEDA's operator's.
 FOREIGN_METRICS = {"up", "keda_scaled_object_errors_total"}
-# Labels by metric: those of the binary (Core/Stage, Workers), Prometheus's own on every series, KEDA's.
+# Labels by metric: those of the binary (Core/Runtime/Stage, Workers), Prometheus's own on every series, KEDA's.
 LABELS = {
     "kafka_consumergroup_lag": {"consumergroup", "topic", "partition"},
     "millrace:consumergroup_lag:sum": {"consumergroup", "topic", "release"},

@@ -53,7 +53,7 @@ package enum BLAS {
   }
 }
 
-/// The element-wise kernels of the encoder (`Core/CKernels`).
+/// The element-wise kernels of the encoder (`Core/C/CKernels`).
 package enum Kernels {
   /// `avx512`, `avx2` or `portable`.
   package static var instructionSet: String { unsafe String(cString: millrace_instruction_set()) }
