@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The rooms and their doors: `Tests/ArchitectureTests` holds the same table and compares it with
-// what the sources import. Nothing comes from a package host: the toolchain and Debian's C libraries.
+// The import table: every target with its folder and what it may import. `Tests/ArchitectureTests` reads this file and
+// holds the sources to it. Nothing comes from a package host: the toolchain and Debian's C libraries are enough.
 
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -13,18 +13,45 @@ let strict: [SwiftSetting] = [
 /// The expansion of `#expect` uses constructs that strict memory safety warns about.
 let testing: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
-func room(_ name: String, in folder: String, _ dependencies: [String] = []) -> Target {
+/// The levels. A target imports from the groups above its own, and from its own group where that makes no circle; no
+/// worker pool imports another.
+enum Group: String {
+  case base = "Core/Base"
+  case contract = "Core/Contract"
+  case connections = "Core/Connections"
+  case text = "Core/Text"
+  case vectors = "Core/Vectors"
+  case index = "Core/Index"
+  case runtime = "Core/Runtime"
+  case answers = "Core/Answers"
+  case operations = "Core/Operations"
+  case workers = "Workers"
+}
+
+func room(_ name: String, in group: Group, _ dependencies: [String] = []) -> Target {
   .target(
-    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "\(folder)/\(name)",
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "\(group.rawValue)/\(name)",
     exclude: name == "Records" ? ["millrace.proto"] : [], swiftSettings: strict)
 }
 
+/// A library of Debian's, imported as it is.
+func cLibrary(_ name: String, pkgConfig: String? = nil) -> Target {
+  .systemLibrary(name: name, path: "Core/C/\(name)", pkgConfig: pkgConfig)
+}
+
+/// C of our own, or a narrow door to a library whose calls Swift can't see.
 func cRoom(_ name: String, libraries: [String] = [], include: String? = nil) -> Target {
   // SwiftPM compiles C at -O0 in debug builds; kernels and checksums need -O3 in both.
   .target(
     name: name, path: "Core/C/\(name)",
     cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror"] + (include.map { ["-I", $0] } ?? []))],
     linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
+func program(_ name: String, path: String, exclude: [String] = [], _ dependencies: [String]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: path, exclude: exclude,
+    swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [String]) -> Target {
@@ -43,15 +70,14 @@ let package = Package(
     .executable(name: "millrace-bench", targets: ["Bench"]),
   ],
   targets: [
-    // C
-    .systemLibrary(name: "CRdKafka", path: "Core/C/CRdKafka"),
-    .systemLibrary(name: "COpenBLAS", path: "Core/C/COpenBLAS", pkgConfig: "openblas"),
-    .systemLibrary(name: "CSQLite", path: "Core/C/CSQLite"),
-    .systemLibrary(name: "CCMark", path: "Core/C/CCMark"),
-    .systemLibrary(name: "COpenSSL", path: "Core/C/COpenSSL"),
-    .systemLibrary(name: "CYAML", path: "Core/C/CYAML"),
-    .systemLibrary(name: "CUchardet", path: "Core/C/CUchardet"),
-    .systemLibrary(name: "CHiredis", path: "Core/C/CHiredis"),
+    cLibrary("CRdKafka"),
+    cLibrary("COpenBLAS", pkgConfig: "openblas"),
+    cLibrary("CSQLite"),
+    cLibrary("CCMark"),
+    cLibrary("COpenSSL"),
+    cLibrary("CYAML"),
+    cLibrary("CUchardet"),
+    cLibrary("CHiredis"),
     cRoom("CMicroHTTPD", libraries: ["microhttpd"]),
     cRoom("CCurl", libraries: ["curl"]),
     cRoom("CXML2", libraries: ["xml2"], include: "/usr/include/libxml2"),
@@ -59,115 +85,105 @@ let package = Package(
     cRoom("CKernels"),
     cRoom("CChecksum"),
     cRoom("CSignals"),
-    // L0
-    room("Records", in: "Core/Contract"),
-    room("Telemetry", in: "Core/Base"),
-    room("Services", in: "Core/Base", ["CSignals"]),
-    room("CommandLine", in: "Core/Base"),
-    room("BlockingExecutor", in: "Core/Base"),
-    // L1
-    room("Cryptography", in: "Core/Connections", ["COpenSSL", "CChecksum"]),
-    room("KafkaClient", in: "Core/Connections", ["CRdKafka", "BlockingExecutor", "Records", "Telemetry"]),
-    room("RedisClient", in: "Core/Connections", ["BlockingExecutor", "CHiredis"]),
-    room("VectorMath", in: "Core/Vectors", ["COpenBLAS", "CKernels"]),
-    room("Tokenizer", in: "Core/Text"),
-    room("Settings", in: "Core/Contract", ["CYAML", "Records"]),
-    room("HTTP", in: "Core/Connections", ["BlockingExecutor", "CCurl", "CMicroHTTPD", "Telemetry"]),
-    // L2
+
+    room("Telemetry", in: .base),
+    room("Services", in: .base, ["CSignals"]),
+    room("BlockingExecutor", in: .base),
+    room("CommandLine", in: .base),
+
+    room("Records", in: .contract),
+    room("Settings", in: .contract, ["CYAML", "Records"]),
+
+    room("Cryptography", in: .connections, ["CChecksum", "COpenSSL"]),
+    room("KafkaClient", in: .connections, ["BlockingExecutor", "CRdKafka", "Records", "Telemetry"]),
+    room("RedisClient", in: .connections, ["BlockingExecutor", "CHiredis"]),
+    room("HTTPClient", in: .connections, ["BlockingExecutor", "CCurl"]),
+    room("HTTPServer", in: .connections, ["CMicroHTTPD"]),
+
+    room("Tokenizer", in: .text),
+    room("Parsing", in: .text, ["CCMark", "CUchardet", "CXML2"]),
+    room("Chunking", in: .text, ["Cryptography", "Parsing", "Records", "Tokenizer"]),
+
+    room("VectorMath", in: .vectors, ["CKernels", "COpenBLAS"]),
+    room("Encoder", in: .vectors, ["BlockingExecutor", "Tokenizer", "VectorMath"]),
+
+    room("Catalog", in: .index, ["Records"]),
+    room("Flat", in: .index, ["Catalog", "Records", "VectorMath"]),
+
+    room("Stage", in: .runtime, ["HTTPServer", "KafkaClient", "Records", "Services", "Settings", "Telemetry"]),
+    room("Freshness", in: .runtime, ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
+
+    room("Retrieval", in: .answers, ["Records"]),
+    room("Generation", in: .answers, ["Encoder", "HTTPClient", "Parsing", "Records", "Tokenizer"]),
     room(
-      "Stage", in: "Core/Runtime",
-      ["BlockingExecutor", "HTTP", "KafkaClient", "Records", "Services", "Settings", "Telemetry"]),
-    room("Parsing", in: "Core/Text", ["CCMark", "CUchardet", "CXML2"]),
-    room("Chunking", in: "Core/Text", ["Cryptography", "Parsing", "Records", "Tokenizer"]),
-    room("Encoder", in: "Core/Vectors", ["BlockingExecutor", "Tokenizer", "VectorMath"]),
-    .target(
-      name: "Index", dependencies: ["Records", "VectorMath"], path: "Core/Index/Flat", swiftSettings: strict),
-    room("Retrieval", in: "Core/Answers", ["Records"]),
-    room("Generation", in: "Core/Answers", ["Encoder", "HTTP", "Parsing", "Records", "Tokenizer"]),
-    room("Freshness", in: "Core/Runtime", ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
+      "Caching", in: .answers,
+      ["Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "Telemetry"]),
+
+    room("LocalState", in: .operations, ["CommandLine", "Records", "Settings"]),
     room(
-      "Caching", in: "Core/Answers",
-      [
-        "Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage",
-        "Telemetry",
-      ]),
-    room("LocalState", in: "Core/Operations", ["CommandLine", "Records", "Settings"]),
-    room("LocalBroker", in: "Core/Operations", ["BlockingExecutor", "CCompression", "CSQLite", "Cryptography", "Telemetry"]),
-    // L3
+      "LocalBroker", in: .operations, ["BlockingExecutor", "CCompression", "CSQLite", "Cryptography", "Telemetry"]),
+
     room(
-      "Ingest", in: "Workers",
+      "Ingest", in: .workers,
       [
         "BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Records", "Settings", "Stage", "Telemetry",
         "Tokenizer",
       ]),
     room(
-      "Embed", in: "Workers",
+      "Embed", in: .workers,
       [
-        "Caching", "Encoder", "Freshness", "KafkaClient", "Records", "RedisClient", "Services", "Settings",
-        "Stage", "Telemetry",
-      ]),
-    room(
-      "Search", in: "Workers",
-      [
-        "BlockingExecutor", "Index", "KafkaClient", "Records", "Services", "Settings", "Stage",
+        "Caching", "Encoder", "Freshness", "KafkaClient", "Records", "RedisClient", "Services", "Settings", "Stage",
         "Telemetry",
       ]),
     room(
-      "Retrieve", in: "Workers",
+      "Search", in: .workers,
       [
-        "Freshness", "KafkaClient", "Records", "Retrieval", "Settings", "Stage", "Telemetry",
+        "BlockingExecutor", "Catalog", "Flat", "KafkaClient", "Records", "Services", "Settings", "Stage",
+        "Telemetry",
       ]),
     room(
-      "Generate", in: "Workers",
+      "Retrieve", in: .workers,
+      ["Freshness", "KafkaClient", "Records", "Retrieval", "Services", "Settings", "Stage", "Telemetry"]),
+    room(
+      "Generate", in: .workers,
       [
-        "Caching", "Encoder", "Freshness", "Generation", "HTTP", "KafkaClient", "Records", "RedisClient",
-        "Settings",
-        "Services", "Stage", "Telemetry",
+        "Caching", "Encoder", "Freshness", "Generation", "HTTPClient", "KafkaClient", "Records", "RedisClient",
+        "Services", "Settings", "Stage", "Telemetry",
       ]),
-    // L4
-    .executableTarget(
-      name: "Millrace",
-      dependencies: [
-        "CommandLine", "Cryptography", "Encoder", "HTTP", "KafkaClient", "LocalBroker", "Records",
-        "Services", "Settings", "Stage", "Telemetry", "Tokenizer", "VectorMath", "Chunking", "Parsing",
-        "Freshness", "Index", "BlockingExecutor", "Caching", "RedisClient", "Generation", "Retrieval",
-        "LocalState",
-      ] + pools.map { .init(stringLiteral: $0) },
-      path: "Workers/Millrace", exclude: ["Demo"], swiftSettings: strict),
-    .executableTarget(
-      name: "loadgen",
-      dependencies: [
-        "BlockingExecutor", "CommandLine", "KafkaClient", "LocalState", "Records", "Services", "Settings",
-        "Stage",
-      ], path: "loadgen", swiftSettings: strict),
-    .executableTarget(
-      name: "Bench",
-      dependencies: [
-        "Caching", "CommandLine", "Cryptography", "Encoder", "Index", "KafkaClient", "Records", "Settings",
-        "Stage", "Tokenizer",
-        "VectorMath",
-      ],
-      path: "Tests/Benchmarks", swiftSettings: strict),
-    // Tests
+    program(
+      "Millrace", path: "Workers/Millrace", exclude: ["Demo"],
+      [
+        "BlockingExecutor", "Caching", "CommandLine", "Cryptography", "Encoder", "Generation", "HTTPClient",
+        "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Records", "RedisClient", "Services", "Settings",
+        "Stage", "Telemetry", "Tokenizer", "VectorMath",
+      ] + pools),
+    program(
+      "loadgen", path: "loadgen",
+      [
+        "BlockingExecutor", "CommandLine", "KafkaClient", "LocalState", "Records", "Services", "Settings", "Stage",
+      ]),
+    program(
+      "Bench", path: "Tests/Benchmarks",
+      [
+        "Caching", "Catalog", "CommandLine", "Cryptography", "Encoder", "Flat", "KafkaClient", "Records", "Settings",
+        "Stage", "Tokenizer", "VectorMath",
+      ]),
+
     tests("ArchitectureTests", []),
-    tests("RecordsTests", ["Records", "Cryptography"]),
+    tests("RecordsTests", ["Records"]),
     tests(
       "CoreTests",
       [
-        "Chunking", "CommandLine", "Cryptography", "Encoder", "Freshness", "Generation", "Index",
-        "KafkaClient", "Parsing", "Records", "Retrieval", "Services", "Settings", "Stage", "Telemetry",
-        "Tokenizer", "VectorMath", "Ingest", "Search", "Retrieve", "BlockingExecutor", "Caching",
-        "RedisClient",
-        "HTTP",
+        "BlockingExecutor", "Catalog", "Chunking", "CommandLine", "Encoder", "Flat", "Freshness", "Generation",
+        "HTTPClient", "KafkaClient", "Parsing", "Records", "RedisClient", "Retrieval", "Search", "Services",
+        "Settings", "Stage", "Telemetry", "Tokenizer", "VectorMath",
       ]),
     tests(
       "LocalBrokerTests",
       [
-        "LocalBroker", "KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry", "Encoder",
-        "Generate", "Retrieve",
+        "Encoder", "Generate", "KafkaClient", "LocalBroker", "Records", "Retrieve", "Services", "Settings", "Stage",
+        "Telemetry",
       ]),
-    tests(
-      "IntegrationTests",
-      ["HTTP", "KafkaClient", "Records", "RedisClient", "Settings", "Telemetry", "Millrace"]),
+    tests("IntegrationTests", ["HTTPClient", "Records", "RedisClient"]),
   ]
 )

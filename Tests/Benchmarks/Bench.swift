@@ -1,7 +1,8 @@
 import CommandLine
 import Encoder
 import Foundation
-import Index
+import Catalog
+import Flat
 import KafkaClient
 import Records
 import Settings

@@ -1,5 +1,6 @@
 // swift-format-ignore-file: NeverForceUnwrap
-import Index
+import Catalog
+import Flat
 import KafkaClient
 import Records
 import Telemetry

@@ -2,7 +2,8 @@
 import CommandLine
 import Foundation
 import Freshness
-import Index
+import Catalog
+import Flat
 import Records
 import Retrieval
 import Services

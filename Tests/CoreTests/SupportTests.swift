@@ -1,6 +1,6 @@
 import Foundation
 import Generation
-import HTTP
+import HTTPClient
 import Testing
 
 @Suite struct SupportTests {

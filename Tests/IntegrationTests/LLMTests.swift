@@ -1,6 +1,6 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import Foundation
-import HTTP
+import HTTPClient
 import Testing
 
 // Goal: an LLM's words are used where the documents support them and nowhere else; its bad days cost words, not

@@ -1,5 +1,5 @@
 import Foundation
-import HTTP
+import HTTPClient
 import Testing
 
 /// A whole pipeline, started as users start it, on a state folder of its own; ended with the test.

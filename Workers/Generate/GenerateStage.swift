@@ -2,7 +2,7 @@ import Caching
 import Encoder
 import Freshness
 import Generation
-import HTTP
+import HTTPClient
 import KafkaClient
 import Records
 import RedisClient

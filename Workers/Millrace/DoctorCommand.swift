@@ -2,7 +2,7 @@ import BlockingExecutor
 import CommandLine
 import Encoder
 import Foundation
-import HTTP
+import HTTPClient
 import KafkaClient
 import LocalState
 import Records

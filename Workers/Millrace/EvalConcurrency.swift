@@ -3,7 +3,7 @@ import CommandLine
 import Encoder
 import Foundation
 import Generation
-import HTTP
+import HTTPClient
 import KafkaClient
 import LocalState
 import Records

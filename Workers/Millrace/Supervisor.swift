@@ -2,7 +2,7 @@ import BlockingExecutor
 import CommandLine
 import Foundation
 import Caching
-import HTTP
+import HTTPClient
 import KafkaClient
 import LocalBroker
 import LocalState
@@ -509,11 +509,4 @@ actor Supervisor {
     let text = (try? String(contentsOfFile: "\(directory.logsPath)/\(role).log", encoding: .utf8)) ?? ""
     return text.split(separator: "\n").suffix(5).joined(separator: "\n")
   }
-}
-
-/// Set once, when a stop is asked for.
-final class Stopped: Sendable {
-  private let flag = Mutex(false)
-  var isSet: Bool { flag.withLock { $0 } }
-  func set() { flag.withLock { $0 = true } }
 }

@@ -1,4 +1,4 @@
-import Index
+import Catalog
 import KafkaClient
 import Records
 import Stage

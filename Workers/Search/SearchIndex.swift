@@ -1,5 +1,6 @@
 import BlockingExecutor
-import Index
+import Catalog
+import Flat
 import KafkaClient
 import Records
 import Stage

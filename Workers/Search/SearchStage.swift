@@ -1,4 +1,4 @@
-import Index
+import Flat
 import KafkaClient
 import Records
 import Services

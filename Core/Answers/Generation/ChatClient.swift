@@ -1,5 +1,5 @@
 import Foundation
-import HTTP
+import HTTPClient
 import Records
 
 /// A chat endpoint with OpenAI's protocol, streamed.

@@ -2,17 +2,6 @@ import Foundation
 import Records
 import Tokenizer
 
-/// One message to a chat model.
-package struct ChatMessage: Sendable, Equatable {
-  package enum Role: String, Sendable { case system, user, assistant }
-  package var role: Role
-  package var content: String
-  package init(role: Role, content: String) {
-    self.role = role
-    self.content = content
-  }
-}
-
 /// What the LLM is asked, within a budget of tokens.
 package struct ChatPrompt: Sendable {
   /// Raise it with every change of the texts below: answers of another prompt are no longer found in the cache.

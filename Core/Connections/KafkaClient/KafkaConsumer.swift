@@ -3,13 +3,6 @@ internal import CRdKafka
 import Foundation
 import Records
 
-/// What one poll of a group's member brought. Handle `revoked` first, then `assigned`, then the records.
-package struct ConsumerPoll: Sendable {
-  package var revoked: [TopicPartition] = []
-  package var assigned: [TopicPartition] = []
-  package var records: [ConsumerRecord] = []
-}
-
 /// A member of a consumer group, on its own thread. Both ways of consuming stand on it: *batch* (pull, work,
 /// produce, commit, pull) and *window* (keep polling while records are in flight, partitions paused when full).
 ///

@@ -28,30 +28,3 @@ package struct KafkaFailure: Error, Sendable, CustomStringConvertible {
     "\(call): \(name)\(detail.isEmpty ? "" : ": " + detail)"
   }
 }
-
-/// A partition of a topic.
-package struct TopicPartition: Sendable, Hashable, Comparable, CustomStringConvertible {
-  package var topic: String
-  package var partition: Int32
-
-  package init(_ topic: String, _ partition: Int32) {
-    self.topic = topic
-    self.partition = partition
-  }
-
-  package var description: String { "\(topic)[\(partition)]" }
-  package static func < (a: TopicPartition, b: TopicPartition) -> Bool {
-    (a.topic, a.partition) < (b.topic, b.partition)
-  }
-}
-
-/// The offset of the next record to read, which is what is committed, with text of at most 4,096 bytes.
-package struct CommittedOffset: Sendable, Equatable {
-  package var nextOffset: Int64
-  package var metadata: String
-
-  package init(nextOffset: Int64, metadata: String = "") {
-    self.nextOffset = nextOffset
-    self.metadata = metadata
-  }
-}

@@ -158,32 +158,3 @@ extension AnswerRecord.Citation {
       score: json["score"]?.doubleValue ?? 0)
   }
 }
-
-/// How far the worst shard's index was behind its topic when it searched.
-package struct IndexBehind: Sendable, Equatable {
-  package var records: Int64
-  package var milliseconds: Int64
-  package init(records: Int64 = 0, milliseconds: Int64 = 0) {
-    self.records = records
-    self.milliseconds = milliseconds
-  }
-
-  package func worst(_ other: IndexBehind) -> IndexBehind {
-    IndexBehind(records: max(records, other.records), milliseconds: max(milliseconds, other.milliseconds))
-  }
-}
-
-/// One stage's share of a query's time.
-package struct StageTiming: Sendable, Equatable {
-  package var stage: String
-  /// From the moment the former stage sent the record (or the broker appended the query) to the moment
-  /// this one took it.
-  package var waitMilliseconds: Double
-  package var workMilliseconds: Double
-
-  package init(stage: String, waitMilliseconds: Double, workMilliseconds: Double) {
-    self.stage = stage
-    self.waitMilliseconds = waitMilliseconds
-    self.workMilliseconds = workMilliseconds
-  }
-}

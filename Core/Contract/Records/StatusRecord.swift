@@ -1,10 +1,3 @@
-/// A state of a document version.
-package enum DocumentState: String, Sendable, CaseIterable {
-  case accepted, indexed, deleted, failed, superseded
-
-  package var isTerminal: Bool { self != .accepted }
-}
-
 /// What `rag.document-status` carries.
 package struct StatusRecord: Sendable, Equatable {
   package enum Operation: String, Sendable, CaseIterable { case put, delete }
@@ -67,81 +60,5 @@ package struct StatusRecord: Sendable, Equatable {
     warnings = try fields.strings("warnings", countMax: 100) ?? []
     error = RecordError(json: fields.object["error"])
     token = try fields.string("token").flatMap { VectorsToken($0) }
-  }
-}
-
-/// What `rag.control` carries: the wish that a query be worked on no more.
-package struct ControlRecord: Sendable, Equatable {
-  package enum Action: String, Sendable, CaseIterable { case cancel }
-  package var id: QueryID
-  package var tenant: TenantID
-  package var action: Action
-
-  package init(id: QueryID, tenant: TenantID, action: Action = .cancel) {
-    self.id = id
-    self.tenant = tenant
-    self.action = action
-  }
-
-  package var json: JSONValue {
-    .object([
-      "id": .string(id.rawValue), "tenant": .string(tenant.rawValue), "action": .string(action.rawValue),
-    ])
-  }
-
-  /// - Throws: `FieldError`.
-  package init(value: [UInt8]) throws(FieldError) {
-    let fields = try FieldReader.read(value)
-    guard let text = try fields.string("id", bytesMax: .max), let id = QueryID(text) else {
-      throw FieldError("bad_id", field: "id", value: fields.object["id"]?.text ?? "", rule: QueryID.rule)
-    }
-    guard let action = try fields.choice("action", Action.self) else {
-      throw FieldError("missing_field", field: "action", value: "", rule: "must be present")
-    }
-    self.init(id: id, tenant: try fields.tenant(), action: action)
-  }
-}
-
-/// What `rag.audit` carries: who asked what, and which documents were read.
-package struct AuditRecord: Sendable, Equatable {
-  package var queryID: String
-  package var tenant: String
-  package var principals: [String]
-  /// SHA-256 of the question in hexadecimal: the event proves which question, without repeating it.
-  package var questionDigest: String
-  package var documents: [String]
-  package var status: AnswerRecord.Status
-
-  package init(
-    queryID: String, tenant: String, principals: [String], questionDigest: String, documents: [String],
-    status: AnswerRecord.Status
-  ) {
-    self.queryID = queryID
-    self.tenant = tenant
-    self.principals = principals
-    self.questionDigest = questionDigest
-    self.documents = documents
-    self.status = status
-  }
-
-  package var json: JSONValue {
-    .object([
-      "query_id": .string(queryID), "tenant": .string(tenant),
-      "principals": .array(principals.map(JSONValue.string)), "question_sha256": .string(questionDigest),
-      "documents": .array(documents.map(JSONValue.string)), "status": .string(status.rawValue),
-    ])
-  }
-
-  /// - Throws: `FieldError`.
-  package init(value: [UInt8]) throws(FieldError) {
-    let fields = try FieldReader.read(value)
-    guard let status = try fields.choice("status", AnswerRecord.Status.self) else {
-      throw FieldError("missing_field", field: "status", value: "", rule: "must be present")
-    }
-    self.init(
-      queryID: try fields.string("query_id") ?? "", tenant: try fields.string("tenant") ?? "",
-      principals: try fields.strings("principals", countMax: 1000) ?? [],
-      questionDigest: try fields.string("question_sha256") ?? "",
-      documents: try fields.strings("documents", countMax: 10_000) ?? [], status: status)
   }
 }

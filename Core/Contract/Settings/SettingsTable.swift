@@ -1,19 +1,6 @@
 import Foundation
 import Records
 
-/// A setting that breaks its rule.
-package struct SettingsError: Error, Sendable, CustomStringConvertible {
-  package var key: String
-  package var value: String
-  package var rule: String
-  package init(key: String, value: String, rule: String) {
-    self.key = key
-    self.value = value
-    self.rule = rule
-  }
-  package var description: String { "setting \(key): '\(value)' \(rule)" }
-}
-
 /// All settings by key, merged from the compiled-in defaults, a file, the environment and flags, in this order.
 package struct SettingsTable: Sendable {
   /// Where a value came from, for `millrace settings`; a later one wins.

@@ -1,30 +1,5 @@
 import Foundation
 
-/// What a member says when it joins.
-struct JoinRequest {
-  var group: String
-  var memberID: String
-  var clientID: String
-  /// As Kafka writes it: `/127.0.0.1`.
-  var clientHost: String
-  var sessionTimeout: TimeInterval
-  var rebalanceTimeout: TimeInterval
-  var protocolType: String
-  var protocols: [(name: String, metadata: [UInt8])]
-  /// From version 4 on a new member gets its id first, and joins with it.
-  var mustKnowID: Bool
-}
-
-struct JoinResult {
-  var error: ErrorCode
-  var generation: Int32 = -1
-  var protocolName = ""
-  var leader = ""
-  var memberID = ""
-  /// For the leader alone.
-  var members: [(id: String, metadata: [UInt8])] = []
-}
-
 /// Kafka's classic group protocol: members join, the leader assigns, heartbeats keep them; in memory, since
 /// after a restart of the broker every member is unknown and joins again. Offsets are the store's.
 ///

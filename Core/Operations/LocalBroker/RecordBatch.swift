@@ -169,8 +169,3 @@ struct RecordBatch {
     return batch
   }
 }
-
-struct BatchFault: Error {
-  var code: ErrorCode
-  var rule: String
-}

@@ -21,9 +21,9 @@ final class Store: Sendable {
     var lastTimestamp: Int64
     var producers: [Int64: ProducerState] = [:]
     /// What readers see; changed after the commit.
-    fileprivate let readable: Mutex<Readable>
+    let readable: Mutex<Readable>
 
-    fileprivate struct Readable {
+    struct Readable {
       var highWatermark: Int64
       var logStart: Int64
       var tail: [(base: Int64, last: Int64, bytes: [UInt8])] = []
@@ -60,7 +60,7 @@ final class Store: Sendable {
 
     func setLogStart(_ offset: Int64) { readable.withLock { $0.logStart = max($0.logStart, offset) } }
 
-    fileprivate func wakeWaiters() {
+    func wakeWaiters() {
       for waiter in readable.withLock({ $0.waiters }) { waiter.signal() }
     }
   }
@@ -511,21 +511,6 @@ final class Store: Sendable {
 // `Partition`'s plain fields are the write leader's alone; readers use `readable`.
 extension Store.Partition: @unchecked Sendable {}
 
-/// A group's committed offset.
-struct StoredOffset: Sendable {
-  var topic: String
-  var partition: Int32
-  var nextOffset: Int64
-  var leaderEpoch: Int32
-  var metadata: String
-}
-
-enum AppendResult: Sendable {
-  case appended(base: Int64, timestamp: Int64, bytes: [UInt8], last: Int64)
-  case duplicate(base: Int64)
-  case refused(ErrorCode)
-}
-
 private final class ResultBox: @unchecked Sendable {  // written by the leader, read after `done`
   var values: [AppendResult?]
   init(count: Int) { values = Array(repeating: nil, count: count) }
@@ -543,13 +528,6 @@ private final class WriteJob: @unchecked Sendable {  // handed to the leader and
     self.body = body
     self.committed = committed
   }
-}
-
-/// Wakes one long poll.
-final class FetchWaiter: Sendable {
-  private let semaphore = DispatchSemaphore(value: 0)
-  func signal() { semaphore.signal() }
-  func wait(until deadline: DispatchTime) { _ = semaphore.wait(timeout: deadline) }
 }
 
 /// Topic settings as `name=value` lines.

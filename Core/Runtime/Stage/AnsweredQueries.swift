@@ -15,18 +15,18 @@ package final class AnsweredQueries: Sendable {
 
   package init(_ context: StageContext) { self.context = context }
 
-  fileprivate func follow(_ new: [TopicPartition: ReplayReader.Start]) {
+  func follow(_ new: [TopicPartition: ReplayReader.Start]) {
     starts.withLock { $0 = $0 ?? new }
   }
 
-  fileprivate func takeStarts() -> [TopicPartition: ReplayReader.Start]? {
+  func takeStarts() -> [TopicPartition: ReplayReader.Start]? {
     starts.withLock { starts in
       defer { starts = nil }
       return starts
     }
   }
 
-  fileprivate func note(_ records: [ConsumerRecord]) {
+  func note(_ records: [ConsumerRecord]) {
     guard !records.isEmpty else { return }
     let until = WallClock.milliseconds + QueryRecord.deadlineMaxMilliseconds
     answered.withLock { answered in
@@ -99,49 +99,6 @@ package final class AnsweredQueries: Sendable {
     } catch {
       await reader.close()
       throw error
-    }
-    await reader.close()
-  }
-}
-
-/// Keeps a stage's `AnsweredQueries` up with what other processes write: an answer is known a moment after it was
-/// acknowledged, so that the former owner of a partition and the new one come to one state.
-package final class AnswersFollower: Service {
-  package let name = "answers"
-  private let context: StageContext
-  private let answered: AnsweredQueries
-  private let isStopping = Mutex(false)
-
-  package init(_ context: StageContext, _ answered: AnsweredQueries) {
-    self.context = context
-    self.answered = answered
-  }
-
-  package func shutdown() async { isStopping.withLock { $0 = true } }
-
-  package func run() async throws {
-    let reader = ReplayReader(context.kafka)
-    var isFollowing = false
-    while !isStopping.withLock({ $0 }) {
-      do {
-        if let starts = answered.takeStarts() {
-          do {
-            try await reader.assign(starts)
-          } catch {
-            answered.follow(starts)
-            throw error
-          }
-          isFollowing = !starts.isEmpty
-        }
-        guard isFollowing else {
-          try await Task.sleep(for: .milliseconds(100))
-          continue
-        }
-        answered.note(try await reader.next(maxRecords: 1000, maxWait: .milliseconds(500)))
-      } catch is KafkaFailure {
-        // The broker is away: so are the others' answers.
-        try await Task.sleep(for: .milliseconds(500))
-      }
     }
     await reader.close()
   }

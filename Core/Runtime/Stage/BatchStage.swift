@@ -5,37 +5,6 @@ import Services
 import Synchronization
 import Telemetry
 
-/// The work of a pool that consumes in batches: records in, outputs out.
-package protocol BatchWork: Sendable {
-  /// Partitions that the group is given but that are not this member's: paused, never committed, left out of lag.
-  func ignores(_ partition: TopicPartition) -> Bool
-  /// Called after an assignment, before its first record. A throw stops the process.
-  func assigned(_ partitions: [TopicPartition]) async throws
-  /// Called when partitions were taken away; no record is in flight then.
-  func revoked(_ partitions: [TopicPartition]) async
-  /// Does the work of one batch. What it returns is produced and acknowledged before the batch is committed;
-  /// a crash in between repeats the batch, so that every effect must be idempotent.
-  ///
-  /// - Throws: only for reasons that are not a record's fault; the batch is tried again after a back-off,
-  ///   unless the error is a `StageFatal`.
-  func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord]
-  /// What becomes of a record when what was made of it is refused for good, being too large for its topic, say: its
-  /// terminal state and a dead letter, as small as they can be.
-  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord]
-}
-
-extension BatchWork {
-  package func ignores(_ partition: TopicPartition) -> Bool { false }
-  package func assigned(_ partitions: [TopicPartition]) async throws {}
-  package func revoked(_ partitions: [TopicPartition]) async {}
-}
-
-/// An error that only a person or a restart can mend.
-package struct StageFatal: Error, Sendable, CustomStringConvertible {
-  package let description: String
-  package init(_ description: String) { self.description = description }
-}
-
 /// Pull → work → produce → commit → pull, until told to stop.
 package final class BatchStage: Service {
   package var name: String { "\(context.name)/\(group)" }
@@ -232,45 +201,3 @@ extension RecordError {
 
 /// Whether trying again can't help.
 func isFatal(_ error: any Error) -> Bool { error is StageFatal || (error as? KafkaFailure)?.kind == .fatal }
-
-/// Whether a stage may be a member of its group.
-package final class Gate: Sendable {
-  private let open: Mutex<Bool>
-  package init(isOpen: Bool) { open = Mutex(isOpen) }
-  package var isOpen: Bool { open.withLock { $0 } }
-  package func set(open isOpen: Bool) { open.withLock { $0 = isOpen } }
-
-  /// - Returns: false when stopped first.
-  package func waitUntilOpen(orStopped isStopped: @Sendable () -> Bool) async -> Bool {
-    while !isOpen {
-      if isStopped() { return false }
-      do { try await Task.sleep(for: .milliseconds(20)) } catch { return false }
-    }
-    return true
-  }
-}
-
-/// Sets the lag gauges from what the last fetches told, twice in five seconds.
-struct LagReport {
-  let context: StageContext
-  let group: String
-  var committed: [TopicPartition: Int64] = [:]
-  private var next = ContinuousClock.now
-
-  init(context: StageContext, group: String) {
-    self.context = context
-    self.group = group
-  }
-
-  mutating func update(
-    _ consumer: KafkaConsumer, ignoring isIgnored: (TopicPartition) -> Bool = { _ in false }
-  ) async {
-    guard ContinuousClock.now >= next else { return }
-    next = .now + .milliseconds(2500)
-    for (partition, end) in await consumer.cachedEnds() where !isIgnored(partition) {
-      context.metrics.set(
-        .consumerLag, to: Double(max(0, end - (committed[partition] ?? 0))),
-        [("consumergroup", group), ("topic", partition.topic), ("partition", "\(partition.partition)")])
-    }
-  }
-}

@@ -127,27 +127,6 @@ extension Settings {
   }
 }
 
-/// Which cluster this process works for; known once a broker has answered.
-package final class ClusterIdentity: Sendable {
-  private let known = Mutex<String?>(nil)
-  package var id: String? { known.withLock { $0 } }
-  package func set(_ id: String?) { known.withLock { $0 = id } }
-}
-
-/// The wall clock, as records carry it.
-package enum WallClock {
-  package static var microseconds: Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
-  package static var milliseconds: Int64 { microseconds / 1000 }
-}
-
-/// Measures one piece of work.
-package struct Stopwatch: Sendable {
-  private let start = ContinuousClock.now
-  package init() {}
-  package var milliseconds: Double { seconds * 1000 }
-  package var seconds: Double { (ContinuousClock.now - start).seconds }
-}
-
 extension ConsumerRecord {
   /// The headers that follow a request through every topic.
   package var passedHeaders: [RecordHeader] {

@@ -5,36 +5,6 @@ import Services
 import Synchronization
 import Telemetry
 
-/// The work of a pool that keeps a fixed number of records in flight.
-package protocol WindowWork: Sendable {
-  /// Called after an assignment, before its first record: reads back what is answered already.
-  func assigned(_ partitions: [TopicPartition]) async throws
-  /// Works on one record until its outputs are acknowledged. It is finished when this returns, and comes again
-  /// after a back-off when it throws.
-  ///
-  /// - Throws: `LeftToNextOwner` to have nothing more to do with a record that came by a partition which has moved.
-  func work(on record: ConsumerRecord, in flight: InFlight) async throws
-  /// Writes the terminal state and a dead letter of a record when what was made of it is refused for good, being too large
-  /// for its topic, say.
-  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws
-}
-
-/// What work may ask of the window that its record is in.
-package struct InFlight: Sendable {
-  /// Finishes several records of one partition in one step, so that a crash never leaves a part of a join behind as if it
-  /// had not been used.
-  package let finishTogether: @Sendable ([RecordPosition]) -> Void
-  /// Whether all that the partition has brought since this work began has come to this member: false once it has been
-  /// revoked, also when it is back, and while nobody polls.
-  package let isOwned: @Sendable () -> Bool
-}
-
-/// The record is in flight at its partition's new owner, who knows more: it is neither finished here nor tried again,
-/// and is worked on again if its partition comes back.
-package struct LeftToNextOwner: Error {
-  package init() {}
-}
-
 /// Keeps polling while records are in flight, and commits the finished prefix.
 ///
 /// What is polled beyond the window waits in a backlog of the process, and partitions are paused only when that is full:

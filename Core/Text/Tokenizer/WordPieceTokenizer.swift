@@ -137,13 +137,3 @@ package struct WordPieceTokenizer: Sendable {
     }
   }
 }
-
-/// Why a vocabulary can't be used.
-package enum TokenizerError: Error, Sendable, CustomStringConvertible {
-  case missingToken(String)
-  package var description: String {
-    switch self {
-    case .missingToken(let token): "the vocabulary has no \(token)"
-    }
-  }
-}

@@ -1,0 +1,69 @@
+import Cryptography
+import Foundation
+import Records
+import Settings
+
+/// What Redis holds of an answer.
+///
+/// Stored as JSON (`format` 1): `format`, `key` (hex, so that an entry under a wrong name is known), `made_at` and
+/// `expires_at` in milliseconds since 1970, `documents` (id and version of all that the answer was made from) and
+/// `answer`. A reader that does not know the format takes it as a miss.
+package struct AnswerEntry: Sendable {
+  package static let format = 1
+  /// Milliseconds that can be added and subtracted without a thought.
+  private static let times: ClosedRange<Int64> = 0...(1 << 53)
+
+  package var answer: AnswerRecord
+  package var documents: [(id: DocumentID, version: Version)]
+  /// Before the documents were checked for the last time: the age counts from here, however late it was stored.
+  package var madeAtMilliseconds: Int64
+  /// When the first of the documents expires; 0 = never.
+  package var expiresAtMilliseconds: Int64
+
+  package init(
+    answer: AnswerRecord, documents: [(id: DocumentID, version: Version)], madeAtMilliseconds: Int64,
+    expiresAtMilliseconds: Int64
+  ) {
+    self.answer = answer
+    self.documents = documents
+    self.madeAtMilliseconds = madeAtMilliseconds
+    self.expiresAtMilliseconds = expiresAtMilliseconds
+  }
+
+  package func bytes(_ key: AnswerKey) -> [UInt8] {
+    JSONValue.object([
+      "format": .int(Self.format), "key": .string(SHA256.hex(key.digest)),
+      "made_at": .int(madeAtMilliseconds), "expires_at": .int(expiresAtMilliseconds),
+      "documents": .array(
+        documents.map { .array([.string($0.id.rawValue), .string($0.version.description)]) }),
+      "answer": answer.json,
+    ]).bytes
+  }
+
+  /// - Returns: nil for anything that is not an entry of this key: nothing in Redis is trusted.
+  package init?(_ bytes: [UInt8], key: AnswerKey) {
+    guard let value = try? JSONReader.read(bytes), value["format"]?.integerValue == Int64(Self.format),
+      value["key"]?.stringValue == SHA256.hex(key.digest), let madeAt = value["made_at"]?.integerValue,
+      let expiresAt = value["expires_at"]?.integerValue, let inner = value["answer"],
+      Self.times.contains(madeAt), Self.times.contains(expiresAt),
+      let answer = try? AnswerRecord(value: inner.bytes), answer.status == .answered,
+      let pairs = value["documents"]?.arrayValue, !pairs.isEmpty
+    else { return nil }
+    var documents: [(id: DocumentID, version: Version)] = []
+    for pair in pairs {
+      guard let parts = pair.arrayValue, parts.count == 2,
+        let id = parts[0].stringValue.flatMap(DocumentID.init),
+        let version = parts[1].stringValue.flatMap({ Version($0) })
+      else { return nil }
+      documents.append((id, version))
+    }
+    // What is cited must be among what is checked.
+    guard
+      answer.citations.allSatisfy({ citation in
+        documents.contains { $0.id == citation.documentID && $0.version == citation.version }
+      })
+    else { return nil }
+    self.init(
+      answer: answer, documents: documents, madeAtMilliseconds: madeAt, expiresAtMilliseconds: expiresAt)
+  }
+}

@@ -1,0 +1,14 @@
+import Foundation
+import Records
+import Tokenizer
+
+/// One message to a chat model.
+package struct ChatMessage: Sendable, Equatable {
+  package enum Role: String, Sendable { case system, user, assistant }
+  package var role: Role
+  package var content: String
+  package init(role: Role, content: String) {
+    self.role = role
+    self.content = content
+  }
+}

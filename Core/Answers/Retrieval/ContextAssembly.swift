@@ -1,0 +1,74 @@
+import Records
+
+/// Makes a prompt's context of hits.
+package enum ContextAssembly {
+  private struct GroupKey: Hashable {
+    var document: DocumentKey
+    var version: Version
+  }
+
+  /// Merges adjacent chunks of one version and keeps the best until the budget is full, best first.
+  ///
+  /// - Parameter tokenBudget: of the encoder's tokens; the first item always stays.
+  package static func assemble(_ hits: [Hit], tokenBudget: Int) -> [ContextItem] {
+    var chosen: [Hit] = []
+    var tokens = 0
+    for hit in hits {
+      if !chosen.isEmpty, tokens + Int(hit.chunk.tokenCount) > tokenBudget { continue }
+      chosen.append(hit)
+      tokens += Int(hit.chunk.tokenCount)
+    }
+    let groups = Dictionary(grouping: chosen) {
+      GroupKey(document: $0.document.key, version: $0.document.version)
+    }
+    return groups.values.flatMap(merge).sorted { a, b in
+      if a.score != b.score { return a.score > b.score }
+      if a.document.key.id != b.document.key.id { return a.document.key.id < b.document.key.id }
+      return a.firstChunk < b.firstChunk
+    }
+  }
+
+  private static func merge(_ hits: [Hit]) -> [ContextItem] {
+    var items: [ContextItem] = []
+    for hit in hits.sorted(by: { $0.chunk.number < $1.chunk.number }) {
+      if var last = items.last, hit.chunk.number > last.lastChunk, hit.chunk.number - last.lastChunk == 1,
+        hit.chunk.headingPath == last.headingPath,
+        let joined = join(last, hit.chunk)
+      {
+        last.text = joined
+        last.end = hit.chunk.end
+        last.lastChunk = hit.chunk.number
+        last.score = max(last.score, hit.denseScore)
+        items[items.count - 1] = last
+      } else {
+        items.append(
+          ContextItem(
+            document: hit.document, firstChunk: hit.chunk.number, lastChunk: hit.chunk.number,
+            headingPath: hit.chunk.headingPath, text: hit.chunk.text, start: hit.chunk.start,
+            end: hit.chunk.end,
+            score: hit.denseScore))
+      }
+    }
+    return items
+  }
+
+  /// The text from the first's start to the second's end. Between chunks of one section lie blanks alone, which
+  /// line breaks of the same length stand for, so that offsets stay those of the document.
+  ///
+  /// - Returns: nil where a quote could span such a place and differ from the source.
+  private static func join(_ item: ContextItem, _ chunk: Chunk) -> String? {
+    guard chunk.start >= item.start, chunk.end >= item.end else { return nil }
+    if chunk.start >= item.end {
+      let gap = Int(clamping: chunk.start - item.end)
+      let endsSentence = item.text.last.map { ".!?".contains($0) } ?? true
+      guard gap >= 2 || endsSentence, gap <= 64 else { return nil }
+      return item.text + String(repeating: "\n", count: gap) + chunk.text
+    }
+    let skipped = Int(clamping: item.end - chunk.start)
+    let bytes = Array(chunk.text.utf8)
+    guard skipped <= bytes.count, let rest = String(validating: bytes[skipped...], as: UTF8.self) else {
+      return nil
+    }
+    return item.text + rest
+  }
+}

@@ -1,0 +1,138 @@
+import Foundation
+
+/// Starts services in list order and stops them in reverse, each awaited.
+///
+/// From the first shutdown on there are three quarters of the grace period for what is in flight; then all services are
+/// shut down and their tasks cancelled; and at its end `onStuck` is called, on a thread that needs nothing of the process but time.
+package struct ServiceGroup: Sendable {
+  private let services: [any Service]
+  private let graceDeadline: Duration
+  private let onCancel: @Sendable ([String]) -> Void
+  private let onStuck: @Sendable ([String]) -> Void
+
+  /// - Parameters:
+  ///   - graceDeadline: for all services together, from the first shutdown call.
+  ///   - onCancel: told which services are cancelled because their time for draining is over.
+  ///   - onStuck: told which services do not end at all: the process must.
+  package init(
+    _ services: [any Service], graceDeadline: Duration = .seconds(25),
+    onCancel: @escaping @Sendable ([String]) -> Void = { _ in },
+    onStuck: @escaping @Sendable ([String]) -> Void
+  ) {
+    self.services = services
+    self.graceDeadline = graceDeadline
+    self.onCancel = onCancel
+    self.onStuck = onStuck
+  }
+
+  /// Runs until `stop` yields, a service ends by itself, or one throws.
+  ///
+  /// - Throws: the first service's error, save that a cancelled one was cancelled.
+  package func run(until stop: AsyncStream<Void>) async throws {
+    let running = RunningServices(services.map(\.name))
+    defer { running.end() }
+    try await withThrowingTaskGroup(of: GroupEvent.self) { group in
+      for (index, service) in services.enumerated() {
+        group.addTask {
+          do {
+            try await service.run()
+            return .finished(index, nil)
+          } catch {
+            return .finished(index, error)
+          }
+        }
+      }
+      group.addTask {
+        for await _ in stop { break }
+        return .stopRequested
+      }
+      var failure: (any Error)?
+      var isCancelled = false
+      func note(_ index: Int, _ error: (any Error)?) {
+        running.remove(index)
+        if isCancelled, error is CancellationError { return }
+        failure = failure ?? error
+      }
+      if let first = try await group.next(), case .finished(let index, let error) = first {
+        note(index, error)
+      }
+      let drain = graceDeadline * 3 / 4
+      running.watch(for: graceDeadline, onStuck)
+      group.addTask {
+        do { try await Task.sleep(for: drain) } catch { return .ended }
+        return .drainIsOver
+      }
+      for index in services.indices.reversed() where running.contains(index) {
+        await services[index].shutdown()
+        while running.contains(index), let event = try await group.next() {
+          switch event {
+          case .finished(let ended, let error): note(ended, error)
+          case .drainIsOver:
+            isCancelled = true
+            onCancel(running.names)
+            // No order any more: one after another they would need more than what is left.
+            for index in services.indices where running.contains(index) { await services[index].shutdown() }
+            group.cancelAll()
+          case .stopRequested, .ended: break
+          }
+        }
+      }
+      group.cancelAll()
+      if let failure { throw failure }
+    }
+  }
+}
+
+private enum GroupEvent: Sendable {
+  case finished(Int, (any Error)?)
+  case stopRequested
+  case drainIsOver
+  case ended
+}
+
+/// Which services have not ended, and the thread that loses patience with them.
+private final class RunningServices {
+  private let condition = NSCondition()
+  private let all: [String]
+  private var indices: Set<Int>
+  private var isEnded = false
+
+  init(_ names: [String]) {
+    all = names
+    indices = Set(names.indices)
+  }
+
+  private func locked<Result>(_ body: () -> Result) -> Result {
+    condition.lock()
+    defer { condition.unlock() }
+    return body()
+  }
+
+  func contains(_ index: Int) -> Bool { locked { indices.contains(index) } }
+  func remove(_ index: Int) { locked { _ = indices.remove(index) } }
+  var names: [String] { locked { indices.sorted().map { all[$0] } } }
+
+  func end() {
+    locked {
+      isEnded = true
+      condition.broadcast()
+    }
+  }
+
+  func watch(for grace: Duration, _ onStuck: @escaping @Sendable ([String]) -> Void) {
+    let limit = Date(
+      timeIntervalSinceNow: Double(grace.components.seconds) + Double(grace.components.attoseconds) / 1e18)
+    let thread = Thread {
+      let isStuck = self.locked {
+        while !self.isEnded, Date() < limit { _ = self.condition.wait(until: limit) }
+        return !self.isEnded
+      }
+      if isStuck { onStuck(self.names) }
+    }
+    thread.name = "grace"
+    thread.start()
+  }
+}
+
+// Every access to the stored state is made with `condition` locked.
+extension RunningServices: @unchecked Sendable {}

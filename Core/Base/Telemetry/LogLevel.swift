@@ -1,0 +1,24 @@
+import Foundation
+import Synchronization
+
+/// How loud a line is (`style.md` rule 32).
+package enum LogLevel: Int, Sendable, Comparable, CaseIterable {
+  case trace, debug, info, warning, error
+
+  package init?(name: String) {
+    guard let level = LogLevel.allCases.first(where: { $0.name == name }) else { return nil }
+    self = level
+  }
+
+  package var name: String {
+    switch self {
+    case .trace: "trace"
+    case .debug: "debug"
+    case .info: "info"
+    case .warning: "warning"
+    case .error: "error"
+    }
+  }
+
+  package static func < (a: LogLevel, b: LogLevel) -> Bool { a.rawValue < b.rawValue }
+}

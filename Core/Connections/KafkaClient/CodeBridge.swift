@@ -1,0 +1,35 @@
+import BlockingExecutor
+internal import CRdKafka
+import Foundation
+import Records
+
+/// librdkafka's constants; C enums of negative values come without names that Swift can switch over.
+enum Code {
+  static let partitionEOF = RD_KAFKA_RESP_ERR__PARTITION_EOF
+  static let timedOut = RD_KAFKA_RESP_ERR__TIMED_OUT
+  static let queueFull = RD_KAFKA_RESP_ERR__QUEUE_FULL
+  static let fatal = RD_KAFKA_RESP_ERR__FATAL
+}
+
+func failure(_ call: String, _ code: rd_kafka_resp_err_t, _ detail: String = "") -> KafkaFailure {
+  let name = unsafe String(cString: rd_kafka_err2name(code))
+  let text = detail.isEmpty ? unsafe String(cString: rd_kafka_err2str(code)) : detail
+  let kind: KafkaFailure.Kind =
+    switch code {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR__INVALID_ARG, RD_KAFKA_RESP_ERR_INVALID_MSG,
+      RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
+      RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
+      RD_KAFKA_RESP_ERR_INVALID_CONFIG, RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
+      .rejected
+    case RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, RD_KAFKA_RESP_ERR__AUTHENTICATION,
+      RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
+      RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION:
+      .fatal
+    default: .retriable
+    }
+  return KafkaFailure(kind: kind, code: code.rawValue, name: name, call: call, detail: text)
+}
+
+func check(_ call: String, _ code: rd_kafka_resp_err_t) throws(KafkaFailure) {
+  guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw failure(call, code) }
+}

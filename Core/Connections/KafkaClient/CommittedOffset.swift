@@ -1,0 +1,10 @@
+/// The offset of the next record to read, which is what is committed, with text of at most 4,096 bytes.
+package struct CommittedOffset: Sendable, Equatable {
+  package var nextOffset: Int64
+  package var metadata: String
+
+  package init(nextOffset: Int64, metadata: String = "") {
+    self.nextOffset = nextOffset
+    self.metadata = metadata
+  }
+}

@@ -1,0 +1,38 @@
+internal import CRdKafka
+import Records
+
+/// Copies a message; the caller destroys the original.
+func copyRecord(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> ConsumerRecord {
+  let m = unsafe message.pointee
+  let topic = unsafe m.rkt.map { unsafe String(cString: rd_kafka_topic_name($0)) } ?? ""
+  var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
+  let timestamp = unsafe rd_kafka_message_timestamp(message, &type)
+  var record = ConsumerRecord(
+    position: RecordPosition(topic: topic, partition: unsafe m.partition, offset: unsafe m.offset),
+    timestampMilliseconds: timestamp, key: unsafe copyBytes(m.key, m.key_len),
+    value: unsafe copyBytes(m.payload, m.len))
+  var headers: OpaquePointer?
+  if unsafe rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR,
+    let headers = unsafe headers
+  {
+    var index = 0
+    var name: UnsafePointer<CChar>?
+    var value: UnsafeRawPointer?
+    var byteCount = 0
+    while unsafe rd_kafka_header_get_all(headers, index, &name, &value, &byteCount)
+      == RD_KAFKA_RESP_ERR_NO_ERROR
+    {
+      if let name = unsafe name {
+        record.headers.append(
+          RecordHeader(unsafe String(cString: name), unsafe copyBytes(value, byteCount) ?? []))
+      }
+      index += 1
+    }
+  }
+  return record
+}
+
+private func copyBytes(_ start: UnsafeRawPointer?, _ count: Int) -> [UInt8]? {
+  guard let start = unsafe start else { return nil }
+  return unsafe Array(UnsafeRawBufferPointer(start: start, count: count))
+}

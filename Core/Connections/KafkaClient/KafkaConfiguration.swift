@@ -1,0 +1,78 @@
+import Records
+
+/// How to reach the brokers.
+package struct KafkaConfiguration: Sendable {
+  package var bootstrapServers: String
+  package var clientID: String
+  /// Passed to librdkafka as they are: `security.protocol`, `sasl.*`, `ssl.*` and whatever else is needed.
+  package var extra: [String: String]
+  package var sessionTimeout: Duration
+  /// A batch or drain that takes longer loses its partitions; effects repeat then, and nothing is lost.
+  package var pollIntervalMax: Duration
+  /// The largest record that the producer takes.
+  package var recordBytesMax: Int
+
+  package init(
+    bootstrapServers: String, clientID: String = "millrace", extra: [String: String] = [:],
+    sessionTimeout: Duration = .seconds(10), pollIntervalMax: Duration = .seconds(300),
+    recordBytesMax: Int = 10 << 20
+  ) {
+    self.bootstrapServers = bootstrapServers
+    self.clientID = clientID
+    self.extra = extra
+    self.sessionTimeout = sessionTimeout
+    self.pollIntervalMax = pollIntervalMax
+    self.recordBytesMax = recordBytesMax
+  }
+
+  var common: [String: String] {
+    var map = [
+      "bootstrap.servers": bootstrapServers, "client.id": clientID, "socket.nagle.disable": "true",
+      "socket.keepalive.enable": "true", "reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "1000",
+      "broker.address.family": "v4", "log_level": "2", "topic.metadata.refresh.interval.ms": "60000",
+      "allow.auto.create.topics": "false", "message.max.bytes": "\(recordBytesMax)",
+    ]
+    for (name, value) in extra { map[name] = value }
+    return map
+  }
+
+  func consumer(group: String) -> [String: String] {
+    var map = common
+    map["group.id"] = group
+    map["enable.auto.commit"] = "false"
+    map["enable.auto.offset.store"] = "false"
+    map["auto.offset.reset"] = "earliest"
+    map["partition.assignment.strategy"] = "range,roundrobin"
+    map["session.timeout.ms"] = "\(sessionTimeout.milliseconds)"
+    map["heartbeat.interval.ms"] = "\(max(500, sessionTimeout.milliseconds / 5))"
+    map["max.poll.interval.ms"] = "\(max(pollIntervalMax.milliseconds, sessionTimeout.milliseconds))"
+    map["fetch.error.backoff.ms"] = "50"
+    map["fetch.max.bytes"] = "\(max(50 << 20, recordBytesMax))"
+    map["queued.max.messages.kbytes"] = "65536"
+    // One commit per batch is ours to make; the newest offset of a compacted topic may hold no record.
+    map["enable.partition.eof"] = "false"
+    return map
+  }
+
+  var producer: [String: String] {
+    var map = common
+    map["enable.idempotence"] = "true"
+    map["acks"] = "all"
+    map["linger.ms"] = "0"
+    map["partitioner"] = "murmur2_random"
+    // Accepted work waits for a broker as long as it takes: the caller's deadline decides, not the queue's.
+    map["message.timeout.ms"] = "0"
+    map["queue.buffering.max.messages"] = "100000"
+    map["sticky.partitioning.linger.ms"] = "0"
+    map["retry.backoff.ms"] = "50"
+    return map
+  }
+}
+
+extension Duration {
+  /// Whole milliseconds.
+  package var milliseconds: Int64 {
+    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+  }
+  package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

@@ -1,0 +1,102 @@
+import BlockingExecutor
+internal import CRdKafka
+import Foundation
+import Records
+
+// Ownership: a conf is ours until rd_kafka_new succeeds; a polled message is destroyed in the scope that
+// copied it; lists are destroyed by `defer`; an rd_kafka_error_t is destroyed by the helper that reads it.
+
+/// Owns one `rd_kafka_t`. Confined to the actor or thread that made it, except where a method says otherwise.
+@safe final class KafkaHandle {
+  let pointer: OpaquePointer
+  private var isDestroyed = false
+  /// Kept until the end: librdkafka forgets a topic that nobody holds.
+  var warmTopics: [OpaquePointer] = unsafe []
+
+  /// - Parameter opaque: handed to callbacks; must outlive the handle.
+  init(
+    _ type: rd_kafka_type_t, _ settings: [String: String], opaque: UnsafeMutableRawPointer? = nil,
+    rebalance: (
+      @convention(c) (
+        OpaquePointer?, rd_kafka_resp_err_t, UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?,
+        UnsafeMutableRawPointer?
+      ) -> Void
+    )? = nil,
+    deliveryEvents: Bool = false
+  ) throws(KafkaFailure) {
+    let text = UnsafeMutablePointer<CChar>.allocate(capacity: 512)
+    defer { unsafe text.deallocate() }
+    guard let conf = unsafe rd_kafka_conf_new() else {
+      throw failure("rd_kafka_conf_new", RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE)
+    }
+    for (name, value) in settings.sorted(by: { $0.key < $1.key }) {
+      guard unsafe rd_kafka_conf_set(conf, name, value, text, 512) == RD_KAFKA_CONF_OK else {
+        unsafe rd_kafka_conf_destroy(conf)
+        throw failure("rd_kafka_conf_set", RD_KAFKA_RESP_ERR__INVALID_ARG, unsafe String(cString: text))
+      }
+    }
+    unsafe rd_kafka_conf_set_opaque(conf, opaque)
+    if let rebalance = unsafe rebalance { unsafe rd_kafka_conf_set_rebalance_cb(conf, rebalance) }
+    unsafe rd_kafka_conf_set_events(
+      conf, deliveryEvents ? Int32(RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR) : Int32(RD_KAFKA_EVENT_ERROR))
+    guard let pointer = unsafe rd_kafka_new(type, conf, text, 512) else {
+      unsafe rd_kafka_conf_destroy(conf)
+      throw failure("rd_kafka_new", RD_KAFKA_RESP_ERR__INVALID_ARG, unsafe String(cString: text))
+    }
+    unsafe self.pointer = pointer
+  }
+
+  /// Must be called before the last reference goes; blocks until librdkafka's threads ended.
+  func destroy() { destroy(flags: 0) }
+
+  private func destroy(flags: Int32) {
+    guard !isDestroyed else { return }
+    isDestroyed = true
+    unsafe warmTopics.forEach { unsafe rd_kafka_topic_destroy($0) }
+    unsafe rd_kafka_destroy_flags(pointer, flags)
+  }
+
+  /// Leaves the group, then destroys the handle. Blocks until that is done, but for 5 s at most, and for 1 s once the
+  /// task is cancelled. No callback is called any more.
+  func leaveGroup() {
+    end(limit: .seconds(5)) {
+      self.closeConsumer()
+      self.destroy(flags: RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+    }
+  }
+
+  /// The same as `destroy()`, which waits for threads that may sit in the resolver of names; blocks no longer than the
+  /// limit.
+  func destroy(limit: Duration) { end(limit: limit) { self.destroy() } }
+
+  /// Runs `body` on a thread of its own, which goes on by itself after the limit.
+  private func end(limit: Duration, _ body: @escaping @Sendable () -> Void) {
+    let done = DispatchSemaphore(value: 0)
+    startBlockingThread(name: "kafka-end") {
+      body()
+      done.signal()
+    }
+    let start = ContinuousClock.now
+    while done.wait(timeout: .now() + 0.1) == .timedOut {
+      if ContinuousClock.now - start >= (Task.isCancelled ? min(limit, .seconds(1)) : limit) { return }
+    }
+  }
+
+  private func closeConsumer() {
+    let queue = unsafe rd_kafka_queue_new(pointer)
+    defer { unsafe rd_kafka_queue_destroy(queue) }
+    if let error = unsafe rd_kafka_consumer_close_queue(pointer, queue) {
+      unsafe rd_kafka_error_destroy(error)
+      return
+    }
+    while unsafe rd_kafka_consumer_closed(pointer) == 0 {
+      guard let event = unsafe rd_kafka_queue_poll(queue, 100) else { continue }
+      if unsafe rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE {
+        unsafe rd_kafka_assign(pointer, nil)
+      }
+      unsafe rd_kafka_event_destroy(event)
+    }
+  }
+
+  deinit { destroy() }
+}

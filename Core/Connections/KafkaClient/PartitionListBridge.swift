@@ -1,0 +1,68 @@
+import BlockingExecutor
+internal import CRdKafka
+import Foundation
+import Records
+
+/// A `rd_kafka_topic_partition_list_t` that is destroyed with this object.
+@safe final class PartitionList {
+  let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+
+  init(_ partitions: [(TopicPartition, Int64)] = []) {
+    unsafe pointer = rd_kafka_topic_partition_list_new(Int32(partitions.count))
+    for (partition, offset) in partitions { add(partition, offset: offset) }
+  }
+
+  convenience init(_ partitions: [TopicPartition]) {
+    self.init(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_INVALID)) })
+  }
+
+  func add(_ partition: TopicPartition, offset: Int64, metadata: String = "") {
+    guard
+      let element = unsafe rd_kafka_topic_partition_list_add(pointer, partition.topic, partition.partition)
+    else { return }
+    unsafe element.pointee.offset = offset
+    guard !metadata.isEmpty else { return }
+    // librdkafka frees the metadata with the list, by free().
+    unsafe element.pointee.metadata = UnsafeMutableRawPointer(strdup(metadata))
+    unsafe element.pointee.metadata_size = metadata.utf8.count
+  }
+
+  /// Every element with its offset and metadata.
+  /// - Throws: the first element's error.
+  func elements(_ call: String) throws(KafkaFailure) -> [(TopicPartition, CommittedOffset)] {
+    try unsafe checkEach(call, pointer)
+    var result: [(TopicPartition, CommittedOffset)] = []
+    for index in 0..<Int(unsafe pointer.pointee.cnt) {
+      let element = unsafe pointer.pointee.elems[index]
+      let metadata = unsafe element.metadata.map {
+        unsafe String(
+          decoding: UnsafeRawBufferPointer(start: $0, count: element.metadata_size), as: UTF8.self)
+      }
+      result.append(
+        (
+          TopicPartition(unsafe String(cString: element.topic), unsafe element.partition),
+          CommittedOffset(nextOffset: unsafe element.offset, metadata: metadata ?? "")
+        ))
+    }
+    return result
+  }
+
+  deinit { unsafe rd_kafka_topic_partition_list_destroy(pointer) }
+}
+
+/// Throws the error of the first element that has one.
+func checkEach(_ call: String, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?)
+  throws(KafkaFailure)
+{
+  guard let list = unsafe list else { return }
+  for index in 0..<Int(unsafe list.pointee.cnt) { try check(call, unsafe list.pointee.elems[index].err) }
+}
+
+/// The partitions of a list that a callback was handed and does not own.
+func partitions(of list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?) -> [TopicPartition] {
+  guard let list = unsafe list else { return [] }
+  return (0..<Int(unsafe list.pointee.cnt)).map { index in
+    let element = unsafe list.pointee.elems[index]
+    return TopicPartition(unsafe String(cString: element.topic), unsafe element.partition)
+  }
+}

@@ -1,0 +1,45 @@
+/// A piece of a document's extracted text.
+package struct Chunk: Sendable, Equatable, WireMessage {
+  package var number: UInt32 = 0
+  package var text = ""
+  package var headingPath: [String] = []
+  /// UTF-8 byte range in the extracted text.
+  package var start: UInt64 = 0
+  package var end: UInt64 = 0
+  /// SHA-256 of what is embedded.
+  package var contentHash: [UInt8] = []
+  package var tokenCount: UInt32 = 0
+
+  package init() {}
+
+  /// What is embedded, and whose hash tells whether a vector can be used again: the headings say what a text is about.
+  package var embeddedText: String {
+    headingPath.isEmpty ? text : headingPath.joined(separator: " > ") + "\n" + text
+  }
+
+  func write(to writer: inout WireWriter) {
+    writer.uint(1, number)
+    writer.string(2, text)
+    writer.strings(3, headingPath)
+    writer.uint(4, start)
+    writer.uint(5, end)
+    writer.data(6, contentHash)
+    writer.uint(7, tokenCount)
+  }
+
+  mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
+    switch field {
+    case 1: number = try reader.uint32()
+    case 2: text = try reader.string()
+    case 3: headingPath.append(try reader.string())
+    case 4: start = try reader.uint64()
+    case 5: end = try reader.uint64()
+    case 6: contentHash = try reader.data()
+    case 7: tokenCount = try reader.uint32()
+    default: return false
+    }
+    return true
+  }
+
+  func check() throws(WireError) { try WireBounds.check(start: start, end: end) }
+}

@@ -1,0 +1,32 @@
+/// One piece of a prompt's context: a chunk, or adjacent chunks merged.
+package struct ContextItem: Sendable, Equatable {
+  package var document: DocumentInfo
+  package var firstChunk: UInt32
+  package var lastChunk: UInt32
+  package var headingPath: [String]
+  package var text: String
+  package var start: UInt64
+  package var end: UInt64
+  /// The best dense score among its chunks.
+  package var score: Float
+
+  package init(
+    document: DocumentInfo, firstChunk: UInt32, lastChunk: UInt32, headingPath: [String], text: String,
+    start: UInt64, end: UInt64, score: Float
+  ) {
+    self.document = document
+    self.firstChunk = firstChunk
+    self.lastChunk = lastChunk
+    self.headingPath = headingPath
+    self.text = text
+    self.start = start
+    self.end = end
+    self.score = score
+  }
+
+  /// How a citation names the chunk or chunks.
+  package var chunkID: String {
+    let document = "\(document.key)@\(document.version)"
+    return firstChunk == lastChunk ? "\(document)#\(firstChunk)" : "\(document)#\(firstChunk)-\(lastChunk)"
+  }
+}

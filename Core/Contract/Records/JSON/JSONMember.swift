@@ -1,0 +1,10 @@
+/// One name and value of an object.
+package struct JSONMember: Sendable, Equatable {
+  package var name: String
+  package var value: JSONValue
+
+  package init(name: String, value: JSONValue) {
+    self.name = name
+    self.value = value
+  }
+}

@@ -1,0 +1,54 @@
+/// What `rag.prompts` carries: a query and its assembled context.
+package struct PromptRecord: Sendable, Equatable {
+  package var flight: QueryInFlight
+  package var round: UInt32 = 0
+  package var model = ""
+  package var vector: [Float] = []
+  package var context: [ContextItem] = []
+  package var shardsAnswered: UInt32 = 0
+  package var shardsTotal: UInt32 = 0
+  package var behind = IndexBehind()
+  package var staleOmitted: UInt32 = 0
+
+  package init(flight: QueryInFlight) { self.flight = flight }
+
+  package var wireBytes: [UInt8] {
+    var writer = WireWriter()
+    writer.uint(1, PartHeader.formatCurrent)
+    writer.message(2, WireQuery(flight))
+    writer.uint(3, round)
+    writer.string(4, model)
+    writer.packed(5, vector)
+    writer.messages(6, context.map(WireContextItem.init))
+    writer.uint(7, shardsAnswered)
+    writer.uint(8, shardsTotal)
+    writer.int(9, behind.records)
+    writer.int(10, behind.milliseconds)
+    writer.uint(11, staleOmitted)
+    return writer.bytes
+  }
+
+  /// - Throws: `WireError`.
+  package init(wireBytes: [UInt8]) throws(WireError) {
+    var reader = WireReader(wireBytes[...])
+    var query = WireQuery()
+    var result = PromptRecord(flight: QueryInFlight(query: .placeholder))
+    while let field = try reader.nextField() {
+      switch field {
+      case 2: query = try reader.message(WireQuery.self)
+      case 3: result.round = try reader.uint32()
+      case 4: result.model = try reader.string()
+      case 5: try reader.floats(into: &result.vector)
+      case 6: result.context.append(try reader.message(WireContextItem.self).item())
+      case 7: result.shardsAnswered = try reader.uint32()
+      case 8: result.shardsTotal = try reader.uint32()
+      case 9: result.behind.records = try reader.int64()
+      case 10: result.behind.milliseconds = try reader.int64()
+      case 11: result.staleOmitted = try reader.uint32()
+      default: try reader.skip()
+      }
+    }
+    result.flight = try query.flight()
+    self = result
+  }
+}

@@ -1,0 +1,43 @@
+/// What `rag.searches` carries.
+package struct SearchRecord: Sendable, Equatable {
+  package var flight: QueryInFlight
+  /// 0 at first; 1 after a document of the answer changed.
+  package var round: UInt32 = 0
+  package var model = ""
+  /// Empty when the query is passed on without work.
+  package var vector: [Float] = []
+
+  package init(flight: QueryInFlight) { self.flight = flight }
+
+  package var wireBytes: [UInt8] {
+    var writer = WireWriter()
+    writer.uint(1, PartHeader.formatCurrent)
+    writer.message(2, WireQuery(flight))
+    writer.uint(3, round)
+    writer.string(4, model)
+    writer.packed(5, vector)
+    return writer.bytes
+  }
+
+  /// - Throws: `WireError`.
+  package init(wireBytes: [UInt8]) throws(WireError) {
+    var reader = WireReader(wireBytes[...])
+    var query = WireQuery()
+    var round: UInt32 = 0
+    var model = ""
+    var vector: [Float] = []
+    while let field = try reader.nextField() {
+      switch field {
+      case 2: query = try reader.message(WireQuery.self)
+      case 3: round = try reader.uint32()
+      case 4: model = try reader.string()
+      case 5: try reader.floats(into: &vector)
+      default: try reader.skip()
+      }
+    }
+    self.init(flight: try query.flight())
+    self.round = round
+    self.model = model
+    self.vector = vector
+  }
+}

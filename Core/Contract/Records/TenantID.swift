@@ -1,0 +1,26 @@
+/// A tenant's name: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+package struct TenantID: Sendable, Hashable, CustomStringConvertible {
+  package let rawValue: String
+  package static let rule = "must be 1 to 64 characters of A-Z a-z 0-9 . _ -"
+  package static let standard = TenantID(unchecked: "default")
+
+  package init?(_ text: String) {
+    guard (1...64).contains(text.utf8.count), text.utf8.allSatisfy(TenantID.isAllowed) else { return nil }
+    rawValue = text
+  }
+
+  private init(unchecked text: String) { rawValue = text }
+
+  private static func isAllowed(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+      true
+    default: false
+    }
+  }
+
+  package var description: String { rawValue }
+  package static func == (a: TenantID, b: TenantID) -> Bool { TextBytes.areEqual(a.rawValue, b.rawValue) }
+  package func hash(into hasher: inout Hasher) { TextBytes.hash(rawValue, into: &hasher) }
+}

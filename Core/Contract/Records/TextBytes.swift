@@ -1,0 +1,19 @@
+/// Compares text by its bytes, as keys of records are: to Swift's own `==`, an é of one scalar and an é of two
+/// are the same text, but they are two keys, on two partitions.
+enum TextBytes {
+  static func areEqual(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
+
+  static func hash(_ text: String, into hasher: inout Hasher) {
+    var word: UInt64 = 0
+    var count = 0
+    for byte in text.utf8 {
+      word = word << 8 | UInt64(byte)
+      count += 1
+      guard count % 8 == 0 else { continue }
+      hasher.combine(word)
+      word = 0
+    }
+    hasher.combine(word)
+    hasher.combine(count)
+  }
+}

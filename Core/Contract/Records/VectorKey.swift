@@ -1,0 +1,50 @@
+/// The key of a record in `rag.vectors`: `document@epoch.offset~digest#part`, or `…~<mark>#0`.
+///
+/// It belongs to one version and one chunking of one document, so a late writer replaces nothing.
+package struct VectorKey: Sendable, Hashable, CustomStringConvertible {
+  package enum Set: Sendable, Hashable {
+    /// The hexadecimal digest of all chunks of the version.
+    case chunks(digest: String)
+    case mark(Mark)
+  }
+
+  package var document: DocumentKey
+  package var version: Version
+  package var set: Set
+  package var part: UInt32
+
+  package init(document: DocumentKey, version: Version, set: Set, part: UInt32) {
+    self.document = document
+    self.version = version
+    self.set = set
+    self.part = part
+  }
+
+  /// Reads a key from the right, since a document's id may hold any of the separators; by bytes, since a separator
+  /// and what stands beside it may be one character.
+  package init?(bytes: [UInt8]?) {
+    guard let bytes, let hash = bytes.lastIndex(of: UInt8(ascii: "#")),
+      let tilde = bytes[..<hash].lastIndex(of: UInt8(ascii: "~")),
+      let at = bytes[..<tilde].lastIndex(of: UInt8(ascii: "@")),
+      let part = UInt32(String(decoding: bytes[(hash + 1)...], as: UTF8.self)),
+      let version = Version(String(decoding: bytes[(at + 1)..<tilde], as: UTF8.self)),
+      let name = String(validating: bytes[(tilde + 1)..<hash], as: UTF8.self),
+      let document = try? DocumentKey(bytes: Array(bytes[..<at]))
+    else { return nil }
+    self.init(
+      document: document, version: version, set: Mark(rawValue: name).map(Set.mark) ?? .chunks(digest: name),
+      part: part)
+    // `+5` and `05` are numbers too, but no spelling of ours: they would be a second key of the same part.
+    guard self.bytes == bytes else { return nil }
+  }
+
+  package var description: String {
+    let name =
+      switch set {
+      case .chunks(let digest): digest
+      case .mark(let mark): mark.rawValue
+      }
+    return "\(document)@\(version)~\(name)#\(part)"
+  }
+  package var bytes: [UInt8] { Array(description.utf8) }
+}

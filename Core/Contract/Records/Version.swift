@@ -1,0 +1,23 @@
+/// A version of a document: the epoch of its topic and the offset of its record in `rag.documents`.
+package struct Version: Sendable, Hashable, Comparable, CustomStringConvertible {
+  package var epoch: UInt32
+  package var offset: Int64
+
+  package init(epoch: UInt32, offset: Int64) {
+    self.epoch = epoch
+    self.offset = offset
+  }
+
+  /// Reads `epoch.offset`.
+  package init?(_ text: some StringProtocol) {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 2, let epoch = UInt32(parts[0]), let offset = Int64(parts[1]), offset >= 0 else {
+      return nil
+    }
+    self.init(epoch: epoch, offset: offset)
+  }
+
+  package var description: String { "\(epoch).\(offset)" }
+
+  package static func < (a: Version, b: Version) -> Bool { (a.epoch, a.offset) < (b.epoch, b.offset) }
+}

@@ -1,0 +1,55 @@
+struct WireContextItem: WireMessage {
+  var document = WireDocument()
+  var firstChunk: UInt32 = 0
+  var lastChunk: UInt32 = 0
+  var headingPath: [String] = []
+  var text = ""
+  var start: UInt64 = 0
+  var end: UInt64 = 0
+  var score: Float = 0
+
+  init() {}
+  init(_ item: ContextItem) {
+    document = WireDocument(item.document)
+    firstChunk = item.firstChunk
+    lastChunk = item.lastChunk
+    headingPath = item.headingPath
+    text = item.text
+    start = item.start
+    end = item.end
+    score = item.score
+  }
+
+  func item() throws(WireError) -> ContextItem {
+    try WireBounds.check(start: start, end: end)
+    return ContextItem(
+      document: try document.info(), firstChunk: firstChunk, lastChunk: lastChunk, headingPath: headingPath,
+      text: text, start: start, end: end, score: score)
+  }
+
+  func write(to writer: inout WireWriter) {
+    writer.message(1, document)
+    writer.uint(2, firstChunk)
+    writer.uint(3, lastChunk)
+    writer.strings(4, headingPath)
+    writer.string(5, text)
+    writer.uint(6, start)
+    writer.uint(7, end)
+    writer.float(8, score)
+  }
+
+  mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
+    switch field {
+    case 1: document = try reader.message(WireDocument.self)
+    case 2: firstChunk = try reader.uint32()
+    case 3: lastChunk = try reader.uint32()
+    case 4: headingPath.append(try reader.string())
+    case 5: text = try reader.string()
+    case 6: start = try reader.uint64()
+    case 7: end = try reader.uint64()
+    case 8: score = try reader.float()
+    default: return false
+    }
+    return true
+  }
+}

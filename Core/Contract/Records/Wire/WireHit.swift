@@ -1,0 +1,47 @@
+struct WireHit: WireMessage {
+  var document = WireDocument()
+  var digest: [UInt8] = []
+  var chunk = Chunk()
+  var denseScore: Float = 0
+  var postings: [WirePosting] = []
+  var length: UInt32 = 0
+
+  init() {}
+  init(_ hit: Hit) {
+    document = WireDocument(hit.document)
+    digest = hit.digest
+    chunk = hit.chunk
+    denseScore = hit.denseScore
+    postings = hit.postings.map(WirePosting.init)
+    length = hit.length
+  }
+
+  func hit() throws(WireError) -> Hit {
+    var hit = Hit(document: try document.info(), digest: digest, chunk: chunk, denseScore: denseScore)
+    hit.postings = postings.map(\.posting)
+    hit.length = length
+    return hit
+  }
+
+  func write(to writer: inout WireWriter) {
+    writer.message(1, document)
+    writer.data(2, digest)
+    writer.message(3, chunk)
+    writer.float(4, denseScore)
+    writer.messages(5, postings)
+    writer.uint(6, length)
+  }
+
+  mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
+    switch field {
+    case 1: document = try reader.message(WireDocument.self)
+    case 2: digest = try reader.data()
+    case 3: chunk = try reader.message(Chunk.self)
+    case 4: denseScore = try reader.float()
+    case 5: postings.append(try reader.message(WirePosting.self))
+    case 6: length = try reader.uint32()
+    default: return false
+    }
+    return true
+  }
+}

@@ -1,0 +1,15 @@
+import Foundation
+import Records
+
+/// A setting that breaks its rule.
+package struct SettingsError: Error, Sendable, CustomStringConvertible {
+  package var key: String
+  package var value: String
+  package var rule: String
+  package init(key: String, value: String, rule: String) {
+    self.key = key
+    self.value = value
+    self.rule = rule
+  }
+  package var description: String { "setting \(key): '\(value)' \(rule)" }
+}

@@ -1,0 +1,35 @@
+internal import CYAML
+
+/// A YAML document as settings need it: maps of maps and scalars.
+package indirect enum YAMLNode: Sendable, Equatable {
+  case scalar(String)
+  case map([(key: String, value: YAMLNode)])
+  case list([YAMLNode])
+
+  package static func == (a: YAMLNode, b: YAMLNode) -> Bool {
+    switch (a, b) {
+    case (.scalar(let x), .scalar(let y)): x == y
+    case (.list(let x), .list(let y)): x == y
+    case (.map(let x), .map(let y)): x.elementsEqual(y) { $0.key == $1.key && $0.value == $1.value }
+    default: false
+    }
+  }
+
+  /// Leaves by dotted path, in their order.
+  package var leaves: [(key: String, value: String)] { leaves(prefix: "") }
+
+  private func leaves(prefix: String) -> [(key: String, value: String)] {
+    switch self {
+    case .scalar(let text): [(prefix, text)]
+    case .list(let items):
+      [
+        (
+          prefix,
+          items.compactMap { if case .scalar(let text) = $0 { text } else { nil } }.joined(separator: ",")
+        )
+      ]
+    case .map(let members):
+      members.flatMap { $0.value.leaves(prefix: prefix.isEmpty ? $0.key : "\(prefix).\($0.key)") }
+    }
+  }
+}

@@ -1,0 +1,6 @@
+import Cryptography
+
+struct BatchFault: Error {
+  var code: ErrorCode
+  var rule: String
+}

@@ -1,0 +1,123 @@
+import Foundation
+
+/// A connected TCP socket, read and written by one thread.
+final class Connection {
+  private static let frameBytesAtFirst = 64 << 10
+  /// Inside a frame; between two of them a peer may be silent for ever.
+  private static let silenceSecondsMax = 30
+  private static let frameSecondsMax = 300
+
+  private let descriptor: Int32
+
+  init(descriptor: Int32) {
+    self.descriptor = descriptor
+    var one: Int32 = 1
+    unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+  }
+
+  deinit { closeDescriptor(descriptor) }
+
+  /// The peer's address, as Kafka writes it: `/127.0.0.1`.
+  var peer: String {
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let known = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe getpeername(descriptor, $0, &length) == 0
+      }
+    }
+    guard known else { return "/unknown" }
+    let bytes = UInt32(bigEndian: address.sin_addr.s_addr)
+    return "/" + [24, 16, 8, 0].map { "\(bytes >> UInt32($0) & 0xFF)" }.joined(separator: ".")
+  }
+
+  /// Wakes the thread that is blocked in a read; for shutdown.
+  func interrupt() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+  /// Exactly `count` bytes, however long the peer is idle; nil when it is gone.
+  func read(_ count: Int) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var filled = 0
+    while filled < count {
+      let got = receive(&bytes, from: filled, flags: 0)
+      if got < 0, errno == EINTR { continue }
+      guard got > 0 else { return nil }
+      filled += got
+    }
+    return bytes
+  }
+
+  /// A frame that has begun, `count` bytes with those that were read before; nil when the peer is gone, or silent
+  /// or slow in the middle of it.
+  ///
+  /// The buffer grows as bytes arrive: a peer may claim any length, and must send it before it costs memory.
+  func readFrame(_ count: Int, after start: [UInt8] = []) -> [UInt8]? {
+    var bytes = start
+    var filled = start.count
+    var end: ContinuousClock.Instant?
+    defer { if end != nil { setReceiveTimeout(seconds: 0) } }
+    while filled < count {
+      if filled == bytes.count {
+        let room = min(max(bytes.count, Self.frameBytesAtFirst), count - bytes.count)
+        bytes += [UInt8](repeating: 0, count: room)
+      }
+      // Most frames are there as a whole: only one that isn't pays for a time limit.
+      let got = receive(&bytes, from: filled, flags: end == nil ? Int32(MSG_DONTWAIT) : 0)
+      if got > 0 {
+        filled += got
+      } else if got < 0, errno == EAGAIN, end == nil {
+        setReceiveTimeout(seconds: Self.silenceSecondsMax)
+        end = ContinuousClock.now + .seconds(Self.frameSecondsMax)
+      } else if got == 0 || errno != EINTR {
+        return nil
+      }
+      if let end, ContinuousClock.now > end { return nil }
+    }
+    return bytes
+  }
+
+  /// As `recv`: a number of bytes, 0 at the end, -1 with `errno`.
+  private func receive(_ bytes: inout [UInt8], from filled: Int, flags: Int32) -> Int {
+    unsafe bytes.withUnsafeMutableBytes { buffer in
+      unsafe recv(descriptor, buffer.baseAddress?.advanced(by: filled), buffer.count - filled, flags)
+    }
+  }
+
+  /// - Parameter seconds: 0 = a receive waits for ever.
+  private func setReceiveTimeout(seconds: Int) {
+    var limit = timeval(tv_sec: seconds, tv_usec: 0)
+    unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+  }
+
+  /// - Returns: false when the peer is gone.
+  func write(_ bytes: [UInt8]) -> Bool {
+    var sent = 0
+    while sent < bytes.count {
+      let put = unsafe bytes.withUnsafeBytes { buffer in
+        unsafe send(
+          descriptor, buffer.baseAddress?.advanced(by: sent), bytes.count - sent, Int32(MSG_NOSIGNAL))
+      }
+      if put < 0, errno == EINTR { continue }
+      guard put > 0 else { return false }
+      sent += put
+    }
+    return true
+  }
+}
+
+// One thread reads and writes; `interrupt` is safe from any.
+extension Connection: @unchecked Sendable {}
+
+/// Lets this process hold as many descriptors as the system allows it, up to what a broker can need: one per
+/// connection, and those of the database's readers.
+func raiseDescriptorLimit() {
+  let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  var limit = rlimit()
+  guard unsafe getrlimit(resource, &limit) == 0 else { return }
+  let wanted = min(limit.rlim_max, 65_536)
+  guard limit.rlim_cur < wanted else { return }
+  limit.rlim_cur = wanted
+  unsafe setrlimit(resource, &limit)
+}
+
+func closeDescriptor(_ descriptor: Int32) { close(descriptor) }

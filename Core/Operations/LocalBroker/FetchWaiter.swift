@@ -1,0 +1,10 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Wakes one long poll.
+final class FetchWaiter: Sendable {
+  private let semaphore = DispatchSemaphore(value: 0)
+  func signal() { semaphore.signal() }
+  func wait(until deadline: DispatchTime) { _ = semaphore.wait(timeout: deadline) }
+}

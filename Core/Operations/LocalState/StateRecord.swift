@@ -1,0 +1,94 @@
+import CommandLine
+import Foundation
+import Records
+import Settings
+
+/// What `up` leaves in its folder for the other commands.
+package struct StateRecord: Codable {
+  package struct ProcessEntry: Codable {
+    package var role: String
+    package var pid: Int32
+    /// Clock ticks since boot, from /proc: a pid that was used again has another.
+    package var startTime: UInt64
+    /// The program that it runs. Nil in a record of a release that did not write it: this program is meant then.
+    package var executable: String?
+    package var state: String
+    package var restarts: Int
+    package var httpPort: UInt16?
+
+    package init(
+      role: String, pid: Int32, startTime: UInt64, executable: String?, state: String, restarts: Int,
+      httpPort: UInt16?
+    ) {
+      self.role = role
+      self.pid = pid
+      self.startTime = startTime
+      self.executable = executable
+      self.state = state
+      self.restarts = restarts
+      self.httpPort = httpPort
+    }
+  }
+
+  package var supervisorPID: Int32
+  package var supervisorStartTime: UInt64
+  package var supervisorExecutable: String?
+  /// Name to address: `kafka`.
+  package var endpoints: [String: String]
+  /// Options that reproduce the settings under which everything runs. None holds a secret: `SettingsTable` refuses those.
+  package var flags: [String: String]
+  package var processes: [ProcessEntry]
+  package var isReady: Bool
+
+  /// Whether its supervisor lives, or the broker that it started: a killed supervisor leaves that, and without either
+  /// the broker's port may be another's, whatever else is left. With a broker of somebody else, anything that it started.
+  package var isAlive: Bool {
+    let brokers = processes.filter { ["broker", "kafka"].contains($0.role) }
+    return supervisor.isAlive || (brokers.isEmpty ? processes : brokers).contains { $0.identity.isAlive }
+  }
+
+  /// A line for each process of the record under whose pid another program runs: it is left alone.
+  package var impostors: [String] {
+    ([("up", supervisor)] + processes.map { ($0.role, $0.identity) }).compactMap { role, identity in
+      identity.impostor.map {
+        "pid \(identity.pid) is left alone: it runs \($0), and \(role) was \(identity.executable ?? "")"
+      }
+    }
+  }
+
+  package var supervisor: ProcessIdentity {
+    ProcessIdentity(
+      pid: supervisorPID, startTime: supervisorStartTime,
+      executable: supervisorExecutable ?? Self.ownExecutable)
+  }
+
+  fileprivate static var ownExecutable: String? { ProcessTable.executable(of: getpid()) }
+
+  package init(
+    supervisor: ProcessIdentity, endpoints: [String: String], flags: [String: String],
+    processes: [ProcessEntry], isReady: Bool
+  ) {
+    supervisorPID = supervisor.pid
+    supervisorStartTime = supervisor.startTime
+    supervisorExecutable = supervisor.executable
+    self.endpoints = endpoints
+    self.flags = flags
+    self.processes = processes
+    self.isReady = isReady
+  }
+}
+
+extension StateRecord.ProcessEntry {
+  package var identity: ProcessIdentity {
+    ProcessIdentity(pid: pid, startTime: startTime, executable: executable ?? StateRecord.ownExecutable)
+  }
+}
+
+extension ParsedArguments {
+  /// The value of `--tenant`.
+  package func tenant(default name: String = TenantID.standard.rawValue) throws -> TenantID {
+    let text = value("--tenant") ?? name
+    guard let tenant = TenantID(text) else { throw UsageError("--tenant: '\(text)' \(TenantID.rule)") }
+    return tenant
+  }
+}

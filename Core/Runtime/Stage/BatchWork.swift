@@ -1,0 +1,31 @@
+import Foundation
+import KafkaClient
+import Records
+import Services
+import Synchronization
+import Telemetry
+
+/// The work of a pool that consumes in batches: records in, outputs out.
+package protocol BatchWork: Sendable {
+  /// Partitions that the group is given but that are not this member's: paused, never committed, left out of lag.
+  func ignores(_ partition: TopicPartition) -> Bool
+  /// Called after an assignment, before its first record. A throw stops the process.
+  func assigned(_ partitions: [TopicPartition]) async throws
+  /// Called when partitions were taken away; no record is in flight then.
+  func revoked(_ partitions: [TopicPartition]) async
+  /// Does the work of one batch. What it returns is produced and acknowledged before the batch is committed;
+  /// a crash in between repeats the batch, so that every effect must be idempotent.
+  ///
+  /// - Throws: only for reasons that are not a record's fault; the batch is tried again after a back-off,
+  ///   unless the error is a `StageFatal`.
+  func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord]
+  /// What becomes of a record when what was made of it is refused for good, being too large for its topic, say: its
+  /// terminal state and a dead letter, as small as they can be.
+  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord]
+}
+
+extension BatchWork {
+  package func ignores(_ partition: TopicPartition) -> Bool { false }
+  package func assigned(_ partitions: [TopicPartition]) async throws {}
+  package func revoked(_ partitions: [TopicPartition]) async {}
+}

@@ -1,0 +1,23 @@
+import Foundation
+import KafkaClient
+import Records
+import Services
+import Synchronization
+import Telemetry
+
+/// Whether a stage may be a member of its group.
+package final class Gate: Sendable {
+  private let open: Mutex<Bool>
+  package init(isOpen: Bool) { open = Mutex(isOpen) }
+  package var isOpen: Bool { open.withLock { $0 } }
+  package func set(open isOpen: Bool) { open.withLock { $0 = isOpen } }
+
+  /// - Returns: false when stopped first.
+  package func waitUntilOpen(orStopped isStopped: @Sendable () -> Bool) async -> Bool {
+    while !isOpen {
+      if isStopped() { return false }
+      do { try await Task.sleep(for: .milliseconds(20)) } catch { return false }
+    }
+    return true
+  }
+}

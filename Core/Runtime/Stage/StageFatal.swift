@@ -1,0 +1,12 @@
+import Foundation
+import KafkaClient
+import Records
+import Services
+import Synchronization
+import Telemetry
+
+/// An error that only a person or a restart can mend.
+package struct StageFatal: Error, Sendable, CustomStringConvertible {
+  package let description: String
+  package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,14 @@
+import Foundation
+import KafkaClient
+import Records
+import Settings
+import Synchronization
+import Telemetry
+
+/// Measures one piece of work.
+package struct Stopwatch: Sendable {
+  private let start = ContinuousClock.now
+  package init() {}
+  package var milliseconds: Double { seconds * 1000 }
+  package var seconds: Double { (ContinuousClock.now - start).seconds }
+}

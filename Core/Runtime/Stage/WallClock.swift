@@ -1,0 +1,12 @@
+import Foundation
+import KafkaClient
+import Records
+import Settings
+import Synchronization
+import Telemetry
+
+/// The wall clock, as records carry it.
+package enum WallClock {
+  package static var microseconds: Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
+  package static var milliseconds: Int64 { microseconds / 1000 }
+}

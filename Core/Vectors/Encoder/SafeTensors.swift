@@ -1,0 +1,56 @@
+import Foundation
+import VectorMath
+
+/// The tensors of a safetensors file, mapped read-only.
+///
+/// Format: 8 bytes little-endian length of a JSON header, the header
+/// (`name: {dtype, shape, data_offsets}`), then the data. Only F32 is read here.
+struct SafeTensors {
+  private let file: MappedFile
+  private let dataStart: Int
+  private let entries: [String: Entry]
+
+  private struct Entry: Decodable {
+    var dtype: String
+    var shape: [Int]
+    var data_offsets: [Int]
+  }
+
+  /// - Throws: `VectorError` naming the file or the tensor.
+  init(path: String) throws {
+    file = try MappedFile(path: path)
+    guard file.byteCount >= 8 else { throw VectorError.badModel("\(path) is shorter than its header") }
+    let length = file.bytes(at: 0, count: 8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard length <= UInt64(file.byteCount - 8), length < 1 << 28 else {
+      throw VectorError.badModel("\(path): a header of \(length) bytes")
+    }
+    dataStart = 8 + Int(length)
+    let header = Data(file.bytes(at: 8, count: Int(length)))
+    var entries: [String: Entry] = [:]
+    guard let object = try JSONSerialization.jsonObject(with: header) as? [String: Any] else {
+      throw VectorError.badModel("\(path): the header is no JSON object")
+    }
+    for (name, value) in object where name != "__metadata__" {
+      entries[name] = try JSONDecoder().decode(
+        Entry.self, from: JSONSerialization.data(withJSONObject: value))
+    }
+    self.entries = entries
+  }
+
+  /// - Throws: `VectorError.badModel` when the tensor is absent, of another type or shape.
+  func tensor(_ name: String, shape: [Int]) throws -> FloatBuffer {
+    guard let entry = entries[name] ?? entries["bert." + name] else {
+      throw VectorError.badModel("tensor '\(name)' is missing")
+    }
+    let count = shape.reduce(1, *)
+    guard entry.dtype == "F32", entry.shape == shape, entry.data_offsets.count == 2,
+      entry.data_offsets[1] - entry.data_offsets[0] == count * 4, entry.data_offsets[0] >= 0,
+      dataStart + entry.data_offsets[1] <= file.byteCount
+    else {
+      throw VectorError.badModel("tensor '\(name)' is \(entry.dtype) \(entry.shape), expected F32 \(shape)")
+    }
+    let offset = dataStart + entry.data_offsets[0]
+    guard offset % 4 == 0 else { throw VectorError.badModel("tensor '\(name)' is not aligned") }
+    return FloatBuffer(file, byteOffset: offset, count: count)
+  }
+}

@@ -1,0 +1,56 @@
+import CommandLine
+import Foundation
+import KafkaClient
+import LocalState
+import Parsing
+import Records
+import Settings
+import Stage
+import Telemetry
+
+/// What the world outside may rely on: the chart's tests hold every name in a rendering against it.
+enum ContractCommand {
+  static let command = Command(
+    "contract",
+    abstract: "Print the names that others rely on: topics, groups, pools, metrics, probes, ports, settings.",
+    discussion: "As the settings have them: --search-shards 4 prints the groups of four shards."
+  ) { arguments in
+    let settings = try Configuration.settings(arguments, usingState: false)
+    Terminal.print(contract(settings).text)
+    return .success
+  }
+
+  private static func contract(_ settings: Settings) -> JSONValue {
+    let topics = settings.topics.map { topic -> JSONValue in
+      .object([
+        "name": .string(settings.topic(topic.topic)), "partitions": .int(topic.partitionCount),
+        "settings": .object(
+          topic.settings.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: .string($0.value)) }
+        ),
+      ])
+    }
+    let groups = GroupName.all(shards: settings.search.shards).map { group, topic, shard -> JSONValue in
+      .object([
+        "group": .string(group), "topic": .string(settings.topic(topic)),
+        "pool": .string(StatusCommand.role(group, shard)), "shard": .int(shard),
+      ])
+    }
+    let pools = WorkerCommand.Pool.all(shards: settings.search.shards).map { pool -> JSONValue in
+      .object([
+        "name": .string(pool.name), "command": .array(pool.words.map(JSONValue.string)),
+        "secrets": .array(pool.secrets.map(JSONValue.string)),
+      ])
+    }
+    let port = settings.table.deployment["ports.http"].flatMap { Int($0) } ?? settings.http.port
+    return .object([
+      "topics": .array(topics), "groups": .array(groups), "pools": .array(pools),
+      "metrics": .array(MetricName.all.flatMap(\.seriesNames).sorted().map(JSONValue.string)),
+      "probes": .object([
+        "liveness": .string(ProbeService.livenessPath), "readiness": .string(ProbeService.readinessPath),
+        "metrics": .string(ProbeService.metricsPath),
+      ]),
+      "ports": .object(["http": .int(port)]),
+      "settings": .array(settings.table.entries.map { .string($0.key) }),
+    ])
+  }
+}

@@ -1,0 +1,28 @@
+import CommandLine
+import Foundation
+import KafkaClient
+import LocalState
+import Parsing
+import Records
+import Settings
+import Stage
+import Telemetry
+
+/// The child of a `MarkupReader`.
+enum MarkupCommand {
+  static let command = Command(
+    MarkupReader.commandName,
+    abstract: "Read Markdown or HTML (used by ingest, in a process that it can stop).",
+    arguments: "TYPE FILE"
+  ) { arguments in
+    let words = arguments.positionals
+    guard words.count == 2, let source = FileManager.default.contents(atPath: words[1]) else {
+      throw UsageError("\(MarkupReader.commandName) needs a media type and a file")
+    }
+    guard let output = MarkupReader.output(of: Array(source), type: words[0]) else {
+      throw UsageError("'\(words[0])' must be text/markdown or text/html")
+    }
+    try FileHandle.standardOutput.write(contentsOf: output)
+    return .success
+  }
+}

@@ -1,0 +1,34 @@
+import CommandLine
+import Foundation
+import KafkaClient
+import LocalState
+import Records
+import Settings
+import Stage
+import Synchronization
+
+/// Reads the records of one key from the one partition that can hold them.
+struct RecordReader: Sendable {
+  private let settings: Settings
+  init(_ settings: Settings) { self.settings = settings }
+
+  func records(of name: TopicName, key: [UInt8]) async throws -> [ConsumerRecord] {
+    try await records(of: name, partitionKey: key) { $0 == key }
+  }
+
+  /// - Parameter partitionKey: decides the partition; `isWanted` sees each record's own key.
+  func records(
+    of name: TopicName, partitionKey: [UInt8], where isWanted: @escaping @Sendable ([UInt8]) -> Bool
+  ) async throws -> [ConsumerRecord] {
+    let partition = Partitioner.partition(
+      ofKey: partitionKey, partitionCount: settings.partitionCount(name))
+    let found = Mutex<[ConsumerRecord]>([])
+    let reader = ReplayReader(settings.kafkaConfiguration(clientID: "millrace-explain"))
+    try await reader.assign([TopicPartition(settings.topic(name), partition): .beginning])
+    try await reader.readToEnd(limit: .seconds(600)) { records in
+      for record in records where record.key.map(isWanted) == true { found.withLock { $0.append(record) } }
+    }
+    await reader.close()
+    return found.withLock { $0 }
+  }
+}

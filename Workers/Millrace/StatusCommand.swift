@@ -1,0 +1,82 @@
+import CommandLine
+import Foundation
+import KafkaClient
+import LocalState
+import Parsing
+import Records
+import Settings
+import Stage
+import Telemetry
+
+enum StatusCommand {
+  static let command = Command(
+    "status", abstract: "Show the endpoints and each process of `up`, with restarts and lag."
+  ) { arguments in
+    let directory = try StateDirectory.find(arguments)
+    guard let record = directory.read() else {
+      throw NothingRuns(directory)
+    }
+    let runs = record.supervisor.isAlive
+    let settings = try Configuration.settings(arguments, mustRun: false)
+    let lags = runs ? await lags(settings) : [:]
+    if arguments.flag("--json") {
+      Terminal.print(json(record, runs, lags).text)
+      return runs ? .success : .unavailable
+    }
+    Terminal.print(
+      "state \(directory.path): \(runs ? (record.isReady ? "ready" : "starting") : "not running")")
+    for (name, address) in record.endpoints.sorted(by: { $0.key < $1.key }) {
+      Terminal.print("\(name) \(address)")
+    }
+    for process in record.processes {
+      let state = runs ? process.state : "ended"
+      Terminal.print(
+        "\(process.role.padding(toLength: 16, withPad: " ", startingAt: 0)) pid \(process.pid)  \(state)  restarts "
+          + "\(process.restarts)  lag \(lags[process.role].map(String.init) ?? "-")")
+    }
+    return runs ? .success : .unavailable
+  }
+
+  private static func json(_ record: StateRecord, _ runs: Bool, _ lags: [String: Int64]) -> JSONValue {
+    .object([
+      "running": .bool(runs), "ready": .bool(runs && record.isReady),
+      "endpoints": .object(
+        record.endpoints.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: .string($0.value)) }
+      ),
+      "processes": .array(
+        record.processes.map { process in
+          .object([
+            "role": .string(process.role), "pid": .int(process.pid),
+            "state": .string(runs ? process.state : "ended"), "restarts": .int(process.restarts),
+            "http_port": process.httpPort.map(JSONValue.int), "lag": lags[process.role].map(JSONValue.int),
+          ])
+        }),
+    ])
+  }
+
+  /// Lag by role; a broker that does not answer leaves it out.
+  private static func lags(_ settings: Settings) async -> [String: Int64] {
+    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-status"))
+    var lags: [String: Int64] = [:]
+    for (group, topic, shard) in GroupName.all(shards: settings.search.shards) {
+      let partitions = (0..<settings.partitionCount(topic))
+        .filter { topic != .vectors || Int($0) % settings.search.shards == shard }
+        .map { TopicPartition(settings.topic(topic), $0) }
+      guard let lag = try? await admin.lag(group: group, partitions) else { break }
+      lags[role(group, shard), default: 0] += lag.values.reduce(0, +)
+    }
+    await admin.close()
+    return lags
+  }
+
+  static func role(_ group: String, _ shard: Int) -> String {
+    switch group {
+    case GroupName.ingest: "ingest"
+    case GroupName.embedDocuments: "embed-documents"
+    case GroupName.embedQueries: "embed-queries"
+    case GroupName.retrieve: "retrieve"
+    case GroupName.generate: "generate"
+    default: "search-\(shard)"
+    }
+  }
+}

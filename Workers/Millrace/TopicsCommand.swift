@@ -1,0 +1,31 @@
+import CommandLine
+import Foundation
+import KafkaClient
+import LocalState
+import Parsing
+import Records
+import Settings
+import Stage
+import Telemetry
+
+enum TopicsCommand {
+  static let command = Command(
+    "topics", abstract: "Make the topics.",
+    subcommands: [
+      Command(
+        "create", abstract: "Create missing topics and first offsets; idempotent, never shrinks anything."
+      ) { arguments in
+        let settings = try Configuration.settings(arguments)
+        let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-topics"))
+        let created = try await TopicSetup(settings: settings, admin: admin).create()
+        await admin.close()
+        if arguments.flag("--json") {
+          Terminal.print(JSONValue.object(["created": .array(created.sorted().map(JSONValue.string))]).text)
+        } else {
+          Terminal.print(
+            created.isEmpty ? "all topics are there" : "created \(created.sorted().joined(separator: ", "))")
+        }
+        return .success
+      }
+    ])
+}
