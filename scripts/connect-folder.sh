@@ -4,7 +4,10 @@
 # With KAFKA_HOME set the connector's jar is found there.
 # Kafka's own FileStreamSource makes a record of each line: a file's newest line is its document. Run the workers with
 # --ingest-field-map text=body,id=name.
+# Connect's REST port asks nobody for a login: every user of this machine can reach it, and through it the files that you
+# may read. Run it so on a machine of your own; in production Connect has a listener with a login.
 set -euo pipefail
+umask 077
 if [ $# -lt 3 ]; then
   echo "usage: connect-folder.sh BOOTSTRAP FOLDER TARGET [TENANT]" >&2
   exit 2

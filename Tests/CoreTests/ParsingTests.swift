@@ -229,4 +229,16 @@ import Testing
       #expect(error?.code == ParsingError.machineFault, "\(executable): \(error as Any)")
     }
   }
+
+  @Test("a file on its way to a child is its user's alone, whatever the umask, and replaces none")
+  func temporaryFile() throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("private-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let former = umask(0)
+    defer { umask(former) }
+    try PrivateFile.write(Array("text".utf8), to: path)
+    #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
+    #expect(throws: (any Error).self) { try PrivateFile.write([1], to: path) }
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "text")
+  }
 }

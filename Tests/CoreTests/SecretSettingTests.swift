@@ -37,6 +37,10 @@ import Testing
       // A comma in the password: its rest looks like a property.
       ("KAFKA_PROPERTIES", "kafka.properties", "sasl.password=hunter,2=3", "(hidden)"),
       ("KAFKA_PROPERTIES", "kafka.properties", "ssl.key.pem=-----BEGIN", "(hidden)"),
+      ("KAFKA_PROPERTIES", "kafka.properties", "client.rack=a, sasl.password =hunter2", "(hidden)"),
+      (
+        "KAFKA_PROPERTIES", "kafka.properties", "sasl.oauthbearer.token.endpoint.url=https://u:hunter2@idp/t", "(hidden)"
+      ),
       ("KAFKA_PROPERTIES", "kafka.properties", "sasl.oauthbearer.config=x", "(hidden)"),
       ("KAFKA_PROPERTIES", "kafka.properties", "hunter2", "(hidden)"),
       ("LLM_API_KEY", "llm.apiKey", "k", "(hidden)"),
@@ -45,7 +49,14 @@ import Testing
       ("REDIS_ADDRESS", "redis.address", "unix:///run/r.sock?db=1", "unix:///run/r.sock?db=1"),
       ("LLM_URL", "llm.url", "https://u:p@h/v1", "https://(hidden)@h/v1"),
       ("LLM_URL", "llm.url", "https://h/v1?key=k", "https://h/v1?(hidden)"),
-      ("LLM_URL", "llm.url", "https://h/v1", "https://h/v1"),
+      ("REDIS_ADDRESS", "redis.address", ":hunter2@h:1", "(hidden)"),
+      ("REDIS_ADDRESS", "redis.address", "redis://h:1?password=hunter2", "(hidden)"),
+      ("REDIS_ADDRESS", "redis.address", "unix://:p@/r.sock", "unix://(hidden)@/r.sock"),
+      // A home of a directory service: nothing in it is secret, and `up` puts it there itself.
+      ("REDIS_ADDRESS", "redis.address", "unix:///home/a@corp/r.sock", "unix:///home/a@corp/r.sock"),
+      ("LLM_URL", "llm.url", "https://h/v1", "https://h/v1"), ("LLM_URL", "llm.url", "http://[::1]:80/v1", "http://[::1]:80/v1"),
+      ("LLM_URL", "llm.url", "https://h/v1/@x/y", "https://h/v1/@x/y"), ("LLM_URL", "llm.url", "u:hunter2@h/v1", "(hidden)"),
+      ("LLM_URL", "llm.url", "https://u:p/hunter2@h/v1", "(hidden)"),
     ])
   func shown(_ variable: String, _ key: String, _ value: String, _ shown: String) throws {
     let table = try table([variable: value])
@@ -54,7 +65,7 @@ import Testing
       // The same value as an option would stand on a command line.
       #expect { try Settings(SettingsTable(flags: [SettingsTable.flagName(key): value])) } throws: { error in
         guard let error = error as? SettingsError else { return false }
-        let rule = value == "hunter2" ? "name=value pairs" : variable
+        let rule = value == "hunter2" ? "name=value pairs" : value.contains("hunter2@h") && shown == "(hidden)" ? "" : variable
         return error.key == key && error.value == shown && error.rule.contains(rule)
       }
     }
@@ -80,6 +91,18 @@ import Testing
     let inFile = try #require(fault(["KAFKA_PROPERTIES_FILE": path]))
     #expect(inFile.key == "kafka.propertiesFile" && inFile.value == path, "\(inFile)")
     #expect(inFile.rule.contains("'\(name)'") == (name != "no.such.property"), "\(inFile)")
+  }
+
+  @Test("a value in the wrong place is not printed")
+  func misplaced() throws {
+    let path = try file("llm:\n  apikey: hunter2\n")
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    #expect { try SettingsTable(file: path) } throws: { "\($0)".contains("llm.apikey") && !"\($0)".contains("hunter2") }
+    #expect { try Settings(table(["LLM_API_KEY_FILE": "hunter2"])).llm.apiKey.read() } throws: {
+      "\($0)".contains("llm.apiKeyFile") && !"\($0)".contains("hunter2")
+    }
+    let query = try #require(fault(["LLM_URL": "https://h/v1?key=hunter2"]))
+    #expect(query.rule.contains("without a query") && !"\(query)".contains("hunter2"))
   }
 
   @Test("the rest of a password with a comma is named nowhere")
@@ -148,7 +171,8 @@ import Testing
     let secret = try #require(RedisAddress("unix://:p@/run/r.sock"))
     #expect(secret.endpoint == .unixSocket("/run/r.sock") && secret.password == "p")
     #expect(secret.description == "unix:///run/r.sock")
-    for bad in ["unix://", "unix:///", "unix://run/r.sock", "unix:///r?db=x", "redis://h", "http://h:1", ""] {
+    #expect(RedisAddress("unix:///a?db=/r.sock")?.endpoint == .unixSocket("/a?db=/r.sock"))
+    for bad in ["unix://", "unix:///", "unix://run/r.sock", "redis://h", "redis://h:1/x", "http://h:1", ""] {
       #expect(RedisAddress(bad) == nil, "\(bad)")
     }
   }

@@ -58,10 +58,10 @@ struct FolderTests {
               && says.contains("--state"), "\(person) \(words): \(output)")
         }
       }
+      let lines = try play.file("lines.jsonl", #"{"timestamp_ms":0,"id":"0","question":"Who?"}"#)
       let replay = try play.run(
-        ["replay", "/dev/null", "--questions", "/dev/null"], as: person, in: work,
-        program: play.path + "/prefix/bin/loadgen")
-      #expect(replay.code != 0, "\(replay)")
+        ["replay", lines, "--questions", lines], as: person, in: work, program: play.path + "/prefix/bin/loadgen")
+      #expect(replay.code == 2 && replay.error.contains(state), "\(person): \(replay)")
       #expect(!FileManager.default.fileExists(atPath: mark), "\(person) loaded a stranger's library")
       #expect(ProcessTable.isAlive(victim.pid), "\(person) ended what a stranger named")
     }
@@ -217,6 +217,12 @@ struct FolderTests {
       #expect(said.contains("\(path) is not used") && said.contains("uid 65431"), "\(said)")
       try play.give(path, to: .runner, mode: 0o755)
     }
+    // Behind a link too.
+    try FileManager.default.moveItem(atPath: bin, toPath: play.path + "/elsewhere")
+    try FileManager.default.createSymbolicLink(atPath: bin, withDestinationPath: play.path + "/elsewhere")
+    try play.give(play.path + "/elsewhere/libggml.so", to: .runner, mode: 0o777)
+    let linked = try doctor()
+    #expect(linked.contains("elsewhere/libggml.so is not used"), "\(linked)")
   }
 
   @Test("of two checkouts each program takes what is in its own")
@@ -253,13 +259,57 @@ struct FolderTests {
     #expect(
       refused.code == 1 && refused.error.contains("left alone") && refused.error.contains(program),
       "\(refused)")
+    #expect(FileManager.default.fileExists(atPath: state + "/state.json"), "somebody has to look at it")
     // A record of a release that did not note the program: this one is meant.
     try play.file("state/state.json", record(victim.pid, [:]), mode: 0o600)
+    #expect(try play.run(["down", "--state", state], in: "/").code == 1)
+    // One that could not see it: now it can be seen.
+    try play.file("state/state.json", record(victim.pid, [:], executable: ""), mode: 0o600)
     #expect(try play.run(["down", "--state", state], in: "/").code == 1)
     #expect(ProcessTable.isAlive(victim.pid))
     try play.file("state/state.json", record(victim.pid, [:], executable: program), mode: 0o600)
     #expect(try play.run(["down", "--state", state], in: "/").code == 0)
     let pid = victim.pid
     #expect(eventually(10) { !ProcessTable.isAlive(pid) }, "the right one is ended")
+  }
+
+  @Test("up and broker close a folder of their own, and touch no other")
+  func foreignFolder() throws {
+    let play = try Playground()
+    let folder = try play.folder("project")
+    let tool = try play.file("project/tool", "#!/bin/sh\n", mode: 0o755)
+    func mode(_ path: String) throws -> Int {
+      try #require(FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
+    }
+    for words in [
+      ["up", "--detach", "--state", folder, "--llm", "extractive", "--redis", "none"],
+      ["broker", "--data", folder, "--broker-port", "0"],
+    ] {
+      let output = try play.run(words, in: "/")
+      #expect(output.code == 2 && output.error.contains("\(folder) is not used: it is not empty"), "\(output)")
+    }
+    #expect(try mode(folder) == 0o755 && mode(tool) == 0o755)
+    // Beside what is ours, in a folder that is: left as it is.
+    try play.file("project/up.lock", "", mode: 0o644)
+    try play.folder("project/logs")
+    let log = try play.file("project/logs/up.log", "", mode: 0o664)
+    let up = try play.run(
+      ["up", "--state", folder, "--kafka", "127.0.0.1:1", "--llm", "extractive", "--redis", "none"], in: "/")
+    #expect(up.code != 0 && up.error.contains("4 files and folders of \(folder) were open"), "\(up)")
+    #expect(try mode(folder) == 0o700 && mode(log) == 0o600 && mode(folder + "/up.lock") == 0o600)
+    #expect(try mode(tool) == 0o755)
+  }
+
+  @Test("a record that an older release left: its secret is not used, and the message says where it is")
+  func olderRecord() throws {
+    let play = try Playground()
+    let state = try play.folder("state", mode: 0o700)
+    try play.file("state/state.json", record(1, ["--llm-api-key": "hunter2"]), mode: 0o600)
+    for words in [["settings"], ["ask", "Who?"]] {
+      let output = try play.run(words + ["--state", state], in: "/")
+      #expect(
+        output.code == 2 && output.error.contains("\(state)/state.json") && output.error.contains("LLM_API_KEY")
+          && !output.error.contains("hunter2"), "\(output)")
+    }
   }
 }

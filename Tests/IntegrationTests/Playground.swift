@@ -85,6 +85,26 @@ final class Playground {
     return compiler.code == 0 ? library : nil
   }
 
+  /// A server in the program's prefix that says it is ready and answers nothing else, in place of `llama-server`.
+  func installServer() throws {
+    try folder("prefix/share/millrace")
+    try folder("prefix/share/millrace/llm/bin")
+    try file("prefix/share/millrace/llm/a.gguf", "")
+    try file(
+      "prefix/share/millrace/llm/bin/llama-server",
+      #"""
+      #!/usr/bin/perl
+      use IO::Socket::INET;
+      my %options = @ARGV;
+      my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$options{'--port'}", Listen => 9, ReuseAddr => 1) or die;
+      while (my $client = $server->accept) {
+        1 while (my $line = <$client>) =~ /\S/;
+        print $client "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+      }
+
+      """#, mode: 0o755)
+  }
+
   /// The encoder's model of the checkout, in the program's prefix.
   func installModel() throws {
     let library = Pipeline.checkout + "/.venv/lib"

@@ -25,7 +25,7 @@ import Testing
   func apiKey() throws {
     let play = try Playground()
     try play.installModel()
-    let stub = try LLMStub()
+    try play.installServer()
     for person in Person.all {
       let home = try play.folder("home-\(person.user)", of: person)
       let state = home + "/.millrace"
@@ -37,7 +37,7 @@ import Testing
       func millrace(_ words: [String], _ environment: [String: String] = [:]) throws -> Pipeline.Output {
         try play.run(words, as: person, in: home, environment: environment)
       }
-      let up = try millrace(["up", "--detach", "--llm", stub.url], given)
+      let up = try millrace(["up", "--detach"], given)
       defer { _ = try? millrace(["down"]) }
       try #require(up.code == 0, "\(up)")
       let text = try millrace(["status", "--json"]).text
@@ -49,13 +49,13 @@ import Testing
       let record = try String(contentsOfFile: state + "/state.json", encoding: .utf8)
       let members = try #require(JSONSerialization.jsonObject(with: Data(record.utf8)) as? [String: Any])
       pids["up"] = Int32(try #require(members["supervisorPID"] as? Int))
-      #expect(pids.count == 9, "\(pids)")
+      #expect(pids.count == 10, "\(pids)")
       for (role, pid) in pids {
         let environment = environment(of: pid)
         // Redis writes its title over its own.
         #expect(environment.contains("PATH=") || role == "redis", "\(role) can be looked at")
         #expect(environment.contains("LLM_API_KEY=\(key)") == (role == "generate"), "\(person) \(role)")
-        let isPool = !["up", "broker", "redis"].contains(role)
+        let isPool = !["up", "broker", "redis", "llm"].contains(role)
         #expect(environment.contains(kafkaSecret) == isPool, "\(person) \(role)")
         if isPool { #expect(environment.contains("RETRIEVE_TOP_K=4")) }
       }
@@ -115,7 +115,7 @@ import Testing
     #expect(try !open(state).isEmpty)
     let again = try millrace(["up", "--detach", "--llm", "extractive", "--redis", "none"])
     #expect(
-      again.code == 0 && again.error.contains("\(state) was open to other users (mode 0755)"), "\(again)")
+      again.code == 0 && again.error.contains("files and folders of \(state) were open"), "\(again)")
     #expect(try open(state).isEmpty)
     #expect(try millrace(["documents", "list"]).text.contains("backups.md"))
     #expect(try millrace(["down"]).code == 0)

@@ -20,7 +20,9 @@ enum BrokerCommand {
     let isSupervised = ProcessInfo.processInfo.environment[ChildEnvironment.supervised] != nil
     let stop = StopRequest.fromSignals(interrupt: !isSupervised)
     let data = PrivateFolder(
-      try arguments.value("--data") ?? StateDirectory.find(arguments).path + "/broker")
+      try arguments.value("--data") ?? StateDirectory.find(arguments).path + "/broker",
+      contents: ["broker.sqlite", "broker.sqlite-wal", "broker.sqlite-shm", "broker.lock"],
+      marks: ["broker.sqlite", "broker.lock"])
     try data.create()
     if let line = try data.close() { Terminal.complain(line) }
     let broker = try LocalBroker(

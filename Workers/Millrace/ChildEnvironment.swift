@@ -27,14 +27,17 @@ enum ChildEnvironment {
     return environment.filter { secrets.contains($0.key) }
   }
 
-  /// For a child of `up`: all settings that are not defaults, and of the secrets those in `needed`.
+  /// For a child of `up`: all settings that are not defaults, and of the secrets, and the files that hold them, those in
+  /// `needed`.
   static func make(_ environment: [String: String], _ table: SettingsTable, needed: [String]) -> [String:
     String]
   {
     var result = withoutSecrets(environment)
     for entry in table.entries {
       let name = SettingsTable.environmentName(entry.key)
-      guard entry.source != .default, !table.isSecret(entry.key) || needed.contains(entry.key) else {
+      let isSecret = table.isSecret(entry.key) || SettingsTable.secretFileKeys.contains(entry.key)
+      let isNeeded = needed.contains { entry.key == $0 || entry.key == $0 + "File" }
+      guard entry.source != .default, !isSecret || isNeeded else {
         result[name] = nil
         continue
       }

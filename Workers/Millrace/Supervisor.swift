@@ -285,14 +285,13 @@ actor Supervisor {
     if arguments.value("--redis") == nil, settings.redis.address.isEmpty {
       let folder = directory.path + "/redis"
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-      guard let launch = LocalServices.redis(folder: folder),
-        let address = RedisAddress("unix://\(folder)/redis.sock")
-      else {
+      guard let launch = LocalServices.redis(folder: folder) else {
         throw Unavailable(
           description:
             "redis-server is missing: apt-get install redis-server, or use --redis redis://host:port, "
             + "or --redis none")
       }
+      let address = RedisAddress(socket: folder + "/redis.sock")
       flags["--redis-address"] = address.description
       try add("redis", launch, probe: .redis(address))
     }
@@ -467,8 +466,8 @@ actor Supervisor {
     try directory.write(
       StateRecord(
         supervisor: ProcessIdentity(
-          pid: getpid(), startTime: ProcessTable.startTime(of: getpid()) ?? 0,
-          executable: ProcessTable.executable(of: getpid())),
+          pid: getpid(), startTime: ProcessTable.startTime(of: getpid()) ?? 0),
+        supervisorProgram: ProcessTable.executable(of: getpid()) ?? "",
         endpoints: endpoints,
         flags: flags,
         processes: children.map { child in

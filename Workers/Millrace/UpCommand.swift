@@ -42,17 +42,17 @@ enum UpCommand {
     guard let record = directory.read() else {
       throw Unavailable(description: "nothing was started in \(directory.path)")
     }
-    let impostors = record.impostors
-    for line in impostors { Terminal.complain(line) }
     if record.supervisor.isAlive { ProcessTable.end([record.supervisor], grace: grace(arguments)) }
     let left = record.processes.filter(\.identity.isAlive)
     if !left.isEmpty {
       Terminal.complain("the supervisor was gone; ending \(left.map(\.role).joined(separator: ", "))")
       ProcessTable.end(left.map(\.identity), grace: 15)
     }
-    try? FileManager.default.removeItem(atPath: directory.recordPath)
-    // Somebody may have to end it by hand.
+    // What still runs under a recorded pid is another program: a person has to look.
+    let impostors = record.impostors
+    for line in impostors { Terminal.complain(line) }
     guard impostors.isEmpty else { return .failure }
+    try? FileManager.default.removeItem(atPath: directory.recordPath)
     Terminal.print("stopped")
     return .success
   }

@@ -15,16 +15,23 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
   package static let rule =
     "must be redis://[:password@]host:port[/database], unix://[:password@]/path[?db=database], or empty for none"
 
+  /// - Parameter path: absolute.
+  package init(socket path: String) { endpoint = .unixSocket(path) }
+
   package init?(_ text: String) {
     let isSocket = text.hasPrefix("unix://")
     guard isSocket || text.hasPrefix("redis://") else { return nil }
     var rest = text[(text.range(of: "://")?.upperBound ?? text.endIndex)...]
-    let databaseMark =
-      isSocket ? rest.range(of: "?db=", options: .backwards) : rest.range(of: "/", options: .backwards)
-    if let mark = databaseMark {
-      guard let number = Int(rest[mark.upperBound...]), (0...1_000_000).contains(number) else { return nil }
+    if isSocket {
+      // Without a number behind it, `?db=` is part of the path.
+      if let mark = rest.range(of: "?db=", options: .backwards), let number = Self.database(rest[mark.upperBound...]) {
+        database = number
+        rest = rest[..<mark.lowerBound]
+      }
+    } else if let slash = rest.lastIndex(of: "/") {
+      guard let number = Self.database(rest[rest.index(after: slash)...]) else { return nil }
       database = number
-      rest = rest[..<mark.lowerBound]
+      rest = rest[..<slash]
     }
     if !isSocket || !rest.hasPrefix("/"), let at = rest.lastIndex(of: "@") {
       guard rest.hasPrefix(":") else { return nil }
@@ -40,6 +47,10 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
       colon > rest.startIndex
     else { return nil }
     endpoint = .tcp(host: String(rest[..<colon]), port: port)
+  }
+
+  private static func database(_ text: Substring) -> Int? {
+    Int(text).flatMap { (0...1_000_000).contains($0) ? $0 : nil }
   }
 
   /// Without the password.

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Which of librdkafka's properties `kafka.properties` and `kafka.propertiesFile` may set.
 ///
 /// A list of what is allowed, since librdkafka has properties that load a library (`plugin.library.paths`,
@@ -47,18 +49,30 @@ enum KafkaClientProperties {
   /// librdkafka puts these into the command line of `kinit`, which a shell runs.
   private static let shellWords: Set<String> = ["sasl.kerberos.principal", "sasl.kerberos.keytab"]
 
+  /// One `name=value`; nil for what is none. Blanks around the name and before the value don't count.
+  static func property(_ text: Substring) -> (name: String, value: String)? {
+    guard let equals = text.firstIndex(of: "=") else { return nil }
+    let name = text[..<equals].trimmingCharacters(in: .whitespacesAndNewlines)
+    return name.isEmpty ? nil : (name, String(text[text.index(after: equals)...].drop(while: \.isWhitespace)))
+  }
+
   /// Whether a list of `name=value`, separated by commas, can be shown: nothing in it is secret, or could be the rest of a
   /// secret that has a comma in it.
   static func areHarmless(_ text: String) -> Bool {
     text.split(separator: ",").allSatisfy { part in
-      part.contains("=") && harmless.contains(String(part.prefix { $0 != "=" }))
+      property(part).map { harmless.contains($0.name) && !holdsUser($0.value) } ?? false
     }
   }
 
   /// Whether one of the list is a secret.
   static func holdSecret(_ text: String) -> Bool {
-    text.split(separator: ",").contains { secret.contains(String($0.prefix { $0 != "=" })) }
+    text.split(separator: ",").contains { part in
+      property(part).map { secret.contains($0.name) || holdsUser($0.value) } ?? false
+    }
   }
+
+  /// Whether the value is a URL with a user, and so perhaps a password, before its host.
+  private static func holdsUser(_ value: String) -> Bool { value.contains("://") && value.contains("@") }
 
   /// Adds one property to `properties`.
   ///

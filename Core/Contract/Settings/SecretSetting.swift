@@ -41,7 +41,9 @@ package struct SecretSetting: Sendable {
 
   /// - Throws: `SettingsError` naming `key` when the file can't be read, is too long, or is not UTF-8.
   static func text(ofFile path: String, _ key: String) throws(SettingsError) -> String {
-    func error(_ rule: String) -> SettingsError { SettingsError(key: key, value: path, rule: rule) }
+    // What has no folder may be the secret itself, where its file's path belongs.
+    let shown = path.contains("/") ? path : "(hidden)"
+    func error(_ rule: String) -> SettingsError { SettingsError(key: key, value: shown, rule: rule) }
     let data: Data
     do {
       let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))

@@ -1,4 +1,3 @@
-import Foundation
 import Records
 
 /// Every setting, validated. Read once, in `Workers/Millrace`.
@@ -187,7 +186,7 @@ package struct Settings: Sendable {
     let (key, fileKey) = ("kafka.properties", "kafka.propertiesFile")
     var properties: [String: String] = [:]
     for part in table.text(key).split(separator: ",") {
-      guard let (name, value) = property(part) else {
+      guard let (name, value) = KafkaClientProperties.property(part) else {
         throw SettingsError(
           key: key, value: table.shown(key), rule: "must be name=value pairs separated by commas")
       }
@@ -197,7 +196,7 @@ package struct Settings: Sendable {
     if file.isEmpty { return properties }
     for line in try SecretSetting.text(ofFile: file, fileKey).split(whereSeparator: \.isNewline) {
       if line.allSatisfy(\.isWhitespace) || line.drop(while: \.isWhitespace).hasPrefix("#") { continue }
-      guard let (name, value) = property(line) else {
+      guard let (name, value) = KafkaClientProperties.property(line) else {
         throw SettingsError(
           key: fileKey, value: file, rule: "must hold name=value lines, empty lines and # comments alone")
       }
@@ -206,15 +205,10 @@ package struct Settings: Sendable {
     return properties
   }
 
-  private static func property(_ text: Substring) -> (name: String, value: String)? {
-    guard let equals = text.firstIndex(of: "=") else { return nil }
-    let name = text[..<equals].trimmingCharacters(in: .whitespaces)
-    return name.isEmpty ? nil : (name, String(text[text.index(after: equals)...].drop(while: \.isWhitespace)))
-  }
-
   private static func llm(_ table: SettingsTable) throws(SettingsError) -> LLM {
-    let url = try table.string("llm.url", "must be http://host:port/v1, https too, or empty") {
-      $0.isEmpty || $0.hasPrefix("http://") || $0.hasPrefix("https://")
+    // Paths are added to it: a query would end up in the middle.
+    let url = try table.string("llm.url", "must be http://host:port/v1, https too, without a query, or empty") {
+      $0.isEmpty || ($0.hasPrefix("http://") || $0.hasPrefix("https://")) && !$0.contains("?")
     }
     return LLM(
       url: url.isEmpty ? nil : (url.hasSuffix("/") ? String(url.dropLast()) : url),

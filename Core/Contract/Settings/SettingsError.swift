@@ -11,5 +11,5 @@ package struct SettingsError: Error, Sendable, CustomStringConvertible {
     self.value = value
     self.rule = rule
   }
-  package var description: String { "setting \(key): '\(value)' \(rule)" }
+  package var description: String { value.isEmpty ? "setting \(key): \(rule)" : "setting \(key): '\(value)' \(rule)" }
 }

@@ -50,7 +50,8 @@ package struct SettingsTable: Sendable {
       }
       for leaf in try YAML.parse(text, source: file).leaves where !Self.isDeployment(leaf.key) {
         guard positions[leaf.key] != nil else {
-          throw SettingsError(key: leaf.key, value: leaf.value, rule: "is no setting (in \(file))")
+          // Not its value: the name may be that of a secret, misspelt.
+          throw SettingsError(key: leaf.key, value: "", rule: "is no setting (in \(file))")
         }
         set(leaf.key, leaf.value, .file)
       }
@@ -141,24 +142,32 @@ package struct SettingsTable: Sendable {
     let value = text(key)
     if value.isEmpty { return value }
     switch key {
-    case "llm.apiKey": return "(hidden)"
-    case "kafka.properties": return KafkaClientProperties.areHarmless(value) ? value : "(hidden)"
-    default: return Self.withoutSecrets(url: value)
+    case "llm.apiKey": return Self.hidden
+    case "kafka.properties": return KafkaClientProperties.areHarmless(value) ? value : Self.hidden
+    case "redis.address": return Self.shownAddress(value)
+    case "llm.url": return Self.shownURL(value)
+    default: return value
     }
   }
 
-  /// `https://(hidden)@host/v1`. A query of http is hidden too: some services take their key there.
-  private static func withoutSecrets(url: String) -> String {
-    guard let start = url.range(of: "://")?.upperBound else { return url }
-    var rest = url[start...]
+  private static let hidden = "(hidden)"
+
+  private static func shownAddress(_ value: String) -> String {
+    // A path has no user before it, and may hold an @ itself.
+    if value.hasPrefix("unix:///") { return value }
+    guard let start = value.range(of: "://")?.upperBound, !value.contains("?") else { return hidden }
     // The last one: a password may hold an @ itself.
-    let user = rest.lastIndex(of: "@").map { at in
-      rest = rest[at...]
-      return "(hidden)"
-    }
-    var shown = url[..<start] + (user ?? "") + rest
-    if url.hasPrefix("http"), let query = shown.firstIndex(of: "?") { shown = shown[..<query] + "?(hidden)" }
-    return String(shown)
+    return value.lastIndex(of: "@").map { value[..<start] + hidden + value[$0...] } ?? value
+  }
+
+  /// `https://(hidden)@host/v1`. A query is hidden too: some services take their key there. What is no URL is hidden whole.
+  private static func shownURL(_ value: String) -> String {
+    guard let parts = value.wholeMatch(of: /(https?:\/\/)([^\/?#]*)([^?#]*)(.*)/) else { return hidden }
+    var authority = parts.2
+    let user = authority.lastIndex(of: "@")
+    if let user { authority = authority[authority.index(after: user)...] }
+    guard authority.wholeMatch(of: /(?:[\w.\-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?/) != nil else { return hidden }
+    return "\(parts.1)\(user == nil ? "" : hidden + "@")\(authority)\(parts.3)\(parts.4.isEmpty ? "" : "?" + hidden)"
   }
 
   func string(_ key: String, _ rule: String, where isFine: (String) -> Bool) throws(SettingsError) -> String {

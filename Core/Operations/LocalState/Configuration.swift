@@ -16,6 +16,14 @@ package enum Configuration {
     let directory = usingState ? try StateDirectory.find(arguments) : nil
     let record = directory?.read()
     var flags = record?.flags ?? [:]
+    do throws(SettingsError) {
+      _ = try SettingsTable(flags: flags)
+    } catch {
+      throw SettingsError(
+        key: error.key, value: error.value,
+        rule: "stands in \(directory?.recordPath ?? ""), where an older release left it. End it with `millrace down`; a "
+          + "secret is given to `millrace up` in the environment, as \(SettingsTable.environmentName(error.key)), or in a file")
+    }
     flags.merge(arguments.named) { $1 }
     let table = try SettingsTable(
       file: arguments.value("--settings"), environment: ProcessInfo.processInfo.environment, flags: flags)

@@ -1,14 +1,23 @@
 import Foundation
 
-/// A folder that this user alone may read and write, with all that is in it.
+/// A folder that Millrace fills and that this user alone may read and write.
 package struct PrivateFolder: Sendable {
   package let path: String
+  /// The names of what Millrace puts there. Nothing else in the folder is ever touched.
+  private let contents: Set<String>
+  /// Those of them that no other program would leave.
+  private let marks: Set<String>
 
-  /// - Parameter path: a relative one counts from the working folder.
-  package init(_ path: String) {
+  /// - Parameters:
+  ///   - path: a relative one counts from the working folder.
+  ///   - contents: what Millrace puts there.
+  ///   - marks: those of `contents` by which a folder of Millrace's is known.
+  package init(_ path: String, contents: Set<String> = [], marks: Set<String> = []) {
     let whole = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     // `..` stays: what it means behind a link is the kernel's to say, and `TrustedPath` follows it as the kernel does.
     self.path = "/" + whole.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    self.contents = contents
+    self.marks = marks
   }
 
   /// - Returns: whether it exists.
@@ -16,47 +25,62 @@ package struct PrivateFolder: Sendable {
   @discardableResult
   package func check() throws(UntrustedPath) -> Bool {
     guard let kind = try TrustedPath.kind(of: path) else { return false }
-    guard kind == .directory else {
-      throw UntrustedPath(path: path, finding: "is no folder")
-    }
+    guard kind == .directory else { throw UntrustedPath(path: path, finding: "is no folder") }
     return true
   }
 
   /// Makes it, and the folders above it that are missing.
   ///
-  /// - Throws: `UntrustedPath`; an error of Foundation's when it can't be made.
+  /// - Throws: `UntrustedPath`, also for a folder that holds other things and nothing of ours; an error of Foundation's when
+  ///   it can't be made.
   package func create() throws {
-    guard try !check() else { return }
+    if try check() {
+      let names = Set(try FileManager.default.contentsOfDirectory(atPath: path))
+      guard names.isSubset(of: contents) || !names.isDisjoint(with: marks) else {
+        throw UntrustedPath(
+          path: path, finding: "is not empty, and nothing in it is Millrace's",
+          advice: "Name a folder that is new or empty: it will be closed to other users")
+      }
+      return
+    }
     try FileManager.default.createDirectory(
       atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     try check()
   }
 
-  /// Takes the rights of group and others away from the folder and everything in it.
+  /// Takes the rights of group and others away from the folder and from what Millrace put there.
   ///
-  /// - Returns: what was open, for a line to the user; nil when nothing was.
-  /// - Throws: `UntrustedPath` for an entry that somebody else made or can change; an error of Foundation's when a mode can't
-  ///   be changed.
+  /// - Returns: a line to the user about what was open; nil when nothing was.
+  /// - Throws: `UntrustedPath` for an entry that somebody else made; an error of Foundation's when a mode can't be changed.
   package func close() throws -> String? {
-    guard let status = try FileStatus(of: path) else { return nil }
-    // First the folder itself: nobody else gets in while the rest is closed.
-    var openCount = try close(path, status) ? 1 : 0
-    for name in FileManager.default.enumerator(atPath: path)?.compactMap({ $0 as? String }) ?? [] {
-      let entry = "\(path)/\(name)"
-      // A file may be removed meanwhile, by something that still runs here.
-      guard let status = try FileStatus(of: entry) else { continue }
-      try TrustedPath.checkOwner(of: entry, status)
-      if try close(entry, status) { openCount += 1 }
-    }
+    var openCount = 0
+    // From the top down: once a folder is closed, nobody else can put another entry in the place of one that was looked at.
+    try close(path, &openCount)
+    for name in contents { try closeAll("\(path)/\(name)", &openCount) }
     guard openCount > 0 else { return nil }
-    return "\(path) was open to other users (mode \(String(format: "%04o", status.mode))): "
-      + "\(openCount) files and folders are yours alone now"
+    return "\(openCount) files and folders of \(path) were open to other users; they are yours alone now"
   }
 
-  private func close(_ entry: String, _ status: FileStatus) throws -> Bool {
-    guard status.mode & 0o077 != 0, status.kind != .link else { return false }
-    let mode = status.kind == .directory ? 0o700 : 0o600
-    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: entry)
-    return true
+  private func closeAll(_ entry: String, _ openCount: inout Int) throws {
+    guard try close(entry, &openCount) == .directory else { return }
+    for name in try FileManager.default.contentsOfDirectory(atPath: entry) {
+      try closeAll("\(entry)/\(name)", &openCount)
+    }
+  }
+
+  /// - Returns: what it is; nil when it is not there, or no longer: something may still run in the folder.
+  @discardableResult
+  private func close(_ entry: String, _ openCount: inout Int) throws -> FileStatus.Kind? {
+    guard let status = try FileStatus(of: entry) else { return nil }
+    try TrustedPath.checkOwner(of: entry, status)
+    guard status.kind != .link, status.mode & 0o077 != 0 else { return status.kind }
+    do {
+      try FileManager.default.setAttributes([.posixPermissions: Int(status.mode & 0o700)], ofItemAtPath: entry)
+    } catch {
+      guard try FileStatus(of: entry) != nil else { return nil }
+      throw error
+    }
+    openCount += 1
+    return status.kind
   }
 }

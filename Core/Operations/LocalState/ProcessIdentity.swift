@@ -2,28 +2,47 @@ import Foundation
 
 /// One process and no other: a pid alone is given to another process once it is free.
 package struct ProcessIdentity: Sendable {
+  /// What the process must run.
+  package enum Program: Sendable, Equatable {
+    /// Not asked: a child of this process.
+    case any
+    case path(String)
+    /// A file name that begins so, for a record that has no path.
+    case named(String)
+    /// It could not be seen when the record was written, and can't be now.
+    case unseen
+
+    /// - Parameter path: of the program that runs; nil when it can't be seen.
+    func matches(_ path: String?) -> Bool {
+      switch self {
+      case .any: true
+      case .path(let expected): path == expected
+      case .named(let start): path.map { URL(fileURLWithPath: $0).lastPathComponent.hasPrefix(start) } ?? false
+      case .unseen: path == nil
+      }
+    }
+  }
+
   package var pid: Int32
   /// Clock ticks since boot, from `/proc`.
   package var startTime: UInt64
-  /// The program that it runs; nil when that is not asked, for children of this process.
-  package var executable: String?
+  package var program: Program
 
-  package init(pid: Int32, startTime: UInt64, executable: String? = nil) {
+  package init(pid: Int32, startTime: UInt64, program: Program = .any) {
     self.pid = pid
     self.startTime = startTime
-    self.executable = executable
+    self.program = program
   }
+
+  private var isRunning: Bool { ProcessTable.startTime(of: pid) == startTime }
 
   /// Alive, and the same process.
-  package var isAlive: Bool {
-    guard ProcessTable.startTime(of: pid) == startTime else { return false }
-    return executable == nil || ProcessTable.executable(of: pid) == executable
-  }
+  package var isAlive: Bool { isRunning && program.matches(ProcessTable.executable(of: pid)) }
 
-  /// The program that runs under this pid and start time where it is another one than was recorded; else nil.
+  /// The program that runs under this pid and start time where it is not the recorded one; else nil.
   package var impostor: String? {
-    guard let executable, ProcessTable.startTime(of: pid) == startTime else { return nil }
-    let found = ProcessTable.executable(of: pid) ?? "a program that can't be seen"
-    return found == executable ? nil : found
+    guard isRunning else { return nil }
+    let found = ProcessTable.executable(of: pid)
+    return program.matches(found) ? nil : found ?? "a program that can't be seen"
   }
 }

@@ -4,7 +4,17 @@ import Foundation
 /// The folder of one `up`: data, logs, ports, and the record of what runs. It is this user's alone.
 package struct StateDirectory: Sendable {
   package let path: String
-  package init(path: String) { self.path = path }
+  private let folder: PrivateFolder
+
+  package init(path: String) {
+    folder = PrivateFolder(
+      path,
+      contents: [
+        "state.json", "broker.port", "up.lock", "logs", "run", "broker", "redis", "kafka",
+      ], marks: ["state.json", "broker.port", "up.lock"])
+    self.path = folder.path
+  }
+
   package var recordPath: String { path + "/state.json" }
   /// Locked by the `up` that owns the folder.
   package var lockPath: String { path + "/up.lock" }
@@ -27,24 +37,27 @@ package struct StateDirectory: Sendable {
   }
 
   private static func nearest(_ arguments: ParsedArguments) -> String {
-    if let given = arguments.value("--state") { return PrivateFolder(given).path }
+    if let given = arguments.value("--state") { return given }
     var folder = URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
     while true {
       let candidate = folder.appendingPathComponent(".millrace").path
       // Not `fileExists`, which follows links: one that leads nowhere is not passed over.
       if (try? FileManager.default.attributesOfItem(atPath: candidate)) != nil { return candidate }
       let parent = folder.deletingLastPathComponent()
-      if parent.path == folder.path { return PrivateFolder(".millrace").path }
+      if parent.path == folder.path { return ".millrace" }
       folder = parent
     }
   }
 
   private func check() throws(UntrustedPath) {
     do throws(UntrustedPath) {
-      if try PrivateFolder(path).check() { try TrustedPath.check(recordPath) }
+      if try folder.check() { try TrustedPath.check(recordPath) }
     } catch {
       var error = error
-      error.advice = error.advice.isEmpty ? Self.advice : "\(Self.advice). \(error.advice)"
+      let isInside = error.path == path || error.path.hasPrefix(path + "/")
+      // One command for all that an older release may have left open.
+      let mend = isInside && !error.advice.isEmpty ? ". If nobody has tampered with it: chmod -R go-w \(path)" : ""
+      error.advice = Self.advice + mend
       throw error
     }
   }
@@ -66,15 +79,20 @@ package struct StateDirectory: Sendable {
 
   /// Makes the folder and those inside it that are missing, for this user alone.
   ///
-  /// - Throws: `UntrustedPath`; an error of Foundation's when a folder can't be made.
+  /// - Throws: `UntrustedPath`, also for a folder that holds other things than a state folder does; an error of Foundation's
+  ///   when a folder can't be made.
   package func create() throws {
     try check()
-    for folder in [path, logsPath, runPath] { try PrivateFolder(folder).create() }
+    try folder.create()
+    for inner in [logsPath, runPath] {
+      try FileManager.default.createDirectory(
+        atPath: inner, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
   }
 
   /// Closes what an earlier release left readable to other users.
   ///
-  /// - Returns: what was open, for a line to the user; nil when nothing was.
-  /// - Throws: `UntrustedPath`; an error of Foundation's when a mode can't be changed.
-  package func close() throws -> String? { try PrivateFolder(path).close() }
+  /// - Returns: a line about what was open; nil when nothing was.
+  /// - Throws: `UntrustedPath` for what somebody else put there; an error of Foundation's when a mode can't be changed.
+  package func close() throws -> String? { try folder.close() }
 }

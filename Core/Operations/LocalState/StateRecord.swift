@@ -10,7 +10,7 @@ package struct StateRecord: Codable {
     package var pid: Int32
     /// Clock ticks since boot, from /proc: a pid that was used again has another.
     package var startTime: UInt64
-    /// The program that it runs. Nil in a record of a release that did not write it: this program is meant then.
+    /// The path of the program that it runs; empty where that can't be seen; nil in a record of an older release.
     package var executable: String?
     package var state: String
     package var restarts: Int
@@ -51,26 +51,37 @@ package struct StateRecord: Codable {
   package var impostors: [String] {
     ([("up", supervisor)] + processes.map { ($0.role, $0.identity) }).compactMap { role, identity in
       identity.impostor.map {
-        "pid \(identity.pid) is left alone: it runs \($0), and \(role) was \(identity.executable ?? "")"
+        "pid \(identity.pid) is left alone: it runs \($0), which is not the recorded program of \(role)"
       }
     }
   }
 
   package var supervisor: ProcessIdentity {
     ProcessIdentity(
-      pid: supervisorPID, startTime: supervisorStartTime,
-      executable: supervisorExecutable ?? Self.ownExecutable)
+      pid: supervisorPID, startTime: supervisorStartTime, program: Self.program("up", supervisorExecutable))
   }
 
-  fileprivate static var ownExecutable: String? { ProcessTable.executable(of: getpid()) }
+  /// What a process of this role must run.
+  ///
+  /// - Parameter recorded: nil in a record of a release that did not note programs; empty where it could not be seen.
+  fileprivate static func program(_ role: String, _ recorded: String?) -> ProcessIdentity.Program {
+    if let recorded { return recorded.isEmpty ? .unseen : .path(recorded) }
+    switch role {
+    case "kafka": return .named("java")
+    case "redis": return .named("redis-")
+    case "llm": return .named("llama-server")
+    default: return ProcessTable.executable(of: getpid()).map { .path($0) } ?? .unseen
+    }
+  }
 
+  /// - Parameter supervisorProgram: the path of what it runs; empty where that can't be seen.
   package init(
-    supervisor: ProcessIdentity, endpoints: [String: String], flags: [String: String],
+    supervisor: ProcessIdentity, supervisorProgram: String, endpoints: [String: String], flags: [String: String],
     processes: [ProcessEntry], isReady: Bool
   ) {
     supervisorPID = supervisor.pid
     supervisorStartTime = supervisor.startTime
-    supervisorExecutable = supervisor.executable
+    supervisorExecutable = supervisorProgram
     self.endpoints = endpoints
     self.flags = flags
     self.processes = processes
@@ -80,7 +91,7 @@ package struct StateRecord: Codable {
 
 extension StateRecord.ProcessEntry {
   package var identity: ProcessIdentity {
-    ProcessIdentity(pid: pid, startTime: startTime, executable: executable ?? StateRecord.ownExecutable)
+    ProcessIdentity(pid: pid, startTime: startTime, program: StateRecord.program(role, executable))
   }
 }
 

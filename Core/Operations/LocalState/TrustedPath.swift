@@ -20,6 +20,13 @@ package enum TrustedPath {
 
   /// - Returns: what the path leads to; nil when it does not exist.
   static func kind(of path: String, below root: String? = nil) throws(UntrustedPath) -> FileStatus.Kind? {
+    try resolve(path, below: root)?.kind
+  }
+
+  /// - Returns: what the path leads to, and where that lies, without links; nil when it does not exist.
+  private static func resolve(
+    _ path: String, below root: String?
+  ) throws(UntrustedPath) -> (path: String, kind: FileStatus.Kind)? {
     var pending = Array(path.split(separator: "/").reversed())
     var current = ""
     var linkCount = 0
@@ -50,14 +57,26 @@ package enum TrustedPath {
     if kind == .directory, let status = try FileStatus(of: current.isEmpty ? "/" : current) {
       try check(current.isEmpty ? "/" : current, status, isLast: true, root)
     }
-    return kind
+    return (current.isEmpty ? "/" : current, kind)
   }
 
-  /// Looks at every entry of a folder too, at any depth.
+  /// Looks at every entry of a folder too, at any depth, through links to folders as well.
   package static func checkAll(in folder: String, below root: String? = nil) throws(UntrustedPath) {
-    guard try kind(of: folder, below: root) == .directory else { return }
-    let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
-    for name in names { try check("\(folder)/\(name)", below: root) }
+    try checkAll(in: folder, below: root, depth: 0)
+  }
+
+  private static let depthMax = 16
+
+  private static func checkAll(in path: String, below root: String?, depth: Int) throws(UntrustedPath) {
+    guard let found = try resolve(path, below: root), found.kind == .directory else { return }
+    guard depth < depthMax else { throw UntrustedPath(path: path, finding: "lies too deep") }
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: found.path)
+    } catch {
+      throw UntrustedPath(path: path, finding: "can't be looked into: \(error.localizedDescription)")
+    }
+    for name in names { try checkAll(in: "\(found.path)/\(name)", below: root, depth: depth + 1) }
   }
 
   private static func check(
