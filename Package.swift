@@ -30,7 +30,8 @@ enum Group: String {
 
 func room(_ name: String, in group: Group, _ dependencies: [String] = []) -> Target {
   .target(
-    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "\(group.rawValue)/\(name)",
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) },
+    path: "\(group.rawValue)/\(name)",
     exclude: name == "Records" ? ["millrace.proto"] : [], swiftSettings: strict)
 }
 
@@ -51,6 +52,13 @@ func cRoom(_ name: String, libraries: [String] = [], include: String? = nil) -> 
 func program(_ name: String, path: String, exclude: [String] = [], _ dependencies: [String]) -> Target {
   .executableTarget(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: path, exclude: exclude,
+    swiftSettings: strict)
+}
+
+/// What several test targets share.
+func testRoom(_ name: String, _ dependencies: [String]) -> Target {
+  .target(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
     swiftSettings: strict)
 }
 
@@ -110,30 +118,30 @@ let package = Package(
     room("Catalog", in: .index, ["Records"]),
     room("Flat", in: .index, ["Catalog", "Records", "VectorMath"]),
 
-    room("Stage", in: .runtime, ["HTTPServer", "KafkaClient", "Records", "Services", "Settings", "Telemetry"]),
-    room("Freshness", in: .runtime, ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
+    room(
+      "Stage", in: .runtime, ["HTTPServer", "KafkaClient", "Records", "Services", "Settings", "Telemetry"]),
+    room(
+      "Freshness", in: .runtime, ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
 
     room("Retrieval", in: .answers, ["Records"]),
     room("Generation", in: .answers, ["Encoder", "HTTPClient", "Parsing", "Records", "Tokenizer"]),
     room(
       "Caching", in: .answers,
-      ["Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "Telemetry"]),
+      ["Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage"]),
 
     room("LocalState", in: .operations, ["CommandLine", "Records", "Settings"]),
     room(
-      "LocalBroker", in: .operations, ["BlockingExecutor", "CCompression", "CSQLite", "Cryptography", "Telemetry"]),
+      "LocalBroker", in: .operations,
+      ["BlockingExecutor", "CCompression", "CSQLite", "Cryptography", "Telemetry"]),
 
     room(
       "Ingest", in: .workers,
-      [
-        "BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Records", "Settings", "Stage", "Telemetry",
-        "Tokenizer",
-      ]),
+      ["BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Records", "Settings", "Stage", "Tokenizer"]),
     room(
       "Embed", in: .workers,
       [
-        "Caching", "Encoder", "Freshness", "KafkaClient", "Records", "RedisClient", "Services", "Settings", "Stage",
-        "Telemetry",
+        "Caching", "Encoder", "Freshness", "KafkaClient", "Records", "RedisClient", "Services", "Settings",
+        "Stage",
       ]),
     room(
       "Search", in: .workers,
@@ -143,47 +151,49 @@ let package = Package(
       ]),
     room(
       "Retrieve", in: .workers,
-      ["Freshness", "KafkaClient", "Records", "Retrieval", "Services", "Settings", "Stage", "Telemetry"]),
+      ["Freshness", "KafkaClient", "Records", "Retrieval", "Services", "Settings", "Stage"]),
     room(
       "Generate", in: .workers,
       [
-        "Caching", "Encoder", "Freshness", "Generation", "HTTPClient", "KafkaClient", "Records", "RedisClient",
-        "Services", "Settings", "Stage", "Telemetry",
+        "Caching", "Encoder", "Freshness", "Generation", "HTTPClient", "KafkaClient", "Records",
+        "RedisClient", "Services", "Settings", "Stage",
       ]),
     program(
       "Millrace", path: "Workers/Millrace", exclude: ["Demo"],
       [
         "BlockingExecutor", "Caching", "CommandLine", "Cryptography", "Encoder", "Generation", "HTTPClient",
-        "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Records", "RedisClient", "Services", "Settings",
-        "Stage", "Telemetry", "Tokenizer", "VectorMath",
+        "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Records", "RedisClient", "Services",
+        "Settings", "Stage", "Telemetry", "Tokenizer", "VectorMath",
       ] + pools),
     program(
       "loadgen", path: "loadgen",
       [
-        "BlockingExecutor", "CommandLine", "KafkaClient", "LocalState", "Records", "Services", "Settings", "Stage",
+        "BlockingExecutor", "CommandLine", "KafkaClient", "LocalState", "Records", "Services", "Settings",
+        "Stage",
       ]),
     program(
       "Bench", path: "Tests/Benchmarks",
       [
-        "Caching", "Catalog", "CommandLine", "Cryptography", "Encoder", "Flat", "KafkaClient", "Records", "Settings",
-        "Stage", "Tokenizer", "VectorMath",
+        "Caching", "Catalog", "CommandLine", "Cryptography", "Encoder", "Flat", "KafkaClient", "Records",
+        "Settings", "Stage", "TestSupport", "VectorMath",
       ]),
 
-    tests("ArchitectureTests", []),
-    tests("RecordsTests", ["Records"]),
+    testRoom("TestSupport", ["KafkaClient", "LocalBroker"]),
+    tests("ArchitectureTests", ["TestSupport"]),
     tests(
-      "CoreTests",
+      "UnitTests",
       [
-        "BlockingExecutor", "Catalog", "Chunking", "CommandLine", "Encoder", "Flat", "Freshness", "Generation",
-        "HTTPClient", "KafkaClient", "Parsing", "Records", "RedisClient", "Retrieval", "Search", "Services",
-        "Settings", "Stage", "Telemetry", "Tokenizer", "VectorMath",
+        "BlockingExecutor", "Catalog", "Chunking", "CommandLine", "Encoder", "Flat", "Freshness",
+        "Generation", "HTTPClient", "KafkaClient", "Parsing", "Records", "RedisClient", "Retrieval", "Search",
+        "Services", "Settings", "Stage", "Telemetry", "TestSupport", "Tokenizer", "VectorMath",
       ]),
     tests(
-      "LocalBrokerTests",
+      "RuntimeTests",
       [
-        "Encoder", "Generate", "KafkaClient", "LocalBroker", "Records", "Retrieve", "Services", "Settings", "Stage",
-        "Telemetry",
+        "Encoder", "Generate", "KafkaClient", "Records", "Retrieve", "Services", "Settings", "Stage",
+        "Telemetry", "TestSupport",
       ]),
-    tests("IntegrationTests", ["HTTPClient", "Records", "RedisClient"]),
+    tests("LocalBrokerTests", ["KafkaClient", "LocalBroker", "Records", "Telemetry", "TestSupport"]),
+    tests("IntegrationTests", ["HTTPClient", "Records", "RedisClient", "TestSupport"]),
   ]
 )

@@ -1,10 +1,8 @@
-import BlockingExecutor
 import CommandLine
 import Foundation
 import KafkaClient
 import LocalState
 import Records
-import Services
 import Settings
 import Stage
 import Synchronization

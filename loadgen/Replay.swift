@@ -7,7 +7,6 @@ import Records
 import Services
 import Settings
 import Stage
-import Synchronization
 
 /// One run.
 struct Replay {

@@ -1,13 +1,10 @@
-import BlockingExecutor
 import CommandLine
 import Foundation
 import KafkaClient
 import LocalState
 import Records
 import Services
-import Settings
 import Stage
-import Synchronization
 
 /// `loadgen replay`: queries at the times of a recorded trace, whatever becomes of the earlier ones.
 enum ReplayCommand {

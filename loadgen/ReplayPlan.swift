@@ -1,13 +1,9 @@
-import BlockingExecutor
 import CommandLine
 import Foundation
 import KafkaClient
 import LocalState
 import Records
-import Services
-import Settings
 import Stage
-import Synchronization
 
 /// A command line, read.
 struct ReplayPlan {

@@ -18,8 +18,8 @@ round() {
   echo "test: $1 took $((SECONDS - start)) s"
 }
 # Those that wait for a broker on their own: beside the rest, which computes, they would wait for a thread of the pool.
-round units swift test --skip-build --skip IntegrationTests --skip LocalBrokerTests
-round "units on the local broker" swift test --skip-build --filter LocalBrokerTests
+round units swift test --skip-build --filter "ArchitectureTests|UnitTests"
+round "units on the local broker" swift test --skip-build --filter "LocalBrokerTests|RuntimeTests"
 # One at a time: each starts a whole pipeline on these cores.
 integration=(swift test --skip-build --no-parallel --filter IntegrationTests)
 round "the integration suite on the local broker" "${integration[@]}"

@@ -17,7 +17,8 @@ struct ImportTable {
   var pools: Set<String> = []
 
   init() throws {
-    let text = try String(contentsOf: Sources.checkout.appendingPathComponent("Package.swift"), encoding: .utf8)
+    let text = try String(
+      contentsOf: Sources.checkout.appendingPathComponent("Package.swift"), encoding: .utf8)
     var folders: [Substring: String] = [:]
     for match in text.matches(of: /case (\w+) = "([\w\/]+)"/) {
       folders[match.1] = String(match.2)
@@ -31,11 +32,13 @@ struct ImportTable {
           imports: Self.names(match.3)))
       if match.2 == "workers" { pools.insert(String(match.1)) }
     }
-    for match in text.matches(of: /program\(\s*"(\w+)", path: "([\w\/]+)"[^\[]*(?:\["Demo"\],\s*)?\[([^\]]*)\]( \+ pools)?/) {
+    for match in text.matches(
+      of: /program\(\s*"(\w+)", path: "([\w\/]+)"[^\[]*(?:\["Demo"\],\s*)?\[([^\]]*)\]( \+ pools)?/)
+    {
       let imports = Self.names(match.3).union(match.4 == nil ? [] : pools)
       rows.append(Row(target: String(match.1), folder: String(match.2), imports: imports))
     }
-    for match in text.matches(of: /[^.]tests\(\s*"(\w+)",\s*\[([^\]]*)\]/) {
+    for match in text.matches(of: /[^.](?:tests|testRoom)\(\s*"(\w+)",\s*\[([^\]]*)\]/) {
       rows.append(
         Row(
           target: String(match.1), folder: "Tests/\(match.1)", imports: Self.names(match.2), isTest: true))

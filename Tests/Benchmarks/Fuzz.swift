@@ -2,6 +2,7 @@ import Caching
 import Cryptography
 import Foundation
 import Records
+import TestSupport
 import Settings
 import Stage
 
@@ -14,17 +15,6 @@ enum Fuzz {
     var seeds: [[UInt8]]
     /// - Returns: nil when refused, else whether what was decoded survives its codec.
     var decode: ([UInt8]) -> Bool?
-  }
-
-  private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
   }
 
   private static let json: [String] = [

@@ -60,7 +60,8 @@ struct FolderTests {
       }
       let lines = try play.file("lines.jsonl", #"{"timestamp_ms":0,"id":"0","question":"Who?"}"#)
       let replay = try play.run(
-        ["replay", lines, "--questions", lines], as: person, in: work, program: play.path + "/prefix/bin/loadgen")
+        ["replay", lines, "--questions", lines], as: person, in: work,
+        program: play.path + "/prefix/bin/loadgen")
       #expect(replay.code == 2 && replay.error.contains(state), "\(person): \(replay)")
       #expect(!FileManager.default.fileExists(atPath: mark), "\(person) loaded a stranger's library")
       #expect(ProcessTable.isAlive(victim.pid), "\(person) ended what a stranger named")
@@ -286,7 +287,8 @@ struct FolderTests {
       ["broker", "--data", folder, "--broker-port", "0"],
     ] {
       let output = try play.run(words, in: "/")
-      #expect(output.code == 2 && output.error.contains("\(folder) is not used: it is not empty"), "\(output)")
+      #expect(
+        output.code == 2 && output.error.contains("\(folder) is not used: it is not empty"), "\(output)")
     }
     #expect(try mode(folder) == 0o755 && mode(tool) == 0o755)
     // Beside what is ours, in a folder that is: left as it is.
@@ -308,7 +310,8 @@ struct FolderTests {
     for words in [["settings"], ["ask", "Who?"]] {
       let output = try play.run(words + ["--state", state], in: "/")
       #expect(
-        output.code == 2 && output.error.contains("\(state)/state.json") && output.error.contains("LLM_API_KEY")
+        output.code == 2 && output.error.contains("\(state)/state.json")
+          && output.error.contains("LLM_API_KEY")
           && !output.error.contains("hunter2"), "\(output)")
     }
   }

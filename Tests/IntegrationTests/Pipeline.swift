@@ -1,12 +1,11 @@
 import Foundation
 import HTTPClient
+import TestSupport
 import Testing
 
 /// A whole pipeline, started as users start it, on a state folder of its own; ended with the test.
 final class Pipeline {
-  static let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent()
-    .deletingLastPathComponent().path
+  static let checkout = Checkout.path
   static let binary =
     ProcessInfo.processInfo.environment["MILLRACE_BINARY"] ?? checkout + "/.build/release/millrace"
   static let python = checkout + "/.venv/bin/python"

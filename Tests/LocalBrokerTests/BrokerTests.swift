@@ -4,42 +4,11 @@ import LocalBroker
 import Records
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 
 // Goal: the local broker keeps Kafka's contract for librdkafka, and what it acknowledged. Method: a broker in this
 // process on a folder of its own, our client against it, restarts in between; raw frames for what no client sends.
-
-private let python =
-  URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-  .deletingLastPathComponent().path + "/.venv/bin/python"
-
-final class TestBroker {
-  let directory: String
-  private(set) var broker: LocalBroker
-  var kafka: KafkaConfiguration {
-    KafkaConfiguration(bootstrapServers: "127.0.0.1:\(broker.port)", sessionTimeout: .seconds(6))
-  }
-
-  init() throws {
-    directory =
-      FileManager.default.temporaryDirectory.appendingPathComponent("broker-\(UUID().uuidString)").path
-    broker = try LocalBroker(directory: directory, host: "127.0.0.1", port: 0, cleanInterval: 0.2)
-    broker.start()
-  }
-
-  func restart() throws {
-    let port = broker.port
-    broker.stop()
-    Thread.sleep(forTimeInterval: 0.3)
-    broker = try LocalBroker(directory: directory, host: "127.0.0.1", port: port, cleanInterval: 0.2)
-    broker.start()
-  }
-
-  deinit {
-    broker.stop()
-    try? FileManager.default.removeItem(atPath: directory)
-  }
-}
 
 private func create(
   _ test: TestBroker, _ name: String, _ partitions: Int32 = 1, _ settings: [String: String] = [:]
@@ -444,7 +413,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
 
   @Test(
     "batches packed by other clients (gzip, lz4, zstd) are compacted too; snappy and missing keys are refused there",
-    .enabled(if: FileManager.default.fileExists(atPath: python), "no .venv: run make setup-test"))
+    .enabled(if: FileManager.default.fileExists(atPath: Checkout.python), "no .venv: run make setup-test"))
   func codecs() async throws {
     let test = try TestBroker()
     try await create(
@@ -466,7 +435,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
       p.flush(10)
       """
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: python)
+    process.executableURL = URL(fileURLWithPath: Checkout.python)
     process.arguments = ["-c", script, test.kafka.bootstrapServers]
     let output = Pipe()
     process.standardOutput = output
@@ -494,7 +463,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     let test = try TestBroker()
     try await create(test, "t")
     let seed = UInt64.random(in: 0...UInt64.max)
-    var generator = SeededGenerator(state: seed)
+    var generator = SplitMix(state: seed)
     for round in 0..<3000 {
       let socket = try RawSocket(port: test.broker.port)
       var body = (0..<Int.random(in: 8...80, using: &generator)).map { _ in
@@ -665,16 +634,6 @@ private func crc32c(_ bytes: [UInt8]) -> UInt32 {
     for _ in 0..<8 { sum = sum & 1 == 1 ? sum >> 1 ^ 0x82F6_3B78 : sum >> 1 }
   }
   return ~sum
-}
-
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return state
-  }
 }
 
 /// A socket that sends what no client would.

@@ -5,7 +5,6 @@ import Records
 import RedisClient
 import Settings
 import Stage
-import Telemetry
 
 /// `rag.chunks` → `rag.vectors`: the bulk lane.
 package struct EmbedDocumentsStage: BatchWork {

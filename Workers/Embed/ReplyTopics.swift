@@ -1,6 +1,5 @@
 import KafkaClient
 import Records
-import Settings
 import Stage
 import Synchronization
 

@@ -1,7 +1,6 @@
 import Records
 import RedisClient
 import Stage
-import Telemetry
 
 /// Supported sentences on their way to whoever listens, through Redis. A preview: nothing waits for it, and the record
 /// in `rag.answers` replaces it.

@@ -9,7 +9,6 @@ import RedisClient
 import Services
 import Settings
 import Stage
-import Telemetry
 
 /// `rag.prompts` → `rag.answers`: answers with citations, or refuses. The documents of an answer are checked last
 /// of all.

@@ -6,7 +6,6 @@ import Parsing
 import Records
 import Settings
 import Stage
-import Telemetry
 import Tokenizer
 
 /// `rag.documents` → chunks, deletion marks and `accepted` events.

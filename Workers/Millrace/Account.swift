@@ -3,9 +3,6 @@ import Foundation
 import KafkaClient
 import LocalState
 import Records
-import Settings
-import Stage
-import Synchronization
 
 /// One side of the account.
 struct Account: Sendable {

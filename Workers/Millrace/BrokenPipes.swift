@@ -1,10 +1,4 @@
-import CommandLine
 import Foundation
-import KafkaClient
-import LocalState
-import Settings
-import Stage
-import Telemetry
 
 /// A peer that closed its end costs a write, not the process: hiredis and OpenSSL write without MSG_NOSIGNAL.
 enum BrokenPipes {

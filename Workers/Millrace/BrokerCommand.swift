@@ -3,7 +3,6 @@ import Foundation
 import LocalBroker
 import LocalState
 import Services
-import Settings
 import Telemetry
 
 /// `millrace broker`: Kafka's protocol for one machine.

@@ -1,10 +1,8 @@
 import CommandLine
 import Foundation
 import KafkaClient
-import LocalState
 import Settings
 import Stage
-import Telemetry
 
 enum Commands {
   static let root = Command(

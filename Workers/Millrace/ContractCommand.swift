@@ -2,7 +2,6 @@ import CommandLine
 import Foundation
 import KafkaClient
 import LocalState
-import Parsing
 import Records
 import Settings
 import Stage

@@ -1,10 +1,5 @@
-import CommandLine
 import Foundation
 import KafkaClient
-import LocalState
-import Settings
-import Stage
-import Telemetry
 
 /// Swift's runtime writes a backtrace before a crashed process ends, and takes half a minute for it (6.3.1, no terminal):
 /// meanwhile nobody starts the worker again, and its partitions stand still.

@@ -5,7 +5,6 @@ import KafkaClient
 import Records
 import Settings
 import Stage
-import Synchronization
 
 /// Produces documents and waits for their terminal states.
 struct DocumentClient: Sendable {

@@ -3,7 +3,6 @@ import Foundation
 import KafkaClient
 import LocalState
 import Records
-import Settings
 import Stage
 
 enum DocumentsCommand {

@@ -3,8 +3,6 @@ import Foundation
 import KafkaClient
 import LocalState
 import Settings
-import Stage
-import Telemetry
 
 /// The one binary: every pool, the broker, the supervisor and the command line.
 @main

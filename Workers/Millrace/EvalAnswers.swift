@@ -2,7 +2,6 @@ import CommandLine
 import Foundation
 import LocalState
 import Records
-import Settings
 import Stage
 
 /// `millrace eval answers`: how good the answers are, by SQuAD's own rules.

@@ -1,4 +1,3 @@
-import BlockingExecutor
 import CommandLine
 import Encoder
 import Foundation

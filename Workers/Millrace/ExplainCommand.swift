@@ -5,7 +5,6 @@ import LocalState
 import Records
 import Settings
 import Stage
-import Synchronization
 
 /// `millrace explain ID`: where one query's or document's time went, from its own records.
 enum ExplainCommand {

@@ -1,5 +1,4 @@
 import Foundation
-import LocalState
 
 /// Ports of this machine.
 enum FreePort {

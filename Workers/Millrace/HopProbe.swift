@@ -1,12 +1,9 @@
 import CommandLine
-import Encoder
 import Foundation
 import KafkaClient
-import LocalState
 import Records
 import Settings
 import Stage
-import Synchronization
 
 /// One record produced and consumed again, on a topic of its own.
 struct HopProbe: Sendable {

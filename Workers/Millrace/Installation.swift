@@ -1,6 +1,5 @@
 import Foundation
 import LocalState
-import Settings
 
 /// What belongs to this very program: the share folder of its prefix, or the checkout that it was built in. Nothing is
 /// looked for in the working folder or above it, where a stranger's files may lie.

@@ -1,12 +1,10 @@
 import CommandLine
-import Encoder
 import Foundation
 import KafkaClient
 import LocalState
 import Records
 import Settings
 import Stage
-import Synchronization
 
 struct LatencyReport: Sendable {
   var isCached: Bool

@@ -5,7 +5,6 @@ import LocalState
 import Records
 import Settings
 import Stage
-import Synchronization
 
 /// `millrace ledger`: proves from the topics that nothing accepted was lost.
 enum LedgerCommand {

@@ -1,12 +1,8 @@
 import CommandLine
 import Foundation
-import KafkaClient
 import LocalState
 import Parsing
 import Records
-import Settings
-import Stage
-import Telemetry
 
 /// The child of a `MarkupReader`.
 enum MarkupCommand {

@@ -1,10 +1,4 @@
-import CommandLine
 import Foundation
-import KafkaClient
-import LocalState
-import Settings
-import Stage
-import Telemetry
 
 /// The file that this process runs from: children are started from it, whatever the working directory and PATH are.
 enum OwnExecutable {

@@ -1,12 +1,9 @@
 import CommandLine
-import Encoder
 import Foundation
 import KafkaClient
 import LocalState
 import Records
-import Settings
 import Stage
-import Synchronization
 
 /// A question with the documents that answer it.
 struct Question: Sendable {

@@ -1,7 +1,5 @@
-import CommandLine
 import Foundation
 import KafkaClient
-import LocalState
 import Records
 import Settings
 import Stage

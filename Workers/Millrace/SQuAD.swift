@@ -2,8 +2,6 @@ import CommandLine
 import Foundation
 import LocalState
 import Records
-import Settings
-import Stage
 
 /// The normalisation and measures of SQuAD's evaluation script.
 enum SQuAD {

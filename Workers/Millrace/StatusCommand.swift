@@ -2,11 +2,9 @@ import CommandLine
 import Foundation
 import KafkaClient
 import LocalState
-import Parsing
 import Records
 import Settings
 import Stage
-import Telemetry
 
 enum StatusCommand {
   static let command = Command(

@@ -10,7 +10,6 @@ import RedisClient
 import Services
 import Settings
 import Stage
-import Synchronization
 
 /// Starts children, restarts those that die with a growing pause, and ends them in order.
 actor Supervisor {

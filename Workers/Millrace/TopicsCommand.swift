@@ -2,11 +2,8 @@ import CommandLine
 import Foundation
 import KafkaClient
 import LocalState
-import Parsing
 import Records
-import Settings
 import Stage
-import Telemetry
 
 enum TopicsCommand {
   static let command = Command(

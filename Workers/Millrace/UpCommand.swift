@@ -4,7 +4,6 @@ import LocalBroker
 import LocalState
 import Services
 import Settings
-import Telemetry
 
 /// `millrace up` and `millrace down`: everything on one machine.
 enum UpCommand {

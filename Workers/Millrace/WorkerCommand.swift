@@ -20,7 +20,6 @@ import Stage
 import Synchronization
 import Telemetry
 import Tokenizer
-import VectorMath
 
 /// `millrace worker <pool>`: one pool, alone.
 enum WorkerCommand {

@@ -5,7 +5,6 @@ import Retrieval
 import Services
 import Settings
 import Stage
-import Telemetry
 
 /// `rag.candidates` → `rag.prompts`, or straight to `rag.answers` where no engine is asked.
 ///

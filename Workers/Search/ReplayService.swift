@@ -4,7 +4,6 @@ import Records
 import Services
 import Stage
 import Synchronization
-import Telemetry
 
 /// Replays the shard's partitions of `rag.vectors` into the index, then follows their tail.
 ///

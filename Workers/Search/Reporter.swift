@@ -1,9 +1,7 @@
-import Catalog
 import KafkaClient
 import Records
 import Stage
 import Synchronization
-import Telemetry
 
 /// Writes all terminal states of document versions, in the order of `rag.vectors`, and nulls dead keys.
 ///

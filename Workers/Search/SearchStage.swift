@@ -4,7 +4,6 @@ import Records
 import Services
 import Settings
 import Stage
-import Telemetry
 
 /// `rag.searches` → `rag.candidates`: one shard's best for every query.
 package struct SearchStage: BatchWork {

@@ -3,7 +3,6 @@ import Records
 import RedisClient
 import Settings
 import Stage
-import Telemetry
 
 /// Vectors of chunks by (model, precision, content hash), as half floats: what did not change is not embedded again.
 ///

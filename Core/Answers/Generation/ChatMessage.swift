@@ -1,6 +1,4 @@
 import Foundation
-import Records
-import Tokenizer
 
 /// One message to a chat model.
 package struct ChatMessage: Sendable, Equatable {

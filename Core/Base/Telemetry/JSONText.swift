@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// The escaping of JSON strings, for logs; records have their own writer.
 enum JSONText {

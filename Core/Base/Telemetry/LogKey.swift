@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// The closed set of keys that may appear beside a message; none of them holds users' text, keys or vectors.
 package enum LogKey: String, Sendable {

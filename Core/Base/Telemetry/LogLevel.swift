@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// How loud a line is (`style.md` rule 32).
 package enum LogLevel: Int, Sendable, Comparable, CaseIterable {

@@ -1,4 +1,3 @@
-import BlockingExecutor
 import Foundation
 
 /// Why an exchange did not come to its end. All of them are retriable but `invalid`.

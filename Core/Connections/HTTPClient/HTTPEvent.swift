@@ -1,4 +1,3 @@
-import BlockingExecutor
 import Foundation
 
 /// What comes back, in order: one head, then the body as it arrives.

@@ -1,4 +1,3 @@
-import BlockingExecutor
 import Foundation
 
 /// A request of ours to a server.

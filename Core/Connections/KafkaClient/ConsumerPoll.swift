@@ -1,7 +1,5 @@
-import BlockingExecutor
 internal import CRdKafka
 import Foundation
-import Records
 
 /// What one poll of a group's member brought. Handle `revoked` first, then `assigned`, then the records.
 package struct ConsumerPoll: Sendable {

@@ -1,4 +1,3 @@
-import BlockingExecutor
 internal import CRdKafka
 import Foundation
 import Records

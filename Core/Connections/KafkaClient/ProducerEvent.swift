@@ -1,6 +1,5 @@
 internal import CRdKafka
 import Foundation
-import Records
 
 enum ProducerEvent {
   case nothing

@@ -24,7 +24,9 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
     var rest = text[(text.range(of: "://")?.upperBound ?? text.endIndex)...]
     if isSocket {
       // Without a number behind it, `?db=` is part of the path.
-      if let mark = rest.range(of: "?db=", options: .backwards), let number = Self.database(rest[mark.upperBound...]) {
+      if let mark = rest.range(of: "?db=", options: .backwards),
+        let number = Self.database(rest[mark.upperBound...])
+      {
         database = number
         rest = rest[..<mark.lowerBound]
       }

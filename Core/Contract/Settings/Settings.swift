@@ -207,7 +207,8 @@ package struct Settings: Sendable {
 
   private static func llm(_ table: SettingsTable) throws(SettingsError) -> LLM {
     // Paths are added to it: a query would end up in the middle.
-    let url = try table.string("llm.url", "must be http://host:port/v1, https too, without a query, or empty") {
+    let url = try table.string("llm.url", "must be http://host:port/v1, https too, without a query, or empty")
+    {
       $0.isEmpty || ($0.hasPrefix("http://") || $0.hasPrefix("https://")) && !$0.contains("?")
     }
     return LLM(

@@ -1,5 +1,4 @@
 import Foundation
-import Records
 
 /// A setting that breaks its rule.
 package struct SettingsError: Error, Sendable, CustomStringConvertible {
@@ -11,5 +10,7 @@ package struct SettingsError: Error, Sendable, CustomStringConvertible {
     self.value = value
     self.rule = rule
   }
-  package var description: String { value.isEmpty ? "setting \(key): \(rule)" : "setting \(key): '\(value)' \(rule)" }
+  package var description: String {
+    value.isEmpty ? "setting \(key): \(rule)" : "setting \(key): '\(value)' \(rule)"
+  }
 }

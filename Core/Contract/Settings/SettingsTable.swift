@@ -167,7 +167,8 @@ package struct SettingsTable: Sendable {
     let user = authority.lastIndex(of: "@")
     if let user { authority = authority[authority.index(after: user)...] }
     guard authority.wholeMatch(of: /(?:[\w.\-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?/) != nil else { return hidden }
-    return "\(parts.1)\(user == nil ? "" : hidden + "@")\(authority)\(parts.3)\(parts.4.isEmpty ? "" : "?" + hidden)"
+    return
+      "\(parts.1)\(user == nil ? "" : hidden + "@")\(authority)\(parts.3)\(parts.4.isEmpty ? "" : "?" + hidden)"
   }
 
   func string(_ key: String, _ rule: String, where isFine: (String) -> Bool) throws(SettingsError) -> String {

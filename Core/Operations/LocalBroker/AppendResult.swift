@@ -1,6 +1,5 @@
 import Dispatch
 import Foundation
-import Synchronization
 
 enum AppendResult: Sendable {
   case appended(base: Int64, timestamp: Int64, bytes: [UInt8], last: Int64)

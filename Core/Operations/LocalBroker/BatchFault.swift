@@ -1,5 +1,3 @@
-import Cryptography
-
 struct BatchFault: Error {
   var code: ErrorCode
   var rule: String

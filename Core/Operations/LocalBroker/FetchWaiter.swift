@@ -1,6 +1,5 @@
 import Dispatch
 import Foundation
-import Synchronization
 
 /// Wakes one long poll.
 final class FetchWaiter: Sendable {

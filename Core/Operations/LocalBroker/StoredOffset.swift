@@ -1,6 +1,5 @@
 import Dispatch
 import Foundation
-import Synchronization
 
 /// A group's committed offset.
 struct StoredOffset: Sendable {

@@ -1,6 +1,5 @@
 import CommandLine
 import Foundation
-import Records
 import Settings
 
 /// Settings as a command sees them: flags over the running state over the environment over a file.
@@ -21,8 +20,10 @@ package enum Configuration {
     } catch {
       throw SettingsError(
         key: error.key, value: error.value,
-        rule: "stands in \(directory?.recordPath ?? ""), where an older release left it. End it with `millrace down`; a "
-          + "secret is given to `millrace up` in the environment, as \(SettingsTable.environmentName(error.key)), or in a file")
+        rule:
+          "stands in \(directory?.recordPath ?? ""), where an older release left it. End it with `millrace down`; a "
+          + "secret is given to `millrace up` in the environment, as \(SettingsTable.environmentName(error.key)), or in a file"
+      )
     }
     flags.merge(arguments.named) { $1 }
     let table = try SettingsTable(

@@ -1,7 +1,5 @@
 import CommandLine
 import Foundation
-import Records
-import Settings
 
 /// Nothing of an `up` runs in the folder that is meant.
 package struct NothingRuns: Error, CustomStringConvertible {

@@ -75,7 +75,8 @@ package struct PrivateFolder: Sendable {
     try TrustedPath.checkOwner(of: entry, status)
     guard status.kind != .link, status.mode & 0o077 != 0 else { return status.kind }
     do {
-      try FileManager.default.setAttributes([.posixPermissions: Int(status.mode & 0o700)], ofItemAtPath: entry)
+      try FileManager.default.setAttributes(
+        [.posixPermissions: Int(status.mode & 0o700)], ofItemAtPath: entry)
     } catch {
       guard try FileStatus(of: entry) != nil else { return nil }
       throw error

@@ -17,7 +17,8 @@ package struct ProcessIdentity: Sendable {
       switch self {
       case .any: true
       case .path(let expected): path == expected
-      case .named(let start): path.map { URL(fileURLWithPath: $0).lastPathComponent.hasPrefix(start) } ?? false
+      case .named(let start):
+        path.map { URL(fileURLWithPath: $0).lastPathComponent.hasPrefix(start) } ?? false
       case .unseen: path == nil
       }
     }

@@ -56,7 +56,8 @@ package struct StateDirectory: Sendable {
       var error = error
       let isInside = error.path == path || error.path.hasPrefix(path + "/")
       // One command for all that an older release may have left open.
-      let mend = isInside && !error.advice.isEmpty ? ". If nobody has tampered with it: chmod -R go-w \(path)" : ""
+      let mend =
+        isInside && !error.advice.isEmpty ? ". If nobody has tampered with it: chmod -R go-w \(path)" : ""
       error.advice = Self.advice + mend
       throw error
     }

@@ -76,7 +76,8 @@ package struct StateRecord: Codable {
 
   /// - Parameter supervisorProgram: the path of what it runs; empty where that can't be seen.
   package init(
-    supervisor: ProcessIdentity, supervisorProgram: String, endpoints: [String: String], flags: [String: String],
+    supervisor: ProcessIdentity, supervisorProgram: String, endpoints: [String: String],
+    flags: [String: String],
     processes: [ProcessEntry], isReady: Bool
   ) {
     supervisorPID = supervisor.pid

@@ -1,6 +1,5 @@
 import KafkaClient
 import Records
-import Services
 import Synchronization
 
 /// Which queries have a terminal state, from `rag.answers` itself: read back at an assignment from now less the

@@ -3,7 +3,6 @@ import KafkaClient
 import Records
 import Services
 import Synchronization
-import Telemetry
 
 /// Pull → work → produce → commit → pull, until told to stop.
 package final class BatchStage: Service {

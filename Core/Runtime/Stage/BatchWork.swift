@@ -1,9 +1,6 @@
 import Foundation
 import KafkaClient
 import Records
-import Services
-import Synchronization
-import Telemetry
 
 /// The work of a pool that consumes in batches: records in, outputs out.
 package protocol BatchWork: Sendable {

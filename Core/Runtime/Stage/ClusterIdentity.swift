@@ -1,9 +1,6 @@
 import Foundation
-import KafkaClient
 import Records
-import Settings
 import Synchronization
-import Telemetry
 
 /// Which cluster this process works for; known once a broker has answered.
 package final class ClusterIdentity: Sendable {

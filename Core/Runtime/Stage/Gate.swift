@@ -1,9 +1,6 @@
 import Foundation
 import KafkaClient
-import Records
-import Services
 import Synchronization
-import Telemetry
 
 /// Whether a stage may be a member of its group.
 package final class Gate: Sendable {

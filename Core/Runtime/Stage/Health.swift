@@ -1,7 +1,5 @@
 import Foundation
-import Services
 import Synchronization
-import Telemetry
 
 /// What a process says of itself to probes.
 package final class Health: Sendable {

@@ -1,9 +1,5 @@
 import Foundation
-import KafkaClient
 import Records
-import Services
-import Synchronization
-import Telemetry
 
 /// What work may ask of the window that its record is in.
 package struct InFlight: Sendable {

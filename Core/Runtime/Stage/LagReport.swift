@@ -1,9 +1,5 @@
 import Foundation
 import KafkaClient
-import Records
-import Services
-import Synchronization
-import Telemetry
 
 /// Sets the lag gauges from what the last fetches told, twice in five seconds.
 struct LagReport {

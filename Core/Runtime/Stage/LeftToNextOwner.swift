@@ -1,9 +1,4 @@
 import Foundation
-import KafkaClient
-import Records
-import Services
-import Synchronization
-import Telemetry
 
 /// The record is in flight at its partition's new owner, who knows more: it is neither finished here nor tried again,
 /// and is worked on again if its partition comes back.

@@ -1,7 +1,6 @@
 import KafkaClient
 import Records
 import Synchronization
-import Telemetry
 
 /// The records that a stage has taken and not finished: how old the oldest one is says how late the stage is, also
 /// while nothing gets done, when no histogram moves.

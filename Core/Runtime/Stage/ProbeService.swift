@@ -1,7 +1,6 @@
 import Foundation
 import HTTPServer
 import Services
-import Synchronization
 import Telemetry
 
 /// Serves `/metrics`, `/healthz` and `/readyz`.

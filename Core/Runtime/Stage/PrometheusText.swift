@@ -1,6 +1,4 @@
 import Foundation
-import Services
-import Synchronization
 import Telemetry
 
 /// Prometheus' text format, version 0.0.4, from OpenTelemetry names.

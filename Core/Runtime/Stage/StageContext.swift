@@ -2,7 +2,6 @@ import Foundation
 import KafkaClient
 import Records
 import Settings
-import Synchronization
 import Telemetry
 
 /// What every pool needs and none owns: settings, the producer, metrics, logs, health.

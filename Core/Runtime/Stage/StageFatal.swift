@@ -1,9 +1,5 @@
 import Foundation
 import KafkaClient
-import Records
-import Services
-import Synchronization
-import Telemetry
 
 /// An error that only a person or a restart can mend.
 package struct StageFatal: Error, Sendable, CustomStringConvertible {

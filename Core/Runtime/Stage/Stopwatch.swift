@@ -1,9 +1,6 @@
 import Foundation
 import KafkaClient
-import Records
 import Settings
-import Synchronization
-import Telemetry
 
 /// Measures one piece of work.
 package struct Stopwatch: Sendable {

@@ -1,9 +1,6 @@
 import Foundation
 import KafkaClient
-import Records
 import Settings
-import Synchronization
-import Telemetry
 
 /// The wall clock, as records carry it.
 package enum WallClock {

@@ -3,7 +3,6 @@ import KafkaClient
 import Records
 import Services
 import Synchronization
-import Telemetry
 
 /// Keeps polling while records are in flight, and commits the finished prefix.
 ///

@@ -1,9 +1,6 @@
 import Foundation
 import KafkaClient
 import Records
-import Services
-import Synchronization
-import Telemetry
 
 /// The work of a pool that keeps a fixed number of records in flight.
 package protocol WindowWork: Sendable {

@@ -1,5 +1,4 @@
 import Foundation
-import VectorMath
 
 /// The shape of a BERT model, from `config.json`.
 struct ModelConfiguration: Decodable {

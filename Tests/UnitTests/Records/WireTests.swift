@@ -1,6 +1,7 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import Foundation
 import Records
+import TestSupport
 import Testing
 
 // Goal: internal records survive their codec, agree with Google's implementation in both directions, and no bytes
@@ -228,8 +229,7 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
 
   @Test("Google's implementation reads ours and writes the same bytes")
   func google() throws {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().path
+    let root = Checkout.path
     let python = root + "/.venv/bin/python"
     try #require(FileManager.default.isExecutableFile(atPath: python), "run `make setup-test` first")
     let descriptor = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -238,7 +238,8 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     defer { try? FileManager.default.removeItem(atPath: descriptor) }
     _ = try run(
       "/usr/bin/protoc",
-      ["-I", root + "/Core/Contract/Records", "--descriptor_set_out=" + descriptor, "millrace.proto"], input: "")
+      ["-I", root + "/Core/Contract/Records", "--descriptor_set_out=" + descriptor, "millrace.proto"],
+      input: "")
     let lines = Samples.all.map { "\($0.name) \(hex($0.bytes))\n" }.joined()
     let output = try run(python, [root + "/Tests/Scripts/proto_check.py", descriptor], input: lines)
       .split(separator: "\n")

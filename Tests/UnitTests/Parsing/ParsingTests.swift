@@ -2,6 +2,7 @@
 import Foundation
 import BlockingExecutor
 @testable import Parsing
+import TestSupport
 import Testing
 
 // Goal: what people have can be read, and what can't be read says why. Method: the real files of ../shared/data/files
@@ -232,7 +233,8 @@ import Testing
 
   @Test("a file on its way to a child is its user's alone, whatever the umask, and replaces none")
   func temporaryFile() throws {
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent("private-\(UUID().uuidString)").path
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("private-\(UUID().uuidString)")
+      .path
     defer { try? FileManager.default.removeItem(atPath: path) }
     let former = umask(0)
     defer { umask(former) }

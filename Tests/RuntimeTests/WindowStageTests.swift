@@ -1,10 +1,10 @@
 import Foundation
 import KafkaClient
 import Records
-import Services
 import Settings
 import Stage
 import Synchronization
+import TestSupport
 import Testing
 
 // Goal: a stage that keeps a window in flight works as fast as its window allows, and a backlog never outruns what is

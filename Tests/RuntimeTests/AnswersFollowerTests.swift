@@ -1,10 +1,10 @@
 import Foundation
 import KafkaClient
 import Records
-import Services
 import Settings
 import Stage
 import Synchronization
+import TestSupport
 import Testing
 
 // Goal: an id that another process has answered meanwhile is known, so that a query has one state after its partition

@@ -1,5 +1,6 @@
 import Encoder
 import Foundation
+import TestSupport
 import Testing
 import Tokenizer
 import VectorMath
@@ -22,7 +23,7 @@ private struct Reference: Decodable {
 @Suite struct EncoderTests {
   @Test("token ids are identical to the reference", .enabled(if: SharedData.isPresent, "../shared is absent"))
   func tokens() throws {
-    let tokenizer = try WordPieceTokenizer(path: SharedData.model + "/vocab.txt")
+    let tokenizer = try WordPieceTokenizer(path: Checkout.model + "/vocab.txt")
     let references = try Reference.all()
     #expect(references.count == 183)
     for reference in references {
@@ -37,7 +38,7 @@ private struct Reference: Decodable {
     .enabled(if: SharedData.isPresent, "../shared is absent"))
   func vectors() async throws {
     BLAS.useOneThread()
-    let encoder = try Encoder(directory: SharedData.model, modelID: "m")
+    let encoder = try Encoder(directory: Checkout.model, modelID: "m")
     let references = try Reference.all()
     let packed = await encoder.encode(references.map(\.text))
     var worst: Float = 1
@@ -64,54 +65,11 @@ private struct Reference: Decodable {
 
   @Test("texts of no and of too many tokens are encoded")
   func extremes() async throws {
-    let encoder = try Encoder(directory: SharedData.model, modelID: "m")
+    let encoder = try Encoder(directory: Checkout.model, modelID: "m")
     let long = String(repeating: "word ", count: 5000)
     let vectors = await encoder.encode(["", long, "[SEP] [MASK]", "\u{0}\u{FFFD}"])
     #expect(vectors.count == 4 * 384)
     #expect(vectors.allSatisfy { $0.isFinite })
     #expect(encoder.tokenizer.encode(long).count == 256)
-  }
-}
-
-@Suite struct VectorMathTests {
-  @Test("OpenBLAS agrees with scalar loops on odd shapes")
-  func kernelCheck() { #expect(KernelCheck.firstMismatch() == nil) }
-
-  @Test("bias and GELU are those of the scalar twin")
-  func gelu() {
-    let inputs: [Float] = (-400...400).map { Float($0) / 50 } + [-1e4, 1e4, 0]
-    let values = FloatBuffer(inputs)
-    Kernels.biasGELU(
-      FloatBuffer([Float](repeating: 0, count: inputs.count)), values, rows: 1, columns: inputs.count)
-    for (index, input) in inputs.enumerated() {
-      // 1.5e-7 of the approximation of erf, times |x|, and float rounding.
-      #expect(abs(values[index] - Kernels.geluReference(input)) <= 4e-7 * max(1, abs(input)))
-    }
-  }
-
-  @Test("softmax rows sum to one and keep their order")
-  func softmax() {
-    let values = FloatBuffer([1, 2, 3, 1000, -1000, 0].map { Float($0) })
-    Kernels.softmax(values, scale: 0.5, rows: 2, columns: 3)
-    for row in 0..<2 {
-      let sum = (0..<3).reduce(Float(0)) { $0 + values[row * 3 + $1] }
-      #expect(abs(sum - 1) < 1e-5)
-    }
-    #expect(values[2] > values[1] && values[1] > values[0] && values[3] > 0.999)
-  }
-
-  @Test("layer norm is that of double arithmetic")
-  func layerNorm() {
-    let x: [Float] = (0..<37).map { Float(($0 * 7919) % 101) / 10 }
-    let values = FloatBuffer(x)
-    let ones = FloatBuffer([Float](repeating: 1, count: 37))
-    let zeros = FloatBuffer(count: 37)
-    Kernels.residualLayerNorm(
-      values, bias: nil, residual: zeros, gamma: ones, beta: zeros, epsilon: 1e-12, rows: 1, columns: 37)
-    let mean = x.reduce(0.0) { $0 + Double($1) } / 37
-    let variance = x.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / 37
-    for index in 0..<37 {
-      #expect(abs(Double(values[index]) - (Double(x[index]) - mean) / variance.squareRoot()) < 1e-5)
-    }
   }
 }

@@ -1,0 +1,69 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import Catalog
+import Flat
+import KafkaClient
+import Records
+import Testing
+
+// Goal: whatever the order in which records of rag.vectors lie, the visible version is the same and the right one.
+// Method: the worst interleavings by hand, then every order of a random history against a plain model.
+
+private let key = DocumentKey(tenant: .standard, id: DocumentID("doc")!)
+
+private func part(
+  _ offset: Int64, digest: UInt8, _ part: UInt32 = 0, of count: UInt32 = 1, document: DocumentKey = key
+) -> (VectorKey, VectorBatch) {
+  var header = PartHeader(document: DocumentInfo(key: document, version: Version(epoch: 1, offset: offset)))
+  header.digest = [digest]
+  header.part = part
+  header.partCount = count
+  header.chunkCount = count
+  var chunk = Chunk()
+  chunk.number = part
+  chunk.text = "v\(offset)"
+  let batch = VectorBatch(header: header, content: .vectors(chunks: [chunk], dimension: 2, values: [1, 0]))
+  return (batch.key, batch)
+}
+
+private func mark(_ offset: Int64, _ mark: Mark) -> (VectorKey, VectorBatch) {
+  let header = PartHeader(document: DocumentInfo(key: key, version: Version(epoch: 1, offset: offset)))
+  let batch = VectorBatch(
+    header: header, content: .mark(mark, operation: mark == .deleted ? .delete : .put, error: nil))
+  return (batch.key, batch)
+}
+
+@Suite struct ByteIdentityTests {
+  /// An é of one scalar, and of two: equal strings, different keys.
+  private let composed = DocumentKey(tenant: .standard, id: DocumentID("caf\u{E9}")!)
+  private let decomposed = DocumentKey(tenant: .standard, id: DocumentID("cafe\u{301}")!)
+
+  @Test("ids that are equal text but other bytes are two documents: neither supersedes nor deletes the other")
+  func twoDocuments() {
+    #expect(composed != decomposed && composed.id.rawValue == decomposed.id.rawValue)
+    var catalog = DocumentCatalog()
+    for (index, document) in [composed, decomposed].enumerated() {
+      let (key, batch) = part(Int64(index) + 1, digest: 1, document: document)
+      _ = catalog.apply(key, batch)
+    }
+    #expect(catalog.visibleCount == 2)
+    let header = PartHeader(document: DocumentInfo(key: decomposed, version: Version(epoch: 1, offset: 3)))
+    let deletion = VectorBatch(header: header, content: .mark(.deleted, operation: .delete, error: nil))
+    _ = catalog.apply(deletion.key, deletion)
+    #expect(catalog.verdict(on: composed, Version(epoch: 1, offset: 1)) == .visible(chunkCount: 1))
+    #expect(catalog.verdict(on: decomposed, Version(epoch: 1, offset: 3)) == .deleted)
+  }
+
+  @Test("a principal of equal text but other bytes may not read")
+  func principals() {
+    var index = FlatIndex(dimension: 2)
+    var info = DocumentInfo(key: key, version: Version(epoch: 1, offset: 1))
+    info.acl = ["caf\u{E9}"]
+    let set = SetID(version: info.version, digest: [1])
+    index.insert([IndexRow(document: info, set: set, chunk: Chunk(), vector: [1, 0])])
+    for (principal, count) in [("caf\u{E9}", 1), ("cafe\u{301}", 0)] {
+      let query = IndexQuery(tenant: .standard, principals: [principal], vector: [1, 0], depth: 1)
+      let found = index.search([query])[0]
+      #expect(found.count == count)
+    }
+  }
+}

@@ -1,0 +1,64 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import Records
+import Testing
+
+@Suite struct KeyTests {
+  @Test(
+    "murmur2 is Kafka's",
+    arguments: [
+      ("21", -973_932_308), ("foobar", -790_332_482), ("a-little-bit-long-string", -985_981_536),
+      ("a-little-bit-longer-string", -1_486_304_829),
+      ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971), ("abc", 479_470_107),
+    ])
+  func murmur2(_ text: String, _ expected: Int) {
+    // The vectors of Kafka's own UtilsTest.
+    #expect(Int32(bitPattern: Partitioner.murmur2(Array(text.utf8))) == Int32(expected))
+  }
+
+  @Test(
+    "suffixes of vector keys are read from the right",
+    arguments: ["plain", "a/b", "x@1.2~q#3", "~#@", "é #1", "\u{301}first", "last\u{600}"])
+  func vectorKeys(_ id: String) {
+    let document = DocumentKey(tenant: TenantID("t.1")!, id: DocumentID(id)!)
+    for set in [VectorKey.Set.chunks(digest: "0aff"), .mark(.deleted), .mark(.dropped)] {
+      let key = VectorKey(document: document, version: Version(epoch: 3, offset: 77), set: set, part: 5)
+      #expect(VectorKey(bytes: key.bytes) == key)
+    }
+  }
+
+  @Test("a vector key has one spelling")
+  func oneSpelling() {
+    for text in ["t/a@1.2~0a#+1", "t/a@1.2~0a#01", "t/a@+1.2~0a#1", "t/a@1.02~0a#1"] {
+      #expect(VectorKey(bytes: Array(text.utf8)) == nil, "\(text)")
+    }
+    #expect(VectorKey(bytes: Array("t/a@1.2~0a#1".utf8)) != nil)
+  }
+
+  @Test("ids are the same when their bytes are: equal text in NFC and NFD makes two keys")
+  func bytesOfIDs() {
+    let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+    #expect(composed == decomposed)
+    #expect(Set([composed, decomposed].compactMap { DocumentID($0) }).count == 2)
+    #expect(Set([composed, decomposed].compactMap { QueryID($0) }).count == 2)
+    #expect(Set([composed, decomposed].map { Principal($0) }).count == 2)
+    var seen: [DocumentKey: Int] = [:]
+    for (index, text) in [composed, decomposed, composed].enumerated() {
+      seen[DocumentKey(tenant: .standard, id: DocumentID(text)!)] = index
+    }
+    #expect(seen.count == 2)
+    #expect(DocumentID(composed)! != DocumentID(decomposed)!)
+    #expect(DocumentID(decomposed)! < DocumentID(composed)!)
+  }
+
+  @Test("a document key splits at its first slash")
+  func documentKey() throws {
+    let key = try DocumentKey(bytes: Array("t/a/b".utf8))
+    #expect(key.id.rawValue == "a/b")
+    #expect(try DocumentKey(bytes: Array("t/\u{301}a/b".utf8)).id.rawValue == "\u{301}a/b")
+    for bad in ["", "noslash", "/x", "a b/x", "t/", "t/\u{1}"] {
+      #expect(throws: FieldError.self) { try DocumentKey(bytes: Array(bad.utf8)) }
+    }
+    #expect(throws: FieldError.self) { try DocumentKey(bytes: nil) }
+    #expect(throws: FieldError.self) { try DocumentKey(bytes: [0xFF, 0x2F, 0x41]) }
+  }
+}

@@ -1,0 +1,203 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import CommandLine
+import Foundation
+import Records
+import Retrieval
+import Settings
+import Stage
+import Synchronization
+import Testing
+
+@Suite struct RetrievalTests {
+  private func hit(_ id: String, _ chunk: UInt32, _ score: Float, _ range: Range<UInt64>, _ text: String)
+    -> Hit
+  {
+    var content = Chunk()
+    content.number = chunk
+    content.text = text
+    content.start = range.lowerBound
+    content.end = range.upperBound
+    content.tokenCount = 10
+    let info = DocumentInfo(
+      key: DocumentKey(tenant: .standard, id: DocumentID(id)!), version: Version(epoch: 1, offset: 1))
+    return Hit(document: info, digest: [1], chunk: content, denseScore: score)
+  }
+
+  private func candidates(_ shard: UInt32, of count: UInt32, _ partitions: [Int32], _ hits: [Hit])
+    -> CandidatesRecord
+  {
+    var record = CandidatesRecord(flight: QueryInFlight(query: QueryRecord(id: QueryID("q")!, text: "?")))
+    record.shard = shard
+    record.shardCount = count
+    record.partitions = partitions
+    record.partitionTotal = 4
+    record.dense = hits
+    return record
+  }
+
+  @Test("a round is complete when the partitions are covered; a repeated shard counts once")
+  func gathering() {
+    var gathering = Gathering()
+    gathering.add(candidates(0, of: 2, [0, 2], []))
+    gathering.add(candidates(0, of: 2, [0, 2], []))
+    #expect(!gathering.isComplete && gathering.shardsAnswered == 1 && gathering.shardsTotal == 2)
+    gathering.add(candidates(1, of: 2, [1, 3], []))
+    #expect(gathering.isComplete && gathering.shardsAnswered == 2)
+  }
+
+  /// A round of two shards, whose candidates come one after the other.
+  private func gather(
+    _ rounds: Rounds, _ shard: UInt32, of count: UInt32 = 2, limit: Duration = .seconds(60),
+    finish: @escaping @Sendable (Rounds.Round) async throws -> Void
+  ) async throws {
+    try await rounds.gather(
+      candidates(shard, of: count, count == 2 ? [Int32(shard), Int32(shard) + 2] : [Int32(shard)], []),
+      at: RecordPosition(topic: "c", partition: 0, offset: Int64(shard)), wait: 0, headers: [], now: 0,
+      limit: limit, finish: finish)
+  }
+
+  /// What the records of a round did.
+  private final class Log: Sendable {
+    let finished = Mutex<[Int]>([])
+    let returned = Mutex<Set<UInt32>>([])
+    let failures = Mutex(0)
+    func finish(_ round: Rounds.Round) -> Int {
+      finished.withLock {
+        $0.append(round.positions.count)
+        return $0.count
+      }
+    }
+  }
+
+  @Test("no record of a round counts as done before the round's output is; a late one opens no second round")
+  func roundIsDoneTogether() async throws {
+    let rounds = Rounds()
+    let log = Log()
+    let (begun, begin) = AsyncStream.makeStream(of: Void.self)
+    let (acknowledged, acknowledge) = AsyncStream.makeStream(of: Void.self)
+    try await withThrowingDiscardingTaskGroup { group in
+      func add(_ shard: UInt32) {
+        group.addTask {
+          try await self.gather(rounds, shard) { round in
+            _ = log.finish(round)
+            begin.finish()
+            for await _ in acknowledged {}
+          }
+          log.returned.withLock { _ = $0.insert(shard) }
+        }
+      }
+      add(0)
+      add(1)
+      for await _ in begun {}
+      add(1)
+      try await Task.sleep(for: .milliseconds(100))
+      #expect(log.returned.withLock { $0 } == [], "nothing is acknowledged yet")
+      acknowledge.finish()
+    }
+    #expect(log.finished.withLock { $0 } == [2], "once, for both")
+    #expect(log.returned.withLock { $0 } == [0, 1])
+    try await gather(rounds, 0) { _ in Issue.record("finished long ago") }
+  }
+
+  @Test("a round that could not be finished is finished by another record of it, or by the same one again")
+  func roundIsTriedAgain() async throws {
+    struct Refused: Error {}
+    let rounds = Rounds()
+    let log = Log()
+    await withDiscardingTaskGroup { group in
+      for shard in [UInt32(0), 1] {
+        group.addTask {
+          do {
+            try await self.gather(rounds, shard) { if log.finish($0) == 1 { throw Refused() } }
+          } catch {
+            log.failures.withLock { $0 += 1 }
+          }
+        }
+      }
+    }
+    #expect(log.finished.withLock { $0 } == [2, 2])
+    #expect(log.failures.withLock { $0 } == 1)
+    try await gather(rounds, 1) { _ in Issue.record("finished by the other") }
+  }
+
+  @Test("a round that was left is begun anew by all of it: none finishes with a part of what is here")
+  func roundIsBegunAnew() async throws {
+    // The one that leaves it is back at once, or a little later.
+    for delay in [0, 1, 20] {
+      let rounds = Rounds()
+      let log = Log()
+      try await withThrowingDiscardingTaskGroup { group in
+        for shard in [UInt32(0), 1, 2] {
+          group.addTask {
+            while true {
+              do {
+                return try await self.gather(rounds, shard, of: 4, limit: .seconds(1)) {
+                  if log.finish($0) == 1 { throw Rounds.Left() }
+                }
+              } catch is Rounds.Left {
+                try await Task.sleep(for: .milliseconds(delay))
+              }
+            }
+          }
+        }
+      }
+      #expect(log.finished.withLock { $0 } == [3, 3], "after \(delay) ms")
+    }
+  }
+
+  @Test("a round that was left keeps nothing of what it had")
+  func roundIsDropped() async throws {
+    let rounds = Rounds()
+    let log = Log()
+    await #expect(throws: Rounds.Left.self) {
+      try await gather(rounds, 0, of: 3, limit: .milliseconds(10)) { _ in throw Rounds.Left() }
+    }
+    try await gather(rounds, 1, of: 3, limit: .milliseconds(10)) { _ = log.finish($0) }
+    #expect(log.finished.withLock { $0 } == [1], "nothing of another owner's record")
+  }
+
+  @Test("a process that stops answers nothing for shards that are on their way")
+  func roundIsLeft() async throws {
+    let rounds = Rounds()
+    await #expect(throws: CancellationError.self) {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await self.gather(rounds, 0) { _ in Issue.record("one shard of two") } }
+        // Cancelled while it waits, not before.
+        try await Task.sleep(for: .milliseconds(200))
+        group.cancelAll()
+        try await group.waitForAll()
+      }
+    }
+    let log = Log()
+    try await gather(rounds, 0, limit: .milliseconds(10)) { _ = log.finish($0) }
+    #expect(log.finished.withLock { $0 } == [1], "the wait for others is over")
+  }
+
+  @Test("fusion of dense lists is the order of scores over all shards")
+  func fusion() {
+    let a = candidates(0, of: 2, [0], [hit("x", 0, 0.9, 0..<1, "a"), hit("z", 0, 0.5, 0..<1, "a")])
+    let b = candidates(1, of: 2, [1], [hit("y", 1, 0.7, 0..<1, "a"), hit("y", 0, 0.5, 0..<1, "a")])
+    #expect(
+      Fusion.fuse([a, b], count: 3).map { "\($0.document.key.id)\($0.chunk.number)" } == ["x0", "y1", "y0"])
+  }
+
+  @Test("adjacent chunks merge, with and without overlap, and offsets stay the document's")
+  func merging() {
+    let text = "First one here. Second one. Third."
+    let items = ContextAssembly.assemble(
+      [
+        hit("d", 1, 0.9, 10..<27, "here. Second one."), hit("d", 0, 0.5, 0..<15, "First one here."),
+        hit("d", 2, 0.4, 28..<34, "Third."), hit("e", 0, 0.8, 0..<3, "Eee"),
+      ], tokenBudget: 100)
+    #expect(items.count == 2)
+    #expect(items[0].text.replacing("\n", with: " ") == text && items[0].start == 0 && items[0].end == 34)
+    #expect(items[0].firstChunk == 0 && items[0].lastChunk == 2 && items[0].score == 0.9)
+  }
+
+  @Test("the token budget keeps the best; the first always stays")
+  func budget() {
+    let hits = (0..<5).map { hit("d\($0)", 0, 1 - Float($0) / 10, 0..<1, "x") }
+    #expect(ContextAssembly.assemble(hits, tokenBudget: 25).map(\.document.key.id.rawValue) == ["d0", "d1"])
+    #expect(ContextAssembly.assemble(hits, tokenBudget: 1).count == 1)
+  }
+}

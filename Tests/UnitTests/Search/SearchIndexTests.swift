@@ -1,0 +1,81 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import Flat
+import KafkaClient
+import Records
+import Telemetry
+import Testing
+@testable import Search
+
+// Goal: whatever the order in which records of rag.vectors lie, the visible version is the same and the right one.
+// Method: the worst interleavings by hand, then every order of a random history against a plain model.
+
+private let key = DocumentKey(tenant: .standard, id: DocumentID("doc")!)
+
+private func part(
+  _ offset: Int64, digest: UInt8, _ part: UInt32 = 0, of count: UInt32 = 1, document: DocumentKey = key
+) -> (VectorKey, VectorBatch) {
+  var header = PartHeader(document: DocumentInfo(key: document, version: Version(epoch: 1, offset: offset)))
+  header.digest = [digest]
+  header.part = part
+  header.partCount = count
+  header.chunkCount = count
+  var chunk = Chunk()
+  chunk.number = part
+  chunk.text = "v\(offset)"
+  let batch = VectorBatch(header: header, content: .vectors(chunks: [chunk], dimension: 2, values: [1, 0]))
+  return (batch.key, batch)
+}
+
+private func mark(_ offset: Int64, _ mark: Mark) -> (VectorKey, VectorBatch) {
+  let header = PartHeader(document: DocumentInfo(key: key, version: Version(epoch: 1, offset: offset)))
+  let batch = VectorBatch(
+    header: header, content: .mark(mark, operation: mark == .deleted ? .delete : .put, error: nil))
+  return (batch.key, batch)
+}
+
+@Suite struct SearchIndexTests {
+  private func record(_ key: VectorKey, _ batch: VectorBatch, at offset: Int64) -> ConsumerRecord {
+    ConsumerRecord(
+      position: RecordPosition(topic: "v", partition: 0, offset: offset), timestampMilliseconds: 1,
+      key: key.bytes, value: batch.wireBytes)
+  }
+
+  private func index() -> SearchIndex {
+    SearchIndex(model: "", metrics: MetricsRegistry(), logger: Logger(label: "test"))
+  }
+
+  @Test("a record whose key is not that of its value is refused, whatever differs")
+  func mismatchedKey() async {
+    let index = index()
+    let (right, batch) = part(5, digest: 1)
+    var other = right
+    other.document = DocumentKey(tenant: .standard, id: DocumentID("other")!)
+    var newer = right
+    newer.version.offset = 6
+    var mark = right
+    mark.set = .mark(.deleted)
+    var digest = right
+    digest.set = .chunks(digest: "02")
+    var second = right
+    second.part = 1
+    for wrong in [other, newer, mark, digest, second] {
+      await index.apply([record(wrong, batch, at: 0)])
+      #expect(await index.verdict(on: wrong.document, wrong.version) == .pending, "\(wrong)")
+    }
+    #expect(await index.verdict(on: key, right.version) == .pending)
+    await index.apply([record(right, batch, at: 1)])
+    #expect(await index.verdict(on: key, right.version) == .visible(chunkCount: 1))
+  }
+
+  @Test("a batch without chunks does not say how long vectors are")
+  func emptyBatch() async {
+    let index = index()
+    var (_, empty) = part(1, digest: 1)
+    empty.content = .vectors(chunks: [], dimension: 7, values: [])
+    await index.apply([record(empty.key, empty, at: 0)])
+    let (right, batch) = part(2, digest: 1)
+    await index.apply([record(right, batch, at: 1)])
+    let found = await index.search([IndexQuery(tenant: .standard, vector: [1, 0], depth: 1)])
+    #expect(found[0].map(\.chunk.text) == ["v2"])
+  }
+}

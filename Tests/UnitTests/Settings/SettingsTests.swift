@@ -1,0 +1,58 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import CommandLine
+import Foundation
+import Records
+import Settings
+import Stage
+import TestSupport
+import Testing
+
+@Suite struct SettingsTests {
+  @Test("the compiled-in defaults are charts/millrace/values.yaml")
+  func defaults() throws {
+    let path = Checkout.path + "/charts/millrace/values.yaml"
+    let file = try String(contentsOfFile: path, encoding: .utf8)
+    #expect(
+      DefaultValues.yaml.trimmingCharacters(in: .whitespacesAndNewlines)
+        == file.trimmingCharacters(in: .whitespacesAndNewlines), "run `make generate`")
+  }
+
+  @Test("one key, four spellings; flags win over environment, environment over file")
+  func spellings() throws {
+    #expect(SettingsTable.environmentName("kafka.pollIntervalMax") == "KAFKA_POLL_INTERVAL_MAX")
+    #expect(SettingsTable.flagName("kafka.clientID") == "--kafka-client-id")
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("settings-\(getpid()).yaml").path
+    try "retrieve:\n  topK: 7\n  wait: 1s\ningest:\n  chunkTokens: 100\n".write(
+      toFile: file, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let settings = try Settings(
+      SettingsTable(
+        file: file, environment: ["RETRIEVE_TOP_K": "8", "RETRIEVE_WAIT": "2s"],
+        flags: ["--retrieve-top-k": "9"]))
+    #expect(settings.retrieve.topK == 9)
+    #expect(settings.retrieve.wait == .seconds(2))
+    #expect(settings.ingest.chunkTokens == 100)
+  }
+
+  @Test(
+    "a bad value names key, value and rule",
+    arguments: [
+      ("--retrieve-top-k", "0", "retrieve.topK"), ("--freshness-stale-after", "1", "freshness.staleAfter"),
+      ("--log-level", "loud", "log.level"), ("--ingest-overlap-tokens", "256", "ingest.overlapTokens"),
+      ("--kafka-bootstrap-servers", "host", "kafka.bootstrapServers"),
+    ])
+  func badValues(_ flag: String, _ value: String, _ key: String) {
+    #expect { try Settings(SettingsTable(flags: [flag: value])) } throws: { error in
+      guard let error = error as? SettingsError else { return false }
+      return error.key == key && error.value == value && !error.rule.isEmpty
+    }
+  }
+
+  @Test("an unknown key in a file is refused")
+  func unknownKey() throws {
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("bad-\(getpid()).yaml").path
+    try "kafka:\n  topicprefix: x\n".write(toFile: file, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    #expect(throws: SettingsError.self) { try SettingsTable(file: file) }
+  }
+}
