@@ -1,8 +1,8 @@
-# make demo: set up, build and run the demo. make test: set up and run every test. See README.md.
+# make demo: set up, build and run the demo. make test: set up and run every test; make test-units: those without a broker.
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build -c release
 
-.PHONY: demo test up install setup setup-test release debug generate lint clean
+.PHONY: demo test test-units up install setup setup-test release debug generate lint clean
 
 demo: setup release
 	@bash scripts/demo.sh
@@ -12,6 +12,10 @@ up: setup release
 
 test: setup-test release debug
 	@bash scripts/test.sh
+
+# Without a broker, Redis or an LLM.
+test-units: setup-test debug
+	@bash scripts/test.sh units
 
 setup:
 	@bash scripts/setup.sh build

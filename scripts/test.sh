@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the whole suite. Integration tests use the release binary, which is what users run.
+# Runs the whole suite. Integration tests use the release binary, which is what users run.   usage: test.sh [units]
+# Suites run side by side in processes of their own (lanes); those that measure time or load run alone, last.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export MILLRACE_BINARY="$PWD/.build/release/millrace"
@@ -10,24 +11,78 @@ if [ -n "${MILLRACE_SHARED:-}" ]; then
 else
   echo "test: ../shared is not here: tests that need its data are skipped and say so"
 fi
-if [ -n "${KAFKA_HOME:-}" ]; then echo "test: Apache Kafka in $KAFKA_HOME is tested too, in a second round"; fi
-# A round of tests, and how long it took.
-round() {
-  local start=$SECONDS
-  "${@:2}"
-  echo "test: $1 took $((SECONDS - start)) s"
+
+# Called by itself: a second `swift test` would wait until the first one ends.
+bundle=$PWD/.build/debug/millracePackageTests.xctest
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/millrace-test.XXXXXX")
+# Some tests run commands as another user, who must be able to go through.
+chmod 755 "$scratch"
+trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$scratch"' EXIT
+failed=()
+
+# What the tests print is shown when their lane ends, so that lanes don't mix.
+lane() {
+  local name=$1 log="$scratch/$1.log" start=$SECONDS result=passed
+  shift
+  mkdir -m 755 "$scratch/$name"
+  TMPDIR="$scratch/$name" "$bundle" --testing-library swift-testing "$@" >"$log" 2>&1 </dev/null || {
+    result=FAILED
+    touch "$scratch/$name.failed"
+  }
+  echo "test: lane $name"
+  cat "$log"
+  echo "test: lane $name $result after $((SECONDS - start)) s"
+  rm -rf "${scratch:?}/$name"
 }
-# Those that wait for a broker on their own: beside the rest, which computes, they would wait for a thread of the pool.
-round units swift test --skip-build --filter "ArchitectureTests|UnitTests"
-round "units on the local broker" swift test --skip-build --filter "LocalBrokerTests|RuntimeTests"
-# One at a time: each starts a whole pipeline on these cores.
-integration=(swift test --skip-build --no-parallel --filter IntegrationTests)
-round "the integration suite on the local broker" "${integration[@]}"
+
+# Lanes of one round, started together.
+together() {
+  for call in "$@"; do eval "lane $call" & done
+  wait
+}
+
+finish() {
+  echo "test: the slowest (seconds):"
+  cat "$scratch"/*.log | sed $'s/\x1b\\[[0-9;]*m//g' |
+    sed -nE 's/^. Test (.*) (passed|failed) after ([0-9.]+) seconds.*/\3 \1/p' | grep -v ' run with ' |
+    sort -rn | head -10 | sed 's/^/  /'
+  echo "test: skipped:"
+  cat "$scratch"/*.log | grep -i 'skipped' | sort -u | sed 's/^/  /' || true
+  failed=("$scratch"/*.failed)
+  if [ -e "${failed[0]}" ]; then
+    echo "test: FAILED: $(basename -a -s .failed "${failed[@]}" | tr '\n' ' ')"
+    exit 1
+  fi
+}
+
+together 'units --filter "ArchitectureTests|UnitTests"'
+if [ "${1:-}" = units ]; then
+  finish
+  exit 0
+fi
+
+# Each lane is as long as its longest suite; the last one takes every suite that no other names.
+alone="IntegrationTests.(LoadgenTests|IdleTests)"
+first="IntegrationTests.BadDayTests"
+second="IntegrationTests.KillTests"
+third="IntegrationTests.(LLMTests|ChartTests|FilesTests)"
+round() {
+  local on=$1 start=$SECONDS
+  together "'$on-1' --no-parallel --filter '$first'" "'$on-2' --no-parallel --filter '$second'" \
+    "'$on-3' --no-parallel --filter '$third'" \
+    "'$on-4' --no-parallel --filter IntegrationTests --skip '$first|$second|$third|$alone'"
+  lane "$on-alone" --no-parallel --filter "$alone"
+  echo "test: the integration suite on $on took $((SECONDS - start)) s"
+}
+together 'broker --filter "LocalBrokerTests|RuntimeTests"'
+round local
 ran="units and the integration suite on the local broker"
 if [ -n "${KAFKA_HOME:-}" ]; then
-  round "the integration suite on Apache Kafka" env MILLRACE_TEST_BROKER=kafka "${integration[@]}"
+  export MILLRACE_TEST_BROKER=kafka
+  round kafka
   ran="$ran, and again on Apache Kafka ($KAFKA_HOME)"
 else
   ran="$ran; not on Apache Kafka: KAFKA_HOME is not set"
 fi
-echo "test: ran $ran"
+finish
+echo "test: ran $ran, in $SECONDS s"
