@@ -100,6 +100,7 @@ let package = Package(
     room("CommandLine", in: .base),
 
     room("Records", in: .contract),
+    room("Pools", in: .contract, ["Records"]),
     room("Settings", in: .contract, ["CYAML", "Records"]),
 
     room("Cryptography", in: .connections, ["CChecksum", "COpenSSL"]),
@@ -119,7 +120,8 @@ let package = Package(
     room("Flat", in: .index, ["Catalog", "Records", "VectorMath"]),
 
     room(
-      "Stage", in: .runtime, ["HTTPServer", "KafkaClient", "Records", "Services", "Settings", "Telemetry"]),
+      "Stage", in: .runtime,
+      ["HTTPServer", "KafkaClient", "Pools", "Records", "Services", "Settings", "Telemetry"]),
     room(
       "Freshness", in: .runtime, ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
 
@@ -136,33 +138,36 @@ let package = Package(
 
     room(
       "Ingest", in: .workers,
-      ["BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Records", "Settings", "Stage", "Tokenizer"]),
+      [
+        "BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Pools", "Records", "Settings", "Stage",
+        "Tokenizer",
+      ]),
     room(
       "Embed", in: .workers,
       [
-        "Caching", "Encoder", "Freshness", "KafkaClient", "Records", "RedisClient", "Services", "Settings",
-        "Stage",
+        "Caching", "Encoder", "Freshness", "KafkaClient", "Pools", "Records", "RedisClient", "Services",
+        "Settings", "Stage",
       ]),
     room(
       "Search", in: .workers,
       [
-        "BlockingExecutor", "Catalog", "Flat", "KafkaClient", "Records", "Services", "Settings", "Stage",
-        "Telemetry",
+        "BlockingExecutor", "Catalog", "Flat", "KafkaClient", "Pools", "Records", "Services", "Settings",
+        "Stage", "Telemetry",
       ]),
     room(
       "Retrieve", in: .workers,
-      ["Freshness", "KafkaClient", "Records", "Retrieval", "Services", "Settings", "Stage"]),
+      ["Freshness", "KafkaClient", "Pools", "Records", "Retrieval", "Services", "Settings", "Stage"]),
     room(
       "Generate", in: .workers,
       [
-        "Caching", "Encoder", "Freshness", "Generation", "HTTPClient", "KafkaClient", "Records",
+        "Caching", "Encoder", "Freshness", "Generation", "HTTPClient", "KafkaClient", "Pools", "Records",
         "RedisClient", "Services", "Settings", "Stage",
       ]),
     program(
       "Millrace", path: "Workers/Millrace", exclude: ["Demo"],
       [
         "BlockingExecutor", "Caching", "CommandLine", "Cryptography", "Encoder", "Generation", "HTTPClient",
-        "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Records", "RedisClient", "Services",
+        "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Pools", "Records", "RedisClient", "Services",
         "Settings", "Stage", "Telemetry", "Tokenizer", "VectorMath",
       ] + pools),
     program(
@@ -190,7 +195,7 @@ let package = Package(
     tests(
       "RuntimeTests",
       [
-        "Encoder", "Generate", "KafkaClient", "Records", "Retrieve", "Services", "Settings", "Stage",
+        "Encoder", "Generate", "KafkaClient", "Pools", "Records", "Retrieve", "Services", "Settings", "Stage",
         "Telemetry", "TestSupport",
       ]),
     tests("LocalBrokerTests", ["KafkaClient", "LocalBroker", "Records", "Telemetry", "TestSupport"]),

@@ -18,7 +18,6 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/millrace-test.XXXXXX")
 # Some tests run commands as another user, who must be able to go through.
 chmod 755 "$scratch"
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$scratch"' EXIT
-failed=()
 
 # What the tests print is shown when their lane ends, so that lanes don't mix.
 lane() {
@@ -61,16 +60,17 @@ if [ "${1:-}" = units ]; then
   exit 0
 fi
 
-# Each lane is as long as its longest suite; the last one takes every suite that no other names.
+# Lanes of about the same length; the last one takes every suite that no other names.
 alone="IntegrationTests.(LoadgenTests|IdleTests)"
-first="IntegrationTests.BadDayTests"
-second="IntegrationTests.KillTests"
-third="IntegrationTests.(LLMTests|ChartTests|FilesTests)"
+lanes=("IntegrationTests.BadDayTests" "IntegrationTests.KillTests" "IntegrationTests.(LLMTests|ChartTests|FilesTests)"
+  "IntegrationTests.(PathTests|ReadmeTests|SecretTests|SupervisorTests)")
 round() {
-  local on=$1 start=$SECONDS
-  together "'$on-1' --no-parallel --filter '$first'" "'$on-2' --no-parallel --filter '$second'" \
-    "'$on-3' --no-parallel --filter '$third'" \
-    "'$on-4' --no-parallel --filter IntegrationTests --skip '$first|$second|$third|$alone'"
+  local on=$1 start=$SECONDS calls=() named=$alone number=0 filter
+  for filter in "${lanes[@]}"; do
+    number=$((number + 1)) named="$named|$filter"
+    calls+=("'$on-$number' --no-parallel --filter '$filter'")
+  done
+  together "${calls[@]}" "'$on-rest' --no-parallel --filter IntegrationTests --skip '$named'"
   lane "$on-alone" --no-parallel --filter "$alone"
   echo "test: the integration suite on $on took $((SECONDS - start)) s"
 }

@@ -58,7 +58,10 @@ struct FolderTests {
               && says.contains("--state"), "\(person) \(words): \(output)")
         }
       }
-      let lines = try play.file("lines.jsonl", #"{"timestamp_ms":0,"id":"0","question":"Who?"}"#)
+      let lines = try play.file(
+        "lines.jsonl",
+        ["0", "100"].map { #"{"timestamp_ms":\#($0),"id":"\#($0)","question":"Who?"}"# }.joined(
+          separator: "\n"))
       let replay = try play.run(
         ["replay", lines, "--questions", lines], as: person, in: work,
         program: play.path + "/prefix/bin/loadgen")

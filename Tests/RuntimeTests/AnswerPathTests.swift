@@ -1,4 +1,5 @@
 import Encoder
+import Pools
 import Foundation
 import Generate
 import KafkaClient
@@ -255,7 +256,7 @@ private final class ChatStub {
       #expect(try await answers("back") == [])
       try await sendCandidates(back, shard: 1, of: 2)
       #expect(try await answer("back").shardsAnswered == 2)
-      try await waitUntilCommitted(GroupName.retrieve, .candidates)
+      try await waitUntilCommitted(ConsumerGroup.retrieve.name, .candidates)
       first.stop()
       try await group.waitForAll()
     }
@@ -392,7 +393,7 @@ private final class ChatStub {
     func committed() async throws -> Int64 {
       let admin = KafkaAdmin(test.kafka)
       let partition = TopicPartition(before.topic(.prompts), Self.partition)
-      let offsets = try await admin.committed(group: GroupName.generate, [partition])
+      let offsets = try await admin.committed(group: ConsumerGroup.generate.name, [partition])
       await admin.close()
       return offsets[partition]?.nextOffset ?? 0
     }

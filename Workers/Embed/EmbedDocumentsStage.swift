@@ -1,4 +1,5 @@
 import Caching
+import Pools
 import Encoder
 import KafkaClient
 import Records
@@ -14,7 +15,7 @@ package struct EmbedDocumentsStage: BatchWork {
 
   package static func service(_ context: StageContext, encoder: Encoder, redis: RedisClient?) -> BatchStage {
     BatchStage(
-      context, group: GroupName.embedDocuments, topics: [context.topic(.chunks)],
+      context, group: ConsumerGroup.embedDocuments.name, topics: [context.topic(.chunks)],
       batchRecordsMax: context.settings.embedBatchRecordsMax,
       work: EmbedDocumentsStage(
         context: context, encoder: encoder,

@@ -1,4 +1,5 @@
 import Caching
+import Pools
 import Encoder
 import Freshness
 import KafkaClient
@@ -36,7 +37,7 @@ package struct EmbedQueriesStage: BatchWork {
       AnswerCache(context, redis: redis, freshness: $0, promptVersion: promptVersion)
     }
     let stage = BatchStage(
-      context, group: GroupName.embedQueries, topics: [context.topic(.queries)],
+      context, group: ConsumerGroup.embedQueries.name, topics: [context.topic(.queries)],
       batchRecordsMax: context.settings.embedBatchRecordsMax,
       work: EmbedQueriesStage(
         context: context, encoder: encoder, cache: cache, repeats: RepeatedQueries(context),

@@ -1,4 +1,5 @@
 import Caching
+import Pools
 import Encoder
 import Freshness
 import Generation
@@ -64,7 +65,7 @@ package final class GenerateStage: WindowWork {
       tail,
       AnswersFollower(context, stage.answered),
       WindowStage(
-        context, group: GroupName.generate, topic: context.topic(.prompts),
+        context, group: ConsumerGroup.generate.name, topic: context.topic(.prompts),
         windowRecords: context.settings.generate.windowRecords, gate: gate, mayWork: { tail.isConfirmed },
         work: stage),
     ]

@@ -1,4 +1,5 @@
 import BlockingExecutor
+import Pools
 import Chunking
 import Foundation
 import KafkaClient
@@ -39,7 +40,7 @@ package struct IngestStage: BatchWork {
     _ context: StageContext, tokenizer: WordPieceTokenizer, markup: MarkupReader
   ) -> BatchStage {
     BatchStage(
-      context, group: GroupName.ingest, topics: [context.topic(.documents)],
+      context, group: ConsumerGroup.ingest.name, topics: [context.topic(.documents)],
       batchRecordsMax: context.settings.ingest.batchRecordsMax,
       work: IngestStage(context, tokenizer: tokenizer, markup: markup))
   }

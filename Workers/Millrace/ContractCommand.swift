@@ -1,4 +1,5 @@
 import CommandLine
+import Pools
 import Foundation
 import KafkaClient
 import LocalState
@@ -28,15 +29,15 @@ enum ContractCommand {
         ),
       ])
     }
-    let groups = GroupName.all(shards: settings.search.shards).map { group, topic, shard -> JSONValue in
+    let groups = ConsumerGroup.all(of: settings.search.layout).map { group -> JSONValue in
       .object([
-        "group": .string(group), "topic": .string(settings.topic(topic)),
-        "pool": .string(StatusCommand.role(group, shard)), "shard": .int(shard),
+        "group": .string(group.name), "topic": .string(settings.topic(group.topic)),
+        "pool": .string(group.pool.name), "shard": .int(group.shard),
       ])
     }
-    let pools = WorkerCommand.Pool.all(shards: settings.search.shards).map { pool -> JSONValue in
+    let pools = Pool.all(shards: settings.search.shards).map { pool -> JSONValue in
       .object([
-        "name": .string(pool.name), "command": .array(pool.words.map(JSONValue.string)),
+        "name": .string(pool.name), "command": .array(pool.arguments.map(JSONValue.string)),
         "secrets": .array(pool.secrets.map(JSONValue.string)),
       ])
     }

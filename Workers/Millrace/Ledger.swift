@@ -1,4 +1,5 @@
 import CommandLine
+import Pools
 import Foundation
 import KafkaClient
 import LocalState
@@ -32,7 +33,7 @@ struct Ledger: Sendable {
   /// A version is a partition and an offset: a byte per offset holds what is known of it.
   func documents(since: LedgerCommand.Age?) async throws -> Account {
     var account = Account(
-      kind: "documents", states: Self.documentStates, stages: ["ingest", "embed-documents", "search"])
+      kind: "documents", states: Self.documentStates, stages: Pool.documentFlow.map(\.stage))
     // What is older than the states are kept may have been settled, and is not looked for.
     let kept = LedgerCommand.Age(
       milliseconds: max(retention(.documentStatus) / 2, retention(.documentStatus) - 3_600_000))
@@ -40,14 +41,14 @@ struct Ledger: Sendable {
     let all = partitions(.documents)
     // Groups first, upstream first: whatever moves on meanwhile is found further down.
     let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-ledger"))
-    let ingested = try await admin.committed(group: GroupName.ingest, all).mapValues(\.nextOffset)
-    let embedded = try await admin.committed(group: GroupName.embedDocuments, partitions(.chunks))
+    let ingested = try await admin.committed(group: ConsumerGroup.ingest.name, all).mapValues(\.nextOffset)
+    let embedded = try await admin.committed(group: ConsumerGroup.embedDocuments.name, partitions(.chunks))
       .mapValues(\.nextOffset)
     var reported: [TopicPartition: Int64] = [:]
     for shard in 0..<settings.search.shards {
-      let mine = partitions(.vectors).filter { Int($0.partition) % settings.search.shards == shard }
-      let group = GroupName.index(shards: settings.search.shards, shard: shard)
-      reported.merge(try await admin.committed(group: group, mine).mapValues(\.nextOffset)) { $1 }
+      let group = ConsumerGroup.index(shard: shard, of: settings.search.layout)
+      let mine = settings.partitions(of: group)
+      reported.merge(try await admin.committed(group: group.name, mine).mapValues(\.nextOffset)) { $1 }
     }
     await admin.close()
     let reader = ReplayReader(settings.kafkaConfiguration(clientID: "millrace-ledger"))
@@ -91,8 +92,8 @@ struct Ledger: Sendable {
         for offset in range {
           let flags = table[partition.partition, offset]
           let stage: UInt8 = flags & Self.isInSearch == 0 ? 0 : 1
-          count(flags, stage, ["embed-documents", "search"], &account, Self.documentStates) {
-            offset >= ingested[partition] ?? 0 ? "ingest" : nil
+          count(flags, stage, Pool.documentFlow.dropFirst().map(\.stage), &account, Self.documentStates) {
+            offset >= ingested[partition] ?? 0 ? Pool.ingest.stage : nil
           } name: {
             "\(partition.topic)-\(partition.partition)-\(offset)"
           }
@@ -139,20 +140,23 @@ struct Ledger: Sendable {
   func queries(since: LedgerCommand.Age?) async throws -> Account {
     var account = Account(
       kind: "queries", states: Self.queryStates,
-      stages: ["embed-queries", "search", "retrieve", "generate"])
+      stages: Pool.queryFlow.map(\.stage))
     let all = partitions(.queries)
     let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-ledger"))
-    let embedded = try await admin.committed(group: GroupName.embedQueries, all).mapValues(\.nextOffset)
+    let embedded = try await admin.committed(group: ConsumerGroup.embedQueries.name, all).mapValues(
+      \.nextOffset)
     var searched: [TopicPartition: Int64] = [:]
     for shard in 0..<settings.search.shards {
-      let group = GroupName.search(shards: settings.search.shards, shard: shard)
-      let offsets = try await admin.committed(group: group, partitions(.searches)).mapValues(\.nextOffset)
+      let group = ConsumerGroup.search(shard: shard, of: settings.search.layout)
+      let offsets = try await admin.committed(group: group.name, settings.partitions(of: group)).mapValues(
+        \.nextOffset)
       searched.merge(offsets, uniquingKeysWith: min)
     }
-    let retrieved = try await admin.committed(group: GroupName.retrieve, partitions(.candidates))
+    let retrieved = try await admin.committed(group: ConsumerGroup.retrieve.name, partitions(.candidates))
       .mapValues(\.nextOffset)
-    let generated = try await admin.committed(group: GroupName.generate, partitions(.prompts)).mapValues(
-      \.nextOffset)
+    let generated = try await admin.committed(group: ConsumerGroup.generate.name, partitions(.prompts))
+      .mapValues(
+        \.nextOffset)
     await admin.close()
     let reader = ReplayReader(settings.kafkaConfiguration(clientID: "millrace-ledger"))
     let start = since?.start ?? .beginning
@@ -188,7 +192,7 @@ struct Ledger: Sendable {
       }
       for entry in table.entries {
         count(
-          entry.flags, entry.stage, ["embed-queries", "search", "retrieve", "generate"], &account,
+          entry.flags, entry.stage, Pool.queryFlow.map(\.stage), &account,
           Self.queryStates
         ) {
           nil

@@ -1,4 +1,5 @@
 import CommandLine
+import Pools
 import Foundation
 import KafkaClient
 import LocalState
@@ -56,25 +57,11 @@ enum StatusCommand {
   private static func lags(_ settings: Settings) async -> [String: Int64] {
     let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-status"))
     var lags: [String: Int64] = [:]
-    for (group, topic, shard) in GroupName.all(shards: settings.search.shards) {
-      let partitions = (0..<settings.partitionCount(topic))
-        .filter { topic != .vectors || Int($0) % settings.search.shards == shard }
-        .map { TopicPartition(settings.topic(topic), $0) }
-      guard let lag = try? await admin.lag(group: group, partitions) else { break }
-      lags[role(group, shard), default: 0] += lag.values.reduce(0, +)
+    for group in ConsumerGroup.all(of: settings.search.layout) {
+      guard let lag = try? await admin.lag(group: group.name, settings.partitions(of: group)) else { break }
+      lags[group.pool.name, default: 0] += lag.values.reduce(0, +)
     }
     await admin.close()
     return lags
-  }
-
-  static func role(_ group: String, _ shard: Int) -> String {
-    switch group {
-    case GroupName.ingest: "ingest"
-    case GroupName.embedDocuments: "embed-documents"
-    case GroupName.embedQueries: "embed-queries"
-    case GroupName.retrieve: "retrieve"
-    case GroupName.generate: "generate"
-    default: "search-\(shard)"
-    }
   }
 }

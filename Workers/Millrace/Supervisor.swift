@@ -1,4 +1,5 @@
 import BlockingExecutor
+import Pools
 import CommandLine
 import Foundation
 import Caching
@@ -324,9 +325,9 @@ actor Supervisor {
     var environment = ["ENCODER_MODEL_PATH": modelPath]
     if let kernel = KernelChoice.better() { environment["OPENBLAS_CORETYPE"] = kernel }
     // The last of the flow first: nothing waits for a reader that is not there yet.
-    for pool in WorkerCommand.Pool.all(shards: settings.search.shards).reversed() {
+    for pool in Pool.all(shards: settings.search.shards).reversed() {
       try add(
-        pool.name, pool.words + ["--port-file", portFile(pool.name), "--http-port", "0"],
+        pool.name, pool.arguments + ["--port-file", portFile(pool.name), "--http-port", "0"],
         environment: environment, secrets: pool.secrets)
     }
     try save()
@@ -483,9 +484,9 @@ actor Supervisor {
   func stopAll() async {
     guard !isStopping else { return }
     isStopping = true
-    let order = ["ingest", "embed-documents", "embed-queries", "search", "retrieve", "generate"]
+    let order = Pool.all(shards: settings.search.shards).map(\.name)
     let pools = children.filter { $0.role != "broker" && $0.role != "kafka" }.sorted { a, b in
-      func rank(_ role: String) -> Int { order.firstIndex { role.hasPrefix($0) } ?? 99 }
+      func rank(_ role: String) -> Int { order.firstIndex(of: role) ?? order.count }
       return rank(a.role) < rank(b.role)
     }
     await end(pools.filter { $0.role != "redis" && $0.role != "llm" })

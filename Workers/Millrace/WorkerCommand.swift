@@ -1,25 +1,15 @@
 import BlockingExecutor
-import Caching
 import CommandLine
-import Embed
-import Encoder
 import Foundation
-import Generate
-import Generation
-import Ingest
 import KafkaClient
 import LocalState
-import Parsing
+import Pools
 import Records
-import RedisClient
-import Retrieve
-import Search
 import Services
 import Settings
 import Stage
 import Synchronization
 import Telemetry
-import Tokenizer
 
 /// `millrace worker <pool>`: one pool, alone.
 enum WorkerCommand {
@@ -63,83 +53,6 @@ enum WorkerCommand {
         try await run(.generate, arguments)
       },
     ])
-
-  enum Pool {
-    case ingest, embedDocuments, embedQueries, search(shard: Int), retrieve, generate
-
-    static func all(shards: Int) -> [Pool] {
-      [.ingest, .embedDocuments, .embedQueries] + (0..<shards).map { .search(shard: $0) } + [
-        .retrieve, .generate,
-      ]
-    }
-
-    /// The arguments of `millrace` that start it.
-    var words: [String] {
-      switch self {
-      case .ingest: ["worker", "ingest"]
-      case .embedDocuments: ["worker", "embed", "--lane", "documents"]
-      case .embedQueries: ["worker", "embed", "--lane", "queries"]
-      case .search(let shard): ["worker", "search", "--shard", "\(shard)"]
-      case .retrieve: ["worker", "retrieve"]
-      case .generate: ["worker", "generate"]
-      }
-    }
-
-    /// The settings whose secrets it needs; a child gets no others. The chart's Secret is handed out by the same list.
-    var secrets: [String] {
-      switch self {
-      case .ingest, .search, .retrieve: ["kafka.properties"]
-      case .embedDocuments, .embedQueries: ["kafka.properties", "redis.address"]
-      case .generate: ["kafka.properties", "redis.address", "llm.apiKey", "llm.url"]
-      }
-    }
-
-    var name: String {
-      switch self {
-      case .ingest: "ingest"
-      case .embedDocuments: "embed-documents"
-      case .embedQueries: "embed-queries"
-      case .search(let shard): "search-\(shard)"
-      case .retrieve: "retrieve"
-      case .generate: "generate"
-      }
-    }
-
-    /// What the pool runs, in start order.
-    func services(_ context: StageContext) throws -> [any Service] {
-      let settings = context.settings
-      switch self {
-      case .ingest:
-        let tokenizer = try WordPieceTokenizer(path: ModelPath.find(settings) + "/vocab.txt")
-        return [
-          IngestStage.service(
-            context, tokenizer: tokenizer, markup: MarkupReader(executable: OwnExecutable.running))
-        ]
-      case .embedDocuments:
-        return [
-          EmbedDocumentsStage.service(
-            context, encoder: try encoder(context), redis: try RedisClient.named(in: settings))
-        ]
-      case .embedQueries:
-        return EmbedQueriesStage.services(
-          context, encoder: try encoder(context), redis: try RedisClient.named(in: settings),
-          promptVersion: ChatPrompt.version)
-      case .search(let shard):
-        KernelChoice.apply(settings, context.logger)
-        return SearchStage.services(context, shard: shard)
-      case .retrieve: return RetrieveStage.services(context)
-      case .generate:
-        return try GenerateStage.services(
-          context, encoder: try encoder(context), redis: try RedisClient.named(in: settings))
-      }
-    }
-
-    private func encoder(_ context: StageContext) throws -> Encoder {
-      KernelChoice.apply(context.settings, context.logger)
-      return try Encoder(
-        directory: ModelPath.find(context.settings), modelID: context.settings.encoder.model)
-    }
-  }
 
   private static func run(_ kind: Pool, _ arguments: ParsedArguments) async throws -> ExitCode {
     BrokenPipes.ignore()

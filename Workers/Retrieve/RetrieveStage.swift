@@ -1,4 +1,5 @@
 import Freshness
+import Pools
 import KafkaClient
 import Records
 import Retrieval
@@ -31,7 +32,7 @@ package final class RetrieveStage: WindowWork {
       tail,
       AnswersFollower(context, stage.answered),
       WindowStage(
-        context, group: GroupName.retrieve, topic: context.topic(.candidates),
+        context, group: ConsumerGroup.retrieve.name, topic: context.topic(.candidates),
         windowRecords: context.settings.retrieve.windowRecords, gate: gate, mayWork: { tail.isConfirmed },
         work: stage),
     ]

@@ -1,4 +1,5 @@
 import Flat
+import Pools
 import KafkaClient
 import Records
 import Services
@@ -15,19 +16,20 @@ package struct SearchStage: BatchWork {
   /// The services of one search replica, in start order.
   package static func services(_ context: StageContext, shard: Int) -> [any Service] {
     let settings = context.settings
-    let shards = settings.search.shards
-    let partitions = (0..<settings.partitionCount(.vectors)).filter { Int($0) % shards == shard }
+    let layout = settings.search.layout
+    let partitions = layout.partitions(ofShard: shard, count: settings.partitionCount(.vectors))
     let index = SearchIndex(model: settings.encoder.model, metrics: context.metrics, logger: context.logger)
     let searchGate = Gate(isOpen: false)
     let reporterGate = Gate(isOpen: false)
     return [
       ReplayService(context, partitions: partitions, index: index, gates: [searchGate, reporterGate]),
       BatchStage(
-        context, group: GroupName.index(shards: shards, shard: shard), topics: [context.topic(.vectors)],
+        context, group: ConsumerGroup.index(shard: shard, of: layout).name, topics: [context.topic(.vectors)],
         batchRecordsMax: 256, gate: reporterGate,
         work: Reporter(context, partitions: Set(partitions), index: index)),
       BatchStage(
-        context, group: GroupName.search(shards: shards, shard: shard), topics: [context.topic(.searches)],
+        context, group: ConsumerGroup.search(shard: shard, of: layout).name,
+        topics: [context.topic(.searches)],
         batchRecordsMax: settings.search.batchRecordsMax, gate: searchGate,
         work: SearchStage(context: context, shard: shard, partitions: partitions, index: index)),
     ]

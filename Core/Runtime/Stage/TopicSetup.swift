@@ -1,4 +1,5 @@
 import KafkaClient
+import Pools
 import Records
 import Settings
 
@@ -58,15 +59,13 @@ package struct TopicSetup: Sendable {
 
   /// Without a commit a group's lag is unknown to whoever scales it.
   private func commitFirstOffsets() async throws {
-    for (group, topic, shard) in GroupName.all(shards: settings.search.shards) {
-      let partitions = (0..<settings.partitionCount(topic))
-        .filter { topic != .vectors || Int($0) % settings.search.shards == shard }
-        .map { TopicPartition(settings.topic(topic), $0) }
-      let committed = try await admin.committed(group: group, partitions)
+    for group in ConsumerGroup.all(of: settings.search.layout) {
+      let partitions = settings.partitions(of: group)
+      let committed = try await admin.committed(group: group.name, partitions)
       let missing = partitions.filter { committed[$0] == nil }
       if missing.isEmpty { continue }
       do {
-        try await admin.commit(group: group, try await admin.beginnings(missing))
+        try await admin.commit(group: group.name, try await admin.beginnings(missing))
       } catch {
         // A group with members refuses a stranger's commit, and commits by itself. No answer is no refusal.
         if error.kind != .retriable || error.isTimeout { throw error }

@@ -1,0 +1,52 @@
+import Caching
+import Embed
+import Encoder
+import Generate
+import Generation
+import Ingest
+import Parsing
+import Pools
+import RedisClient
+import Retrieve
+import Search
+import Services
+import Settings
+import Stage
+import Tokenizer
+
+extension Pool {
+  /// What the pool runs, in start order.
+  func services(_ context: StageContext) throws -> [any Service] {
+    let settings = context.settings
+    switch self {
+    case .ingest:
+      let tokenizer = try WordPieceTokenizer(path: ModelPath.find(settings) + "/vocab.txt")
+      return [
+        IngestStage.service(
+          context, tokenizer: tokenizer, markup: MarkupReader(executable: OwnExecutable.running))
+      ]
+    case .embedDocuments:
+      return [
+        EmbedDocumentsStage.service(
+          context, encoder: try encoder(context), redis: try RedisClient.named(in: settings))
+      ]
+    case .embedQueries:
+      return EmbedQueriesStage.services(
+        context, encoder: try encoder(context), redis: try RedisClient.named(in: settings),
+        promptVersion: ChatPrompt.version)
+    case .search(let shard):
+      KernelChoice.apply(settings, context.logger)
+      return SearchStage.services(context, shard: shard)
+    case .retrieve: return RetrieveStage.services(context)
+    case .generate:
+      return try GenerateStage.services(
+        context, encoder: try encoder(context), redis: try RedisClient.named(in: settings))
+    }
+  }
+
+  private func encoder(_ context: StageContext) throws -> Encoder {
+    KernelChoice.apply(context.settings, context.logger)
+    return try Encoder(
+      directory: ModelPath.find(context.settings), modelID: context.settings.encoder.model)
+  }
+}
