@@ -28,11 +28,14 @@ enum Group: String {
   case workers = "Workers"
 }
 
+/// What lies in a target's folder and is no source.
+let texts = ["Records": ["README.md", "millrace.proto"], "LocalBroker": ["README.md"]]
+
 func room(_ name: String, in group: Group, _ dependencies: [String] = []) -> Target {
   .target(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) },
     path: "\(group.rawValue)/\(name)",
-    exclude: name == "Records" ? ["millrace.proto"] : [], swiftSettings: strict)
+    exclude: texts[name] ?? [], swiftSettings: strict)
 }
 
 /// A library of Debian's, imported as it is.
@@ -94,23 +97,24 @@ let package = Package(
     cRoom("CChecksum"),
     cRoom("CSignals"),
 
-    room("Telemetry", in: .base),
-    room("Services", in: .base, ["CSignals"]),
+    room("Telemetry", in: .base, ["Time"]),
+    room("Services", in: .base, ["CSignals", "Time"]),
     room("BlockingExecutor", in: .base),
     room("CommandLine", in: .base),
+    room("Time", in: .base),
 
-    room("Records", in: .contract),
+    room("Records", in: .contract, ["Time"]),
     room("Pools", in: .contract, ["Records"]),
-    room("Settings", in: .contract, ["CYAML", "Records"]),
+    room("Settings", in: .contract, ["CYAML", "Records", "Time"]),
 
     room("Cryptography", in: .connections, ["CChecksum", "COpenSSL"]),
-    room("KafkaClient", in: .connections, ["BlockingExecutor", "CRdKafka", "Records", "Telemetry"]),
-    room("RedisClient", in: .connections, ["BlockingExecutor", "CHiredis"]),
-    room("HTTPClient", in: .connections, ["BlockingExecutor", "CCurl"]),
+    room("KafkaClient", in: .connections, ["BlockingExecutor", "CRdKafka", "Records", "Telemetry", "Time"]),
+    room("RedisClient", in: .connections, ["BlockingExecutor", "CHiredis", "Time"]),
+    room("HTTPClient", in: .connections, ["BlockingExecutor", "CCurl", "Time"]),
     room("HTTPServer", in: .connections, ["CMicroHTTPD"]),
 
     room("Tokenizer", in: .text),
-    room("Parsing", in: .text, ["CCMark", "CUchardet", "CXML2"]),
+    room("Parsing", in: .text, ["CCMark", "CUchardet", "CXML2", "Time"]),
     room("Chunking", in: .text, ["Cryptography", "Parsing", "Records", "Tokenizer"]),
 
     room("VectorMath", in: .vectors, ["CKernels", "COpenBLAS"]),
@@ -121,15 +125,16 @@ let package = Package(
 
     room(
       "Stage", in: .runtime,
-      ["HTTPServer", "KafkaClient", "Pools", "Records", "Services", "Settings", "Telemetry"]),
+      ["HTTPServer", "KafkaClient", "Pools", "Records", "Services", "Settings", "Telemetry", "Time"]),
     room(
-      "Freshness", in: .runtime, ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry"]),
+      "Freshness", in: .runtime,
+      ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry", "Time"]),
 
     room("Retrieval", in: .answers, ["Records"]),
-    room("Generation", in: .answers, ["Encoder", "HTTPClient", "Parsing", "Records", "Tokenizer"]),
+    room("Generation", in: .answers, ["Encoder", "HTTPClient", "Parsing", "Records", "Time", "Tokenizer"]),
     room(
       "Caching", in: .answers,
-      ["Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage"]),
+      ["Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "Time"]),
 
     room("LocalState", in: .operations, ["CommandLine", "Records", "Settings"]),
     room(
@@ -146,41 +151,41 @@ let package = Package(
       "Embed", in: .workers,
       [
         "Caching", "Encoder", "Freshness", "KafkaClient", "Pools", "Records", "RedisClient", "Services",
-        "Settings", "Stage",
+        "Settings", "Stage", "Time",
       ]),
     room(
       "Search", in: .workers,
       [
         "BlockingExecutor", "Catalog", "Flat", "KafkaClient", "Pools", "Records", "Services", "Settings",
-        "Stage", "Telemetry",
+        "Stage", "Telemetry", "Time",
       ]),
     room(
       "Retrieve", in: .workers,
-      ["Freshness", "KafkaClient", "Pools", "Records", "Retrieval", "Services", "Settings", "Stage"]),
+      ["Freshness", "KafkaClient", "Pools", "Records", "Retrieval", "Services", "Settings", "Stage", "Time"]),
     room(
       "Generate", in: .workers,
       [
         "Caching", "Encoder", "Freshness", "Generation", "HTTPClient", "KafkaClient", "Pools", "Records",
-        "RedisClient", "Services", "Settings", "Stage",
+        "RedisClient", "Services", "Settings", "Stage", "Time",
       ]),
     program(
-      "Millrace", path: "Workers/Millrace", exclude: ["Demo"],
+      "Millrace", path: "Workers/Millrace", exclude: ["Demo", "README.md"],
       [
         "BlockingExecutor", "Caching", "CommandLine", "Cryptography", "Encoder", "Generation", "HTTPClient",
         "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Pools", "Records", "RedisClient", "Services",
-        "Settings", "Stage", "Telemetry", "Tokenizer", "VectorMath",
+        "Settings", "Stage", "Telemetry", "Time", "Tokenizer", "VectorMath",
       ] + pools),
     program(
-      "loadgen", path: "loadgen",
+      "loadgen", path: "loadgen", exclude: ["README.md"],
       [
         "BlockingExecutor", "CommandLine", "KafkaClient", "LocalState", "Records", "Services", "Settings",
-        "Stage",
+        "Stage", "Time",
       ]),
     program(
-      "Bench", path: "Tests/Benchmarks",
+      "Bench", path: "Tests/Benchmarks", exclude: ["README.md"],
       [
         "Caching", "Catalog", "CommandLine", "Cryptography", "Encoder", "Flat", "KafkaClient", "Records",
-        "Settings", "Stage", "TestSupport", "VectorMath",
+        "Settings", "Stage", "TestSupport", "Time", "VectorMath",
       ]),
 
     testRoom("TestSupport", ["KafkaClient", "LocalBroker"]),
@@ -190,15 +195,15 @@ let package = Package(
       [
         "BlockingExecutor", "Catalog", "Chunking", "CommandLine", "Encoder", "Flat", "Freshness",
         "Generation", "HTTPClient", "KafkaClient", "Parsing", "Records", "RedisClient", "Retrieval", "Search",
-        "Services", "Settings", "Stage", "Telemetry", "TestSupport", "Tokenizer", "VectorMath",
+        "Services", "Settings", "Stage", "Telemetry", "TestSupport", "Time", "Tokenizer", "VectorMath",
       ]),
     tests(
       "RuntimeTests",
       [
         "Encoder", "Generate", "KafkaClient", "Pools", "Records", "Retrieve", "Services", "Settings", "Stage",
-        "Telemetry", "TestSupport",
+        "Telemetry", "TestSupport", "Time",
       ]),
-    tests("LocalBrokerTests", ["KafkaClient", "LocalBroker", "Records", "Telemetry", "TestSupport"]),
+    tests("LocalBrokerTests", ["KafkaClient", "LocalBroker", "Records", "Telemetry", "TestSupport", "Time"]),
     tests("IntegrationTests", ["HTTPClient", "Records", "RedisClient", "TestSupport"]),
   ]
 )

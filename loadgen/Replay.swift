@@ -7,6 +7,7 @@ import Records
 import Services
 import Settings
 import Stage
+import Time
 
 /// One run.
 struct Replay {

@@ -1,4 +1,5 @@
 import Records
+import Time
 
 /// What became of every query of a replay.
 struct ReplayReport: Sendable {
@@ -39,7 +40,7 @@ struct ReplayReport: Sendable {
         "\(peak) queries in one second are more than \(Self.ceilingShare) of the generator's own ceiling, "
           + "\(Int(ceiling))/s")
     }
-    let late = Self.percentile(lateness, 0.99)
+    let late = Percentile.of(lateness, 0.99)
     if late > Self.latenessMax {
       reasons.append("the generator was late itself: p99 \(Int(late)) ms, at most \(Int(Self.latenessMax))")
     }
@@ -48,25 +49,20 @@ struct ReplayReport: Sendable {
 
   var isGood: Bool { lost == 0 && differing == 0 && invalid.isEmpty }
 
-  static func percentile(_ values: [Double], _ share: Double) -> Double {
-    guard !values.isEmpty else { return 0 }
-    let sorted = values.sorted()
-    return sorted[min(sorted.count - 1, Int((Double(sorted.count) * share).rounded(.up)) - 1)]
-  }
-
   private static let stageOrder = ["embed", "search", "retrieve", "generate"]
 
   private static func summary(_ values: [Double]) -> JSONValue {
     .object([
-      "p50": .double(rounded(percentile(values, 0.5))), "p95": .double(rounded(percentile(values, 0.95))),
-      "p99": .double(rounded(percentile(values, 0.99))), "max": .double(rounded(values.max() ?? 0)),
+      "p50": .double(rounded(Percentile.of(values, 0.5))),
+      "p95": .double(rounded(Percentile.of(values, 0.95))),
+      "p99": .double(rounded(Percentile.of(values, 0.99))), "max": .double(rounded(values.max() ?? 0)),
     ])
   }
 
   private static func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
 
   private static func line(_ name: String, _ values: [Double]) -> String {
-    let figures = [0.5, 0.95, 0.99].map { format(percentile(values, $0)) } + [format(values.max() ?? 0)]
+    let figures = [0.5, 0.95, 0.99].map { format(Percentile.of(values, $0)) } + [format(values.max() ?? 0)]
     return "  " + name.padded(to: 22) + figures.map { $0.leftPadded(to: 10) }.joined()
   }
 
@@ -142,7 +138,7 @@ struct ReplayReport: Sendable {
       lines.append(Self.line("\(stage): work", stageWorks[stage] ?? []))
     }
     lines.append(
-      "generator: ceiling \(Int(ceiling))/s, busiest second \(peak), late p99 \(Self.format(Self.percentile(lateness, 0.99))) ms"
+      "generator: ceiling \(Int(ceiling))/s, busiest second \(peak), late p99 \(Self.format(Percentile.of(lateness, 0.99))) ms"
     )
     if !cpu.isEmpty {
       lines.append(

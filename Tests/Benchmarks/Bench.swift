@@ -10,6 +10,7 @@ import Stage
 import Synchronization
 import VectorMath
 import TestSupport
+import Time
 
 // Figures of the parts, on this machine, in one run: ratios are what counts. `swift run -c release millrace-bench`.
 

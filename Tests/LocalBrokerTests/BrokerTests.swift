@@ -6,6 +6,7 @@ import Synchronization
 import Telemetry
 import TestSupport
 import Testing
+import Time
 
 // Goal: the local broker keeps Kafka's contract for librdkafka, and what it acknowledged. Method: a broker in this
 // process on a folder of its own, our client against it, restarts in between; raw frames for what no client sends.

@@ -12,6 +12,7 @@ import Synchronization
 import Telemetry
 import TestSupport
 import Testing
+import Time
 
 // Goal: what retrieve and generate owe at the worst moment: a partition that moves while a shard is late, a document whose
 // time is over or that changed between two stages, a deadline. Method: members of the pools in this process on the local

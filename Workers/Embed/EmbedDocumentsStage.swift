@@ -6,6 +6,7 @@ import Records
 import RedisClient
 import Settings
 import Stage
+import Time
 
 /// `rag.chunks` → `rag.vectors`: the bulk lane.
 package struct EmbedDocumentsStage: BatchWork {

@@ -8,6 +8,7 @@ import RedisClient
 import Services
 import Settings
 import Stage
+import Time
 
 /// `rag.queries` → `rag.searches`, or straight to `rag.answers` from the cache: the lane that a question waits for.
 /// Bad records are answered here.

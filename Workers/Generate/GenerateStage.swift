@@ -10,6 +10,7 @@ import RedisClient
 import Services
 import Settings
 import Stage
+import Time
 
 /// `rag.prompts` → `rag.answers`: answers with citations, or refuses. The documents of an answer are checked last
 /// of all.

@@ -4,6 +4,7 @@ import LocalBroker
 import LocalState
 import Services
 import Telemetry
+import Time
 
 /// `millrace broker`: Kafka's protocol for one machine.
 enum BrokerCommand {

@@ -4,6 +4,7 @@ import LocalState
 import Records
 import Settings
 import Stage
+import Time
 
 /// `millrace demo`: goes through the steps of a table and checks what comes; `make demo` runs it.
 enum DemoCommand {

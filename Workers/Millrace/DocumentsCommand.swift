@@ -4,6 +4,7 @@ import KafkaClient
 import LocalState
 import Records
 import Stage
+import Time
 
 enum DocumentsCommand {
   private static let tenant: Command.Option = .option("--tenant", "NAME", "whose document (default: default)")

@@ -3,6 +3,7 @@ import Foundation
 import LocalState
 import Records
 import Stage
+import Time
 
 /// `millrace eval answers`: how good the answers are, by SQuAD's own rules.
 enum EvalAnswers {

@@ -4,6 +4,7 @@ import KafkaClient
 import LocalState
 import Records
 import Stage
+import Time
 
 enum EvalCommand {
   static let command = Command(

@@ -8,6 +8,7 @@ import LocalState
 import Records
 import Settings
 import Stage
+import Time
 
 /// `millrace eval concurrency`: what the pipeline costs a busy LLM.
 enum EvalConcurrency {

@@ -4,6 +4,7 @@ import KafkaClient
 import Records
 import Settings
 import Stage
+import Time
 
 /// One record produced and consumed again, on a topic of its own.
 struct HopProbe: Sendable {

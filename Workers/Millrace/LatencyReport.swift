@@ -5,6 +5,7 @@ import LocalState
 import Records
 import Settings
 import Stage
+import Time
 
 struct LatencyReport: Sendable {
   var isCached: Bool
@@ -16,12 +17,6 @@ struct LatencyReport: Sendable {
   var hop: [Double]
   /// Right after another: caches and processor awake.
   var hotHop: [Double]
-
-  static func percentile(_ values: [Double], _ share: Double) -> Double {
-    guard !values.isEmpty else { return 0 }
-    let sorted = values.sorted()
-    return sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
-  }
 
   /// One query at a time: nothing waits for anything but the path itself.
   static func measure(
@@ -71,8 +66,8 @@ struct LatencyReport: Sendable {
     }
     for stage in ["embed", "search", "retrieve"] {
       guard let timing = timings[stage] else { continue }
-      report.waits.append((stage, percentile(timing.waits, 0.5)))
-      report.work.append((stage, percentile(timing.work, 0.5)))
+      report.waits.append((stage, Percentile.of(timing.waits, 0.5)))
+      report.work.append((stage, Percentile.of(timing.work, 0.5)))
     }
     await hop.close()
     await reader.close()
@@ -92,7 +87,7 @@ struct LatencyReport: Sendable {
   }
 
   private func both(_ values: [Double]) -> (Double, Double) {
-    (Self.percentile(values, 0.5), Self.percentile(values, 0.99))
+    (Percentile.of(values, 0.5), Percentile.of(values, 0.99))
   }
 
   var json: JSONValue {

@@ -5,6 +5,7 @@ import LocalState
 import Records
 import Settings
 import Stage
+import Time
 
 /// `millrace ledger`: proves from the topics that nothing accepted was lost.
 enum LedgerCommand {

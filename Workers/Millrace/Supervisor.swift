@@ -11,6 +11,7 @@ import RedisClient
 import Services
 import Settings
 import Stage
+import Time
 
 /// Starts children, restarts those that die with a growing pause, and ends them in order.
 actor Supervisor {
@@ -32,14 +33,13 @@ actor Supervisor {
     var startedAt = ContinuousClock.now
     var restarts = 0
     var nextStart = ContinuousClock.now
-    var pause = Duration.milliseconds(200)
+    var backoff = Backoff(first: .milliseconds(200), max: .seconds(10))
     var state = "starting"
     var isReady = false
     /// Deaths before it was ever ready.
     var earlyDeaths = 0
   }
 
-  private static let pauseMax = Duration.seconds(10)
   private static let readyLimit = Duration.seconds(90)
 
   private let directory: StateDirectory
@@ -372,7 +372,7 @@ actor Supervisor {
       if isReady {
         children[index].isReady = true
         children[index].state = "running"
-        if children[index].restarts == 0 { children[index].pause = .milliseconds(200) }
+        if children[index].restarts == 0 { children[index].backoff.reset() }
       }
     }
   }
@@ -441,10 +441,9 @@ actor Supervisor {
       if let process = child.process, !process.isRunning {
         if !child.isReady { child.earlyDeaths += 1 }
         child.isReady = false
-        if ContinuousClock.now - child.startedAt > .seconds(30) { child.pause = .milliseconds(200) }
+        if ContinuousClock.now - child.startedAt > .seconds(30) { child.backoff.reset() }
         child.process = nil
-        child.nextStart = .now + child.pause
-        child.pause = min(child.pause * 2, Self.pauseMax)
+        child.nextStart = .now + child.backoff.next()
         child.state = "back-off"
         Terminal.complain("\(child.role) ended (status \(process.terminationStatus)); starting it again")
       } else if child.process == nil, ContinuousClock.now >= child.nextStart {
@@ -453,7 +452,7 @@ actor Supervisor {
           try start(&child)
           hasStarted = true
         } catch {
-          child.nextStart = .now + child.pause
+          child.nextStart = .now + child.backoff.next()
           Terminal.complain("\(child.role) can't be started: \(error)")
         }
       }

@@ -5,6 +5,7 @@ import LocalState
 import Records
 import Settings
 import Stage
+import Time
 
 /// `documents sync DIR`: the folder decides what exists of a source.
 enum SyncCommand {

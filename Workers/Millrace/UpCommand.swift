@@ -4,6 +4,7 @@ import LocalBroker
 import LocalState
 import Services
 import Settings
+import Time
 
 /// `millrace up` and `millrace down`: everything on one machine.
 enum UpCommand {

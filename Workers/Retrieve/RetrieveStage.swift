@@ -6,6 +6,7 @@ import Retrieval
 import Services
 import Settings
 import Stage
+import Time
 
 /// `rag.candidates` → `rag.prompts`, or straight to `rag.answers` where no engine is asked.
 ///

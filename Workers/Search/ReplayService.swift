@@ -4,6 +4,7 @@ import Records
 import Services
 import Stage
 import Synchronization
+import Time
 
 /// Replays the shard's partitions of `rag.vectors` into the index, then follows their tail.
 ///

@@ -5,6 +5,7 @@ import KafkaClient
 import Records
 import Stage
 import Telemetry
+import Time
 
 /// One replica's shard: the catalog of versions and the rows that show, on a thread of its own.
 package actor SearchIndex {

@@ -5,6 +5,7 @@ import Records
 import Services
 import Settings
 import Stage
+import Time
 
 /// `rag.searches` → `rag.candidates`: one shard's best for every query.
 package struct SearchStage: BatchWork {

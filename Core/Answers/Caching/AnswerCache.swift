@@ -4,6 +4,7 @@ import Records
 import RedisClient
 import Settings
 import Stage
+import Time
 
 /// Answers that may be served again. The freshness tail is the judge of every hit, so that a restore, a failover, a
 /// late writer or a slow answer stored after an update can't make a stale one.

@@ -3,6 +3,7 @@ import Records
 import RedisClient
 import Settings
 import Stage
+import Time
 
 /// Vectors of chunks by (model, precision, content hash), as half floats: what did not change is not embedded again.
 ///

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPClient
 import Records
+import Time
 
 /// A chat endpoint with OpenAI's protocol, streamed.
 package struct ChatClient: Sendable {
@@ -58,20 +59,20 @@ package struct ChatClient: Sendable {
     _ messages: [ChatMessage], deadline: ContinuousClock.Instant, onText: (String) async -> Void
   ) async throws -> Result {
     let end = min(deadline, .now + options.timeout)
-    var pause = Duration.milliseconds(250)
+    var backoff = Backoff(first: .milliseconds(250), max: .seconds(8))
     while true {
       do {
         return try await attempt(messages, end, onText)
       } catch let retry as Retry {
         // Whatever a server says: never at once, and no number that can't be a time.
         let asked = retry.after.map { $0.isFinite ? min(max(0, $0), 86_400) : 86_400 } ?? 0
+        let pause = backoff.next()
         let wait = asked > 0 ? Duration.milliseconds(Int64(asked * 1000)) : pause
         guard ContinuousClock.now + wait < end else {
           throw Failure(
             reason: .overloaded, message: "HTTP \(retry.status), and no time is left to try again")
         }
         try await Task.sleep(for: wait)
-        pause = min(pause * 2, .seconds(8))
       }
     }
   }
@@ -173,8 +174,4 @@ package struct ChatClient: Sendable {
     }
     return choice["delta"]?["content"]?.stringValue
   }
-}
-
-extension Duration {
-  fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

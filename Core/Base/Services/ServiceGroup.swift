@@ -1,4 +1,5 @@
 import Foundation
+import Time
 
 /// Starts services in list order and stops them in reverse, each awaited.
 ///
@@ -120,8 +121,7 @@ private final class RunningServices {
   }
 
   func watch(for grace: Duration, _ onStuck: @escaping @Sendable ([String]) -> Void) {
-    let limit = Date(
-      timeIntervalSinceNow: Double(grace.components.seconds) + Double(grace.components.attoseconds) / 1e18)
+    let limit = Date(timeIntervalSinceNow: grace.seconds)
     let thread = Thread {
       let isStuck = self.locked {
         while !self.isEnded, Date() < limit { _ = self.condition.wait(until: limit) }

@@ -1,3 +1,5 @@
+import Time
+
 /// A metric's OpenTelemetry name (dots) and its help text. All of them are declared here.
 package struct MetricName: Sendable, Hashable {
   package let name: String

@@ -1,5 +1,6 @@
 internal import CCurl
 import Foundation
+import Time
 
 /// The thread's side.
 @safe final class TransferLoop {
@@ -51,9 +52,9 @@ import Foundation
     unsafe millrace_curl_set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https")
     unsafe millrace_curl_set_headers(easy, transfer.headers)
     unsafe millrace_curl_set_long(easy, CURLOPT_NOSIGNAL, 1)
-    unsafe millrace_curl_set_long(easy, CURLOPT_TIMEOUT_MS, max(1, request.timeout.wholeMilliseconds))
+    unsafe millrace_curl_set_long(easy, CURLOPT_TIMEOUT_MS, max(1, Int(request.timeout.milliseconds)))
     unsafe millrace_curl_set_long(
-      easy, CURLOPT_CONNECTTIMEOUT_MS, max(1, request.connectTimeout.wholeMilliseconds))
+      easy, CURLOPT_CONNECTTIMEOUT_MS, max(1, Int(request.connectTimeout.milliseconds)))
     if let body = request.body {
       unsafe millrace_curl_set_long(easy, CURLOPT_POST, 1)
       unsafe body.withUnsafeBytes { buffer in
@@ -107,12 +108,6 @@ import Foundation
     }
     unsafe curl_slist_free_all(transfer.headers)
     unsafe transfer.headers = nil
-  }
-}
-
-extension Duration {
-  var wholeMilliseconds: Int {
-    Int(components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000)
   }
 }
 

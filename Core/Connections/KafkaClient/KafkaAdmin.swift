@@ -2,6 +2,7 @@ import BlockingExecutor
 internal import CRdKafka
 import Foundation
 import Records
+import Time
 
 /// Questions and orders to the cluster, on a thread of its own.
 package actor KafkaAdmin {

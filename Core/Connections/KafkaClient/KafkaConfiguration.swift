@@ -1,4 +1,5 @@
 import Records
+import Time
 
 /// How to reach the brokers.
 package struct KafkaConfiguration: Sendable {
@@ -67,12 +68,4 @@ package struct KafkaConfiguration: Sendable {
     map["retry.backoff.ms"] = "50"
     return map
   }
-}
-
-extension Duration {
-  /// Whole milliseconds.
-  package var milliseconds: Int64 {
-    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
-  }
-  package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

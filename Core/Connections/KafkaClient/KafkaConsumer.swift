@@ -2,6 +2,7 @@ import BlockingExecutor
 internal import CRdKafka
 import Foundation
 import Records
+import Time
 
 /// A member of a consumer group, on its own thread. Both ways of consuming stand on it: *batch* (pull, work,
 /// produce, commit, pull) and *window* (keep polling while records are in flight, partitions paused when full).

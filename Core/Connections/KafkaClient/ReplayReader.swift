@@ -2,6 +2,7 @@ import BlockingExecutor
 internal import CRdKafka
 import Foundation
 import Records
+import Time
 
 /// Reads assigned partitions from chosen offsets, without a group: replays and tails.
 package actor ReplayReader {

@@ -1,6 +1,7 @@
 import BlockingExecutor
 import Foundation
 import Synchronization
+import Time
 
 /// Commands to one Redis. Those that wait together go out in one write (pipelining); every call ends within its
 /// deadline, and while Redis is away calls fail at once instead of waiting.
@@ -122,11 +123,10 @@ extension CallQueue: @unchecked Sendable {}
 
 /// The thread's side: one connection, made again after a failure.
 private final class CallLoop {
-  private static let pauseMax = Duration.seconds(2)
   private let address: RedisAddress
   private let deadline: Duration
   private var connection: RedisConnection?
-  private var pause = Duration.milliseconds(50)
+  private var backoff = Backoff(first: .milliseconds(50), max: .seconds(2))
   private var nextConnect = ContinuousClock.now
   private var lastFailure = RedisFailure(.unreachable, "not connected yet")
 
@@ -176,8 +176,7 @@ private final class CallLoop {
   private func putOff(_ failure: RedisFailure) -> RedisFailure {
     connection = nil
     lastFailure = failure
-    nextConnect = .now + pause
-    pause = min(pause * 2, Self.pauseMax)
+    nextConnect = .now + backoff.next()
     return failure
   }
 
@@ -186,7 +185,7 @@ private final class CallLoop {
     guard ContinuousClock.now >= nextConnect else { throw lastFailure }
     let made = try RedisConnection(address, deadline: end, writeLimit: deadline)
     connection = made
-    pause = .milliseconds(50)
+    backoff.reset()
     return made
   }
 }

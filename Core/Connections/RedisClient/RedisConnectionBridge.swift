@@ -1,5 +1,6 @@
 internal import CHiredis
 import Foundation
+import Time
 
 /// One connection of hiredis, used by one thread at a time. Replies are waited for with `poll`, so that a deadline
 /// holds for a whole pipeline, whatever the server drips.
@@ -100,11 +101,10 @@ import Foundation
         defer { unsafe freeReplyObject(found) }
         return unsafe Self.read(found.assumingMemoryBound(to: redisReply.self))
       }
-      let left = (deadline - ContinuousClock.now).components
-      let milliseconds = left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000
-      guard left.seconds >= 0, left.attoseconds >= 0 else { throw RedisFailure(.timeout, "no reply in time") }
+      let left = deadline - ContinuousClock.now
+      guard left >= .zero else { throw RedisFailure(.timeout, "no reply in time") }
       var descriptor = pollfd(fd: unsafe context.pointee.fd, events: Int16(POLLIN), revents: 0)
-      let ready = unsafe poll(&descriptor, 1, Int32(clamping: milliseconds + 1))
+      let ready = unsafe poll(&descriptor, 1, Int32(clamping: left.milliseconds + 1))
       if ready == 0 { throw RedisFailure(.timeout, "no reply in time") }
       if ready < 0, errno == EINTR { continue }
       guard unsafe redisBufferRead(context) == REDIS_OK else {
@@ -114,8 +114,7 @@ import Foundation
   }
 
   private static func timeLeft(_ deadline: ContinuousClock.Instant) -> timeval {
-    let left = (deadline - ContinuousClock.now).components
-    let microseconds = max(1000, left.seconds * 1_000_000 + left.attoseconds / 1_000_000_000_000)
+    let microseconds = max(1000, (deadline - ContinuousClock.now).microseconds)
     return timeval(tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))
   }
 

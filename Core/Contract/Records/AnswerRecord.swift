@@ -1,3 +1,5 @@
+import Time
+
 /// What `rag.answers` carries: one terminal state of one query.
 package struct AnswerRecord: Sendable, Equatable {
   package enum Status: String, Sendable, CaseIterable { case answered, refused, expired, cancelled, failed }

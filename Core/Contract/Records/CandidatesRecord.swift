@@ -1,3 +1,5 @@
+import Time
+
 /// What `rag.candidates` carries: one shard's best.
 package struct CandidatesRecord: Sendable, Equatable {
   package var flight: QueryInFlight

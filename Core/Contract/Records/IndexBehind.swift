@@ -1,3 +1,5 @@
+import Time
+
 /// How far the worst shard's index was behind its topic when it searched.
 package struct IndexBehind: Sendable, Equatable {
   package var records: Int64

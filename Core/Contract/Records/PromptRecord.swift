@@ -1,3 +1,5 @@
+import Time
+
 /// What `rag.prompts` carries: a query and its assembled context.
 package struct PromptRecord: Sendable, Equatable {
   package var flight: QueryInFlight

@@ -1,4 +1,5 @@
 import Records
+import Time
 
 /// Every setting, validated. Read once, in `Workers/Millrace`.
 package struct Settings: Sendable {
@@ -267,11 +268,5 @@ package struct Settings: Sendable {
 
   package func partitionCount(_ name: TopicName) -> Int32 {
     Int32(topics.first { $0.topic == name }?.partitionCount ?? 1)
-  }
-}
-
-extension Duration {
-  fileprivate var milliseconds: Int64 {
-    components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
   }
 }

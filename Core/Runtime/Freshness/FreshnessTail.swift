@@ -4,6 +4,7 @@ import Records
 import Services
 import Synchronization
 import Telemetry
+import Time
 
 /// Keeps a `FreshnessTable` up to date and knows how sure it is of it.
 package final class FreshnessTail: Service {

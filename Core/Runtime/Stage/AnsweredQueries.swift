@@ -1,6 +1,7 @@
 import KafkaClient
 import Records
 import Synchronization
+import Time
 
 /// Which queries have a terminal state, from `rag.answers` itself: read back at an assignment from now less the
 /// longest deadline, and kept up by what this process writes. An id in it gets no second state and asks no LLM.

@@ -3,6 +3,7 @@ import KafkaClient
 import Records
 import Services
 import Synchronization
+import Time
 
 /// Pull → work → produce → commit → pull, until told to stop.
 package final class BatchStage: Service {
@@ -104,7 +105,7 @@ package final class BatchStage: Service {
 
   /// Repeats a batch until its outputs are acknowledged: what was taken is never dropped.
   private func workUntilDone(_ records: [ConsumerRecord]) async throws {
-    var delay = Duration.milliseconds(100)
+    var backoff = Backoff(first: .milliseconds(100), max: .seconds(5))
     while true {
       let watch = Stopwatch()
       do {
@@ -134,8 +135,7 @@ package final class BatchStage: Service {
         context.logger.warning(
           "Batch failed, trying again",
           [(.group, group), (.error, "\(error)"), (.recordCount, "\(records.count)")])
-        try await Task.sleep(for: delay)
-        delay = min(delay * 2, .seconds(5))
+        try await Task.sleep(for: backoff.next())
       }
     }
   }

@@ -1,6 +1,7 @@
 import KafkaClient
 import Records
 import Synchronization
+import Time
 
 /// The records that a stage has taken and not finished: how old the oldest one is says how late the stage is, also
 /// while nothing gets done, when no histogram moves.

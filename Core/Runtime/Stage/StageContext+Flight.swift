@@ -1,5 +1,6 @@
 import KafkaClient
 import Records
+import Time
 
 extension QueryInFlight {
   /// Time between the moment the former stage sent this and now, for the timings.

@@ -3,6 +3,7 @@ import KafkaClient
 import Records
 import Services
 import Synchronization
+import Time
 
 /// Keeps polling while records are in flight, and commits the finished prefix.
 ///
@@ -182,7 +183,7 @@ package final class WindowStage: Service {
   }
 
   private func workUntilDone(_ record: ConsumerRecord) async throws {
-    var delay = Duration.milliseconds(100)
+    var backoff = Backoff(first: .milliseconds(100), max: .seconds(5))
     var refusals = 0
     while true {
       let watch = Stopwatch()
@@ -203,18 +204,18 @@ package final class WindowStage: Service {
       } catch {
         if isFatal(error) { throw error }
         if stopping { return }  // not finished, so not committed: the next owner repeats it
+        var spread = 1.0
         if let failure = error as? KafkaFailure, failure.isRefusedRecord {
           // A broker refuses the whole batch in which a record travels, innocent neighbours too: those pass once the guilty
           // one has been given up.
           refusals += 1
           if refusals > 3, await giveUp(record, failure) { return finish([record.position]) }
-          delay = delay * Double.random(in: 0.5...1.5)
+          spread = Double.random(in: 0.5...1.5)
         }
         context.logger.warning(
           "Record failed, trying again",
           [(.topic, record.position.description), (.error, "\(error)")])
-        do { try await Task.sleep(for: delay) } catch { return }  // cancelled: as above
-        delay = min(delay * 2, .seconds(5))
+        do { try await Task.sleep(for: backoff.next() * spread) } catch { return }  // cancelled: as above
       }
     }
   }

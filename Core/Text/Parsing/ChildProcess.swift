@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import Time
 
 /// Runs a reader of a binary format where it can do no harm: a process of its own with limits on memory, processor
 /// time, wall time and output. A crash or a bomb in there is an error here.

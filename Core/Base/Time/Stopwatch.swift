@@ -1,7 +1,3 @@
-import Foundation
-import KafkaClient
-import Settings
-
 /// Measures one piece of work.
 package struct Stopwatch: Sendable {
   private let start = ContinuousClock.now

@@ -1,6 +1,4 @@
 import Foundation
-import KafkaClient
-import Settings
 
 /// The wall clock, as records carry it.
 package enum WallClock {
