@@ -264,9 +264,10 @@ struct FolderTests {
       refused.code == 1 && refused.error.contains("left alone") && refused.error.contains(program),
       "\(refused)")
     #expect(FileManager.default.fileExists(atPath: state + "/state.json"), "somebody has to look at it")
-    // A record of a release that did not note the program: this one is meant.
+    // A record of a release that did not note the program: a millrace is meant, wherever it lies.
     try play.file("state/state.json", record(victim.pid, [:]), mode: 0o600)
-    #expect(try play.run(["down", "--state", state], in: "/").code == 1)
+    let older = try play.run(["down", "--state", state], in: "/")
+    #expect(older.code == 1 && older.error.contains("kill \(victim.pid)"), "\(older)")
     // One that could not see it: now it can be seen.
     try play.file("state/state.json", record(victim.pid, [:], executable: ""), mode: 0o600)
     #expect(try play.run(["down", "--state", state], in: "/").code == 1)
@@ -294,6 +295,12 @@ struct FolderTests {
         output.code == 2 && output.error.contains("\(folder) is not used: it is not empty"), "\(output)")
     }
     #expect(try mode(folder) == 0o755 && mode(tool) == 0o755)
+    // A file of the same name as one of ours does not make it ours.
+    let foreign = try play.file("project/state.json", "{}")
+    let again = try play.run(["up", "--state", folder, "--llm", "extractive", "--redis", "none"], in: "/")
+    #expect(again.code == 2 && again.error.contains("is not empty"), "\(again)")
+    #expect(try String(contentsOfFile: foreign, encoding: .utf8) == "{}")
+    try FileManager.default.removeItem(atPath: foreign)
     // Beside what is ours, in a folder that is: left as it is.
     try play.file("project/up.lock", "", mode: 0o644)
     try play.folder("project/logs")

@@ -22,7 +22,7 @@ enum BrokerCommand {
     let data = PrivateFolder(
       try arguments.value("--data") ?? StateDirectory.find(arguments).path + "/broker",
       contents: ["broker.sqlite", "broker.sqlite-wal", "broker.sqlite-shm", "broker.lock"],
-      marks: ["broker.sqlite", "broker.lock"])
+      marks: ["broker.sqlite", "broker.lock"], early: [])
     try data.create()
     if let line = try data.close() { Terminal.complain(line) }
     let broker = try LocalBroker(

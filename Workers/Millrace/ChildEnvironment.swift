@@ -9,22 +9,16 @@ enum ChildEnvironment {
   /// Set for the `up` behind `up --detach`, which reads its secrets from standard input.
   static let detached = "MILLRACE_DETACHED"
 
-  /// The variables of settings that hold a secret: those that are always secret, and those whose value is.
-  private static func secretNames(_ environment: [String: String]) -> Set<String> {
-    let names = SettingsTable.secretKeys.map(SettingsTable.environmentName)
-    let table = try? SettingsTable(environment: environment)
-    let found = (table?.entries ?? []).filter { table?.isSecret($0.key) ?? false }
-    return Set(names + found.map { SettingsTable.environmentName($0.key) })
-  }
+  /// The variables of settings that can hold a secret.
+  private static let secretNames = Set(
+    (SettingsTable.secretKeys + ["llm.url"]).map(SettingsTable.environmentName))
 
   static func withoutSecrets(_ environment: [String: String]) -> [String: String] {
-    let secrets = secretNames(environment)
-    return environment.filter { !secrets.contains($0.key) }
+    environment.filter { !secretNames.contains($0.key) }
   }
 
   static func secretsAlone(_ environment: [String: String]) -> [String: String] {
-    let secrets = secretNames(environment)
-    return environment.filter { secrets.contains($0.key) }
+    environment.filter { secretNames.contains($0.key) }
   }
 
   /// For a child of `up`: all settings that are not defaults, and of the secrets, and the files that hold them, those in
@@ -37,11 +31,16 @@ enum ChildEnvironment {
       let name = SettingsTable.environmentName(entry.key)
       let isSecret = table.isSecret(entry.key) || SettingsTable.secretFileKeys.contains(entry.key)
       let isNeeded = needed.contains { entry.key == $0 || entry.key == $0 + "File" }
-      guard entry.source != .default, !isSecret || isNeeded else {
+      guard entry.source != .default else {
         result[name] = nil
         continue
       }
-      result[name] = entry.value
+      if !isSecret || isNeeded {
+        result[name] = entry.value
+      } else {
+        // Which LLM it is counts for the key of a cached answer; how to log in there does not.
+        result[name] = entry.key == "llm.url" ? SettingsTable.withoutUser(url: entry.value) : nil
+      }
     }
     return result
   }

@@ -98,7 +98,9 @@ actor Supervisor {
     if flags["--kafka-session-timeout"] == nil { flags["--kafka-session-timeout"] = "6s" }
     // Later commands run in other folders.
     for flag in SettingsTable.secretFileKeys.map(SettingsTable.flagName) {
-      if let path = flags[flag], !path.isEmpty { flags[flag] = URL(fileURLWithPath: path).path }
+      if let path = flags[flag], FileManager.default.fileExists(atPath: path) {
+        flags[flag] = URL(fileURLWithPath: path).path
+      }
     }
     return flags
   }

@@ -42,6 +42,15 @@ enum UpCommand {
     guard let record = directory.read() else {
       throw Unavailable(description: "nothing was started in \(directory.path)")
     }
+    if let program = record.supervisor.impostor {
+      // It may be an `up` of another place, which would start again whatever is ended here.
+      let pid = record.supervisor.pid
+      Terminal.complain(
+        "pid \(pid) is left alone: it runs \(program), which is not the recorded program of up. If it is a `millrace up`: "
+          + "kill \(pid), then run `millrace down --state \(directory.path)` again. If not: remove \(directory.recordPath)"
+      )
+      return .failure
+    }
     if record.supervisor.isAlive { ProcessTable.end([record.supervisor], grace: grace(arguments)) }
     let left = record.processes.filter(\.identity.isAlive)
     if !left.isEmpty {
@@ -65,7 +74,7 @@ enum UpCommand {
       grace = max(grace, Double(deadline.components.seconds) + 35)
     } catch {
       // What runs must end, whatever is wrong with the settings by now.
-      Terminal.complain("\(error); the supervisor gets 60 s")
+      Terminal.complain("its settings are not used (\(error)); the supervisor gets 60 s")
     }
     return grace
   }

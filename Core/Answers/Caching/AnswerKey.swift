@@ -23,7 +23,9 @@ package struct AnswerKey: Sendable, Hashable {
     ]
     if let url = settings.llm.url {
       engine += [
-        .string(url), .string(settings.llm.model), .int(promptVersion), .int(settings.llm.promptTokensMax),
+        // Without its user: the lane that looks an answer up is not told the password, and a new one changes no answer.
+        .string(SettingsTable.withoutUser(url: url)), .string(settings.llm.model), .int(promptVersion),
+        .int(settings.llm.promptTokensMax),
         .int(settings.llm.answerTokensMax), .double(settings.generate.supportScore),
       ]
     }

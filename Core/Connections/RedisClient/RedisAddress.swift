@@ -48,7 +48,14 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
     guard let colon = rest.lastIndex(of: ":"), let port = UInt16(rest[rest.index(after: colon)...]), port > 0,
       colon > rest.startIndex
     else { return nil }
-    endpoint = .tcp(host: String(rest[..<colon]), port: port)
+    // A colon in the host is an IPv6 address in brackets, or a password whose @ is missing.
+    var host = rest[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      host = host.dropFirst().dropLast()
+    } else if host.contains(where: { ":/?[]".contains($0) }) {
+      return nil
+    }
+    endpoint = .tcp(host: String(host), port: port)
   }
 
   private static func database(_ text: Substring) -> Int? {

@@ -71,8 +71,10 @@ enum KafkaClientProperties {
     }
   }
 
-  /// Whether the value is a URL with a user, and so perhaps a password, before its host.
-  private static func holdsUser(_ value: String) -> Bool { value.contains("://") && value.contains("@") }
+  /// Whether the value is a URL with a user before its host, or a query: either may hold a password.
+  private static func holdsUser(_ value: String) -> Bool {
+    value.contains("://") && (value.contains("@") || value.contains("?"))
+  }
 
   /// Adds one property to `properties`.
   ///

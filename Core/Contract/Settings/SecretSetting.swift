@@ -29,11 +29,11 @@ package struct SecretSetting: Sendable {
     let text = file.isEmpty ? value : try Self.text(ofFile: file, key + "File")
     let secret = text.hasSuffix("\r\n") ? text.dropLast() : text.hasSuffix("\n") ? text.dropLast() : text[...]
     guard file.isEmpty || !secret.isEmpty else {
-      throw SettingsError(key: key + "File", value: file, rule: "must not be empty")
+      throw SettingsError(key: key + "File", value: Self.shown(file: file), rule: "must not be empty")
     }
     guard secret.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F }) else {
       throw SettingsError(
-        key: file.isEmpty ? key : key + "File", value: file.isEmpty ? "(hidden)" : file,
+        key: file.isEmpty ? key : key + "File", value: file.isEmpty ? "(hidden)" : Self.shown(file: file),
         rule: "must hold one line without control characters")
     }
     return String(secret)
@@ -41,19 +41,24 @@ package struct SecretSetting: Sendable {
 
   /// - Throws: `SettingsError` naming `key` when the file can't be read, is too long, or is not UTF-8.
   static func text(ofFile path: String, _ key: String) throws(SettingsError) -> String {
-    // What has no folder may be the secret itself, where its file's path belongs.
-    let shown = path.contains("/") ? path : "(hidden)"
-    func error(_ rule: String) -> SettingsError { SettingsError(key: key, value: shown, rule: rule) }
+    func error(_ rule: String) -> SettingsError {
+      SettingsError(key: key, value: shown(file: path), rule: rule)
+    }
     let data: Data
     do {
       let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
       data = try handle.read(upToCount: bytesMax + 1) ?? Data()
       try handle.close()
     } catch let failure {
-      throw error("can't be read: \(failure.localizedDescription)")
+      throw error("is no file that can be read: \(failure.localizedDescription)")
     }
     guard data.count <= bytesMax else { throw error("must hold at most \(bytesMax) bytes") }
     guard let text = String(validating: data, as: UTF8.self) else { throw error("must be UTF-8") }
     return text
+  }
+
+  /// A file's path for display. What has no folder and names no file may be the secret itself, in the wrong place.
+  static func shown(file path: String) -> String {
+    path.isEmpty || path.contains("/") || FileManager.default.fileExists(atPath: path) ? path : "(hidden)"
   }
 }

@@ -60,10 +60,7 @@ package struct SettingsTable: Sendable {
       if let value = environment[Self.environmentName(entry.key)] { set(entry.key, value, .environment) }
       guard let value = flags[Self.flagName(entry.key)] else { continue }
       set(entry.key, value, .flag)
-      // What is no list of properties, or holds one that is refused, is hidden too; `Settings` says why.
-      let isSecret =
-        entry.key == "kafka.properties" ? KafkaClientProperties.holdSecret(value) : isSecret(entry.key)
-      if isSecret { throw Self.secretOption(entry.key, shown(entry.key)) }
+      if showsSecret(entry.key) { throw Self.secretOption(entry.key, shown(entry.key)) }
     }
     for key in ["redis.address", "llm.apiKey"] { try keepOne(key, Self.secretFiles[key] ?? "") }
   }
@@ -73,7 +70,7 @@ package struct SettingsTable: Sendable {
   private mutating func keepOne(_ key: String, _ fileKey: String) throws(SettingsError) {
     let (value, file) = (source(key), source(fileKey))
     if value == file, !text(key).isEmpty, !text(fileKey).isEmpty {
-      throw SettingsError(key: fileKey, value: text(fileKey), rule: "must be empty where \(key) is set")
+      throw SettingsError(key: fileKey, value: shown(fileKey), rule: "must be empty where \(key) is set")
     }
     if value > file { set(fileKey, "", value) }
     if file > value { set(key, "", file) }
@@ -146,6 +143,7 @@ package struct SettingsTable: Sendable {
     case "kafka.properties": return KafkaClientProperties.areHarmless(value) ? value : Self.hidden
     case "redis.address": return Self.shownAddress(value)
     case "llm.url": return Self.shownURL(value)
+    case _ where Self.secretFileKeys.contains(key): return SecretSetting.shown(file: value)
     default: return value
     }
   }
@@ -155,20 +153,44 @@ package struct SettingsTable: Sendable {
   private static func shownAddress(_ value: String) -> String {
     // A path has no user before it, and may hold an @ itself.
     if value.hasPrefix("unix:///") { return value }
-    guard let start = value.range(of: "://")?.upperBound, !value.contains("?") else { return hidden }
-    // The last one: a password may hold an @ itself.
-    return value.lastIndex(of: "@").map { value[..<start] + hidden + value[$0...] } ?? value
+    // The last @ ends the password, which may hold one itself. What does not look like a host behind it is hidden whole.
+    guard let parts = value.wholeMatch(of: /((?:redis|unix):\/\/)(.*@)?([^@:\/?]+:\d+(?:\/\d+)?|\/[^@]*)/)
+    else {
+      return hidden
+    }
+    return "\(parts.1)\(parts.2 == nil ? "" : hidden + "@")\(parts.3)"
   }
 
-  /// `https://(hidden)@host/v1`. A query is hidden too: some services take their key there. What is no URL is hidden whole.
+  /// `https://(hidden)@host/v1`. A query is hidden too: some services take their key there. Hidden whole is what is no URL,
+  /// and what has an @ behind its host: the host may be the first half of a password with a slash.
   private static func shownURL(_ value: String) -> String {
-    guard let parts = value.wholeMatch(of: /(https?:\/\/)([^\/?#]*)([^?#]*)(.*)/) else { return hidden }
-    var authority = parts.2
-    let user = authority.lastIndex(of: "@")
-    if let user { authority = authority[authority.index(after: user)...] }
-    guard authority.wholeMatch(of: /(?:[\w.\-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?/) != nil else { return hidden }
-    return
-      "\(parts.1)\(user == nil ? "" : hidden + "@")\(authority)\(parts.3)\(parts.4.isEmpty ? "" : "?" + hidden)"
+    guard let parts = value.wholeMatch(of: /(https?:\/\/)([^\/?#]*)([^?#]*)(.*)/),
+      !(parts.3 + parts.4).contains("@")
+    else {
+      return hidden
+    }
+    let host = parts.2[(parts.2.lastIndex(of: "@").map { parts.2.index(after: $0) } ?? parts.2.startIndex)...]
+    guard host.wholeMatch(of: /(?:[\w.\-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?/) != nil else { return hidden }
+    let user = host.count == parts.2.count ? "" : hidden + "@"
+    return "\(parts.1)\(user)\(host)\(parts.3)\(parts.4.isEmpty ? "" : "?" + hidden)"
+  }
+
+  /// A URL without what stands before its host; others unchanged.
+  package static func withoutUser(url: String) -> String {
+    guard let parts = url.wholeMatch(of: /(https?:\/\/)([^\/?#]*@)(.*)/) else { return url }
+    return "\(parts.1)\(parts.3)"
+  }
+
+  /// Whether the value, given as an option, shows a secret on the command line. What is badly formed is not asked: `Settings`
+  /// refuses it and says why.
+  private func showsSecret(_ key: String) -> Bool {
+    let value = text(key)
+    switch key {
+    case "kafka.properties": return KafkaClientProperties.holdSecret(value)
+    case "redis.address": return value.contains("://") && !value.hasPrefix("unix:///") && value.contains("@")
+    case "llm.url": return value.hasPrefix("http") && value.contains("@")
+    default: return isSecret(key)
+    }
   }
 
   func string(_ key: String, _ rule: String, where isFine: (String) -> Bool) throws(SettingsError) -> String {

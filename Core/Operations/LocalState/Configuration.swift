@@ -21,7 +21,7 @@ package enum Configuration {
       throw SettingsError(
         key: error.key, value: error.value,
         rule:
-          "stands in \(directory?.recordPath ?? ""), where an older release left it. End it with `millrace down`; a "
+          "stands in \(directory?.recordPath ?? ""), where an older release left it. End it with `millrace down --state \(directory?.path ?? "")`; a "
           + "secret is given to `millrace up` in the environment, as \(SettingsTable.environmentName(error.key)), or in a file"
       )
     }

@@ -7,17 +7,21 @@ package struct PrivateFolder: Sendable {
   private let contents: Set<String>
   /// Those of them that no other program would leave.
   private let marks: Set<String>
+  /// Those that may be there before a mark is, where an earlier start was cut short.
+  private let early: Set<String>
 
   /// - Parameters:
   ///   - path: a relative one counts from the working folder.
   ///   - contents: what Millrace puts there.
   ///   - marks: those of `contents` by which a folder of Millrace's is known.
-  package init(_ path: String, contents: Set<String> = [], marks: Set<String> = []) {
+  ///   - early: those of `contents` that may be there without a mark.
+  package init(_ path: String, contents: Set<String>, marks: Set<String>, early: Set<String>) {
     let whole = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     // `..` stays: what it means behind a link is the kernel's to say, and `TrustedPath` follows it as the kernel does.
     self.path = "/" + whole.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
     self.contents = contents
     self.marks = marks
+    self.early = early
   }
 
   /// - Returns: whether it exists.
@@ -36,7 +40,8 @@ package struct PrivateFolder: Sendable {
   package func create() throws {
     if try check() {
       let names = Set(try FileManager.default.contentsOfDirectory(atPath: path))
-      guard names.isSubset(of: contents) || !names.isDisjoint(with: marks) else {
+      // A volume of its own holds `lost+found` from the start.
+      guard names.isSubset(of: early.union(["lost+found"])) || !names.isDisjoint(with: marks) else {
         throw UntrustedPath(
           path: path, finding: "is not empty, and nothing in it is Millrace's",
           advice: "Name a folder that is new or empty: it will be closed to other users")
@@ -55,8 +60,17 @@ package struct PrivateFolder: Sendable {
   package func close() throws -> String? {
     var openCount = 0
     // From the top down: once a folder is closed, nobody else can put another entry in the place of one that was looked at.
-    try close(path, &openCount)
-    for name in contents { try closeAll("\(path)/\(name)", &openCount) }
+    // Where a link was put for the folder or a part of it, what it leads to is meant.
+    guard let folder = try TrustedPath.resolve(path, below: nil) else { return nil }
+    try close(folder.path, &openCount)
+    for name in contents {
+      let entry = "\(folder.path)/\(name)"
+      guard try FileStatus(of: entry)?.kind == .link else {
+        try closeAll(entry, &openCount)
+        continue
+      }
+      if let found = try TrustedPath.resolve(entry, below: nil) { try closeAll(found.path, &openCount) }
+    }
     guard openCount > 0 else { return nil }
     return "\(openCount) files and folders of \(path) were open to other users; they are yours alone now"
   }
@@ -79,7 +93,11 @@ package struct PrivateFolder: Sendable {
         [.posixPermissions: Int(status.mode & 0o700)], ofItemAtPath: entry)
     } catch {
       guard try FileStatus(of: entry) != nil else { return nil }
-      throw error
+      throw UntrustedPath(
+        path: entry,
+        finding:
+          "is open to other users, and can't be closed: it belongs to \(Accounts.name(of: status.owner))",
+        advice: "sudo chown -R \(Accounts.name(of: geteuid()).prefix { $0 != " " }) \(path)")
     }
     openCount += 1
     return status.kind

@@ -11,7 +11,7 @@ package struct StateDirectory: Sendable {
       path,
       contents: [
         "state.json", "broker.port", "up.lock", "logs", "run", "broker", "redis", "kafka",
-      ], marks: ["state.json", "broker.port", "up.lock"])
+      ], marks: ["broker.port", "up.lock"], early: ["broker", "logs", "run"])
     self.path = folder.path
   }
 

@@ -70,7 +70,7 @@ package struct StateRecord: Codable {
     case "kafka": return .named("java")
     case "redis": return .named("redis-")
     case "llm": return .named("llama-server")
-    default: return ProcessTable.executable(of: getpid()).map { .path($0) } ?? .unseen
+    default: return .named("millrace")
     }
   }
 

@@ -24,7 +24,7 @@ package enum TrustedPath {
   }
 
   /// - Returns: what the path leads to, and where that lies, without links; nil when it does not exist.
-  private static func resolve(
+  static func resolve(
     _ path: String, below root: String?
   ) throws(UntrustedPath) -> (path: String, kind: FileStatus.Kind)? {
     var pending = Array(path.split(separator: "/").reversed())
