@@ -33,7 +33,7 @@ struct ImportTable {
       if match.2 == "workers" { pools.insert(String(match.1)) }
     }
     for match in text.matches(
-      of: /program\(\s*"(\w+)", path: "([\w\/]+)"[^\[]*(?:exclude: \[[^\]]*\],\s*)?\[([^\]]*)\]( \+ pools)?/)
+      of: /program\(\s*"(\w+)", path: "([\w\/]+)",\s*(?:exclude: \[[^\]]*\],\s*)?\[([^\]]*)\]( \+ pools)?/)
     {
       let imports = Self.names(match.3).union(match.4 == nil ? [] : pools)
       rows.append(Row(target: String(match.1), folder: String(match.2), imports: imports))

@@ -148,7 +148,7 @@ import Testing
       (["--redis", "redis://:\(key)@127.0.0.1:1"], "REDIS_ADDRESS"),
       (["--redis-address", "redis://:\(key)@127.0.0.1:1"], "REDIS_ADDRESS"),
       (["--llm", "http://u:\(key)@127.0.0.1:1/v1"], "LLM_URL"),
-      (["--llm-api-key-file", "/nonexistent"], "can't be read"),
+      (["--llm-api-key-file", "/nonexistent"], "is no file that can be read"),
     ] {
       let state = play.path + "/none"
       let up = try Pipeline.run(Pipeline.binary, ["up", "--detach", "--state", state] + options)

@@ -21,8 +21,8 @@ package final class GenerateStage: WindowWork {
   private let answerer: Answerer
   private let cache: AnswerCache?
   private let stream: AnswerStream?
-  /// Of queries being answered: a repeated prompt asks no engine again, and has no end before the first one's. Done with at
-  /// once it would be committed, after its partition came back say, and a crash would lose both.
+  /// A duplicate prompt waits for the first. If it finished earlier, its offset could be committed and a crash would lose
+  /// both.
   private let turns = Turns<Work>()
 
   private struct Work: Hashable {

@@ -25,7 +25,8 @@ enum LedgerCommand {
       .option(
         "--memory-records", "N",
         "hold at most N documents and N queries at once, 1 to \(Ledger.queriesMaxDefault), in more passes "
-          + "(default: \(Ledger.documentsMaxDefault) of a byte, \(Ledger.queriesMaxDefault) of about 100)"),
+          + "(default: \(Ledger.documentsMaxDefault) document versions at 1 byte, \(Ledger.queriesMaxDefault) queries at about 100 bytes)"
+      ),
     ]
   ) { arguments in
     let settings = try Configuration.settings(arguments)

@@ -69,7 +69,7 @@ package actor SearchIndex {
         metrics.increment(.deadLetters, [("stage", "search"), ("reason", "wrong_model")])
         return
       }
-      // What holds no vector says nothing of their length.
+      // An empty batch must not fix the dimension.
       if !chunks.isEmpty { dimension = width }
     }
     let change = catalog.apply(key, batch)

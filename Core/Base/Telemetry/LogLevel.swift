@@ -1,6 +1,6 @@
 import Foundation
 
-/// How loud a line is (`style.md` rule 32).
+/// How loud a line is.
 package enum LogLevel: Int, Sendable, Comparable, CaseIterable {
   case trace, debug, info, warning, error
 

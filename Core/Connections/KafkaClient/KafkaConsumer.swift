@@ -169,8 +169,8 @@ private func rebalanced(
   consumer.assumeIsolated { unsafe $0.rebalance(code, arguments.0, arguments.1) }
 }
 
-// Shared with the admin and the reader. Each blocks, and none is deaf to the cancellation of its task for longer than 3 s:
-// a worker that is told to stop while its broker is away must end within its grace period.
+// Shared with the admin and the reader. Each call blocks, and notices the cancellation of its task within 3 s: a worker that
+// is told to stop while its broker is away must end within its grace period.
 
 /// Commits next offsets.
 ///

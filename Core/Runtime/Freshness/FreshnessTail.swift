@@ -71,7 +71,8 @@ package final class FreshnessTail: Service {
         for record in try await reader.next(maxRecords: 1000, maxWait: staleAfter / 5) { apply(record) }
         // The end is asked for before the position is read: all that was appended before the question counts. Under load the
         // end is reached a little after it was asked for, never at once.
-        // A confirmation as old as that would be worth nothing; and ends that never come, of a topic made again, are given up.
+        // Drop a check that is too old, also one whose end offsets are never reached, for example because the topic was
+        // recreated.
         if let open = question, ContinuousClock.now - open.asked > staleAfter { question = nil }
         if question == nil, ContinuousClock.now >= nextCheck {
           // Twice within the limit, so that one that is late makes nobody wait.

@@ -3,10 +3,8 @@ import Records
 
 /// What work may ask of the window that its record is in.
 package struct InFlight: Sendable {
-  /// Finishes several records of one partition in one step, so that a crash never leaves a part of a join behind as if it
-  /// had not been used.
+  /// Finishes several records of one partition in one step. A crash then redelivers a whole join or none of it.
   package let finishTogether: @Sendable ([RecordPosition]) -> Void
-  /// Whether all that the partition has brought since this work began has come to this member: false once it has been
-  /// revoked, also when it is back, and while nobody polls.
+  /// True while this member is polling and has owned the partition without a rebalance since the work began.
   package let isOwned: @Sendable () -> Bool
 }
