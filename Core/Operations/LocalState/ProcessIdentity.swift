@@ -42,8 +42,10 @@ package struct ProcessIdentity: Sendable {
 
   /// The program that runs under this pid and start time where it is not the recorded one; else nil.
   package var impostor: String? {
-    guard isRunning else { return nil }
+    // For a moment a process that ends has no program any more, and is not gone yet.
+    for _ in 0..<40 where isRunning && ProcessTable.executable(of: pid) == nil { usleep(25_000) }
     let found = ProcessTable.executable(of: pid)
-    return program.matches(found) ? nil : found ?? "a program that can't be seen"
+    guard isRunning, !program.matches(found) else { return nil }
+    return found ?? "a program that can't be seen"
   }
 }
