@@ -28,7 +28,8 @@ import Testing
     let files = try Pipeline.run("/usr/bin/env", ["git", "-C", Pipeline.checkout, "ls-files", "*.md"]).text
     var count = 0
     // The demo's documents are no READMEs of ours.
-    for file in files.split(separator: "\n").map(String.init) where !file.hasPrefix("Workers/Millrace/Demo/") {
+    for file in files.split(separator: "\n").map(String.init) where !file.hasPrefix("Workers/Millrace/Demo/")
+    {
       for block in try Self.blocks(of: file) {
         count += 1
         let isTested = Self.readmes.contains(file) && block.name.hasPrefix("# tested: ")
