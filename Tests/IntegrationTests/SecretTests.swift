@@ -155,6 +155,11 @@ import Testing
       #expect(up.code == 2 && up.error.contains(message) && !up.error.contains(key), "\(options): \(up)")
       #expect(!FileManager.default.fileExists(atPath: state), "nothing is left")
     }
+    // The half of `up --detach` that runs on, when the other half was killed before it handed its secrets over.
+    let alone = try Pipeline.run(
+      Pipeline.binary, ["up", "--state", play.path + "/none"], environment: ["MILLRACE_DETACHED": "1"])
+    #expect(alone.code == 6 && alone.error.contains("handed its settings on"), "\(alone)")
+    #expect(!FileManager.default.fileExists(atPath: play.path + "/none"))
     // Other people's secrets in the settings are shown nowhere.
     let shown = try Pipeline.run(
       Pipeline.binary, ["settings", "--state", play.path + "/none"],

@@ -23,9 +23,9 @@ enum ChildEnvironment {
 
   /// For a child of `up`: all settings that are not defaults, and of the secrets, and the files that hold them, those in
   /// `needed`.
-  static func make(_ environment: [String: String], _ table: SettingsTable, needed: [String]) -> [String:
-    String]
-  {
+  static func make(
+    _ environment: [String: String], _ table: SettingsTable, needed: [String]
+  ) -> [String: String] {
     var result = withoutSecrets(environment)
     for entry in table.entries {
       let name = SettingsTable.environmentName(entry.key)
@@ -39,7 +39,8 @@ enum ChildEnvironment {
         result[name] = entry.value
       } else {
         // Which LLM it is counts for the key of a cached answer; how to log in there does not.
-        result[name] = entry.key == "llm.url" ? SettingsTable.withoutUser(url: entry.value) : nil
+        let url = SettingsTable.withoutUser(url: entry.value)
+        result[name] = entry.key == "llm.url" && !url.contains("@") ? url : nil
       }
     }
     return result

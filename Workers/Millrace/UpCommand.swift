@@ -83,9 +83,11 @@ enum UpCommand {
   /// process's environment than theirs who need them.
   private static func environment() throws -> [String: String] {
     let environment = ProcessInfo.processInfo.environment
-    guard environment[ChildEnvironment.detached] != nil,
-      let data = try FileHandle.standardInput.readToEnd(), !data.isEmpty
-    else { return environment }
+    guard environment[ChildEnvironment.detached] != nil else { return environment }
+    // Nothing means that the other end was killed first: without its secrets everything would run, and be refused everywhere.
+    guard let data = try FileHandle.standardInput.readToEnd(), !data.isEmpty else {
+      throw Unavailable(description: "`up --detach` ended before it handed its settings on; start it again")
+    }
     return environment.merging(try JSONDecoder().decode([String: String].self, from: data)) { $1 }
   }
 

@@ -21,8 +21,8 @@ package enum Configuration {
       throw SettingsError(
         key: error.key, value: error.value,
         rule:
-          "stands in \(directory?.recordPath ?? ""), where an older release left it. End it with `millrace down --state \(directory?.path ?? "")`; a "
-          + "secret is given to `millrace up` in the environment, as \(SettingsTable.environmentName(error.key)), or in a file"
+          "stands in \(directory?.recordPath ?? ""), where an older release left it. "
+          + "End it with `millrace down --state \(directory?.path ?? "")`; a secret is given to `millrace up` in the environment, as \(SettingsTable.environmentName(error.key)), or in a file"
       )
     }
     flags.merge(arguments.named) { $1 }

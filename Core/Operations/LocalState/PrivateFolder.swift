@@ -77,9 +77,15 @@ package struct PrivateFolder: Sendable {
 
   private func closeAll(_ entry: String, _ openCount: inout Int) throws {
     guard try close(entry, &openCount) == .directory else { return }
-    for name in try FileManager.default.contentsOfDirectory(atPath: entry) {
-      try closeAll("\(entry)/\(name)", &openCount)
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: entry)
+    } catch {
+      // What a killed `up` left may still run, and remove its folders.
+      guard try FileStatus(of: entry) != nil else { return }
+      throw error
     }
+    for name in names { try closeAll("\(entry)/\(name)", &openCount) }
   }
 
   /// - Returns: what it is; nil when it is not there, or no longer: something may still run in the folder.

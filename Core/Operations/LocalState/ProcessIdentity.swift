@@ -43,8 +43,11 @@ package struct ProcessIdentity: Sendable {
   /// The program that runs under this pid and start time where it is not the recorded one; else nil.
   package var impostor: String? {
     // For a moment a process that ends has no program any more, and is not gone yet.
-    for _ in 0..<40 where isRunning && ProcessTable.executable(of: pid) == nil { usleep(25_000) }
-    let found = ProcessTable.executable(of: pid)
+    var found = ProcessTable.executable(of: pid)
+    for _ in 0..<40 where found == nil && isRunning && !program.matches(nil) {
+      usleep(25_000)
+      found = ProcessTable.executable(of: pid)
+    }
     guard isRunning, !program.matches(found) else { return nil }
     return found ?? "a program that can't be seen"
   }
