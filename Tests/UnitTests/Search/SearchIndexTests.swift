@@ -9,30 +9,6 @@ import Testing
 // Goal: whatever the order in which records of rag.vectors lie, the visible version is the same and the right one.
 // Method: the worst interleavings by hand, then every order of a random history against a plain model.
 
-private let key = DocumentKey(tenant: .standard, id: DocumentID("doc")!)
-
-private func part(
-  _ offset: Int64, digest: UInt8, _ part: UInt32 = 0, of count: UInt32 = 1, document: DocumentKey = key
-) -> (VectorKey, VectorBatch) {
-  var header = PartHeader(document: DocumentInfo(key: document, version: Version(epoch: 1, offset: offset)))
-  header.digest = [digest]
-  header.part = part
-  header.partCount = count
-  header.chunkCount = count
-  var chunk = Chunk()
-  chunk.number = part
-  chunk.text = "v\(offset)"
-  let batch = VectorBatch(header: header, content: .vectors(chunks: [chunk], dimension: 2, values: [1, 0]))
-  return (batch.key, batch)
-}
-
-private func mark(_ offset: Int64, _ mark: Mark) -> (VectorKey, VectorBatch) {
-  let header = PartHeader(document: DocumentInfo(key: key, version: Version(epoch: 1, offset: offset)))
-  let batch = VectorBatch(
-    header: header, content: .mark(mark, operation: mark == .deleted ? .delete : .put, error: nil))
-  return (batch.key, batch)
-}
-
 @Suite struct SearchIndexTests {
   private func record(_ key: VectorKey, _ batch: VectorBatch, at offset: Int64) -> ConsumerRecord {
     ConsumerRecord(

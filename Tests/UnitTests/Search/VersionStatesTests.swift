@@ -7,8 +7,6 @@ import Testing
 // Goal: whatever the order in which records of rag.vectors lie, the visible version is the same and the right one.
 // Method: the worst interleavings by hand, then every order of a random history against a plain model.
 
-private let key = DocumentKey(tenant: .standard, id: DocumentID("doc")!)
-
 @Suite struct VersionStatesTests {
   private func status(_ offset: Int64, _ state: DocumentState, _ operation: StatusRecord.Operation = .put)
     -> StatusRecord
