@@ -97,6 +97,7 @@ let package = Package(
     cRoom("CChecksum"),
     cRoom("CSignals"),
 
+    room("Failures", in: .base),
     room("Telemetry", in: .base, ["Time"]),
     room("Services", in: .base, ["CSignals", "Time"]),
     room("BlockingExecutor", in: .base),
@@ -130,6 +131,14 @@ let package = Package(
       "Freshness", in: .runtime,
       ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry", "Time"]),
 
+    room("Answered", in: .runtime, ["KafkaClient", "Records", "Services", "Stage", "Time"]),
+    room(
+      "Client", in: .runtime,
+      [
+        "BlockingExecutor", "CommandLine", "Cryptography", "Failures", "KafkaClient", "Records", "Settings",
+        "Stage",
+      ]),
+
     room("Retrieval", in: .answers, ["Records"]),
     room("Generation", in: .answers, ["Encoder", "HTTPClient", "Parsing", "Records", "Time", "Tokenizer"]),
     room(
@@ -140,6 +149,20 @@ let package = Package(
     room(
       "LocalBroker", in: .operations,
       ["BlockingExecutor", "CCompression", "CSQLite", "Cryptography", "Telemetry"]),
+    room(
+      "Supervision", in: .operations,
+      [
+        "BlockingExecutor", "Caching", "CommandLine", "Failures", "HTTPClient", "KafkaClient", "LocalBroker",
+        "LocalState", "Pools", "RedisClient", "Services", "Settings", "Stage", "Telemetry", "Time",
+        "VectorMath",
+      ]),
+    room(
+      "Evaluation", in: .operations,
+      [
+        "Client", "CommandLine", "Encoder", "Failures", "Generation", "HTTPClient", "KafkaClient",
+        "LocalState", "Pools",
+        "Records", "Settings", "Stage", "Time",
+      ]),
 
     room(
       "Ingest", in: .workers,
@@ -150,7 +173,8 @@ let package = Package(
     room(
       "Embed", in: .workers,
       [
-        "Caching", "Encoder", "Freshness", "KafkaClient", "Pools", "Records", "RedisClient", "Services",
+        "Answered", "Caching", "Encoder", "Freshness", "KafkaClient", "Pools", "Records", "RedisClient",
+        "Services",
         "Settings", "Stage", "Time",
       ]),
     room(
@@ -161,19 +185,25 @@ let package = Package(
       ]),
     room(
       "Retrieve", in: .workers,
-      ["Freshness", "KafkaClient", "Pools", "Records", "Retrieval", "Services", "Settings", "Stage", "Time"]),
+      [
+        "Answered", "Freshness", "KafkaClient", "Pools", "Records", "Retrieval", "Services", "Settings",
+        "Stage", "Time",
+      ]),
     room(
       "Generate", in: .workers,
       [
-        "Caching", "Encoder", "Freshness", "Generation", "HTTPClient", "KafkaClient", "Pools", "Records",
+        "Answered", "Caching", "Encoder", "Freshness", "Generation", "HTTPClient", "KafkaClient", "Pools",
+        "Records",
         "RedisClient", "Services", "Settings", "Stage", "Time",
       ]),
     program(
       "Millrace", path: "Workers/Millrace", exclude: ["Demo", "README.md"],
       [
-        "BlockingExecutor", "Caching", "CommandLine", "Cryptography", "Encoder", "Generation", "HTTPClient",
-        "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Pools", "Records", "RedisClient", "Services",
-        "Settings", "Stage", "Telemetry", "Time", "Tokenizer", "VectorMath",
+        "BlockingExecutor", "Caching", "Client", "CommandLine", "Encoder", "Evaluation", "Failures",
+        "Generation",
+        "HTTPClient", "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Pools", "Records",
+        "RedisClient",
+        "Services", "Settings", "Stage", "Supervision", "Telemetry", "Time", "Tokenizer", "VectorMath",
       ] + pools),
     program(
       "loadgen", path: "loadgen", exclude: ["README.md"],
@@ -200,6 +230,7 @@ let package = Package(
     tests(
       "RuntimeTests",
       [
+        "Answered",
         "Encoder", "Generate", "KafkaClient", "Pools", "Records", "Retrieve", "Services", "Settings", "Stage",
         "Telemetry", "TestSupport", "Time",
       ]),

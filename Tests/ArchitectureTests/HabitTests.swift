@@ -46,8 +46,8 @@ import Testing
     "Core/Connections/KafkaClient/KafkaProducer.swift", "Core/Connections/KafkaClient/ReplayReader.swift",
     "Core/Contract/Records/Wire/WireFloats.swift", "Core/Vectors/Encoder/Encoder.swift",
     "Core/Vectors/VectorMath/FloatBuffer.swift", "Core/Vectors/VectorMath/MappedFile.swift",
-    "Workers/Millrace/FreePort.swift", "Workers/Millrace/KernelChoice.swift",
-    "Workers/Millrace/StateLock.swift",
+    "Core/Operations/Supervision/FreePort.swift", "Core/Operations/Supervision/KernelChoice.swift",
+    "Core/Operations/Supervision/StateLock.swift",
     "Workers/Search/SearchIndex.swift",
   ]
 

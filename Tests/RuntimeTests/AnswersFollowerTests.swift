@@ -1,3 +1,4 @@
+import Answered
 import Foundation
 import KafkaClient
 import Records

@@ -1,3 +1,4 @@
+import Answered
 import Caching
 import Pools
 import Encoder

@@ -1,3 +1,4 @@
+import Client
 import CommandLine
 import Foundation
 import KafkaClient

@@ -1,3 +1,4 @@
+import Supervision
 import CommandLine
 import Foundation
 import LocalBroker

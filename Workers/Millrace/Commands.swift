@@ -28,7 +28,7 @@ enum Commands {
       UpCommand.command, UpCommand.down, StatusCommand.command, AskCommand.ask, AskCommand.search,
       DocumentsCommand.command, ExplainCommand.command, DoctorCommand.command, TopicsCommand.command,
       SettingsCommand.command, ContractCommand.command, LedgerCommand.command, EvalCommand.command,
-      WorkerCommand.command, BrokerCommand.command, DemoCommand.command, KernelChoice.command,
+      WorkerCommand.command, BrokerCommand.command, DemoCommand.command, CheckKernelCommand.command,
       MarkupCommand.command,
     ])
 

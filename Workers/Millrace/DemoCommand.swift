@@ -1,3 +1,5 @@
+import Failures
+import Client
 import CommandLine
 import Foundation
 import LocalState
@@ -62,8 +64,7 @@ enum DemoCommand {
   private static func ask(
     _ step: Step, _ client: QueryClient, _ settings: Settings, _ times: inout [String: Double]
   ) async throws -> String? {
-    guard let id = QueryID("demo-\(UUID().uuidString.lowercased())") else { return "no id" }
-    var query = QueryRecord(id: id, text: step.what)
+    var query = QueryRecord(id: QueryID(unique: "demo"), text: step.what)
     if !step.principal.isEmpty { query.principals = [step.principal] }
     let asker = step.principal.isEmpty ? "" : "  (asked as \(step.principal))"
     Terminal.print("\n? \(step.what)\(asker)")
@@ -95,8 +96,8 @@ enum DemoCommand {
     let client = try DocumentClient(settings: settings)
     let watch = Stopwatch()
     let outcome = try await client.send(
-      documents.map { OutgoingDocument(key: $0.key, value: $0.json.bytes) }, waits: true,
-      timeout: .seconds(120), showsProgress: true)
+      documents.map(OutgoingDocument.init), waits: true, timeout: .seconds(120),
+      progress: DocumentProgress.bar(documents.count))
     await client.close()
     let indexed = outcome.states.filter { $0.state == .indexed }
     for state in outcome.states where state.state == .failed {
@@ -107,7 +108,7 @@ enum DemoCommand {
       "\(indexed.count) of \(documents.count) documents indexed (\(chunks) chunks) in "
         + "\(String(format: "%.1f", watch.seconds)) s")
     guard indexed.count == documents.count else {
-      throw Unavailable(description: "\(documents.count - indexed.count) documents were not indexed")
+      throw Unavailable("\(documents.count - indexed.count) documents were not indexed")
     }
   }
 

@@ -1,3 +1,4 @@
+import Supervision
 import BlockingExecutor
 import CommandLine
 import Encoder

@@ -1,3 +1,4 @@
+import Client
 import CommandLine
 import Foundation
 import KafkaClient
@@ -66,7 +67,7 @@ enum DocumentsCommand {
 
   private static func put(_ arguments: ParsedArguments) async throws -> ExitCode {
     let documents = try DocumentFiles.read(arguments, tenant: try arguments.tenant())
-    let records = documents.map { OutgoingDocument(key: $0.key, value: $0.json.bytes) }
+    let records = documents.map(OutgoingDocument.init)
     return try await send(records, arguments)
   }
 
@@ -75,7 +76,7 @@ enum DocumentsCommand {
     let tenant = try arguments.tenant()
     let records = try arguments.positionals.map { text in
       guard let id = DocumentID(text) else { throw UsageError("id '\(text)' \(DocumentID.rule)") }
-      return OutgoingDocument(key: DocumentKey(tenant: tenant, id: id), value: nil)
+      return OutgoingDocument(deleting: DocumentKey(tenant: tenant, id: id))
     }
     return try await send(records, arguments)
   }
@@ -89,7 +90,8 @@ enum DocumentsCommand {
     let client = try DocumentClient(settings: settings)
     let watch = Stopwatch()
     let outcome = try await client.send(
-      records, waits: !arguments.flag("--no-wait"), timeout: timeout, showsProgress: records.count > 20)
+      records, waits: !arguments.flag("--no-wait"), timeout: timeout,
+      progress: DocumentProgress.bar(records.count))
     await client.close()
     return report(outcome, seconds: watch.seconds, arguments)
   }
@@ -163,7 +165,7 @@ enum DocumentsCommand {
           rows.map { row in
             .object([
               "id": .string(row.key.id.rawValue), "tenant": .string(row.key.tenant.rawValue),
-              "version": .string(row.version.description), "state": .string(row.state),
+              "version": .string(row.version.description), "state": .string(row.state.description),
               "chunks": .int(row.chunks), "source": .string(row.source),
             ])
           }

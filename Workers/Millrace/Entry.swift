@@ -1,3 +1,4 @@
+import Failures
 import CommandLine
 import Foundation
 import KafkaClient

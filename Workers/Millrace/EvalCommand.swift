@@ -1,3 +1,7 @@
+import Encoder
+import Evaluation
+import Supervision
+import Client
 import CommandLine
 import Foundation
 import KafkaClient
@@ -43,13 +47,14 @@ enum EvalCommand {
     let tenant = try arguments.tenant(default: "eval")
     guard let path = arguments.value("--questions") else { throw UsageError("--questions is missing") }
     if let documents = arguments.value("--documents") {
-      try await DocumentClient.putAll(try DocumentFiles.lines(path: documents, tenant), settings)
+      let documents = try DocumentFiles.lines(path: documents, tenant)
+      try await DocumentClient.putAll(documents, settings, progress: DocumentProgress.bar(documents.count))
     }
     let questions = try Question.read(path, limit: arguments.integer("--limit", in: 1...1_000_000))
     let client = try QueryClient(settings: settings)
-    let queries = questions.compactMap { question -> QueryRecord? in
-      guard let id = QueryID("eval-\(UUID().uuidString.lowercased())") else { return nil }
-      var query = QueryRecord(id: id, tenant: tenant, text: question.text, mode: .retrieve)
+    let queries = questions.map { question -> QueryRecord in
+      var query = QueryRecord(
+        id: QueryID(unique: "eval"), tenant: tenant, text: question.text, mode: .retrieve)
       query.topK = 10
       query.deadlineMilliseconds = QueryRecord.deadlineMaxMilliseconds
       return query
@@ -63,8 +68,9 @@ enum EvalCommand {
     if Terminal.isInteractive { Terminal.complain("") }
     var report = RetrievalReport(questions: questions, answers: answers, seconds: seconds)
     if arguments.flag("--verify") {
+      let encoder = try Encoder(directory: ModelPath.find(settings), modelID: settings.encoder.model)
       report.mismatches = try await BruteForce.mismatches(
-        queries, answers, tenant: tenant, settings: settings)
+        queries, answers, tenant: tenant, encoder: encoder, settings: settings)
     }
     Terminal.print(arguments.flag("--json") ? report.json.text : report.text)
     return report.isGood ? .success : .failure
@@ -74,11 +80,12 @@ enum EvalCommand {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let tenant = try arguments.tenant()
-    let report = try await LatencyReport.measure(
-      settings, tenant: tenant, count: arguments.integer("--count", in: 10...100_000) ?? 200,
-      warmUp: arguments.integer("--warm-up", in: 0...100_000) ?? 10,
-      question: arguments.value("--question") ?? "How long are backups kept?",
+    let probe = LatencyProbe(
+      settings, tenant: tenant, question: arguments.value("--question") ?? "How long are backups kept?",
       isCached: arguments.flag("--cached"))
+    let report = try await probe.measure(
+      count: arguments.integer("--count", in: 10...100_000) ?? 200,
+      warmUp: arguments.integer("--warm-up", in: 0...100_000) ?? 10)
     Terminal.print(arguments.flag("--json") ? report.json.text : report.text)
     return .success
   }

@@ -1,6 +1,7 @@
+import Evaluation
+import Client
 import CommandLine
 import Foundation
-import KafkaClient
 import LocalState
 import Records
 import Settings
@@ -30,7 +31,7 @@ enum LedgerCommand {
     ]
   ) { arguments in
     let settings = try Configuration.settings(arguments)
-    let since = try arguments.value("--since").map(Age.init)
+    let since = try arguments.value("--since").map(LedgerSpan.init)
     var ledger = Ledger(settings: settings)
     if let count = try arguments.integer("--memory-records", in: 1...Int(Ledger.queriesMaxDefault)) {
       ledger.documentsMax = Int64(count)
@@ -47,30 +48,5 @@ enum LedgerCommand {
       Terminal.print(queries.text)
     }
     return documents.isBalanced && queries.isBalanced ? .success : .failure
-  }
-
-  /// A span of time back from now.
-  struct Age {
-    let milliseconds: Int64
-
-    init(_ text: String) throws {
-      let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
-      guard let last = text.last, let unit = units[last], let count = Int64(text.dropLast()), count > 0,
-        count < 1_000_000
-      else { throw UsageError("--since: '\(text)' must be a whole number with s, m, h or d") }
-      milliseconds = count * unit
-    }
-
-    init(milliseconds: Int64) { self.milliseconds = milliseconds }
-
-    /// The moment this span began, counted once: all topics are read from there.
-    private let now = WallClock.milliseconds
-    var start: ReplayReader.Start { .time(milliseconds: now - milliseconds) }
-    /// For states: brokers' clocks differ, and a state of a record that is not looked at does no harm.
-    var startOfStates: ReplayReader.Start { .time(milliseconds: now - milliseconds - 60_000) }
-    /// A query may have been answered when it was asked before.
-    var startOfAnswers: ReplayReader.Start {
-      .time(milliseconds: now - milliseconds - QueryFlags.skew - QueryFlags.repeatMax)
-    }
   }
 }

@@ -1,3 +1,4 @@
+import Supervision
 import Caching
 import Embed
 import Encoder

@@ -1,5 +1,5 @@
+import Client
 import CommandLine
-import Cryptography
 import Foundation
 import LocalState
 import Records
@@ -9,41 +9,6 @@ import Time
 
 /// `documents sync DIR`: the folder decides what exists of a source.
 enum SyncCommand {
-  /// What is to be done; a value, so that it can be tested without a broker.
-  struct Plan {
-    var new: [DocumentRecord] = []
-    var changed: [DocumentRecord] = []
-    var unchangedCount = 0
-    var removed: [DocumentKey] = []
-    /// Ids of another source: two folders must not fight over a document. One without a source is taken over.
-    var foreign: [DocumentID] = []
-
-    /// - Parameters:
-    ///   - wanted: what the folder holds.
-    ///   - rows: what exists in the tenant, whatever its source.
-    init(wanted: [DocumentRecord], rows: [DocumentReader.Row], source: String) {
-      let known = Dictionary(rows.map { ($0.key, $0) }, uniquingKeysWith: { $1 })
-      for document in wanted {
-        switch known[document.key] {
-        case nil: new.append(document)
-        case let row? where !row.source.isEmpty && row.source != source && !row.digest.isEmpty:
-          foreign.append(document.id)
-        // What could not be read is tried again: the reason may have been this machine's.
-        case let row? where row.state == "failed": changed.append(document)
-        case let row? where row.digest == SHA256.digest(document.json.bytes): unchangedCount += 1
-        case _?: changed.append(document)
-        }
-      }
-      let names = Set(wanted.map(\.key))
-      removed = rows.filter { $0.source == source && !$0.digest.isEmpty && !names.contains($0.key) }.map(
-        \.key)
-    }
-
-    var summary: String {
-      "\(new.count) new, \(changed.count) changed, \(unchangedCount) unchanged, \(removed.count) deleted"
-    }
-  }
-
   static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
     guard arguments.positionals.count == 1 else { throw UsageError("give one DIR to sync") }
     let folder = URL(fileURLWithPath: arguments.positionals[0]).standardizedFileURL
@@ -63,7 +28,7 @@ enum SyncCommand {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let rows = try await DocumentReader(settings: settings).list(tenant: tenant)
-    let plan = Plan(wanted: wanted, rows: rows, source: source)
+    let plan = SyncPlan(wanted: wanted, rows: rows, source: source)
     if !plan.foreign.isEmpty {
       throw UsageError(
         "\(plan.foreign.prefix(5).map(\.rawValue).joined(separator: ", ")): \(plan.foreign.count) documents of these ids "
@@ -82,13 +47,13 @@ enum SyncCommand {
       return .success
     }
     let records =
-      (plan.new + plan.changed).map { OutgoingDocument(key: $0.key, value: $0.json.bytes) }
-      + plan.removed.map { OutgoingDocument(key: $0, value: nil) }
+      (plan.new + plan.changed).map(OutgoingDocument.init)
+      + plan.removed.map(OutgoingDocument.init(deleting:))
     return try await send(records, plan, settings, arguments)
   }
 
   private static func send(
-    _ records: [OutgoingDocument], _ plan: Plan, _ settings: Settings, _ arguments: ParsedArguments
+    _ records: [OutgoingDocument], _ plan: SyncPlan, _ settings: Settings, _ arguments: ParsedArguments
   ) async throws -> ExitCode {
     let watch = Stopwatch()
     var outcome = DocumentClient.Outcome()
@@ -97,7 +62,7 @@ enum SyncCommand {
       outcome = try await client.send(
         records, waits: !arguments.flag("--no-wait"),
         timeout: .seconds(try arguments.integer("--timeout", in: 1...86_400) ?? 600),
-        showsProgress: records.count > 20)
+        progress: DocumentProgress.bar(records.count))
       await client.close()
     }
     let failed = outcome.states.filter { $0.state == .failed }

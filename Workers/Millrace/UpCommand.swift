@@ -1,3 +1,5 @@
+import Failures
+import Supervision
 import CommandLine
 import Foundation
 import LocalBroker
@@ -27,7 +29,9 @@ enum UpCommand {
   ) { arguments in
     if arguments.flag("--detach") { return try await detach(arguments) }
     BrokenPipes.ignore()
-    let supervisor = try Supervisor(arguments, environment: environment())
+    let supervisor = try Supervisor(
+      SupervisorOptions(arguments), in: StateDirectory.find(arguments), environment: environment(),
+      report: show)
     do {
       try await supervisor.run(until: StopRequest.fromSignals(interrupt: true).stream)
     } catch {
@@ -37,10 +41,21 @@ enum UpCommand {
     return .success
   }
 
+  private static func show(_ report: SupervisorReport) {
+    switch report {
+    case .warning(let line): Terminal.complain(line)
+    case .ready(let endpoints, let state):
+      let services = ["kafka", "redis", "llm"].compactMap { name in endpoints[name].map { "\(name) \($0)" } }
+      Terminal.print("ready: \(services.joined(separator: ", "))  (state \(state))")
+      Terminal.print(
+        "next:  millrace documents put DIR   millrace ask \"…\"   millrace status   Ctrl-C ends it")
+    }
+  }
+
   static let down = Command("down", abstract: "End what `up` started in this state folder.") { arguments in
     let directory = try StateDirectory.find(arguments)
     guard let record = directory.read() else {
-      throw Unavailable(description: "nothing was started in \(directory.path)")
+      throw Unavailable("nothing was started in \(directory.path)")
     }
     if let program = record.supervisor.impostor {
       // It may be an `up` of another place, which would start again whatever is ended here.
@@ -86,7 +101,7 @@ enum UpCommand {
     guard environment[ChildEnvironment.detached] != nil else { return environment }
     // Nothing means that the other end was killed first: without its secrets everything would run, and be refused everywhere.
     guard let data = try FileHandle.standardInput.readToEnd(), !data.isEmpty else {
-      throw Unavailable(description: "`up --detach` ended before it handed its settings on; start it again")
+      throw Unavailable("`up --detach` ended before it handed its settings on; start it again")
     }
     return environment.merging(try JSONDecoder().decode([String: String].self, from: data)) { $1 }
   }
@@ -95,7 +110,7 @@ enum UpCommand {
   private static func detach(_ arguments: ParsedArguments) async throws -> ExitCode {
     let directory = try StateDirectory.find(arguments)
     // Those of the command line, before anything is made: what is wrong with them needs no log.
-    let settings = try Supervisor.settings(arguments, environment: ProcessInfo.processInfo.environment)
+    let settings = try SupervisorOptions(arguments).settings(environment: ProcessInfo.processInfo.environment)
     let isLocal =
       arguments.value("--kafka") == nil && arguments.value("--kafka-home") == nil
       && ProcessInfo.processInfo.environment["KAFKA_HOME"] == nil

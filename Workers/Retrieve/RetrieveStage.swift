@@ -1,3 +1,4 @@
+import Answered
 import Freshness
 import Pools
 import KafkaClient

@@ -1,3 +1,5 @@
+import Foundation
+
 /// A query's id within its tenant. Two ids are the same when their bytes are.
 package struct QueryID: Sendable, Hashable, CustomStringConvertible {
   package let rawValue: String
@@ -11,6 +13,11 @@ package struct QueryID: Sendable, Hashable, CustomStringConvertible {
     guard IdentifierRule.allows(text) else { return nil }
     rawValue = text
   }
+
+  /// A new id: the prefix, a hyphen and a random UUID.
+  ///
+  /// - Parameter prefix: lower-case letters and digits.
+  package init(unique prefix: String) { rawValue = "\(prefix)-\(UUID().uuidString.lowercased())" }
 
   package var description: String { rawValue }
   package static func == (a: QueryID, b: QueryID) -> Bool { TextBytes.areEqual(a.rawValue, b.rawValue) }

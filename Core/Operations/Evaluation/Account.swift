@@ -1,0 +1,52 @@
+import Records
+
+/// One side of the account.
+package struct Account: Sendable {
+  package let kind: String
+  /// Names of terminal states, each with its bit.
+  package let states: [(name: String, bit: UInt8)]
+  package let stages: [String]
+  package var accepted = 0
+  package var finished: [String: Int] = [:]
+  package var inFlight: [String: Int] = [:]
+  /// The same terminal state written again: allowed after a crash.
+  package var repeats = 0
+  /// Two different terminal states of one.
+  package var differing = 0
+  package var lost = 0
+  /// A few of those lost or differing, for the person who must look: the first by name, so that they are the
+  /// same in whatever order, and in however many passes, they were found.
+  package var examples: [String] = []
+  private static let examplesMax = 10
+
+  package var isBalanced: Bool { lost == 0 && differing == 0 }
+
+  mutating func note(_ example: String) {
+    let index = examples.firstIndex { example < $0 } ?? examples.endIndex
+    guard index < Self.examplesMax else { return }
+    examples.insert(example, at: index)
+    if examples.count > Self.examplesMax { examples.removeLast() }
+  }
+
+  package var json: JSONValue {
+    .object([
+      "accepted": .int(accepted),
+      "finished": .object(
+        states.map { JSONMember(name: $0.name, value: .int(finished[$0.name] ?? 0)) }),
+      "in_flight": .object(stages.map { JSONMember(name: $0, value: .int(inFlight[$0] ?? 0)) }),
+      "repeats": .int(repeats), "lost": .int(lost), "differing": .int(differing),
+      "examples": .array(examples.map(JSONValue.string)),
+    ])
+  }
+
+  package var text: String {
+    let ended = states.map { "\($0.name) \(finished[$0.name] ?? 0)" }.joined(separator: ", ")
+    let waiting = stages.map { "\($0) \(inFlight[$0] ?? 0)" }.joined(separator: ", ")
+    var lines = [
+      "\(kind): \(accepted) accepted = \(ended); in flight: \(waiting); lost \(lost)",
+      "  repeats \(repeats), differing \(differing)",
+    ]
+    lines += examples.map { "  look at \($0)" }
+    return lines.joined(separator: "\n")
+  }
+}

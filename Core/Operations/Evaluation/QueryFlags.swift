@@ -1,0 +1,77 @@
+import Records
+import Synchronization
+
+/// Flags of queries by a hash of their key; 64 bits keep four million apart but for one chance in two million.
+final class QueryFlags: Sendable {
+  private struct Entry {
+    var flags: UInt8
+    var stage: UInt8
+    /// The newest answer to an earlier query with this id, from so shortly before that this one gets none.
+    var earlier: UInt8 = 0
+    var partition: Int32
+    var offset: Int64
+    /// Of the newest record with this id: an answer from before it is that of an earlier one.
+    var askedAt: Int64
+  }
+  /// Clocks of brokers and clients differ.
+  static let skew: Int64 = 60_000
+  /// How long an id that was answered gets no second answer.
+  static let repeatMax = QueryRecord.deadlineMaxMilliseconds
+  private static let terminals: UInt8 = 0b0011_1110
+  private let isMine: @Sendable (UInt64) -> Bool
+  private let table = Mutex<[UInt64: Entry]>([:])
+
+  init(isMine: @escaping @Sendable (UInt64) -> Bool) { self.isMine = isMine }
+
+  private static func hash(_ key: [UInt8]) -> UInt64 {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return hash
+  }
+
+  func mark(_ key: [UInt8], _ bits: UInt8, at position: RecordPosition, _ milliseconds: Int64) {
+    let hash = Self.hash(key)
+    guard isMine(hash) else { return }
+    table.withLock { table in
+      var entry =
+        table[hash]
+        ?? Entry(
+          flags: 0, stage: 0, partition: position.partition, offset: position.offset,
+          askedAt: max(0, milliseconds))
+      entry.flags |= bits
+      entry.askedAt = max(entry.askedAt, milliseconds)
+      table[hash] = entry
+    }
+  }
+
+  /// Only of queries that were read: answers outlive their queries.
+  func markKnown(_ key: [UInt8], _ bits: UInt8, stage: UInt8 = 0, at milliseconds: Int64 = .max) {
+    let hash = Self.hash(key)
+    guard isMine(hash) else { return }
+    table.withLock { table in
+      guard var entry = table[hash] else { return }
+      let terminal = bits & Self.terminals
+      if milliseconds < entry.askedAt - Self.skew {
+        if milliseconds >= entry.askedAt - Self.skew - Self.repeatMax { entry.earlier = terminal }
+        table[hash] = entry
+        return
+      }
+      if terminal != 0, entry.flags & terminal == terminal { entry.flags |= 128 }
+      entry.flags |= bits
+      entry.stage = max(entry.stage, stage)
+      table[hash] = entry
+    }
+  }
+
+  /// What is known of each, and where its first record lies: as numbers, since names would take more room
+  /// than the table.
+  var entries: [(flags: UInt8, stage: UInt8, partition: Int32, offset: Int64)] {
+    table.withLock { table in
+      table.values.map { entry -> (flags: UInt8, stage: UInt8, partition: Int32, offset: Int64) in
+        // The earlier answer counts only where there is none of its own.
+        let flags = entry.flags & Self.terminals == 0 ? entry.flags | entry.earlier : entry.flags
+        return (flags, entry.stage, entry.partition, entry.offset)
+      }
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import CommandLine
+import Foundation
+import Records
+
+/// A question with the documents that answer it.
+package struct Question: Sendable {
+  package var text: String
+  package var relevant: Set<String>
+
+  package static func read(_ path: String, limit: Int?) throws -> [Question] {
+    let data = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    var questions: [Question] = []
+    for line in data.split(separator: 0x0A) {
+      let value = try JSONReader.read(Array(line))
+      let relevant = Set(value["relevant_doc_ids"]?.arrayValue?.compactMap(\.stringValue) ?? [])
+      guard let text = value["question"]?.stringValue, !relevant.isEmpty else { continue }
+      questions.append(Question(text: text, relevant: relevant))
+      if questions.count == limit { break }
+    }
+    guard !questions.isEmpty else {
+      throw UsageError("--questions: '\(path)' must hold lines with question and relevant_doc_ids")
+    }
+    return questions
+  }
+}

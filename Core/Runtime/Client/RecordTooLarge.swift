@@ -1,0 +1,16 @@
+import Failures
+import Records
+
+/// A document whose record its topic would refuse.
+package struct RecordTooLarge: Failure {
+  package var id: DocumentID
+  package var byteCount: Int
+  package var setting: String
+  package var limit: Int
+
+  package var kind: FailureKind { .rejected }
+  package var description: String {
+    "\(id): its record of \(byteCount) bytes must be at most \(setting), \(limit); "
+      + "content that is not text is sent as base64, which is a third larger"
+  }
+}

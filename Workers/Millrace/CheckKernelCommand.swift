@@ -1,0 +1,18 @@
+import CommandLine
+import VectorMath
+
+/// `millrace check-kernel`: run by this program itself, before it forces a kernel of OpenBLAS.
+enum CheckKernelCommand {
+  static let command = Command(
+    "check-kernel", abstract: "Compare OpenBLAS's kernels with scalar loops (used before a kernel is forced)."
+  ) { _ in
+    BLAS.useOneThread()
+    if let shape = KernelCheck.firstMismatch() {
+      Terminal.complain("millrace: OpenBLAS kernel \(BLAS.coreName) differs from scalar loops at \(shape)")
+      return .failure
+    }
+    Terminal.print(
+      "kernel \(BLAS.coreName), instruction set \(Kernels.instructionSet): agrees with scalar loops")
+    return .success
+  }
+}

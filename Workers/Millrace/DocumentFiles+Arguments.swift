@@ -1,0 +1,36 @@
+import Client
+import CommandLine
+import Foundation
+import Records
+
+extension DocumentFiles {
+  /// The records of `documents put`.
+  ///
+  /// - Throws: `UsageError` for an argument, a file or a line that can't be used.
+  static func read(_ arguments: ParsedArguments, tenant: TenantID) throws -> [DocumentRecord] {
+    guard !arguments.positionals.isEmpty else { throw UsageError("give a FILE, a DIR or - to put") }
+    var documents: [DocumentRecord] = []
+    for path in arguments.positionals { documents += try read(path: path, tenant) }
+    if let id = arguments.value("--id") {
+      guard documents.count == 1 else {
+        throw UsageError("--id names one document, but \(documents.count) are put")
+      }
+      guard let id = DocumentID(id) else { throw UsageError("--id: '\(id)' \(DocumentID.rule)") }
+      documents[0].id = id
+    } else if arguments.positionals.contains("-") {
+      throw UsageError("- needs --id")
+    }
+    for index in documents.indices {
+      if let title = arguments.value("--title") { documents[index].title = title }
+      if let source = arguments.value("--source") { documents[index].source = source }
+      let acl = arguments.allValues("--acl")
+      if !acl.isEmpty { documents[index].acl = acl }
+    }
+    guard !documents.isEmpty else {
+      throw UsageError(
+        "\(arguments.positionals.joined(separator: " ")) holds no file of these kinds: "
+          + extensions.joined(separator: ", ") + ", jsonl")
+    }
+    return documents
+  }
+}
