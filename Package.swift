@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The import table: every target with its folder and what it may import. `Tests/ArchitectureTests` reads this file and
-// holds the sources to it. Nothing comes from a package host: the toolchain and Debian's C libraries are enough.
+// The table of dependencies: every target with its folder and the targets that it may import. `Tests/ArchitectureTests`
+// checks the sources against it. There are no external packages, only the toolchain and Debian's C libraries.
 
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -13,8 +13,8 @@ let strict: [SwiftSetting] = [
 /// The expansion of `#expect` uses constructs that strict memory safety warns about.
 let testing: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
-/// The levels. A target imports from the groups above its own, and from its own group where that makes no circle; no
-/// worker pool imports another.
+/// The groups, from the lowest level up. A target may import targets of lower groups, and of its own group without
+/// cycles. A worker pool never imports another.
 enum Group: String {
   case base = "Core/Base"
   case contract = "Core/Contract"
@@ -28,7 +28,7 @@ enum Group: String {
   case workers = "Workers"
 }
 
-/// What lies in a target's folder and is no source.
+/// Files in a target's folder that are not sources.
 let texts = ["Records": ["README.md", "millrace.proto"], "LocalBroker": ["README.md"]]
 
 func room(_ name: String, in group: Group, _ dependencies: [String] = []) -> Target {
@@ -38,12 +38,12 @@ func room(_ name: String, in group: Group, _ dependencies: [String] = []) -> Tar
     exclude: texts[name] ?? [], swiftSettings: strict)
 }
 
-/// A library of Debian's, imported as it is.
+/// A library of Debian, imported directly.
 func cLibrary(_ name: String, pkgConfig: String? = nil) -> Target {
   .systemLibrary(name: name, path: "Core/C/\(name)", pkgConfig: pkgConfig)
 }
 
-/// C of our own, or a narrow door to a library whose calls Swift can't see.
+/// Our own C, or a small wrapper for a library that Swift can't call directly.
 func cRoom(_ name: String, libraries: [String] = [], include: String? = nil) -> Target {
   // SwiftPM compiles C at -O0 in debug builds; kernels and checksums need -O3 in both.
   .target(
@@ -58,7 +58,7 @@ func program(_ name: String, path: String, exclude: [String] = [], _ dependencie
     swiftSettings: strict)
 }
 
-/// What several test targets share.
+/// Code that several test targets share.
 func testRoom(_ name: String, _ dependencies: [String]) -> Target {
   .target(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
@@ -101,24 +101,26 @@ let package = Package(
     room("Telemetry", in: .base, ["Time"]),
     room("Services", in: .base, ["CSignals", "Time"]),
     room("BlockingExecutor", in: .base),
-    room("CommandLine", in: .base),
+    room("CommandLine", in: .base, ["Failures"]),
     room("Time", in: .base),
 
-    room("Records", in: .contract, ["Time"]),
+    room("Records", in: .contract, ["Failures", "Time"]),
     room("Pools", in: .contract, ["Records"]),
-    room("Settings", in: .contract, ["CYAML", "Records", "Time"]),
+    room("Settings", in: .contract, ["Failures", "CYAML", "Records", "Time"]),
 
     room("Cryptography", in: .connections, ["CChecksum", "COpenSSL"]),
-    room("KafkaClient", in: .connections, ["BlockingExecutor", "CRdKafka", "Records", "Telemetry", "Time"]),
-    room("RedisClient", in: .connections, ["BlockingExecutor", "CHiredis", "Time"]),
-    room("HTTPClient", in: .connections, ["BlockingExecutor", "CCurl", "Time"]),
-    room("HTTPServer", in: .connections, ["CMicroHTTPD"]),
+    room(
+      "KafkaClient", in: .connections,
+      ["Failures", "BlockingExecutor", "CRdKafka", "Records", "Telemetry", "Time"]),
+    room("RedisClient", in: .connections, ["Failures", "BlockingExecutor", "CHiredis", "Time"]),
+    room("HTTPClient", in: .connections, ["Failures", "BlockingExecutor", "CCurl", "Time"]),
+    room("HTTPServer", in: .connections, ["Failures", "CMicroHTTPD"]),
 
-    room("Tokenizer", in: .text),
-    room("Parsing", in: .text, ["CCMark", "CUchardet", "CXML2", "Time"]),
+    room("Tokenizer", in: .text, ["Failures"]),
+    room("Parsing", in: .text, ["Failures", "Records", "CCMark", "CUchardet", "CXML2", "Time"]),
     room("Chunking", in: .text, ["Cryptography", "Parsing", "Records", "Tokenizer"]),
 
-    room("VectorMath", in: .vectors, ["CKernels", "COpenBLAS"]),
+    room("VectorMath", in: .vectors, ["Failures", "CKernels", "COpenBLAS"]),
     room("Encoder", in: .vectors, ["BlockingExecutor", "Tokenizer", "VectorMath"]),
 
     room("Catalog", in: .index, ["Records"]),
@@ -126,7 +128,10 @@ let package = Package(
 
     room(
       "Stage", in: .runtime,
-      ["HTTPServer", "KafkaClient", "Pools", "Records", "Services", "Settings", "Telemetry", "Time"]),
+      [
+        "Failures", "HTTPServer", "KafkaClient", "Pools", "Records", "Services", "Settings", "Telemetry",
+        "Time",
+      ]),
     room(
       "Freshness", in: .runtime,
       ["KafkaClient", "Records", "Services", "Settings", "Stage", "Telemetry", "Time"]),
@@ -140,15 +145,17 @@ let package = Package(
       ]),
 
     room("Retrieval", in: .answers, ["Records"]),
-    room("Generation", in: .answers, ["Encoder", "HTTPClient", "Parsing", "Records", "Time", "Tokenizer"]),
+    room(
+      "Generation", in: .answers,
+      ["Failures", "Encoder", "HTTPClient", "Parsing", "Records", "Time", "Tokenizer"]),
     room(
       "Caching", in: .answers,
       ["Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "Time"]),
 
-    room("LocalState", in: .operations, ["CommandLine", "Records", "Settings"]),
+    room("LocalState", in: .operations, ["Failures", "CommandLine", "Records", "Settings"]),
     room(
       "LocalBroker", in: .operations,
-      ["BlockingExecutor", "CCompression", "CSQLite", "Cryptography", "Telemetry"]),
+      ["Failures", "BlockingExecutor", "CCompression", "CSQLite", "Cryptography", "Telemetry"]),
     room(
       "Supervision", in: .operations,
       [
@@ -223,9 +230,10 @@ let package = Package(
     tests(
       "UnitTests",
       [
-        "BlockingExecutor", "Catalog", "Chunking", "CommandLine", "Encoder", "Flat", "Freshness",
-        "Generation", "HTTPClient", "KafkaClient", "Parsing", "Records", "RedisClient", "Retrieval", "Search",
-        "Services", "Settings", "Stage", "Telemetry", "TestSupport", "Time", "Tokenizer", "VectorMath",
+        "BlockingExecutor", "Catalog", "Chunking", "Client", "CommandLine", "Cryptography", "Encoder",
+        "Evaluation", "Flat", "Freshness", "Generation", "HTTPClient", "HTTPServer", "KafkaClient", "Parsing",
+        "Records", "RedisClient", "Retrieval", "Search", "Services", "Settings", "Stage", "Supervision",
+        "Telemetry", "TestSupport", "Time", "Tokenizer", "VectorMath",
       ]),
     tests(
       "RuntimeTests",

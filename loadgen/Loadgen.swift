@@ -4,7 +4,7 @@ import KafkaClient
 import LocalState
 import Settings
 
-/// The load generator: recorded traffic against a running pipeline, in an open loop.
+/// The load generator: replays recorded traffic against a running pipeline, in an open loop.
 @main
 enum Loadgen {
   static func main() async {
@@ -35,15 +35,19 @@ enum Loadgen {
   static let root = Command(
     "loadgen", abstract: "Replay recorded traffic against a pipeline.",
     discussion: """
-      Finds the pipeline as `millrace` does: the nearest .millrace of `up`, or --kafka-bootstrap-servers and the other
-      settings. Exit codes: 0 done, 1 queries were lost or ended twice in different states, or the run is invalid,
-      2 wrong usage, 6 no broker.
+      Finds the pipeline as `millrace` does: the state folder of `up`, or --kafka-bootstrap-servers and the other
+      settings.
+
+      Exit codes: 0 done, 1 a query was lost or has two different terminal states, or the run is invalid, 2 wrong
+      usage or setting, 6 no broker answers.
       """,
     options: [
       .option(
-        "--settings", "FILE", "a YAML file with the tree of charts/millrace/values.yaml, or a part of it"),
+        "--settings", "FILE",
+        "a YAML file with the structure of charts/millrace/values.yaml, whole or in part"),
       .option(
-        "--state", "DIR", "the folder of `millrace up` (default: the nearest .millrace upward from here)"),
+        "--state", "DIR",
+        "the state folder of `up` (default: the nearest .millrace, here or in a folder above)"),
       .flag("--json", "print JSON"),
     ] + settingOptions, subcommands: [ReplayCommand.command])
 

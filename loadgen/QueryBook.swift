@@ -7,7 +7,7 @@ import Settings
 import Stage
 import Synchronization
 
-/// Every query that was sent, and what came back.
+/// Every query of a run and its answers.
 final class QueryBook: Sendable {
   private struct Entry {
     var at = 0.0
@@ -70,7 +70,7 @@ final class QueryBook: Sendable {
     }
   }
 
-  /// What was not sent is waited for by nobody.
+  /// Removes the queries that were not sent: nobody needs to wait for them.
   func endSending() { state.withLock { $0.entries.removeLast($0.entries.count - $0.sent) } }
 
   var isComplete: Bool { state.withLock { $0.finished == $0.entries.count } }

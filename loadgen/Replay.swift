@@ -9,9 +9,9 @@ import Settings
 import Stage
 import Time
 
-/// One run.
+/// One run of a replay.
 struct Replay {
-  /// How long an answer may be late beyond its query's deadline before the query counts as lost.
+  /// How long after the deadline of its query an answer is still waited for. Then the query counts as lost.
   private static let grace = Duration.seconds(15)
 
   private let plan: ReplayPlan
@@ -45,7 +45,7 @@ struct Replay {
         do { try await follow(reader, book, start) } catch is CancellationError {} catch { book.fail(error) }
       }
       group.addTask {
-        // By the clock: at a low rate the next query may be many seconds away.
+        // Show it by the clock: at a low rate the next query may be many seconds away.
         while !Task.isCancelled {
           show(book, start)
           try await Task.sleep(for: .milliseconds(200))
@@ -54,12 +54,12 @@ struct Replay {
       try await send(producer, book, start, until: stop)
       book.endSending()
       let sendSeconds = seconds(since: start)
-      // Every query has a state by its deadline, or the pipeline has lost it.
+      // Every query has a terminal state by its deadline, or the pipeline has lost it.
       let deadline = ContinuousClock.now + .milliseconds(plan.template.deadlineMilliseconds) + Self.grace
       while !book.isComplete, book.failure == nil, ContinuousClock.now < deadline {
         try await Task.sleep(for: .milliseconds(50))
       }
-      // Second answers, if there are any, come a moment later.
+      // A second answer of a query comes a moment after the first.
       try await Task.sleep(for: .seconds(1))
       group.cancelAll()
       return sendSeconds
@@ -67,7 +67,7 @@ struct Replay {
     await reader.close()
     await producer.close(deadline: .seconds(5))
     Terminal.progress("")
-    // What could not be followed is not lost by the pipeline.
+    // When answers could not be read, the pipeline has not lost them.
     if let failure = book.failure { throw failure }
     var report = book.report
     report.seconds = sendSeconds
@@ -123,46 +123,47 @@ struct Replay {
       "\(Int(seconds(since: start))) s: \(book.progress), \(plan.count) to send")
   }
 
-  /// What the generator can do at most: the same records by the same code, to a topic that nobody works on.
+  /// The highest rate of the generator, measured with the same records and the same code on a topic that
+  /// nobody consumes.
   private func ceiling(_ configuration: KafkaConfiguration) async throws -> Double {
-    let admin = KafkaAdmin(configuration)
-    let topic = "millrace-loadgen-\(run)"
-    _ = try await admin.create([
-      TopicPlan(name: topic, partitionCount: 4, replicationFactor: 1, settings: [:])
-    ])
-    let producer = try KafkaProducer(configuration, inFlightMax: 1_000_000)
-    await BlockingCalls(name: "warm-up").run { producer.warmUp([topic]) }
-    let reader = ReplayReader(configuration)
-    try await reader.assign(
-      Dictionary(uniqueKeysWithValues: (0..<4).map { (TopicPartition(topic, Int32($0)), .beginning) }))
-    let count = 4000
-    let start = ContinuousClock.now
-    async let read: Void = {
-      var seen = 0
-      let limit = ContinuousClock.now + .seconds(60)
-      while seen < count, !Task.isCancelled, ContinuousClock.now < limit {
-        seen += try await reader.next(maxRecords: 1000, maxWait: .milliseconds(50)).count
+    return try await withAdmin(configuration) { admin in
+      let topic = "millrace-loadgen-\(run)"
+      _ = try await admin.create([
+        TopicPlan(name: topic, partitionCount: 4, replicationFactor: 1, settings: [:])
+      ])
+      let producer = try KafkaProducer(configuration, inFlightMax: 1_000_000)
+      await BlockingCalls(name: "warm-up").run { producer.warmUp([topic]) }
+      let rate = try await withReader(configuration) { reader in
+        try await reader.assign(
+          Dictionary(uniqueKeysWithValues: (0..<4).map { (TopicPartition(topic, Int32($0)), .beginning) }))
+        let count = 4000
+        let start = ContinuousClock.now
+        async let read: Void = {
+          var seen = 0
+          let limit = ContinuousClock.now + .seconds(60)
+          while seen < count, !Task.isCancelled, ContinuousClock.now < limit {
+            seen += try await reader.next(maxRecords: 1000, maxWait: .milliseconds(50)).count
+          }
+        }()
+        try await withThrowingDiscardingTaskGroup { group in
+          for number in 0..<count {
+            let query = plan.trace.arrival(number, speed: 1).question
+            var record = plan.template
+            record.text = query
+            let out = OutgoingRecord(topic: topic, key: Array("\(number)".utf8), value: record.json.bytes)
+            group.addTask { try await producer.send(out) }
+          }
+        }
+        try await read
+        return Double(count) / seconds(since: start)
       }
-    }()
-    try await withThrowingDiscardingTaskGroup { group in
-      for number in 0..<count {
-        let query = plan.trace.arrival(number, speed: 1).question
-        var record = plan.template
-        record.text = query
-        let out = OutgoingRecord(topic: topic, key: Array("\(number)".utf8), value: record.json.bytes)
-        group.addTask { try await producer.send(out) }
-      }
+      await producer.close(deadline: .seconds(5))
+      try await admin.delete(topic: topic)
+      return rate
     }
-    try await read
-    let rate = Double(count) / seconds(since: start)
-    await producer.close(deadline: .seconds(5))
-    await reader.close()
-    try await admin.delete(topic: topic)
-    await admin.close()
-    return rate
   }
 
-  /// By role, where `up` runs on this machine.
+  /// Processor seconds by role; empty when `up` does not run on this machine.
   private func processorTime() -> [String: Double] {
     guard let record = directory.read() else { return [:] }
     var times: [String: Double] = [:]

@@ -6,24 +6,24 @@ import Records
 import Services
 import Stage
 
-/// `loadgen replay`: queries at the times of a recorded trace, whatever becomes of the earlier ones.
+/// `loadgen replay`: sends queries at the times of a recorded trace, without waiting for answers.
 enum ReplayCommand {
   static let command = Command(
-    "replay", abstract: "Send queries at the times of a recorded trace and follow each to its end.",
+    "replay", abstract: "Send queries at the times of a recorded trace and wait for their answers.",
     discussion: """
-      An open loop: a query is sent when the trace says so, whether earlier ones are answered or not, and its time
-      counts from that moment. Before the run the generator measures its own ceiling against the broker alone; a run
-      in which it was the limit is called invalid. SIGINT or SIGTERM ends the sending; what was sent is followed to its
-      end and reported.
+      The loop is open: each query is sent at its time in the trace, whether earlier queries are answered or not. Its
+      latency counts from that time. Before the run, the generator measures its own highest rate with the broker alone.
+      A run in which the generator was the limit is reported as invalid. SIGINT or SIGTERM stops the sending; queries
+      that were sent are still waited for and reported.
       """,
     arguments: "TRACE",
     options: [
       .option("--questions", "FILE", "JSON lines with id and question"),
-      .option("--speed", "N", "times as fast as recorded: 10x (default 1x)"),
+      .option("--speed", "N", "speed compared with the recording, for example 10x (default 1x)"),
       .option("--rate", "N", "queries per second on average, instead of --speed"),
-      .option("--duration", "TIME", "how long to send: 60s, 5m (default: once through the trace)"),
-      .option("--tenant", "NAME", "tenant (default: default)"),
-      .option("--deadline", "MS", "of each query (default 60000)"),
+      .option("--duration", "TIME", "how long to send, for example 60s or 5m (default: the trace once)"),
+      .option("--tenant", "NAME", "the tenant of the queries (default: default)"),
+      .option("--deadline", "MS", "deadline of each query (default 60000)"),
       .option("--cache", "POLICY", "default, bypass or refresh"),
       .option("--mode", "MODE", "answer or retrieve"),
     ]

@@ -5,7 +5,7 @@ import LocalState
 import Records
 import Stage
 
-/// A command line, read.
+/// The parsed command line of `loadgen replay`.
 struct ReplayPlan {
   let trace: Trace
   let speed: Double

@@ -1,38 +1,39 @@
 import Records
 import Time
 
-/// What became of every query of a replay.
+/// The results of a replay.
 struct ReplayReport: Sendable {
   var sent = 0
   var states: [String: Int] = [:]
   var lost = 0
-  /// Queries with more than one answer of one kind, and of different kinds.
+  /// Queries with more than one answer.
   var doubled = 0
+  /// Queries whose answers have different states.
   var differing = 0
   var cacheHits = 0
-  /// From the scheduled time to the answer being consumed, milliseconds.
+  /// Milliseconds from the scheduled time until the answer was consumed.
   var latencies: [Double] = []
-  /// The same, of answers from the cache and of those that were made.
+  /// `latencies` of the answers from the cache, and of the others.
   var cachedLatencies: [Double] = []
   var madeLatencies: [Double] = []
   /// Waiting and work by stage, milliseconds.
   var stageWaits: [String: [Double]] = [:]
   var stageWorks: [String: [Double]] = [:]
-  /// How late the generator itself handed queries over, milliseconds.
+  /// How late the generator itself sent each query, in milliseconds.
   var lateness: [Double] = []
   var seconds = 0.0
   var speed = 0.0
-  /// Queries per second that the generator reached with nothing but a broker behind it.
+  /// The highest rate of the generator, in queries per second, with only a broker behind it.
   var ceiling = 0.0
-  /// The most that it was asked for within one second.
+  /// The largest number of queries within one second.
   var peak = 0
-  /// Processor seconds by process, where `up` runs on this machine.
+  /// Processor seconds by role; empty when `up` does not run on this machine.
   var cpu: [String: Double] = [:]
 
   static let latenessMax = 50.0
   static let ceilingShare = 0.8
 
-  /// Why the figures say more about the generator than about the pipeline.
+  /// The reasons why the figures describe the generator and not the pipeline.
   var invalid: [String] {
     var reasons: [String] = []
     if Double(peak) > Self.ceilingShare * ceiling {
@@ -42,7 +43,7 @@ struct ReplayReport: Sendable {
     }
     let late = Percentile.of(lateness, 0.99)
     if late > Self.latenessMax {
-      reasons.append("the generator was late itself: p99 \(Int(late)) ms, at most \(Int(Self.latenessMax))")
+      reasons.append("the generator itself was late: p99 \(Int(late)) ms, limit \(Int(Self.latenessMax)) ms")
     }
     return reasons
   }
@@ -124,7 +125,8 @@ struct ReplayReport: Sendable {
     let ended = AnswerRecord.Status.allCases.map { "\($0.rawValue) \(states[$0.rawValue] ?? 0)" }.joined(
       separator: ", ")
     var lines = [
-      "sent \(sent) in \(Self.format(seconds)) s (\(Self.format(Double(sent) / max(seconds, 0.001)))/s, speed \(Self.format(speed))x)",
+      "sent \(sent) in \(Self.format(seconds)) s (\(Self.format(Double(sent) / max(seconds, 0.001)))/s, "
+        + "speed \(Self.format(speed))x)",
       "\(ended); lost \(lost), doubled \(doubled), differing \(differing)",
       "cache hits \(cacheHits) (\(Self.format(100 * Double(cacheHits) / Double(max(1, finished)))) %)",
       "  ms from the schedule".padded(to: 24)
@@ -138,7 +140,8 @@ struct ReplayReport: Sendable {
       lines.append(Self.line("\(stage): work", stageWorks[stage] ?? []))
     }
     lines.append(
-      "generator: ceiling \(Int(ceiling))/s, busiest second \(peak), late p99 \(Self.format(Percentile.of(lateness, 0.99))) ms"
+      "generator: ceiling \(Int(ceiling))/s, busiest second \(peak), "
+        + "late p99 \(Self.format(Percentile.of(lateness, 0.99))) ms"
     )
     if !cpu.isEmpty {
       lines.append(

@@ -2,10 +2,10 @@ import CommandLine
 import Foundation
 import Records
 
-/// What is asked when: a recorded trace over a file of questions.
+/// A recorded trace: the times of queries, with questions from a file.
 struct Trace {
   struct Arrival {
-    /// Seconds since the first.
+    /// Seconds since the first arrival.
     var at: Double
     var question: String
   }
@@ -13,7 +13,7 @@ struct Trace {
   let arrivals: [Arrival]
 
   /// - Parameters:
-  ///   - path: JSON lines with `timestamp_ms` and, where the trace knows, `question_id`.
+  ///   - path: JSON lines with `timestamp_ms` and, optionally, `question_id`.
   ///   - questions: JSON lines with `id` and `question` (or `text`).
   /// - Throws: `UsageError` naming the file, the line and the rule.
   init(path: String, questions: String) throws {
@@ -54,10 +54,10 @@ struct Trace {
     self.arrivals = arrivals
   }
 
-  /// Arrivals per second as recorded.
+  /// Arrivals per second in the recording.
   var rate: Double { Double(arrivals.count) / arrivals[arrivals.count - 1].at }
 
-  /// The arrival of that number at this speed; the trace begins again when it ends.
+  /// The arrival with this number at this speed. The trace starts again when it ends.
   func arrival(_ number: Int, speed: Double) -> Arrival {
     let turn = number / arrivals.count
     var arrival = arrivals[number % arrivals.count]

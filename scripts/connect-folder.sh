@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Writes settings for Kafka Connect (standalone) that feed rag.documents from the files of a folder; nothing of ours runs
-# in it.   usage: connect-folder.sh BOOTSTRAP FOLDER TARGET [TENANT]
-# With KAFKA_HOME set the connector's jar is found there.
-# Kafka's own FileStreamSource makes a record of each line: a file's newest line is its document. Run the workers with
-# --ingest-field-map text=body,id=name.
-# Connect's REST port asks nobody for a login: every user of this machine can reach it, and through it the files that you
-# may read. Run it so on a machine of your own; in production Connect has a listener with a login.
+# Writes settings for Kafka Connect (standalone) that feed the files of a folder into rag.documents. No code of Millrace
+# runs in Connect.   usage: connect-folder.sh BOOTSTRAP FOLDER TARGET [TENANT]
+# With KAFKA_HOME set, the connector's jar is found there.
+# Kafka's own FileStreamSource produces a record for each line, so a file's last line becomes its document. Run the
+# workers with --ingest-field-map text=body,id=name.
+# Connect's REST port has no login. Every user of this machine can reach it and use it to read the files that you may
+# read. Use these settings only on a machine that nobody else uses; in production, give Connect a listener with a login.
 set -euo pipefail
 umask 077
 if [ $# -lt 3 ]; then
@@ -23,7 +23,7 @@ value.converter.schemas.enable=false
 offset.storage.file.filename=$target/offsets
 offset.flush.interval.ms=1000
 END
-# Since Kafka 3.2 its file connector is not on Connect's class path.
+# Since Kafka 3.2, the file connector is not on Connect's class path.
 jars=("${KAFKA_HOME:-}"/{libs,connect}/connect-file-*.jar)
 for jar in "${jars[@]}"; do [ ! -f "$jar" ] || echo "plugin.path=$jar" >> "$target/worker.properties"; done
 number=0

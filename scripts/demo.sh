@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make demo: builds, starts everything on a state folder of its own, runs the demo's questions, stops.
+# Called by make demo after the build: starts a pipeline in a new state folder, runs the demo's questions, stops it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 millrace=.build/release/millrace
@@ -14,9 +14,9 @@ trap 'rm -rf "$state"' EXIT
 cat <<'TEXT'
 
 Next:
-  make up                                             the same, until Ctrl-C; then, in another terminal:
+  make up                                             runs a pipeline until Ctrl-C; in another terminal, run:
   .build/release/millrace documents put Workers/Millrace/Demo/handbook
   .build/release/millrace ask "Who approves a rollback?"
   .build/release/millrace status
-  make install                                        puts millrace on the PATH
+  make install                                        installs millrace under /usr/local
 TEXT

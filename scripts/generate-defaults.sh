@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes Core/Contract/Settings/DefaultValues.swift from charts/millrace/values.yaml; a test holds the two equal.
+# Writes Core/Contract/Settings/DefaultValues.swift from charts/millrace/values.yaml. A test compares the two.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 {

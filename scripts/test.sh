@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs the whole suite. Integration tests use the release binary, which is what users run.   usage: test.sh [units]
-# Suites run in lanes, each a process of its own, one after another. MILLRACE_SIDE_BY_SIDE=1 runs the lanes together, in half the
-# time; a busy machine can then fail a test by its time limits. Suites that measure time or load run alone, last.
+# Runs all tests, or only the unit tests. Integration tests use the release binary.   usage: test.sh [units]
+# Suites run in lanes, one after another; each lane is a process. With MILLRACE_SIDE_BY_SIDE=1 the lanes run at the same
+# time and need half the time, but on a busy machine tests can fail because of their time limits. Suites that measure
+# time or load run alone, at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export MILLRACE_BINARY="$PWD/.build/release/millrace"
@@ -10,17 +11,17 @@ if [ -z "${MILLRACE_SHARED:-}" ] && [ -d ../shared/data ]; then MILLRACE_SHARED=
 if [ -n "${MILLRACE_SHARED:-}" ]; then
   export MILLRACE_SHARED
 else
-  echo "test: ../shared is not here: tests that need its data are skipped and say so"
+  echo "test: MILLRACE_SHARED is not set: tests that need its data are skipped and listed"
 fi
 
-# Called by itself: a second `swift test` would wait until the first one ends.
+# The bundle is run directly, because a second `swift test` would wait for the first one to end.
 bundle=$PWD/.build/debug/millracePackageTests.xctest
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/millrace-test.XXXXXX")
-# Some tests run commands as another user, who must be able to go through.
+# Some tests run commands as another user, who must be able to enter this folder.
 chmod 755 "$scratch"
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$scratch"' EXIT
 
-# Side by side, what the tests print is shown when their lane ends, so that lanes don't mix.
+# If lanes run at the same time, the output of each lane is shown when it ends, so that outputs are not mixed.
 lane() {
   local name=$1 log="$scratch/$1.log" start=$SECONDS result=passed
   shift
@@ -36,7 +37,7 @@ lane() {
   rm -rf "${scratch:?}/$name"
 }
 
-# Lanes of one round.
+# Runs the lanes of one round.
 together() {
   for call in "$@"; do
     if [ -n "${MILLRACE_SIDE_BY_SIDE:-}" ]; then eval "lane $call" & else eval "lane $call"; fi
@@ -45,7 +46,7 @@ together() {
 }
 
 finish() {
-  echo "test: the slowest (seconds):"
+  echo "test: the slowest tests (seconds):"
   cat "$scratch"/*.log | sed $'s/\x1b\\[[0-9;]*m//g' |
     sed -nE 's/^. Test (.*) (passed|failed) after ([0-9.]+) seconds.*/\3 \1/p' | grep -v ' run with ' |
     sort -rn | head -10 | sed 's/^/  /'
@@ -64,7 +65,7 @@ if [ "${1:-}" = units ]; then
   exit 0
 fi
 
-# Lanes of about the same length; the last one takes every suite that no other names.
+# Lanes of about the same length. The last lane runs every suite that no other lane names.
 alone="IntegrationTests.(LoadgenTests|IdleTests)"
 lanes=("IntegrationTests.BadDayTests" "IntegrationTests.KillTests" "IntegrationTests.(LLMTests|ChartTests|FilesTests)"
   "IntegrationTests.(PathTests|ReadmeTests|SecretTests|SupervisorTests)")

@@ -1,11 +1,11 @@
 import Foundation
 
-/// The targets of `Package.swift`, read from its text: `swift package` can't be asked while it runs the tests.
+/// The targets of `Package.swift`, parsed from its text: `swift package` can't run while the tests run.
 struct ImportTable {
   struct Row {
     var target: String
     var folder: String
-    /// The position of its group among the levels; nil for programs and tests, which stand above all.
+    /// The level of its group; nil for programs and tests, which are above all groups.
     var level: Int?
     var imports: Set<String>
     var isTest = false

@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-// Goal: the rooms keep their doors. Method: compare every source file's imports with `Package.swift`, which is the one
-// table, and the table with its own rules.
+// Goal: targets import only what they may. Method: compare every source file's imports with `Package.swift`, and check
+// `Package.swift` against the rules for groups.
 
 @Suite struct ImportTableTests {
   private let system: Set<String> = ["Foundation", "Dispatch", "Synchronization", "Testing", "Swift"]
@@ -10,7 +10,7 @@ import Testing
 
   init() throws { table = try ImportTable() }
 
-  @Test("the table is read whole")
+  @Test("the whole table is parsed")
   func isRead() throws {
     let text = try String(
       contentsOf: Sources.checkout.appendingPathComponent("Package.swift"), encoding: .utf8)
@@ -19,7 +19,7 @@ import Testing
     #expect(table.groups.count == 10 && table.pools.count == 5)
   }
 
-  @Test("each target imports what the table allows, and nothing in the table is unused")
+  @Test("each target imports only what the table allows, and uses every entry")
   func importsFollowTheTable() {
     for row in table.rows {
       let files = Sources.swiftFiles(under: row.folder)
@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  @Test("every folder of Core and Workers is a target's")
+  @Test("every folder of Core and Workers is the folder of a target")
   func foldersAreTargets() throws {
     let known = Set(table.rows.map(\.folder))
     let core = try FileManager.default.contentsOfDirectory(
@@ -48,7 +48,7 @@ import Testing
       {
         // A README may describe a group.
         if name.hasSuffix(".md") { continue }
-        #expect(known.contains("\(parent)/\(name)"), "\(parent)/\(name) is no target of Package.swift")
+        #expect(known.contains("\(parent)/\(name)"), "\(parent)/\(name) is not a target of Package.swift")
       }
     }
   }
@@ -67,7 +67,7 @@ import Testing
     }
   }
 
-  @Test("imports go down the levels, without circles, and pools never import each other")
+  @Test("imports go to lower levels, without cycles, and pools never import each other")
   func levels() {
     let byName = Dictionary(uniqueKeysWithValues: table.rows.map { ($0.target, $0) })
     func reaches(_ target: String, _ goal: String, _ seen: inout Set<String>) -> Bool {

@@ -26,7 +26,7 @@ enum Sources {
         })
     }
 
-    /// Code without comments and string contents, so that words in prose are no calls.
+    /// Code without comments and string contents, so that words in prose do not count as calls.
     var code: String {
       lines.map { line in
         var result = ""
@@ -42,7 +42,7 @@ enum Sources {
       }.joined(separator: "\n")
     }
 
-    /// Whether the code holds the word.
+    /// Whether the code contains the word.
     func uses(_ word: String) -> Bool {
       code.split(whereSeparator: { !$0.isLetter && $0 != "_" }).contains(Substring(word))
     }
@@ -58,6 +58,6 @@ enum Sources {
     }
   }
 
-  /// What users run; no tests.
+  /// The sources of the programs, without tests.
   static let product = swiftFiles(under: "Core") + swiftFiles(under: "Workers") + swiftFiles(under: "loadgen")
 }

@@ -12,7 +12,8 @@ import VectorMath
 import TestSupport
 import Time
 
-// Figures of the parts, on this machine, in one run: ratios are what counts. `swift run -c release millrace-bench`.
+// Measures single parts on this machine in one run, so that ratios can be compared.
+// Usage: `swift run -c release millrace-bench`.
 
 @main
 enum Bench {
@@ -43,7 +44,7 @@ enum Bench {
     search()
   }
 
-  /// The speed-up of each kernel family that this processor can run, against OpenBLAS's own choice.
+  /// The rate of each kernel family that this processor can run, relative to OpenBLAS's own choice.
   private static func kernels() {
     let own = Products.rate(tokens: 2048)
     print("sgemm on the encoder's shapes: \(format(own)) GFLOP/s with \(BLAS.coreName)")
@@ -67,25 +68,25 @@ enum Bench {
     return Double(String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
   }
 
-  /// `millrace-bench chunks BOOTSTRAP`: the encoder alone on what lies in `rag.chunks`, in the batches of the worker.
+  /// `millrace-bench chunks BOOTSTRAP`: encodes the records of `rag.chunks`, in the worker's batch size.
   private static func chunks(bootstrap: String) async throws {
     let settings = try Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": bootstrap]))
-    let reader = ReplayReader(settings.kafkaConfiguration(clientID: "millrace-bench"))
-    try await reader.assign(
-      Dictionary(
-        uniqueKeysWithValues: (0..<settings.partitionCount(.chunks)).map {
-          (TopicPartition(settings.topic(.chunks), $0), .beginning)
-        }))
     let found = Mutex<[[String]]>([])
-    try await reader.readToEnd(limit: .seconds(60)) { records in
-      found.withLock { found in
-        for record in records {
-          guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value) else { continue }
-          found.append(batch.chunks.map(\.embeddedText))
+    try await withReader(settings.kafkaConfiguration(clientID: "millrace-bench")) { reader in
+      try await reader.assign(
+        Dictionary(
+          uniqueKeysWithValues: (0..<settings.partitionCount(.chunks)).map {
+            (TopicPartition(settings.topic(.chunks), $0), .beginning)
+          }))
+      try await reader.readToEnd(limit: .seconds(60)) { records in
+        found.withLock { found in
+          for record in records {
+            guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value) else { continue }
+            found.append(batch.chunks.map(\.embeddedText))
+          }
         }
       }
     }
-    await reader.close()
     let records = found.withLock { $0 }
     let encoder = try Encoder(directory: Checkout.model, modelID: "bench")
     _ = await encoder.encode(records.first ?? ["warm"])
@@ -99,11 +100,11 @@ enum Bench {
     let used = Double(clock() - cpu) / Double(CLOCKS_PER_SEC)
     let count = records.reduce(0) { $0 + $1.count }
     print(
-      "{\"chunks\": \(count), \"seconds\": \(whole), \"cpu_s\": \(used), \"instruction_set\": \"\(Kernels.instructionSet)\"}"
-    )
+      "{\"chunks\": \(count), \"seconds\": \(whole), \"cpu_s\": \(used), "
+        + "\"instruction_set\": \"\(Kernels.instructionSet)\"}")
   }
 
-  /// The encoder beside the bare products that it is made of.
+  /// The encoder, and the share of its time that the matrix products take.
   private static func encoder() async throws {
     let encoder = try Encoder(directory: Checkout.model, modelID: "bench")
     let ids = (0..<160).map { Int32(2000 + ($0 * 7919) % 20_000) }
@@ -173,13 +174,13 @@ enum Bench {
   static func format(_ value: Double) -> String { String(format: value < 10 ? "%.2f" : "%.1f", value) }
 }
 
-/// The products of one forward pass of MiniLM, without anything between them.
+/// The matrix products of one forward pass of MiniLM, and nothing else.
 enum Products {
   private static let shapes: [(columns: Int, depth: Int, count: Int)] = [
     (384, 384, 4), (1536, 384, 1), (384, 1536, 1),
   ]
 
-  /// Seconds for six layers over so many tokens.
+  /// Seconds for the products of six layers over this number of tokens.
   static func seconds(tokens: Int) -> Double {
     var total = 0.0
     for shape in shapes {
@@ -187,9 +188,10 @@ enum Products {
       let b = FloatBuffer(count: shape.columns * shape.depth)
       let c = FloatBuffer(count: tokens * shape.columns)
       func product() {
-        BLAS.multiplyTransposed(
-          a, at: 0, stride: shape.depth, b, at: 0, stride: shape.depth, into: c, at: 0, stride: shape.columns,
-          rowCount: tokens, columnCount: shape.columns, depth: shape.depth)
+        BLAS.multiply(
+          Matrix(a, rowCount: tokens, columnCount: shape.depth),
+          transposed: Matrix(b, rowCount: shape.columns, columnCount: shape.depth),
+          into: Matrix(c, rowCount: tokens, columnCount: shape.columns))
       }
       product()
       let start = ContinuousClock.now
@@ -199,7 +201,7 @@ enum Products {
     return total
   }
 
-  /// GFLOP/s over the same.
+  /// GFLOP/s of the same products.
   static func rate(tokens: Int) -> Double {
     let operations = shapes.reduce(0.0) { $0 + 2 * Double(tokens * $1.columns * $1.depth * $1.count) * 6 }
     return operations / Bench.median((0..<3).map { _ in seconds(tokens: tokens) }) / 1e9

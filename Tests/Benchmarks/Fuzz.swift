@@ -6,28 +6,37 @@ import TestSupport
 import Settings
 import Stage
 
-/// `millrace-bench fuzz [CASES] [SEED]`: random and mutated bytes into every decoder that reads bytes from outside.
+/// `millrace-bench fuzz [CASES] [SEED]`: feeds random and mutated bytes to every decoder of external bytes.
 ///
-/// A trap ends the process. What is decoded must survive its own encoding, and memory must not grow.
+/// A trap ends the process. A decoded value must be equal after encoding and decoding it again, and memory must not
+/// grow.
 enum Fuzz {
   private struct Decoder {
     var name: String
     var seeds: [[UInt8]]
-    /// - Returns: nil when refused, else whether what was decoded survives its codec.
+    /// - Returns: nil when refused, otherwise whether the value is equal after encoding and decoding it again.
     var decode: ([UInt8]) -> Bool?
   }
 
   private static let json: [String] = [
-    #"{"id":"a","tenant":"acme","title":"T","text":"Some text é 😀","metadata":{"k":"v","n":1.5e3,"b":true},"acl":["p"],"language":"en","expires_at":1790000000000,"source":"s"}"#,
+    #"{"id":"a","tenant":"acme","title":"T","text":"Some text é 😀","metadata":{"k":"v","n":1.5e3,"b":true},"#
+      + #""acl":["p"],"language":"en","expires_at":1790000000000,"source":"s"}"#,
     #"{"id":"a","content_base64":"aGVsbG8=","media_type":"text/plain","uri":"https://example.org"}"#,
-    #"{"id":"q","tenant":"acme","principals":["p"],"text":"why?","history":[{"role":"user","text":"h"}],"filter":{"k":["v",true,3]},"top_k":4,"deadline_ms":1000,"stream":true,"cache":"refresh","after":"3:17","mode":"retrieve","reply_to":{"topic":"t","partition":1}}"#,
-    #"{"id":"a","tenant":"acme","version":"1.17","operation":"put","state":"indexed","chunks":3,"warnings":["w"],"error":{"code":"c","field":"f","message":"m"},"token":"3:17"}"#,
-    #"{"id":"q","tenant":"acme","status":"answered","text":"t [1]","citations":[{"n":1,"document_id":"a","version":"1.2","chunk_id":"c","title":"T","uri":"","start":1,"end":2,"quote":"q","score":0.5}],"usage":{"prompt_tokens":1,"completion_tokens":2},"timings_ms":{"embed":{"wait":1,"work":2}},"cache":"exact","shards":{"answered":1,"total":1},"index":{"behind_records":0,"behind_ms":0},"engine":"llm","model":"m"}"#,
+    #"{"id":"q","tenant":"acme","principals":["p"],"text":"why?","history":[{"role":"user","text":"h"}],"#
+      + #""filter":{"k":["v",true,3]},"top_k":4,"deadline_ms":1000,"stream":true,"cache":"refresh","#
+      + #""after":"3:17","mode":"retrieve","reply_to":{"topic":"t","partition":1}}"#,
+    #"{"id":"a","tenant":"acme","version":"1.17","operation":"put","state":"indexed","chunks":3,"#
+      + #""warnings":["w"],"error":{"code":"c","field":"f","message":"m"},"token":"3:17"}"#,
+    #"{"id":"q","tenant":"acme","status":"answered","text":"t [1]","citations":[{"n":1,"document_id":"a","#
+      + #""version":"1.2","chunk_id":"c","title":"T","uri":"","start":1,"end":2,"quote":"q","score":0.5}],"#
+      + #""usage":{"prompt_tokens":1,"completion_tokens":2},"timings_ms":{"embed":{"wait":1,"work":2}},"#
+      + #""cache":"exact","shards":{"answered":1,"total":1},"index":{"behind_records":0,"behind_ms":0},"#
+      + #""engine":"llm","model":"m"}"#,
     #"{"id":"q","tenant":"acme","action":"cancel"}"#,
     #"{"query_id":"q","tenant":"t","principals":["p"],"question_sha256":"00","documents":["a"],"status":"refused"}"#,
   ]
 
-  /// What has broken parsers before.
+  /// Inputs that are known to break parsers.
   private static let nasty: [[UInt8]] = [
     Array(repeating: UInt8(ascii: "["), count: 100_000), Array(repeating: UInt8(ascii: "{"), count: 1000),
     Array(#"{"a":"#.utf8), Array(#""\ud800""#.utf8), Array(#""\udc00\ud800""#.utf8), Array("1e999999".utf8),
@@ -43,7 +52,7 @@ enum Fuzz {
 
   private static let unit: [Float] = Array(repeating: 0.25, count: 16)
 
-  /// With the checksum that these bytes must have.
+  /// The bytes with their correct checksum.
   private static func sealed(_ bytes: [UInt8]) -> [UInt8] {
     guard bytes.count >= 4 else { return bytes }
     let sum = Checksum.crc32c(bytes[4...])
@@ -96,7 +105,7 @@ enum Fuzz {
         AnswerEntry(bytes, key: answerKey).map { _ in true }
       },
       Decoder(name: "cached vector", seeds: [EmbeddingCache.encode(unit)]) { bytes in
-        // A broken sum is refused at once: every other case is given the right one.
+        // A wrong checksum is refused at once, so half of the cases get the right one.
         let bytes = bytes.count % 2 == 0 ? sealed(bytes) : bytes
         return EmbeddingCache.decode(bytes, dimension: unit.count).map { vector in
           EmbeddingCache.decode(EmbeddingCache.encode(vector), dimension: unit.count) == vector
@@ -141,9 +150,9 @@ enum Fuzz {
     ]
   }
 
-  /// - Returns: whether everything held.
+  /// - Returns: whether all checks passed.
   static func run(cases: Int, seed: UInt64, golden: String) throws -> Bool {
-    // Literals are broken over lines with +.
+    // The literals are split over lines with +.
     let whole = golden.replacing("\"\n    + \"", with: "")
     let wire = whole.split(separator: "\"").map(String.init).filter { text in
       text.count > 20 && text.allSatisfy(\.isHexDigit)
@@ -170,9 +179,8 @@ enum Fuzz {
         accepted[decoder.name, default: 0] += 1
         if !survives {
           if broken[decoder.name] == nil {
-            print(
-              "fuzz: \(decoder.name) does not survive its codec: \(bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())"
-            )
+            let hex = bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+            print("fuzz: \(decoder.name) differs after encoding and decoding it again: \(hex)")
           }
           broken[decoder.name, default: 0] += 1
         }
@@ -182,8 +190,8 @@ enum Fuzz {
     let grown = (peakBytes - before) >> 20
     let kept = accepted.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     print(
-      "fuzz: \(cases) cases, seed \(seed), \(Int(seconds)) s, memory at its highest \(peakBytes >> 20) MB, \(grown) more than at the start; accepted: \(kept)"
-    )
+      "fuzz: \(cases) cases, seed \(seed), \(Int(seconds)) s, peak memory \(peakBytes >> 20) MB, "
+        + "\(grown) MB more than at the start; accepted: \(kept)")
     return broken.isEmpty && before > 0 && grown < 200 && accepted.count == decoders.count
   }
 
@@ -201,7 +209,7 @@ enum Fuzz {
       case 1 where at < bytes.count: bytes[at] ^= 1 << UInt8.random(in: 0...7, using: &random)
       case 2: bytes.removeSubrange(at..<min(bytes.count, at + Int.random(in: 0...8, using: &random)))
       case 3:
-        // The longest are rare: each costs as much as a thousand others.
+        // The longest input is rare: it takes as much time as a thousand others.
         let which = Int.random(in: 0..<nasty.count, using: &random)
         if which > 0 || Int.random(in: 0..<100, using: &random) == 0 {
           bytes.insert(contentsOf: nasty[which], at: at)
@@ -218,7 +226,7 @@ enum Fuzz {
     return bytes
   }
 
-  /// The most memory that was ever resident.
+  /// The peak of resident memory.
   private static var peakBytes: Int {
     let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
     let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""

@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-// Goal: the days that operators remember: documents that change, records that lie, processes that die, files that come
-// through Kafka Connect. Method: real data through the release binaries; scripts with other people's clients judge.
+// Goal: the pipeline works under changed documents, invalid records, killed processes and files from Kafka Connect.
+// Method: real data through the release binaries; scripts with confluent-kafka check the results.
 
 @Suite(.serialized, .timeLimit(.minutes(60))) struct BadDayTests {
   @Test(
-    "a million random and mutated cases: no decoder traps, and memory stays",
-    .enabled(if: !Pipeline.isOnKafka, "no broker is in it"))
+    "a million random and mutated inputs: no decoder traps, and memory does not grow",
+    .enabled(if: !Pipeline.isOnKafka, "this test uses no broker"))
   func fuzz() throws {
     let bench = URL(fileURLWithPath: Pipeline.binary).deletingLastPathComponent().appendingPathComponent(
       "millrace-bench")
@@ -16,10 +16,9 @@ import Testing
     #expect(output.code == 0, "\(output.text)\(output.error)")
   }
 
-  @Test(
-    "hostile records: each has a terminal state with code, field and rule, and a copy; its neighbour goes on")
+  @Test("a hostile record gets a terminal state with code, field and rule; its neighbour is not affected")
   func badRecords() throws {
-    // What is longer than a limit of the settings is named by it; the default takes 8 MB.
+    // A text over the limit must be refused with the name of the setting; the default limit is 8 MB.
     let pipeline = try Pipeline(["--ingest-text-bytes-max", "1000000", "--ingest-parser-timeout", "3s"])
     let output = try Pipeline.run(
       Pipeline.python, [Pipeline.checkout + "/Tests/Scripts/bad_records.py", pipeline.kafka])
@@ -28,7 +27,7 @@ import Testing
       "\(output.text)\(output.error)")
     #expect(report["neighbours"] as? Int == report["wanted"] as? Int, "\(report)")
     let records = try #require(report["records"] as? [String: [String: Any]])
-    // How large a record of rag.queries may be is the broker's to say: 1 MB on the local one.
+    // The broker limits the size of records in rag.queries: 1 MB on the local broker.
     let refused = report["refused_by_broker"] as? [String] ?? []
     #expect(refused == (Pipeline.isOnKafka ? [] : ["q 5 MB of text"]))
     #expect(records.count == 40 - refused.count)
@@ -36,16 +35,16 @@ import Testing
       let states = try #require(record["states"] as? [[Any]])
       #expect(states.count == 1 && states.first?.first as? String == "failed", "\(name): \(record)")
       let error = states.first?.last as? [String: String] ?? [:]
-      // "FIELD: 'VALUE' RULE"; what has no value to show, or none that is short, says "FIELD: RULE".
+      // "FIELD: 'VALUE' RULE", or "FIELD: RULE" when there is no value or it is too long.
       let (field, message) = (error["field"] ?? "", error["message"] ?? "")
       #expect(
         !(error["code"] ?? "").isEmpty && !field.isEmpty && message.hasPrefix(field + ": "),
         "\(name): \(record)")
       #expect(
         ["must", "can't", "is not JSON: byte "].contains { message.contains($0) },
-        "\(name) names no rule: \(message)")
-      #expect(record["dead_letter"] as? Bool == true, "\(name): no copy, or not the same bytes: \(record)")
-      #expect((error["message"] ?? "").utf8.count < 1000, "\(name): an error is a sentence")
+        "\(name) has no rule: \(message)")
+      #expect(record["dead_letter"] as? Bool == true, "\(name): the copy is missing or differs: \(record)")
+      #expect((error["message"] ?? "").utf8.count < 1000, "\(name): the message is too long")
     }
     func error(_ name: String) -> [String: String] {
       (records[name]?["states"] as? [[Any]])?.first?.last as? [String: String] ?? [:]
@@ -63,16 +62,16 @@ import Testing
     ] {
       #expect(error(name)["field"] == field, "\(name): \(error(name))")
     }
-    #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 }, "no worker died of it")
+    #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 }, "no worker crashed")
     #expect(try pipeline.millrace(["ledger"]).code == 0)
   }
 
   @Test(
-    "Kubernetes docs from v1.9 to v1.11: nothing removed or superseded is cited again, what is the same is not embedded",
-    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+    "Kubernetes docs v1.9 to v1.11: removed text is not cited, unchanged text is not embedded again",
+    .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func kubernetes() throws {
     let folder = try #require(Pipeline.shared) + "/data/kb/kubernetes-docs/"
-    // All 442 pages take minutes to embed: MILLRACE_KUBERNETES=all does them.
+    // Embedding all 442 pages takes minutes. MILLRACE_KUBERNETES=all uses all of them.
     let isWhole = ProcessInfo.processInfo.environment["MILLRACE_KUBERNETES"] == "all"
     typealias Page = (id: String, title: String, line: String)
     func pages(_ version: String) throws -> [String: Page] {
@@ -118,17 +117,17 @@ import Testing
     for question in questions { before[question] = try pipeline.ask(question) }
     var hits = 0
     for question in questions where try pipeline.ask(question)["cache"] as? String == "exact" { hits += 1 }
-    #expect(hits > 5, "the cache holds old answers: \(hits)")
+    #expect(hits > 5, "the cache contains old answers: \(hits)")
     func cited(_ answer: [String: Any]?) -> [[String: Any]] { answer?["citations"] as? [[String: Any]] ?? [] }
     let citesRemoved = before.values.contains {
       cited($0).contains { removed.contains($0["document_id"] as? String ?? "") }
     }
-    #expect(citesRemoved, "pages that will go are cited before")
+    #expect(citesRemoved, "pages are cited before they are removed")
 
     let first = try embedded()
     try put(same.compactMap { new[$0] }, "same")
     let second = try embedded()
-    #expect(second == first, "pages that did not change are not embedded again")
+    #expect(second == first, "unchanged pages are not embedded again")
     try put(changed.compactMap { new[$0] }, "changed")
     let third = try embedded()
     try put(added.compactMap { new[$0] }, "added")
@@ -143,16 +142,17 @@ import Testing
     }
     #expect(
       third > second && third - second <= Double(chunks),
-      "of changed pages at most all chunks: \(third - second) of \(chunks)")
+      "at most all chunks of changed pages: \(third - second) of \(chunks)")
     print(
-      "kubernetes: \(first) chunks embedded at first, \(second - first) for \(same.count) same pages, \(third - second) of \(chunks) for \(changed.count) changed ones; \(hits) of \(questions.count) answers were cached"
-    )
+      "kubernetes: \(first) chunks embedded at first, \(second - first) for \(same.count) unchanged pages, "
+        + "\(third - second) of \(chunks) for \(changed.count) changed pages; "
+        + "\(hits) of \(questions.count) answers were cached")
     for question in questions {
       for citation in cited(try pipeline.ask(question)) {
         let id = citation["document_id"] as? String ?? ""
         #expect(!removed.contains(id), "\(question): \(id) was removed")
         #expect(
-          versions[id] == citation["version"] as? String, "\(question): \(id) is at \(versions[id] ?? "none")"
+          versions[id] == citation["version"] as? String, "\(question): \(id) is \(versions[id] ?? "none")"
         )
       }
     }
@@ -160,8 +160,8 @@ import Testing
   }
 
   @Test(
-    "with four shards: SIGTERM and SIGKILL in turn to each process during load; nothing is lost or of two kinds",
-    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+    "four shards: SIGTERM and SIGKILL to each process under load; nothing is lost or contradicting",
+    .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func killed() throws {
     let pipeline = try Pipeline(["--shards", "4", "--with-llm"])
     let folder = try Squad.subset(of: try #require(Pipeline.shared), documents: 40, in: pipeline.state)
@@ -179,11 +179,11 @@ import Testing
   }
 
   @Test(
-    "Kafka Connect feeds rag.documents from a folder of files, by settings alone",
-    .enabled(if: Pipeline.isOnKafka, "it is about Apache Kafka"),
+    "Kafka Connect feeds the files of a folder into rag.documents, with settings only",
+    .enabled(if: Pipeline.isOnKafka, "this test needs Apache Kafka"),
     .enabled(
       if: FileManager.default.fileExists(atPath: (Pipeline.kafkaHome ?? "") + "/bin/connect-standalone.sh"),
-      "no Connect there"))
+      "this Kafka has no Connect"))
   func connect() throws {
     let home = try #require(Pipeline.kafkaHome)
     let pipeline = try Pipeline([
@@ -224,7 +224,7 @@ import Testing
     #expect(isThere, "\(rows)")
     let answer = try pipeline.ask("How much does the goods lift carry?")
     #expect((answer["text"] as? String ?? "").contains("four hundred kilograms"), "\(answer)")
-    // The file grows by a line: the newest line is the document.
+    // A line is added to the file: the last line is the document.
     let handle = try #require(FileHandle(forWritingAtPath: folder + "/files/lift.txt"))
     try handle.seekToEnd()
     try handle.write(contentsOf: Data("The goods lift carries nine hundred kilograms.\n".utf8))
@@ -239,8 +239,8 @@ import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct ChartTests {
   @Test(
-    "the chart renders what the binary is, and every rule that is checked can fail",
-    .enabled(if: !Pipeline.isOnKafka, "once is enough"))
+    "rendered charts match the binary, and every checked rule can fail",
+    .enabled(if: !Pipeline.isOnKafka, "runs on the local broker only"))
   func chart() throws {
     let output = try Pipeline.run(
       Pipeline.python,

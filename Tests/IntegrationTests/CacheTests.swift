@@ -3,8 +3,8 @@ import Foundation
 import RedisClient
 import Testing
 
-// Goal: a cache never serves what is stale or foreign, and whatever happens to Redis makes misses and nothing else.
-// Method: a real Redis, stopped, killed, filled, emptied, fed with old entries; metrics and answers are looked at.
+// Goal: a cache never serves a stale answer or another tenant's, and faults of Redis only cause cache misses.
+// Method: a real Redis is suspended, killed, filled, emptied and given old entries; metrics and answers are checked.
 
 private func documents(_ answer: [String: Any]) -> [String] {
   ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["document_id"] as? String }
@@ -36,7 +36,7 @@ private func quote(_ answer: [String: Any]) -> String {
     return RedisClient(try #require(RedisAddress(text ?? "")), deadline: .seconds(2))
   }
 
-  @Test("a second ask is a hit, until the document changes; what differs in the key is asked anew")
+  @Test("a repeated question is a hit until the document changes; a question with another key is a miss")
   func hits() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     try put(pipeline, "red")
@@ -52,7 +52,7 @@ private func quote(_ answer: [String: Any]) -> String {
     ] {
       #expect(!isHit(try pipeline.ask(question, options)), "\(options)")
     }
-    #expect(isHit(try pipeline.ask(question, ["--principal", "boss"])), "kept under its own principals")
+    #expect(isHit(try pipeline.ask(question, ["--principal", "boss"])), "cached under its own principals")
     try put(pipeline, "green")
     let third = try pipeline.ask(question)
     #expect(!isHit(third) && quote(third) == "The harbour lamp is painted green.")
@@ -61,8 +61,8 @@ private func quote(_ answer: [String: Any]) -> String {
     #expect(try pipeline.millrace(["documents", "delete", "lamp"]).code == 0)
     #expect(try pipeline.ask(question)["status"] as? String == "refused")
     let again = try pipeline.ask(question)
-    #expect(again["status"] as? String == "refused" && !isHit(again), "refusals are not kept")
-    // Nobody who may not read it gets it from the cache.
+    #expect(again["status"] as? String == "refused" && !isHit(again), "refusals are not cached")
+    // A principal who may not read the document gets nothing of it from the cache.
     try put(pipeline, "gold", ["--acl", "boss"])
     #expect(quote(try pipeline.ask(question, ["--principal", "boss"])).contains("gold"))
     #expect(isHit(try pipeline.ask(question, ["--principal", "boss"])))
@@ -70,7 +70,7 @@ private func quote(_ answer: [String: Any]) -> String {
     #expect(try pipeline.ask(question, ["--principal", "guest"])["status"] as? String == "refused")
   }
 
-  @Test("Redis held still, killed, full: misses, answers go on, nobody restarts but Redis")
+  @Test("Redis suspended, killed or full: cache misses, answers continue, only Redis is restarted")
   func badDays() throws {
     let pipeline = try Pipeline(["--llm", "extractive", "--redis-deadline", "500ms"])
     try put(pipeline, "red")
@@ -86,11 +86,11 @@ private func quote(_ answer: [String: Any]) -> String {
       ["documents", "put", "-", "--id", "other"], input: "The gate of the harbour is painted white.")
     #expect(changed.code == 0, "documents are indexed without the embedding cache")
     kill(pid, SIGCONT)
-    #expect(try eventually { try isHit(pipeline.ask(question)) }, "it is used again")
+    #expect(try eventually { try isHit(pipeline.ask(question)) }, "Redis is used again")
     kill(pid, SIGKILL)
     #expect(try quote(pipeline.ask(question)).contains("red"))
     #expect(try eventually { try pipeline.processes()["redis"] ?? pid != pid })
-    // Empty now: one miss, then hits again.
+    // The new Redis is empty: one miss, then hits.
     #expect(try eventually { try isHit(pipeline.ask(question)) })
     let address = try #require((pipeline.json(["status"])["endpoints"] as? [String: String])?["redis"])
     func redis(_ words: String...) throws -> String {
@@ -108,7 +108,7 @@ private func quote(_ answer: [String: Any]) -> String {
     for (role, count) in try pipeline.restarts() where role != "redis" { #expect(count == 0, "\(role)") }
   }
 
-  @Test("an entry that a late writer, a restore or an error brought back is a miss")
+  @Test("an outdated or invalid entry, from a late writer, a restore or an error, is a miss")
   func lateWriter() async throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     let redis = try client(pipeline)
@@ -125,19 +125,19 @@ private func quote(_ answer: [String: Any]) -> String {
     func write(_ bytes: [UInt8]) async throws {
       _ = try await redis.send([[Array("SET".utf8), name, bytes]])
     }
-    // What a restored dump, or an answer that was stored after its document changed, looks like.
+    // The same as after a restored dump, or when an answer was stored after its document changed.
     try await write(old)
     let answer = try pipeline.ask(question)
     #expect(!isHit(answer) && quote(answer).contains("green"))
     #expect(try misses(pipeline, "stale") >= 1)
-    // Too old by its own account, whatever Redis thinks of its age.
+    // An entry that is too old by its own time, although Redis still has it.
     let text = String(
       decoding: try #require(try await redis.send([[Array("GET".utf8), name]])[0].bytesValue), as: UTF8.self)
     let madeAt = try #require(text.firstMatch(of: /"made_at":(\d+)/)?.1)
     try await write(Array(text.replacing(madeAt, with: "\(Int64(madeAt)! - 3_600_000)").utf8))
     #expect(!isHit(try pipeline.ask(question)))
     #expect(try misses(pipeline, "expired") >= 1)
-    // Another question's entry under this name, and rubbish.
+    // The entry of another question under this name, and invalid bytes.
     _ = try pipeline.ask("What is painted in the harbour?")
     guard case .array(let all) = try await redis.send("KEYS", "millrace:answer:*") else { return }
     let other = try #require(all.compactMap(\.bytesValue).first { $0 != name })
@@ -152,7 +152,7 @@ private func quote(_ answer: [String: Any]) -> String {
     for (_, count) in try pipeline.restarts() { #expect(count == 0) }
   }
 
-  @Test("a Redis restored from an old dump serves nothing of it that changed since")
+  @Test("a Redis restored from an old dump serves no answer whose documents changed since")
   func restoredDump() throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("redis-\(UUID().uuidString)")
       .path
@@ -185,14 +185,14 @@ private func quote(_ answer: [String: Any]) -> String {
     try put(pipeline, "green")
     #expect(try quote(pipeline.ask(question)).contains("green"))
     stop(server)
-    server = try start()  // with the dump: the entry that says red
+    server = try start()  // loads the dump, with the answer "red"
     #expect(try eventually { try misses(pipeline, "stale") >= 2 || !isHit(pipeline.ask(question)) })
     for _ in 0..<3 { #expect(try quote(pipeline.ask(question)).contains("green")) }
     #expect(try misses(pipeline, "stale") >= 2)
     #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 })
   }
 
-  @Test("chunks that did not change are not embedded again")
+  @Test("unchanged chunks are not embedded again")
   func embeddings() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     func embedded() throws -> Double {
@@ -213,7 +213,7 @@ private func quote(_ answer: [String: Any]) -> String {
     var changed = parts
     changed[3] += " A new sentence stands here."
     try put(changed.joined(separator: "\n\n"))
-    #expect(try embedded() - first <= 2, "only what changed")
+    #expect(try embedded() - first <= 2, "only changed chunks")
     #expect(
       try pipeline.metric(
         "millrace_cache_requests_total", of: "embed-documents", "cache=\"embeddings\"", "result=\"hit\"") >= 6

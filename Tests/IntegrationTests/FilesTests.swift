@@ -2,16 +2,16 @@
 import Foundation
 import Testing
 
-// Goal: the files that people have go through, and folders are kept in step. Method: real files by the command line;
-// the strings of their manifest are looked for in what was indexed.
+// Goal: real files are indexed, and folders are kept in sync. Method: real files are put with the command line; the
+// strings of their manifest must be found by search.
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct FilesTests {
-  /// The larger ones are read by `ParsingTests`; embedding them here would take minutes.
+  /// Larger files are only read by `ParsingTests`, because embedding them would take minutes.
   private static let bytesMax = 60_000
 
   @Test(
-    "real files end indexed with their strings, or failed with a reason; no worker dies",
-    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+    "real files are indexed with their strings, or failed with a reason; no worker crashes",
+    .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func realFiles() throws {
     let root = try #require(Pipeline.shared) + "/data/files/"
     let pipeline = try Pipeline()
@@ -53,7 +53,7 @@ import Testing
     #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 })
   }
 
-  @Test("sync puts what is new or changed, deletes what left, and touches no other source")
+  @Test("sync puts new and changed files, deletes removed ones, and does not touch other sources")
   func sync() throws {
     let pipeline = try Pipeline()
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sync-\(UUID().uuidString)")
@@ -93,7 +93,7 @@ import Testing
     #expect(try sync(["--allow-empty"]) == [0, 0, 0, 14, 0, 0])
   }
 
-  @Test("what can't be put is named before anything is sent: too large, no file, a link to nowhere")
+  @Test("files that can't be put are named before anything is sent: too large, no file, a broken link")
   func unputtable() throws {
     let pipeline = try Pipeline()
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("bad-\(UUID().uuidString)")
@@ -111,14 +111,14 @@ import Testing
     try FileManager.default.createSymbolicLink(atPath: folder + "/c.md", withDestinationPath: "nowhere.md")
     try refused(folder, "c.md' does not exist")
     let sync = try pipeline.millrace(["documents", "sync", folder])
-    #expect(sync.code == 2, "what can't be read does not count as gone")
+    #expect(sync.code == 2, "an unreadable file does not count as deleted")
     try FileManager.default.removeItem(atPath: folder + "/c.md")
     #expect(mkfifo(folder + "/d.txt", 0o600) == 0)
     try refused(folder, "d.txt' must be a regular file")
     #expect(try pipeline.array(["documents", "list"]).isEmpty, "nothing was sent")
   }
 
-  @Test("explain and doctor say what they should")
+  @Test("explain shows the steps of a query, doctor reports missing services")
   func explainAndDoctor() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     #expect(try pipeline.millrace(["documents", "put", Pipeline.handbook + "/backups.md"]).code == 0)

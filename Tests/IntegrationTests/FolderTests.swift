@@ -1,14 +1,14 @@
 import Foundation
 import Testing
 
-// Goal: a command runs no stranger's code, ends no stranger's process and reads no stranger's settings, whatever lies in
-// the working folder or above it. Method: a stranger's files, planted as an attacker would, for root and for an ordinary
-// user; a library and a server that leave a mark when they run.
+// Goal: files of another user, in the working folder or above it, never make a command run foreign code, end a foreign
+// process or use foreign settings. Method: another user's files are planted as an attacker would, for root and for an
+// ordinary user. A library and a server leave a mark if they are run.
 
 @Suite(
-  .serialized, .timeLimit(.minutes(5)), .enabled(if: !Pipeline.isOnKafka, "no broker is in it"))
+  .serialized, .timeLimit(.minutes(5)), .enabled(if: !Pipeline.isOnKafka, "these tests use no broker"))
 struct FolderTests {
-  /// A record as `up` writes it. Its settings name a library, and its supervisor is a process of somebody else's.
+  /// A record as `up` writes it, with these options and with `process` as its supervisor.
   private func record(_ process: Int32, _ flags: [String: String], executable: String? = nil) throws -> String
   {
     var members: [String: Any] = [
@@ -25,20 +25,20 @@ struct FolderTests {
     ["eval", "latency"], ["down"], ["up", "--detach", "--llm", "extractive", "--redis", "none"],
   ]
 
-  @Test("a stranger's state folder above the working folder, or named, is refused by every command")
+  @Test("every command refuses another user's state folder, above the working folder or named")
   func planted() throws {
     guard Person.canBeOthers else {
-      print("planted: skipped, only root can make files of others")
+      print("planted: skipped, only root can create files of other users")
       return
     }
     let play = try Playground()
     let marks = try play.folder("marks", mode: 0o777)
     let mark = marks + "/loaded"
     let library = try play.library("evil", leaving: mark)
-    if library == nil { print("planted: no compiler, so that no library is in it") }
+    if library == nil { print("planted: no compiler, so the library is not tested") }
     for person in Person.all {
       let name = "shared-\(person.user)"
-      // Only the state folder itself is a stranger's.
+      // Only the state folder itself belongs to the other user.
       try play.folder(name)
       let work = try play.folder("\(name)/work", of: person)
       try play.folder("\(name)/.millrace", of: .stranger)
@@ -66,12 +66,12 @@ struct FolderTests {
         ["replay", lines, "--questions", lines], as: person, in: work,
         program: play.path + "/prefix/bin/loadgen")
       #expect(replay.code == 2 && replay.error.contains(state), "\(person): \(replay)")
-      #expect(!FileManager.default.fileExists(atPath: mark), "\(person) loaded a stranger's library")
-      #expect(ProcessTable.isAlive(victim.pid), "\(person) ended what a stranger named")
+      #expect(!FileManager.default.fileExists(atPath: mark), "\(person) loaded the planted library")
+      #expect(ProcessTable.isAlive(victim.pid), "\(person) ended the process of the planted record")
     }
   }
 
-  @Test("loading code by a setting is refused, wherever the setting comes from")
+  @Test("a setting that loads code is refused, whatever its source")
   func librarySetting() throws {
     let play = try Playground()
     let marks = try play.folder("marks", mode: 0o777)
@@ -94,13 +94,13 @@ struct FolderTests {
     }
   }
 
-  @Test("who may write a state folder, its record, or a folder on the way")
+  @Test("permissions of a state folder, its record and the folders above it")
   func modes() throws {
     let play = try Playground()
     for person in Person.all {
       let base = "modes-\(person.user)"
       try play.folder(base, of: person)
-      /// A state folder as `name`, after `change`; whether a command takes it.
+      /// Creates a state folder `name`, applies `change`, and returns whether a command accepts the folder.
       func isTaken(_ name: String, _ change: (String) throws -> Void) throws -> Bool {
         let state = try play.folder("\(base)/\(name)", of: person, mode: 0o700)
         try play.file(
@@ -118,30 +118,31 @@ struct FolderTests {
       #expect(try isTaken("own") { _ in })
       #expect(try isTaken("readable") { try mode($0, 0o755) })
       #expect(try !isTaken("writable") { try mode($0, 0o777) })
-      #expect(try !isTaken("sticky") { try mode($0, 0o1777) }, "others may add files")
+      #expect(try !isTaken("sticky") { try mode($0, 0o1777) }, "other users may add files")
       #expect(try !isTaken("record") { try mode($0 + "/state.json", 0o666) })
       #expect(try isTaken("tmp/inside") { _ in try mode("\(play.path)/\(base)/tmp", 0o1777) })
       #expect(try !isTaken("tmp/open") { _ in try mode("\(play.path)/\(base)/tmp", 0o777) })
       try play.folder("\(base)/dots", of: person)
       #expect(
         try !isTaken("dots/..", { _ in try mode("\(play.path)/\(base)", 0o1777) }),
-        "it is the sticky folder itself")
+        "the state folder is the sticky folder")
       try mode("\(play.path)/\(base)", 0o755)
       guard Person.canBeOthers else { continue }
       if person.user != 0 {
-        #expect(try !isTaken("group") { try mode($0, 0o770) }, "a group without a name may have any member")
+        #expect(try !isTaken("group") { try mode($0, 0o770) }, "an unknown group may have any member")
       }
       let list = """
         import os, struct, sys
         e = [(1, 7, -1), (2, 7, \(Person.stranger.user)), (4, 0, -1), (16, 7, -1), (32, 0, -1)]
-        os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *x) for x in e))
+        list = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *x) for x in e)
+        os.setxattr(sys.argv[1], "system.posix_acl_access", list)
         """
       let isListTaken = try isTaken("acl") { state in
         let python = try Pipeline.run(Pipeline.python, ["-c", list, state])
         try #require(python.code == 0, "\(python)")
       }
       #expect(!isListTaken, "an access control list")
-      // Links: a stranger's in a sticky folder, though it leads to a folder of one's own; and one's own.
+      // Symbolic links in a sticky folder to the user's own folder: one of the other user, one of the user.
       let own = try play.folder("\(base)/target", of: person, mode: 0o700)
       try play.folder("\(base)/sticky-links", of: person, mode: 0o1777)
       for (name, owner) in [("theirs", Person.stranger), ("mine", person)] {
@@ -154,11 +155,11 @@ struct FolderTests {
     }
   }
 
-  @Test("a group that is the user's own may write a state folder, as it may where umask is 002")
+  @Test("the user's private group may have write permission, as with umask 002")
   func privateGroup() throws {
     guard Person.canBeOthers, let user = unsafe getpwnam("www-data")?.pointee, user.pw_uid == user.pw_gid
     else {
-      print("privateGroup: skipped, no user with a group of its own")
+      print("privateGroup: skipped, no user with a private group")
       return
     }
     let play = try Playground()
@@ -169,7 +170,7 @@ struct FolderTests {
     #expect(try play.run(["settings", "--state", state], as: person, in: "/").code == 2, "another group")
   }
 
-  @Test("a model, an LLM server and a Redis in the working folder or above it are not run")
+  @Test("a model, an LLM server and a Redis in the working folder or above it are not used")
   func plantedServer() throws {
     let play = try Playground()
     let marks = try play.folder("marks", mode: 0o777)
@@ -192,14 +193,15 @@ struct FolderTests {
         let output = try play.run(words, as: person, in: work, environment: ["PATH": ".:/usr/bin:/bin"])
         #expect(output.code != 0, "\(output)")
         let all = output.text + output.error
-        #expect(all.contains("none of these is a model") && !all.contains("site-packages"), "\(all)")
+        #expect(
+          all.contains("none of these folders holds a model") && !all.contains("site-packages"), "\(all)")
         #expect(!all.contains("start ./redis-server"), "\(all)")
       }
-      #expect(!FileManager.default.fileExists(atPath: marks + "/ran"), "\(person) ran a stranger's server")
+      #expect(!FileManager.default.fileExists(atPath: marks + "/ran"), "\(person) ran the planted server")
     }
   }
 
-  @Test("an installed LLM server, a library beside it, or a model that is a stranger's is refused by name")
+  @Test("an installed LLM server, its library or its model is refused if another user owns it")
   func installedByOthers() throws {
     let play = try Playground()
     let bin = try play.folder("prefix/share/millrace/llm/bin")
@@ -221,7 +223,7 @@ struct FolderTests {
       #expect(said.contains("\(path) is not used") && said.contains("uid 65431"), "\(said)")
       try play.give(path, to: .runner, mode: 0o755)
     }
-    // Behind a link too.
+    // The same through a symbolic link.
     try FileManager.default.moveItem(atPath: bin, toPath: play.path + "/elsewhere")
     try FileManager.default.createSymbolicLink(atPath: bin, withDestinationPath: play.path + "/elsewhere")
     try play.give(play.path + "/elsewhere/libggml.so", to: .runner, mode: 0o777)
@@ -229,7 +231,7 @@ struct FolderTests {
     #expect(linked.contains("elsewhere/libggml.so is not used"), "\(linked)")
   }
 
-  @Test("of two checkouts each program takes what is in its own")
+  @Test("with two checkouts, each program uses the files of its own checkout")
   func checkouts() throws {
     let play = try Playground()
     for name in ["a", "b"] {
@@ -252,7 +254,7 @@ struct FolderTests {
     }
   }
 
-  @Test("down ends a process only when pid, start time and program are those of the record")
+  @Test("down ends a process only if its pid, start time and program are the recorded ones")
   func downLooksTwice() throws {
     let play = try Playground()
     let state = try play.folder("state", mode: 0o700)
@@ -261,24 +263,24 @@ struct FolderTests {
     try play.file("state/state.json", record(victim.pid, [:], executable: "/usr/bin/another"), mode: 0o600)
     let refused = try play.run(["down", "--state", state], in: "/")
     #expect(
-      refused.code == 1 && refused.error.contains("left alone") && refused.error.contains(program),
+      refused.code == 1 && refused.error.contains("is not ended") && refused.error.contains(program),
       "\(refused)")
-    #expect(FileManager.default.fileExists(atPath: state + "/state.json"), "somebody has to look at it")
-    // A record of a release that did not note the program: a millrace is meant, wherever it lies.
+    #expect(FileManager.default.fileExists(atPath: state + "/state.json"), "the record stays for inspection")
+    // A record of a release that did not record the program: any millrace counts, so another program is refused.
     try play.file("state/state.json", record(victim.pid, [:]), mode: 0o600)
     let older = try play.run(["down", "--state", state], in: "/")
     #expect(older.code == 1 && older.error.contains("kill \(victim.pid)"), "\(older)")
-    // One that could not see it: now it can be seen.
+    // The record was written when the program could not be read. Now it can be read.
     try play.file("state/state.json", record(victim.pid, [:], executable: ""), mode: 0o600)
     #expect(try play.run(["down", "--state", state], in: "/").code == 1)
     #expect(ProcessTable.isAlive(victim.pid))
     try play.file("state/state.json", record(victim.pid, [:], executable: program), mode: 0o600)
     #expect(try play.run(["down", "--state", state], in: "/").code == 0)
     let pid = victim.pid
-    #expect(eventually(10) { !ProcessTable.isAlive(pid) }, "the right one is ended")
+    #expect(eventually(10) { !ProcessTable.isAlive(pid) }, "the recorded process is ended")
   }
 
-  @Test("up and broker close a folder of their own, and touch no other")
+  @Test("up and broker restrict access to their own folder, and change no other folder")
   func foreignFolder() throws {
     let play = try Playground()
     let folder = try play.folder("project")
@@ -295,13 +297,13 @@ struct FolderTests {
         output.code == 2 && output.error.contains("\(folder) is not used: it is not empty"), "\(output)")
     }
     #expect(try mode(folder) == 0o755 && mode(tool) == 0o755)
-    // A file of the same name as one of ours does not make it ours.
+    // A file with the name of one of our files does not make the folder ours.
     let foreign = try play.file("project/state.json", "{}")
     let again = try play.run(["up", "--state", folder, "--llm", "extractive", "--redis", "none"], in: "/")
     #expect(again.code == 2 && again.error.contains("is not empty"), "\(again)")
     #expect(try String(contentsOfFile: foreign, encoding: .utf8) == "{}")
     try FileManager.default.removeItem(atPath: foreign)
-    // Beside what is ours, in a folder that is: left as it is.
+    // In our folder, a file that is not ours is not changed.
     try play.file("project/up.lock", "", mode: 0o644)
     try play.folder("project/logs")
     let log = try play.file("project/logs/up.log", "", mode: 0o664)
@@ -312,7 +314,7 @@ struct FolderTests {
     #expect(try mode(tool) == 0o755)
   }
 
-  @Test("a record that an older release left: its secret is not used, and the message says where it is")
+  @Test("a secret in the record of an older release is not used, and the message names the record")
   func olderRecord() throws {
     let play = try Playground()
     let state = try play.folder("state", mode: 0o700)

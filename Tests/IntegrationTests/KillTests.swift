@@ -1,22 +1,22 @@
 import Foundation
 import Testing
 
-// Goal: the pipeline can be killed at any point. Method: SIGKILL during load, then every acknowledged thing is looked
-// for, once.
+// Goal: the pipeline can be killed at any point. Method: SIGKILL under load, then every acknowledged record must exist
+// exactly once.
 
 @Suite(.serialized, .timeLimit(.minutes(10))) struct KillTests {
   @Test(
-    "SIGKILL of the local broker at random moments of producing and committing: all that was acknowledged is there, once, in order",
-    .enabled(if: !Pipeline.isOnKafka, "it is about the local broker"))
+    "SIGKILL of the local broker at random moments: each acknowledged record exists once, in order",
+    .enabled(if: !Pipeline.isOnKafka, "this test is for the local broker"))
   func localBroker() throws {
-    // The documented command kills it 50 times.
+    // Tests/Benchmarks/README.md documents a run with 50 kills.
     let output = try Pipeline.run(
       Pipeline.python, [Pipeline.checkout + "/Tests/Scripts/broker_kills.py", Pipeline.binary, "20"])
     print("broker killed at random moments: \(output.text)")
     #expect(output.code == 0, "\(output.text)\(output.error)")
   }
 
-  @Test("SIGKILL of the broker under a pipeline: everything acknowledged is there, and no worker dies of it")
+  @Test("SIGKILL of the broker under a pipeline: every acknowledged record exists, and no worker crashes")
   func broker() throws {
     let pipeline = try Pipeline()
     let log = pipeline.state + "/acked.txt"
@@ -25,7 +25,7 @@ import Testing
     producer.arguments = [Pipeline.checkout + "/Tests/Scripts/produce_until_stopped.py", pipeline.kafka, log]
     try producer.run()
     defer { _ = FileManager.default.createFile(atPath: log + ".stop", contents: nil) }
-    // Apache Kafka's durability is not ours, and it takes long to come back.
+    // Fewer kills on Apache Kafka: its durability is not ours, and it restarts slowly.
     for round in 0..<(Pipeline.isOnKafka ? 3 : 5) {
       let before = (try? String(contentsOfFile: log, encoding: .utf8))?.count ?? 0
       let isGoingOn = eventually(150) {
@@ -36,7 +36,7 @@ import Testing
       kill(pid, SIGKILL)
       #expect(
         try eventually(60) { try pipeline.processes()[Pipeline.brokerRole] ?? pid != pid },
-        "the supervisor brings it back")
+        "the supervisor restarts it")
     }
     _ = FileManager.default.createFile(atPath: log + ".stop", contents: nil)
     producer.waitUntilExit()
@@ -44,7 +44,7 @@ import Testing
       Pipeline.python, [Pipeline.checkout + "/Tests/Scripts/check_acked.py", pipeline.kafka, log])
     print("broker killed: \(check.text)")
     #expect(check.code == 0, "\(check.text)\(check.error)")
-    // The pipeline goes on by itself, without a worker having died of it.
+    // The pipeline continues by itself, and no worker was restarted.
     let put = try pipeline.millrace(["documents", "put", Pipeline.handbook])
     #expect(put.code == 0 && put.text.contains("14 indexed"), "\(put.text)\(put.error)")
     #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")
@@ -54,10 +54,11 @@ import Testing
   }
 
   @Test(
-    "each pool killed with -9 in the middle of ingest: every document ends indexed once, search equals brute force",
-    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+    "each pool killed with -9 during ingest: every document is indexed once, search equals brute force",
+    .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func pools() throws {
-    // A shard that is late after the last kill is waited for: its answer left out would rightly differ from the scan.
+    // Retrieve must wait for a shard that is late after the last kill: without its hits the answer differs from the
+    // scan.
     let pipeline = try Pipeline(["--shards", "2", "--retrieve-wait", "10s"])
     let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev"
     let lines = try String(contentsOfFile: data + "/documents.jsonl", encoding: .utf8).split(separator: "\n")
@@ -93,8 +94,8 @@ import Testing
   }
 
   @Test(
-    "queries' lanes, Redis and the broker killed with -9 while documents change: nothing lost, of two kinds, or stale",
-    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+    "query pools, Redis and broker killed with -9 while documents change: nothing lost or stale",
+    .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func queries() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     let folder = try Squad.subset(of: try #require(Pipeline.shared), documents: 150, in: pipeline.state)
@@ -115,15 +116,15 @@ import Testing
     }
     let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     check.waitUntilExit()
-    print("killed while asked: \(text)")
+    print("killed during queries: \(text)")
     #expect(check.terminationStatus == 0, "\(text)")
     let report = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     #expect(report["hits"] as? Int ?? 0 > 0, "the cache was in use")
   }
 
   @Test(
-    "SIGTERM while the broker is gone (SIGKILL) or silent (SIGSTOP), before the first record or in the middle of work: each worker ends with 0",
-    .enabled(if: Pipeline.shared != nil, "../shared is absent"), arguments: [SIGKILL, SIGSTOP])
+    "SIGTERM while the broker is killed or suspended, when idle and during work: each worker exits with 0",
+    .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"), arguments: [SIGKILL, SIGSTOP])
   func terminatedWithoutBroker(_ number: Int32) throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     let waiting = Process()
@@ -149,7 +150,7 @@ import Testing
     Thread.sleep(forTimeInterval: 2)
     let pids = try pipeline.processes()
     let supervisor = try pipeline.supervisor()
-    // Held still, the supervisor starts nothing again and keeps how each one ended.
+    // A suspended supervisor restarts nothing, and reports the exit statuses when it continues.
     kill(supervisor, SIGSTOP)
     let broker = try #require(pids[Pipeline.brokerRole])
     kill(broker, number)
@@ -162,7 +163,7 @@ import Testing
     kill(broker, SIGCONT)
     kill(supervisor, SIGCONT)
     waiting.waitUntilExit()
-    #expect(waiting.terminationStatus == 0, "no broker was ever there")
+    #expect(waiting.terminationStatus == 0, "a worker that never reached a broker")
     let log = pipeline.state + "/logs/up.log"
     let areReported = try eventually(10) {
       let text = try String(contentsOfFile: log, encoding: .utf8)
@@ -172,16 +173,17 @@ import Testing
     for role in workers.keys { #expect(text.contains("\(role) ended (status 0)"), "\(role): \(text)") }
     #expect(areReported)
     #expect(
-      try eventually(180) { try pipeline.states().values.allSatisfy { $0 == "running" } }, "all are back")
+      try eventually(180) { try pipeline.states().values.allSatisfy { $0 == "running" } }, "all are restarted"
+    )
   }
 
   @Test(
-    "SIGTERM in the middle of a batch that takes longer than the grace period: it ends with 0, and the batch comes again",
-    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+    "SIGTERM during a batch that takes longer than the grace period: exit with 0, the batch is redelivered",
+    .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func terminatedInLongBatch() throws {
     let pipeline = try Pipeline(["--worker-grace-deadline", "16s", "--kafka-session-timeout", "30s"])
     let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev/documents.jsonl"
-    // Some ten seconds' work for the encoder.
+    // About ten seconds of work for the encoder.
     let text = try String(contentsOfFile: data, encoding: .utf8).split(separator: "\n").prefix(300)
       .compactMap { line in
         (try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])?["text"] as? String
@@ -191,12 +193,12 @@ import Testing
     let pid = try #require(pipeline.processes()["embed-documents"])
     let idle = ProcessTable.cpuSeconds(pid)
     #expect(try pipeline.millrace(["documents", "put", file, "--no-wait"]).code == 0)
-    // Only its CPU time tells that the encoder is in the middle: a gauge stands still meanwhile.
+    // Only the process's CPU time shows that the encoder is working: its metrics do not change during a batch.
     let isInWork = eventually(60) { ProcessTable.cpuSeconds(pid) > idle + 1 }
     #expect(isInWork)
     kill(pid, SIGTERM)
-    // How many of the document's chunks came with one fetch is chance: held still, the batch outlasts the drain of 12 s
-    // however short it is. The drain begins when the signal is taken, so not before.
+    // The size of the batch is random. The worker is suspended for longer than the drain of 12 s, so that even a short
+    // batch outlasts it. The drain begins when the signal is delivered, so suspend the worker only after that.
     let isTaken = eventually(20) { !ProcessTable.isPending(SIGTERM, of: pid) }
     #expect(isTaken)
     Thread.sleep(forTimeInterval: 0.2)
@@ -210,7 +212,7 @@ import Testing
     let ending = try String(contentsOfFile: log, encoding: .utf8)
     #expect(hasEnded, "\(ending)")
     let own = try String(contentsOfFile: pipeline.state + "/logs/embed-documents.log", encoding: .utf8)
-    #expect(own.contains("Drain is cut short"), "the batch was longer than that")
+    #expect(own.contains("Drain is cut short"), "the batch took longer than the drain")
     #expect(
       try eventually(170) {
         try pipeline.array(["documents", "status", "long.txt"]).contains {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A chat endpoint of `Tests/Scripts/llm_stub.py`, ended with the test.
+/// Runs the chat endpoint of `Tests/Scripts/llm_stub.py` for the duration of a test.
 final class LLMStub {
   let process = Process()
   let port: Int
@@ -22,7 +22,7 @@ final class LLMStub {
     port = try #require(found)
   }
 
-  /// With SIGKILL: children of a test inherit its blocked signals.
+  /// Uses SIGKILL, because a test's children inherit its blocked signals.
   deinit {
     kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()

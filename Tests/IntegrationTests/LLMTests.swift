@@ -3,8 +3,8 @@ import Foundation
 import HTTPClient
 import Testing
 
-// Goal: an LLM's words are used where the documents support them and nowhere else; its bad days cost words, not
-// answers. Method: llama-server with a real model; a stub endpoint for faults that a real one does not have on demand.
+// Goal: an LLM's sentences are used only if the documents support them, and a fault of the LLM never prevents an
+// answer. Method: llama-server with a real model, and a stub endpoint that produces faults on demand.
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct LLMTests {
   private let fact = "The harbour lamp is painted red."
@@ -17,7 +17,7 @@ import Testing
     }
   }
 
-  @Test("a stub: supported, lies, refusal, rate limit, cut stream, errors, a slow one beside fast ones, gone")
+  @Test("LLM stub: supported and unsupported text, refusal, rate limit, broken stream, errors, slow, down")
   func stub() throws {
     var stub: LLMStub? = try LLMStub()
     let url = try #require(stub?.url)
@@ -35,7 +35,7 @@ import Testing
     let start = Date()
     let limited = try ask("LIMIT")
     #expect(
-      limited["engine"] as? String == "llm" && Date().timeIntervalSince(start) >= 1, "Retry-After is kept")
+      limited["engine"] as? String == "llm" && Date().timeIntervalSince(start) >= 1, "waits Retry-After")
     let again = try ask("AGAIN")
     #expect(again["engine"] as? String == "llm", "Retry-After of 0")
     for (word, reason) in [
@@ -48,7 +48,7 @@ import Testing
         try pipeline.metric("millrace_generation_fallbacks_total", of: "generate", "reason=\"\(reason)\"")
           == 1)
     }
-    // Late: what is left of the deadline does for the quotes, and nothing expires.
+    // A slow LLM: enough of the deadline remains for the quotes, and the query does not expire.
     let late = try pipeline.ask("HANG Which colour is the harbour lamp?", ["--deadline", "8000"])
     #expect(late["status"] as? String == "answered" && late["engine"] as? String == "extractive", "\(late)")
     #expect(
@@ -60,7 +60,7 @@ import Testing
     }
     try slowOne(pipeline)
     try operatorsMetrics(pipeline)
-    stub = nil  // gone
+    stub = nil  // ends the stub
     let gone = try ask("")
     #expect(gone["engine"] as? String == "extractive")
     #expect(
@@ -69,7 +69,7 @@ import Testing
     #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 })
   }
 
-  /// What every operator asks for: named on every worker, and counted where it happens.
+  /// Every worker names the operators' metrics, and the worker that measures them counts them.
   private func operatorsMetrics(_ pipeline: Pipeline) throws {
     let list = try #require(pipeline.json(["status"])["processes"] as? [[String: Any]])
     for process in list {
@@ -91,7 +91,7 @@ import Testing
       ("millrace_terminal_states_total", "generate", "answered"),
       ("millrace_chunk_amplification", "ingest", ""),
     ] { #expect(try pipeline.metric(name, of: role, label) > 0, "\(name) of \(role)") }
-    // The lag is a gauge that returns to nought: that it is there is what counts.
+    // The lag is a gauge that returns to 0, so check only that it exists.
     #expect(
       try eventually {
         let port = try #require(list.first { $0["role"] as? String == "generate" }?["http_port"] as? Int)
@@ -100,7 +100,7 @@ import Testing
       })
   }
 
-  /// A slow answer holds up none: ten fast ones are answered while it is made.
+  /// A slow answer delays no other: ten fast queries are answered before it.
   private func slowOne(_ pipeline: Pipeline) throws {
     let slow = UUID().uuidString
     #expect(
@@ -124,7 +124,7 @@ import Testing
     for id in fast { #expect(try answered(id) < slowTime, "\(id) waited for the slow one") }
   }
 
-  @Test("an answer that is already there asks no LLM again after generate was killed")
+  @Test("after generate was killed, the LLM is not asked again for queries that have an answer")
   func killedGenerate() throws {
     let stub = try LLMStub()
     let pipeline = try Pipeline(["--llm", stub.url, "--redis", "none"])
@@ -139,7 +139,7 @@ import Testing
     let pid = try #require(try pipeline.processes()["generate"])
     kill(pid, SIGKILL)
     #expect(try eventually { try pipeline.processes()["generate"] ?? pid != pid })
-    // A kill after the answer and before the commit brings the prompt back; here every one comes again.
+    // A kill between the answer and the commit redelivers the prompt. Here every prompt is written again.
     let repeated = try Pipeline.run(
       Pipeline.python, [Pipeline.checkout + "/Tests/Scripts/repeat_topic.py", pipeline.kafka, "rag.prompts"])
     #expect(repeated.text == "5\n", "\(repeated.text)\(repeated.error)")
@@ -147,13 +147,13 @@ import Testing
     #expect(
       try eventually {
         try pipeline.metric("messaging_client_consumed_messages_total", of: "generate") >= 5
-      }, "the new process has had them")
-    #expect(try count() == before, "what it answered before it died is read back")
+      }, "the new process has consumed the prompts")
+    #expect(try count() == before, "earlier answers are read back")
     #expect(try pipeline.ask("Which colour is the harbour lamp now?")["status"] as? String == "answered")
     #expect(try count() == before + 1)
   }
 
-  /// Texts, keys and questions, good and bad ones: none of it is in a log.
+  /// No log contains texts, keys or questions, whether valid or not.
   private func logsHoldNothingOfUsers(_ pipeline: Pipeline) throws {
     let mark = "Xylophanes"
     #expect(
@@ -171,10 +171,10 @@ import Testing
     }
     _ = try pipeline.ask("How long are database backups kept?")
     let found = try Pipeline.run("/bin/grep", ["-rl", mark, pipeline.state + "/logs"])
-    #expect(found.code == 1, "logs with users' words: \(found.text)")
+    #expect(found.code == 1, "logs with users' data: \(found.text)")
   }
 
-  @Test("llama-server with a real model: every citation stands in its source, streamed sentences too")
+  @Test("llama-server with a real model: the source of each citation contains its quote")
   func realModel() throws {
     let pipeline = try Pipeline(["--with-llm"])
     #expect(try pipeline.millrace(["documents", "put", Pipeline.handbook]).code == 0)

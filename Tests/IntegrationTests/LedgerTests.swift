@@ -2,20 +2,19 @@ import Foundation
 import Records
 import Testing
 
-// Goal: the ledger tells of everything that can become of a record, and the same in however many passes it
-// reads. Method: one pipeline is made to hold a case of each, by writers that repeat and contradict, by a group
-// that is moved and by workers that are held still; then nothing moves, and every figure is known.
+// Goal: the ledger counts every possible state of a record, and the same in any number of passes. Method: one pipeline
+// contains a case of each state, made by repeated and contradicting writes, by a group whose offsets are moved, and by
+// suspended workers. Then nothing moves, and every figure is known.
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct LedgerTests {
-  /// Of `rag.documents`, by default.
+  /// The default number of partitions of `rag.documents`.
   private static let partitionCount: Int32 = 12
-  /// Fewer than the pages of one partition: a pass ends in the middle of it.
+  /// Fewer than the pages of the partition, so that a pass ends inside the partition.
   private static let passRecords = 3
 
-  @Test(
-    "repeats, differing states, a lost query and each stage in flight are counted, in one pass as in several")
+  @Test("repeats, contradicting states, losses and stages in flight are counted, in any number of passes")
   func everyFigure() throws {
-    // A repeated state has the key of the first: compaction would leave one of the two.
+    // A repeated state has the same key, so compaction would keep only one of the two records.
     let pipeline = try Pipeline(["--broker-clean-interval", "600s"])
     let pages = Array(
       (0..<1000).map { "page-\($0)" }.filter { id in
@@ -30,17 +29,17 @@ import Testing
     let differing = try pipeline.status(ofQuery: "differing")
     #expect(differing != "failed")
 
-    // What a writer that crashed leaves behind, and what a broken one does.
+    // A repeated state, as after a crash, and a contradicting state, as from a broken writer.
     for (id, status) in [("repeated", repeated), ("differing", "failed")] {
       try pipeline.produce(
         "rag.answers", "default/\(id)", #"{"id":"\#(id)","tenant":"default","status":"\#(status)"}"#)
     }
     let first = try pipeline.writeState(of: pages[0], as: "failed")
     let last = try pipeline.writeState(of: pages[Self.passRecords], as: "indexed")
-    #expect(first == last, "the pages lie on one partition")
+    #expect(first == last, "the pages are on one partition")
 
-    // From the end of the flow to its start: each record stops at the worker that was held last. With the
-    // supervisor held too, nobody is started again.
+    // Suspend the workers from the end of the flow to its start, so that each record stops at the worker suspended
+    // last. The supervisor is suspended too, so that it restarts nothing.
     let workers = try pipeline.processes()
     let supervisor = try pipeline.supervisor()
     var held: [Int32] = []
@@ -51,7 +50,7 @@ import Testing
     }
     kill(supervisor, SIGSTOP)
     defer {
-      // What they hold is not looked at any more, and draining it would take its time.
+      // Kill the workers: their records are not needed any more, and draining them would take time.
       for pid in held { kill(pid, SIGKILL) }
       kill(supervisor, SIGCONT)
     }
@@ -69,7 +68,7 @@ import Testing
     try hold("embed-documents")
     try pipeline.document("at-embed")
     try pipeline.waitFor("default/at-embed", in: "rag.chunks")
-    // These two leave their groups: what they have done is committed, and a stranger may move the offsets.
+    // These two workers leave their groups. Their work is committed, and another client may then move the offsets.
     for role in ["ingest", "embed-queries"] {
       let pid = try #require(workers[role])
       kill(pid, SIGTERM)
@@ -106,7 +105,7 @@ import Testing
     #expect(try pipeline.millrace(["ledger", "--memory-records", "0"]).code == 2)
   }
 
-  /// All figures of one side of the account, by their names.
+  /// All figures for documents or for queries, by name.
   private func figures(_ text: String, _ side: String) throws -> [String: Int] {
     let report = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     let account = try #require(report[side] as? [String: Any])
@@ -140,7 +139,7 @@ extension Pipeline {
     try #require(output.code == 0, "\(output.error)")
   }
 
-  /// All records of a topic, each a line of this format; without the half second that a fetch waits for more.
+  /// All records of a topic, one line each in this format. The short fetch wait avoids a delay of half a second.
   private func records(of topic: String, _ format: String) throws -> String {
     try kcat([
       "-C", "-t", topic, "-o", "beginning", "-e", "-q", "-X", "fetch.wait.max.ms=10", "-f", format + "\n",
@@ -152,7 +151,7 @@ extension Pipeline {
     try #require(isThere, "\(key) in \(topic)")
   }
 
-  /// Writes the state of an indexed document again, or another beside it, as the same writer would.
+  /// Repeats the state of an indexed document, or writes a contradicting one, with the reporter's key and partition.
   ///
   /// - Returns: the partition.
   fileprivate func writeState(of id: String, as state: String) throws -> String {
@@ -166,7 +165,7 @@ extension Pipeline {
     return fields[0]
   }
 
-  /// - Returns: whether it could be moved: it must have no members.
+  /// - Returns: whether the group's offsets could be moved: the group must have no members.
   fileprivate func skip(group: String, topic: String) throws -> Bool {
     let script = Self.checkout + "/Tests/Scripts/skip_group.py"
     return try Self.run(Self.python, [script, kafka, group, topic]).code == 0

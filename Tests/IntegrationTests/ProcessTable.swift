@@ -1,8 +1,8 @@
 import Foundation
 
-/// What the kernel's `/proc` says of other processes.
+/// Reads the state of other processes from `/proc`.
 enum ProcessTable {
-  /// The fields after the name, which may hold spaces itself; empty when there is no such process.
+  /// The fields after the process name, which may contain spaces; empty when there is no such process.
   private static func fields(_ pid: Int32) -> [Substring] {
     guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
       let close = text.lastIndex(of: ")")
@@ -10,7 +10,7 @@ enum ProcessTable {
     return text[text.index(after: close)...].split(separator: " ")
   }
 
-  /// Clock ticks since boot, as a record of `up` holds them.
+  /// Clock ticks since boot, as in `state.json`.
   static func startTime(of pid: Int32) -> UInt64? {
     let fields = fields(pid)
     return fields.count > 19 ? UInt64(fields[19]) : nil
@@ -20,13 +20,13 @@ enum ProcessTable {
     try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe")
   }
 
-  /// It has ended and nobody has reaped it yet.
+  /// Whether the process has ended and has not been reaped yet.
   static func isZombie(_ pid: Int32) -> Bool { fields(pid).first == "Z" }
 
-  /// A zombie is dead.
+  /// Whether the process runs. A zombie does not.
   static func isAlive(_ pid: Int32) -> Bool { !fields(pid).isEmpty && !isZombie(pid) }
 
-  /// It was sent the signal and has not taken it yet.
+  /// Whether the signal was sent to the process and has not been delivered yet.
   static func isPending(_ signal: Int32, of pid: Int32) -> Bool {
     let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
     return status.split(separator: "\n").contains { line in
@@ -37,7 +37,7 @@ enum ProcessTable {
     }
   }
 
-  /// CPU time in user and kernel mode, in seconds, to a hundredth.
+  /// CPU time in user and kernel mode, in seconds, in steps of 0.01.
   static func cpuSeconds(_ pid: Int32) -> Double {
     let fields = fields(pid)
     return fields.count > 12 ? ((Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)) / 100 : 0

@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-// Goal: the READMEs' examples work as they stand. Method: each block of a README that is marked `# tested:` is run by bash,
-// in its order, in a folder that holds the checkout's `Workers`, with `millrace` on the PATH.
+// Goal: the READMEs' examples work. Method: bash runs each README block that is marked `# tested:`, in order, in a
+// folder with the checkout's `Workers`, and with `millrace` on the PATH.
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct ReadmeTests {
   private struct Block {
@@ -12,7 +12,7 @@ import Testing
 
   private static let readmes = ["README.md", "Workers/Millrace/README.md", "loadgen/README.md"]
 
-  /// Every `sh` block of the file.
+  /// All `sh` blocks of the file.
   private static func blocks(of readme: String) throws -> [Block] {
     let text = try String(contentsOfFile: "\(Pipeline.checkout)/\(readme)", encoding: .utf8)
     return text.components(separatedBy: "```sh\n").dropFirst().compactMap { part in
@@ -22,12 +22,12 @@ import Testing
   }
 
   @Test(
-    "every block of every README is run here, or says why not",
-    .enabled(if: !Pipeline.isOnKafka, "once is enough"))
+    "every sh block of every README is run here, or states why not",
+    .enabled(if: !Pipeline.isOnKafka, "runs on the local broker only"))
   func everyBlock() throws {
     let files = try Pipeline.run("/usr/bin/env", ["git", "-C", Pipeline.checkout, "ls-files", "*.md"]).text
     var count = 0
-    // The demo's documents are no READMEs of ours.
+    // The files of the demo are not READMEs with examples.
     for file in files.split(separator: "\n").map(String.init) where !file.hasPrefix("Workers/Millrace/Demo/")
     {
       for block in try Self.blocks(of: file) {
@@ -39,7 +39,7 @@ import Testing
     #expect(count > 15, "the blocks were found")
   }
 
-  @Test("every example exits 0, in the README's order", arguments: readmes)
+  @Test("every example of a README exits with 0, in order", arguments: readmes)
   func examples(_ readme: String) throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("readme-\(UUID().uuidString)")
       .path
@@ -51,19 +51,19 @@ import Testing
       try? FileManager.default.removeItem(atPath: folder)
     }
     let path = URL(fileURLWithPath: Pipeline.binary).deletingLastPathComponent().path
-    // What a run that was cut short left: the block that makes it would put its copy inside.
+    // An interrupted run may have left this folder; the example would then copy its files into it.
     try? FileManager.default.removeItem(atPath: "/tmp/millrace-pages")
     let blocks = try Self.blocks(of: readme).filter { $0.name.hasPrefix("# tested: ") }
     #expect(blocks.count >= 2)
     for block in blocks {
       let script = "set -e -o pipefail\ncd '\(folder)'\nexport PATH='\(path)':$PATH\n\(block.script)"
-      // As the README says: with KAFKA_HOME set, `up` starts Apache Kafka.
+      // With KAFKA_HOME set, `up` starts Apache Kafka.
       var environment = Pipeline.isOnKafka ? ["KAFKA_HOME": try #require(Pipeline.kafkaHome)] : [:]
       environment["REDIS_DEADLINE"] = Pipeline.patientRedisDeadline
       let result = try Pipeline.run(
         "/usr/bin/timeout", ["120", "/bin/bash", "-c", script], environment: environment)
-      // loadgen tells a machine that was too slow for its figures; nothing else may end badly.
-      let isLate = block.name.hasSuffix("loadgen") && result.text.contains("the generator was late itself")
+      // loadgen may fail because the machine was too slow for its figures; nothing else may fail.
+      let isLate = block.name.hasSuffix("loadgen") && result.text.contains("the generator itself was late")
       #expect(result.code == (isLate ? 1 : 0), "\(readme), \(block.name): \(result.text)\(result.error)")
     }
   }

@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-// Goal: nobody else reads what `up` keeps, and no secret lies where it is not needed. Method: `up` as root and as an
-// ordinary user, under an open umask; then every file, command line and environment is looked at.
+// Goal: other users can't read the files of `up`, and a secret is only where it is needed. Method: run `up` as root and
+// as an ordinary user, with an open umask, then check every file, command line and environment.
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SecretTests {
   private let key = "sk-millrace-\(UUID().uuidString)"
@@ -20,8 +20,8 @@ import Testing
   }
 
   @Test(
-    "an API key is in no file, on no command line, and in no environment but generate's",
-    .enabled(if: !Pipeline.isOnKafka, "no broker is in it"))
+    "an API key is in no file, on no command line, and only in generate's environment",
+    .enabled(if: !Pipeline.isOnKafka, "runs on the local broker only"))
   func apiKey() throws {
     let play = try Playground()
     try play.installModel()
@@ -52,8 +52,8 @@ import Testing
       #expect(pids.count == 10, "\(pids)")
       for (role, pid) in pids {
         let environment = environment(of: pid)
-        // Redis writes its title over its own.
-        #expect(environment.contains("PATH=") || role == "redis", "\(role) can be looked at")
+        // Redis overwrites its own environment with its process title.
+        #expect(environment.contains("PATH=") || role == "redis", "\(role)'s environment is readable")
         #expect(environment.contains("LLM_API_KEY=\(key)") == (role == "generate"), "\(person) \(role)")
         let isPool = !["up", "broker", "redis", "llm"].contains(role)
         #expect(environment.contains(kafkaSecret) == isPool, "\(person) \(role)")
@@ -71,7 +71,7 @@ import Testing
     }
   }
 
-  @Test("what up makes is its user's alone, whatever the umask; Redis has no port")
+  @Test("only its user can access the files of up, whatever the umask; Redis has no port")
   func closed() throws {
     let play = try Playground()
     let state = "\(play.path)/state"
@@ -109,7 +109,7 @@ import Testing
     let ports = try Pipeline.run("/usr/bin/env", ["redis-cli", "-s", socket, "config", "get", "port"]).text
     #expect(ports.split(separator: "\n").last == "0", "\(ports)")
 
-    // As an earlier release left it: the next `up` closes it and says so.
+    // Open access, as an earlier release left it: the next `up` restricts it and reports that.
     #expect(try millrace(["down"]).code == 0)
     _ = try Pipeline.run("/bin/chmod", ["-R", "a+rX", state])
     #expect(try !open(state).isEmpty)
@@ -127,7 +127,7 @@ import Testing
         && refused.error.contains("uid 65431"), "\(refused)")
   }
 
-  @Test("a secret comes from a file, by the environment, and never by an option")
+  @Test("a secret comes from a file or the environment, never from an option")
   func sources() throws {
     let stub = try LLMStub()
     let play = try Playground()
@@ -155,12 +155,12 @@ import Testing
       #expect(up.code == 2 && up.error.contains(message) && !up.error.contains(key), "\(options): \(up)")
       #expect(!FileManager.default.fileExists(atPath: state), "nothing is left")
     }
-    // The half of `up --detach` that runs on, when the other half was killed before it handed its secrets over.
+    // The background process of `up --detach`, when the first process was killed before it passed the secrets on.
     let alone = try Pipeline.run(
       Pipeline.binary, ["up", "--state", play.path + "/none"], environment: ["MILLRACE_DETACHED": "1"])
-    #expect(alone.code == 6 && alone.error.contains("handed its settings on"), "\(alone)")
+    #expect(alone.code == 6 && alone.error.contains("passed on its secrets"), "\(alone)")
     #expect(!FileManager.default.fileExists(atPath: play.path + "/none"))
-    // Other people's secrets in the settings are shown nowhere.
+    // Secrets in the settings are not shown.
     let shown = try Pipeline.run(
       Pipeline.binary, ["settings", "--state", play.path + "/none"],
       environment: [
@@ -175,11 +175,11 @@ import Testing
   }
 
   @Test(
-    "a broker that listens beyond this machine says what that means",
-    .enabled(if: !Pipeline.isOnKafka, "of the local broker"))
+    "a broker that other machines can reach prints a warning",
+    .enabled(if: !Pipeline.isOnKafka, "this test is for the local broker"))
   func exposure() throws {
     let pipeline = try Pipeline()
-    let words = "whoever reaches it can read, change and delete all documents"
+    let words = "everyone who reaches it can read, change and delete all documents"
     #expect(try !String(contentsOfFile: pipeline.state + "/logs/broker.log", encoding: .utf8).contains(words))
     #expect(try pipeline.millrace(["down"]).code == 0)
     let up = try pipeline.millrace([

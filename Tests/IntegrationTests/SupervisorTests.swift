@@ -1,17 +1,17 @@
 import Foundation
 import Testing
 
-// Goal: `up` is a good citizen of one machine. Method: each mistake and each death that a person can cause.
+// Goal: `up` and `down` handle user errors and killed processes. Method: each error and each kill, one by one.
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SupervisorTests {
-  @Test("a second up on the same state is refused at once; two states run side by side")
+  @Test("a second up in the same state folder is refused; pipelines in two state folders run together")
   func secondUp() throws {
     let pipeline = try Pipeline()
     let second = try pipeline.millrace(["up", "--detach"])
     #expect(second.code == 6 && second.error.contains("runs in"), "\(second.error)")
     #expect(second.error.contains("down --state \(pipeline.state)"), "\(second.error)")
     let log = try String(contentsOfFile: pipeline.state + "/logs/up.log", encoding: .utf8)
-    #expect(log.contains("ready:") && !log.contains("already"), "it keeps its log: \(log)")
+    #expect(log.contains("ready:") && !log.contains("already"), "the log is unchanged: \(log)")
     let other = try Pipeline()
     #expect(other.kafka != pipeline.kafka)
     let put = try other.millrace(["documents", "put", Pipeline.handbook + "/backups.md"])
@@ -21,13 +21,13 @@ import Testing
   }
 
   @Test(
-    "a worker that crashes ends at once and is started again",
-    .enabled(if: !Pipeline.isOnKafka, "no broker is in it"), arguments: [SIGABRT, SIGILL])
+    "a worker that crashes ends immediately and is restarted",
+    .enabled(if: !Pipeline.isOnKafka, "runs on the local broker only"), arguments: [SIGABRT, SIGILL])
   func crash(_ number: Int32) throws {
     let pipeline = try Pipeline()
     let pid = try #require(pipeline.processes()["generate"])
     kill(pid, number)
-    // A backtrace took half a minute.
+    // With a backtrace, this would take half a minute.
     #expect(eventually(10) { !ProcessTable.isAlive(pid) })
     #expect(
       try eventually(20) {
@@ -36,21 +36,21 @@ import Testing
       })
   }
 
-  @Test("when up itself is killed with -9, the next up ends what it left and finds its data")
+  @Test("after up itself was killed with -9, the next up ends the remaining processes and keeps the data")
   func supervisorKilled() throws {
     let pipeline = try Pipeline()
     let put = try pipeline.millrace(["documents", "put", Pipeline.handbook])
     #expect(put.code == 0)
     let old = try pipeline.processes()
     kill(try pipeline.supervisor(), SIGKILL)
-    #expect(old.values.allSatisfy(ProcessTable.isAlive), "the children live on")
+    #expect(old.values.allSatisfy(ProcessTable.isAlive), "the children still run")
     try pipeline.start()
-    #expect(!old.values.contains(where: ProcessTable.isAlive), "they were ended")
+    #expect(!old.values.contains(where: ProcessTable.isAlive), "the old children were ended")
     #expect(try pipeline.array(["documents", "list"]).count == 14)
     #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")
   }
 
-  @Test("a folder in which nothing runs is refused, though another pipeline listens where its broker did")
+  @Test("a state folder without a running pipeline is refused, even if another pipeline uses its port")
   func nothingRuns() throws {
     let pipeline = try Pipeline()
     let file = Pipeline.handbook + "/backups.md"
@@ -63,7 +63,8 @@ import Testing
       toFile: lines, atomically: true, encoding: .utf8)
     func refused(_ words: [String]) throws {
       let output = try Pipeline.run(Pipeline.binary, words + ["--state", folder])
-      #expect(output.code == 6 && output.error.contains("nothing runs in \(folder)"), "\(words): \(output)")
+      #expect(
+        output.code == 6 && output.error.contains("no pipeline runs in \(folder)"), "\(words): \(output)")
     }
     func all() throws {
       try refused(["documents", "put", file])
@@ -72,10 +73,10 @@ import Testing
       try refused(["ledger"])
       let replay = try Pipeline.run(
         Pipeline.loadgen, ["replay", lines, "--questions", lines, "--state", folder])
-      #expect(replay.code == 6 && replay.error.contains("nothing runs in \(folder)"), "\(replay)")
+      #expect(replay.code == 6 && replay.error.contains("no pipeline runs in \(folder)"), "\(replay)")
     }
     try all()
-    // What an `up` leaves that was killed with its broker: workers, and an address that is another's by now.
+    // After `up` and its broker were killed, workers remain, and another pipeline uses the recorded address.
     let record = try Data(contentsOf: URL(fileURLWithPath: pipeline.state + "/state.json"))
     var members = try #require(JSONSerialization.jsonObject(with: record) as? [String: Any])
     members["supervisorStartTime"] = 1
@@ -85,14 +86,14 @@ import Testing
     try JSONSerialization.data(withJSONObject: members).write(
       to: URL(fileURLWithPath: folder + "/state.json"))
     try all()
-    #expect(try pipeline.array(["documents", "list"]).isEmpty, "nothing was written to the one that runs")
+    #expect(try pipeline.array(["documents", "list"]).isEmpty, "nothing was written to the running pipeline")
     let told = try Pipeline.run(
       Pipeline.binary,
       ["documents", "list", "--state", folder, "--kafka-bootstrap-servers", pipeline.kafka])
-    #expect(told.code == 0, "who names the broker means it: \(told)")
+    #expect(told.code == 0, "an explicit broker is used: \(told)")
   }
 
-  @Test("down after a killed up ends what it left; down ends everything in order")
+  @Test("down ends the processes of a killed up; down of a running up ends everything in order")
   func downAfterKill() throws {
     let pipeline = try Pipeline()
     let children = try pipeline.processes()
@@ -105,17 +106,15 @@ import Testing
     #expect(try pipeline.millrace(["down"]).code == 0)
     #expect(!again.values.contains(where: ProcessTable.isAlive))
     let log = try String(contentsOfFile: pipeline.state + "/logs/ingest.log", encoding: .utf8)
-    #expect(log.contains("Worker ended"), "the worker drained and ended by itself")
+    #expect(log.contains("Worker ended"), "the worker drained and exited")
   }
 
-  @Test(
-    "a taken port, a missing Kafka home, a broker that never answers, a bad setting: a clear message, nothing left"
-  )
+  @Test("port in use, missing Kafka home, unreachable broker, bad setting: a clear message, nothing left")
   func clearMessages() throws {
     let pipeline = try Pipeline()
     let port = try #require(pipeline.kafka.split(separator: ":").last).description
     let cases: [([String], String)] = [
-      (["--broker-port", port], "the port is taken"),
+      (["--broker-port", port], "the port is in use"),
       (["--kafka-home", "/nonexistent"], "kafka-server-start.sh is missing"),
       (["--kafka", "127.0.0.1:1"], "no broker answers"), (["--retrieve-top-k", "0"], "retrieve.topK"),
       (["--encoder-model-path", "/nonexistent"], "encoder.modelPath: '/nonexistent' must be a folder with"),
@@ -134,7 +133,7 @@ import Testing
     }
   }
 
-  @Test("the demo's table holds, and fails when it should")
+  @Test("the demo passes with its table of steps, and fails with a wrong table")
   func demo() throws {
     let pipeline = try Pipeline()
     let table = Pipeline.checkout + "/Workers/Millrace/Demo/steps.tsv"
@@ -150,8 +149,8 @@ import Testing
   }
 
   @Test(
-    "mistakes on the command line have exit code 2 and say what is wrong",
-    .enabled(if: !Pipeline.isOnKafka, "no broker is in it"))
+    "errors on the command line have exit code 2 and a message",
+    .enabled(if: !Pipeline.isOnKafka, "this test uses no broker"))
   func usage() throws {
     for (words, message) in [
       (["ask"], "one question"), (["ask", "x", "--top-k", "0"], "--top-k"), (["nonsense"], "nonsense"),

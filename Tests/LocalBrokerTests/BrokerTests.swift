@@ -8,8 +8,9 @@ import TestSupport
 import Testing
 import Time
 
-// Goal: the local broker keeps Kafka's contract for librdkafka, and what it acknowledged. Method: a broker in this
-// process on a folder of its own, our client against it, restarts in between; raw frames for what no client sends.
+// Goal: the local broker behaves like Kafka for librdkafka, and keeps every acknowledged record. Method: a broker in
+// this process with its own folder, our client, and restarts of the broker. Raw frames test requests that no client
+// sends.
 
 private func create(
   _ test: TestBroker, _ name: String, _ partitions: Int32 = 1, _ settings: [String: String] = [:]
@@ -34,7 +35,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
 }
 
 @Suite(.serialized, .timeLimit(.minutes(3))) struct BrokerTests {
-  @Test("keys, null values, headers and the broker's time come back as they were sent, also after a restart")
+  @Test("keys, null values, headers and timestamps are returned unchanged, also after a restart")
   func fidelity() async throws {
     let test = try TestBroker()
     try await create(test, "t", 3, ["message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"])
@@ -61,7 +62,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("keys without a partition go where Kafka's Java clients put them")
+  @Test("records without a partition go to the partition that Kafka's Java clients choose")
   func partitioner() async throws {
     let test = try TestBroker()
     try await create(test, "t", 12)
@@ -74,7 +75,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("a fatal producer handle is replaced in place and nothing is lost")
+  @Test("a producer handle with a fatal error is replaced, and nothing is lost")
   func fatalProducer() async throws {
     let test = try TestBroker()
     try await create(test, "t")
@@ -95,7 +96,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("a poll ends with an assignment, however long it would wait for a record")
+  @Test("a poll returns when partitions are assigned, although it would wait longer for a record")
   func assignmentEndsPoll() async throws {
     let test = try TestBroker()
     try await create(test, "t", 2)
@@ -108,7 +109,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await consumer.close()
   }
 
-  @Test("partitions that were paused when the group rebalanced are read again after a resume")
+  @Test("partitions that were paused during a rebalance are read again after a resume")
   func resumeAfterRebalance() async throws {
     let test = try TestBroker()
     try await create(test, "t", 2)
@@ -150,7 +151,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("a group shares partitions, commits with metadata, and a new member goes on where it stopped")
+  @Test("a group shares partitions and commits with metadata; a new member continues at the committed offset")
   func groups() async throws {
     let test = try TestBroker()
     try await create(test, "t", 4)
@@ -184,13 +185,14 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await second.close()
     let admin = KafkaAdmin(test.kafka)
     #expect(try await admin.lag(group: "g", [TopicPartition("t", 1)]) == [TopicPartition("t", 1): 5])
-    try await admin.commit(group: "g", [TopicPartition("t", 1): 9])  // by a stranger, once the group is empty
+    // Another client may commit when the group is empty.
+    try await admin.commit(group: "g", [TopicPartition("t", 1): 9])
     #expect(try await admin.lag(group: "g", [TopicPartition("t", 1)]) == [TopicPartition("t", 1): 1])
     await admin.close()
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("metadata of a commit beyond 4,096 bytes and a stranger's commit into a living group are refused")
+  @Test("commit metadata over 4,096 bytes, and a commit to an active group by a non-member, are refused")
   func commitRefusals() async throws {
     let test = try TestBroker()
     try await create(test, "t")
@@ -216,8 +218,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await consumer.close()
   }
 
-  @Test(
-    "a record beyond max.message.bytes is refused by itself; a large batch is fetched whatever the limits")
+  @Test("a record over max.message.bytes is refused; a large batch is fetched whatever the fetch limits")
   func sizes() async throws {
     let test = try TestBroker()
     try await create(test, "small")
@@ -235,7 +236,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("offsets by time, and settings that no broker knows are refused")
+  @Test("offsets are found by time; unknown topic settings are refused")
   func offsetsAndSettings() async throws {
     let test = try TestBroker()
     try await create(test, "t", 1, ["message.timestamp.type": "LogAppendTime"])
@@ -257,7 +258,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("a long poll returns when a record comes, not before and not much later")
+  @Test("a long poll returns soon after a record arrives")
   func longPoll() async throws {
     let test = try TestBroker()
     try await create(test, "t")
@@ -273,13 +274,13 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
       while try await reader.next(maxRecords: 1, maxWait: .seconds(2)).isEmpty {}
       waits.append((ContinuousClock.now - start).seconds)
     }
-    // A poll that slept its 500 ms out would show here; the bound is far above any machine's noise.
+    // A poll that waited its full 500 ms would exceed this limit, which is far above the noise of a machine.
     #expect(waits.sorted()[10] < 0.25)
     await reader.close()
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("deleted topics are gone, with their records and offsets")
+  @Test("a deleted topic has no records and no offsets any more")
   func deletion() async throws {
     let test = try TestBroker()
     try await create(test, "t")
@@ -294,9 +295,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test(
-    "compaction keeps the newest record of each key at its offset, tombstones a while longer, and nothing twice"
-  )
+  @Test("compaction keeps the newest record of each key at its offset, and tombstones for their retention")
   func compaction() async throws {
     let test = try TestBroker()
     try await create(
@@ -308,7 +307,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     let producer = try KafkaProducer(test.kafka)
     var newest: [String: Int64] = [:]
     for round in 0..<30 {
-      // Batches of several keys, so that records leave from the middle of a batch.
+      // Batches contain several keys, so that records are removed from the middle of a batch.
       let records = (0..<7).map { number in
         OutgoingRecord(
           topic: "c", partition: 0, key: Array("k\((round * 3 + number) % 10)".utf8), value: [UInt8(round)])
@@ -340,11 +339,11 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
       try await Task.sleep(for: .milliseconds(100))
     }
     #expect(count == newest.count)
-    #expect(try await found() == newest, "each key's newest record is there, where it was")
-    #expect(try await readAll(test, "c").contains { $0.value == nil }, "the tombstone is still there")
+    #expect(try await found() == newest, "each key's newest record is kept at its offset")
+    #expect(try await readAll(test, "c").contains { $0.value == nil }, "the tombstone is kept")
     try test.restart()
     #expect(try await found() == newest)
-    // After delete.retention.ms the tombstone goes; the end stays where it was, and new records follow it.
+    // After delete.retention.ms the tombstone is removed. The end offset does not change, and new records follow it.
     newest["k3"] = nil
     for _ in 0..<600 {
       if try await found() == newest { break }
@@ -357,7 +356,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("what is younger than min.compaction.lag.ms is not compacted")
+  @Test("records younger than min.compaction.lag.ms are not compacted")
   func compactionLag() async throws {
     let test = try TestBroker()
     try await create(
@@ -375,8 +374,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test(
-    "records leave by age and by size from the start of the log; offsets go on, also when nothing is left")
+  @Test("retention removes records by age and by size; offsets continue, also when no record is left")
   func retention() async throws {
     let test = try TestBroker()
     try await create(
@@ -408,12 +406,12 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     try test.restart()
     #expect(try await starts("age") == 50)
     let next = try await producer.send(OutgoingRecord(topic: "age", partition: 0, key: nil, value: [1]))
-    #expect(next.offset == 50, "an offset is never given twice")
+    #expect(next.offset == 50, "an offset is never used twice")
     await producer.close(deadline: .seconds(5))
   }
 
   @Test(
-    "batches packed by other clients (gzip, lz4, zstd) are compacted too; snappy and missing keys are refused there",
+    "compressed batches (gzip, lz4, zstd) are compacted; snappy and records without keys are refused",
     .enabled(if: FileManager.default.fileExists(atPath: Checkout.python), "no .venv: run make setup-test"))
   func codecs() async throws {
     let test = try TestBroker()
@@ -451,7 +449,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
       if records.count == 13 { break }
       try await Task.sleep(for: .milliseconds(100))
     }
-    #expect(records.count == 13, "four keys of each codec and the last")
+    #expect(records.count == 13, "four keys of each codec, and the last key")
     for codec in ["gzip", "lz4", "zstd"] {
       let values = records.filter { String(decoding: $0.key ?? [], as: UTF8.self).hasPrefix(codec) }
         .map { String(decoding: ($0.value ?? []).prefix(2), as: UTF8.self) }
@@ -459,7 +457,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     }
   }
 
-  @Test("malformed frames close their own connection and harm no other")
+  @Test("malformed frames close their own connection, and other connections work")
   func malformed() async throws {
     let test = try TestBroker()
     try await create(test, "t")
@@ -488,7 +486,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("a batch that no consumer could read is refused, whatever its topic, and the next record is served")
+  @Test("a batch that no consumer could read is refused on every topic, and the next record is accepted")
   func unreadableBatches() async throws {
     let test = try TestBroker()
     try await create(test, "plain")
@@ -517,7 +515,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("a group whose name holds a NUL is not the group of the name before it, also after a restart")
+  @Test("a group name with a NUL differs from the name before the NUL, also after a restart")
   func namesWithNUL() async throws {
     let test = try TestBroker()
     try await create(test, "t")
@@ -553,18 +551,18 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     #expect(try committed("x") == 3)
   }
 
-  @Test("a second broker on a folder is refused by the folder's name, and welcome once the first has ended")
+  @Test("a second broker on a folder is refused with the folder's name, and starts after the first has ended")
   func oneBrokerPerFolder() throws {
     let test = try TestBroker()
     #expect {
       _ = try LocalBroker(directory: test.directory, host: "127.0.0.1", port: 0)
     } throws: { error in
-      "\(error)".contains("another broker works on the folder \(test.directory)")
+      "\(error)".contains("another broker uses the folder \(test.directory)")
     }
     try test.restart()
   }
 
-  @Test("a question of 2 MiB closes its own connection and no other")
+  @Test("a metadata request of 2 MiB closes its own connection, and other connections work")
   func longFrames() throws {
     let test = try TestBroker()
     let neighbour = try RawSocket(port: test.broker.port)
@@ -579,7 +577,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
   }
 }
 
-// Frames as the protocol writes them: big-endian, strings with a length of two bytes before them.
+// Frames of the protocol: numbers are big-endian, strings follow a length of two bytes.
 
 private func bigEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
   (0..<Value.bitWidth / 8).reversed().map { UInt8(truncatingIfNeeded: value >> Value($0 * 8)) }
@@ -611,11 +609,11 @@ private func produceFrame(_ topic: String, _ batch: [UInt8]) -> [UInt8] {
   return requestFrame(0, 7, body)
 }
 
-/// A record batch of format 2 with a right length and checksum, whatever its records are.
+/// A record batch of format 2 with a correct length and checksum. Its records may be invalid.
 private func recordBatch(count: Int32, codec: Int16, records: [UInt8]) -> [UInt8] {
   var tail = bigEndian(codec)
   tail += bigEndian(count - 1)
-  // Of now: a record of 1970 is beyond every retention, and the next look of the cleaner would remove it.
+  // The current time: the cleaner would remove a record with a time in 1970.
   let now = Int64(Date().timeIntervalSince1970 * 1000)
   tail += bigEndian(now) + bigEndian(now)
   tail += bigEndian(Int64(-1)) + bigEndian(Int16(-1)) + bigEndian(Int32(-1))
@@ -637,7 +635,7 @@ private func crc32c(_ bytes: [UInt8]) -> UInt32 {
   return ~sum
 }
 
-/// A socket that sends what no client would.
+/// A socket for frames that no client would send.
 final class RawSocket {
   private let descriptor: Int32
   init(port: UInt16) throws {
@@ -657,10 +655,10 @@ final class RawSocket {
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
   deinit { close(descriptor) }
-  /// All of it, or what goes until the broker closes the connection.
+  /// Sends all bytes, or a part if the broker closes the connection.
   func send(_ bytes: [UInt8]) { sendWithoutSignal(descriptor, bytes) }
 
-  /// The next answer without its length; nil when the connection is closed, or silent for 20 s.
+  /// The next answer without its length; nil when the connection is closed, or when nothing arrives for 20 s.
   func answer() -> [UInt8]? {
     guard let header = receive(4) else { return nil }
     return receive(header.reduce(0) { $0 << 8 | Int($1) })
@@ -680,7 +678,7 @@ final class RawSocket {
   }
 }
 
-/// A closed connection must not end the tests by SIGPIPE.
+/// Sends without SIGPIPE, which would end the tests when the connection is closed.
 private func sendWithoutSignal(_ descriptor: Int32, _ bytes: [UInt8]) {
   _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
 }

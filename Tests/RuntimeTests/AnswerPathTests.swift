@@ -14,11 +14,11 @@ import TestSupport
 import Testing
 import Time
 
-// Goal: what retrieve and generate owe at the worst moment: a partition that moves while a shard is late, a document whose
-// time is over or that changed between two stages, a deadline. Method: members of the pools in this process on the local
-// broker; what comes before them is produced by hand, so that the moment is the test's.
+// Goal: retrieve and generate give correct answers when a partition moves while a shard is late, when a document
+// expires or changes between two stages, and when a deadline passes. Method: members of the pools run in this process
+// on the local broker. The tests produce the input records themselves, so that they control the timing.
 
-/// A worker of a pool: its services, run as its process runs them.
+/// A worker of a pool in this process.
 private struct Member {
   let context: StageContext
   let services: [any Service]
@@ -34,21 +34,21 @@ private struct Member {
   }
 
   func run() async throws {
-    try await ServiceGroup(services, graceDeadline: grace) { Issue.record("\($0) do not end") }
+    try await ServiceGroup(services, graceDeadline: grace) { Issue.record("\($0) did not stop") }
       .run(until: stopping.stream)
   }
 
-  /// As SIGTERM does: what is in flight is finished, or left.
+  /// Stops the worker as SIGTERM does: records in flight are finished, or left to the next owner.
   func stop() { stopping.continuation.finish() }
 
-  /// How many queries it has written a state of.
+  /// The number of queries for which it has written a terminal state.
   var stateCount: Double {
     context.metrics.collect().filter { $0.metric.name == MetricName.terminalStates.name }
       .flatMap(\.samples.values).reduce(0) { $0 + $1.value }
   }
 }
 
-/// A place where connections are made and nothing is ever said.
+/// A server that accepts connections and never answers.
 private final class SilentServer {
   private let descriptor: Int32
   let url: String
@@ -72,7 +72,7 @@ private final class SilentServer {
   deinit { close(descriptor) }
 }
 
-/// An LLM that says what a word in the question tells it to.
+/// An LLM whose answer depends on a word in the question.
 private final class ChatStub {
   private let process = Process()
   let url: String
@@ -93,7 +93,7 @@ private final class ChatStub {
     url = "http://127.0.0.1:\(try #require(port))/v1"
   }
 
-  /// With SIGKILL: children of a test inherit its blocked signals.
+  /// Uses SIGKILL, because a test's children inherit its blocked signals.
   deinit {
     kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
@@ -101,12 +101,12 @@ private final class ChatStub {
 }
 
 @Suite(.serialized, .timeLimit(.minutes(3))) struct AnswerPathTests {
-  /// Where the tests' queries lie: members come by names in order, and the first in order gets the lower half.
+  /// The partition of the tests' queries. Members are sorted by name, and the first member gets the lower partitions.
   private static let partition: Int32 = 0
 
   private let test: TestBroker
   private let settings: Settings
-  /// What stands for the stages before.
+  /// Takes the place of the earlier stages.
   private let before: StageContext
 
   init() async throws {
@@ -119,7 +119,7 @@ private final class ChatStub {
   }
 
   private static func settings(_ test: TestBroker, _ flags: [String: String] = [:]) throws -> Settings {
-    // A member that joins is heard of at the others' next heartbeat, a fifth of the session later at most.
+    // The other members learn of a new member with their next heartbeat, after at most a fifth of the session timeout.
     let broker = [
       "--kafka-bootstrap-servers": test.kafka.bootstrapServers, "--kafka-session-timeout": "6s",
     ]
@@ -155,7 +155,7 @@ private final class ChatStub {
     return Hit(document: document, digest: [1], chunk: chunk, denseScore: score)
   }
 
-  /// One shard's best, of as many shards as `count` says.
+  /// Produces the candidates of one of `count` shards.
   private func sendCandidates(
     _ flight: QueryInFlight, shard: UInt32 = 0, of count: UInt32 = 1, round: UInt32 = 0, _ hits: [Hit] = [],
     partition: Int32 = Self.partition
@@ -188,7 +188,7 @@ private final class ChatStub {
     return all.withLock { $0 }
   }
 
-  /// What a query came to.
+  /// All answers to a query.
   private func answers(_ id: String) async throws -> [AnswerRecord] {
     try await records(.answers).compactMap { try $0.value.map { try AnswerRecord(value: $0) } }.filter {
       $0.id == id
@@ -204,13 +204,13 @@ private final class ChatStub {
     return try #require(try await answers(id).first, "\(id) has no answer within 30 s")
   }
 
-  /// Asks until this member has answered: then the partition is its own.
+  /// Sends queries until this member has answered one. It then owns the partition.
   private func waitUntilOwner(_ member: Member, partition: Int32 = Self.partition) async throws {
     let end = ContinuousClock.now + .seconds(30)
     let start = member.stateCount
     var number = 0
     while member.stateCount == start {
-      try #require(ContinuousClock.now < end, "\(member.context.name) has no partition within 30 s")
+      try #require(ContinuousClock.now < end, "\(member.context.name) does not own the partition after 30 s")
       try await sendCandidates(flight("warm-\(member.context.name)-\(number)"), partition: partition)
       number += 1
       try await Task.sleep(for: .milliseconds(100))
@@ -222,17 +222,18 @@ private final class ChatStub {
     let partition = TopicPartition(before.topic(topic), Self.partition)
     let end = ContinuousClock.now + .seconds(20)
     while try await admin.lag(group: group, [partition])[partition] != 0 {
-      try #require(ContinuousClock.now < end, "all is committed within 20 s")
+      try #require(ContinuousClock.now < end, "not everything is committed after 20 s")
       try await Task.sleep(for: .milliseconds(100))
     }
     await admin.close()
   }
 
-  @Test("a partition that moves while a shard is late: who can't hear of that shard any more does not answer")
+  @Test("when a partition moves while a shard is late, the former owner does not answer")
   func lateShardAndMove() async throws {
-    // In the order of their names the second has the lower half of the partitions.
+    // The second member comes first by name, so it gets the lower half of the partitions.
     let wait = Duration.seconds(6)
-    // The second begins to wait some seconds later or at once, as heartbeats have it; it must not end before the test.
+    // The second member starts its wait up to some seconds later, depending on heartbeats. The wait must not end before
+    // the test's checks.
     let (first, second) = (try retrieve("b", wait: wait), try retrieve("a", wait: wait * 2))
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await first.run() }
@@ -242,13 +243,13 @@ private final class ChatStub {
       let given = ContinuousClock.now
       group.addTask { try await second.run() }
       try await waitUntilOwner(second)
-      // The first has waited for the other shard long enough; the second has not.
+      // The first member's wait for the other shard has ended; the second member's has not.
       try await Task.sleep(until: given + wait + .seconds(1))
-      #expect(try await answers("moved") == [], "its former owner leaves it")
+      #expect(try await answers("moved") == [], "its former owner does not answer")
       try await sendCandidates(moved, shard: 1, of: 2)
       #expect(try await answer("moved").shardsAnswered == 2, "its new owner has both shards")
 
-      // And the way back: a member that stops hears of no shard either, and leaves the round to the next.
+      // A member that stops can't receive late shards either, and leaves the round to the next owner.
       let back = try flight("back")
       try await sendCandidates(back, shard: 0, of: 2)
       try await Task.sleep(for: .milliseconds(500))
@@ -264,10 +265,10 @@ private final class ChatStub {
     for id in ["moved", "back"] { #expect(try await answers(id).count == 1, "\(id): one state") }
   }
 
-  @Test("a partition that was away for a moment: the wait for a late shard begins anew")
+  @Test("when a partition was revoked and is assigned again, the wait for a late shard starts again")
   func lateShardAndReturn() async throws {
     let wait = Duration.seconds(6)
-    // The second takes the upper half: the rebalance takes the lower one from the first, and gives it back.
+    // The second member gets the upper half. The rebalance revokes the lower half from the first and assigns it again.
     let (first, second) = (try retrieve("a", wait: wait), try retrieve("b", wait: wait))
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await first.run() }
@@ -278,7 +279,7 @@ private final class ChatStub {
       let given = ContinuousClock.now
       group.addTask { try await second.run() }
       try await waitUntilOwner(second, partition: Int32(settings.partitionCount(.candidates)) - 1)
-      // What came in between may not have been read yet when the first wait ends.
+      // Candidates that arrived during the rebalance may not have been read when the first wait ends.
       try await Task.sleep(until: given + wait + .seconds(1))
       #expect(try await answers("kept") == [])
       try await sendCandidates(query, shard: 2, of: 3)
@@ -290,7 +291,7 @@ private final class ChatStub {
     #expect(try await answers("kept").count == 1)
   }
 
-  @Test("a shard that never answers: what is there is the answer, by the member that keeps the partition")
+  @Test("if a shard never answers, the owner of the partition answers from the other shards")
   func lostShard() async throws {
     let member = try retrieve("a")
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -304,9 +305,7 @@ private final class ChatStub {
     }
   }
 
-  @Test(
-    "retrieve: what expired or changed since the scan is not cited, and a deadline that is over ends the query"
-  )
+  @Test("retrieve does not cite documents that expired or changed, and a passed deadline expires the query")
   func retrieveChecks() async throws {
     let member = try retrieve("a")
     let changed = try document("changed")
@@ -317,7 +316,7 @@ private final class ChatStub {
         flight("expiry"), [hit(document("over", expiresIn: .seconds(-1))), hit(document("kept"), score: 0.5)])
       let kept = try await answer("expiry")
       #expect(kept.citations.map(\.documentID.rawValue) == ["kept"])
-      #expect(kept.staleOmitted == 0, "searching again brings nothing new for what is over")
+      #expect(kept.staleOmitted == 0, "an expired document does not cause a second search")
 
       try await publish(changed, .indexed)
       try await sendCandidates(flight("change"), [hit(changed), hit(document("kept"), score: 0.5)])
@@ -337,9 +336,7 @@ private final class ChatStub {
     }
   }
 
-  @Test(
-    "generate: what expired or changed since the prompt is not cited, and a deadline that is over ends the query"
-  )
+  @Test("generate does not cite documents that expired or changed, and a passed deadline expires the query")
   func generateChecks() async throws {
     let encoder = try encoder()
     let member = try generate("a", encoder)
@@ -378,13 +375,11 @@ private final class ChatStub {
     }
   }
 
-  @Test(
-    "a prompt that comes back while it is being answered is not done with, nor committed, before it has its end"
-  )
+  @Test("a prompt that is redelivered while it is being answered is not committed before its answer")
   func promptComesBack() async throws {
     let encoder = try encoder()
     let vector = await encoder.encode(["Which port does the service use?"])
-    // The first gets no word from its LLM. The second's answers, but for a question with HANG in it.
+    // The first member's LLM never answers. The second member's LLM answers every question without HANG.
     let (silent, stub) = (try SilentServer(), try ChatStub())
     let first = try generate("b", encoder, llm: silent.url, grace: .seconds(8))
     let second = try generate("a", encoder, llm: stub.url, grace: .seconds(8))
@@ -401,7 +396,7 @@ private final class ChatStub {
     let documents = try [document("kept")]
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await first.run() }
-      // Without a document there is nothing to ask the LLM about: it is refused at once.
+      // Without documents the query is refused at once, and the LLM is not asked.
       try await send("ready", "Which port?", [])
       _ = try await answer("ready")
       try await send("moved", "Which port?", documents)
@@ -409,15 +404,15 @@ private final class ChatStub {
       try await send("begun", "Which port?", [])
       _ = try await answer("begun")
       group.addTask { try await second.run() }
-      // The second is done with the one, as far as it is committed, and not with the other.
+      // The second member has answered and committed one prompt; the other is still in flight.
       #expect(try await answer("moved").engine == "llm")
       while try await committed() != 2 { try await Task.sleep(for: .milliseconds(50)) }
       second.stop()
       try await send("returned", "Which port?", [])
       _ = try await answer("returned")
-      // The first has the partition again, and in it the one that it has been answering all the while.
+      // The first member owns the partition again, with the prompt that it is still answering.
       try await Task.sleep(for: .seconds(1))
-      #expect(try await committed() == 2, "a crash now must bring it back")
+      #expect(try await committed() == 2, "after a crash the prompt must be redelivered")
       #expect(try await answers("back") == [])
       first.stop()
       try await group.waitForAll()
@@ -457,7 +452,7 @@ private final class ChatStub {
         value: prompt.wireBytes))
   }
 
-  /// A newer version of a document has come, longer ago than a stage may not know of it.
+  /// Publishes the state of a newer version, and waits until every stage must know it.
   private func publish(_ document: DocumentInfo, _ state: DocumentState) async throws {
     let status = StatusRecord(document.key, Version(epoch: 1, offset: 9), .put, state)
     try await before.producer.send(

@@ -8,8 +8,8 @@ import Synchronization
 import TestSupport
 import Testing
 
-// Goal: an id that another process has answered meanwhile is known, so that a query has one state after its partition
-// moved. Method: the follower on a real broker, beside a producer that is another process to it.
+// Goal: answers of other processes become known, so that a query gets only one state when its partition moves.
+// Method: the follower runs on a local broker; a producer takes the place of the other process.
 
 @Suite(.serialized, .timeLimit(.minutes(2))) struct AnswersFollowerTests {
   private let test: TestBroker
@@ -46,7 +46,7 @@ import Testing
     numbers.map { TopicPartition(context.topic(.prompts), $0) }
   }
 
-  /// - Returns: whether it is known within 20 s.
+  /// - Returns: whether the id is known within 20 s.
   private func isKnown(_ id: String, to answered: AnsweredQueries) async throws -> Bool {
     let key = try key(id)
     let end = ContinuousClock.now + .seconds(20)
@@ -57,7 +57,7 @@ import Testing
     return false
   }
 
-  @Test("a reader whose partitions are assigned again and again lives, and reads all")
+  @Test("a reader whose partitions are assigned many times survives and reads all records")
   func reassigned() async throws {
     try await create(12)
     for number in 0..<12 { try await answer("\(number)", Int32(number)) }
@@ -73,7 +73,7 @@ import Testing
     await reader.close()
   }
 
-  @Test("answers of others: read back, followed, after a move, and across a restart of the broker")
+  @Test("answers of other processes are read back and followed, also after a rebalance and a broker restart")
   func follows() async throws {
     try await create(2)
     let answered = AnsweredQueries(context)
@@ -86,9 +86,9 @@ import Testing
       try await answer("elsewhere", 1)
       try await answer("after", 0)
       #expect(try await isKnown("after", to: answered))
-      #expect(!answered.contains(try key("elsewhere")), "its partition is another member's")
+      #expect(!answered.contains(try key("elsewhere")), "another member owns its partition")
       try await answered.readBack(partitions(0, 1))
-      #expect(answered.contains(try key("elsewhere")), "read back at the move")
+      #expect(answered.contains(try key("elsewhere")), "read back after the rebalance")
       try await answer("moved", 1)
       #expect(try await isKnown("moved", to: answered))
       try test.restart()

@@ -8,16 +8,16 @@ import Synchronization
 import TestSupport
 import Testing
 
-// Goal: a stage that works in batches never touches what is not its own. Method: a stage on the local broker whose group
-// is given more partitions than it works on.
+// Goal: a batch stage ignores foreign partitions, and handles slow batches and records that are too large. Method:
+// stages on the local broker with special work.
 
-/// Works on the partitions above 0, and notes what it was given.
+/// Works on the partitions above 0, and counts the records that it gets.
 private final class Upper: BatchWork {
   let seen = Mutex<Set<Int32>>([])
   let count = Mutex(0)
   let isAssigned = Mutex(false)
   func ignores(_ partition: TopicPartition) -> Bool { partition.partition == 0 }
-  /// Long enough for whatever was fetched by then.
+  /// Waits, so that records are fetched before the partitions can be paused.
   func assigned(_ partitions: [TopicPartition]) async throws {
     try await Task.sleep(for: .milliseconds(300))
     isAssigned.withLock { $0 = true }
@@ -30,7 +30,7 @@ private final class Upper: BatchWork {
   func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] { [] }
 }
 
-/// Passes records on to a topic that takes small ones only, and what is refused to another.
+/// Passes records on to a topic that accepts only small records, and refused records to another topic.
 private final class Passing: BatchWork, WindowWork {
   let context: StageContext
   init(_ context: StageContext) { self.context = context }
@@ -56,7 +56,7 @@ private final class Passing: BatchWork, WindowWork {
   }
 }
 
-/// Takes its time for each record.
+/// Needs 400 ms for each record.
 private final class Slow: BatchWork {
   let batches = Mutex<[Int]>([])
   func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
@@ -74,7 +74,7 @@ private final class Slow: BatchWork {
       name: "stage", settings: Settings(SettingsTable(flags: address.merging(flags) { $1 })))
   }
 
-  @Test("a batch that takes longer than the group waits for it comes again in smaller ones, and is done with")
+  @Test("a batch that takes longer than the poll interval is repeated in smaller batches and committed")
   func slow() async throws {
     let test = try TestBroker()
     let context = try stageContext(
@@ -90,7 +90,8 @@ private final class Slow: BatchWork {
     _ = try await context.producer.send(
       (0..<24).map { OutgoingRecord(topic: "t", partition: 0, key: nil, value: Array("\($0)".utf8)) })
     let work = Slow()
-    // A member that is alone may commit after it was put out; with two, each takes over from the other without end.
+    // A single member may commit after its removal from the group. With two members, each would repeat the work of the
+    // other without end.
     let stages = (0..<2).map { _ in
       BatchStage(context, group: "g", topics: ["t"], batchRecordsMax: 64, work: work)
     }
@@ -111,7 +112,7 @@ private final class Slow: BatchWork {
     await admin.close()
   }
 
-  @Test("records of partitions that the work ignores never reach it, and nothing is committed for them")
+  @Test("records of ignored partitions never reach the work, and nothing is committed for them")
   func ignored() async throws {
     let test = try TestBroker()
     let context = try stageContext(test)
@@ -126,7 +127,7 @@ private final class Slow: BatchWork {
           (0..<1000).map { _ in OutgoingRecord(topic: "t", partition: partition, key: nil, value: body) })
       }
     }
-    // Alone at first: what comes with the assignment itself, before anything can be paused, is one of these.
+    // First fill only the ignored partition, so that its records arrive with the assignment, before it can be paused.
     try await send(0..<1)
     let work = Upper()
     let stage = BatchStage(context, group: "g", topics: ["t"], batchRecordsMax: 64, work: work)
@@ -146,7 +147,7 @@ private final class Slow: BatchWork {
   }
 
   @Test(
-    "what is too large for the next topic has its end, and its neighbours go on", arguments: [true, false])
+    "a record too large for the next topic is refused; other records continue", arguments: [true, false])
   func refused(inBatches: Bool) async throws {
     let test = try TestBroker()
     let context = try stageContext(test)
@@ -185,7 +186,7 @@ private final class Slow: BatchWork {
     await admin.close()
   }
 
-  @Test("a copy that no topic takes holds nobody up")
+  @Test("a copy that no topic accepts delays no other record")
   func copies() async throws {
     let test = try TestBroker()
     let admin = KafkaAdmin(test.kafka)
@@ -204,7 +205,7 @@ private final class Slow: BatchWork {
     ])
     #expect(positions.count == 1)
     let arrived = try await producer.send(OutgoingRecord(topic: "t", partition: 0, key: nil, value: value))
-    #expect(arrived.offset == 2, "the copy that could be delivered was")
+    #expect(arrived.offset == 2, "the valid copy was delivered")
     await producer.close(deadline: .zero)
     await admin.close()
   }

@@ -7,11 +7,11 @@ import Synchronization
 import TestSupport
 import Testing
 
-// Goal: a stage that keeps a window in flight works as fast as its window allows, and a backlog never outruns what is
-// committed. Method: stages on the local broker whose work is a pause, compared with the same pauses without Kafka;
-// members that come and go in the middle.
+// Goal: a window stage works as fast as its window allows, and rebalances lose no record and repeat few. Method:
+// stages on the local broker whose work is a pause, compared with the same pauses without Kafka; members join and
+// leave.
 
-/// Waits a little for each record and keeps count.
+/// Pauses for each record, and counts the records.
 private final class Pausing: WindowWork {
   private let pause: Duration
   let seen = Mutex<[String: Int]>([:])
@@ -27,10 +27,10 @@ private final class Pausing: WindowWork {
   }
 }
 
-/// Holds its records until it is told to finish; leaves some when their partition has moved.
+/// Keeps its records until `mayFinish` is set. Leaves the records that `leaves` selects when their partition has moved.
 private final class Leaving: WindowWork {
   private let leaves: @Sendable (Int64) -> Bool
-  /// How often each offset was begun.
+  /// How often work on each offset was started.
   let begun = Mutex<[Int64: Int]>([:])
   let finished = Mutex<[Int64]>([])
   let mayFinish = Mutex(false)
@@ -108,12 +108,12 @@ private final class Leaving: WindowWork {
   private func wait(until isDone: () -> Bool) async throws {
     let end = ContinuousClock.now + .seconds(60)
     while !isDone() {
-      try #require(ContinuousClock.now < end, "within a minute")
+      try #require(ContinuousClock.now < end, "not true after a minute")
       try await Task.sleep(for: .milliseconds(5))
     }
   }
 
-  @Test("a full window costs no fetch: 4,000 records in a window of 16 take little more than their work")
+  @Test("a full window does not slow fetching down: 4,000 records with a window of 16")
   func throughput() async throws {
     let (count, window) = (4000, 16)
     try await fill(count, partitions: 8)
@@ -129,7 +129,7 @@ private final class Leaving: WindowWork {
     let stage = stage(bare, window: window)
     let time = try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await stage.run() }
-      // Joining the group is not what is measured.
+      // Do not measure the time to join the group.
       try await wait { bare.distinct > 0 }
       let time = try await clock.measure { try await wait { bare.distinct == count } }
       await stage.shutdown()
@@ -141,11 +141,11 @@ private final class Leaving: WindowWork {
     #expect(try await committed(8) == Int64(count))
   }
 
-  @Test("members come and go while records wait: each record is worked on, and all ends up committed")
+  @Test("when members join and leave, each record is processed and everything is committed")
   func rebalances() async throws {
     let count = 8000
     try await fill(count, partitions: 8)
-    // Ten seconds of work for one: the second joins at a heartbeat of the first, three seconds apart.
+    // Ten seconds of work for one member: the second joins with a heartbeat of the first, every three seconds.
     let (first, second) = (Pausing(.milliseconds(10)), Pausing(.milliseconds(10)))
     let stages = [stage(first, window: 8), stage(second, window: 8)]
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -159,22 +159,20 @@ private final class Leaving: WindowWork {
       try await group.waitForAll()
     }
     let all = Set(first.seen.withLock { Array($0.keys) }).union(second.seen.withLock { Array($0.keys) })
-    #expect(all.count == count, "committed, so worked on")
+    #expect(all.count == count, "each record was processed")
     let worked =
       (first.seen.withLock { $0.values.reduce(0, +) }) + second.seen.withLock { $0.values.reduce(0, +) }
-    print("two rebalances: \(worked - count) of \(count) worked on again")
-    // What was in flight, and what a third of a second had not committed yet; not the thousands that waited.
+    print("two rebalances: \(worked - count) of \(count) processed again")
+    // Only records in flight, and those of the last third of a second that were not committed, may be repeated.
     #expect(worked - count < 256)
     #expect(try await committed(8) == Int64(count))
   }
 
-  @Test(
-    "a partition that moves takes what waited with it: its former owner works on nothing more, and gets it back"
-  )
+  @Test("when a partition moves, the former owner drops its waiting records, and can get them again later")
   func backlogMoves() async throws {
     let count = 3000
     try await fill(count, partitions: 1)
-    // Range assignment goes by member id, which begins with the client's: the second is the first in order.
+    // Range assignment sorts by member id, which begins with the client id: the second member comes first.
     let other = try StageContext(name: "another", settings: Self.settings(test))
     let (first, second) = (Pausing(.milliseconds(20)), Pausing(.milliseconds(20)))
     let stages = [stage(first, window: 8), stage(second, window: 8, in: other)]
@@ -185,8 +183,8 @@ private final class Leaving: WindowWork {
       try await wait { second.distinct > 50 }
       let before = first.distinct
       try await wait { second.distinct > 500 }
-      #expect(first.distinct - before <= 8, "what was in flight is finished, what waited is not begun")
-      #expect(before < 1500, "the test is about what waited: \(before) of 2,048 were worked on")
+      #expect(first.distinct - before <= 8, "records in flight are finished, waiting records are not started")
+      #expect(before < 1500, "too few records were waiting: \(before) of 2,048 were processed")
       await stages[1].shutdown()
       while try await committed(1) < Int64(count) { try await Task.sleep(for: .milliseconds(50)) }
       await stages[0].shutdown()
@@ -194,12 +192,12 @@ private final class Leaving: WindowWork {
     }
     let seen = first.seen.withLock { $0 }.merging(second.seen.withLock { $0 }, uniquingKeysWith: +)
     let repeated = seen.values.reduce(0, +) - seen.count
-    print("moved with its backlog: \(repeated) of \(count) worked on again")
-    #expect(seen.count == count, "committed, so worked on")
+    print("moved with its backlog: \(repeated) of \(count) processed again")
+    #expect(seen.count == count, "each record was processed")
     #expect(repeated < 64)
   }
 
-  @Test("a member that leaves commits for its own partitions: what others have done since is not set back")
+  @Test("a leaving member commits only for its own partitions, and does not reset the commits of others")
   func leavingMember() async throws {
     let count = 400
     try await fill(count, partitions: 8)
@@ -212,9 +210,9 @@ private final class Leaving: WindowWork {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await stages[0].run() }
       while try await committed(8) < Int64(count) { try await Task.sleep(for: .milliseconds(50)) }
-      #expect(first.distinct == count, "the first had them all")
+      #expect(first.distinct == count, "the first member processed all")
       group.addTask { try await stages[1].run() }
-      // Of 400 more, the second does those of its half.
+      // The second member processes its half of the next 400 records.
       var sent = count
       while second.distinct == 0 {
         try await send(8, partitions: 8)
@@ -225,10 +223,10 @@ private final class Leaving: WindowWork {
       sent += count
       while try await committed(8) < Int64(sent) { try await Task.sleep(for: .milliseconds(50)) }
       await stages[0].shutdown()
-      // Longer than the second needs to hear of it, and to have all partitions.
+      // Wait until the second member knows of it and owns all partitions.
       try await Task.sleep(for: .seconds(3))
       try await send(8, partitions: 8)
-      // What both have worked on is one record: counted twice, it would end the second before its last ones.
+      // Count records that both members processed only once. Otherwise the second would be stopped too early.
       try await wait { distinct() >= sent + 8 }
       await stages[1].shutdown()
       try await group.waitForAll()
@@ -236,15 +234,15 @@ private final class Leaving: WindowWork {
     }
     let seen = first.seen.withLock { $0 }.merging(second.seen.withLock { $0 }, uniquingKeysWith: +)
     let repeated = seen.values.reduce(0, +) - seen.count
-    print("a member left: \(repeated) worked on again")
+    print("a member left: \(repeated) processed again")
     #expect(repeated <= 16)
   }
 
-  @Test("a record that was left is worked on again when its partition comes back; what was in flight is not")
+  @Test("a left record is processed again when its partition returns; a record in flight is not")
   func left() async throws {
     try await fill(2, partitions: 1)
     let other = try StageContext(name: "another", settings: Self.settings(test))
-    // The first's window stays, for the sake of its offset 0.
+    // Offset 0 stays in flight, so the first member keeps its window.
     let (first, second) = (Leaving { $0 == 1 }, Leaving { _ in true })
     let stages = [stage(first, window: 8), stage(second, window: 8, in: other)]
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -254,7 +252,7 @@ private final class Leaving: WindowWork {
       try await wait { second.count(0) >= 1 && second.count(1) >= 1 }
       await stages[1].shutdown()
       try await wait { first.count(1) >= 2 }
-      #expect(try await committed(1) == 0, "nothing has its end")
+      #expect(try await committed(1) == 0, "nothing is finished")
       first.mayFinish.withLock { $0 = true }
       while try await committed(1) < 2 { try await Task.sleep(for: .milliseconds(50)) }
       await stages[0].shutdown()
@@ -264,7 +262,7 @@ private final class Leaving: WindowWork {
     #expect(first.finished.withLock { $0.sorted() } == [0, 1] && second.finished.withLock(\.isEmpty))
   }
 
-  @Test("a record that another owner finished while it was in work here is not worked on again")
+  @Test("a record in flight that another owner finished in the meantime is not processed again")
   func leftAndFinished() async throws {
     try await fill(2, partitions: 1)
     let other = try StageContext(name: "another", settings: Self.settings(test))

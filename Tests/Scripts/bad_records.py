@@ -1,7 +1,9 @@
-"""Produces records that no pipeline should survive badly, each with a good neighbour behind it on the same partition.
+"""Produces bad records, each followed by a good neighbour on the same partition.
 
-usage: bad_records.py BOOTSTRAP. Prints one line of JSON: for each bad record its name, the terminal states with their
-error, and whether a copy of the same bytes lies on rag.deadletters; what the broker refused for its size; and how many neighbours were indexed or answered."""
+usage: bad_records.py BOOTSTRAP
+Prints one line of JSON. For each bad record: its name, its terminal states with their errors, and whether
+rag.deadletters contains the same bytes. Also: the records that the broker refused because of their size, and how many
+neighbours were indexed or answered."""
 import base64, json, sys, time
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -44,7 +46,8 @@ bad_documents = [
     ("wrong type of text", "default/d7", b'{"id":"d7","text":17}'),
     ("wrong type of acl", "default/d8", b'{"id":"d8","text":"a","acl":{"a":1}}'),
     ("id of 10 kB", "default/" + long, doc(long)), ("key that lies", "default/d9", doc("other")),
-    ("tenant that lies", "acme/d10", doc("d10")), ("key without a tenant", "d11", doc("d11")), ("array", "default/d12", b"[]"),
+    ("tenant that lies", "acme/d10", doc("d10")), ("key without a tenant", "d11", doc("d11")),
+    ("array", "default/d12", b"[]"),
     ("empty value", "default/d13", b""), ("bad base64", "default/d14", b'{"id":"d14","content_base64":"%%%"}'),
     ("truncated pdf", "default/d15", json.dumps(
         {"id": "d15", "content_base64": base64.b64encode(b"%PDF-1.4 broken").decode()}).encode()),
@@ -63,8 +66,9 @@ bad_queries = [
     ("q deadline beyond range", b'{"id":"q7","text":"a","deadline_ms":99999999999999999999}'),
     ("q wrong type", b'{"id":"q8","text":["a"]}'), ("q id of 10 kB", json.dumps({"id": long, "text": "a"}).encode()),
     ("q 900 kB of text", json.dumps({"id": "q9", "text": "a" * 900000}).encode()),
-    ("q 5 MB of text", json.dumps({"id": "q14", "text": "a" * 5000000}).encode()), ("q empty", b""), ("q array", b"[1]"),
-    # Two bytes a value here, eleven on the next topic.
+    ("q 5 MB of text", json.dumps({"id": "q14", "text": "a" * 5000000}).encode()), ("q empty", b""),
+    ("q array", b"[1]"),
+    # Each value has two bytes here, and eleven on the next topic.
     ("q filter of 50,000", json.dumps({"id": "q10", "text": "a", "filter": {"x": [1] * 50000}}).encode()),
     ("q 600 kB of history", json.dumps(
         {"id": "q11", "text": "a", "history": [{"role": "user", "text": "x" * 30000}] * 20}).encode()),
@@ -76,7 +80,7 @@ positions, neighbours, refused = {}, [], []
 
 def sent(name):
     def report(error, message):
-        # A broker that takes no record of this size tells its producer: nothing was accepted.
+        # The broker refused a record of this size, so nothing was accepted.
         if error and error.name() == "MSG_SIZE_TOO_LARGE":
             refused.append(name)
         positions[name] = None if error else f"{message.topic()}-{message.partition()}-{message.offset()}"
@@ -96,7 +100,7 @@ for name, key, value in bad_documents:
     number += 1
 for name, value in bad_queries:
     producer.produce("rag.queries", value, partition=3, on_delivery=sent(name))
-    # A header that is passed on must not make later records too large.
+    # A large header must not make the records of later stages too large.
     producer.produce("rag.queries", json.dumps({"id": "n-" + name, "text": "Some text?"}).encode(), partition=3,
                      headers={"millrace-request-id": b"r" * (600000 if name == "q array" else 10)})
 producer.flush(30)
@@ -145,8 +149,9 @@ def look():
     return states, good, letters
 
 
-ids = {"q wrong type": "q8", "q number beyond range": "q6", "q deadline beyond range": "q7", "q 900 kB of text": "q9", "q 5 MB of text": "q14",
-       "q filter of 50,000": "q10", "q 600 kB of history": "q11", "q reply to Kafka itself": "q12", "q nested deep and closed": "q13"}
+ids = {"q wrong type": "q8", "q number beyond range": "q6", "q deadline beyond range": "q7", "q 900 kB of text": "q9",
+       "q 5 MB of text": "q14", "q filter of 50,000": "q10", "q 600 kB of history": "q11",
+       "q reply to Kafka itself": "q12", "q nested deep and closed": "q13"}
 sent_values = {name: value for name, *_, value in bad_documents + bad_queries}
 deadline = time.time() + 300
 while True:

@@ -1,9 +1,9 @@
-"""The local broker beside Apache Kafka in one run: start, memory, one hop, throughput, and ten idle consumers.
+"""Compares the local broker with Apache Kafka in one run: start, memory, one hop, throughput, ten idle consumers.
 
 usage: broker_compare.py BINARY KAFKA_HOME [ROUNDS]
-Both brokers run at once on this machine, and every measurement is made on one and then on the other, ROUNDS times (default
-5), with the same client (confluent-kafka) and the same settings; medians are compared. A hop is one record of 500 bytes
-from `produce` to the consumer that waits for it, acks=all, after a pause of 20 ms. Prints one line of JSON."""
+Both brokers run at the same time on this machine. Every measurement is made on one and then on the other, ROUNDS times
+(default 5), with the same client (confluent-kafka) and the same settings. Medians are compared. A hop is one record of
+500 bytes from `produce` to a waiting consumer, with acks=all, after a pause of 20 ms. Prints one line of JSON."""
 import json, os, shutil, socket, statistics, subprocess, sys, tempfile, time
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -43,8 +43,8 @@ offsets.topic.num.partitions=8
 group.initial.rebalance.delay.ms=0
 """
     open(folder + "/server.properties", "w").write(properties)
-    subprocess.run([home + "/bin/kafka-storage.sh", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", folder + "/server.properties"],
-                   check=True, capture_output=True)
+    subprocess.run([home + "/bin/kafka-storage.sh", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c",
+                    folder + "/server.properties"], check=True, capture_output=True)
     words = [home + "/bin/kafka-server-start.sh", folder + "/server.properties"]
     environment = os.environ | {"LOG_DIR": folder + "/log", "KAFKA_HEAP_OPTS": "-Xmx512M -Xms256M"}
     return port, lambda: subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -86,7 +86,7 @@ def hops(port, count=200):
         message = consumer.poll(10)
         if message is None or message.error():
             raise SystemExit(f"no hop on {address}")
-        if number >= 20:  # the first ones connect and warm up
+        if number >= 20:  # the first records connect and warm up
             times.append((time.perf_counter() - start) * 1000)
         producer.flush(10)
     consumer.close()
@@ -134,9 +134,11 @@ try:
                 process.terminate()
                 process.wait(60)
         brokers[name] = (port, process)
-        result[name] = {"start_s": round(statistics.median(starts), 2), "memory_mb_after_start": round(memory(process.pid))}
+        result[name] = {"start_s": round(statistics.median(starts), 2),
+                        "memory_mb_after_start": round(memory(process.pid))}
         admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}"})
-        for topic in admin.create_topics([NewTopic("hop", 1, 1), NewTopic("load", 4, 1), NewTopic("idle", 24, 1)]).values():
+        topics = [NewTopic("hop", 1, 1), NewTopic("load", 4, 1), NewTopic("idle", 24, 1)]
+        for topic in admin.create_topics(topics).values():
             topic.result()
     collected = {name: {"hop": [], "p99": [], "produce": [], "consume": []} for name in brokers}
     for _ in range(rounds):
@@ -171,8 +173,8 @@ try:
             "produce_per_s": round(middle["produce"]), "consume_per_s": round(middle["consume"]),
             "ten_idle_consumers_percent_of_a_core": round(share, 2), "memory_mb_at_end": round(memory(process.pid))}
     ratio = lambda key: round(result["local"][key] / result["kafka"][key], 2)
-    result["local_to_kafka"] = {key: ratio(key) for key in ("start_s", "memory_mb_after_start", "hop_p50_ms", "hop_p99_ms",
-                                                            "produce_per_s", "consume_per_s")}
+    compared = ("start_s", "memory_mb_after_start", "hop_p50_ms", "hop_p99_ms", "produce_per_s", "consume_per_s")
+    result["local_to_kafka"] = {key: ratio(key) for key in compared}
     print(json.dumps(result))
 finally:
     for _port, process in brokers.values():

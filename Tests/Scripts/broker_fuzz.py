@@ -1,10 +1,9 @@
-"""Throws random and mutated frames at a broker while a neighbour produces and consumes.
+"""Sends random and mutated frames to a broker while another client, the neighbour, produces and consumes.
 
 usage: broker_fuzz.py BOOTSTRAP PID FRAMES SEED
-Every frame is sent on a connection that is read with a short deadline and replaced when the broker closes it. Beside
-them stand connections whose headers claim 100 MB and bring nothing. Fails when the process is gone, its memory grew by
-more than 300 MB, or the neighbour lost, doubled or waited 10 s for anything.
-Prints one line of JSON."""
+Frames are sent on a connection that is read with a short timeout, and replaced when the broker closes it. Other
+connections announce a frame of 100 MB and send nothing. The test fails if the process has ended, if its memory grew by
+more than 300 MB, or if the neighbour lost a record, got one twice or waited 10 s. Prints one line of JSON."""
 import json, os, random, socket, struct, sys, threading, time
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -57,7 +56,8 @@ def produce(b, topic="victim"):
 group, member = "fuzz-group", "m-1"
 seeds = [
     (0, 7, produce(batch(3))), (0, 7, produce(struct.pack(">q", 2 ** 63 - 1) + batch(3)[8:])),
-    (0, 7, produce(struct.pack(">q", -2 ** 63) + batch(2)[8:])), (0, 3, produce(batch(1, 4, b"\x28\xb5\x2f\xfd garbage"))),
+    (0, 7, produce(struct.pack(">q", -2 ** 63) + batch(2)[8:])),
+    (0, 3, produce(batch(1, 4, b"\x28\xb5\x2f\xfd garbage"))),
     (0, 7, produce(batch(2, 3, b"\x04\x22\x4d\x18 garbage"))), (0, 7, produce(batch(2, 1, b"\x1f\x8b garbage"))),
     (0, 7, produce(batch(2, 2, b"snappy"))), (0, 7, produce(batch(2)[:-3])),
     (0, 7, produce(batch(3), "plain")), (0, 7, produce(batch(2, 1, b"\x1f\x8b garbage"), "plain")),
@@ -102,7 +102,8 @@ def mutate(frame):
         elif kind == 3:
             frame[at:at] = rng.randbytes(rng.randrange(1, 9))
         elif kind == 4:
-            frame[at:at + 4] = struct.pack(">I", rng.choice([0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFF, 1 << 20]))
+            frame[at:at + 4] = struct.pack(
+                ">I", rng.choice([0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFF, 1 << 20]))
         elif kind == 5:
             frame = frame[:at + 1]
         else:
@@ -182,7 +183,7 @@ for number in range(frames):
         else:
             closed += 1
     except socket.timeout:
-        silent += 1  # a long poll, a join that waits for others, or a frame that is not complete
+        silent += 1  # a long poll, a join that waits for other members, or an incomplete frame
     except OSError:
         closed += 1
     connection.close()

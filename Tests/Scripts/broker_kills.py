@@ -1,12 +1,12 @@
-"""SIGKILL of the local broker at random moments while confluent-kafka produces and commits.
+"""Kills the local broker with SIGKILL at random moments while confluent-kafka produces and commits.
 
 usage: broker_kills.py BINARY [KILLS]   (default 50)
-A producer writes numbered records and notes each that was acknowledged, with partition and offset; a member of a group
-reads them and commits after each batch and notes each commit that was acknowledged. The broker is killed after a random
-0.2 to 1.5 s, KILLS times, and started again on the same files. After each start the group's offsets must be the last
-acknowledged commits, or ones that were sent later. In the end every acknowledged record must be there, once, at its
-offset, in the order in which it was produced; and the group's offsets must be the last acknowledged commits or later
-ones. Prints one line of JSON; exit code 1 when that does not hold."""
+A producer writes numbered records and notes each acknowledged record with partition and offset. A group member reads
+the records, commits after each batch, and notes each acknowledged commit. The broker is killed KILLS times, each time
+after 0.2 to 1.5 s, and restarted with the same files. After each start, the group's offsets must be the last
+acknowledged commits, or commits that were sent later. At the end, every acknowledged record must exist once, at its
+offset and in order, and the group's offsets must be the last acknowledged commits or later ones. Prints one line of
+JSON. The exit code is 1 if any of this is not true."""
 import collections, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -26,13 +26,13 @@ admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
 admin.create_topics([NewTopic("acked", 4, 1)])["acked"].result(20)
 client = {"bootstrap.servers": address, "reconnect.backoff.max.ms": 200, "log_level": 0}
 stop = threading.Event()
-acked = []  # (partition, offset, number): a list, as a second record may be acknowledged at the place of a lost one
-order = collections.defaultdict(list)  # by partition, as acknowledged
+acked = []  # (partition, offset, number); a list, because an offset may occur twice after a loss
+order = collections.defaultdict(list)  # numbers by partition, in the order of acknowledgement
 produced = 0
-committed = {}  # partition to the offset of the last commit that was acknowledged
+committed = {}  # by partition, the offset of the last acknowledged commit
 sent = collections.defaultdict(list)  # by partition, every offset whose commit was sent
-mark = {}  # partition to the length of `sent` up to the last acknowledged one
-gate = threading.Lock()  # held during a commit, and while the group's offsets are compared with those above
+mark = {}  # by partition, the length of `sent` up to the last acknowledged commit
+gate = threading.Lock()  # held during a commit, and while the group's offsets are compared
 commits = 0
 problems = []
 
@@ -80,13 +80,13 @@ def consume():
                 continue
             commits += 1
             for p, o in offsets.items():
-                committed[p] = o  # the last acknowledged: a rebalance may lead back to an earlier one
+                committed[p] = o  # after a rebalance, this offset may be lower than an earlier one
                 mark[p] = len(sent[p])
     consumer.close()
 
 
 def noted(body):
-    """A thread that dies by an exception must not look like one that had nothing to do."""
+    """Reports an exception that ends the thread."""
     def run():
         try:
             body()
@@ -96,7 +96,7 @@ def noted(body):
 
 
 def compare_commits(reader, kill):
-    with gate:  # no commit is on its way now: what was sent is acknowledged, or failed
+    with gate:  # no commit is in progress now: every commit that was sent is acknowledged or failed
         limit = time.time() + 30
         while True:
             try:
@@ -110,7 +110,7 @@ def compare_commits(reader, kill):
             p = place.partition
             if p not in committed or place.offset >= committed[p]:
                 continue
-            # A commit that failed for the client may have reached the broker, and, after a rebalance, have led back.
+            # A commit that failed for the client may have reached the broker. After a rebalance, it may be lower.
             if place.offset not in sent[p][mark[p]:]:
                 problems.append(f"after kill {kill} partition {p} is committed at {place.offset}, not {committed[p]}")
 

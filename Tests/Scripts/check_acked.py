@@ -1,7 +1,7 @@
-"""Reads topic `acked` to its end and compares it with the numbers that were acknowledged.
+"""Reads topic `acked` to its end and compares it with the acknowledged numbers.
 
 usage: check_acked.py BROKERS FILE
-Exit code 1 when one of them is not there, or any number is there twice.
+The exit code is 1 if a number is missing or occurs twice.
 """
 import collections
 import sys

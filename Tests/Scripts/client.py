@@ -1,4 +1,4 @@
-"""What another team's Kafka client does: confluent-kafka against Millrace's topics.
+"""Uses Millrace's topics with confluent-kafka, as a client of another team would.
 
 usage: client.py BROKERS put ID TEXT | delete ID | ask TEXT   (prints JSON)
 """
@@ -10,14 +10,16 @@ import uuid
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 brokers, action, argument = sys.argv[1:4]
-# librdkafka's own default hash would put the document on another partition than the one Millrace expects.
+# librdkafka's default partitioner would choose another partition than Millrace expects.
 producer = Producer({"bootstrap.servers": brokers, "partitioner": "murmur2_random"})
 
 
 def follow(topic):
-    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "client-" + uuid.uuid4().hex, "enable.auto.commit": False})
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "client-" + uuid.uuid4().hex,
+                         "enable.auto.commit": False})
     partitions = consumer.list_topics(topic, 10).topics[topic].partitions
-    ends = [TopicPartition(topic, p, consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1]) for p in partitions]
+    ends = [TopicPartition(topic, p, consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1])
+            for p in partitions]
     consumer.assign(ends)
     return consumer
 
@@ -32,7 +34,7 @@ def wait(consumer, matches):
         if matches(value):
             print(json.dumps(value))
             return
-    sys.exit("nothing came within 60 s")
+    sys.exit("no result after 60 s")
 
 
 if action == "ask":
@@ -48,6 +50,6 @@ else:
     producer.produce("rag.documents", value, key="default/" + argument,
                      on_delivery=lambda error, message: offsets.append(None if error else message.offset()))
     producer.flush()
-    # The state of this version: an older one may get its own meanwhile.
+    # Wait for the state of this version: an older version may get its state in the meantime.
     wait(consumer, lambda v: v["id"] == argument and v["state"] != "accepted"
          and v["version"].endswith(f".{offsets[0]}"))

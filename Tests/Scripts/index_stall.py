@@ -1,10 +1,10 @@
-"""How long acknowledgements take by their record's offset, for three distances of index entries.
+"""Measures how long acknowledgements take, by record offset, for three values of index.interval.bytes.
 
-    python index_stall.py BOOTSTRAP
+usage: index_stall.py BOOTSTRAP
 
-Apache Kafka maps each segment's index into memory as a sparse file and writes its first entry after index.interval.bytes:
-that write finds no block on the disk yet, and the acknowledgement waits for the file system. Only what each new topic's
-first records pay; on a file system in memory nobody pays it.
+Apache Kafka maps each segment's index into memory as a sparse file. It writes the first entry after
+index.interval.bytes. This write needs a new block on the disk, and the acknowledgement waits for the file system. It
+affects only the first records of each new topic, and not on a file system in memory.
 """
 
 import statistics

@@ -1,8 +1,9 @@
-"""Ingest beside the bare encoder: documents/s and chunks/s of a whole `millrace up`, no vector cached, and the encoder's
-rate on the same chunks in the same run, before and after.
+"""Compares ingest with the bare encoder: documents/s and chunks/s of a whole `millrace up` without cached vectors, and
+then the encoder's rate on the same chunks.
 
-usage: ingest_rate.py BINARY BENCH DOCUMENTS.jsonl [LIMIT]. Prints one line of JSON. CPU is that of every process of `up`
-(broker included) and of the client that puts; the encoder's share is what the bare run used per chunk."""
+usage: ingest_rate.py BINARY BENCH DOCUMENTS.jsonl [LIMIT]
+Prints one line of JSON. CPU time includes every process of `up`, with the broker, and the client that puts the
+documents. The encoder's part of it is the time that the bare run used per chunk."""
 import json, os, subprocess, sys, tempfile, time
 
 binary, bench, documents = sys.argv[1:4]
@@ -22,7 +23,7 @@ try:
         fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / tick
 
-    # One short document first: connections, models and pages are warm.
+    # Put one short document first, to warm up connections, models and memory pages.
     subprocess.run([binary, "documents", "put", "-", "--id", "warm", "--tenant", "warm", "--state", state],
                    input="Warm.", text=True, capture_output=True, check=True)
     before = {role: cpu(pid) for role, pid in pids.items()}
@@ -32,7 +33,8 @@ try:
     seconds = time.time() - start
     used = {role: round(cpu(pid) - before[role], 2) for role, pid in pids.items()}
     after = os.times()
-    used["client"] = round(after.children_user + after.children_system - children.children_user - children.children_system, 2)
+    used["client"] = round(
+        after.children_user + after.children_system - children.children_user - children.children_system, 2)
     bare = [json.loads(subprocess.run([bench, "chunks", kafka], capture_output=True, text=True, check=True).stdout)
             for _ in range(3)]
     bare.sort(key=lambda b: b["seconds"])

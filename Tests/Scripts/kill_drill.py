@@ -1,10 +1,10 @@
-"""Kills every process of a running `millrace up` during load, again and again, and lets the ledger judge.
+"""Kills every process of a running `millrace up` repeatedly under load, then checks the ledger.
 
 usage: kill_drill.py BINARY LOADGEN STATE TRACE QUESTIONS DOCUMENTS ROUNDS
-In each round every process gets a signal in turn: SIGTERM in the first and every other round, SIGKILL in those between; the
-next process follows when the supervisor has started it again, ready or not. Documents are put again and again, and queries come by the trace, all
-the while. Prints one line of JSON; exit code 1 when the ledger is not balanced, a query is lost, a part did not come
-back, or not every SIGTERM ended its worker with status 0."""
+In each round, every process gets a signal, one after another: SIGTERM in odd rounds, SIGKILL in even rounds. The next
+process follows when the supervisor has restarted the process, ready or not. During this time, documents are put
+repeatedly and loadgen sends the queries of the trace. Prints one line of JSON. The exit code is 1 if the ledger is not
+balanced, a query is lost, a process was not restarted, or a SIGTERM did not end its worker with status 0."""
 import json, os, re, shutil, signal, subprocess, sys, threading, time
 
 binary, loadgen, state, trace, questions, documents, rounds = sys.argv[1:8]
@@ -28,13 +28,13 @@ def kill(pid, number):
     try:
         os.kill(pid, number)
     except ProcessLookupError:
-        pass  # gone by itself, just now
+        pass  # the process has just ended by itself
 
 
 def stacks(role, pid):
-    """Where a process hangs that does not end; a debugger tells more than a second run."""
+    """Writes the stacks of a process that does not end to a file, and returns its path."""
     if shutil.which("gdb") is None:
-        return "no gdb here"
+        return "gdb is not installed"
     result = subprocess.run(["gdb", "-p", str(pid), "-batch", "-ex", "thread apply all bt 30"],
                             capture_output=True, text=True)
     path = f"/tmp/kill_drill.{role}.{pid}.txt"
@@ -42,22 +42,24 @@ def stacks(role, pid):
     return path
 
 
-# Killing starts with the load: the generator creates a topic and measures the broker first.
-load = subprocess.Popen([loadgen, "replay", trace, "--questions", questions, "--rate", "3", "--duration", f"{rounds * 600}s",
-                         "--deadline", "60000", "--json", "--state", state], stdout=subprocess.PIPE, text=True)
+load = subprocess.Popen([loadgen, "replay", trace, "--questions", questions, "--rate", "3", "--duration",
+                         f"{rounds * 600}s", "--deadline", "60000", "--json", "--state", state],
+                        stdout=subprocess.PIPE, text=True)
+# Wait for the first query before killing: loadgen first creates a topic and measures the broker.
 limit = time.time() + 120
-while load.poll() is None and time.time() < limit and json.loads(call("ledger", "--json").stdout)["queries"]["accepted"] == 0:
+while (load.poll() is None and time.time() < limit
+       and json.loads(call("ledger", "--json").stdout)["queries"]["accepted"] == 0):
     time.sleep(1)
 thread = threading.Thread(target=put)
 thread.start()
 kills, terms, not_back, worst, hung = 0, 0, [], {}, []
-others = ("redis", "llm", "kafka")  # not ours: how they end is their own
+others = ("redis", "llm", "kafka")  # not our programs: their exit statuses are not checked
 start = time.time()
 for number in range(rounds):
     for role in roles:
         before = status()[role]
         since = time.time()
-        while before["pid"] == 0 and time.time() - since < 60:  # killed by nobody here, and not started again yet
+        while before["pid"] == 0 and time.time() - since < 60:  # ended by itself and not restarted yet
             time.sleep(0.2)
             before = status()[role]
         if before["pid"] == 0:
@@ -71,7 +73,7 @@ for number in range(rounds):
             now = status().get(role)
             if now and now["pid"] not in (0, before["pid"]):
                 break
-            # llama-server ends its streams before it goes, up to a minute: that is its right, but not the drill's time.
+            # llama-server may take up to a minute to finish its streams. Do not wait for that.
             if role == "llm" and time.time() - since > 3 and now and now["pid"] == before["pid"]:
                 kill(before["pid"], signal.SIGKILL)
             time.sleep(0.2)
@@ -85,7 +87,7 @@ load.terminate()
 report = json.loads(load.communicate()[0] or "{}")
 stop.set()
 thread.join()
-# Everything on its way arrives once nobody is killed any more.
+# Wait until no record is in flight.
 deadline = time.time() + 120
 while True:
     ledger = json.loads(call("ledger", "--json").stdout)
@@ -95,21 +97,23 @@ while True:
     time.sleep(1)
 code = call("ledger").returncode
 not_back += [role for role, process in status().items() if process["state"] != "running"]
-# The supervisor tells how each ended: after SIGTERM a worker must have drained and ended with 0.
+# The supervisor logs each exit status: after SIGTERM, a worker must have drained and exited with 0.
 endings = re.findall(r"^(\S+) ended \(status (\d+)\)", open(up_log).read(), re.M) if os.path.exists(up_log) else []
 workers = [(r, int(s)) for r, s in endings if r not in others]
 wrong = [f"{r} {s}" for r, s in workers if s not in (0, 9)]
-# What they said of it themselves.
+# The workers' own log lines about their end.
 said = []
 for role in {r for r, _ in workers}:
     with open(f"{state}/logs/{role}.log", errors="replace") as log:
-        said += [f"{role}: {line.strip()}" for line in log if "Ends by force" in line or "Worker failed" in line]
+        said += [f"{role}: {line.strip()}" for line in log
+                 if "Worker is ended by force" in line or "Worker failed" in line]
 summary = {"kills": kills, "seconds": round(drill), "not_back": not_back, "hung": hung, "worst_back_s": worst,
-           "puts": len(puts), "terms": terms, "ended_0": sum(s == 0 for _, s in workers), "ended_killed": sum(s == 9 for _, s in workers),
+           "puts": len(puts), "terms": terms, "ended_0": sum(s == 0 for _, s in workers),
+           "ended_killed": sum(s == 9 for _, s in workers),
            "wrong_endings": wrong, "said": said if wrong else [],
            "queries": {k: report.get(k) for k in ("sent", "states", "lost", "doubled", "differing", "cache_hits")},
            "in_flight": flying, "ledger": ledger, "ledger_code": code}
 print(json.dumps(summary))
-good = (code == 0 and flying == 0 and not not_back and not wrong and report.get("lost") == 0 and report.get("differing") == 0
-        and sum(s == 0 for _, s in workers) == terms)
+good = (code == 0 and flying == 0 and not not_back and not wrong and report.get("lost") == 0
+        and report.get("differing") == 0 and sum(s == 0 for _, s in workers) == terms)
 sys.exit(0 if good else 1)

@@ -1,9 +1,10 @@
-"""A chat endpoint that misbehaves on demand, for faults that a real server does not have at a given moment.
+"""A chat endpoint that produces faults on demand.
 
-usage: llm_stub.py PORTFILE. A word in the question decides: SLOW (5 s), HANG (no word for 60 s), LIMIT (429 with
-Retry-After once per question), AGAIN (the same with 0), FOREVER (429 with 1e300), CUT (the stream ends early), LIE (says
-what no document says), REFUSE, ERROR (HTTP 500); otherwise it repeats the first sentence of the text that it was given.
-GET /count answers how many requests there were, and the last one's Authorization."""
+usage: llm_stub.py PORTFILE
+A word in the question selects the answer: SLOW (after 5 s), HANG (nothing for 60 s), LIMIT (429 with Retry-After 1,
+once per question), AGAIN (the same with 0), FOREVER (always 429, with 1e300), CUT (the stream ends early), LIE (a
+sentence that no document supports), REFUSE, ERROR (HTTP 500). Without such a word, the answer is the first sentence of
+the text's last line. GET /count returns the number of requests and the Authorization header of the last request."""
 import json, re, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 

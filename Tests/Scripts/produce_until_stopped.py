@@ -1,4 +1,4 @@
-"""Produces numbered records until FILE.stop exists and writes the number of each that was acknowledged to a file.
+"""Produces numbered records until FILE.stop exists, and writes the number of each acknowledged record to FILE.
 
 usage: produce_until_stopped.py BROKERS FILE
 """

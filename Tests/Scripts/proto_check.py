@@ -1,7 +1,7 @@
-"""Holds Core/Contract/Records' codec against Google's protobuf.
+"""Compares the codec of Core/Contract/Records with Google's protobuf.
 
 usage: proto_check.py DESCRIPTOR_SET < lines of `Message hex`
-For each line: parse with Google's implementation, print the message as sorted JSON, and Google's own bytes.
+Parses each line with Google's implementation, and prints Google's encoding in hexadecimal and the message as JSON.
 """
 import json
 import sys

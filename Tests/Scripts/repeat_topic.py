@@ -1,6 +1,7 @@
-"""Writes every record of a topic once more, as it is, on its partition: what a crash before a commit brings back.
+"""Writes every record of a topic once more, unchanged and on its partition, as after a crash before a commit.
 
-usage: repeat_topic.py BOOTSTRAP TOPIC. Prints how many."""
+usage: repeat_topic.py BOOTSTRAP TOPIC
+Prints the number of records."""
 import sys
 from confluent_kafka import Consumer, Producer, TopicPartition
 

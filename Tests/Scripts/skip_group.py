@@ -1,4 +1,4 @@
-"""Moves a group without members to the ends of a topic.   usage: skip_group.py BOOTSTRAP GROUP TOPIC"""
+"""Moves the offsets of a group without members to the end of a topic.   usage: skip_group.py BOOTSTRAP GROUP TOPIC"""
 import sys
 from confluent_kafka import Consumer, TopicPartition
 

@@ -1,10 +1,10 @@
-"""Asks questions in the order of a recorded trace while documents change, and then judges every answer by the topics alone.
+"""Asks questions in the order of a recorded trace while documents change, then checks every answer from the topics.
 
 usage: stale_check.py BOOTSTRAP DATA TRACE ASKS CHANGES RATE
-DATA holds documents.jsonl and questions.jsonl; the documents are put already (tenant default). An answer is stale when it
-cites a version for which a newer indexed or deleted event was appended more than 1 s before its query was; within that
-second it is counted apart. A query that the broker never acknowledged was not accepted: it is counted apart from the lost.
-Prints one line of JSON; exit code 1 when anything is stale, lost, of two kinds or never acknowledged."""
+DATA contains documents.jsonl and questions.jsonl. The documents must have been put already (tenant default). An answer
+is stale if it cites a version, and a newer indexed or deleted event was appended more than 1 s before the query; within
+this second it is counted separately. A query that the broker never acknowledged was not accepted and does not count as
+lost. Prints one line of JSON. The exit code is 1 if anything is stale, lost, contradicting or never acknowledged."""
 import collections, json, random, sys, threading, time, uuid
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -16,7 +16,7 @@ order = [json.loads(line)["question_id"] for line in open(trace)][:asks]
 run = uuid.uuid4().hex[:8]
 producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "acks": "all",
                      "socket.nagle.disable": True, "linger.ms": 1})
-# The documents that the questions of the trace are about change most: a change elsewhere can't make anything stale.
+# Change the documents that the questions of the trace ask about most: other changes can't make an answer stale.
 asked_about = collections.Counter(q["context_doc_id"] for q in map(json.loads, open(f"{data}/questions.jsonl"))
                                   if q["id"] in set(order))
 popular = [name for name, _ in asked_about.most_common()][:changes]
@@ -53,7 +53,7 @@ producer.flush(120)
 
 
 def read_all(topic):
-    """Every record that a topic holds now."""
+    """Every record that the topic contains now."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"check-{run}", "enable.auto.commit": False})
     partitions = consumer.list_topics(topic, 10).topics[topic].partitions
     bounds = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), 20) for p in partitions}
@@ -74,7 +74,7 @@ def read_all(topic):
 
 
 def read(topic, wanted, limit, patience):
-    """Every record of a topic until nothing has come for `limit` seconds, of `patience` as long as `wanted` lacks some."""
+    """Every record of a topic. Ends after `limit` quiet seconds, or after `patience` while `wanted` is not done."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"check-{run}", "enable.auto.commit": False,
                          "auto.offset.reset": "earliest"})
     partitions = consumer.list_topics(topic, 10).topics[topic].partitions
@@ -94,7 +94,7 @@ def read(topic, wanted, limit, patience):
 
 
 class Enough:
-    """Every id was seen; what comes within the quiet time after that is read too: a second state would."""
+    """Done when every id was seen. Later records are still read for a while, to find second states."""
     done, seen = False, set()
 
     def __call__(self, record):
@@ -104,7 +104,7 @@ class Enough:
 
 
 answers, arrivals = collections.defaultdict(list), collections.defaultdict(list)
-# What comes late, after the broker was killed, is not lost.
+# Answers that arrive late, after the broker was killed, are not lost.
 for at, key, value in read("rag.answers", Enough(), 15, 90):
     answer = json.loads(value)
     if answer["id"].startswith(run):

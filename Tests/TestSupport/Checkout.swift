@@ -6,7 +6,7 @@ package enum Checkout {
     .deletingLastPathComponent()
     .deletingLastPathComponent().path
 
-  /// The Python of `make setup-test`, with the test tools.
+  /// The Python that `make setup-test` installs, with the test tools.
   package static let python = path + "/.venv/bin/python"
 
   /// The folder of the encoder's model, which `make setup` installs.

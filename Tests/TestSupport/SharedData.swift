@@ -1,8 +1,8 @@
 import Foundation
 
-/// The developers' data beside the checkout. Tests that need it are skipped, and say so, where it is absent.
+/// Test data that is not in this repository. Tests that need it are skipped without it.
 package enum SharedData {
-  /// `MILLRACE_SHARED`, else `../shared`; nil where there is none.
+  /// The folder named by `MILLRACE_SHARED`, by default `../shared`; nil if it does not contain the data.
   package static let root: String? = {
     let path = ProcessInfo.processInfo.environment["MILLRACE_SHARED"] ?? Checkout.path + "/../shared"
     return FileManager.default.fileExists(atPath: path + "/data") ? path : nil

@@ -1,4 +1,4 @@
-/// A seeded generator, so that a failure can be run again with the seed that it prints.
+/// A random number generator with a seed, so that a failure can be repeated with the printed seed.
 ///
 /// - SeeAlso: Steele, Lea and Flood 2014, doi:10.1145/2714064.2660195 (SplitMix64).
 package struct SplitMix: RandomNumberGenerator {

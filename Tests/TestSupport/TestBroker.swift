@@ -2,7 +2,7 @@ import Foundation
 import KafkaClient
 import LocalBroker
 
-/// A local broker in this process, on a folder of its own; ended with the test.
+/// A local broker in this process with its own folder. It ends with the test.
 package final class TestBroker {
   package let directory: String
   package private(set) var broker: LocalBroker
@@ -17,7 +17,7 @@ package final class TestBroker {
     broker.start()
   }
 
-  /// Ends the broker and starts it again on its port and its folder.
+  /// Stops the broker and starts it again with the same port and folder.
   package func restart() throws {
     let port = broker.port
     broker.stop()

@@ -8,7 +8,7 @@ import Settings
 import Stage
 import Time
 
-/// `rag.chunks` → `rag.vectors`: the bulk lane.
+/// `rag.chunks` → `rag.vectors`: the lane for documents.
 package struct EmbedDocumentsStage: BatchWork {
   private let context: StageContext
   private let encoder: Encoder
@@ -23,6 +23,7 @@ package struct EmbedDocumentsStage: BatchWork {
         cache: EmbeddingCache(context, redis: redis, model: encoder.modelID, dimension: encoder.dimension)))
   }
 
+  /// - Throws: Only `CancellationError`.
   package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
     var outputs: [OutgoingRecord] = []
     var batches: [(record: ConsumerRecord, batch: ChunkBatch)] = []
@@ -31,7 +32,7 @@ package struct EmbedDocumentsStage: BatchWork {
         guard let value = record.value else { continue }
         batches.append((record, try ChunkBatch(wireBytes: value)))
       } catch {
-        let fault = RecordError(code: "bad_record", field: "value", message: "\(error)")
+        let fault = RecordError(code: .badRecord, field: "value", message: "\(error)")
         outputs.append(context.deadLetter(record, fault, rule: "must be a ChunkBatch"))
       }
     }
@@ -45,14 +46,17 @@ package struct EmbedDocumentsStage: BatchWork {
     return outputs
   }
 
+  /// The version's `failed` mark and a dead letter.
+  ///
+  /// - Throws: Nothing.
   package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
     let letter = context.deadLetter(record, fault, rule: "must be smaller")
     guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value) else { return [letter] }
     return [failure(record, batch, fault), letter]
   }
 
-  /// One vector per chunk, rounded to halves: from the cache, or embedded and kept there. Equal texts of a batch are
-  /// embedded once.
+  /// One vector per chunk, rounded to half precision. It comes from the cache, or is embedded and stored
+  /// there. Equal texts of a batch are embedded once.
   private func vectors(of chunks: [Chunk]) async throws -> [[Float]] {
     let known = await cache?.lookUp(chunks.map(\.contentHash)) ?? Array(repeating: nil, count: chunks.count)
     var rows: [[UInt8]: Int] = [:]
@@ -88,7 +92,7 @@ package struct EmbedDocumentsStage: BatchWork {
       return failure(
         record, batch,
         RecordError(
-          code: "wrong_model", field: "model",
+          code: .wrongModel, field: "model",
           message: "model: '\(batch.header.model)' must be '\(encoder.modelID)', the model of this worker"))
     }
     let output = VectorBatch(
@@ -99,7 +103,7 @@ package struct EmbedDocumentsStage: BatchWork {
       value: output.wireBytes, headers: record.passedHeaders)
   }
 
-  /// The version's mark of failure, in place of its vectors.
+  /// The version's `failed` mark, which is written in place of its vectors.
   private func failure(_ record: ConsumerRecord, _ batch: ChunkBatch, _ fault: RecordError) -> OutgoingRecord
   {
     var header = batch.header

@@ -11,8 +11,8 @@ import Settings
 import Stage
 import Time
 
-/// `rag.queries` → `rag.searches`, or straight to `rag.answers` from the cache: the lane that a question waits for.
-/// Bad records are answered here.
+/// `rag.queries` → `rag.searches`, or straight to `rag.answers` from the cache: the lane for queries. Bad
+/// records get their answer here.
 package struct EmbedQueriesStage: BatchWork {
   private struct Flight {
     var record: ConsumerRecord
@@ -29,11 +29,11 @@ package struct EmbedQueriesStage: BatchWork {
 
   /// The services of this lane, in start order.
   ///
-  /// - Parameter promptVersion: of the prompt that generate sends; a part of the cache's key.
+  /// - Parameter promptVersion: the version of the prompt that generate sends; a part of the cache's key.
   package static func services(
     _ context: StageContext, encoder: Encoder, redis: RedisClient?, promptVersion: Int
   ) -> [any Service] {
-    // The lane works on while the tail catches up: the cache is passed by until then.
+    // The lane does not wait for the tail: until it has caught up, every lookup is a miss.
     let tail = redis.map { _ in FreshnessTail(context, opening: Gate(isOpen: false)) }
     let cache = tail.flatMap {
       AnswerCache(context, redis: redis, freshness: $0, promptVersion: promptVersion)
@@ -47,10 +47,14 @@ package struct EmbedQueriesStage: BatchWork {
     return (tail.map { [$0] } ?? []) + [stage]
   }
 
+  /// - Throws: `KafkaFailure`.
   package func assigned(_ partitions: [TopicPartition]) async throws {
     try await repeats.assigned(partitions)
   }
 
+  /// Sends the answers from the cache itself; the outputs are searches, and answers to bad records.
+  ///
+  /// - Throws: `KafkaFailure` when the broker can't be asked or does not take an answer; `CancellationError`.
   package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
     let watch = Stopwatch()
     try await repeats.prepare(records)
@@ -59,7 +63,7 @@ package struct EmbedQueriesStage: BatchWork {
     for record in records {
       do {
         let query = try read(record)
-        // Answered from the cache before a crash: another way through could end in another state.
+        // Answered from the cache before a crash. The pipeline could give it another terminal state.
         if repeats.isAnswered(query.key, record) { continue }
         try await replies.check(query)
         var flight = QueryInFlight(query: query)
@@ -68,7 +72,7 @@ package struct EmbedQueriesStage: BatchWork {
         flight.requestID = record.requestID
         let wait = max(0, Double(WallClock.milliseconds - record.timestampMilliseconds))
         if flight.isExpired {
-          // Passed on without work: retrieve alone writes this state.
+          // Passed on without work, because retrieve writes the terminal state of an expired query.
           context.metrics.increment(.expiredQueries, [("stage", context.name)])
           flight.outcome = .expired
         }
@@ -78,7 +82,7 @@ package struct EmbedQueriesStage: BatchWork {
         outputs += rejection(record, error)
       }
     }
-    // A hit does not wait for the embedding of its neighbours, nor they for its acknowledgement.
+    // Answers from the cache are sent while the other queries are embedded, so neither waits for the other.
     repeats.begin(records)
     let hits = await answerFromCache(&flights, watch)
     async let isSent: Void = send(hits.records, hits.keys)
@@ -87,12 +91,15 @@ package struct EmbedQueriesStage: BatchWork {
     return outputs
   }
 
+  /// The query's `failed` answer and a dead letter.
+  ///
+  /// - Throws: Nothing.
   package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
     rejection(
       record,
       FieldError(
-        fault.code, field: fault.field, value: "\(record.value?.count ?? 0) bytes",
-        rule: "must be smaller: what is made of it is refused by the broker"))
+        .tooLarge, field: fault.field, value: "\(record.value?.count ?? 0) bytes",
+        rule: "must be smaller: the broker refuses the record that is made from it"))
   }
 
   private func send(_ records: [OutgoingRecord], _ keys: [QueryKey]) async throws {
@@ -101,12 +108,13 @@ package struct EmbedQueriesStage: BatchWork {
     repeats.insert(keys)
   }
 
-  /// Takes the queries out of `flights` that the cache answers.
+  /// Removes from `flights` the queries that the cache answers, and returns their answers.
   private func answerFromCache(_ flights: inout [Flight], _ watch: Stopwatch) async -> (
     records: [OutgoingRecord], keys: [QueryKey]
   ) {
     guard let cache else { return ([], []) }
-    // A query that may be on its way already stays on that way: another could end in another state.
+    // A query that may already be in the pipeline stays there: the cache could give it another terminal
+    // state.
     let asked = flights.indices.filter { flights[$0].flight.outcome == nil && !flights[$0].mayBeRepeat }
     let answers = await cache.lookUp(asked.map { flights[$0].flight.query })
     var outputs: [OutgoingRecord] = []
@@ -151,7 +159,7 @@ package struct EmbedQueriesStage: BatchWork {
 
   private func read(_ record: ConsumerRecord) throws(FieldError) -> QueryRecord {
     guard let value = record.value else {
-      throw FieldError("not_json", field: "value", value: "null", rule: "must be a JSON object")
+      throw FieldError(.notJSON, field: "value", value: "null", rule: "must be a JSON object")
     }
     return try QueryRecord(value: value)
   }

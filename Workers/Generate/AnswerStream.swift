@@ -2,8 +2,8 @@ import Records
 import RedisClient
 import Stage
 
-/// Supported sentences on their way to whoever listens, through Redis. A preview: nothing waits for it, and the record
-/// in `rag.answers` replaces it.
+/// Publishes supported sentences through Redis while an answer is made. They are only a preview: the record
+/// in `rag.answers` replaces them, and a failed publication is only counted.
 struct AnswerStream: Sendable {
   let redis: RedisClient
   let context: StageContext

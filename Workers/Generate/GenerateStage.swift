@@ -13,8 +13,8 @@ import Settings
 import Stage
 import Time
 
-/// `rag.prompts` → `rag.answers`: answers with citations, or refuses. The documents of an answer are checked last
-/// of all.
+/// `rag.prompts` → `rag.answers`: answers with citations, or refuses. The documents of an answer are checked
+/// right before the answer is produced.
 package final class GenerateStage: WindowWork {
   private let context: StageContext
   private let freshness: FreshnessTail
@@ -22,8 +22,8 @@ package final class GenerateStage: WindowWork {
   private let answerer: Answerer
   private let cache: AnswerCache?
   private let stream: AnswerStream?
-  /// A duplicate prompt waits for the first. If it finished earlier, its offset could be committed and a crash would lose
-  /// both.
+  /// A duplicate prompt waits for the first. If it finished earlier, its offset could be committed and a
+  /// crash would lose both.
   private let turns = Turns<Work>()
 
   private struct Work: Hashable {
@@ -73,17 +73,19 @@ package final class GenerateStage: WindowWork {
     ]
   }
 
+  /// - Throws: `KafkaFailure`; `CancellationError`.
   package func assigned(_ partitions: [TopicPartition]) async throws {
     try await answered.readBack(partitions)
   }
 
+  /// - Throws: `KafkaFailure` when the output is not acknowledged; `CancellationError`.
   package func work(on record: ConsumerRecord, in flight: InFlight) async throws {
     let prompt: PromptRecord
     do {
       guard let value = record.value else { return }
       prompt = try PromptRecord(wireBytes: value)
     } catch {
-      let fault = RecordError(code: "bad_record", field: "value", message: "\(error)")
+      let fault = RecordError(code: .badRecord, field: "value", message: "\(error)")
       try await context.producer.send(context.deadLetter(record, fault, rule: "must be a Prompt"))
       return
     }
@@ -94,6 +96,7 @@ package final class GenerateStage: WindowWork {
     try await answer(prompt, headers: record.passedHeaders)
   }
 
+  /// - Throws: `KafkaFailure` when the output is not acknowledged; `CancellationError`.
   package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {
     if let value = record.value, let prompt = try? PromptRecord(wireBytes: value),
       !answered.contains(prompt.flight.key)
@@ -118,7 +121,7 @@ package final class GenerateStage: WindowWork {
       let outcome = try await ask(prompt)
       answer = outcome.answer
       isWorthKeeping = outcome.fallback?.isLasting ?? true
-      // An answer is as old as the last look at its documents, however long it takes to be stored.
+      // The age of a cached answer counts from the last check of its documents, however late it is stored.
       madeAt = WallClock.milliseconds
       try await freshness.waitUntilConfirmed()
       guard isFresh(answer, prompt) else { return try await again(prompt, headers) }
@@ -136,7 +139,7 @@ package final class GenerateStage: WindowWork {
       answer.staleOmitted &+= UInt32(clamping: Set(omitted.map(\.document.key)).count)
     }
     answer.timings = prompt.flight.passedOn(stage: "generate", wait: wait, work: watch).timings
-    // Another owner may have come to an end meanwhile, from before the partition moved.
+    // After a rebalance, another owner of the partition may have answered meanwhile.
     guard !answered.contains(prompt.flight.key) else { return }
     try await context.producer.send(
       context.answerRecords(answer, replyTo: query.replyTo, headers: headers))
@@ -151,7 +154,7 @@ package final class GenerateStage: WindowWork {
     let outcome = try await answerer.answer(prompt, deadline: .now + left) { item in
       prompt.round == 0 || self.isUsable(item.document)
     } onSentence: { sentence, citation in
-      // What is streamed is supported and fresh at this moment; the record replaces it.
+      // A streamed sentence is supported, and its document fresh, at this moment. The record replaces it.
       guard query.stream, let stream = self.stream, self.freshness.isConfirmed,
         !self.freshness.table.isStale(
           DocumentKey(tenant: query.tenant, id: citation.documentID), citation.version)
@@ -195,8 +198,8 @@ package final class GenerateStage: WindowWork {
     }
   }
 
-  /// In round 0 the query is searched again, acknowledged before its record is finished; in round 1 it is answered
-  /// once more without what has become stale meanwhile.
+  /// In round 0 the query is sent to search again, and that is acknowledged before its prompt is finished. In
+  /// round 1 it is answered again without the documents that have become stale meanwhile.
   private func again(_ prompt: PromptRecord, _ headers: [RecordHeader]) async throws {
     guard prompt.round == 0 else { return try await answer(prompt, headers: headers) }
     try await context.producer.send(

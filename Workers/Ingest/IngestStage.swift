@@ -11,8 +11,8 @@ import Tokenizer
 
 /// `rag.documents` → chunks, deletion marks and `accepted` events.
 ///
-/// For each record: decide its version, write `accepted`, wait for it, then write chunks or a mark. A crash at
-/// any point repeats the record, whose outputs have the same keys and digests.
+/// For each record: decide its version, write `accepted`, wait for it, then write chunks or a mark. A crash
+/// at any point repeats the record, whose outputs have the same keys and digests.
 package struct IngestStage: BatchWork {
   private let context: StageContext
   private let chunker: Chunker
@@ -46,13 +46,15 @@ package struct IngestStage: BatchWork {
   }
 
   /// A topic that was deleted and made again counts from 0: its versions would be older than those of before.
+  ///
+  /// - Throws: `StageFatal` when the topic was made again; `KafkaFailure`; `CancellationError`.
   package func assigned(_ partitions: [TopicPartition]) async throws {
     let epoch = context.settings.ingest.epoch
     let highest = try await highestVersions(partitions)
-    let reader = ReplayReader(context.kafka)
-    try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .end) }))
-    let ends = try await reader.currentPositions()
-    await reader.close()
+    let ends = try await withReader(context.kafka) { reader in
+      try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .end) }))
+      return try await reader.currentPositions()
+    }
     for partition in partitions {
       guard let version = highest[partition.partition] else { continue }
       let end = ends[partition] ?? 0
@@ -67,10 +69,9 @@ package struct IngestStage: BatchWork {
   }
 
   private func highestVersions(_ partitions: [TopicPartition]) async throws -> [Int32: Version] {
-    let reader = ReplayReader(context.kafka)
     let topic = context.topic(.documentStatus)
     let table = VersionTable()
-    do {
+    try await withReader(context.kafka) { reader in
       try await reader.assign(
         Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0.partition), .beginning) })
       )
@@ -82,14 +83,12 @@ package struct IngestStage: BatchWork {
           table.raise(record.position.partition, to: version)
         }
       }
-    } catch {
-      await reader.close()
-      throw error
     }
-    await reader.close()
     return table.versions
   }
 
+  /// - Throws: `FieldError` of kind `.retriable` when this machine can't start a parser; `KafkaFailure` when
+  ///   `accepted` is not acknowledged; `CancellationError`.
   package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
     let plans = try await blocking.run {
       try records.map { record in
@@ -104,9 +103,10 @@ package struct IngestStage: BatchWork {
     return plans.flatMap(\.outputs)
   }
 
+  /// - Throws: `KafkaFailure` when `accepted` is not acknowledged; `CancellationError`.
   package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
     let error = FieldError(
-      fault.code, field: fault.field, value: "\(record.value?.count ?? 0) bytes",
+      .tooLarge, field: fault.field, value: "\(record.value?.count ?? 0) bytes",
       rule: "must be smaller: what is made of it is refused by the broker")
     let plan: Plan
     if let key = try? DocumentKey(bytes: record.key) {
@@ -140,13 +140,14 @@ package struct IngestStage: BatchWork {
     do {
       let document = try DocumentRecord(value: value, key: key, fieldMap: context.settings.ingest.fieldMap)
       return try put(record, document, version)
-    } catch let error as FieldError where error.code == ParsingError.machineFault {
+    } catch let error as FieldError where error.kind == .retriable {
       throw error
     } catch let error as FieldError {
-      return error.code == "key_mismatch"
+      return error.code == .keyMismatch
         ? unversioned(record, error) : rejection(record, key, version, error)
     } catch {
-      let fault = FieldError("internal", field: "value", value: "", rule: "could not be worked on: \(error)")
+      let fault = FieldError(
+        .internalFault, field: "value", value: "", rule: "could not be worked on: \(error)")
       return rejection(record, key, version, fault)
     }
   }
@@ -156,7 +157,7 @@ package struct IngestStage: BatchWork {
       ofKey: key.bytes, partitionCount: context.settings.partitionCount(.documents))
     guard record.position.partition == expected else {
       throw FieldError(
-        "wrong_partition", field: "partition", value: "\(record.position.partition)",
+        .wrongPartition, field: "partition", value: "\(record.position.partition)",
         rule: "must be \(expected), murmur2 of the key: set partitioner=murmur2_random in librdkafka clients")
     }
   }
@@ -222,7 +223,7 @@ package struct IngestStage: BatchWork {
     let result = chunker.chunks(of: parsed)
     guard !result.chunks.isEmpty else {
       throw FieldError(
-        "empty_text", field: "text", value: "", rule: "holds no text once its markup is taken away")
+        .emptyText, field: "text", value: "", rule: "holds no text once its markup is taken away")
     }
     let made = result.chunks.reduce(0) { $0 + Int($1.tokenCount) }
     context.metrics.set(.chunkAmplification, to: Double(made) / Double(max(1, result.documentTokens)))
@@ -243,7 +244,7 @@ package struct IngestStage: BatchWork {
     let declared = document.mediaType ?? ""
     if case .uri(let uri) = document.content {
       throw FieldError(
-        "unsupported", field: "uri", value: uri,
+        .unsupported, field: "uri", value: uri,
         rule: "claim checks are not fetched yet: send text or content_base64")
     }
     do throws(ParsingError) {
@@ -252,14 +253,14 @@ package struct IngestStage: BatchWork {
         return try parser.parse(text, declared: declared)
       }
       guard case .base64(let encoded) = document.content, let data = Data(base64Encoded: encoded) else {
-        throw ParsingError("bad_value", rule: "must be base64")
+        throw ParsingError(.badValue, rule: "must be base64")
       }
       try checkLength(data.count)
       return try parser.parse(Array(data), declared: declared)
     } catch {
       var field = "content_base64"
       if case .text = document.content { field = "text" }
-      if error.code == "unsupported_media_type" { field = "media_type" }
+      if error.code == .unsupportedMediaType { field = "media_type" }
       throw FieldError(
         error.code, field: field, value: declared.isEmpty ? document.id.rawValue : declared, rule: error.rule)
     }
@@ -269,7 +270,7 @@ package struct IngestStage: BatchWork {
     let limit = context.settings.ingest.documentBytesMax
     guard count <= limit else {
       throw ParsingError(
-        "too_long", rule: "must be at most ingest.documentBytesMax, \(limit) bytes, not \(count)")
+        .tooLong, rule: "must be at most ingest.documentBytesMax, \(limit) bytes, not \(count)")
     }
   }
 }

@@ -2,13 +2,13 @@ import Foundation
 import Records
 
 enum AnswerText {
-  /// - Parameter streamed: what stands on the screen already.
+  /// - Parameter streamed: the text that was already printed.
   static func render(_ answer: AnswerRecord, mode: QueryRecord.Mode, streamed: String = "") -> String {
     var lines: [String] = []
     switch answer.status {
     case .answered:
       if mode == .answer, answer.text != streamed {
-        lines.append((streamed.isEmpty ? "" : "(the answer replaces the lines above)\n") + answer.text)
+        lines.append((streamed.isEmpty ? "" : "(this answer replaces the lines above)\n") + answer.text)
       }
     case .refused: lines.append("refused: \(answer.text)")
     default:
@@ -29,7 +29,7 @@ enum AnswerText {
     lines.append(
       "  engine \(engine.filter { !$0.isEmpty }.joined(separator: " ")), \(cached)\(timings(answer))")
     if answer.shardsAnswered < answer.shardsTotal {
-      lines.append("  from \(answer.shardsAnswered) of \(answer.shardsTotal) shards only")
+      lines.append("  from only \(answer.shardsAnswered) of \(answer.shardsTotal) shards")
     }
     if answer.behind.records > 0 { lines.append("  the index is \(answer.behind.records) records behind") }
     return lines.joined(separator: "\n")
@@ -37,7 +37,8 @@ enum AnswerText {
 
   static func timings(_ answer: AnswerRecord) -> String {
     answer.timings.map {
-      "\($0.stage) \(String(format: "%.1f", $0.workMilliseconds)) ms (waited \(String(format: "%.1f", $0.waitMilliseconds)))"
+      "\($0.stage) \(String(format: "%.1f", $0.workMilliseconds)) ms "
+        + "(waited \(String(format: "%.1f", $0.waitMilliseconds)))"
     }.joined(separator: ", ")
   }
 }

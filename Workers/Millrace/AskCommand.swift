@@ -10,13 +10,16 @@ import Stage
 
 enum AskCommand {
   private static let options: [Command.Option] = [
-    .option("--tenant", "NAME", "whose documents (default: default)"),
-    .option("--principal", "NAME", "who asks, for documents with an ACL; may be repeated", repeating: true),
+    .option("--tenant", "NAME", "the tenant whose documents are searched (default: default)"),
+    .option(
+      "--principal", "NAME", "a principal of the person who asks, for documents with an ACL; may be repeated",
+      repeating: true),
     .option("--top-k", "N", "how many chunks to retrieve, 1 to 100"),
-    .option("--deadline", "MS", "give up after so many milliseconds (default 60000)"),
-    .option("--after", "TOKEN", "read your writes: the token of an `indexed` event"),
+    .option("--deadline", "MS", "give up after this many milliseconds (default 60000)"),
+    .option("--after", "TOKEN", "wait until the index has reached this token of an `indexed` event"),
     .option("--id", "ID", "the query's id (default: a new one)"),
-    .option("--cache", "POLICY", "default, bypass (neither read nor kept) or refresh (made anew and kept)"),
+    .option(
+      "--cache", "POLICY", "default, bypass (neither read nor stored) or refresh (not read, but stored)"),
   ]
 
   static let ask = Command(
@@ -45,7 +48,7 @@ enum AskCommand {
     await client.close()
     guard let answer else {
       Terminal.complain(
-        "millrace: no answer to \(query.id) within its deadline; it is still worked on if workers run")
+        "millrace: no answer to \(query.id) within its deadline; running workers may still answer it")
       return .timedOut
     }
     Terminal.print(
@@ -88,8 +91,8 @@ enum AskCommand {
   }
 }
 
-/// Prints supported sentences while they come. Without a Redis, or when it does not answer at once, nothing is
-/// streamed, and the answer is printed when it is there.
+/// Prints supported sentences as they arrive. Without Redis, or when Redis does not answer within 500 ms,
+/// nothing is streamed and the answer is printed when it is complete.
 private enum SentencePrinter {
   static func subscribe(_ query: QueryRecord, _ settings: Settings) async -> RedisSubscription? {
     guard query.stream else { return nil }
@@ -103,7 +106,7 @@ private enum SentencePrinter {
     }
   }
 
-  /// - Returns: what was printed, when the subscription has ended.
+  /// - Returns: the printed text, after the subscription has ended.
   static func print(_ subscription: RedisSubscription?) async -> String {
     guard let subscription else { return "" }
     var sentences: [String] = []

@@ -1,6 +1,7 @@
 import Foundation
 
-/// A peer that closed its end costs a write, not the process: hiredis and OpenSSL write without MSG_NOSIGNAL.
+/// Ignores SIGPIPE, so that a write to a closed connection fails and does not end the process: hiredis and
+/// OpenSSL write without MSG_NOSIGNAL.
 enum BrokenPipes {
   static func ignore() { signal(SIGPIPE, SIG_IGN) }
 }

@@ -7,13 +7,13 @@ import Services
 import Telemetry
 import Time
 
-/// `millrace broker`: Kafka's protocol for one machine.
+/// `millrace broker`: the local broker, which speaks Kafka's protocol.
 enum BrokerCommand {
   static let command = Command(
     "broker", abstract: "Run the local broker: Kafka's protocol for one machine, over SQLite.",
     options: [
       .option("--data", "DIR", "where records are kept (default: broker/ in the state folder)"),
-      .option("--port-file", "FILE", "write the port there"),
+      .option("--port-file", "FILE", "write the port to this file"),
     ]
   ) { arguments in
     let settings = try Configuration.settings(arguments, usingState: false)

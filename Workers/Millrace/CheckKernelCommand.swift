@@ -1,7 +1,7 @@
 import CommandLine
 import VectorMath
 
-/// `millrace check-kernel`: run by this program itself, before it forces a kernel of OpenBLAS.
+/// `millrace check-kernel`: this program runs it before it forces a kernel of OpenBLAS.
 enum CheckKernelCommand {
   static let command = Command(
     "check-kernel", abstract: "Compare OpenBLAS's kernels with scalar loops (used before a kernel is forced)."

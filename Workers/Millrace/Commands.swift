@@ -15,22 +15,29 @@ enum Commands {
       `millrace --version` prints the version, which is the chart's appVersion.
 
       Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 refused (nothing answers the question), 4 rejected
-      (a query or document ended failed, expired or cancelled), 5 timed out, 6 a service can't be reached.
+      (a query or document ended `failed`, `expired` or `cancelled`), 5 timed out, 6 a service can't be reached.
       """,
     options: [
       .option(
-        "--settings", "FILE", "a YAML file with the tree of charts/millrace/values.yaml, or a part of it"),
+        "--settings", "FILE",
+        "a YAML file with the structure of charts/millrace/values.yaml, whole or in part"),
       .option(
-        "--state", "DIR", "data, logs and ports of `up` (default: the nearest .millrace upward from here)"),
+        "--state", "DIR",
+        "the state folder of `up` (default: the nearest .millrace, here or in a folder above)"),
       .flag("--json", "print JSON"),
     ] + settingOptions,
-    subcommands: [
-      UpCommand.command, UpCommand.down, StatusCommand.command, AskCommand.ask, AskCommand.search,
-      DocumentsCommand.command, ExplainCommand.command, DoctorCommand.command, TopicsCommand.command,
-      SettingsCommand.command, ContractCommand.command, LedgerCommand.command, EvalCommand.command,
-      WorkerCommand.command, BrokerCommand.command, DemoCommand.command, CheckKernelCommand.command,
-      MarkupCommand.command,
-    ])
+    subcommands: group("Run", UpCommand.command, UpCommand.down, StatusCommand.command, DoctorCommand.command)
+      + group("Ask", AskCommand.ask, AskCommand.search, ExplainCommand.command)
+      + group("Documents", DocumentsCommand.command)
+      + group("Judge", LedgerCommand.command, EvalCommand.command, DemoCommand.command)
+      + group(
+        "For operators", TopicsCommand.command, SettingsCommand.command, ContractCommand.command,
+        WorkerCommand.command, BrokerCommand.command)
+      + group("Used by Millrace itself", CheckKernelCommand.command, MarkupCommand.command))
+
+  private static func group(_ title: String, _ commands: Command...) -> [Command] {
+    commands.map { $0.listed(under: title) }
+  }
 
   private static var settingOptions: [Command.Option] {
     guard let table = try? SettingsTable() else { return [] }

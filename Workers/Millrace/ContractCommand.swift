@@ -8,12 +8,13 @@ import Settings
 import Stage
 import Telemetry
 
-/// What the world outside may rely on: the chart's tests hold every name in a rendering against it.
+/// `millrace contract`: the names that other systems rely on. The tests of the chart check every name of a
+/// rendering against it.
 enum ContractCommand {
   static let command = Command(
     "contract",
     abstract: "Print the names that others rely on: topics, groups, pools, metrics, probes, ports, settings.",
-    discussion: "As the settings have them: --search-shards 4 prints the groups of four shards."
+    discussion: "The output depends on the settings: --search-shards 4 prints the groups of four shards."
   ) { arguments in
     let settings = try Configuration.settings(arguments, usingState: false)
     Terminal.print(contract(settings).text)

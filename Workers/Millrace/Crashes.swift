@@ -1,10 +1,10 @@
 import Foundation
 import KafkaClient
 
-/// Swift's runtime writes a backtrace before a crashed process ends, and takes half a minute for it (6.3.1, no terminal):
-/// meanwhile nobody starts the worker again, and its partitions stand still.
+/// Swift's runtime writes a backtrace before a crashed process ends, which takes half a minute (6.3.1, no
+/// terminal). Until then the worker is not restarted, and its partitions are not processed.
 enum Crashes {
-  /// Whoever sets SWIFT_BACKTRACE wants to see where.
+  /// Does nothing when SWIFT_BACKTRACE is set, because the user then wants the backtrace.
   static func endAtOnce() {
     guard ProcessInfo.processInfo.environment["SWIFT_BACKTRACE"] == nil else { return }
     for number in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGTRAP] { signal(number, SIG_DFL) }

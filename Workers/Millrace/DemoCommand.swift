@@ -8,25 +8,27 @@ import Settings
 import Stage
 import Time
 
-/// `millrace demo`: goes through the steps of a table and checks what comes; `make demo` runs it.
+/// `millrace demo`: runs the steps of a table and checks the answers. `make demo` runs it.
 enum DemoCommand {
   private struct Step {
     enum Kind: String { case ask, again, put }
     var kind: Kind
     /// A question, or a file beside the table.
     var what: String
-    /// Who asks, or who may read; empty = anybody of the tenant.
+    /// The principal who asks, or who may read the document; empty means everyone in the tenant.
     var principal: String
-    /// Empty when no document answers.
+    /// The document that is put or must be cited; empty when no document answers.
     var document: String
     var words: [String]
   }
 
   static let command = Command(
-    "demo", abstract: "Put a folder, go through the steps of a table, and check documents and words.",
+    "demo", abstract: "Put a folder, run the steps of a table, and check the cited documents and words.",
     options: [
       .option("--documents", "DIR", "the knowledge base"),
-      .option("--steps", "FILE", "the table (TSV): step (ask, again, put), what, as, document, words"),
+      .option(
+        "--steps", "FILE",
+        "the table (TSV) with the columns step (ask, again or put), what, as, document, words"),
     ]
   ) { arguments in
     let settings = try Configuration.settings(arguments)
@@ -48,7 +50,8 @@ enum DemoCommand {
         continue
       }
       var fault = try await ask(step, client, settings, &times)
-      // An answer is stored after it was sent, and a slow Redis is a miss: who asks at once may be too early.
+      // An answer is cached after it was sent, and a slow Redis counts as a miss: a question that is repeated
+      // at once may be too early.
       for _ in 0..<2 where step.kind == .again && fault == mustBeCached {
         fault = try await ask(step, client, settings, &times)
       }
@@ -88,7 +91,7 @@ enum DemoCommand {
     if !step.principal.isEmpty { documents[0].acl = [step.principal] }
     Terminal.print(
       "\n> \(step.document) "
-        + (step.principal.isEmpty ? "is changed" : "is put, for \(step.principal) alone to read"))
+        + (step.principal.isEmpty ? "is changed" : "is put; only \(step.principal) may read it"))
     try await put(documents, settings)
   }
 
@@ -136,7 +139,7 @@ enum DemoCommand {
     guard answer.status == .answered else { return "must be answered, was \(answer.status.rawValue)" }
     let isRepeated = step.kind == .again && !settings.redis.address.isEmpty
     guard (answer.cache == .exact) == isRepeated else {
-      return isRepeated ? mustBeCached : "must be made anew, came from the cache"
+      return isRepeated ? mustBeCached : "must be a new answer, came from the cache"
     }
     guard answer.citations.contains(where: { $0.documentID.rawValue == step.document }) else {
       let cited = answer.citations.map(\.documentID.rawValue).joined(separator: ", ")
@@ -145,6 +148,6 @@ enum DemoCommand {
     let quotes = answer.citations.filter { $0.documentID.rawValue == step.document }.map(\.quote)
       .joined(separator: " ").split(whereSeparator: \.isWhitespace).joined(separator: " ")
     let missing = step.words.filter { !quotes.contains($0) }
-    return missing.isEmpty ? nil : "the quotes lack '\(missing.joined(separator: "', '"))'"
+    return missing.isEmpty ? nil : "the quotes do not contain '\(missing.joined(separator: "', '"))'"
   }
 }

@@ -12,20 +12,20 @@ import Settings
 import Stage
 import VectorMath
 
-/// `millrace doctor`: what is missing or wrong on this machine, and how to mend it.
+/// `millrace doctor`: checks what is missing or wrong on this machine, and says how to correct it.
 enum DoctorCommand {
   struct Finding: Sendable {
     enum Grade: String, Sendable { case ok, warning, failure }
     var grade: Grade
     var subject: String
     var text: String
-    /// How to mend it.
+    /// How to correct it.
     var advice = ""
   }
 
   static let command = Command(
-    "doctor", abstract: "Say what is missing or wrong on this machine, and how to mend it.",
-    discussion: "Exit code 1 when something that `up` needs is wrong."
+    "doctor", abstract: "Show what is missing or wrong on this machine, and how to correct it.",
+    discussion: "Exit code 1 when something that `up` needs is missing or wrong."
   ) { arguments in
     let settings = try Configuration.settings(arguments, mustRun: false)
     var findings = [processor(), memory(), try disk(arguments)]
@@ -63,7 +63,7 @@ enum DoctorCommand {
       ? Finding(grade: .ok, subject: "processor", text: text)
       : Finding(
         grade: .warning, subject: "processor", text: text,
-        advice: "one core runs everything, slowly: use --llm extractive")
+        advice: "one core is slow for the whole pipeline: use --llm extractive")
   }
 
   private static func memory() -> Finding {
@@ -75,7 +75,7 @@ enum DoctorCommand {
       ? Finding(grade: .ok, subject: "memory", text: size)
       : Finding(
         grade: .warning, subject: "memory", text: size,
-        advice: "everything together wants about 2 GiB: use --llm extractive, which saves 0.7")
+        advice: "the pipeline needs about 2 GiB; --llm extractive saves 0.7 GiB")
   }
 
   private static func disk(_ arguments: ParsedArguments) throws -> Finding {
@@ -89,13 +89,13 @@ enum DoctorCommand {
     guard FileManager.default.isWritableFile(atPath: folder.path) else {
       return Finding(
         grade: .failure, subject: "disk", text: "\(folder.path) can't be written",
-        advice: "name another with --state")
+        advice: "name another folder with --state")
     }
     return free ?? 0 > 1_000_000_000
       ? Finding(grade: .ok, subject: "disk", text: text)
       : Finding(
-        grade: .warning, subject: "disk", text: text, advice: "free some, or name another folder with --state"
-      )
+        grade: .warning, subject: "disk", text: text,
+        advice: "free some space, or name another folder with --state")
   }
 
   private static func encoder(_ settings: Settings) async -> Finding {
@@ -150,7 +150,7 @@ enum DoctorCommand {
     } catch {
       return Finding(
         grade: .failure, subject: "redis", text: "\(error)",
-        advice: "check redis.address; without Redis everything works, slower and without streaming")
+        advice: "check redis.address; without Redis the pipeline works, but slower and without streaming")
     }
   }
 
@@ -173,11 +173,11 @@ enum DoctorCommand {
     } catch {
       return Finding(
         grade: .failure, subject: "llm", text: "\(url): \(error)",
-        advice: "check llm.url; without an LLM answers are quoted (engine extractive)")
+        advice: "check llm.url; without an LLM, answers are quotes (engine extractive)")
     }
   }
 
-  /// Blocks until it is ready or has failed.
+  /// Blocks until the server is ready or has failed.
   private static func ownLLM() -> Finding {
     let advice = "run `make setup`, or use --llm http://host:port/v1, or --llm extractive"
     do {
@@ -197,7 +197,7 @@ enum DoctorCommand {
     return key.isEmpty ? [] : [("Authorization", "Bearer \(key)")]
   }
 
-  /// Files with secrets that other users of this machine can read.
+  /// Warnings for files with secrets that other users of this machine can read.
   private static func secretFiles(_ settings: Settings) -> [Finding] {
     SettingsTable.secretFileKeys.compactMap { key in
       let path = settings.table.text(key)
@@ -205,12 +205,12 @@ enum DoctorCommand {
       guard !path.isEmpty, let mode, mode & 0o077 != 0 else { return nil }
       return Finding(
         grade: .warning, subject: key,
-        text: "\(path) has mode \(String(format: "%04o", mode)): others can read it",
+        text: "\(path) has mode \(String(format: "%04o", mode)): other users can read it",
         advice: "chmod 600 \(path)")
     }
   }
 
-  /// Starts it for real: builds for other processors die only when they load their model.
+  /// Starts the server: a build for another processor fails only when it loads the model.
   private static func trial(_ launch: LocalServices.Launch, _ port: UInt16) -> Finding {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: launch.executable)
@@ -226,7 +226,7 @@ enum DoctorCommand {
         advice: "run `make setup` again, or use --llm extractive")
     }
     defer {
-      // It holds nothing worth a farewell, and one told to end while it starts goes on for ever.
+      // SIGKILL: the server has no state to save, and one that gets SIGTERM while it starts never ends.
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
     }
@@ -267,7 +267,7 @@ enum DoctorCommand {
       let isStarted = directory.read() != nil
       return Finding(
         grade: isStarted ? .failure : .ok, subject: "kafka",
-        text: isStarted ? "no broker answers at \(address)" : "none at \(address); `up` will start its own",
+        text: "no broker answers at \(address)" + (isStarted ? "" : "; `up` will start one"),
         advice: isStarted ? "see \(directory.logsPath)" : "")
     } catch {
       await admin.close()

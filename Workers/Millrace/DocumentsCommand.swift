@@ -8,10 +8,11 @@ import Stage
 import Time
 
 enum DocumentsCommand {
-  private static let tenant: Command.Option = .option("--tenant", "NAME", "whose document (default: default)")
+  private static let tenant: Command.Option = .option(
+    "--tenant", "NAME", "the tenant of the document (default: default)")
   private static let wait: [Command.Option] = [
     .flag("--no-wait", "return when the broker has acknowledged the records"),
-    .option("--timeout", "SECONDS", "stop waiting after this long (default 600); the work goes on"),
+    .option("--timeout", "SECONDS", "stop waiting after this time (default 600); the pipeline goes on"),
   ]
 
   static let command = Command(
@@ -20,39 +21,39 @@ enum DocumentsCommand {
       Command(
         "put", abstract: "Put files and wait until they are indexed.",
         discussion: """
-          FILE is text, Markdown, HTML or PDF, gzip around it too; its name is the document's id. A DIR is walked, and
-          ids are paths within it. A .jsonl file holds a document record per line. - reads one document from standard
-          input (give --id).
+          FILE is text, Markdown, HTML or PDF, also compressed by gzip. Its name is the document's id. With DIR, all
+          files below it are put; their ids are their paths below DIR. A .jsonl file holds one document
+          record per line. - reads one document from standard input and needs --id.
           """, arguments: "FILE|DIR|-...",
         options: [
           tenant, .option("--id", "ID", "the id, for one file or standard input"),
           .option("--title", "TITLE", "the title, for one file or standard input"),
           .option("--source", "NAME", "where the documents come from"),
           .option(
-            "--acl", "PRINCIPAL", "who may read; may be repeated (default: the whole tenant)", repeating: true
-          ),
+            "--acl", "PRINCIPAL", "a principal who may read; may be repeated (default: the whole tenant)",
+            repeating: true),
         ] + wait, action: put),
       Command(
-        "sync", abstract: "Make the documents of a source what a folder holds.",
+        "sync", abstract: "Make the documents of a source match a folder.",
         discussion: """
-          Puts what is new or changed, deletes what left the folder, and leaves alone what is the same. Ids are paths
-          within DIR. Only documents of the same tenant and source are deleted; the source is DIR's full path unless
-          --source names it.
+          Puts new and changed files, deletes the documents whose files are gone, and skips unchanged files. Ids are
+          paths below DIR. Only documents of the same tenant and source are deleted. The source is DIR's full path
+          unless --source is given.
           """, arguments: "DIR",
         options: [
           tenant, .option("--source", "NAME", "where the documents come from (default: DIR's full path)"),
           .option(
-            "--acl", "PRINCIPAL", "who may read; may be repeated (default: the whole tenant)", repeating: true
-          ),
-          .flag("--dry-run", "say what would be done"),
-          .flag("--allow-empty", "delete everything of the source when the folder is empty"),
+            "--acl", "PRINCIPAL", "a principal who may read; may be repeated (default: the whole tenant)",
+            repeating: true),
+          .flag("--dry-run", "print the changes without making them"),
+          .flag("--allow-empty", "delete all documents of the source when the folder is empty"),
         ] + wait, action: SyncCommand.run),
       Command(
-        "get", abstract: "Print a document as it was put (its bytes; with --json its record).",
+        "get", abstract: "Print a document as it was put: its bytes or, with --json, its record.",
         arguments: "ID",
         options: [tenant], action: get),
       Command(
-        "delete", abstract: "Delete documents and wait until they are gone.", arguments: "ID...",
+        "delete", abstract: "Delete documents and wait until they are deleted.", arguments: "ID...",
         options: [tenant] + wait, action: delete),
       Command(
         "status", abstract: "Show the states of a document's versions.", arguments: "ID", options: [tenant],
@@ -60,8 +61,8 @@ enum DocumentsCommand {
       Command(
         "list", abstract: "List documents with their newest version and its state.",
         options: [
-          .option("--tenant", "NAME", "only this tenant's"),
-          .option("--source", "NAME", "only of this source"),
+          .option("--tenant", "NAME", "only documents of this tenant"),
+          .option("--source", "NAME", "only documents of this source"),
         ], action: list),
     ])
 
@@ -124,7 +125,7 @@ enum DocumentsCommand {
     let summary = counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.rawValue)" }
     Terminal.print(
       "\(summary.joined(separator: ", ")) in \(String(format: "%.1f", seconds)) s"
-        + (outcome.missing > 0 ? "; \(outcome.missing) still worked on" : ""))
+        + (outcome.missing > 0 ? "; \(outcome.missing) still in progress" : ""))
     return code
   }
 

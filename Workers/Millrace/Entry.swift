@@ -1,4 +1,5 @@
 import Failures
+import Client
 import CommandLine
 import Foundation
 import KafkaClient
@@ -8,12 +9,13 @@ import Settings
 /// The one binary: every pool, the broker, the supervisor and the command line.
 @main
 enum Entry {
-  /// The chart's `appVersion`: a test holds the two equal.
+  /// Must equal the chart's `appVersion`, which a test checks.
   private static let version = "0.1.0"
 
   static func main() async {
     Crashes.endAtOnce()
-    // What this process and its children write is this user's alone, whatever the shell's umask says.
+    // Files that this process and its children create are readable for this user only, whatever the umask of
+    // the shell is.
     umask(0o077)
     let code: ExitCode
     let arguments = Array(Swift.CommandLine.arguments.dropFirst())
@@ -29,15 +31,15 @@ enum Entry {
       Terminal.complain("millrace: \(error)")
       code = exitCode(for: error)
     }
-    // Not exit(): a handle that could not leave its group in time still has threads, and OpenSSL's exit handler would
-    // take their ground away.
+    // Not exit(): a Kafka handle that could not leave its group in time still has threads, and OpenSSL's exit
+    // handler would free the memory that they use.
     fflush(nil)
     _exit(code.rawValue)
   }
 
   private static func exitCode(for error: any Error) -> ExitCode {
     switch error {
-    case is UsageError, is SettingsError, is UntrustedPath: .usage
+    case is UsageError, is SettingsError, is UntrustedPath, is RecordTooLarge: .usage
     case let failure as KafkaFailure where failure.kind == .retriable: .unavailable
     case is Unavailable, is NothingRuns: .unavailable
     default: .failure

@@ -7,21 +7,24 @@ import Records
 import Stage
 import Time
 
-/// `millrace eval answers`: how good the answers are, by SQuAD's own rules.
+/// `millrace eval answers`: measures the quality of answers by SQuAD's rules.
 enum EvalAnswers {
   static let command = Command(
-    "answers", abstract: "Exact match, F1, citations and refusals of questions whose answers are known.",
+    "answers", abstract: "Measure exact match, F1, citations and refusals on questions with known answers.",
     discussion: """
-      DOCUMENTS has a record per line ({id, text, …}), QUESTIONS too ({id, question, answers, answerable}). Exact match
-      and F1 are SQuAD's: small letters, no punctuation, no articles, the best of the given answers. A citation is
-      right when its quote stands in its document at its offsets. Caches are passed by.
+      --documents has one record per line ({id, text, …}), and so has --questions ({id, question, answers,
+      answerable}). Exact match and F1 follow SQuAD: lower case, without punctuation and articles, compared with the
+      best of the known answers. A citation is correct when its quote is in its document at its offsets. The caches
+      of answers are bypassed.
       """,
     options: [
-      .option("--documents", "FILE", "the documents; put first, under --tenant, unless --no-put"),
-      .option("--questions", "FILE", "the questions"), .option("--tenant", "NAME", "tenant (default: eval)"),
-      .option("--limit", "N", "N questions, spread over the file"),
-      .flag("--no-put", "the documents are there"),
-      .option("--concurrency", "N", "questions at once (default 16)"),
+      .option(
+        "--documents", "FILE", "the documents, which are put first under --tenant, unless --no-put is given"),
+      .option("--questions", "FILE", "the questions"),
+      .option("--tenant", "NAME", "the tenant of the documents (default: eval)"),
+      .option("--limit", "N", "ask only N questions, spread evenly over the file"),
+      .flag("--no-put", "do not put the documents: they are already indexed"),
+      .option("--concurrency", "N", "questions that are asked at once (default 16)"),
     ], action: run)
 
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {

@@ -15,28 +15,29 @@ enum EvalCommand {
     "eval", abstract: "Measure a running pipeline.",
     subcommands: [
       Command(
-        "retrieval", abstract: "Recall at 1, 5 and 10 of questions whose documents are known.",
+        "retrieval", abstract: "Measure recall at 1, 5 and 10 on questions whose documents are known.",
         discussion: """
-          DOCUMENTS has a record per line ({id, text, …}), QUESTIONS too ({id, question, relevant_doc_ids}); questions
-          without relevant documents are left out. With --verify every answer is compared with a scalar scan over the
-          vectors that lie in rag.vectors: scores within 1e-5, ties by document id, then chunk.
+          --documents has one record per line ({id, text, …}), and so has --questions ({id, question,
+          relevant_doc_ids}). Questions without relevant documents are skipped. With --verify, every answer is
+          compared with a scalar scan of the vectors in rag.vectors: scores within 1e-5, ties by document id, then
+          by chunk.
           """,
         options: [
-          .option("--documents", "FILE", "put these first, under --tenant"),
+          .option("--documents", "FILE", "documents that are put first, under --tenant"),
           .option("--questions", "FILE", "the questions"),
-          .option("--tenant", "NAME", "tenant (default: eval)"),
-          .option("--limit", "N", "only the first N questions"),
+          .option("--tenant", "NAME", "the tenant of the documents (default: eval)"),
+          .option("--limit", "N", "ask only the first N questions"),
           .flag("--verify", "compare with a brute-force scan"),
         ], action: retrieval),
       Command(
         "latency",
-        abstract: "Time between stages that is not work, on an idle system, beside the broker's bare hop.",
+        abstract: "Measure the time between stages on an idle system, and one bare hop through the broker.",
         options: [
-          .option("--count", "N", "how many queries (default 200)"),
-          .option("--warm-up", "N", "queries before those that count (default 10)"),
-          .option("--tenant", "NAME", "tenant (default: default)"),
-          .option("--question", "TEXT", "what is asked"),
-          .flag("--cached", "ask for an answer that is in the cache, instead of mode retrieve"),
+          .option("--count", "N", "the number of measured queries (default 200)"),
+          .option("--warm-up", "N", "queries before the measured ones (default 10)"),
+          .option("--tenant", "NAME", "the tenant of the documents (default: default)"),
+          .option("--question", "TEXT", "the question"),
+          .flag("--cached", "measure answers from the cache instead of mode retrieve"),
         ], action: latency),
       EvalAnswers.command, EvalConcurrency.command,
     ])

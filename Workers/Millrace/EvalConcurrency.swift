@@ -6,19 +6,19 @@ import LocalState
 import Records
 import Supervision
 
-/// `millrace eval concurrency`: what the pipeline adds to the time of a busy LLM.
+/// `millrace eval concurrency`: measures what the pipeline adds to the time of a busy LLM.
 enum EvalConcurrency {
   static let command = Command(
     "concurrency",
-    abstract: "Compare the time of N questions at once with the same prompts sent straight to the LLM.",
+    abstract: "Compare the time for N questions at once with the same prompts sent directly to the LLM.",
     discussion: """
-      Needs the LLM that `up` started: it is restarted before each of the two runs, so that its cache holds no prompt.
-      The documents must be indexed. Exit code 1 when the pipeline took more than 1.15 times as long.
+      The LLM must be the one that `up` started. It is restarted before each of the two runs, so that its cache holds
+      no prompt. The documents must be indexed. Exit code 1 when the pipeline took more than 1.15 times as long.
       """,
     options: [
       .option("--questions", "FILE", "the questions"),
-      .option("--tenant", "NAME", "tenant (default: default)"),
-      .option("--count", "N", "how many at once (default 16)"),
+      .option("--tenant", "NAME", "the tenant of the documents (default: default)"),
+      .option("--count", "N", "questions that are asked at once (default 16)"),
     ]
   ) { arguments in
     let settings = try Configuration.settings(arguments)
@@ -27,7 +27,8 @@ enum EvalConcurrency {
     guard let path = arguments.value("--questions") else { throw UsageError("--questions is missing") }
     guard let url = settings.llm.url else { throw UsageError("there is no LLM: llm.url is empty") }
     let count = try arguments.integer("--count", in: 1...256) ?? 16
-    // Spread over the file: neighbours in a file ask about one page, whose sentences would be embedded only once.
+    // Spread over the file: neighbours in a file ask about one page, and its sentences would be embedded only
+    // once.
     let all = try Question.read(path, limit: nil)
     let questions = (0..<min(count, all.count)).map { all[$0 * all.count / min(count, all.count)] }
     let encoder = try Encoder(directory: ModelPath.find(settings), modelID: settings.encoder.model)
@@ -49,7 +50,7 @@ enum EvalConcurrency {
     let engines = report.engines.map { "\($0.key) \($0.value)" }.sorted().joined(separator: ", ")
     return String(
       format:
-        "%d questions at once: %.2f s through the pipeline (%@), %.2f s for %d prompts sent straight; ratio %.3f",
+        "%d questions at once: %.2f s through the pipeline (%@), %.2f s for %d prompts sent directly; ratio %.3f",
       report.questionCount, report.pipelineSeconds, engines, report.directSeconds, report.promptCount,
       report.ratio)
   }

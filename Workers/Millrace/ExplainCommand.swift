@@ -7,12 +7,12 @@ import Records
 import Settings
 import Stage
 
-/// `millrace explain ID`: where one query's or document's time went, from its own records.
+/// `millrace explain ID`: shows where the time of one query or document went, from its own records.
 enum ExplainCommand {
   static let command = Command(
-    "explain", abstract: "Show where one query's or document's time went, from its own records.",
-    discussion: "Looks for a query of that id first, then for a document.", arguments: "ID",
-    options: [.option("--tenant", "NAME", "whose (default: default)")]
+    "explain", abstract: "Show where the time of one query or document went, from its own records.",
+    discussion: "Looks for a query with this id first, then for a document.", arguments: "ID",
+    options: [.option("--tenant", "NAME", "the tenant of the query or document (default: default)")]
   ) { arguments in
     guard arguments.positionals.count == 1 else { throw UsageError("give one id of a query or a document") }
     let settings = try Configuration.settings(arguments)
@@ -25,14 +25,14 @@ enum ExplainCommand {
       steps = try await ofDocument(DocumentKey(tenant: tenant, id: document), settings)
     }
     guard !steps.isEmpty else {
-      Terminal.complain("millrace: no record of a query or document '\(id)' in tenant \(tenant) is left")
+      Terminal.complain("millrace: no record of a query or document '\(id)' in tenant \(tenant) was found")
       return .failure
     }
     print(steps, arguments)
     return .success
   }
 
-  /// One record, and when the broker appended it.
+  /// One record, and the time at which the broker appended it.
   struct Step: Sendable {
     var atMilliseconds: Int64
     var place: String
@@ -40,7 +40,7 @@ enum ExplainCommand {
   }
 
   private static func print(_ steps: [Step], _ arguments: ParsedArguments) {
-    // The clock has milliseconds, and so have ties: the order of the flow decides.
+    // Timestamps have milliseconds, so ties occur: the order of the flow decides.
     let ordered = steps.enumerated().sorted {
       ($0.element.atMilliseconds, $0.offset) < ($1.element.atMilliseconds, $1.offset)
     }.map(\.element)

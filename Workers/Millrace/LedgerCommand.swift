@@ -14,20 +14,20 @@ enum LedgerCommand {
     "ledger",
     abstract: "Account for every accepted document version and query, from topics and groups alone.",
     discussion: """
-      Accepted = finished + in flight, or something is lost. Reads rag.documents with its states and rag.queries with
-      rag.answers, and of the topics between them what their groups have not committed. Exit code 1 when anything is
-      lost, or ended in two different states. Records may be on their way meanwhile: they count as in flight. What
-      does not fit in memory at once is left to a further pass over the topics.
+      Every accepted record must be finished or in flight; otherwise it is lost. The ledger reads rag.documents and its
+      states, rag.queries and rag.answers, and the uncommitted records of the topics between them. Exit code 1 when a
+      record is lost or has two different terminal states. The pipeline may run meanwhile: records that it is working
+      on count as in flight. Records that do not fit in memory at once are read in further passes over the topics.
       """,
     options: [
       .option(
         "--since", "AGE",
-        "documents and queries of the last 90m, 24h, 7d … (default: as far back as their states are kept)"),
+        "only documents and queries of the last 90m, 24h, 7d … (default: as long as their states are kept)"),
       .option(
         "--memory-records", "N",
-        "hold at most N documents and N queries at once, 1 to \(Ledger.queriesMaxDefault), in more passes "
-          + "(default: \(Ledger.documentsMaxDefault) document versions at 1 byte, \(Ledger.queriesMaxDefault) queries at about 100 bytes)"
-      ),
+        "hold at most N document versions and N queries in memory, 1 to \(Ledger.queriesMaxDefault), "
+          + "and read in more passes (default: \(Ledger.documentsMaxDefault / 1_000_000) million versions "
+          + "at 1 byte, \(Ledger.queriesMaxDefault / 1_000_000) million queries at about 100 bytes)"),
     ]
   ) { arguments in
     let settings = try Configuration.settings(arguments)

@@ -4,11 +4,11 @@ import LocalState
 import Parsing
 import Records
 
-/// The child of a `MarkupReader`.
+/// The child process of a `MarkupReader`.
 enum MarkupCommand {
   static let command = Command(
     MarkupReader.commandName,
-    abstract: "Read Markdown or HTML (used by ingest, in a process that it can stop).",
+    abstract: "Read Markdown or HTML (used by ingest in a child process, which it can kill).",
     arguments: "TYPE FILE"
   ) { arguments in
     let words = arguments.positionals

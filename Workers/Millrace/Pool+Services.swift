@@ -16,7 +16,7 @@ import Stage
 import Tokenizer
 
 extension Pool {
-  /// What the pool runs, in start order.
+  /// The services of the pool, in start order.
   func services(_ context: StageContext) throws -> [any Service] {
     let settings = context.settings
     switch self {

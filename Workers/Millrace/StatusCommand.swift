@@ -53,7 +53,7 @@ enum StatusCommand {
     ])
   }
 
-  /// Lag by role; a broker that does not answer leaves it out.
+  /// Lag by role. Roles are missing when the broker does not answer.
   private static func lags(_ settings: Settings) async -> [String: Int64] {
     let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-status"))
     var lags: [String: Int64] = [:]

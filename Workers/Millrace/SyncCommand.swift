@@ -7,14 +7,14 @@ import Settings
 import Stage
 import Time
 
-/// `documents sync DIR`: the folder decides what exists of a source.
+/// `documents sync DIR`: makes the documents of a source match a folder.
 enum SyncCommand {
   static func run(_ arguments: ParsedArguments) async throws -> ExitCode {
     guard arguments.positionals.count == 1 else { throw UsageError("give one DIR to sync") }
     let folder = URL(fileURLWithPath: arguments.positionals[0]).standardizedFileURL
     let type = try? FileManager.default.attributesOfItem(atPath: folder.path)[.type] as? FileAttributeType
     guard type == .typeDirectory else {
-      throw UsageError("'\(folder.path)' is no folder")
+      throw UsageError("'\(folder.path)' is not a folder")
     }
     let tenant = try arguments.tenant()
     let source = arguments.value("--source") ?? folder.path
@@ -31,13 +31,14 @@ enum SyncCommand {
     let plan = SyncPlan(wanted: wanted, rows: rows, source: source)
     if !plan.foreign.isEmpty {
       throw UsageError(
-        "\(plan.foreign.prefix(5).map(\.rawValue).joined(separator: ", ")): \(plan.foreign.count) documents of these ids "
-          + "are of another source; put one of the two under another tenant or delete them first")
+        "\(plan.foreign.prefix(5).map(\.rawValue).joined(separator: ", ")): "
+          + "\(plan.foreign.count) documents with these ids are of another source; "
+          + "use another tenant for one of the sources, or delete them first")
     }
     if wanted.isEmpty, !plan.removed.isEmpty, !arguments.flag("--allow-empty") {
       throw UsageError(
-        "\(folder.path) holds no document: all \(plan.removed.count) of source '\(source)' would be deleted; "
-          + "give --allow-empty to do that")
+        "\(folder.path) holds no document: all \(plan.removed.count) documents of source '\(source)' would be "
+          + "deleted; give --allow-empty to delete them")
     }
     if arguments.flag("--dry-run") {
       for document in plan.new { Terminal.print("new      \(document.id)") }
@@ -81,7 +82,7 @@ enum SyncCommand {
     } else {
       var line = plan.summary + " in \(String(format: "%.1f", watch.seconds)) s"
       if !failed.isEmpty { line += "; \(failed.count) failed" }
-      if outcome.missing > 0 { line += "; \(outcome.missing) still worked on" }
+      if outcome.missing > 0 { line += "; \(outcome.missing) still in progress" }
       Terminal.print(line)
     }
     return code

@@ -7,10 +7,11 @@ import Stage
 
 enum TopicsCommand {
   static let command = Command(
-    "topics", abstract: "Make the topics.",
+    "topics", abstract: "Create the topics.",
     subcommands: [
       Command(
-        "create", abstract: "Create missing topics and first offsets; idempotent, never shrinks anything."
+        "create",
+        abstract: "Create missing topics and first offsets. Can be repeated; changes no existing topic."
       ) { arguments in
         let settings = try Configuration.settings(arguments)
         let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-topics"))
@@ -20,7 +21,7 @@ enum TopicsCommand {
           Terminal.print(JSONValue.object(["created": .array(created.sorted().map(JSONValue.string))]).text)
         } else {
           Terminal.print(
-            created.isEmpty ? "all topics are there" : "created \(created.sorted().joined(separator: ", "))")
+            created.isEmpty ? "all topics exist" : "created \(created.sorted().joined(separator: ", "))")
         }
         return .success
       }

@@ -8,23 +8,23 @@ import Services
 import Settings
 import Time
 
-/// `millrace up` and `millrace down`: everything on one machine.
+/// `millrace up` and `millrace down`: start and stop everything on one machine.
 enum UpCommand {
   static let command = Command(
     "up", abstract: "Start the broker and every pool on this machine, and supervise them.",
     discussion: """
-      Data, logs, ports and pids lie in the state folder (--state, default ./.millrace). Ctrl-C or `millrace down`
-      ends everything in order. A process that dies is started again with a growing pause.
+      Data, logs, ports and pids are in the state folder (--state). Ctrl-C or `millrace down` stops everything in
+      order. A process that ends by itself is restarted after a growing pause.
       """,
     options: [
       .option("--kafka", "HOST:PORT", "use this Kafka instead of the local broker"),
       .option("--kafka-home", "DIR", "start Apache Kafka (KRaft) from this folder instead (or KAFKA_HOME)"),
-      .option("--redis", "URL", "use this Redis, redis://host:port, or `none` (default: one is started)"),
+      .option("--redis", "URL", "use this Redis, redis://host:port, or `none` (default: start one)"),
       .option(
         "--llm", "URL", "use this chat endpoint, http://host:port/v1, or `extractive` (default: llama-server)"
       ),
-      .option("--shards", "N", "search shards, each a process (search.shards)"),
-      .flag("--detach", "return when every pool is ready; end it with `millrace down`"),
+      .option("--shards", "N", "number of search shards, one process each (search.shards)"),
+      .flag("--detach", "return when every pool is ready; stop with `millrace down`"),
     ]
   ) { arguments in
     if arguments.flag("--detach") { return try await detach(arguments) }
@@ -48,31 +48,36 @@ enum UpCommand {
       let services = ["kafka", "redis", "llm"].compactMap { name in endpoints[name].map { "\(name) \($0)" } }
       Terminal.print("ready: \(services.joined(separator: ", "))  (state \(state))")
       Terminal.print(
-        "next:  millrace documents put DIR   millrace ask \"…\"   millrace status   Ctrl-C ends it")
+        "next:  millrace documents put DIR   millrace ask \"…\"   millrace status   Ctrl-C stops everything")
     }
   }
 
-  static let down = Command("down", abstract: "End what `up` started in this state folder.") { arguments in
+  static let down = Command(
+    "down", abstract: "Stop everything that `up` started in this state folder."
+  ) { arguments in
     let directory = try StateDirectory.find(arguments)
     guard let record = directory.read() else {
       throw Unavailable("nothing was started in \(directory.path)")
     }
     if let program = record.supervisor.impostor {
-      // It may be an `up` of another place, which would start again whatever is ended here.
+      // It may be an `up` that was installed elsewhere, and it would restart every process that is stopped
+      // here.
       let pid = record.supervisor.pid
       Terminal.complain(
-        "pid \(pid) is left alone: it runs \(program), which is not the recorded program of up. If it is a `millrace up`: "
-          + "kill \(pid), then run `millrace down --state \(directory.path)` again. If not: remove \(directory.recordPath)"
+        "pid \(pid) is not ended: it runs \(program), which is not the recorded program of up. "
+          + "If it is a `millrace up`: "
+          + "kill \(pid), then run `millrace down --state \(directory.path)` again. "
+          + "If not: remove \(directory.recordPath)"
       )
       return .failure
     }
     if record.supervisor.isAlive { ProcessTable.end([record.supervisor], grace: grace(arguments)) }
     let left = record.processes.filter(\.identity.isAlive)
     if !left.isEmpty {
-      Terminal.complain("the supervisor was gone; ending \(left.map(\.role).joined(separator: ", "))")
+      Terminal.complain("the supervisor no longer runs; stopping \(left.map(\.role).joined(separator: ", "))")
       ProcessTable.end(left.map(\.identity), grace: 15)
     }
-    // What still runs under a recorded pid is another program: a person has to look.
+    // A recorded pid under which another program runs needs a person's decision.
     let impostors = record.impostors
     for line in impostors { Terminal.complain(line) }
     guard impostors.isEmpty else { return .failure }
@@ -81,27 +86,29 @@ enum UpCommand {
     return .success
   }
 
-  /// Seconds that a supervisor may take to end: its pools drain first, then its services and its broker go.
+  /// Seconds that a supervisor may take to end: its pools drain first, then its services and its broker stop.
   private static func grace(_ arguments: ParsedArguments) -> Double {
     var grace = 60.0
     do {
       let deadline = try Configuration.settings(arguments, mustRun: false).graceDeadline
       grace = max(grace, Double(deadline.components.seconds) + 35)
     } catch {
-      // What runs must end, whatever is wrong with the settings by now.
-      Terminal.complain("its settings are not used (\(error)); the supervisor gets 60 s")
+      // The pipeline must stop even if the settings are no longer valid.
+      Terminal.complain("the settings can't be used (\(error)); the supervisor gets 60 s to stop")
     }
     return grace
   }
 
-  /// Of this process; behind `up --detach` with the secrets that came by standard input, so that they are in no other
-  /// process's environment than theirs who need them.
+  /// The environment of this process. In the background process of `up --detach`, the secrets from standard
+  /// input are added: they are not in its own environment, so that only processes that need a secret have it
+  /// there.
   private static func environment() throws -> [String: String] {
     let environment = ProcessInfo.processInfo.environment
     guard environment[ChildEnvironment.detached] != nil else { return environment }
-    // Nothing means that the other end was killed first: without its secrets everything would run, and be refused everywhere.
+    // No data means that the parent was killed first. Without its secrets, every process would start and then
+    // be refused by the services.
     guard let data = try FileHandle.standardInput.readToEnd(), !data.isEmpty else {
-      throw Unavailable("`up --detach` ended before it handed its settings on; start it again")
+      throw Unavailable("`up --detach` ended before it passed on its secrets; run it again")
     }
     return environment.merging(try JSONDecoder().decode([String: String].self, from: data)) { $1 }
   }
@@ -109,7 +116,8 @@ enum UpCommand {
   /// Starts a supervisor in a session of its own and waits until it is ready or has failed.
   private static func detach(_ arguments: ParsedArguments) async throws -> ExitCode {
     let directory = try StateDirectory.find(arguments)
-    // Those of the command line, before anything is made: what is wrong with them needs no log.
+    // Check the settings of the command line before anything is created, so that an error is printed here and
+    // not in the log.
     let settings = try SupervisorOptions(arguments).settings(environment: ProcessInfo.processInfo.environment)
     let isLocal =
       arguments.value("--kafka") == nil && arguments.value("--kafka-home") == nil
@@ -118,7 +126,7 @@ enum UpCommand {
       Terminal.complain("warning: \(warning)")
     }
     try directory.create()
-    // Another one that runs here keeps its log: it is asked for before the file is made anew.
+    // Take the lock before the log is replaced: an `up` that already runs here keeps its log.
     try withExtendedLifetime(StateLock(path: directory.lockPath, directory: directory)) {
       if let line = try directory.close() { Terminal.complain(line) }
     }
@@ -142,8 +150,8 @@ enum UpCommand {
         contentsOf: JSONEncoder().encode(ChildEnvironment.secretsAlone(environment)))
       try secrets.fileHandleForWriting.close()
     } catch {
-      // It has ended already: its log says why, below.
-      Terminal.complain("`up` does not read its settings: \(error.localizedDescription)")
+      // The child has already ended. Its log, which is printed below, says why.
+      Terminal.complain("`up` does not read its secrets: \(error.localizedDescription)")
     }
     let started = Date()
     while child.isRunning {

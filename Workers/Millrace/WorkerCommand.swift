@@ -12,15 +12,15 @@ import Stage
 import Synchronization
 import Telemetry
 
-/// `millrace worker <pool>`: one pool, alone.
+/// `millrace worker <pool>`: runs one worker of one pool.
 enum WorkerCommand {
   private static let common: [Command.Option] = [
-    .option("--port-file", "FILE", "write the port of /metrics, /healthz and /readyz there")
+    .option("--port-file", "FILE", "write the port of /metrics, /healthz and /readyz to this file")
   ]
 
   static let command = Command(
     "worker", abstract: "Run one worker of a pool.",
-    discussion: "Each pool runs alone; topics are all that couples them. SIGTERM drains and exits 0.",
+    discussion: "Pools communicate only through topics. On SIGTERM a worker drains and exits with status 0.",
     options: common,
     subcommands: [
       Command("ingest", abstract: "rag.documents to rag.chunks: parse and chunk.") { arguments in
@@ -75,7 +75,7 @@ enum WorkerCommand {
       await context.producer.close(deadline: .zero)
       return .success
     }
-    // The first query of the day must not pay for connections.
+    // Connect now, so that the first query does not wait for connections.
     let outputs: [TopicName] = [
       .chunks, .vectors, .documentStatus, .searches, .candidates, .prompts, .answers,
     ]
@@ -88,18 +88,19 @@ enum WorkerCommand {
         onCancel: { names in
           isCutShort.withLock { $0 = true }
           context.logger.warning(
-            "Drain is cut short: what is unfinished comes again", [(.stage, names.joined(separator: ", "))])
+            "Drain is cut short: unfinished records are redelivered",
+            [(.stage, names.joined(separator: ", "))])
         },
         onStuck: { names in
-          // A restart loses nothing; a process that never ends needs a person.
-          context.logger.error("Ends by force", [(.stage, names.joined(separator: ", "))])
+          // A forced exit loses nothing. A process that never ends would need a person.
+          context.logger.error("Worker is ended by force", [(.stage, names.joined(separator: ", "))])
           _exit(1)
         }
       ).run(until: stop.stream)
     } catch {
       failure = error
     }
-    // What nobody waits for any more is not waited for here.
+    // After a drain that was cut short, do not wait for acknowledgements: the records are redelivered.
     await context.producer.close(deadline: isCutShort.withLock { $0 } ? .zero : .seconds(5))
     if let failure {
       context.logger.error("Worker failed", [(.error, "\(failure)")])
@@ -114,7 +115,7 @@ enum WorkerCommand {
     logger.info("Settings", [(.value, all.joined(separator: " "))])
   }
 
-  /// Workers may start before the broker or the topics are there.
+  /// Waits until the broker answers and all topics exist: workers may start before them.
   private static func waitForTopics(_ settings: Settings, _ context: StageContext, _ stop: StopRequest)
     async throws
   {

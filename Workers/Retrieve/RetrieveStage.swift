@@ -40,17 +40,20 @@ package final class RetrieveStage: WindowWork {
     ]
   }
 
+  /// - Throws: `KafkaFailure`; `CancellationError`.
   package func assigned(_ partitions: [TopicPartition]) async throws {
     try await answered.readBack(partitions)
   }
 
+  /// - Throws: `LeftToNextOwner` when the round is incomplete and the partition is no longer owned;
+  ///   `KafkaFailure` when the output is not acknowledged; `CancellationError`.
   package func work(on record: ConsumerRecord, in flight: InFlight) async throws {
     let candidates: CandidatesRecord
     do {
       guard let value = record.value else { return }
       candidates = try CandidatesRecord(wireBytes: value)
     } catch {
-      let fault = RecordError(code: "bad_record", field: "value", message: "\(error)")
+      let fault = RecordError(code: .badRecord, field: "value", message: "\(error)")
       try await context.producer.send(context.deadLetter(record, fault, rule: "must be Candidates"))
       return
     }
@@ -76,6 +79,7 @@ package final class RetrieveStage: WindowWork {
     }
   }
 
+  /// - Throws: `KafkaFailure` when the output is not acknowledged; `CancellationError`.
   package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {
     if let value = record.value, let candidates = try? CandidatesRecord(wireBytes: value),
       !answered.contains(candidates.flight.key)

@@ -8,8 +8,8 @@ import Time
 
 /// Replays the shard's partitions of `rag.vectors` into the index, then follows their tail.
 ///
-/// The gates of the search group and of the reporter open when the index has caught up; the search group's closes
-/// again when it falls behind the bound.
+/// The gates of the search group and of the reporter open when the index has caught up; the search group's
+/// closes again when it falls behind the bound.
 final class ReplayService: Service {
   let name = "replay"
   private let context: StageContext
@@ -28,8 +28,12 @@ final class ReplayService: Service {
 
   func shutdown() async { isStopping.withLock { $0 = true } }
 
+  /// - Throws: `KafkaFailure` of kind `.fatal`; `CancellationError`.
   func run() async throws {
-    let reader = ReplayReader(context.kafka)
+    try await withReader(context.kafka) { reader in try await follow(reader) }
+  }
+
+  private func follow(_ reader: ReplayReader) async throws {
     let topic = context.topic(.vectors)
     var isAssigned = false
     var nextCheck = ContinuousClock.now
@@ -53,7 +57,6 @@ final class ReplayService: Service {
         try await Task.sleep(for: .milliseconds(200))
       }
     }
-    await reader.close()
   }
 
   private func check(_ reader: ReplayReader, _ watch: Stopwatch) async throws {

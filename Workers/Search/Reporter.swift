@@ -5,10 +5,10 @@ import Synchronization
 
 /// Writes all terminal states of document versions, in the order of `rag.vectors`, and nulls dead keys.
 ///
-/// It reads `rag.vectors` as a member of the shard's index group; partitions of other shards, which the group is
-/// given too, are left out. For each record it waits until the replica's own index has applied it, so that
-/// `indexed` means: visible here. A crash after writing and before the commit repeats records whose versions then
-/// have a state, and writes nothing.
+/// It reads `rag.vectors` as a member of the shard's index group; partitions of other shards, which the group
+/// is given too, are left out. For each record it waits until the replica's own index has applied it, so that
+/// `indexed` means: visible here. A crash after writing and before the commit repeats records whose versions
+/// then have a state, and writes nothing.
 final class Reporter: BatchWork {
   private let context: StageContext
   private let partitions: Set<Int32>
@@ -26,6 +26,8 @@ final class Reporter: BatchWork {
   func ignores(_ partition: TopicPartition) -> Bool { !partitions.contains(partition.partition) }
 
   /// Reads the status partitions to their ends: a version with a terminal state gets no other.
+  ///
+  /// - Throws: `KafkaFailure`, also when the ends are not reached within 300 s; `CancellationError`.
   func assigned(_ assigned: [TopicPartition]) async throws {
     let mine = assigned.filter { partitions.contains($0.partition) }
     states.withLock { $0 = VersionStates() }
@@ -48,6 +50,7 @@ final class Reporter: BatchWork {
     }
   }
 
+  /// - Throws: `KafkaFailure` when the states can't be read or written; `CancellationError`.
   func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
     let mine = records.filter { $0.value != nil }
     guard !mine.isEmpty else { return [] }
@@ -78,6 +81,7 @@ final class Reporter: BatchWork {
     return nulls
   }
 
+  /// - Throws: Nothing.
   func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
     [context.deadLetter(record, fault, rule: "must have a state that its topic takes")]
   }

@@ -43,7 +43,7 @@ package actor SearchIndex {
 
   private func apply(_ record: ConsumerRecord) {
     guard let key = VectorKey(bytes: record.key) else {
-      metrics.increment(.deadLetters, [("stage", "search"), ("reason", "bad_key")])
+      metrics.increment(.deadLetters, [("stage", "search"), ("reason", ErrorCode.badKey.rawValue)])
       return
     }
     guard let value = record.value else { return catalog.forget(key) }
@@ -52,7 +52,7 @@ package actor SearchIndex {
       batch = try VectorBatch(wireBytes: value)
     } catch {
       logger.warning("Vector record skipped", [(.topic, record.position.description), (.error, "\(error)")])
-      metrics.increment(.deadLetters, [("stage", "search"), ("reason", "bad_record")])
+      metrics.increment(.deadLetters, [("stage", "search"), ("reason", ErrorCode.badRecord.rawValue)])
       return
     }
     // The key says what is replaced and removed, the value what is shown: they must speak of the same part.
@@ -60,13 +60,13 @@ package actor SearchIndex {
       logger.warning(
         "Vector record skipped",
         [(.topic, record.position.description), (.error, "its key is not that of its value")])
-      metrics.increment(.deadLetters, [("stage", "search"), ("reason", "key_mismatch")])
+      metrics.increment(.deadLetters, [("stage", "search"), ("reason", ErrorCode.keyMismatch.rawValue)])
       return
     }
     if case .vectors(let chunks, let width, _) = batch.content {
       // An index of one model must not hold another's vectors: their scores mean nothing together.
       guard batch.header.model == model, chunks.isEmpty || dimension == 0 || dimension == width else {
-        metrics.increment(.deadLetters, [("stage", "search"), ("reason", "wrong_model")])
+        metrics.increment(.deadLetters, [("stage", "search"), ("reason", ErrorCode.wrongModel.rawValue)])
         return
       }
       // An empty batch must not fix the dimension.

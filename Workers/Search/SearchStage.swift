@@ -36,6 +36,7 @@ package struct SearchStage: BatchWork {
     ]
   }
 
+  /// - Throws: Only `CancellationError`, while it waits until the index has applied a query's token.
   package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
     let watch = Stopwatch()
     var outputs: [OutgoingRecord] = []
@@ -51,7 +52,7 @@ package struct SearchStage: BatchWork {
         }
         searches.append((record, search, wait))
       } catch {
-        let fault = RecordError(code: "bad_record", field: "value", message: "\(error)")
+        let fault = RecordError(code: .badRecord, field: "value", message: "\(error)")
         outputs.append(context.deadLetter(record, fault, rule: "must be a Search"))
       }
     }
@@ -88,6 +89,8 @@ package struct SearchStage: BatchWork {
   }
 
   /// The query goes on, without this shard's hits.
+  ///
+  /// - Throws: Nothing.
   package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
     let letter = context.deadLetter(record, fault, rule: "must be smaller")
     guard let value = record.value, let search = try? SearchRecord(wireBytes: value) else { return [letter] }

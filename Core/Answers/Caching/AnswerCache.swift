@@ -6,10 +6,10 @@ import Settings
 import Stage
 import Time
 
-/// Answers that may be served again. The freshness tail is the judge of every hit, so that a restore, a failover, a
-/// late writer or a slow answer stored after an update can't make a stale one.
+/// Caches answers in Redis. Every hit is checked against the freshness tail, so that a restored Redis, a
+/// failover, a late writer or an answer that was stored after an update can't lead to a stale answer.
 package struct AnswerCache: Sendable {
-  /// Why there was no hit; the label of the metric.
+  /// Why there was no hit: the metric's label.
   package enum Miss: String, Sendable {
     case bypass, absent, expired, stale, unconfirmed, unreachable, timeout, badEntry = "bad_entry"
   }
@@ -19,7 +19,7 @@ package struct AnswerCache: Sendable {
   private let freshness: FreshnessTail
   private let promptVersion: Int
 
-  /// - Returns: nil when the settings name no Redis, or a TTL of zero.
+  /// - Returns: nil without a Redis, or when `cache.answerTTL` is zero.
   package init?(
     _ context: StageContext, redis: RedisClient?, freshness: FreshnessTail, promptVersion: Int
   ) {
@@ -36,14 +36,14 @@ package struct AnswerCache: Sendable {
       query, settings: context.settings, clusterID: cluster, promptVersion: promptVersion)
   }
 
-  /// The cached answers of several queries, in one round trip.
+  /// Looks up the answers to several queries in one round trip.
   ///
-  /// - Returns: an answer under the query's own id for each hit, in order.
+  /// - Returns: for each query, in order, the cached answer under the query's own id; nil for a miss.
   package func lookUp(_ queries: [QueryRecord]) async -> [AnswerRecord?] {
     var results = [AnswerRecord?](repeating: nil, count: queries.count)
     var asked: [(index: Int, key: AnswerKey)] = []
     for (index, query) in queries.enumerated() {
-      // Read-your-writes asks for what may be newer than any entry.
+      // A query with `after` (read your writes) may need a version that is newer than any entry.
       guard query.mode == .answer, query.cache == .default, query.after == nil, let key = key(query) else {
         count(.bypass)
         continue
@@ -89,7 +89,7 @@ package struct AnswerCache: Sendable {
     guard age >= -1000, age < context.settings.cache.answerTTL.milliseconds,
       entry.expiresAtMilliseconds == 0 || entry.expiresAtMilliseconds > now
     else { return miss(.expired) }
-    // In this order: what the table says counts only while its tail is known to be at the end.
+    // This check comes first: the table counts only while its tail has confirmed its end.
     guard freshness.isConfirmed else { return miss(.unconfirmed) }
     guard
       entry.documents.allSatisfy({
@@ -109,10 +109,10 @@ package struct AnswerCache: Sendable {
       .cacheRequests, [("cache", "answers"), ("result", "miss"), ("reason", reason.rawValue)])
   }
 
-  /// Keeps an answer. Refusals, and answers from fewer shards than exist or from an index that is behind, are not
-  /// kept; a failure is counted and nothing else.
+  /// Stores an answer. Refusals are not stored, and neither are answers that left out stale documents, or
+  /// that come from fewer shards than exist or from an index that is behind. A failed write is only counted.
   ///
-  /// - Parameter madeAt: milliseconds since 1970, taken before the documents were checked for the last time.
+  /// - Parameter madeAt: milliseconds since 1970, taken before the last check of the documents.
   package func store(
     _ answer: AnswerRecord, for query: QueryRecord, documents: [DocumentInfo], madeAt: Int64
   ) async {

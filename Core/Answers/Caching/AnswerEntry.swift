@@ -3,21 +3,22 @@ import Foundation
 import Records
 import Settings
 
-/// What Redis holds of an answer.
+/// An answer as it is stored in Redis.
 ///
-/// Stored as JSON (`format` 1): `format`, `key` (hex, so that an entry under a wrong name is known), `made_at` and
-/// `expires_at` in milliseconds since 1970, `documents` (id and version of all that the answer was made from) and
-/// `answer`. A reader that does not know the format takes it as a miss.
+/// The format is JSON (`format` 1): `format`, `key` (hex, so that an entry under another key is detected),
+/// `made_at` and `expires_at` in milliseconds since 1970, `documents` (id and version of every document that
+/// the answer was made from) and `answer`. An entry in an unknown format is a miss.
 package struct AnswerEntry: Sendable {
   package static let format = 1
-  /// Milliseconds that can be added and subtracted without a thought.
+  /// Times in milliseconds that can be added and subtracted without overflow.
   private static let times: ClosedRange<Int64> = 0...(1 << 53)
 
   package var answer: AnswerRecord
   package var documents: [(id: DocumentID, version: Version)]
-  /// Before the documents were checked for the last time: the age counts from here, however late it was stored.
+  /// A time before the last check of the documents. The entry's age counts from it, however late the entry
+  /// was stored.
   package var madeAtMilliseconds: Int64
-  /// When the first of the documents expires; 0 = never.
+  /// When the first of the documents expires; 0 means never.
   package var expiresAtMilliseconds: Int64
 
   package init(
@@ -40,7 +41,7 @@ package struct AnswerEntry: Sendable {
     ]).bytes
   }
 
-  /// - Returns: nil for anything that is not an entry of this key: nothing in Redis is trusted.
+  /// - Returns: nil for bytes that are not an entry of this key; the content of Redis is not trusted.
   package init?(_ bytes: [UInt8], key: AnswerKey) {
     guard let value = try? JSONReader.read(bytes), value["format"]?.integerValue == Int64(Self.format),
       value["key"]?.stringValue == SHA256.hex(key.digest), let madeAt = value["made_at"]?.integerValue,
@@ -57,7 +58,7 @@ package struct AnswerEntry: Sendable {
       else { return nil }
       documents.append((id, version))
     }
-    // What is cited must be among what is checked.
+    // Every cited document must be among those that are checked for changes.
     guard
       answer.citations.allSatisfy({ citation in
         documents.contains { $0.id == citation.documentID && $0.version == citation.version }

@@ -3,15 +3,16 @@ import Foundation
 import Records
 import Settings
 
-/// Everything that changes an answer, as one digest. Two queries with the same key may have the same answer.
+/// A digest of everything that can change an answer. Queries with the same key may share an answer.
 package struct AnswerKey: Sendable, Hashable {
   package let digest: [UInt8]
 
   /// - Parameters:
-  ///   - clusterID: which topics the versions in an entry count in: a Redis may serve several clusters.
-  ///   - promptVersion: of the prompt that the LLM gets.
+  ///   - clusterID: the Kafka cluster whose offsets the versions in an entry mean; one Redis may serve
+  ///     several.
+  ///   - promptVersion: the version of the LLM's prompt.
   package init(_ query: QueryRecord, settings: Settings, clusterID: String, promptVersion: Int) {
-    // The question: NFC, white space folded, nothing else.
+    // The question's text is only normalised to NFC and its white space folded.
     let question = query.text.precomposedStringWithCanonicalMapping.split(whereSeparator: \.isWhitespace)
       .joined(separator: " ")
     let filter = query.filter.sorted { $0.key < $1.key }.map { name, values in
@@ -23,13 +24,15 @@ package struct AnswerKey: Sendable, Hashable {
     ]
     if let url = settings.llm.url {
       engine += [
-        // Without its user: the lane that looks an answer up is not told the password, and a new one changes no answer.
+        // Without user and password: the lane that looks answers up does not have them, and a new password
+        // changes no answer.
         .string(SettingsTable.withoutUser(url: url)), .string(settings.llm.model), .int(promptVersion),
         .int(settings.llm.promptTokensMax),
         .int(settings.llm.answerTokensMax), .double(settings.generate.supportScore),
       ]
     }
-    // By bytes, as the index tells them apart: who may read less must not get the answer of who may read more.
+    // Principals are compared by their bytes, as in the index. Otherwise a user could get an answer from
+    // documents that only another principal may read.
     let principals: [JSONValue] = Set(query.principals.map(Principal.init)).sorted().map {
       .string($0.rawValue)
     }

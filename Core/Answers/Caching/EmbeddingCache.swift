@@ -5,10 +5,11 @@ import Settings
 import Stage
 import Time
 
-/// Vectors of chunks by (model, precision, content hash), as half floats: what did not change is not embedded again.
+/// Caches the vectors of chunks in Redis by model, precision and content hash, so that unchanged chunks are
+/// not embedded again.
 ///
-/// An entry is a CRC-32C of the rest (4 bytes, little endian) and `dimension` IEEE 754 halves (little endian). Anything
-/// else, or a vector that is not of unit length, is a miss.
+/// An entry is a CRC-32C of the rest (4 bytes, little endian) and `dimension` IEEE 754 half-precision floats
+/// (little endian). Anything else is a miss, and so is a vector that is not of unit length.
 package struct EmbeddingCache: Sendable {
   package static let precision = "f16"
   private let redis: RedisClient
@@ -16,7 +17,7 @@ package struct EmbeddingCache: Sendable {
   private let model: String
   private let dimension: Int
 
-  /// - Returns: nil when the settings name no Redis, or a TTL of zero.
+  /// - Returns: nil without a Redis, or when `cache.embeddingTTL` is zero.
   package init?(_ context: StageContext, redis: RedisClient?, model: String, dimension: Int) {
     guard let redis, context.settings.cache.embeddingTTL > .zero else { return nil }
     self.redis = redis
@@ -25,14 +26,15 @@ package struct EmbeddingCache: Sendable {
     self.dimension = dimension
   }
 
-  /// As it comes back from the cache, so that a cached and a fresh vector are the same to the last bit.
+  /// The vector as the cache would return it. New vectors are rounded too, so that new and cached ones are
+  /// equal to the last bit.
   package static func rounded(_ vector: [Float]) -> [Float] { vector.map { Float(Float16($0)) } }
 
   private func key(_ hash: [UInt8]) -> [UInt8] {
     Array("millrace:embedding:\(model):\(Self.precision):\(SHA256.hex(hash))".utf8)
   }
 
-  /// The vectors that are known, in one round trip.
+  /// Looks up vectors in one round trip; nil for each miss, in the order of `hashes`.
   package func lookUp(_ hashes: [[UInt8]]) async -> [[Float]?] {
     let none = [[Float]?](repeating: nil, count: hashes.count)
     guard !hashes.isEmpty else { return none }
@@ -62,7 +64,7 @@ package struct EmbeddingCache: Sendable {
     }
   }
 
-  /// Keeps new vectors, pipelined; a failure is counted and nothing else.
+  /// Stores new vectors in one pipeline. Failed writes are only counted.
   package func store(_ vectors: [(hash: [UInt8], vector: [Float])]) async {
     guard !vectors.isEmpty else { return }
     let life = Array("\(context.settings.cache.embeddingTTL.milliseconds)".utf8)

@@ -4,7 +4,7 @@ import Settings
 extension RedisAddress {
   /// The Redis that the settings name; nil when they name none.
   ///
-  /// - Throws: `SettingsError` for an address, or a file with one, that can't be read.
+  /// - Throws: `SettingsError` for an invalid address, or for a file with the address that can't be read.
   package static func named(in settings: Settings) throws(SettingsError) -> RedisAddress? {
     let setting = settings.redis.address
     if setting.isEmpty { return nil }
@@ -19,7 +19,7 @@ extension RedisAddress {
 extension RedisClient {
   /// A client of the Redis that the settings name; nil when they name none.
   ///
-  /// - Throws: `SettingsError` for an address that can't be read.
+  /// - Throws: `SettingsError` for an invalid address, or for a file with the address that can't be read.
   package static func named(in settings: Settings) throws(SettingsError) -> RedisClient? {
     guard let address = try RedisAddress.named(in: settings) else { return nil }
     return RedisClient(address, deadline: settings.redis.deadline)

@@ -3,25 +3,39 @@ import Foundation
 import Parsing
 import Records
 
-/// Answers a prompt: by the LLM with citations of ours, else by quoting, else not at all.
+/// Answers a prompt with the LLM's supported sentences and their citations, else with quotes, else with a
+/// refusal.
 package struct Answerer: Sendable {
   package static let extractive = "extractive"
   package static let llm = "llm"
   static let refusal = "Nothing in the documents answers this question."
 
-  /// What an answer took; nil parts where no LLM was asked.
+  /// An answer and how it was made.
   package struct Outcome: Sendable {
     package var answer: AnswerRecord
+    /// nil when no LLM was asked or it gave no complete answer.
     package var llm: ChatClient.Result?
-    /// Why the LLM's words were not used.
+    /// Why the LLM's text was not used; nil when it was used or no LLM was asked.
     package var fallback: Fallback?
   }
 
+  /// Why quotes were used in place of the LLM's text: the request failed, or the text was `unsupported`.
   package enum Fallback: String, Sendable {
     case unreachable, timeout, overloaded, refused, broken, unsupported
 
-    /// Whether the LLM would do as badly again: then the quotes are worth keeping in a cache.
+    /// True if the LLM would give the same text again, so that the quotes are worth caching.
     package var isLasting: Bool { self == .unsupported }
+
+    init(_ reason: ChatFailure.Reason) {
+      self =
+        switch reason {
+        case .unreachable: .unreachable
+        case .timeout: .timeout
+        case .overloaded: .overloaded
+        case .refused: .refused
+        case .broken: .broken
+        }
+    }
   }
 
   private let encoder: Encoder
@@ -44,10 +58,10 @@ package struct Answerer: Sendable {
   }
 
   /// - Parameters:
-  ///   - deadline: of the query.
-  ///   - isUsable: false for documents that must not be quoted (they changed).
-  ///   - onSentence: each supported sentence, with its citation, as soon as it is there.
-  /// - Throws: `CancellationError` alone.
+  ///   - deadline: the query's deadline.
+  ///   - isUsable: false for documents that must not be quoted because they have changed.
+  ///   - onSentence: called with each supported sentence and its citation, as soon as they are known.
+  /// - Throws: Only `CancellationError`.
   package func answer(
     _ prompt: PromptRecord, deadline: ContinuousClock.Instant, isUsable: (ContextItem) -> Bool,
     onSentence: @Sendable (String, AnswerRecord.Citation) async -> Void
@@ -61,7 +75,7 @@ package struct Answerer: Sendable {
     let chatPrompt = ChatPrompt(query, context, tokensMax: promptTokensMax, tokenizer: encoder.tokenizer)
     var draft = Draft(context, support: Support(scoreMin: supportScore))
     do {
-      // What is left must do for the quotes, which are there already, should the LLM be late.
+      // The reserve leaves time to send the quotes, which are ready already, if the LLM is late.
       let left = deadline - ContinuousClock.now
       let reserve = min(Duration.seconds(2), left / 5)
       let result = try await chat.answer(chatPrompt.messages, deadline: deadline - reserve) { text in
@@ -69,13 +83,12 @@ package struct Answerer: Sendable {
       }
       for sentence in draft.rest() { await draft.align(sentence, encoder, onSentence) }
       return outcome(draft, result, quoted, chat)
-    } catch let failure as ChatClient.Failure {
-      let reason = Fallback(rawValue: failure.reason.rawValue) ?? .broken
-      return Outcome(answer: quoted, fallback: reason)
+    } catch let failure as ChatFailure {
+      return Outcome(answer: quoted, fallback: Fallback(failure.reason))
     }
   }
 
-  /// What the LLM would be asked; for measuring it alone.
+  /// The messages that the LLM would get; for measuring the LLM alone.
   package func messages(for prompt: PromptRecord) async -> [ChatMessage] {
     let context = await ContextSentences(
       prompt.context, query: prompt.flight.query, question: prompt.vector, known: known,
@@ -106,12 +119,13 @@ package struct Answerer: Sendable {
   }
 }
 
-/// An LLM's answer while it comes: its sentences, and what supports each.
+/// An LLM's answer while it arrives: its sentences, and the source that supports each.
 private struct Draft {
   private let context: ContextSentences
   private let support: Support
-  /// Of the best sentence's cosine with the question.
+  /// The cosine that a source must have with the question, as a share of the best sentence's.
   private static let relevanceShare = 0.75
+  /// The share that at least one cited source must reach.
   private static let bestShare = 0.9
   private let bestScore: Double
   private var text: [UInt8] = []
@@ -126,19 +140,19 @@ private struct Draft {
     bestScore = context.sentences.map(\.score).max() ?? 0
   }
 
-  /// All that is supported comes from sentences that the question asks less for than for the best one: a small model
-  /// copies what stands first. Quoting the best sentence is the better answer.
+  /// True if no cited source is nearly as close to the question as the best sentence. Small models copy the
+  /// first sentences they see; a quote of the best sentence is then the better answer.
   var isBesideThePoint: Bool { !citations.contains { $0.score >= Self.bestShare * bestScore } }
 
-  /// The model said that the documents hold no answer, and nothing that they support.
+  /// True if the model said that the documents hold no answer, and gave no supported sentence.
   var isRefusal: Bool {
     citations.isEmpty
       && String(decoding: text, as: UTF8.self).localizedCaseInsensitiveContains(ChatPrompt.noAnswer)
   }
 
-  /// - Returns: the sentences that are complete now: all but the last, which may go on.
+  /// - Returns: the sentences that are complete now: all except the last one, which may continue.
   mutating func feed(_ piece: String) -> [String] {
-    // A line of its own is a sentence of its own: models repeat headings.
+    // The end of a line ends a sentence, because models repeat headings on their own lines.
     text += Array(piece.replacing("\n", with: "\n\n").utf8)
     let ranges = SentenceSplitter.sentences(in: text, done..<text.count)
     guard ranges.count > 1, let last = ranges.last else { return [] }
@@ -161,7 +175,7 @@ private struct Draft {
     guard folded.contains(where: { $0.isLetter || $0.isNumber }),
       !sentences.contains(where: { $0.hasPrefix(folded) })
     else { return }
-    // Copied word for word, as it was told to: no vector is needed.
+    // A sentence that the model copied word for word, as the prompt demands, needs no vector.
     let copied = context.position(holding: folded)
     if let copied, context.sentences[copied].score >= Self.relevanceShare * bestScore {
       return await keep(folded, from: context.sentences[copied], onSentence)
@@ -170,7 +184,7 @@ private struct Draft {
     let order = scores.indices.sorted { scores[$0] > scores[$1] }
     for index in order {
       let source = context.sentences[index]
-      // Supported, but beside the point: what the model says must come from what the question asks for.
+      // A source that is far from the question can support a sentence that does not answer it.
       guard source.score >= Self.relevanceShare * bestScore else { continue }
       guard support.holds(folded, source: source.text, heading: source.heading, score: scores[index]) else {
         continue

@@ -3,8 +3,9 @@ import HTTPClient
 import Records
 import Time
 
-/// A chat endpoint with OpenAI's protocol, streamed.
+/// A client of a chat endpoint with OpenAI's protocol; answers are streamed.
 package struct ChatClient: Sendable {
+  /// Where and how to ask; `timeout` limits one answer with all its retries.
   package struct Options: Sendable {
     package var url: String
     package var model: String
@@ -21,17 +22,7 @@ package struct ChatClient: Sendable {
     }
   }
 
-  /// Why there is no (whole) answer.
-  package struct Failure: Error, Sendable, CustomStringConvertible {
-    package enum Reason: String, Sendable {
-      case unreachable, timeout, overloaded, refused, broken
-    }
-    package var reason: Reason
-    package var message: String
-    package var description: String { "LLM \(reason.rawValue): \(message)" }
-  }
-
-  /// What one request took.
+  /// A complete answer, with its usage and times.
   package struct Result: Sendable {
     package var text = ""
     package var usage = AnswerRecord.Usage()
@@ -49,12 +40,12 @@ package struct ChatClient: Sendable {
     self.options = options
   }
 
-  /// Asks, and asks again after 429 and 503 for as long as the deadline allows, as `Retry-After` says.
+  /// Sends the messages. After HTTP 429 and 503 it retries as `Retry-After` says, while the deadline allows.
   ///
   /// - Parameters:
-  ///   - deadline: of the query; the request's own limit is the nearer of it and `options.timeout`.
-  ///   - onText: each piece of text as it comes.
-  /// - Throws: `Failure`, `CancellationError`.
+  ///   - deadline: the query's deadline. The answer must be complete by then and within `options.timeout`.
+  ///   - onText: called with each piece of text as it arrives.
+  /// - Throws: `ChatFailure`, `CancellationError`.
   package func answer(
     _ messages: [ChatMessage], deadline: ContinuousClock.Instant, onText: (String) async -> Void
   ) async throws -> Result {
@@ -64,12 +55,12 @@ package struct ChatClient: Sendable {
       do {
         return try await attempt(messages, end, onText)
       } catch let retry as Retry {
-        // Whatever a server says: never at once, and no number that can't be a time.
+        // The server's value is not trusted: 0 or less means the usual back-off, and a day is the maximum.
         let asked = retry.after.map { $0.isFinite ? min(max(0, $0), 86_400) : 86_400 } ?? 0
         let pause = backoff.next()
         let wait = asked > 0 ? Duration.milliseconds(Int64(asked * 1000)) : pause
         guard ContinuousClock.now + wait < end else {
-          throw Failure(
+          throw ChatFailure(
             reason: .overloaded, message: "HTTP \(retry.status), and no time is left to try again")
         }
         try await Task.sleep(for: wait)
@@ -86,7 +77,7 @@ package struct ChatClient: Sendable {
     _ messages: [ChatMessage], _ end: ContinuousClock.Instant, _ onText: (String) async -> Void
   ) async throws -> Result {
     let start = ContinuousClock.now
-    guard end > start else { throw Failure(reason: .timeout, message: "no time is left") }
+    guard end > start else { throw ChatFailure(reason: .timeout, message: "no time is left") }
     var result = Result()
     var events = ServerSentEvents()
     var status = 0
@@ -114,21 +105,21 @@ package struct ChatClient: Sendable {
         }
       }
     } catch let failure as HTTPClientFailure {
-      let reason: Failure.Reason =
+      let reason: ChatFailure.Reason =
         switch failure.reason {
         case .unreachable: .unreachable
         case .timeout: .timeout
         case .tooLarge, .broken, .invalid: .broken
         }
-      throw Failure(reason: reason, message: failure.message)
+      throw ChatFailure(reason: reason, message: failure.message)
     }
     try Task.checkCancellation()
     guard status == 200 else {
-      throw Failure(
+      throw ChatFailure(
         reason: .refused, message: "HTTP \(status) \(String(decoding: errorBody.prefix(300), as: UTF8.self))")
     }
-    // A stream that ends without a reason to finish was cut off: half a sentence is no answer.
-    guard isDone else { throw Failure(reason: .broken, message: "the stream ended early") }
+    // A stream without a `finish_reason` was cut off, and half a sentence is no answer.
+    guard isDone else { throw ChatFailure(reason: .broken, message: "the stream ended early") }
     result.seconds = (ContinuousClock.now - start).seconds
     return result
   }
@@ -156,10 +147,10 @@ package struct ChatClient: Sendable {
     do {
       value = try JSONReader.read(Array(data.utf8))
     } catch {
-      throw Failure(reason: .broken, message: "an event is not JSON")
+      throw ChatFailure(reason: .broken, message: "an event is not JSON")
     }
     if let error = value["error"] {
-      throw Failure(reason: .refused, message: error["message"]?.stringValue ?? error.text)
+      throw ChatFailure(reason: .refused, message: error["message"]?.stringValue ?? error.text)
     }
     if let usage = value["usage"], usage.members != nil {
       result.usage = AnswerRecord.Usage(
@@ -170,7 +161,7 @@ package struct ChatClient: Sendable {
     guard let choice = value["choices"]?.arrayValue?.first else { return nil }
     if choice["finish_reason"]?.stringValue != nil { isDone = true }
     guard result.text.utf8.count < Self.answerBytesMax else {
-      throw Failure(reason: .broken, message: "the answer has no end")
+      throw ChatFailure(reason: .broken, message: "the answer is too long")
     }
     return choice["delta"]?["content"]?.stringValue
   }

@@ -2,23 +2,25 @@ import Foundation
 import Records
 import Tokenizer
 
-/// What the LLM is asked, within a budget of tokens.
+/// The messages to the LLM, within a budget of tokens.
 package struct ChatPrompt: Sendable {
-  /// Raise it with every change of the texts below: answers of another prompt are no longer found in the cache.
+  /// Must be raised with every change to the texts below, so that cached answers to the earlier prompt are no
+  /// longer found.
   package static let version = 1
-  /// What the model is told to say when the context holds no answer.
+  /// The text that the model must give when the context holds no answer.
   package static let noAnswer = "NOT IN THE DOCUMENTS"
-  /// Tokens of the chat template around each message.
+  /// The chat template's tokens around each message.
   private static let messageTokens = 8
-  /// Byte-pair vocabularies cut finer than WordPiece; measured with SmolLM2 on the demo's pages: 1.2.
+  /// Byte-pair tokenizers make more tokens than WordPiece: SmolLM2's made 1.2 times as many of the demo's
+  /// pages.
   private static let tokensPerPiece = 1.3
 
   package var messages: [ChatMessage]
 
   /// - Parameters:
-  ///   - context: the sentences nearest to the question are taken while they fit, and stand in the order of their
-  ///     documents, each document under its heading.
-  ///   - tokensMax: of the whole prompt, estimated.
+  ///   - context: the sentences nearest to the question are taken while they fit. The prompt has them in the
+  ///     order of the context, each section under its heading.
+  ///   - tokensMax: the limit for the whole prompt, by an estimate.
   init(_ query: QueryRecord, _ context: ContextSentences, tokensMax: Int, tokenizer: WordPieceTokenizer) {
     func cost(_ text: String) -> Int { Int(Double(tokenizer.tokenCount(text)) * Self.tokensPerPiece) + 1 }
     let system =
@@ -31,7 +33,7 @@ package struct ChatPrompt: Sendable {
       let sentence = context.sentences[index]
       let heading = Self.heading(sentence.item)
       let price = cost(sentence.text) + (headings.contains(heading) ? 0 : cost(heading))
-      // The best sentence is always asked about, whatever its length.
+      // The best sentence is always taken, whatever its length.
       guard price <= left || kept.isEmpty else { break }
       left -= price
       headings.insert(heading)

@@ -2,7 +2,8 @@ import Foundation
 import Parsing
 import Records
 
-/// The sentences of a context with their vectors: what is quoted, and what an LLM's sentences are held against.
+/// The sentences of a context with their vectors. Quotes are taken from them, and they support the LLM's
+/// sentences.
 struct ContextSentences: Sendable {
   struct Sentence: Sendable {
     var item: ContextItem
@@ -13,9 +14,10 @@ struct ContextSentences: Sendable {
     /// Cosine with the question.
     var score = 0.0
 
-    /// White space folded.
+    /// The text with white space folded.
     var folded: String { text.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-    /// Tells one place in a document from another. By the key's bytes: different ids may be equal strings.
+    /// Identifies the sentence's place in a document. It uses the key's bytes, because Swift treats some ids
+    /// with different bytes as equal strings.
     var place: String { "\(item.document.key.bytes)@\(item.document.version):\(start)" }
     private var start: UInt64 { item.start + UInt64(range.lowerBound) }
 
@@ -27,19 +29,19 @@ struct ContextSentences: Sendable {
     }
   }
 
-  /// How many sentences are embedded for one question: what an encoder does for an answer is taken from the LLM beside
-  /// it. Figures with more and with fewer are in the README.
+  /// How many sentences are embedded for one question. The encoder and a local LLM share the processor, so
+  /// more sentences slow the LLM down.
   private static let countMax = 12
 
   private(set) var sentences: [Sentence] = []
   private var vectors: [Float] = []
   private let dimension: Int
 
-  /// Takes the sentences that promise most and embeds those that are not known, in one call.
+  /// Takes the most promising sentences and embeds those without a known vector, in one call.
   ///
   /// - Parameters:
   ///   - context: best first.
-  ///   - question: its unit vector, of the encoder's dimension.
+  ///   - question: its unit vector. With another dimension than the encoder's, no sentence is taken.
   init(
     _ context: [ContextItem], query: QueryRecord, question: [Float], known: SentenceVectors, dimension: Int
   ) async {
@@ -59,13 +61,14 @@ struct ContextSentences: Sendable {
       return
     }
     sentences = Self.promising(sentences, of: context, for: query.text)
-    // The heading says what a sentence is about when the sentence itself does not.
+    // The heading says what a sentence is about, which the sentence itself may not say.
     vectors = await known.vectors(
       of: sentences.map { $0.heading.isEmpty ? $0.text : "\($0.heading): \($0.text)" })
     for (index, score) in scores(question).enumerated() { sentences[index].score = score }
   }
 
-  /// By the rank of the passage and by the words shared with the question, in the order of the context.
+  /// Chooses `countMax` sentences by the rank of their passage and by the words that they share with the
+  /// question. They stay in the order of the context.
   private static func promising(_ sentences: [Sentence], of context: [ContextItem], for question: String)
     -> [Sentence]
   {
@@ -82,7 +85,7 @@ struct ContextSentences: Sendable {
     return best.prefix(countMax).sorted().map { sentences[$0] }
   }
 
-  /// The position of a sentence that holds these words as they stand; nil when none does.
+  /// The position of the best sentence that contains `text` word for word; nil when none does.
   func position(holding text: String) -> Int? {
     sentences.indices.filter { Support.quotes(sentences[$0].text, text) }
       .max { sentences[$0].score < sentences[$1].score }
@@ -97,7 +100,7 @@ struct ContextSentences: Sendable {
     }
   }
 
-  /// Positions in `sentences`, best first, with a fixed order among equals.
+  /// Positions in `sentences`, best first; equal scores have a fixed order.
   var ranking: [Int] {
     sentences.indices.sorted { first, second in
       let (a, b) = (sentences[first], sentences[second])

@@ -2,13 +2,13 @@ import Records
 
 /// Answers by quoting: the sentences of the context that are nearest to the question, each with its citation.
 struct ExtractiveAnswerer: Sendable {
-  /// Sentences below this share of the best one's score add noise, not support.
+  /// Sentences below this share of the best score add noise, not support.
   private static let keepShare = 0.85
 
   let refusalScore: Double
   let sentencesMax: Int
 
-  /// - Returns: `answered` with citations, or `refused` when no sentence comes near enough.
+  /// - Returns: `answered` with citations, or `refused` when no sentence is near enough to the question.
   func answer(_ query: QueryRecord, _ context: ContextSentences, model: String) -> AnswerRecord {
     let chosen = choose(context)
     var answer = AnswerRecord(

@@ -1,12 +1,13 @@
 import Encoder
 import Synchronization
 
-/// Vectors of sentences that were embedded lately: questions about the same pages share their contexts, and embedding
-/// a context costs more than all else in an answer.
+/// Caches the vectors of sentences that were embedded lately. Questions about the same pages share their
+/// contexts, and embedding a context takes longer than everything else in a quoted answer.
 ///
-/// Two generations: what is used is kept in the newer one, which becomes the older when it is full.
+/// There are two generations. A vector that is used goes to the newer one, which replaces the older one when
+/// it is full.
 final class SentenceVectors: Sendable {
-  /// Of 384 floats each: 12 MB a generation.
+  /// Vectors in a generation: 12 MB at 384 floats each.
   private static let countMax = 8000
 
   private struct State {
@@ -22,9 +23,10 @@ final class SentenceVectors: Sendable {
 
   /// - Returns: one unit vector per text, row-major.
   func vectors(of texts: [String]) async -> [Float] {
-    // Kept here: what was found must not be evicted by another question while the rest is embedded.
+    // A copy, because another question may evict a vector that was found while the rest is embedded.
     var known: [String: [Float]] = [:]
-    // What another question is embedding just now is waited for: those asked together share their contexts.
+    // Sentences that another question is embedding now are waited for: questions asked together share their
+    // contexts.
     let (missing, mine, others) = state.withLock { state in
       var missing: [String] = []
       var others: [Flight] = []
@@ -70,7 +72,7 @@ final class SentenceVectors: Sendable {
   }
 }
 
-/// Sentences that one question embeds and others wait for.
+/// Sentences that one question embeds and for which others wait.
 private final class Flight: Sendable {
   private struct State {
     var vectors: [String: [Float]]?

@@ -1,15 +1,18 @@
 import Foundation
 
-/// Whether a sentence of the context supports a sentence of an LLM's. A value: no model, no I/O.
+/// Decides whether a sentence of the context supports a sentence of the LLM's answer. A value without model
+/// and I/O.
 ///
-/// A vector tells that two sentences speak of the same; it does not tell 2 from 3, or "must" from "must not". So,
-/// beside the cosine, every number must stand in the source, most words that carry meaning must, and both must deny or
-/// neither.
+/// Vectors show that two sentences are about the same subject, but not whether one says 2 and the other 3, or
+/// "must" and "must not". So, beside a high enough cosine, the source must contain every number and most of
+/// the longer words, and both sentences must have a negation or neither.
 package struct Support: Sendable {
-  /// The share of a sentence's words that must stand in its source or its heading. Words of the question do not count:
-  /// "The orders database is kept for ten years" would pass by them, with a source that speaks of another database.
+  /// The share of a sentence's words that must be in its source or the source's heading.
+  ///
+  /// Words of the question do not count. Otherwise "The orders database is kept for ten years" would pass
+  /// with a source about another database.
   private static let wordShare = 0.8
-  /// The share that must stand in the source itself: a sentence that only repeats a heading says nothing.
+  /// The share that must be in the source itself: a sentence that only repeats a heading says nothing.
   private static let ownShare = 0.5
   private static let negations: Set<String> = [
     "not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "without", "cannot",
@@ -19,7 +22,10 @@ package struct Support: Sendable {
 
   package init(scoreMin: Double) { self.scoreMin = scoreMin }
 
-  /// - Parameter score: cosine of the two sentences.
+  /// True if `source` supports `sentence`. A sentence that the source contains word for word needs no other
+  /// check.
+  ///
+  /// - Parameter score: the cosine of the two sentences.
   package func holds(_ sentence: String, source: String, heading: String, score: Double) -> Bool {
     if Self.quotes(source, sentence) { return true }
     guard !Self.folded(heading).contains(Self.folded(sentence)), score >= scoreMin,
@@ -35,7 +41,7 @@ package struct Support: Sendable {
       && Double(words.filter(own.contains).count) >= Self.ownShare * count
   }
 
-  /// Whether a sentence stands in a source word for word: nothing is added that could be wrong.
+  /// True if the source contains the sentence word for word, so that nothing was added that could be wrong.
   static func quotes(_ source: String, _ sentence: String) -> Bool {
     let folded = folded(sentence)
     return folded.count >= 2 && contains(Self.folded(source), folded)
@@ -46,7 +52,7 @@ package struct Support: Sendable {
       .trimmingCharacters(in: CharacterSet(charactersIn: ".!?\"'* "))
   }
 
-  /// As whole words: "5" does not stand in "35 days".
+  /// Compares whole words: "35 days" does not contain "5".
   private static func contains(_ text: String, _ part: String) -> Bool {
     guard !part.isEmpty, let range = text.range(of: part) else { return false }
     func isWord(_ character: Character?) -> Bool { character.map { $0.isLetter || $0.isNumber } ?? false }
@@ -59,7 +65,7 @@ package struct Support: Sendable {
     text.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "'" || $0 == "’") }.map(String.init)
   }
 
-  /// The first letters: enough to match "backups" with "backed up" seldom, and "keep" with "kept" never.
+  /// The first five letters. This matches "backup" with "backups", but not "keep" with "kept".
   static func stem(_ word: String) -> String { String(word.prefix(5)) }
 
   private static func denies(_ text: String) -> Bool {
@@ -74,7 +80,7 @@ package struct Support: Sendable {
     "hundred": "100", "thousand": "1000", "million": "1000000",
   ]
 
-  /// Digits with the points, commas and colons between them, the latter as they are read: 1,000 is 1000.
+  /// Number words, and digits with the points and colons between them. Commas are removed: 1,000 is 1000.
   private static func numbers(_ text: String) -> Set<String> {
     var numbers = Set(words(text).compactMap { numberWords[$0] })
     var current = ""

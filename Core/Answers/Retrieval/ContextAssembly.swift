@@ -1,15 +1,18 @@
 import Records
 
-/// Makes a prompt's context of hits.
+/// Makes a prompt's context from hits.
 package enum ContextAssembly {
   private struct GroupKey: Hashable {
     var document: DocumentKey
     var version: Version
   }
 
-  /// Merges adjacent chunks of one version and keeps the best until the budget is full, best first.
+  /// Takes the best hits that fit in the budget and merges adjacent chunks of one version.
   ///
-  /// - Parameter tokenBudget: of the encoder's tokens; the first item always stays.
+  /// - Parameters:
+  ///   - hits: best first.
+  ///   - tokenBudget: counts the encoder's tokens; the first hit is always taken.
+  /// - Returns: the items, best first.
   package static func assemble(_ hits: [Hit], tokenBudget: Int) -> [ContextItem] {
     var chosen: [Hit] = []
     var tokens = 0
@@ -52,10 +55,13 @@ package enum ContextAssembly {
     return items
   }
 
-  /// The text from the first's start to the second's end. Between chunks of one section lie blanks alone, which
-  /// line breaks of the same length stand for, so that offsets stay those of the document.
+  /// The text from the item's start to the chunk's end.
   ///
-  /// - Returns: nil where a quote could span such a place and differ from the source.
+  /// Between chunks of one section there is only white space. As many line breaks replace it, so that offsets
+  /// still match the document.
+  ///
+  /// - Returns: nil when the two can't be joined, for example because a sentence could span the gap, so that
+  ///   its quote would differ from the source.
   private static func join(_ item: ContextItem, _ chunk: Chunk) -> String? {
     guard chunk.start >= item.start, chunk.end >= item.end else { return nil }
     if chunk.start >= item.end {

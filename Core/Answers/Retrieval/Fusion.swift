@@ -1,8 +1,8 @@
 import Records
 
-/// Fuses the shards' lists, once, over all of them.
+/// Fuses the result lists of all shards.
 package enum Fusion {
-  /// Reciprocal rank's constant; Cormack, Clarke and Büttcher 2009.
+  /// The constant of reciprocal rank fusion; Cormack, Clarke and Büttcher 2009.
   private static let rankConstant = 60.0
 
   private struct HitKey: Hashable {
@@ -11,8 +11,8 @@ package enum Fusion {
     var chunk: UInt32
   }
 
-  /// - Returns: the best `count` hits. With dense lists alone this is the order of their scores; ties by document
-  ///   id, then chunk.
+  /// - Returns: the best `count` hits. With dense lists only, they are in the order of their scores. Ties are
+  ///   ordered by document id, then by chunk number.
   package static func fuse(_ candidates: [CandidatesRecord], count: Int) -> [Hit] {
     var hits: [HitKey: Hit] = [:]
     func merged(_ lists: [[Hit]]) -> [HitKey] {

@@ -1,13 +1,13 @@
 import Records
 
-/// The candidates of one round of one query, until its shards have answered. A value: no I/O.
+/// The candidates of one round of one query that have arrived so far. A value without I/O.
 package struct Gathering: Sendable {
   package private(set) var candidates: [CandidatesRecord] = []
   private var covered: Set<Int32> = []
 
   package init() {}
 
-  /// Adds a shard's best; a repeat of the same shard counts once.
+  /// Adds a shard's candidates. A repetition of the same shard's is ignored.
   package mutating func add(_ record: CandidatesRecord) {
     guard !candidates.contains(where: { $0.shard == record.shard && $0.shardCount == record.shardCount })
     else {
@@ -17,8 +17,8 @@ package struct Gathering: Sendable {
     covered.formUnion(record.partitions)
   }
 
-  /// A round is complete when the partitions of its candidates cover all of `rag.vectors`, or when the query is
-  /// passed on without work.
+  /// True when the candidates cover all partitions of `rag.vectors`, or when the query already has its
+  /// outcome and is only passed on.
   package var isComplete: Bool {
     guard let first = candidates.first else { return false }
     return first.flight.outcome != nil || covered.count >= Int(first.partitionTotal)
@@ -28,7 +28,7 @@ package struct Gathering: Sendable {
   package var shardsTotal: UInt32 { candidates.first?.shardCount ?? 0 }
   package var behind: IndexBehind { candidates.reduce(IndexBehind()) { $0.worst($1.behind) } }
 
-  /// The flight with the slowest shard's timings, which is what the query waited for.
+  /// The flight with the timings of the slowest shard, because the query waited for that shard.
   package var flight: QueryInFlight? {
     candidates.map(\.flight).max { a, b in
       a.sentAtMicroseconds < b.sentAtMicroseconds

@@ -1,22 +1,25 @@
 import Records
 import Synchronization
 
-/// The rounds whose candidates are being gathered. One record of a round finishes it for all; every other one returns
-/// only after that, so that none counts as done, and is committed, before the round's output is acknowledged.
+/// Joins the candidates of each round. One record of a round finishes it for all of them.
+///
+/// The other records of the round return only after that. A record that returned earlier could be committed
+/// before the round's output is acknowledged, and a crash would then lose that record.
 package final class Rounds: Sendable {
+  /// The candidates of one query in one round, as far as they have arrived.
   package struct Round: Sendable {
     package fileprivate(set) var gathering = Gathering()
-    /// Of the records that are finished together.
+    /// The positions of the records that are finished together.
     package fileprivate(set) var positions: [RecordPosition] = []
-    /// Of the record that came first: milliseconds in the topic, and what is passed on.
+    /// How long the round's first record waited in its topic, in milliseconds, and its headers to pass on.
     package let wait: Double
     package let headers: [RecordHeader]
     fileprivate var isTaken = false
-    /// Tells a round from one of the same query that was left before.
+    /// Tells this round from an earlier one of the same query that was dropped.
     fileprivate var number = 0
-    /// Told when the round is complete.
+    /// Finished when the round is complete.
     fileprivate var gatherers: [AsyncStream<Void>.Continuation] = []
-    /// Told when whoever took the round has finished it, or could not.
+    /// Finished when the record that took the round has finished it or failed.
     fileprivate var followers: [AsyncStream<Void>.Continuation] = []
   }
 
@@ -25,7 +28,8 @@ package final class Rounds: Sendable {
     var round: UInt32
   }
 
-  /// Thrown by `finish` where the round is for others to finish: it is dropped, and who waits for it begins it anew.
+  /// Thrown by `finish` when another process must finish the round. The round is dropped here, and a record
+  /// that waits for it starts it again.
   package struct Left: Error {
     package init() {}
   }
@@ -33,8 +37,9 @@ package final class Rounds: Sendable {
   private struct State {
     var open: [Key: Round] = [:]
     var openedCount = 0
-    /// Finished rounds until long after their deadline, milliseconds since 1970: candidates that come later, from a
-    /// search that is repeated after a crash, are dropped.
+    /// Finished rounds, each with the time in milliseconds since 1970 until which it is remembered.
+    /// Candidates that arrive after the round is finished, for example because a crash repeated the search,
+    /// are dropped.
     var finished: [Key: Int64] = [:]
   }
 
@@ -52,11 +57,12 @@ package final class Rounds: Sendable {
   ///
   /// - Parameters:
   ///   - now: milliseconds since 1970.
-  ///   - limit: how long to wait for missing shards; `finish` is called without them then.
-  ///   - mayCome: whether missing shards may come at all: false ends the wait before it begins.
+  ///   - limit: how long to wait for missing shards; after that `finish` is called without them.
+  ///   - mayCome: false if missing shards can't arrive any more; then there is no wait.
   ///   - finish: called by one record of the round at a time; when it returns, the output is acknowledged.
-  /// - Throws: what `finish` throws, to the record that called it; the round stays open, and the next one to come, or this
-  ///   one come again, finishes it. `CancellationError`, with nothing finished.
+  /// - Throws: the error of `finish`, to the record that called it. The round stays open, unless the error is
+  ///   `Left`: the next record, or this one when it is tried again, finishes it. `CancellationError`: nothing
+  ///   was finished.
   package func gather(
     _ candidates: CandidatesRecord, at position: RecordPosition, wait: Double, headers: [RecordHeader],
     now: Int64, limit: Duration, mayCome: () -> Bool = { true }, finish: (Round) async throws -> Void
@@ -69,7 +75,7 @@ package final class Rounds: Sendable {
       case .following(let settled): for await _ in settled {}
       case .gathering(let stream, let number, let isComplete):
         if !isComplete, mayCome() { await Self.wait(for: stream, atMost: limit) }
-        // A process that stops must not answer for shards that are on their way.
+        // A process that stops must not finish a round without shards that would still have arrived.
         try Task.checkCancellation()
         guard let round = take(key, number) else { continue }
         do {
@@ -115,7 +121,7 @@ package final class Rounds: Sendable {
     }
   }
 
-  /// Drops a round that nobody will finish: its query has its end by another way.
+  /// Drops an open round whose query has reached its terminal state in another way.
   package func forget(_ candidates: CandidatesRecord) {
     let key = Key(query: candidates.flight.key, round: candidates.round)
     state.withLock { state in

@@ -1,4 +1,4 @@
-/// An actor whose only work is to run blocking closures, one after another, on a thread of its own.
+/// Runs blocking closures one after another, on a thread of its own.
 package actor BlockingCalls {
   private let executor: BlockingExecutor
   package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -8,6 +8,8 @@ package actor BlockingCalls {
   package init(name: String) { executor = BlockingExecutor(name: name) }
 
   /// Runs `body` on this actor's thread and returns its result.
+  ///
+  /// - Throws: the error that `body` throws.
   package func run<Result: Sendable>(_ body: @Sendable () throws -> Result) rethrows -> Result {
     try body()
   }

@@ -1,12 +1,12 @@
 import Foundation
 
-/// Runs an actor's jobs on one thread of its own, so that a C call that blocks (a poll, a commit, a
-/// GEMM) never occupies a thread of Swift's cooperative pool: on two cores two blocked threads there
-/// freeze the process.
+/// Runs an actor's jobs on one thread of its own. So a C call that blocks (a poll, a commit, a GEMM) never
+/// occupies a thread of Swift's cooperative pool: on two cores, two blocked threads in the pool freeze the
+/// process.
 ///
-/// The thread ends when the executor is released. Jobs run in the order in which they were enqueued. As a task
-/// executor it lets the loop around an actor run on the actor's own thread: no wake-up of another thread lies
-/// between a poll and the work on what it brought.
+/// Jobs run in the order in which they were enqueued. The thread ends when the executor is released. As a
+/// task executor it lets the loop around an actor run on the actor's thread, so that no other thread must
+/// wake up between a poll and the work on the polled records.
 package final class BlockingExecutor: SerialExecutor, TaskExecutor {
   private let queue = JobQueue()
 
@@ -25,7 +25,7 @@ package final class BlockingExecutor: SerialExecutor, TaskExecutor {
   }
 }
 
-/// The jobs that wait for one thread.
+/// The jobs that are waiting for one thread.
 private final class JobQueue {
   private let condition = NSCondition()
   private var jobs: [(job: UnownedJob, executor: BlockingExecutor)] = []
@@ -70,10 +70,10 @@ private final class JobQueue {
 // Every access to the stored state is made with `condition` locked.
 extension JobQueue: @unchecked Sendable {}
 
-/// Runs `body` on a new thread; for loops that live as long as what they serve (one connection, one
-/// producer's event queue) and block in C most of the time.
+/// Runs `body` on a new thread. For loops that block in C most of the time and live as long as the
+/// connection or the event queue that they serve.
 ///
-/// - Parameter name: shown by `top -H`; the first 15 bytes count.
+/// - Parameter name: shown by `top -H`, which shows the first 15 bytes.
 package func startBlockingThread(name: String, _ body: @escaping @Sendable () -> Void) {
   let thread = Thread(block: body)
   thread.name = name

@@ -1,5 +1,5 @@
 extension Command {
-  /// What a command line asks for.
+  /// The meaning of a command line: run an action, or print a help text.
   package enum Request: Sendable {
     case run(Action, ParsedArguments)
     case help(String)
@@ -7,7 +7,8 @@ extension Command {
 
   /// Reads `arguments` (without the program's name).
   ///
-  /// - Throws: `UsageError` for an unknown subcommand or option, or a missing value.
+  /// - Throws: `UsageError` for an unknown subcommand or option, a missing or unexpected value, or an
+  ///   option that is given twice and can't be repeated.
   package func parse(_ arguments: [String], inherited: [Option] = [], path: [String] = []) throws -> Request {
     let path = path + [name]
     let known = inherited + options
@@ -35,18 +36,22 @@ extension Command {
     var text = "\(abstract)\n\nUsage: \(path.joined(separator: " ")) \(usage)"
     text += options.isEmpty && inherited.isEmpty ? "\n" : " [options]\n"
     if !discussion.isEmpty { text += "\n\(discussion)\n" }
-    if !subcommands.isEmpty {
-      text += "\nCommands:\n" + Self.table(subcommands.map { ($0.name, $0.abstract) })
+    let width = subcommands.map(\.name.count).max() ?? 0
+    var groups: [String] = []
+    for command in subcommands where !groups.contains(command.group) { groups.append(command.group) }
+    for group in groups {
+      let rows = subcommands.filter { $0.group == group }.map { ($0.name, $0.abstract) }
+      text += "\n\(group.isEmpty ? "Commands" : group):\n" + Self.table(rows, width: width)
     }
-    for (title, list) in [("Options", options), ("Everywhere", inherited)] {
+    for (title, list) in [("Options", options), ("Global options", inherited)] {
       let rows = list.filter { !$0.isHidden }.map { ($0.usage, $0.help) }
       if !rows.isEmpty { text += "\n\(title):\n" + Self.table(rows) }
     }
     return text
   }
 
-  private static func table(_ rows: [(String, String)]) -> String {
-    let width = min(30, rows.map(\.0.count).max() ?? 0)
+  private static func table(_ rows: [(String, String)], width: Int? = nil) -> String {
+    let width = min(30, width ?? rows.map(\.0.count).max() ?? 0)
     return rows.map { row in
       let padding = String(repeating: " ", count: max(0, width - row.0.count))
       return "  \(row.0)\(padding)  \(row.1)\n"

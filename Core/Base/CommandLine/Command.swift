@@ -1,7 +1,7 @@
 /// One command of a tool: its options, its help text, and either subcommands or an action.
 ///
-/// The vocabulary is swift-argument-parser's (argument, option, flag, subcommand); that package can't be
-/// fetched where Millrace is built.
+/// The vocabulary is swift-argument-parser's (argument, option, flag, subcommand). That package is not used
+/// because Millrace takes nothing from a package host.
 package struct Command: Sendable {
   /// A value given by name (`--shards 4`, `--shards=4`) or, when `valueName` is nil, a flag.
   package struct Option: Sendable {
@@ -9,7 +9,7 @@ package struct Command: Sendable {
     package var valueName: String?
     package var help: String
     package var isRepeating = false
-    /// Understood, but left out of the help text (where another page lists it).
+    /// Accepted, but not listed in the help text, because another page lists it.
     package var isHidden = false
 
     package static func option(
@@ -23,6 +23,7 @@ package struct Command: Sendable {
     }
   }
 
+  /// Runs the command and returns the process's exit code.
   package typealias Action = @Sendable (ParsedArguments) async throws -> ExitCode
 
   package var name: String
@@ -31,9 +32,11 @@ package struct Command: Sendable {
   package var arguments: String
   package var options: [Option]
   package var subcommands: [Command]
+  /// The heading under which the parent's help text lists the command; empty: "Commands".
+  package var group = ""
   package var action: Action?
 
-  /// - Parameter arguments: how positional arguments are shown in the usage line, for example `FILE...`.
+  /// - Parameter arguments: the positional arguments as the usage line shows them, for example `FILE...`.
   package init(
     _ name: String, abstract: String, discussion: String = "", arguments: String = "",
     options: [Option] = [], subcommands: [Command] = [], action: Action? = nil
@@ -45,5 +48,12 @@ package struct Command: Sendable {
     self.options = options
     self.subcommands = subcommands
     self.action = action
+  }
+
+  /// The same command under another heading.
+  package func listed(under group: String) -> Command {
+    var command = self
+    command.group = group
+    return command
   }
 }

@@ -1,4 +1,4 @@
-/// What a process reports to its caller; the README has the table.
+/// The exit code of the process; the README in `Workers/Millrace` has the table.
 package struct ExitCode: Sendable, Equatable, RawRepresentable {
   package let rawValue: Int32
   package init(rawValue: Int32) { self.rawValue = rawValue }
@@ -8,9 +8,9 @@ package struct ExitCode: Sendable, Equatable, RawRepresentable {
   package static let usage = ExitCode(rawValue: 2)
   /// A query was refused: nothing in the documents answers it.
   package static let refused = ExitCode(rawValue: 3)
-  /// A query or a document ended `failed`, `expired` or `cancelled`.
+  /// A query or a document has the terminal state `failed`, `expired` or `cancelled`.
   package static let rejected = ExitCode(rawValue: 4)
-  /// No answer or state came in time; the work goes on.
+  /// No answer or terminal state arrived in time; the pipeline goes on with the work.
   package static let timedOut = ExitCode(rawValue: 5)
   /// The broker or another service can't be reached.
   package static let unavailable = ExitCode(rawValue: 6)

@@ -15,9 +15,11 @@ package struct ParsedArguments: Sendable {
   package func flag(_ name: String) -> Bool { flags.contains(name) }
   package func value(_ name: String) -> String? { values[name]?.last }
   package func allValues(_ name: String) -> [String] { values[name] ?? [] }
-  /// All options with a value, by name with the leading dashes.
+  /// All options that have a value, by their name with the leading dashes. A repeated option has its last
+  /// value.
   package var named: [String: String] { values.compactMapValues(\.last) }
 
+  /// - Returns: nil when the option is absent.
   /// - Throws: `UsageError` when the value is not an integer in `range`.
   package func integer(_ name: String, in range: ClosedRange<Int>) throws -> Int? {
     guard let text = value(name) else { return nil }

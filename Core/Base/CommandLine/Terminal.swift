@@ -1,8 +1,8 @@
 import Foundation
 
-/// Everything that people read goes through here; logs go through `Logger`.
+/// Output for people. Logs go through `Logger`.
 package enum Terminal {
-  /// At once, also where it goes to a file or a pipe: who reads it there waits for it.
+  /// Prints a line and flushes at once, because the reader of a pipe or a file may be waiting for the line.
   package static func print(_ text: String) {
     Swift.print(text)
     fflush(nil)
@@ -10,7 +10,7 @@ package enum Terminal {
   package static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
   package static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
 
-  /// One line that is overwritten in place; nothing where nobody watches.
+  /// Overwrites one line in place. Prints nothing when standard error is not a terminal.
   package static func progress(_ text: String) {
     guard isInteractive else { return }
     FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))

@@ -1,11 +1,12 @@
-/// Who must act on a failure; the same four in every room.
+/// Who must act on a failure. Every module uses the same four kinds.
 package enum FailureKind: Sendable, Equatable {
-  /// The caller is at fault: this input can never succeed. Ends as a dead letter, an HTTP status 4xx or exit code 2.
+  /// The caller is at fault: this input can never succeed. It becomes a dead letter or an error of the
+  /// command.
   case rejected
-  /// The same call may succeed later: back off and try again.
+  /// The same call may succeed later: wait, then retry.
   case retriable
-  /// Trying again does not help: a person, or a restart of the process, must act.
+  /// A retry does not help: a person must act, or the process must be restarted.
   case fatal
-  /// Nobody waits for the result any more.
+  /// The result is no longer wanted.
   case cancelled
 }

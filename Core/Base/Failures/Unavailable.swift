@@ -1,6 +1,6 @@
-/// A service or a process that must run does not.
+/// A required service or process is not running or can't be reached.
 package struct Unavailable: Failure {
-  /// Names the service, and how to start or reach it.
+  /// Names the service and says how to start or reach it.
   package let description: String
   package var kind: FailureKind { .retriable }
 

@@ -3,8 +3,9 @@ import Time
 
 /// Starts services in list order and stops them in reverse, each awaited.
 ///
-/// From the first shutdown on there are three quarters of the grace period for what is in flight; then all services are
-/// shut down and their tasks cancelled; and at its end `onStuck` is called, on a thread that needs nothing of the process but time.
+/// The grace period begins with the first shutdown. Its first three quarters are for work in flight. Then
+/// all services are shut down and their tasks are cancelled. At its end `onStuck` is called on a thread of
+/// its own, so that it runs even when Swift's thread pool is blocked.
 package struct ServiceGroup: Sendable {
   private let services: [any Service]
   private let graceDeadline: Duration
@@ -13,8 +14,9 @@ package struct ServiceGroup: Sendable {
 
   /// - Parameters:
   ///   - graceDeadline: for all services together, from the first shutdown call.
-  ///   - onCancel: told which services are cancelled because their time for draining is over.
-  ///   - onStuck: told which services do not end at all: the process must.
+  ///   - onCancel: receives the names of the services that are cancelled because their time for draining is
+  ///     over.
+  ///   - onStuck: receives the names of the services that did not end in time. It must end the process.
   package init(
     _ services: [any Service], graceDeadline: Duration = .seconds(25),
     onCancel: @escaping @Sendable ([String]) -> Void = { _ in },
@@ -28,7 +30,8 @@ package struct ServiceGroup: Sendable {
 
   /// Runs until `stop` yields, a service ends by itself, or one throws.
   ///
-  /// - Throws: the first service's error, save that a cancelled one was cancelled.
+  /// - Throws: the first error of a service. A `CancellationError` does not count after the tasks were
+  ///   cancelled.
   package func run(until stop: AsyncStream<Void>) async throws {
     let running = RunningServices(services.map(\.name))
     defer { running.end() }
@@ -71,7 +74,7 @@ package struct ServiceGroup: Sendable {
           case .drainIsOver:
             isCancelled = true
             onCancel(running.names)
-            // No order any more: one after another they would need more than what is left.
+            // All at once: one after another they would need more time than is left.
             for index in services.indices where running.contains(index) { await services[index].shutdown() }
             group.cancelAll()
           case .stopRequested, .ended: break
@@ -91,7 +94,7 @@ private enum GroupEvent: Sendable {
   case ended
 }
 
-/// Which services have not ended, and the thread that loses patience with them.
+/// The services that have not ended, and the thread that watches the grace period.
 private final class RunningServices {
   private let condition = NSCondition()
   private let all: [String]

@@ -2,13 +2,14 @@ internal import CSignals
 import Foundation
 import Synchronization
 
-/// That the process was asked to stop, by SIGTERM (and SIGINT, where asked for).
+/// The request to stop the process: SIGTERM, and SIGINT if wanted.
 ///
-/// A handler of our own and a pipe: Dispatch's sources are installed some time after they are activated, and what
-/// comes until then is lost; and while a thread waits with no signal blocked, as the main thread does, they hand each
-/// signal round until the right thread has it.
+/// It uses a signal handler and a pipe instead of Dispatch's signal sources, for two reasons. A source is
+/// installed some time after it is activated, and a signal in between is lost. And while any thread waits
+/// with no signal blocked, as the main thread does, Dispatch passes each signal from thread to thread until
+/// the right one has it.
 package final class StopRequest: Sendable {
-  /// One element for every request.
+  /// One element for each request.
   package let stream: AsyncStream<Void>
   private let request: AsyncStream<Void>.Continuation
   private let isSet = Mutex(false)
@@ -20,10 +21,10 @@ package final class StopRequest: Sendable {
     (stream, request) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(4))
   }
 
-  /// Once per process: signals go to the one who asked first.
+  /// Call it once per process: all instances read the same pipe, so only one of them would see a signal.
   ///
-  /// - Parameter interrupt: false where a supervisor decides: a terminal's Ctrl-C reaches the whole
-  ///   process group, and the children must wait for their ordered stop.
+  /// - Parameter interrupt: false in the child of a supervisor. A terminal's Ctrl-C reaches the whole
+  ///   process group, but the children must wait until the supervisor stops them in order.
   package static func fromSignals(interrupt: Bool) -> StopRequest {
     let stop = StopRequest()
     if !interrupt { signal(SIGINT, SIG_IGN) }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The escaping of JSON strings, for logs; records have their own writer.
+/// Escapes JSON strings for log lines. Records have their own writer.
 enum JSONText {
   static func append(_ text: String, to line: inout String) {
     line += "\""

@@ -1,2 +1,2 @@
-/// A set of label names and values; values come from closed sets only.
+/// Label names and values. Values come from closed sets only.
 package typealias Labels = [(name: String, value: String)]

@@ -1,6 +1,6 @@
 import Foundation
 
-/// How loud a line is.
+/// The severity of a log line.
 package enum LogLevel: Int, Sendable, Comparable, CaseIterable {
   case trace, debug, info, warning, error
 

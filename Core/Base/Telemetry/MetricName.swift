@@ -1,6 +1,6 @@
 import Time
 
-/// A metric's OpenTelemetry name (dots) and its help text. All of them are declared here.
+/// A metric's OpenTelemetry name (with dots) and its help text. All metrics are declared here.
 package struct MetricName: Sendable, Hashable {
   package let name: String
   package let help: String
@@ -43,7 +43,7 @@ package struct MetricName: Sendable, Hashable {
     .counter, "millrace.embedded.chunks", "Chunks embedded.")
   package static let embeddingDuration = MetricName(
     .histogram, "gen.ai.client.operation.duration.seconds", "Time of one model call, by operation.")
-  /// The same family as `embeddingDuration`: the operation tells them apart.
+  /// The same family as `embeddingDuration`; the label with the operation tells the two apart.
   package static let modelDuration = embeddingDuration
   package static let timeToFirstToken = MetricName(
     .histogram, "gen.ai.client.operation.time.to.first.chunk.seconds",
@@ -75,7 +75,7 @@ package struct MetricName: Sendable, Hashable {
   package static let partialAnswers = MetricName(
     .counter, "millrace.partial.answers", "Rounds finished without all shards.")
 
-  /// All of them; a test holds the list against the declarations above.
+  /// All metrics. A test compares the list with the declarations above.
   package static let all: [MetricName] = [
     consumedMessages, sentMessages, processDuration, queueWait, consumerLag, oldestRecordAge, deadLetters,
     expiredQueries, terminalStates, indexVectors, indexDocuments, indexBehind, embeddedChunks,
@@ -89,7 +89,7 @@ package struct MetricName: Sendable, Hashable {
     name.replacing(".", with: "_") + (kind == .counter ? "_total" : "")
   }
 
-  /// The names of its series, as queries use them.
+  /// The names of the metric's series, as PromQL queries use them.
   package var seriesNames: [String] {
     kind == .histogram
       ? ["_bucket", "_sum", "_count"].map { prometheusName + $0 } : [prometheusName]

@@ -1,17 +1,18 @@
 import Synchronization
 
-/// The metrics of one process. Names are OpenTelemetry's; the writer in `Stage` renders them for Prometheus.
+/// The metrics of one process. Names are OpenTelemetry's; `PrometheusText` in `Stage` renders them for
+/// Prometheus.
 package final class MetricsRegistry: Sendable {
-  /// What kind of metric a family is.
+  /// The kind of a metric family.
   package enum Kind: String, Sendable { case counter, gauge, histogram }
 
-  /// One labelled series, as the writer reads it.
+  /// One labelled series, as `collect()` returns it.
   package struct Sample: Sendable {
     package var labels: [(name: String, value: String)]
     package var value: Double
     /// Upper bounds of a histogram.
     package var bounds: [Double] = []
-    /// Cumulative counts per bound, the last for infinity; empty unless the family is a histogram.
+    /// Cumulative counts per bound, the last one for infinity. Empty unless the family is a histogram.
     package var bucketCounts: [UInt64]
     package var count: UInt64
   }
@@ -25,19 +26,19 @@ package final class MetricsRegistry: Sendable {
   private let families = Mutex<[String: Family]>([:])
   private let collectors = Mutex<[@Sendable (MetricsRegistry) -> Void]>([])
 
-  /// Upper bounds of histograms, in seconds: from one bare hop to the longest deadline.
+  /// Upper bounds of duration histograms, in seconds: from one hop between two stages to five minutes.
   package static let bounds: [Double] = [
     0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
   ]
 
-  /// Upper bounds of histograms of tokens.
+  /// Upper bounds of token histograms.
   package static let tokenBounds: [Double] = [
     1, 4, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 65_536,
   ]
 
   package init() {}
 
-  /// Names a family before anything was measured, so that a dashboard finds it on every worker.
+  /// Adds a family before its first value, so that a dashboard finds it on every worker.
   package func declare(_ metric: MetricName) {
     families.withLock { families in
       if families[metric.name] == nil {

@@ -1,4 +1,4 @@
-/// Pauses between tries that double up to a limit.
+/// Pauses between retries. They double up to a limit.
 package struct Backoff: Sendable {
   private let first: Duration
   private let max: Duration
@@ -10,12 +10,12 @@ package struct Backoff: Sendable {
     pause = first
   }
 
-  /// The pause before the next try; the one after it will be twice as long.
+  /// The pause before the next retry. The following pause is twice as long, up to the limit.
   package mutating func next() -> Duration {
     defer { pause = min(pause * 2, max) }
     return pause
   }
 
-  /// After a success: the next pause is the first one again.
+  /// Call it after a success: the next pause will be the first one again.
   package mutating func reset() { pause = first }
 }

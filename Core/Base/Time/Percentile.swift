@@ -1,9 +1,9 @@
-/// Percentiles by nearest rank: the smallest value that at least the given share of all values does not exceed.
+/// Percentiles by nearest rank: the smallest value v such that at least the given share of the values is ≤ v.
 package enum Percentile {
   /// - Parameters:
   ///   - values: in any order.
   ///   - share: 0.99 for the 99th percentile.
-  /// - Returns: one of the values; 0 where there are none.  Complexity: O(n log n).
+  /// - Returns: one of the values; 0 when there are none.  Complexity: O(n log n).
   package static func of(_ values: [Double], _ share: Double) -> Double {
     guard !values.isEmpty else { return 0 }
     let sorted = values.sorted()

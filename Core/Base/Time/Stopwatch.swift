@@ -1,4 +1,4 @@
-/// Measures one piece of work.
+/// Measures the time since its creation.
 package struct Stopwatch: Sendable {
   private let start = ContinuousClock.now
   package init() {}

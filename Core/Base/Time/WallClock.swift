@@ -1,6 +1,6 @@
 import Foundation
 
-/// The wall clock, as records carry it.
+/// The wall clock, in the units that records carry: time since 1970.
 package enum WallClock {
   package static var microseconds: Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
   package static var milliseconds: Int64 { microseconds / 1000 }

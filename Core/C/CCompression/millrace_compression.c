@@ -9,7 +9,7 @@ typedef struct {
   size_t count, capacity, limit;
 } Output;
 
-/// Makes room for at least one byte more; 0 when there is none.
+/// Makes room for at least one more byte; 0 when the limit is reached or memory is short.
 static int grow(Output *out) {
   if (out->count < out->capacity) return 1;
   if (out->capacity >= out->limit) return 0;

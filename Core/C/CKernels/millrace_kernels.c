@@ -30,7 +30,8 @@ const char *millrace_instruction_set(void) {
 
 float millrace_gelu_reference(float x) { return 0.5f * x * (1.0f + erff(x * 0.70710678118654752f)); }
 
-// exp(x) for x <= 0 and moderate x: 2^n * 2^f, f in [-0.5, 0.5], a degree 6 polynomial; relative error < 3e-7.
+// exp(x) for x <= 0 and moderate x: 2^n * 2^f with f in [-0.5, 0.5], a polynomial of degree 6.
+// The relative error is below 3e-7.
 static inline __attribute__((always_inline)) float exp_fast(float x) {
   x = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
   float t = x * 1.44269504088896341f;
@@ -42,7 +43,8 @@ static inline __attribute__((always_inline)) float exp_fast(float x) {
   return p * scale.f;
 }
 
-// erf by Abramowitz and Stegun 7.1.26 has error 1.5e-7 absolute, which is a rounding error of gelu's sum.
+// erf by Abramowitz and Stegun 7.1.26. Its absolute error of 1.5e-7 is no larger than the rounding error of
+// gelu's sum.
 static inline __attribute__((always_inline)) float gelu(float x) {
   float z = x * 0.70710678118654752f;
   float a = __builtin_fabsf(z);

@@ -1,45 +1,238 @@
 #include "millrace_http.h"
 #include <arpa/inet.h>
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct millrace_http_server {
+  pthread_mutex_t lock;  // guards everything below, and every exchange
   struct MHD_Daemon *daemon;
-  millrace_http_responder responder;
+  struct millrace_http_limits limits;
+  millrace_http_handler handler;
   void *context;
+  struct millrace_http_exchange *exchanges;  // those whose connection lives
+  int references;                            // the owner's, and one for each exchange
+  int is_stopping;
 };
 
-static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                              const char *version, const char *upload_data, size_t *upload_data_size, void **state) {
-  (void)version;
-  (void)upload_data;
-  struct millrace_http_server *server = cls;
-  static int seen;
-  if (!*state) {
-    *state = &seen;
-    return MHD_YES;
+struct header {
+  struct header *next;
+  char *name, *value;
+};
+
+struct millrace_http_exchange {
+  struct millrace_http_server *server;
+  struct millrace_http_exchange *next, *previous;
+  struct MHD_Connection *connection;  // null once it is closed
+  int references;
+  char *method, *path;
+  char *body;
+  size_t length, capacity;
+  int is_too_large, is_suspended, is_queued;
+  // The response.
+  int has_response;
+  unsigned int status;
+  struct header *headers;
+  char *bytes;
+  size_t bytes_length;
+  // Of a streamed response: what the client has not taken yet.
+  int is_stream, is_ended, is_complete;
+  size_t start;  // bytes[start..<bytes_length]
+  millrace_http_changed changed, release;
+  void *changed_context;
+};
+
+static void drop_server(struct millrace_http_server *server) {
+  pthread_mutex_lock(&server->lock);
+  int left = --server->references;
+  pthread_mutex_unlock(&server->lock);
+  if (left) return;
+  pthread_mutex_destroy(&server->lock);
+  free(server);
+}
+
+static void drop(struct millrace_http_exchange *exchange) {
+  struct millrace_http_server *server = exchange->server;
+  pthread_mutex_lock(&server->lock);
+  int left = --exchange->references;
+  pthread_mutex_unlock(&server->lock);
+  if (left) return;
+  if (exchange->release) exchange->release(exchange->changed_context);
+  for (struct header *header = exchange->headers; header;) {
+    struct header *next = header->next;
+    free(header->name);
+    free(header->value);
+    free(header);
+    header = next;
   }
-  if (*upload_data_size) {
-    *upload_data_size = 0;  // bodies are of no use here
-    return MHD_YES;
+  free(exchange->method);
+  free(exchange->path);
+  free(exchange->body);
+  free(exchange->bytes);
+  free(exchange);
+  drop_server(server);
+}
+
+/// With the lock held: the server's thread goes on with this connection.
+static void wake(struct millrace_http_exchange *exchange) {
+  if (!exchange->is_suspended || !exchange->connection) return;
+  exchange->is_suspended = 0;
+  MHD_resume_connection(exchange->connection);
+}
+
+/// libmicrohttpd asks for the next piece of a streamed body.
+static ssize_t read_piece(void *cls, uint64_t position, char *buffer, size_t max) {
+  (void)position;
+  struct millrace_http_exchange *exchange = cls;
+  struct millrace_http_server *server = exchange->server;
+  ssize_t result;
+  millrace_http_changed changed = NULL;
+  pthread_mutex_lock(&server->lock);
+  size_t left = exchange->bytes_length - exchange->start;
+  if (left) {
+    result = (ssize_t)(left < max ? left : max);
+    memcpy(buffer, exchange->bytes + exchange->start, (size_t)result);
+    exchange->start += (size_t)result;
+    changed = exchange->changed;
+  } else if (exchange->is_ended) {
+    result = exchange->is_complete ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+  } else if (server->is_stopping) {
+    result = MHD_CONTENT_READER_END_WITH_ERROR;
+  } else {
+    exchange->is_suspended = 1;
+    MHD_suspend_connection(exchange->connection);
+    result = 0;
   }
-  unsigned int status = 500;
-  const char *type = "text/plain; charset=utf-8";
-  char *body = NULL;
-  size_t length = 0;
-  server->responder(server->context, method, url, &status, &type, &body, &length);
-  struct MHD_Response *response = MHD_create_response_from_buffer(length, body ? body : "", 
-      body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+  pthread_mutex_unlock(&server->lock);
+  if (changed) changed(exchange->changed_context);
+  return result;
+}
+
+/// Hands the response to libmicrohttpd, on its thread.
+static enum MHD_Result queue(struct millrace_http_exchange *exchange, struct MHD_Connection *connection) {
+  if (exchange->is_queued) return MHD_YES;
+  exchange->is_queued = 1;
+  struct MHD_Response *response =
+      exchange->is_stream
+          ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, read_piece, exchange, NULL)
+          : MHD_create_response_from_buffer(exchange->bytes_length, exchange->bytes ? exchange->bytes : (void *)"",
+                                            MHD_RESPMEM_MUST_COPY);
   if (!response) return MHD_NO;
-  MHD_add_response_header(response, "Content-Type", type);
+  for (struct header *header = exchange->headers; header; header = header->next)
+    MHD_add_response_header(response, header->name, header->value);
+  enum MHD_Result result = MHD_queue_response(connection, exchange->status, response);
+  MHD_destroy_response(response);
+  return result;
+}
+
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned int status) {
+  struct MHD_Response *response = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+  if (!response) return MHD_NO;
   enum MHD_Result result = MHD_queue_response(connection, status, response);
   MHD_destroy_response(response);
   return result;
 }
 
-struct millrace_http_server *millrace_http_start(const char *host, uint16_t port, millrace_http_responder responder,
-                                                 void *context) {
+static struct millrace_http_exchange *open_exchange(struct millrace_http_server *server,
+                                                    struct MHD_Connection *connection, const char *url,
+                                                    const char *method) {
+  struct millrace_http_exchange *exchange = calloc(1, sizeof *exchange);
+  if (!exchange) return NULL;
+  exchange->method = strdup(method);
+  exchange->path = strdup(url);
+  if (!exchange->method || !exchange->path) {
+    free(exchange->method);
+    free(exchange->path);
+    free(exchange);
+    return NULL;
+  }
+  exchange->server = server;
+  exchange->connection = connection;
+  exchange->references = 1;
+  pthread_mutex_lock(&server->lock);
+  server->references++;
+  exchange->next = server->exchanges;
+  if (exchange->next) exchange->next->previous = exchange;
+  server->exchanges = exchange;
+  pthread_mutex_unlock(&server->lock);
+  return exchange;
+}
+
+static void append_body(struct millrace_http_exchange *exchange, const char *data, size_t size) {
+  if (exchange->is_too_large || exchange->length + size > exchange->server->limits.body_bytes_max) {
+    exchange->is_too_large = 1;
+    return;
+  }
+  if (exchange->length + size > exchange->capacity) {
+    size_t capacity = 2 * (exchange->length + size);
+    char *body = realloc(exchange->body, capacity);
+    if (!body) {
+      exchange->is_too_large = 1;
+      return;
+    }
+    exchange->body = body;
+    exchange->capacity = capacity;
+  }
+  memcpy(exchange->body + exchange->length, data, size);
+  exchange->length += size;
+}
+
+static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                              const char *version, const char *upload_data, size_t *upload_data_size, void **state) {
+  (void)version;
+  struct millrace_http_server *server = cls;
+  struct millrace_http_exchange *exchange = *state;
+  if (!exchange) {
+    exchange = open_exchange(server, connection, url, method);
+    *state = exchange;
+    return exchange ? MHD_YES : MHD_NO;
+  }
+  if (*upload_data_size) {
+    append_body(exchange, upload_data, *upload_data_size);
+    *upload_data_size = 0;
+    return MHD_YES;
+  }
+  if (exchange->is_too_large) return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE);
+  pthread_mutex_lock(&server->lock);
+  int is_new = exchange->references == 1 && !exchange->has_response && !server->is_stopping;
+  if (is_new) exchange->references++;  // the receiver's
+  pthread_mutex_unlock(&server->lock);
+  if (is_new) server->handler(server->context, exchange);
+  pthread_mutex_lock(&server->lock);
+  int has_response = exchange->has_response;
+  int is_stopping = server->is_stopping;
+  if (!has_response && !is_stopping) {
+    // Under the lock: whoever responds from here on sees that the connection must be woken.
+    exchange->is_suspended = 1;
+    MHD_suspend_connection(connection);
+  }
+  pthread_mutex_unlock(&server->lock);
+  if (has_response) return queue(exchange, connection);
+  return is_stopping ? refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE) : MHD_YES;
+}
+
+/// The connection needs the exchange no more: the response is sent, or the client has left.
+static void completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code) {
+  (void)connection;
+  (void)code;
+  struct millrace_http_server *server = cls;
+  struct millrace_http_exchange *exchange = *state;
+  if (!exchange) return;
+  *state = NULL;
+  pthread_mutex_lock(&server->lock);
+  exchange->connection = NULL;
+  if (exchange->previous) exchange->previous->next = exchange->next;
+  else server->exchanges = exchange->next;
+  if (exchange->next) exchange->next->previous = exchange->previous;
+  millrace_http_changed changed = exchange->changed;
+  pthread_mutex_unlock(&server->lock);
+  if (changed) changed(exchange->changed_context);
+  drop(exchange);
+}
+
+struct millrace_http_server *millrace_http_start(const char *host, uint16_t port, struct millrace_http_limits limits,
+                                                 millrace_http_handler handler, void *context) {
   struct sockaddr_in address;
   memset(&address, 0, sizeof address);
   address.sin_family = AF_INET;
@@ -47,14 +240,18 @@ struct millrace_http_server *millrace_http_start(const char *host, uint16_t port
   if (inet_pton(AF_INET, host, &address.sin_addr) != 1) return NULL;
   struct millrace_http_server *server = calloc(1, sizeof *server);
   if (!server) return NULL;
-  server->responder = responder;
+  pthread_mutex_init(&server->lock, NULL);
+  server->references = 1;
+  server->limits = limits;
+  server->handler = handler;
   server->context = context;
-  server->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, port, NULL, NULL, answer, server,
-                                    MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT,
-                                    (unsigned int)64, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)10,
-                                    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_END);
+  server->daemon = MHD_start_daemon(
+      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, port, NULL, NULL, answer, server, MHD_OPTION_SOCK_ADDR,
+      (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT, limits.connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
+      limits.idle_seconds_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768, MHD_OPTION_NOTIFY_COMPLETED, completed,
+      server, MHD_OPTION_END);
   if (!server->daemon) {
-    free(server);
+    drop_server(server);
     return NULL;
   }
   return server;
@@ -66,6 +263,145 @@ uint16_t millrace_http_port(struct millrace_http_server *server) {
 }
 
 void millrace_http_stop(struct millrace_http_server *server) {
+  pthread_mutex_lock(&server->lock);
+  server->is_stopping = 1;
+  // libmicrohttpd aborts the process when it is stopped with suspended connections.
+  for (struct millrace_http_exchange *exchange = server->exchanges; exchange; exchange = exchange->next) wake(exchange);
+  pthread_mutex_unlock(&server->lock);
   MHD_stop_daemon(server->daemon);
-  free(server);
+  drop_server(server);
+}
+
+const char *millrace_http_method(struct millrace_http_exchange *exchange) { return exchange->method; }
+const char *millrace_http_path(struct millrace_http_exchange *exchange) { return exchange->path; }
+
+struct pairs {
+  millrace_http_pair body;
+  void *context;
+};
+
+static enum MHD_Result pass_pair(void *cls, enum MHD_ValueKind kind, const char *name, const char *value) {
+  (void)kind;
+  struct pairs *pairs = cls;
+  pairs->body(pairs->context, name, value ? value : "");
+  return MHD_YES;
+}
+
+static void each(struct millrace_http_exchange *exchange, enum MHD_ValueKind kind, millrace_http_pair body,
+                 void *context) {
+  struct pairs pairs = {body, context};
+  if (exchange->connection) MHD_get_connection_values(exchange->connection, kind, pass_pair, &pairs);
+}
+
+void millrace_http_each_header(struct millrace_http_exchange *exchange, millrace_http_pair body, void *context) {
+  each(exchange, MHD_HEADER_KIND, body, context);
+}
+
+void millrace_http_each_query(struct millrace_http_exchange *exchange, millrace_http_pair body, void *context) {
+  each(exchange, MHD_GET_ARGUMENT_KIND, body, context);
+}
+
+const char *millrace_http_body(struct millrace_http_exchange *exchange, size_t *length) {
+  *length = exchange->length;
+  return exchange->body;
+}
+
+void millrace_http_add_header(struct millrace_http_exchange *exchange, const char *name, const char *value) {
+  struct header *header = calloc(1, sizeof *header);
+  if (!header) return;
+  header->name = strdup(name);
+  header->value = strdup(value);
+  pthread_mutex_lock(&exchange->server->lock);
+  if (header->name && header->value && !exchange->has_response) {
+    header->next = exchange->headers;
+    exchange->headers = header;
+    header = NULL;
+  }
+  pthread_mutex_unlock(&exchange->server->lock);
+  if (!header) return;
+  free(header->name);
+  free(header->value);
+  free(header);
+}
+
+/// With the lock held. Returns whether the bytes were kept.
+static int append_bytes(struct millrace_http_exchange *exchange, const char *bytes, size_t length) {
+  size_t left = exchange->bytes_length - exchange->start;
+  if (!length) return 1;
+  char *joined = malloc(left + length);
+  if (!joined) return 0;
+  if (left) memcpy(joined, exchange->bytes + exchange->start, left);
+  memcpy(joined + left, bytes, length);
+  free(exchange->bytes);
+  exchange->bytes = joined;
+  exchange->bytes_length = left + length;
+  exchange->start = 0;
+  return 1;
+}
+
+void millrace_http_respond(struct millrace_http_exchange *exchange, unsigned int status, const char *body,
+                           size_t length) {
+  pthread_mutex_lock(&exchange->server->lock);
+  if (!exchange->has_response) {
+    exchange->status = append_bytes(exchange, body, length) ? status : 500;
+    exchange->has_response = 1;
+    wake(exchange);
+  }
+  pthread_mutex_unlock(&exchange->server->lock);
+}
+
+int millrace_http_begin(struct millrace_http_exchange *exchange, unsigned int status, millrace_http_changed changed,
+                        millrace_http_changed release, void *context) {
+  pthread_mutex_lock(&exchange->server->lock);
+  int is_first = !exchange->has_response;
+  if (is_first) {
+    exchange->status = status;
+    exchange->is_stream = 1;
+    exchange->changed = changed;
+    exchange->release = release;
+    exchange->changed_context = context;
+    exchange->has_response = 1;
+    wake(exchange);
+  }
+  pthread_mutex_unlock(&exchange->server->lock);
+  return is_first;
+}
+
+int millrace_http_write(struct millrace_http_exchange *exchange, const char *bytes, size_t length) {
+  struct millrace_http_server *server = exchange->server;
+  int result = -1;
+  pthread_mutex_lock(&server->lock);
+  if (exchange->connection && !exchange->is_ended && !server->is_stopping) {
+    size_t left = exchange->bytes_length - exchange->start;
+    // One piece is always taken, however long it is.
+    result = !left || left + length <= server->limits.stream_bytes_max;
+    if (result && !append_bytes(exchange, bytes, length)) result = -1;
+    wake(exchange);
+  }
+  pthread_mutex_unlock(&server->lock);
+  return result;
+}
+
+void millrace_http_end(struct millrace_http_exchange *exchange, int is_complete) {
+  pthread_mutex_lock(&exchange->server->lock);
+  if (!exchange->is_ended) {
+    exchange->is_ended = 1;
+    exchange->is_complete = is_complete;
+    wake(exchange);
+  }
+  pthread_mutex_unlock(&exchange->server->lock);
+}
+
+void millrace_http_release(struct millrace_http_exchange *exchange) {
+  pthread_mutex_lock(&exchange->server->lock);
+  exchange->changed = NULL;
+  int is_open = exchange->is_stream && !exchange->is_ended;
+  if (is_open) exchange->is_ended = 1;
+  if (!exchange->has_response) {
+    exchange->status = 500;
+    exchange->has_response = 1;
+  }
+  wake(exchange);
+  pthread_mutex_unlock(&exchange->server->lock);
+  drop(exchange);
 }

@@ -16,7 +16,8 @@ static void open_pipe(void) {
   if (pipe2(ends, O_CLOEXEC) == 0) fcntl(ends[1], F_SETFL, O_NONBLOCK);
 }
 
-// Async-signal-safe: one write, errno kept. A full pipe holds enough signals already.
+// Async-signal-safe: one write, and errno is restored. A failed write is ignored: a full pipe already holds
+// enough signals.
 static void write_number(int signal) {
   int former = errno;
   unsigned char number = (unsigned char)signal;

@@ -12,7 +12,8 @@ millrace_html *millrace_html_parse(const void *bytes, size_t count) {
   htmlParserCtxt *parser = htmlNewParserCtxt();
   if (parser == NULL) return NULL;
   htmlDocPtr document = htmlCtxtReadMemory(parser, bytes, (int)count, NULL, "UTF-8", options);
-  // The parser stops, and says nothing, where elements nest too deeply: a part must not pass for the whole.
+  // The parser stops silently where elements nest too deeply. A partial document must not be taken for a
+  // whole one.
   if (parser->disableSAX && document != NULL) {
     xmlFreeDoc(document);
     document = NULL;
@@ -37,7 +38,8 @@ int millrace_node_type(const millrace_node *node) {
 const char *millrace_node_name(const millrace_node *node) { return (const char *)in(node)->name; }
 const char *millrace_node_content(const millrace_node *node) { return (const char *)in(node)->content; }
 
-// An entity reference's children belong to its declaration: only elements are entered.
+// The children of an entity reference belong to its declaration, so only the children of elements are
+// returned.
 millrace_node *millrace_node_child(const millrace_node *node) {
   return in(node)->type == XML_ELEMENT_NODE ? out(in(node)->children) : NULL;
 }

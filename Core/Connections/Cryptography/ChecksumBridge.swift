@@ -2,7 +2,7 @@ internal import CChecksum
 
 /// Checksums of stored and transmitted bytes.
 package enum Checksum {
-  /// CRC-32C (Castagnoli).
+  /// CRC-32C (Castagnoli), the checksum of Kafka's record batches.
   package static func crc32c(_ bytes: ArraySlice<UInt8>) -> UInt32 {
     unsafe bytes.withUnsafeBufferPointer { unsafe millrace_crc32c($0.baseAddress, $0.count) }
   }

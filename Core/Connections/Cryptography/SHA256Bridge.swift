@@ -6,7 +6,7 @@ package enum SHA256 {
   package static func digest(_ bytes: [UInt8]) -> [UInt8] {
     var result = [UInt8](repeating: 0, count: 32)
     var length: UInt32 = 0
-    // One call, no context to free; it fails only without memory.
+    // One call, without a context to free. It fails only when memory is short.
     let status = unsafe EVP_Digest(bytes, bytes.count, &result, &length, EVP_sha256(), nil)
     precondition(status == 1 && length == 32, "EVP_Digest returned \(status), length \(length)")
     return result

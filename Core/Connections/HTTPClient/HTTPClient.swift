@@ -1,7 +1,7 @@
 import BlockingExecutor
 import Foundation
 
-/// Many concurrent exchanges on one thread, by libcurl's multi interface. Connections are kept and used again.
+/// Runs many concurrent exchanges on one thread with libcurl's multi interface. Connections are reused.
 package final class HTTPClient: Sendable {
   private let inbox: TransferInbox
 
@@ -13,9 +13,10 @@ package final class HTTPClient: Sendable {
 
   deinit { inbox.stop() }
 
-  /// Starts an exchange. Whoever stops reading the stream cancels it: the connection is closed at once.
+  /// Starts an exchange. A reader that stops reading the stream cancels the exchange, and the connection is
+  /// closed at once. The stream throws `HTTPClientFailure`.
   package func send(_ request: HTTPRequest) -> AsyncThrowingStream<HTTPEvent, any Error> {
-    // Bounded by `responseBytesMax`: what is longer ends the exchange.
+    // The stream's buffer is bounded by `responseBytesMax`: a longer response fails the exchange.
     let (stream, continuation) = AsyncThrowingStream.makeStream(of: HTTPEvent.self)
     let transfer = Transfer(request, continuation)
     continuation.onTermination = { [inbox] reason in
@@ -25,7 +26,10 @@ package final class HTTPClient: Sendable {
     return stream
   }
 
-  /// The whole response.
+  /// Sends a request and collects the whole response.
+  ///
+  /// - Throws: `HTTPClientFailure` when the exchange fails. An HTTP status of 400 or more is not an error
+  ///   here.
   package func response(_ request: HTTPRequest) async throws -> (status: Int, body: [UInt8]) {
     var status = 0
     var body: [UInt8] = []

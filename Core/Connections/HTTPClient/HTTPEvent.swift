@@ -1,8 +1,8 @@
 import Foundation
 
-/// What comes back, in order: one head, then the body as it arrives.
+/// An event of a response: first one head, then the pieces of the body as they arrive.
 package enum HTTPEvent: Sendable, Equatable {
-  /// - retryAfter: seconds, from the header of that name.
+  /// `retryAfter` is in seconds, from the header `Retry-After`.
   case head(status: Int, retryAfter: Double?)
   case body([UInt8])
 }

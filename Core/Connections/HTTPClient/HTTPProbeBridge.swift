@@ -1,8 +1,9 @@
 import Foundation
 
-/// Asks a probe of a process on this machine. Blocks: call it on a blocking executor.
+/// Requests a probe, such as `/healthz`, from a process on this machine. Blocks: call it on a blocking
+/// executor.
 package enum HTTPProbe {
-  /// - Returns: status and body, nil when nobody answers in time.
+  /// - Returns: status and body; nil when there is no answer in time.
   package static func get(host: String, port: UInt16, path: String, timeoutSeconds: Int = 2) -> (Int, String)?
   {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)

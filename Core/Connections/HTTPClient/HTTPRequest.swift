@@ -1,15 +1,15 @@
 import Foundation
 
-/// A request of ours to a server.
+/// A request to a server.
 package struct HTTPRequest: Sendable {
   package var url: String
   package var headers: [(name: String, value: String)]
-  /// Nil = GET, else POST.
+  /// Nil = GET, otherwise POST.
   package var body: [UInt8]?
-  /// For the whole exchange, streams included.
+  /// The limit for the whole exchange, also for a streamed response.
   package var timeout: Duration
   package var connectTimeout: Duration
-  /// A response that is longer fails the request.
+  /// A longer response fails the exchange.
   package var responseBytesMax: Int
 
   package init(

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The header of that name (RFC 9110): seconds, or a date.
+/// Reads the header `Retry-After` (RFC 9110): seconds or a date. The result is at most one day.
 package enum RetryAfter {
   package static func seconds(_ text: String, now: Date = Date()) -> Double? {
     if let number = Double(text), number.isFinite, number >= 0 { return min(number, 86_400) }

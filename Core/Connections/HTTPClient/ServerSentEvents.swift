@@ -1,8 +1,9 @@
 import Foundation
 
-/// Splits a stream of server-sent events, fed in pieces of any size, into the `data` of each event.
+/// Extracts the `data` of each event from a stream of server-sent events. The stream is fed in pieces of
+/// any size.
 package struct ServerSentEvents: Sendable {
-  /// A server that sends a longer line is not ours.
+  /// A longer line is cut, and sets `isBroken`.
   private static let lineBytesMax = 1 << 20
   private var line: [UInt8] = []
   private var event: [String] = []
@@ -11,7 +12,7 @@ package struct ServerSentEvents: Sendable {
 
   package init() {}
 
-  /// - Returns: the events that are complete now.
+  /// - Returns: the `data` of the events that are complete now.
   package mutating func feed(_ bytes: [UInt8]) -> [String] {
     var events: [String] = []
     for byte in bytes {

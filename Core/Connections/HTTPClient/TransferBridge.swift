@@ -1,7 +1,7 @@
 internal import CCurl
 import Foundation
 
-/// One exchange. Only the loop's thread touches it after it was submitted.
+/// One exchange. After `submit`, only the loop's thread touches it.
 @safe final class Transfer {
   let request: HTTPRequest
   let output: AsyncThrowingStream<HTTPEvent, any Error>.Continuation
@@ -17,7 +17,7 @@ import Foundation
   }
 }
 
-// Handed over once through `TransferInbox`, then used by the loop's thread alone.
+// Handed over once through `TransferInbox`, then used only by the loop's thread.
 extension Transfer: @unchecked Sendable {}
 
 extension Transfer {

@@ -1,7 +1,7 @@
 internal import CCurl
 import Foundation
 
-/// What callers hand to the loop.
+/// The requests and cancellations that callers hand to the loop.
 @safe final class TransferInbox {
   private let lock = NSLock()
   private var submitted: [Transfer] = []
@@ -11,7 +11,7 @@ import Foundation
   private let multi: OpaquePointer?
 
   init() {
-    // Safe to repeat and thread-safe since libcurl 7.84.
+    // The call can be repeated, and has been thread-safe since libcurl 7.84.
     curl_global_init(Int(CURL_GLOBAL_DEFAULT))
     unsafe multi = OpaquePointer(curl_multi_init())
   }
@@ -22,11 +22,12 @@ import Foundation
     lock.lock()
     defer { lock.unlock() }
     body()
-    // May be called from any thread while the multi handle lives: the loop frees it with the lock held.
+    // The wake-up may be called from any thread while the multi handle exists. The loop frees the handle
+    // with the lock held.
     if !isClosed { unsafe curl_multi_wakeup(handle) }
   }
 
-  /// By the loop, as its last act.
+  /// Frees the multi handle and fails the exchanges that never started. The loop calls it last.
   func close() {
     lock.lock()
     defer { lock.unlock() }
@@ -53,5 +54,5 @@ import Foundation
   }
 }
 
-// Every access to the stored state is made with `lock` held; the multi handle's wake-up is thread-safe.
+// Every access to the stored state is made with `lock` held. Waking up the multi handle is thread-safe.
 extension TransferInbox: @unchecked Sendable {}

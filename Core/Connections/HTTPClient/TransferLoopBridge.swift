@@ -2,7 +2,7 @@ internal import CCurl
 import Foundation
 import Time
 
-/// The thread's side.
+/// The loop of the client's thread, which runs all exchanges.
 @safe final class TransferLoop {
   private let inbox: TransferInbox
   private let multi: UnsafeMutableRawPointer?
@@ -42,10 +42,10 @@ import Time
     unsafe transfer.easy = easy
     active[ObjectIdentifier(transfer)] = transfer
     for header in request.headers + [("Expect", "")] {
-      // "Expect:" without a value keeps libcurl from waiting for 100-continue.
+      // An empty "Expect:" header keeps libcurl from waiting for 100-continue.
       unsafe transfer.headers = curl_slist_append(transfer.headers, "\(header.name): \(header.value)")
     }
-    // The transfer outlives the handle: `active` holds it until `remove`.
+    // The transfer outlives the handle, because `active` holds the transfer until `remove`.
     let context = unsafe Unmanaged.passUnretained(transfer).toOpaque()
     unsafe millrace_curl_set_callbacks(easy, receiveBody, receiveHeader, context)
     unsafe millrace_curl_set_text(easy, CURLOPT_URL, request.url)

@@ -1,5 +1,7 @@
-internal import CMicroHTTPD
-import Foundation
+import Failures
 
-/// Why a server does not run.
-package struct HTTPFailure: Error, Sendable, CustomStringConvertible { package var description: String }
+/// Why a server does not run, or a response can't be sent.
+package struct HTTPFailure: Failure {
+  package var description: String
+  package var kind = FailureKind.fatal
+}

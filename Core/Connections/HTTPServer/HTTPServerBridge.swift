@@ -1,79 +1,55 @@
 internal import CMicroHTTPD
 import Foundation
 
-/// A small HTTP server for probes and metrics, over libmicrohttpd's own thread.
+/// A small HTTP server over libmicrohttpd's own thread.
 @safe package final class HTTPServer {
-  private let respond: @Sendable (String) -> HTTPResponse
   private let server: OpaquePointer
+  private let handler: Handler
 
-  /// - Parameter respond: path to answer; called on the server's thread, must not block for long.
-  /// - Throws: `HTTPFailure` naming the address when it is taken.
+  /// - Parameters:
+  ///   - host: an IPv4 address.
+  ///   - port: 0 takes any.
+  ///   - handle: takes each request, on the server's thread: it must not block. It may answer at once, or keep the
+  ///     exchange and answer later from anywhere.
+  /// - Throws: `HTTPFailure` naming the address when it can't be used.
   package static func start(
-    host: String, port: UInt16, respond: @escaping @Sendable (String) -> HTTPResponse
+    host: String, port: UInt16, limits: HTTPServerLimits = HTTPServerLimits(),
+    handle: @escaping @Sendable (HTTPExchange) -> Void
   ) throws(HTTPFailure) -> HTTPServer {
-    let box = Responder(respond)
-    // Retained for the server's life; released in deinit after the server's thread ended.
-    let context = unsafe Unmanaged.passRetained(box).toOpaque()
-    guard let server = unsafe millrace_http_start(host, port, answer, context) else {
-      unsafe Unmanaged<Responder>.fromOpaque(context).release()
+    let handler = Handler(handle)
+    let bounds = millrace_http_limits(
+      body_bytes_max: limits.bodyBytesMax, stream_bytes_max: limits.streamBytesMax,
+      connections_max: UInt32(clamping: limits.connectionsMax),
+      idle_seconds_max: UInt32(clamping: limits.idleSecondsMax))
+    // Not retained: the server holds the handler, and its thread ends in deinit.
+    let context = unsafe Unmanaged.passUnretained(handler).toOpaque()
+    guard let server = unsafe millrace_http_start(host, port, bounds, passToHandler, context) else {
       throw HTTPFailure(
         description: "http.host \(host), http.port \(port): the address can't be used (taken?)")
     }
-    return unsafe HTTPServer(respond, server, box)
+    return unsafe HTTPServer(server, handler)
   }
 
-  private let box: Responder
-  private init(
-    _ respond: @escaping @Sendable (String) -> HTTPResponse, _ server: OpaquePointer, _ box: Responder
-  ) {
-    self.respond = respond
+  private init(_ server: OpaquePointer, _ handler: Handler) {
     unsafe self.server = server
-    self.box = box
+    self.handler = handler
   }
 
   package var port: UInt16 { unsafe millrace_http_port(server) }
 
-  deinit {
-    unsafe millrace_http_stop(server)
-    unsafe Unmanaged.passUnretained(box).release()
-  }
+  deinit { withExtendedLifetime(handler) { unsafe millrace_http_stop(server) } }
 }
 
 // libmicrohttpd's daemon may be asked for its port from any thread; it is stopped once, in deinit.
 extension HTTPServer: @unchecked Sendable {}
 
-private final class Responder: Sendable {
-  let respond: @Sendable (String) -> HTTPResponse
-  init(_ respond: @escaping @Sendable (String) -> HTTPResponse) { self.respond = respond }
+private final class Handler: Sendable {
+  let handle: @Sendable (HTTPExchange) -> Void
+  init(_ handle: @escaping @Sendable (HTTPExchange) -> Void) { self.handle = handle }
 }
 
-private func answer(
-  context: UnsafeMutableRawPointer?, method: UnsafePointer<CChar>?, path: UnsafePointer<CChar>?,
-  status: UnsafeMutablePointer<UInt32>?, type: UnsafeMutablePointer<UnsafePointer<CChar>?>?,
-  body: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, length: UnsafeMutablePointer<Int>?
-) {
-  guard let context = unsafe context, let method = unsafe method, let path = unsafe path else { return }
-  let responder = unsafe Unmanaged<Responder>.fromOpaque(context).takeUnretainedValue()
-  let isRead = unsafe ["GET", "HEAD"].contains(String(cString: method))
-  let response =
-    isRead
-    ? responder.respond(unsafe String(cString: path))
-    : HTTPResponse(status: 405, body: "only GET is served here\n")
-  unsafe status?.pointee = UInt32(response.status)
-  unsafe type?.pointee = response.contentType.header
-  unsafe body?.pointee = strdup(response.body)
-  unsafe length?.pointee = response.body.utf8.count
-}
-
-extension HTTPResponse.ContentType {
-  /// Static C strings: libmicrohttpd copies them into the header.
-  fileprivate var header: UnsafePointer<CChar> {
-    let text: StaticString =
-      switch self {
-      case .text: "text/plain; charset=utf-8"
-      case .json: "application/json"
-      case .prometheus: "text/plain; version=0.0.4; charset=utf-8"
-      }
-    return unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
-  }
+private func passToHandler(context: UnsafeMutableRawPointer?, exchange: OpaquePointer?) {
+  guard let context = unsafe context, let exchange = unsafe exchange else { return }
+  let handler = unsafe Unmanaged<Handler>.fromOpaque(context).takeUnretainedValue()
+  handler.handle(unsafe HTTPExchange(exchange))
 }

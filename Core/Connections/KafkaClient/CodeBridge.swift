@@ -1,8 +1,8 @@
 internal import CRdKafka
-import Foundation
+import Failures
 import Records
 
-/// librdkafka's constants; C enums of negative values come without names that Swift can switch over.
+/// Short names for some of librdkafka's codes.
 enum Code {
   static let partitionEOF = RD_KAFKA_RESP_ERR__PARTITION_EOF
   static let timedOut = RD_KAFKA_RESP_ERR__TIMED_OUT
@@ -10,10 +10,10 @@ enum Code {
   static let fatal = RD_KAFKA_RESP_ERR__FATAL
 }
 
-func failure(_ call: String, _ code: rd_kafka_resp_err_t, _ detail: String = "") -> KafkaFailure {
+func failure(_ call: KafkaFailure.Call, _ code: rd_kafka_resp_err_t, _ detail: String = "") -> KafkaFailure {
   let name = unsafe String(cString: rd_kafka_err2name(code))
   let text = detail.isEmpty ? unsafe String(cString: rd_kafka_err2str(code)) : detail
-  let kind: KafkaFailure.Kind =
+  let kind: FailureKind =
     switch code {
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR__INVALID_ARG, RD_KAFKA_RESP_ERR_INVALID_MSG,
       RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
@@ -26,9 +26,26 @@ func failure(_ call: String, _ code: rd_kafka_resp_err_t, _ detail: String = "")
       .fatal
     default: .retriable
     }
-  return KafkaFailure(kind: kind, code: code.rawValue, name: name, call: call, detail: text)
+  return KafkaFailure(kind: kind, code: known(code), name: name, call: call, detail: text)
 }
 
-func check(_ call: String, _ code: rd_kafka_resp_err_t) throws(KafkaFailure) {
+private func known(_ code: rd_kafka_resp_err_t) -> KafkaFailure.Code {
+  switch code {
+  case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: .messageTooLarge
+  case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE: .recordListTooLarge
+  case RD_KAFKA_RESP_ERR__QUEUE_FULL: .queueFull
+  case RD_KAFKA_RESP_ERR__TIMED_OUT: .timedOut
+  case RD_KAFKA_RESP_ERR__WAIT_COORD, RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+    RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    .coordinatorMissing
+  case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE: .leaderMissing
+  default: .other(code.rawValue)
+  }
+}
+
+/// Checks the code that a call returned.
+///
+/// - Throws: `KafkaFailure` for any code but `NO_ERROR`.
+func check(_ call: KafkaFailure.Call, _ code: rd_kafka_resp_err_t) throws(KafkaFailure) {
   guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw failure(call, code) }
 }

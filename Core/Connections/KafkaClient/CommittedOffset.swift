@@ -1,4 +1,4 @@
-/// The offset of the next record to read, which is what is committed, with text of at most 4,096 bytes.
+/// A committed offset: the offset of the next record to read, with metadata of at most 4,096 bytes.
 package struct CommittedOffset: Sendable, Equatable {
   package var nextOffset: Int64
   package var metadata: String

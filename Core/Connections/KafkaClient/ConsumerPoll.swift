@@ -1,7 +1,7 @@
 internal import CRdKafka
 import Foundation
 
-/// What one poll of a group's member brought. Handle `revoked` first, then `assigned`, then the records.
+/// The result of one poll by a group member. Handle `revoked` first, then `assigned`, then the records.
 package struct ConsumerPoll: Sendable {
   package var revoked: [TopicPartition] = []
   package var assigned: [TopicPartition] = []

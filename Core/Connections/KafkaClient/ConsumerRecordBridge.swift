@@ -1,7 +1,7 @@
 internal import CRdKafka
 import Records
 
-/// Copies a message; the caller destroys the original.
+/// Copies a message. The caller destroys the original.
 func copyRecord(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> ConsumerRecord {
   let m = unsafe message.pointee
   let topic = unsafe m.rkt.map { unsafe String(cString: rd_kafka_topic_name($0)) } ?? ""

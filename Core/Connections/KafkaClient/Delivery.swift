@@ -2,14 +2,14 @@ internal import CRdKafka
 import Foundation
 import Records
 
-/// What became of one produced record.
+/// The delivery report of one produced record.
 struct Delivery {
   var id: UInt
   var result: Result<RecordPosition, KafkaFailure>
-  /// The handle failed, not the record.
+  /// True when the handle failed and not the record: the record must be sent again.
   var mustRepeat: Bool
 }
 
-// librdkafka's handles may be used from any thread; destroy() is called by the one owner that took it out of
-// its producer's state.
+// librdkafka's calls are thread-safe. A consumer's handle is used by its actor. A producer's handle is
+// destroyed only by the thread or task that took it out of the producer's state.
 extension KafkaHandle: @unchecked Sendable {}

@@ -2,7 +2,7 @@ internal import CRdKafka
 import Foundation
 import Records
 
-/// A producer's main queue; `poll` returns the moment a report arrives.
+/// The main queue of a producer. `poll` returns as soon as a report arrives.
 @safe final class EventQueue {
   private let pointer: OpaquePointer
   private let handle: KafkaHandle
@@ -48,18 +48,18 @@ import Records
         true
       default: false
       }
-    return Delivery(id: id, result: .failure(failure("deliver", code)), mustRepeat: mustRepeat)
+    return Delivery(id: id, result: .failure(failure(.deliver, code)), mustRepeat: mustRepeat)
   }
 }
 
-// Polled by the producer's event thread alone.
+// Polled only by the producer's event thread.
 extension EventQueue: @unchecked Sendable {}
 
 extension KafkaHandle {
   /// Hands a record to librdkafka, which copies it.
   ///
-  /// - Parameter id: comes back in the delivery report.
-  /// - Returns: nil when the record was taken.
+  /// - Parameter id: the delivery report returns it.
+  /// - Returns: nil when librdkafka accepted the record.
   func produce(_ record: OutgoingRecord, id: UInt) -> KafkaFailure? {
     let topic = unsafe strdup(record.topic)
     defer { unsafe free(topic) }
@@ -106,12 +106,13 @@ extension KafkaHandle {
     guard let error = unsafe rd_kafka_produceva(pointer, &fields, fields.count) else { return nil }
     defer { unsafe rd_kafka_error_destroy(error) }
     return failure(
-      "produce", unsafe rd_kafka_error_code(error), unsafe String(cString: rd_kafka_error_string(error)))
+      .produce, unsafe rd_kafka_error_code(error), unsafe String(cString: rd_kafka_error_string(error)))
   }
 
-  /// Makes topics and their leaders known, so that the first record does not wait up to a second for the next
-  /// scan of unknown topics (all librdkafka before 2.10.1).
-  /// Blocks for 5 s at most where no broker answers.
+  /// Makes topics and their leaders known to librdkafka. Otherwise the first record waits up to a second
+  /// for the next scan of unknown topics (in librdkafka before 2.10.1).
+  ///
+  /// Blocks for at most 5 s when no broker answers.
   func warmUp(_ topics: [String]) {
     for topic in topics {
       guard let handle = unsafe rd_kafka_topic_new(pointer, topic, nil) else { continue }
@@ -123,7 +124,7 @@ extension KafkaHandle {
     }
   }
 
-  /// Records and reports that librdkafka holds.
+  /// The number of records and delivery reports that librdkafka holds.
   var queuedCount: Int32 { unsafe rd_kafka_outq_len(pointer) }
 
   func purge() {

@@ -1,6 +1,6 @@
-/// Opens an admin client for the time of `body` and closes it, also when `body` throws.
+/// Opens an admin client for the duration of `body` and closes it, also when `body` throws.
 ///
-/// - Throws: what `body` throws.
+/// - Throws: the error that `body` throws.
 package func withAdmin<Result>(
   _ configuration: KafkaConfiguration, isolation: isolated (any Actor)? = #isolation,
   _ body: (KafkaAdmin) async throws -> sending Result

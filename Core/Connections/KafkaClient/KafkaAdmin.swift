@@ -4,7 +4,7 @@ import Foundation
 import Records
 import Time
 
-/// Questions and orders to the cluster, on a thread of its own.
+/// Queries and changes the cluster, on a thread of its own.
 package actor KafkaAdmin {
   private let executor = BlockingExecutor(name: "kafka-admin")
   package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -24,12 +24,14 @@ package actor KafkaAdmin {
     return handle
   }
 
-  /// Partition counts of all topics; also the way to ask whether a broker answers.
+  /// The partition counts of all topics. The call also serves to check whether a broker answers.
+  ///
+  /// - Throws: `KafkaFailure` when no broker answers within `timeout`.
   package func topics(timeout: Duration = .seconds(5)) throws(KafkaFailure) -> [String: Int32] {
     let handle = try handle()
     var metadata: UnsafePointer<rd_kafka_metadata>?
     try check(
-      "metadata",
+      .metadata,
       unsafe rd_kafka_metadata(handle.pointer, 1, nil, &metadata, Int32(clamping: timeout.milliseconds)))
     guard let metadata = unsafe metadata else { return [:] }
     defer { unsafe rd_kafka_metadata_destroy(metadata) }
@@ -43,7 +45,9 @@ package actor KafkaAdmin {
     return counts
   }
 
-  /// The cluster's id; nil when the brokers tell none in time.
+  /// The cluster's id; nil when no broker reports it within `timeout`.
+  ///
+  /// - Throws: `KafkaFailure` when the client can't be created.
   package func clusterID(timeout: Duration = .seconds(5)) throws(KafkaFailure) -> String? {
     let handle = try handle()
     guard let text = unsafe rd_kafka_clusterid(handle.pointer, Int32(clamping: timeout.milliseconds)) else {
@@ -54,18 +58,21 @@ package actor KafkaAdmin {
   }
 
   /// The number of brokers.
+  ///
+  /// - Throws: `KafkaFailure` when no broker answers within 5 s.
   package func brokerCount() throws(KafkaFailure) -> Int {
     let handle = try handle()
     var metadata: UnsafePointer<rd_kafka_metadata>?
-    try check("metadata", unsafe rd_kafka_metadata(handle.pointer, 0, nil, &metadata, 5000))
+    try check(.metadata, unsafe rd_kafka_metadata(handle.pointer, 0, nil, &metadata, 5000))
     guard let metadata = unsafe metadata else { return 0 }
     defer { unsafe rd_kafka_metadata_destroy(metadata) }
     return Int(unsafe metadata.pointee.broker_cnt)
   }
 
-  /// Creates topics; one that exists is no error.
+  /// Creates topics. A topic that already exists is not an error.
   ///
-  /// - Returns: the names that were created.
+  /// - Returns: the names of the topics that were created.
+  /// - Throws: `KafkaFailure` when a topic is refused, and when no broker answers within 60 s.
   package func create(_ plans: [TopicPlan]) throws(KafkaFailure) -> [String] {
     let handle = try handle()
     let text = UnsafeMutablePointer<CChar>.allocate(capacity: 512)
@@ -76,20 +83,20 @@ package actor KafkaAdmin {
       guard
         let topic = unsafe rd_kafka_NewTopic_new(
           plan.name, plan.partitionCount, plan.replicationFactor, text, 512)
-      else { throw failure("NewTopic_new", RD_KAFKA_RESP_ERR__INVALID_ARG, unsafe String(cString: text)) }
+      else { throw failure(.newTopic, RD_KAFKA_RESP_ERR__INVALID_ARG, unsafe String(cString: text)) }
       unsafe topics.append(topic)
       for (name, value) in plan.settings.sorted(by: { $0.key < $1.key }) {
-        try check("NewTopic_set_config", unsafe rd_kafka_NewTopic_set_config(topic, name, value))
+        try check(.topicSetting, unsafe rd_kafka_NewTopic_set_config(topic, name, value))
       }
     }
     let queue = unsafe rd_kafka_queue_new(handle.pointer)
     defer { unsafe rd_kafka_queue_destroy(queue) }
     unsafe rd_kafka_CreateTopics(handle.pointer, &topics, topics.count, nil, queue)
     guard let event = unsafe rd_kafka_queue_poll(queue, 60_000) else {
-      throw failure("CreateTopics", RD_KAFKA_RESP_ERR__TIMED_OUT)
+      throw failure(.createTopics, RD_KAFKA_RESP_ERR__TIMED_OUT)
     }
     defer { unsafe rd_kafka_event_destroy(event) }
-    try check("CreateTopics", unsafe rd_kafka_event_error(event))
+    try check(.createTopics, unsafe rd_kafka_event_error(event))
     var count = 0
     let results = unsafe rd_kafka_CreateTopics_result_topics(
       rd_kafka_event_CreateTopics_result(event), &count)
@@ -103,13 +110,15 @@ package actor KafkaAdmin {
       case let code:
         let reason =
           unsafe rd_kafka_topic_result_error_string(result).map { unsafe String(cString: $0) } ?? ""
-        throw failure("CreateTopics \(name)", code, reason)
+        throw failure(.createTopics, code, "\(name): \(reason)")
       }
     }
     return created
   }
 
-  /// Deletes a topic and all that is in it.
+  /// Deletes a topic and all its records.
+  ///
+  /// - Throws: `KafkaFailure` when the request fails, and when no broker answers within 30 s.
   package func delete(topic: String) throws(KafkaFailure) {
     let handle = try handle()
     var topics: [OpaquePointer?] = unsafe [rd_kafka_DeleteTopic_new(topic)]
@@ -118,36 +127,47 @@ package actor KafkaAdmin {
     defer { unsafe rd_kafka_queue_destroy(queue) }
     unsafe rd_kafka_DeleteTopics(handle.pointer, &topics, 1, nil, queue)
     guard let event = unsafe rd_kafka_queue_poll(queue, 30_000) else {
-      throw failure("DeleteTopics", RD_KAFKA_RESP_ERR__TIMED_OUT)
+      throw failure(.deleteTopics, RD_KAFKA_RESP_ERR__TIMED_OUT)
     }
     defer { unsafe rd_kafka_event_destroy(event) }
-    try check("DeleteTopics", unsafe rd_kafka_event_error(event))
+    try check(.deleteTopics, unsafe rd_kafka_event_error(event))
   }
 
-  /// End offsets, in one request.
+  /// End offsets, in one request per broker.
+  ///
+  /// - Throws: `KafkaFailure` when a partition has no answer within 5 s.
   package func ends(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
     try offsetsForTimes(try handle(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
   }
 
-  /// First offsets, in one request.
+  /// First offsets, in one request per broker.
+  ///
+  /// - Throws: `KafkaFailure` when a partition has no answer within 5 s.
   package func beginnings(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
     try offsetsForTimes(try handle(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_BEGINNING)) })
   }
 
-  /// What a group committed; partitions without a commit are absent.
+  /// The committed offsets of a group. Partitions without a commit are absent.
+  ///
+  /// - Throws: `KafkaFailure` when the group's coordinator does not answer within 10 s.
   package func committed(group: String, _ partitions: [TopicPartition]) throws(KafkaFailure)
     -> [TopicPartition: CommittedOffset]
   {
     try committedOffsets(try handle(group: group), partitions)
   }
 
-  /// Commits for a group without members.
+  /// Commits next offsets for a group that has no members.
+  ///
+  /// - Throws: `KafkaFailure` when the commit fails, and after 5 s without an answer.
   package func commit(group: String, _ offsets: [TopicPartition: Int64]) throws(KafkaFailure) {
     guard !offsets.isEmpty else { return }
     try commitOffsets(try handle(group: group), offsets.mapValues { CommittedOffset(nextOffset: $0) })
   }
 
-  /// Records of each partition beyond the group's committed offset; from the beginning where it has none.
+  /// The number of records of each partition beyond the group's committed offset, or beyond the first
+  /// offset if there is no commit.
+  ///
+  /// - Throws: `KafkaFailure` when the offsets can't be read.
   package func lag(group: String, _ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition:
     Int64]
   {

@@ -1,16 +1,18 @@
 import Records
 import Time
 
-/// How to reach the brokers.
+/// The settings of all Kafka clients of a process.
 package struct KafkaConfiguration: Sendable {
   package var bootstrapServers: String
   package var clientID: String
-  /// Passed to librdkafka as they are: `security.protocol`, `sasl.*`, `ssl.*` and whatever else is needed.
+  /// Further properties, passed to librdkafka unchanged: for example `security.protocol`, `sasl.*` and
+  /// `ssl.*`.
   package var extra: [String: String]
   package var sessionTimeout: Duration
-  /// A batch or drain that takes longer loses its partitions; effects repeat then, and nothing is lost.
+  /// A member whose batch or drain takes longer loses its partitions. Their records are then redelivered,
+  /// so nothing is lost.
   package var pollIntervalMax: Duration
-  /// The largest record that the producer takes.
+  /// The largest record that the producer accepts.
   package var recordBytesMax: Int
 
   package init(
@@ -50,7 +52,8 @@ package struct KafkaConfiguration: Sendable {
     map["fetch.error.backoff.ms"] = "50"
     map["fetch.max.bytes"] = "\(max(50 << 20, recordBytesMax))"
     map["queued.max.messages.kbytes"] = "65536"
-    // One commit per batch is ours to make; the newest offset of a compacted topic may hold no record.
+    // The end of a partition is found by its offsets: the last offset of a compacted topic may hold no
+    // record.
     map["enable.partition.eof"] = "false"
     return map
   }
@@ -61,7 +64,7 @@ package struct KafkaConfiguration: Sendable {
     map["acks"] = "all"
     map["linger.ms"] = "0"
     map["partitioner"] = "murmur2_random"
-    // Accepted work waits for a broker as long as it takes: the caller's deadline decides, not the queue's.
+    // Accepted records wait for a broker without a limit: the caller's deadline decides.
     map["message.timeout.ms"] = "0"
     map["queue.buffering.max.messages"] = "100000"
     map["sticky.partitioning.linger.ms"] = "0"

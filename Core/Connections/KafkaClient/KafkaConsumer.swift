@@ -4,13 +4,15 @@ import Foundation
 import Records
 import Time
 
-/// A member of a consumer group, on its own thread. Both ways of consuming stand on it: *batch* (pull, work,
-/// produce, commit, pull) and *window* (keep polling while records are in flight, partitions paused when full).
+/// A member of a consumer group, on its own thread. It serves both ways of consuming: *batch* (pull, work,
+/// produce, commit, pull) and *window* (keep polling while records are in flight, and pause partitions when
+/// the window is full).
 ///
 /// The rebalance callback runs only inside `poll`, so a batch consumer has no record in flight when its
-/// partitions move. Nothing is committed but by `commit`.
+/// partitions are reassigned. Only `commit` commits offsets.
 package actor KafkaConsumer {
-  /// Also for the loop around this consumer, where that loop awaits nothing while `poll` blocks.
+  /// The loop around this consumer may use this executor too, if the loop awaits nothing else while `poll`
+  /// blocks.
   package nonisolated let executor: BlockingExecutor
   package nonisolated var unownedExecutor: UnownedSerialExecutor {
     unsafe executor.asUnownedSerialExecutor()
@@ -22,7 +24,7 @@ package actor KafkaConsumer {
   private var pending = ConsumerPoll()
   private var assignment: Set<TopicPartition> = []
   private var pausedPartitions: Set<TopicPartition> = []
-  /// Paused by us and not resumed since, in this assignment or a former one.
+  /// Partitions that this consumer paused, in this or an earlier assignment, and has not resumed.
   private var unresumedPartitions: Set<TopicPartition> = []
   private var isLeaving = false
 
@@ -32,26 +34,29 @@ package actor KafkaConsumer {
     executor = BlockingExecutor(name: "consumer")
   }
 
-  /// Joins the group; the assignment comes with a later `poll`.
+  /// Joins the group. A later `poll` returns the assignment.
+  ///
+  /// - Throws: `KafkaFailure` when the configuration or the subscription is refused.
   package func subscribe(to topics: [String]) throws(KafkaFailure) {
     precondition(handle == nil, "subscribed twice")
     isLeaving = false
-    // Unretained: close() runs before this actor can go, and destroys the handle that could call back.
+    // Unretained: close() runs before this actor is released, and no callback runs after it.
     let opaque = unsafe Unmanaged.passUnretained(self).toOpaque()
     let handle = try unsafe KafkaHandle(
       RD_KAFKA_CONSUMER, configuration.consumer(group: group), opaque: opaque, rebalance: rebalanced)
     unsafe rd_kafka_poll_set_consumer(handle.pointer)
     let list = PartitionList(topics.map { TopicPartition($0, RD_KAFKA_PARTITION_UA) })
-    try check("subscribe", unsafe rd_kafka_subscribe(handle.pointer, list.pointer))
+    try check(.subscribe, unsafe rd_kafka_subscribe(handle.pointer, list.pointer))
     self.handle = handle
   }
 
-  /// Waits at most `maxWait` for a first record, then takes what is there up to `maxRecords`. Returns at once
-  /// when partitions were assigned or revoked.
+  /// Waits at most `maxWait` for a first record, then takes the records that are available, up to
+  /// `maxRecords`. Returns at once when partitions were assigned or revoked.
   ///
-  /// - Throws: `KafkaFailure` of kind fatal; passing errors are librdkafka's to retry.
+  /// - Throws: `KafkaFailure` with the kind fatal, and before `subscribe`. librdkafka itself retries
+  ///   transient errors.
   package func poll(maxRecords: Int, maxWait: Duration) throws(KafkaFailure) -> ConsumerPoll {
-    guard let handle else { throw failure("poll", RD_KAFKA_RESP_ERR__STATE) }
+    guard let handle else { throw failure(.poll, RD_KAFKA_RESP_ERR__STATE) }
     var wait = Int32(clamping: maxWait.milliseconds)
     while pending.records.count < maxRecords {
       guard let message = unsafe rd_kafka_consumer_poll(handle.pointer, wait) else { break }
@@ -60,8 +65,8 @@ package actor KafkaConsumer {
       if code == RD_KAFKA_RESP_ERR_NO_ERROR {
         pending.records.append(unsafe copyRecord(message))
         wait = 0
-      } else if code == RD_KAFKA_RESP_ERR__FATAL || failure("poll", code).kind == .fatal {
-        throw failure("poll", code)
+      } else if code == RD_KAFKA_RESP_ERR__FATAL || failure(.poll, code).kind == .fatal {
+        throw failure(.poll, code)
       }
       if !pending.assigned.isEmpty || !pending.revoked.isEmpty { break }
     }
@@ -69,7 +74,7 @@ package actor KafkaConsumer {
     return pending
   }
 
-  /// Runs inside `rd_kafka_consumer_poll` or `rd_kafka_consumer_close`, on this actor's thread.
+  /// Runs inside `rd_kafka_consumer_poll`, on this actor's thread.
   fileprivate func rebalance(
     _ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?,
     _ pointer: OpaquePointer?
@@ -87,22 +92,25 @@ package actor KafkaConsumer {
       pending.records.removeAll { gone.contains($0.topicPartition) }
       assignment = []
     }
-    // A pause of ours outlives the assignment in librdkafka 2.0.2: what was paused is still to be resumed.
+    // In librdkafka 2.0.2 a pause outlives the assignment, so `unresumedPartitions` keeps the partitions to
+    // resume.
     pausedPartitions = []
-    // Else the poll goes on waiting for a first record, and nobody handles the move meanwhile.
+    // Without the yield, the poll would go on waiting for a first record while the rebalance is not handled.
     if !isLeaving { unsafe rd_kafka_yield(pointer) }
   }
 
-  /// Commits next offsets and waits for the answer: 5 s at most, a quarter of a second when the task is cancelled.
+  /// Commits next offsets and waits for the answer: at most 5 s, or 0.25 s when the task is cancelled.
   ///
-  /// - Throws: `KafkaFailure`; of kind retriable while the group rebalances or the limit has passed (the commit may
-  ///   still come true): poll again, effects may repeat.
+  /// - Throws: `KafkaFailure`. Its kind is retriable when the group rebalances, or when the limit has
+  ///   passed and the commit may still succeed. Then poll again: records may be redelivered.
   package func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaFailure) {
     guard let handle, !offsets.isEmpty else { return }
     try commitOffsets(handle, offsets)
   }
 
-  /// The group's committed offsets; partitions without one are absent.
+  /// The group's committed offsets. Partitions without a commit are absent.
+  ///
+  /// - Throws: `KafkaFailure` when the group's coordinator does not answer within 10 s.
   package func committed(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition:
     CommittedOffset]
   {
@@ -110,27 +118,32 @@ package actor KafkaConsumer {
     return try committedOffsets(handle, partitions)
   }
 
-  /// Stops fetching these partitions; only assigned ones that are not paused count.
+  /// Stops fetching these partitions. Partitions that are not assigned or already paused are skipped.
+  ///
+  /// - Throws: `KafkaFailure` when librdkafka refuses.
   package func pause(_ partitions: Set<TopicPartition>) throws(KafkaFailure) {
     let list = partitions.intersection(assignment).subtracting(pausedPartitions)
     guard let handle, !list.isEmpty else { return }
     let bridged = PartitionList(Array(list))
-    try check("pause_partitions", unsafe rd_kafka_pause_partitions(handle.pointer, bridged.pointer))
+    try check(.pause, unsafe rd_kafka_pause_partitions(handle.pointer, bridged.pointer))
     pausedPartitions.formUnion(list)
     unresumedPartitions.formUnion(list)
   }
 
-  /// Fetches these partitions again. Resuming one that is not paused rewinds it, so those are left alone.
+  /// Fetches these partitions again. Partitions that are not paused are skipped, because resuming them
+  /// would rewind them.
+  ///
+  /// - Throws: `KafkaFailure` when librdkafka refuses.
   package func resume(_ partitions: Set<TopicPartition>) throws(KafkaFailure) {
     let list = partitions.intersection(unresumedPartitions)
     guard let handle, !list.isEmpty else { return }
     let bridged = PartitionList(Array(list))
-    try check("resume_partitions", unsafe rd_kafka_resume_partitions(handle.pointer, bridged.pointer))
+    try check(.resume, unsafe rd_kafka_resume_partitions(handle.pointer, bridged.pointer))
     pausedPartitions.subtract(list)
     unresumedPartitions.subtract(list)
   }
 
-  /// End offsets as of the last fetch; for lag gauges, without a request.
+  /// The end offsets as of the last fetch, without a request. For lag gauges.
   package func cachedEnds() -> [TopicPartition: Int64] {
     guard let handle else { return [:] }
     var ends: [TopicPartition: Int64] = [:]
@@ -144,8 +157,9 @@ package actor KafkaConsumer {
     return ends
   }
 
-  /// Leaves the group. Blocks this actor's thread for 5 s at most, for 1 s when the task is cancelled; what takes longer
-  /// (a group whose coordinator is away is left after the session's time) goes on without it.
+  /// Leaves the group. Blocks this actor's thread for at most 5 s, or 1 s when the task is cancelled. If it
+  /// takes longer, it continues on another thread. If the coordinator is unreachable, the membership ends
+  /// with the session timeout.
   package func close() {
     guard let handle else { return }
     isLeaving = true
@@ -158,7 +172,7 @@ package actor KafkaConsumer {
   }
 }
 
-/// librdkafka calls this on the thread that polls, which is the consumer's own executor.
+/// librdkafka calls this on the polling thread, which is the thread of the consumer's executor.
 private func rebalanced(
   _ pointer: OpaquePointer?, _ code: rd_kafka_resp_err_t,
   _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, _ opaque: UnsafeMutableRawPointer?
@@ -169,63 +183,63 @@ private func rebalanced(
   consumer.assumeIsolated { unsafe $0.rebalance(code, arguments.0, arguments.1) }
 }
 
-// Shared with the admin and the reader. Each call blocks, and notices the cancellation of its task within 3 s: a worker that
-// is told to stop while its broker is away must end within its grace period.
+// The functions below are shared with the admin client and the reader. Each call blocks, and notices the
+// cancellation of its task within 3 s: a worker that must stop while its broker is away has to end within
+// its grace period.
 
 /// Commits next offsets.
 ///
-/// - Throws: the failure of the commit or of any one partition; `_TIMED_OUT` after 5 s.
+/// - Throws: `KafkaFailure` of the commit or of any partition; `_TIMED_OUT` after 5 s.
 func commitOffsets(_ handle: KafkaHandle, _ offsets: [TopicPartition: CommittedOffset]) throws(KafkaFailure) {
   let list = PartitionList()
   for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
     list.add(partition, offset: offset.nextOffset, metadata: offset.metadata)
   }
-  // rd_kafka_commit() waits without a limit: for the coordinator, and 60 s for a broker that accepts and is silent.
+  // rd_kafka_commit() has no usable limit: it waits for the coordinator for ever, and for 60 s for a broker
+  // that accepts the connection but stays silent.
   let queue = unsafe rd_kafka_queue_new(handle.pointer)
   defer { unsafe rd_kafka_queue_destroy(queue) }
-  try check("commit", unsafe rd_kafka_commit_queue(handle.pointer, list.pointer, queue, nil, nil))
+  try check(.commit, unsafe rd_kafka_commit_queue(handle.pointer, list.pointer, queue, nil, nil))
   let start = ContinuousClock.now
   while true {
     if let event = unsafe rd_kafka_queue_poll(queue, 100) {
       defer { unsafe rd_kafka_event_destroy(event) }
       guard unsafe rd_kafka_event_type(event) == RD_KAFKA_EVENT_OFFSET_COMMIT else { continue }
-      try check("commit", unsafe rd_kafka_event_error(event))
-      try unsafe checkEach("commit", rd_kafka_event_topic_partition_list(event))
+      try check(.commit, unsafe rd_kafka_event_error(event))
+      try unsafe checkEach(.commit, rd_kafka_event_topic_partition_list(event))
       return
     }
     if ContinuousClock.now - start >= (Task.isCancelled ? .milliseconds(250) : .seconds(5)) {
-      throw failure("commit", RD_KAFKA_RESP_ERR__TIMED_OUT)
+      throw failure(.commit, RD_KAFKA_RESP_ERR__TIMED_OUT)
     }
   }
 }
 
-/// The group's committed offsets; partitions without one are absent. A coordinator that is not there yet is waited for,
-/// 10 s at most.
+/// The group's committed offsets. Partitions without a commit are absent. Waits up to 10 s for a coordinator.
+///
+/// - Throws: `KafkaFailure` when the request fails or the limit has passed.
 func committedOffsets(_ handle: KafkaHandle, _ partitions: [TopicPartition]) throws(KafkaFailure)
   -> [TopicPartition: CommittedOffset]
 {
   try askAgain(for: .seconds(10)) { milliseconds throws(KafkaFailure) in
     let list = PartitionList(partitions)
-    try check("committed", unsafe rd_kafka_committed(handle.pointer, list.pointer, milliseconds))
+    try check(.committed, unsafe rd_kafka_committed(handle.pointer, list.pointer, milliseconds))
     var result: [TopicPartition: CommittedOffset] = [:]
-    for (partition, offset) in try list.elements("committed") where offset.nextOffset >= 0 {
+    for (partition, offset) in try list.elements(.committed) where offset.nextOffset >= 0 {
       result[partition] = offset
     }
     return result
   }
 }
 
-/// Asks again after an answer that passes by itself, or none, until the limit or the task's cancellation.
+/// Repeats a request after a transient error or a timeout, until the limit or until the task is cancelled.
 ///
-/// - Parameter ask: is given the time that it may take, in milliseconds.
+/// - Parameter ask: receives the time that it may take, in milliseconds.
+/// - Throws: the last `KafkaFailure`.
 func askAgain<Result>(for limit: Duration, _ ask: (Int32) throws(KafkaFailure) -> Result)
   throws(KafkaFailure) -> Result
 {
-  let passing = [
-    RD_KAFKA_RESP_ERR__TIMED_OUT, RD_KAFKA_RESP_ERR__WAIT_COORD, RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
-    RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
-    RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
-  ].map(\.rawValue)
+  let passing: [KafkaFailure.Code] = [.timedOut, .coordinatorMissing, .leaderMissing]
   let end = ContinuousClock.now + limit
   while true {
     do throws(KafkaFailure) {

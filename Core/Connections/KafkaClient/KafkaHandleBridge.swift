@@ -3,17 +3,19 @@ internal import CRdKafka
 import Foundation
 import Records
 
-// Ownership: a conf is ours until rd_kafka_new succeeds; a polled message is destroyed in the scope that
-// copied it; lists are destroyed by `defer`; an rd_kafka_error_t is destroyed by the helper that reads it.
+// Ownership: a conf is ours until rd_kafka_new succeeds. A polled message is destroyed in the scope that
+// copied it. Lists are destroyed with their `PartitionList`. An rd_kafka_error_t is destroyed in the scope
+// that reads it.
 
-/// Owns one `rd_kafka_t`. Confined to the actor or thread that made it, except where a method says otherwise.
+/// Owns one `rd_kafka_t`. The `Sendable` conformance explains which threads may use it.
 @safe final class KafkaHandle {
   let pointer: OpaquePointer
   private var isDestroyed = false
-  /// Kept until the end: librdkafka forgets a topic that nobody holds.
+  /// Held until the handle is destroyed, because librdkafka forgets a topic that has no reference.
   var warmTopics: [OpaquePointer] = unsafe []
 
-  /// - Parameter opaque: handed to callbacks; must outlive the handle.
+  /// - Parameter opaque: passed to callbacks; must outlive the handle.
+  /// - Throws: `KafkaFailure` when librdkafka refuses a setting or can't create the handle.
   init(
     _ type: rd_kafka_type_t, _ settings: [String: String], opaque: UnsafeMutableRawPointer? = nil,
     rebalance: (
@@ -27,12 +29,12 @@ import Records
     let text = UnsafeMutablePointer<CChar>.allocate(capacity: 512)
     defer { unsafe text.deallocate() }
     guard let conf = unsafe rd_kafka_conf_new() else {
-      throw failure("rd_kafka_conf_new", RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE)
+      throw failure(.newConfiguration, RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE)
     }
     for (name, value) in settings.sorted(by: { $0.key < $1.key }) {
       guard unsafe rd_kafka_conf_set(conf, name, value, text, 512) == RD_KAFKA_CONF_OK else {
         unsafe rd_kafka_conf_destroy(conf)
-        throw failure("rd_kafka_conf_set", RD_KAFKA_RESP_ERR__INVALID_ARG, unsafe String(cString: text))
+        throw failure(.configure, RD_KAFKA_RESP_ERR__INVALID_ARG, unsafe String(cString: text))
       }
     }
     unsafe rd_kafka_conf_set_opaque(conf, opaque)
@@ -41,12 +43,13 @@ import Records
       conf, deliveryEvents ? Int32(RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR) : Int32(RD_KAFKA_EVENT_ERROR))
     guard let pointer = unsafe rd_kafka_new(type, conf, text, 512) else {
       unsafe rd_kafka_conf_destroy(conf)
-      throw failure("rd_kafka_new", RD_KAFKA_RESP_ERR__INVALID_ARG, unsafe String(cString: text))
+      throw failure(.newHandle, RD_KAFKA_RESP_ERR__INVALID_ARG, unsafe String(cString: text))
     }
     unsafe self.pointer = pointer
   }
 
-  /// Must be called before the last reference goes; blocks until librdkafka's threads ended.
+  /// Blocks until librdkafka's threads have ended. Call it before the last reference is released: otherwise
+  /// `deinit` blocks the thread that releases it.
   func destroy() { destroy(flags: 0) }
 
   private func destroy(flags: Int32) {
@@ -56,8 +59,8 @@ import Records
     unsafe rd_kafka_destroy_flags(pointer, flags)
   }
 
-  /// Leaves the group, then destroys the handle. Blocks until that is done, but for 5 s at most, and for 1 s once the
-  /// task is cancelled. No callback is called any more.
+  /// Leaves the group, then destroys the handle. Blocks until that is done, but at most 5 s, or 1 s when
+  /// the task is cancelled. No callback runs any more.
   func leaveGroup() {
     end(limit: .seconds(5)) {
       self.closeConsumer()
@@ -65,11 +68,10 @@ import Records
     }
   }
 
-  /// The same as `destroy()`, which waits for threads that may sit in the resolver of names; blocks no longer than the
-  /// limit.
+  /// Like `destroy()`, but blocks no longer than the limit: librdkafka's threads may hang in name resolution.
   func destroy(limit: Duration) { end(limit: limit) { self.destroy() } }
 
-  /// Runs `body` on a thread of its own, which goes on by itself after the limit.
+  /// Runs `body` on a thread of its own and waits up to the limit. After that the thread continues alone.
   private func end(limit: Duration, _ body: @escaping @Sendable () -> Void) {
     let done = DispatchSemaphore(value: 0)
     startBlockingThread(name: "kafka-end") {

@@ -5,8 +5,8 @@ import Records
 import Synchronization
 import Telemetry
 
-/// An idempotent producer that keeps what is not acknowledged: when librdkafka's handle turns fatal
-/// ("sequence desynchronization"), a new one takes its place and everything is sent again. Repeats are
+/// An idempotent producer that keeps unacknowledged records. When librdkafka's handle becomes fatal
+/// ("sequence desynchronization"), a new handle replaces it and sends these records again. Repeats are
 /// allowed, loss is not.
 ///
 /// A cancelled `send` may still be delivered.
@@ -14,7 +14,7 @@ package final class KafkaProducer: Sendable {
   private struct Pending {
     var record: OutgoingRecord
     var batch: Batch
-    /// In its batch; nil for a copy that nobody waits for.
+    /// The record's position in its batch; nil for a copy, which `send` does not wait for.
     var index: Int?
   }
 
@@ -23,10 +23,11 @@ package final class KafkaProducer: Sendable {
     var queue: EventQueue?
     var nextID: UInt = 1
     var pending: [UInt: Pending] = [:]
-    /// Of `pending`: copies.
+    /// The number of copies in `pending`.
     var copyCount = 0
     var awaitedCount: Int { pending.count - copyCount }
-    /// Of the present handle; librdkafka reports a fatal error once.
+    /// Whether the present handle has become fatal. It is kept because librdkafka reports a fatal error
+    /// only once.
     var isFatal = false
     var isClosed = false
   }
@@ -36,7 +37,7 @@ package final class KafkaProducer: Sendable {
   private let inFlightMax: Int
   private let recordBytesMax: [String: Int]
   private let state = Mutex(State())
-  /// Held by whoever uses a handle for longer, and by whoever destroys one.
+  /// Held while `warmUp` uses a handle and while `replaceHandle` destroys one.
   private let lifetime = Mutex(())
   private let waiters = Mutex<[CheckedContinuation<Void, Never>]>([])
   private let ended = Mutex<(isEnded: Bool, waiter: CheckedContinuation<Void, Never>?)>((false, nil))
@@ -44,9 +45,9 @@ package final class KafkaProducer: Sendable {
   private let logger: Logger
 
   /// - Parameters:
-  ///   - inFlightMax: unacknowledged records; the next `send` suspends.
-  ///   - recordBytesMax: limits of topics. A record beyond its own is refused here: the broker would refuse the whole batch
-  ///     in which it travels, with its neighbours.
+  ///   - inFlightMax: the limit of unacknowledged records. Beyond it, `send` suspends.
+  ///   - recordBytesMax: limits by topic. A larger record is refused here, because the broker would refuse
+  ///     the whole batch, with all its other records.
   /// - Throws: `KafkaFailure` when the configuration is refused.
   package init(
     _ configuration: KafkaConfiguration, inFlightMax: Int = 10_000, recordBytesMax: [String: Int] = [:],
@@ -68,18 +69,22 @@ package final class KafkaProducer: Sendable {
   }
 
   /// Produces one record and waits for the broker's acknowledgement.
+  ///
+  /// - Throws: `KafkaFailure` when the record is rejected, and `CancellationError`. After a cancellation
+  ///   the record may still be delivered.
   @discardableResult
   package func send(_ record: OutgoingRecord) async throws -> RecordPosition {
     guard let position = try await send([record]).first else {
-      throw failure("send", RD_KAFKA_RESP_ERR__INVALID_ARG)
+      throw failure(.send, RD_KAFKA_RESP_ERR__INVALID_ARG)
     }
     return position
   }
 
-  /// Produces records in their order and waits until all but copies are acknowledged.
+  /// Produces records in their order and waits until all of them, except copies, are acknowledged.
   ///
-  /// - Returns: their positions, in the same order, without those of copies.
-  /// - Throws: `KafkaFailure` of the first that was rejected, after all are decided.
+  /// - Returns: the positions of the records in the same order, without copies.
+  /// - Throws: `KafkaFailure` of the first rejected record, after the results of all records are known, and
+  ///   `CancellationError`. After a cancellation the records may still be delivered.
   @discardableResult
   package func send(_ records: [OutgoingRecord]) async throws -> [RecordPosition] {
     guard !records.isEmpty else { return [] }
@@ -99,7 +104,7 @@ package final class KafkaProducer: Sendable {
     }
   }
 
-  /// Makes these topics known before the first record needs them. Blocks: call it on a blocking executor.
+  /// Makes these topics known before the first record needs them. Blocks, so call it on a blocking executor.
   package func warmUp(_ topics: [String]) {
     lifetime.withLock { _ in state.withLock { $0.handle }?.warmUp(topics) }
   }
@@ -110,7 +115,8 @@ package final class KafkaProducer: Sendable {
       await withTaskCancellationHandler {
         await withCheckedContinuation { continuation in
           waiters.withLock { $0.append(continuation) }
-          // Asked after it stands in the list: whoever makes room or cancels from here on finds it there.
+          // Check again, because the list has the continuation only now: an earlier wake-up would have
+          // missed it.
           let isFull = state.withLock { $0.awaitedCount >= inFlightMax }
           if !isFull || Task.isCancelled { wakeWaiters() }
         }
@@ -130,22 +136,23 @@ package final class KafkaProducer: Sendable {
 
   private func enqueue(_ record: OutgoingRecord, _ batch: Batch, _ index: Int?) {
     let rejected: KafkaFailure? = state.withLock { state in
-      guard !state.isClosed else { return failure("send", RD_KAFKA_RESP_ERR__DESTROY) }
+      guard !state.isClosed else { return failure(.send, RD_KAFKA_RESP_ERR__DESTROY) }
       if let limit = recordBytesMax[record.topic], record.bytesInBatch > limit {
-        return failure("produce", RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+        return failure(.produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
       }
-      // A topic without a leader keeps its copies for ever: a thousand of them, no more.
+      // Copies for a topic without a leader are kept for ever, so their number is limited.
       if index == nil, state.copyCount >= Self.copiesMax {
-        return failure("send", RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return failure(.send, RD_KAFKA_RESP_ERR__QUEUE_FULL)
       }
       let id = state.nextID
       state.nextID += 1
       state.pending[id] = Pending(record: record, batch: batch, index: index)
       if index == nil { state.copyCount += 1 }
-      // Without a handle, or with a full or fatal one, the record stays pending: the event thread sends it.
+      // If there is no handle, or the handle is full or fatal, the record stays pending and the event
+      // thread sends it.
       guard let problem = state.handle?.produce(record, id: id) else { return nil }
       if problem.kind != .rejected {
-        state.isFatal = state.isFatal || problem.code != RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue
+        state.isFatal = state.isFatal || problem.code != .queueFull
         return nil
       }
       state.pending[id] = nil
@@ -163,8 +170,8 @@ package final class KafkaProducer: Sendable {
     logger.warning("A copy is not delivered", [(.topic, record.topic), (.error, "\(failure)")])
   }
 
-  /// Whatever librdkafka does not know of any more, though it is not acknowledged, is sent again: records that met
-  /// a full queue or no handle, and those whose report went down with an old handle.
+  /// Sends unacknowledged records again that librdkafka no longer holds: records that met a full queue or
+  /// no handle, and records whose delivery report was lost with an old handle.
   private func sendForgotten() {
     state.withLock { state in
       guard !state.isFatal, let handle = state.handle, !state.pending.isEmpty, handle.queuedCount == 0 else {
@@ -174,16 +181,17 @@ package final class KafkaProducer: Sendable {
     }
   }
 
-  /// In order, until the handle takes no more: with a full queue the rest waits, any other refusal condemns the handle.
+  /// Produces the pending records in order until the handle refuses one. If its queue is full, the rest
+  /// wait. After any other refusal the handle counts as fatal.
   private static func producePending(_ state: inout State, _ handle: KafkaHandle) {
     for (id, pending) in state.pending.sorted(by: { $0.key < $1.key }) {
       guard let problem = handle.produce(pending.record, id: id) else { continue }
-      state.isFatal = state.isFatal || problem.code != RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue
+      state.isFatal = state.isFatal || problem.code != .queueFull
       return
     }
   }
 
-  /// The event thread: delivery reports and errors, until the producer is closed.
+  /// The loop of the event thread: it handles delivery reports and errors until the producer is closed.
   private func pollEvents() {
     while true {
       guard let queue = state.withLock({ $0.isClosed ? nil : $0.queue }) else { break }
@@ -204,7 +212,7 @@ package final class KafkaProducer: Sendable {
 
   private func settle(_ delivery: Delivery) {
     let finished: Pending? = state.withLock { state in
-      // A purge or a fatal handle decides nothing about the record: it is sent again.
+      // A purge or a fatal handle says nothing about the record, so the record is sent again.
       if delivery.mustRepeat {
         state.isFatal = true
         return nil
@@ -219,7 +227,7 @@ package final class KafkaProducer: Sendable {
     if state.withLock({ $0.awaitedCount < inFlightMax }) { wakeWaiters() }
   }
 
-  /// Makes a new handle and sends everything that is pending again, in order.
+  /// Replaces the handle and sends all pending records again, in order.
   private func replaceHandle() {
     metrics?.increment(.producerReplacements)
     let old = state.withLock { state -> KafkaHandle? in
@@ -250,7 +258,7 @@ package final class KafkaProducer: Sendable {
     }
   }
 
-  /// Makes the present handle fail as a broker's crash can; for tests.
+  /// Makes the present handle fatal, as the crash of a broker can. For tests.
   package func injectFatalError() {
     state.withLock { state in
       if let handle = state.handle {
@@ -260,8 +268,9 @@ package final class KafkaProducer: Sendable {
     }
   }
 
-  /// Waits until nothing is pending but copies.
-  /// - Returns: the number of records still undelivered at the deadline.
+  /// Waits until only copies are pending.
+  ///
+  /// - Returns: the number of records that are still undelivered at the deadline, without copies.
   package func flush(deadline: Duration) async -> Int {
     let end = ContinuousClock.now + deadline
     while ContinuousClock.now < end {
@@ -271,7 +280,7 @@ package final class KafkaProducer: Sendable {
     return state.withLock { $0.awaitedCount }
   }
 
-  /// Flushes, fails what is left and ends the thread.
+  /// Flushes, fails the `send` calls that are still waiting, and ends the event thread.
   package func close(deadline: Duration) async {
     let left = await flush(deadline: deadline)
     if left > 0 { logger.warning("Records left undelivered", [(.count, "\(left)")]) }
@@ -286,7 +295,7 @@ package final class KafkaProducer: Sendable {
       return (state.handle, Array(state.pending.values))
     }
     for item in pending {
-      finish(item.record, item.batch, item.index, .failure(failure("close", RD_KAFKA_RESP_ERR__DESTROY)))
+      finish(item.record, item.batch, item.index, .failure(failure(.close, RD_KAFKA_RESP_ERR__DESTROY)))
     }
     await withCheckedContinuation { continuation in
       let isEnded = ended.withLock { ended in
@@ -306,7 +315,7 @@ private final class Batch: Sendable {
   private struct State {
     var results: [Result<RecordPosition, KafkaFailure>?]
     var open: Int
-    /// Set once, by the last record or by whoever stops waiting.
+    /// Set once: by the last record's result, or by a cancellation.
     var outcome: Outcome?
     var waiter: CheckedContinuation<[RecordPosition], any Error>?
   }
@@ -332,7 +341,7 @@ private final class Batch: Sendable {
     }
   }
 
-  /// The records may still be delivered; nobody waits for them.
+  /// Ends the wait. The records may still be delivered.
   func abandon() { end { _ in .failure(CancellationError()) } }
 
   private func end(_ decide: (inout State) -> Outcome?) {

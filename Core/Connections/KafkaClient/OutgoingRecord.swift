@@ -3,12 +3,12 @@ import Records
 /// A record to be produced.
 package struct OutgoingRecord: Sendable {
   package var topic: String
-  /// Nil = librdkafka's `murmur2_random` over the key.
+  /// Nil = the partition is chosen by librdkafka's `murmur2_random` from the key.
   package var partition: Int32?
   package var key: [UInt8]?
   package var value: [UInt8]?
   package var headers: [RecordHeader]
-  /// Sent once by the way: `send` neither waits for it nor fails with it.
+  /// True for a copy: `send` neither waits for the record nor fails with it.
   package var isCopy: Bool
 
   package init(
@@ -23,9 +23,9 @@ package struct OutgoingRecord: Sendable {
     self.isCopy = isCopy
   }
 
-  /// At most what a batch with this record alone takes.
+  /// An upper bound for the size of a batch that holds only this record.
   var bytesInBatch: Int {
-    // A batch's header, a record's fixed fields, and lengths of at most five bytes.
+    // The batch's header, the record's fixed fields, and lengths of at most five bytes.
     var count = 61 + 32 + (key?.count ?? 0) + (value?.count ?? 0)
     for header in headers { count += header.name.utf8.count + header.value.count + 10 }
     return count

@@ -21,14 +21,15 @@ import Records
     else { return }
     unsafe element.pointee.offset = offset
     guard !metadata.isEmpty else { return }
-    // librdkafka frees the metadata with the list, by free().
+    // librdkafka frees the metadata together with the list, with free().
     unsafe element.pointee.metadata = UnsafeMutableRawPointer(strdup(metadata))
     unsafe element.pointee.metadata_size = metadata.utf8.count
   }
 
   /// Every element with its offset and metadata.
-  /// - Throws: the first element's error.
-  func elements(_ call: String) throws(KafkaFailure) -> [(TopicPartition, CommittedOffset)] {
+  ///
+  /// - Throws: `KafkaFailure` of the first element that has an error.
+  func elements(_ call: KafkaFailure.Call) throws(KafkaFailure) -> [(TopicPartition, CommittedOffset)] {
     try unsafe checkEach(call, pointer)
     var result: [(TopicPartition, CommittedOffset)] = []
     for index in 0..<Int(unsafe pointer.pointee.cnt) {
@@ -49,15 +50,17 @@ import Records
   deinit { unsafe rd_kafka_topic_partition_list_destroy(pointer) }
 }
 
-/// Throws the error of the first element that has one.
-func checkEach(_ call: String, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?)
+/// Checks the error code of each element.
+///
+/// - Throws: `KafkaFailure` of the first element that has an error.
+func checkEach(_ call: KafkaFailure.Call, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?)
   throws(KafkaFailure)
 {
   guard let list = unsafe list else { return }
   for index in 0..<Int(unsafe list.pointee.cnt) { try check(call, unsafe list.pointee.elems[index].err) }
 }
 
-/// The partitions of a list that a callback was handed and does not own.
+/// The partitions of a list that a callback received. The callback does not own the list.
 func partitions(of list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?) -> [TopicPartition] {
   guard let list = unsafe list else { return [] }
   return (0..<Int(unsafe list.pointee.cnt)).map { index in

@@ -1,6 +1,6 @@
-/// Opens a reader for the time of `body` and closes it, also when `body` throws.
+/// Opens a reader for the duration of `body` and closes it, also when `body` throws.
 ///
-/// - Throws: what `body` throws.
+/// - Throws: the error that `body` throws.
 package func withReader<Result>(
   _ configuration: KafkaConfiguration, isolation: isolated (any Actor)? = #isolation,
   _ body: (ReplayReader) async throws -> sending Result

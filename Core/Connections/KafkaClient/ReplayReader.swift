@@ -4,14 +4,15 @@ import Foundation
 import Records
 import Time
 
-/// Reads assigned partitions from chosen offsets, without a group: replays and tails.
+/// Reads assigned partitions from chosen offsets, without a consumer group. For replays, and for following
+/// a topic.
 package actor ReplayReader {
-  /// Where to start a partition.
+  /// The first offset to read of a partition.
   package enum Start: Sendable, Equatable {
     case beginning
     case end
     case offset(Int64)
-    /// The first record at or after this time; the end when there is none.
+    /// The first record at or after this time; the end of the partition when there is none.
     case time(milliseconds: Int64)
   }
 
@@ -22,8 +23,8 @@ package actor ReplayReader {
 
   private let configuration: KafkaConfiguration
   private var handle: KafkaHandle?
-  /// For questions about offsets: a broker answers the requests of one connection in their order, so on the reading
-  /// handle they would wait behind its long poll, half a second.
+  /// A handle for offset requests. A broker answers the requests of a connection in order, so on the
+  /// reading handle they would wait up to half a second behind its long poll.
   private var questions: KafkaHandle?
   private var positions: [TopicPartition: Int64] = [:]
 
@@ -48,11 +49,14 @@ package actor ReplayReader {
     return new
   }
 
-  /// Replaces the assignment. Starts are resolved to offsets here, so that `positions` is exact from now on.
+  /// Replaces the assignment. The starts are resolved to offsets here, so that the positions are exact from
+  /// now on.
+  ///
+  /// - Throws: `KafkaFailure` when the offsets can't be read within 5 s or the assignment is refused.
   package func assign(_ starts: [TopicPartition: Start]) throws(KafkaFailure) {
     if !positions.isEmpty {
-      // librdkafka aborts the process when partitions are assigned again and let go again before it has let go of them
-      // the first time (2.0.2, its issue 5573): one handle has one assignment.
+      // librdkafka 2.0.2 aborts the process when partitions are assigned and revoked again before the first
+      // revocation is complete (its issue 5573). So each assignment gets a new handle.
       handle?.destroy(limit: .seconds(2))
       handle = nil
       positions = [:]
@@ -70,7 +74,7 @@ package actor ReplayReader {
     }
     if !queries.isEmpty {
       var missing: [TopicPartition] = []
-      // Nothing is read on this handle yet: no question waits behind a long poll.
+      // This handle reads nothing yet, so its requests do not wait behind a long poll.
       for (partition, offset) in try offsetsForTimes(handle, queries) {
         if offset >= 0 { resolved[partition] = offset } else { missing.append(partition) }
       }
@@ -84,10 +88,12 @@ package actor ReplayReader {
     }
     positions = resolved
     let list = PartitionList(resolved.map { ($0.key, $0.value) })
-    try check("assign", unsafe rd_kafka_assign(handle.pointer, list.pointer))
+    try check(.assign, unsafe rd_kafka_assign(handle.pointer, list.pointer))
   }
 
-  /// The next records; an empty array after `maxWait` without any.
+  /// The next records; an empty array when none arrive within `maxWait`.
+  ///
+  /// - Throws: `KafkaFailure` with the kind fatal. librdkafka itself retries transient errors.
   package func next(maxRecords: Int, maxWait: Duration) throws(KafkaFailure) -> [ConsumerRecord] {
     let handle = try opened()
     var records: [ConsumerRecord] = []
@@ -101,40 +107,46 @@ package actor ReplayReader {
         positions[record.topicPartition] = record.nextOffset
         records.append(record)
         wait = 0
-      } else if failure("poll", code).kind == .fatal {
-        throw failure("poll", code)
+      } else if failure(.poll, code).kind == .fatal {
+        throw failure(.poll, code)
       }
     }
     return records
   }
 
-  /// The next offset to read of each partition. Ends of compacted topics may hold no record: the position
-  /// also moves over gaps that librdkafka has passed.
+  /// The next offset to read of each partition. The last offsets of a compacted topic may hold no record,
+  /// so the position also moves over gaps that librdkafka has passed.
+  ///
+  /// - Throws: `KafkaFailure` when librdkafka reports an error for a partition.
   package func currentPositions() throws(KafkaFailure) -> [TopicPartition: Int64] {
     let handle = try opened()
     let list = PartitionList(Array(positions.keys))
-    try check("position", unsafe rd_kafka_position(handle.pointer, list.pointer))
-    for (partition, offset) in try list.elements("position") where offset.nextOffset >= 0 {
+    try check(.position, unsafe rd_kafka_position(handle.pointer, list.pointer))
+    for (partition, offset) in try list.elements(.position) where offset.nextOffset >= 0 {
       positions[partition] = max(positions[partition] ?? 0, offset.nextOffset)
     }
     return positions
   }
 
-  /// The end offset of each assigned partition, in one request to the broker.
+  /// The end offset of each assigned partition, in one request per broker.
+  ///
+  /// - Throws: `KafkaFailure` when a partition has no answer within 5 s.
   package func ends() throws(KafkaFailure) -> [TopicPartition: Int64] {
     try offsetsForTimes(try forQuestions(), positions.keys.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
   }
 
-  /// Reads from the assigned starts to the ends as they are now.
+  /// Reads from the assigned starts to the present ends.
   ///
-  /// - Parameter body: takes the records in their order within each partition.
+  /// - Parameter body: receives the records, in order within each partition.
+  /// - Throws: `KafkaFailure` when reading fails or takes longer than `limit`, `CancellationError`, and the
+  ///   error that `body` throws.
   package func readToEnd(limit: Duration, _ body: @Sendable ([ConsumerRecord]) throws -> Void) throws {
     let ends = try ends()
     let deadline = ContinuousClock.now + limit
     while try currentPositions().contains(where: { $0.value < ends[$0.key] ?? 0 }) {
       try Task.checkCancellation()
       try body(next(maxRecords: 1000, maxWait: .milliseconds(100)))
-      if ContinuousClock.now > deadline { throw failure("read to the end", RD_KAFKA_RESP_ERR__TIMED_OUT) }
+      if ContinuousClock.now > deadline { throw failure(.readToEnd, RD_KAFKA_RESP_ERR__TIMED_OUT) }
     }
   }
 
@@ -146,9 +158,13 @@ package actor ReplayReader {
   }
 }
 
-/// Offsets for times; `RD_KAFKA_OFFSET_BEGINNING` and `_END` ask for the ends. One request per broker.
+/// Offsets for times, in one request per broker. `RD_KAFKA_OFFSET_BEGINNING` and `_END` request the first
+/// and the end offset. Blocks.
 ///
-/// A partition that is just made or just moved has no leader for a moment: that is waited out, for 5 s at most. Blocks.
+/// A partition that has just been created or moved has no leader for a moment. The call waits up to 5 s for
+/// one.
+///
+/// - Throws: `KafkaFailure` when the request fails or the limit has passed.
 func offsetsForTimes(_ handle: KafkaHandle, _ queries: [(TopicPartition, Int64)]) throws(KafkaFailure)
   -> [TopicPartition: Int64]
 {
@@ -156,9 +172,9 @@ func offsetsForTimes(_ handle: KafkaHandle, _ queries: [(TopicPartition, Int64)]
   return try askAgain(for: .seconds(5)) { milliseconds throws(KafkaFailure) in
     let list = PartitionList(queries)
     try check(
-      "offsets_for_times", unsafe rd_kafka_offsets_for_times(handle.pointer, list.pointer, milliseconds))
+      .offsetsForTimes, unsafe rd_kafka_offsets_for_times(handle.pointer, list.pointer, milliseconds))
     var result: [TopicPartition: Int64] = [:]
-    for (partition, offset) in try list.elements("offsets_for_times") {
+    for (partition, offset) in try list.elements(.offsetsForTimes) {
       result[partition] = offset.nextOffset
     }
     return result

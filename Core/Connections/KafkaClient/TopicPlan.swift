@@ -2,7 +2,7 @@ internal import CRdKafka
 import Foundation
 import Records
 
-/// A topic to be created.
+/// A topic that is to be created.
 package struct TopicPlan: Sendable {
   package var name: String
   package var partitionCount: Int32

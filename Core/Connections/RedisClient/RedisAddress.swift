@@ -1,10 +1,12 @@
 import Foundation
 
-/// Where a Redis is: `redis://[:password@]host:port[/database]`, or `unix://[:password@]/path[?db=database]`.
+/// The address of a Redis: `redis://[:password@]host:port[/database]`, or
+/// `unix://[:password@]/path[?db=database]`.
 package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
+  /// A TCP address or a Unix socket.
   package enum Endpoint: Sendable, Equatable {
     case tcp(host: String, port: UInt16)
-    /// An absolute path.
+    /// The absolute path of the socket.
     case unixSocket(String)
   }
 
@@ -23,7 +25,7 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
     guard isSocket || text.hasPrefix("redis://") else { return nil }
     var rest = text[(text.range(of: "://")?.upperBound ?? text.endIndex)...]
     if isSocket {
-      // Without a number behind it, `?db=` is part of the path.
+      // If no number follows, `?db=` is part of the path.
       if let mark = rest.range(of: "?db=", options: .backwards),
         let number = Self.database(rest[mark.upperBound...])
       {
@@ -48,7 +50,7 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
     guard let colon = rest.lastIndex(of: ":"), let port = UInt16(rest[rest.index(after: colon)...]), port > 0,
       colon > rest.startIndex
     else { return nil }
-    // A colon in the host is an IPv6 address in brackets, or a password whose @ is missing.
+    // A colon in the host means an IPv6 address in brackets, or a password with a missing @.
     var host = rest[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") {
       host = host.dropFirst().dropLast()
@@ -62,7 +64,7 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
     Int(text).flatMap { (0...1_000_000).contains($0) ? $0 : nil }
   }
 
-  /// Without the password.
+  /// The address without the password.
   package var description: String {
     switch endpoint {
     case .tcp(let host, let port): "redis://\(host):\(port)/\(database)"

@@ -3,15 +3,16 @@ import Foundation
 import Synchronization
 import Time
 
-/// Commands to one Redis. Those that wait together go out in one write (pipelining); every call ends within its
-/// deadline, and while Redis is away calls fail at once instead of waiting.
+/// Sends commands to one Redis. Commands that wait at the same time go out in one write (pipelining). Every
+/// call ends within a limit of time. While Redis is unreachable, calls fail at once between attempts to
+/// reconnect.
 package final class RedisClient: Sendable {
   private let queue: CallQueue
   private let deadline: Duration
 
   /// - Parameters:
-  ///   - deadline: for one exchange, from the moment it is sent. A call waits at most for the exchange before it and
-  ///     for its own.
+  ///   - deadline: for one exchange, from the moment it is sent. A call waits at most for the exchange
+  ///     before it and for its own exchange.
   package init(_ address: RedisAddress, deadline: Duration) {
     let queue = CallQueue()
     self.queue = queue
@@ -21,19 +22,20 @@ package final class RedisClient: Sendable {
 
   deinit { queue.stop() }
 
-  /// - Returns: one reply per command, in order; an error of one command is a reply, not a throw.
-  /// - Throws: `RedisFailure`.
+  /// - Returns: one reply per command, in order. The error of a single command is a reply; it is not thrown.
+  /// - Throws: `RedisFailure` when Redis is unreachable, does not answer in time, closes the connection or
+  ///   refuses the login, and when too many calls are waiting.
   package func send(_ commands: [[[UInt8]]]) async throws -> [RedisReply] {
     if commands.isEmpty { return [] }
     let call = Call(commands)
     guard queue.append(call) else {
-      throw RedisFailure(.overloaded, "\(CallQueue.callsMax) calls wait already")
+      throw RedisFailure(.overloaded, "\(CallQueue.callsMax) calls are already waiting")
     }
-    // The thread may be held by what has no limit of its own, the resolver of names above all.
+    // The thread may be blocked by a call that has no limit, above all by name resolution.
     let limit = deadline * 2 + .milliseconds(10)
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
-        // A cancelled sleep is the end, too: of the call, or of its caller's patience.
+        // A cancelled sleep ends the call too: the call has its value, or its caller was cancelled.
         do { try await Task.sleep(for: limit) } catch {}
         call.finish(.failure(RedisFailure(.timeout, "no reply in time")))
       }
@@ -42,13 +44,15 @@ package final class RedisClient: Sendable {
     }
   }
 
-  /// One command of text arguments.
+  /// Sends one command with text arguments.
+  ///
+  /// - Throws: `RedisFailure`, like `send(_:)` for several commands.
   package func send(_ words: String...) async throws -> RedisReply {
     try await send([words.map { Array($0.utf8) }])[0]
   }
 }
 
-/// Finished once, by whoever is first.
+/// The commands of one `send`. The call is finished once: by its replies, a failure or its time limit.
 private final class Call: Sendable {
   private struct State {
     var result: Result<[RedisReply], RedisFailure>?
@@ -105,7 +109,7 @@ private final class CallQueue {
     condition.unlock()
   }
 
-  /// All calls that wait; nil when stopped and empty.
+  /// Waits for calls and takes all of them; nil when the queue is stopped and empty.
   func take() -> [Call]? {
     condition.lock()
     defer { condition.unlock() }
@@ -121,7 +125,7 @@ private final class CallQueue {
 // Every access to the stored state is made with `condition` locked.
 extension CallQueue: @unchecked Sendable {}
 
-/// The thread's side: one connection, made again after a failure.
+/// The loop of the client's thread. It has one connection, which it opens again after a failure.
 private final class CallLoop {
   private let address: RedisAddress
   private let deadline: Duration
@@ -137,7 +141,7 @@ private final class CallLoop {
 
   func run(_ queue: CallQueue) {
     while let taken = queue.take() {
-      // Whoever gave up is not served: the answer would come too late for anybody.
+      // Calls that have timed out are dropped: their replies would be too late.
       let calls = taken.filter { !$0.isFinished }
       if calls.isEmpty { continue }
       let commands = calls.flatMap(\.commands)
@@ -161,7 +165,8 @@ private final class CallLoop {
       return try connected(end).exchange(commands, deadline: end)
     } catch {
       connection = nil
-      // A connection that an idle server or a restart closed: once more on a new one. All our commands may repeat.
+      // A timeout for idle connections or a restart of Redis may have closed this connection. Try once more
+      // on a new one: all our commands can be repeated.
       if wasConnected, error.reason == .closed {
         do throws(RedisFailure) {
           return try connected(end).exchange(commands, deadline: end)

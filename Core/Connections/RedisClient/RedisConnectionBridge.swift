@@ -2,14 +2,16 @@ internal import CHiredis
 import Foundation
 import Time
 
-/// One connection of hiredis, used by one thread at a time. Replies are waited for with `poll`, so that a deadline
-/// holds for a whole pipeline, whatever the server drips.
+/// One connection of hiredis, used by one thread at a time. It waits for replies with `poll`, so that the
+/// deadline holds for a whole pipeline, even if the server sends small pieces.
 @safe final class RedisConnection {
   private let context: UnsafeMutablePointer<redisContext>
-  /// The largest reply element that is taken; a server that sends more is not ours.
+  /// An array reply is cut to this number of elements. No reply to our commands has more.
   private static let argumentsMax = 100_000
 
-  /// - Throws: `RedisFailure` when nobody answers in time, or authentication fails.
+  /// Connects, authenticates and selects the database.
+  ///
+  /// - Throws: `RedisFailure` when Redis does not answer in time or refuses the password or the database.
   init(_ address: RedisAddress, deadline: ContinuousClock.Instant, writeLimit: Duration) throws(RedisFailure)
   {
     guard let context = unsafe Self.connected(address.endpoint, Self.timeLeft(deadline)) else {
@@ -20,7 +22,7 @@ import Time
       throw RedisFailure(.unreachable, "\(address): \(unsafe Self.message(context))")
     }
     unsafe redisSetTimeout(context, Self.timeLeft(.now + writeLimit))
-    // An error on a socket of the file system, which would be the connection's.
+    // Only for TCP: on a Unix socket the call fails, and the failure would count as the connection's.
     if case .tcp = address.endpoint { unsafe redisEnableKeepAlive(context) }
     var greetings: [[[UInt8]]] = []
     if !address.password.isEmpty { greetings.append([Array("AUTH".utf8), Array(address.password.utf8)]) }
@@ -41,7 +43,8 @@ import Time
     switch endpoint {
     case .tcp(let host, let port): return unsafe redisConnectWithTimeout(host, Int32(port), limit)
     case .unixSocket(let path):
-      // The kernel takes a path of at most 107 bytes (unix(7)). A longer one is reached from its folder.
+      // The kernel accepts a path of at most 107 bytes (unix(7)). A longer path is reached through an open
+      // descriptor of its folder.
       guard path.utf8.count > 107, let slash = path.lastIndex(of: "/") else {
         return unsafe redisConnectUnixWithTimeout(path, limit)
       }
@@ -52,6 +55,9 @@ import Time
   }
 
   /// Sends all commands in one write and reads all replies.
+  ///
+  /// - Throws: `RedisFailure` when the connection fails or the deadline passes. The connection is then
+  ///   unusable.
   func exchange(_ commands: [[[UInt8]]], deadline: ContinuousClock.Instant) throws(RedisFailure)
     -> [RedisReply]
   {
@@ -91,11 +97,14 @@ import Time
   }
 
   /// The next reply.
+  ///
+  /// - Throws: `RedisFailure`: `.timeout` when there is no reply by the deadline, `.closed` when the
+  ///   connection fails.
   func reply(deadline: ContinuousClock.Instant) throws(RedisFailure) -> RedisReply {
     while true {
       var found: UnsafeMutableRawPointer?
       guard unsafe redisReaderGetReply(context.pointee.reader, &found) == REDIS_OK else {
-        throw RedisFailure(.closed, "a reply that is no RESP")
+        throw RedisFailure(.closed, "the reply is not valid RESP")
       }
       if let found = unsafe found {
         defer { unsafe freeReplyObject(found) }
@@ -119,7 +128,7 @@ import Time
   }
 
   private static func message(_ context: UnsafeMutablePointer<redisContext>) -> String {
-    // `errstr` is a C array inside the struct: zero-terminated by hiredis.
+    // `errstr` is a C array inside the struct. hiredis terminates it with a zero.
     unsafe withUnsafeBytes(of: context.pointee.errstr) { buffer in
       unsafe String(decoding: buffer.prefix { $0 != 0 }, as: UTF8.self)
     }

@@ -1,5 +1,9 @@
-/// Why a call has no reply. Callers go on without Redis: none of these is anybody's fault but Redis's.
-package struct RedisFailure: Error, Sendable, Equatable, CustomStringConvertible {
+import Failures
+
+/// The reason why a call got no reply. Callers go on without Redis.
+package struct RedisFailure: Failure, Equatable {
+  /// `closed`: the connection was lost. `refused`: wrong password or database. `overloaded`: too many calls
+  /// wait.
   package enum Reason: String, Sendable {
     case unreachable, timeout, closed, refused, overloaded
   }
@@ -10,9 +14,10 @@ package struct RedisFailure: Error, Sendable, Equatable, CustomStringConvertible
     self.reason = reason
     self.message = message
   }
+  package var kind: FailureKind { .retriable }
   package var description: String { "redis \(reason.rawValue): \(message)" }
 
-  /// The label of a metric for what a call threw.
+  /// The value of a metric's label for an error that a call threw.
   package static func label(of error: any Error) -> String {
     ((error as? RedisFailure)?.reason ?? .unreachable).rawValue
   }

@@ -1,4 +1,4 @@
-/// One reply.
+/// One reply to a command.
 package enum RedisReply: Sendable, Equatable {
   case null
   case status(String)

@@ -2,16 +2,17 @@ import BlockingExecutor
 import Foundation
 import Synchronization
 
-/// Messages of one channel, as long as it is held.
+/// The messages of one channel. Releasing the object ends the subscription.
 package final class RedisSubscription: Sendable {
-  /// Waiting messages beyond this are dropped: what is streamed is a preview, the record is the answer.
+  /// While this many messages are waiting, further messages are dropped. A stream is only a preview of the
+  /// answer's record.
   private static let messagesMax = 1000
   package let messages: AsyncStream<[UInt8]>
   private let isStopped: Flag
 
-  /// Returns when the subscription is confirmed: no message after that is missed.
+  /// Returns when the subscription is confirmed. Messages published after that are received.
   ///
-  /// - Throws: `RedisFailure` when it is not confirmed before the deadline.
+  /// - Throws: `RedisFailure` when the subscription is not confirmed before the deadline.
   package init(_ address: RedisAddress, channel: String, deadline: Duration) async throws {
     let (messages, output) = AsyncStream.makeStream(
       of: [UInt8].self, bufferingPolicy: .bufferingOldest(Self.messagesMax))
@@ -28,7 +29,7 @@ package final class RedisSubscription: Sendable {
 
   deinit { isStopped.set() }
 
-  /// Ends `messages` within moments.
+  /// Ends `messages` a few milliseconds later.
   package func stop() { isStopped.set() }
 
   private static func listen(

@@ -14,31 +14,32 @@ package struct ConsumerGroup: Sendable {
   package static let retrieve = ConsumerGroup(name: "rag-retrieve", topic: .candidates, pool: .retrieve)
   package static let generate = ConsumerGroup(name: "rag-generate", topic: .prompts, pool: .generate)
 
-  /// Reports the states of a shard's versions.
+  /// The group that reports the states of the document versions in a shard.
   package static func index(shard: Int, of layout: ShardLayout) -> ConsumerGroup {
     ConsumerGroup(name: "rag-index-\(layout.count)-\(shard)", topic: .vectors, pool: .search(shard: shard))
   }
 
-  /// Answers searches from a shard. Every shard reads all searches, so each has a group of its own.
+  /// The group that searches a shard. Every shard reads all searches, so each shard has a group of its own.
   package static func search(shard: Int, of layout: ShardLayout) -> ConsumerGroup {
     ConsumerGroup(name: "rag-search-\(layout.count)-\(shard)", topic: .searches, pool: .search(shard: shard))
   }
 
-  /// Every group of a layout.
+  /// All groups of a layout.
   package static func all(of layout: ShardLayout) -> [ConsumerGroup] {
     [ingest, embedDocuments, embedQueries, retrieve, generate]
       + (0..<layout.count).flatMap { [index(shard: $0, of: layout), search(shard: $0, of: layout)] }
   }
 
-  /// The shard of its pool; 0 for a pool without shards.
+  /// The shard of the group's pool; 0 for a pool without shards.
   package var shard: Int {
     if case .search(let shard) = pool { return shard }
     return 0
   }
 
-  /// The partitions of its topic that it works on: of `rag.vectors` those of its shard, else all.
+  /// The partitions of the topic that the group works on: the shard's partitions of `rag.vectors`, or all
+  /// partitions of another topic.
   ///
-  /// - Parameter count: of the topic's partitions.
+  /// - Parameter count: the number of the topic's partitions.
   package func partitions(of count: Int32, _ layout: ShardLayout) -> [Int32] {
     topic == .vectors ? layout.partitions(ofShard: shard, count: count) : Array(0..<count)
   }

@@ -1,5 +1,5 @@
-/// A pool of workers: its name, how it is started, and which secrets it needs. The chart is held against this table by
-/// `millrace contract`.
+/// A pool of workers: its name, its start command, and the secrets that it needs. `millrace contract`
+/// prints this table, and the chart's tests compare the chart with it.
 package enum Pool: Sendable, Hashable {
   case ingest
   case embedDocuments
@@ -8,15 +8,16 @@ package enum Pool: Sendable, Hashable {
   case retrieve
   case generate
 
-  /// All pools of a layout, in the order of the flow; each search shard is a pool.
+  /// All pools of a layout, in the order of the flow. Each search shard is a pool.
   package static func all(shards: Int) -> [Pool] {
     [.ingest, .embedDocuments, .embedQueries] + (0..<shards).map { .search(shard: $0) } + [
       .retrieve, .generate,
     ]
   }
 
-  /// The pools that a document passes, and those that a query passes, in order; of search the first shard stands for all.
+  /// The pools that a document passes, in order. The first search shard stands for all shards.
   package static let documentFlow: [Pool] = [.ingest, .embedDocuments, .search(shard: 0)]
+  /// The pools that a query passes, in order. The first search shard stands for all shards.
   package static let queryFlow: [Pool] = [.embedQueries, .search(shard: 0), .retrieve, .generate]
 
   package var name: String {
@@ -24,7 +25,7 @@ package enum Pool: Sendable, Hashable {
     return stage
   }
 
-  /// The name, with one for all shards of search.
+  /// The name without the shard: all search shards have the stage `search`.
   package var stage: String {
     switch self {
     case .ingest: "ingest"
@@ -36,7 +37,7 @@ package enum Pool: Sendable, Hashable {
     }
   }
 
-  /// The arguments of `millrace` that start a worker of it.
+  /// The arguments of `millrace` that start a worker of the pool.
   package var arguments: [String] {
     switch self {
     case .ingest: ["worker", "ingest"]
@@ -48,7 +49,8 @@ package enum Pool: Sendable, Hashable {
     }
   }
 
-  /// The settings whose secrets it needs. A worker gets no others, under `up` and from the chart's Secret.
+  /// The settings whose secrets the pool needs. A worker gets no other secret, neither from `up` nor from the
+  /// chart's Secret.
   package var secrets: [String] {
     switch self {
     case .ingest, .search, .retrieve: ["kafka.properties"]

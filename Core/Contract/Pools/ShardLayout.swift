@@ -1,4 +1,5 @@
-/// How the partitions of `rag.vectors` are divided among the search shards: partition p belongs to shard p mod `count`.
+/// The division of the partitions of `rag.vectors` among the search shards: partition p belongs to shard
+/// p mod `count`.
 package struct ShardLayout: Sendable, Equatable {
   /// The number of shards, `search.shards`.
   package let count: Int
@@ -7,7 +8,7 @@ package struct ShardLayout: Sendable, Equatable {
 
   package func shard(ofPartition partition: Int32) -> Int { Int(partition) % count }
 
-  /// - Parameter count: of the topic's partitions.
+  /// - Parameter count: the number of the topic's partitions.
   /// - Returns: the shard's partitions, in ascending order.
   package func partitions(ofShard shard: Int, count: Int32) -> [Int32] {
     (0..<count).filter { self.shard(ofPartition: $0) == shard }

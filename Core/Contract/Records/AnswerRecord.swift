@@ -1,11 +1,13 @@
 import Time
 
-/// What `rag.answers` carries: one terminal state of one query.
+/// A record of `rag.answers`: the terminal state of one query.
 package struct AnswerRecord: Sendable, Equatable {
+  /// The terminal states of a query.
   package enum Status: String, Sendable, CaseIterable { case answered, refused, expired, cancelled, failed }
+  /// Whether the answer came from the cache, and by which comparison of the questions.
   package enum CacheResult: String, Sendable, CaseIterable { case miss, exact, semantic }
 
-  /// A quote that supports the answer, and where it stands.
+  /// A quote that supports the answer, and its place in the document.
   package struct Citation: Sendable, Equatable {
     package var n: Int
     package var documentID: DocumentID
@@ -37,9 +39,9 @@ package struct AnswerRecord: Sendable, Equatable {
   }
 
   package var key: String { "\(tenant)/\(id)" }
-  /// A query's id, or topic-partition-offset of a record that held none.
+  /// The query's id, or topic-partition-offset of a record without a readable id.
   package var id: String
-  /// `-` where the record held no id.
+  /// `-` when the record has no readable id.
   package var tenant: String
   package var status: Status
   package var text: String
@@ -53,7 +55,7 @@ package struct AnswerRecord: Sendable, Equatable {
   package var engine: String
   package var model: String
   package var error: RecordError?
-  /// Documents that were left out because they changed while the answer was made.
+  /// The number of documents that were left out because they changed while the query was answered.
   package var staleOmitted: UInt32
 
   /// Tokens that a language model read and wrote.
@@ -108,11 +110,14 @@ package struct AnswerRecord: Sendable, Equatable {
 
   private func rounded(_ milliseconds: Double) -> Double { (milliseconds * 1000).rounded() / 1000 }
 
-  /// - Throws: `FieldError`; unknown fields are ignored.
+  /// Reads the JSON value. Unknown fields are ignored.
+  ///
+  /// - Throws: `FieldError` when the value is not a JSON object, `id` or `status` is missing, or a text
+  ///   field breaks its rule.
   package init(value: [UInt8]) throws(FieldError) {
     let fields = try FieldReader.read(value)
     guard let id = try fields.string("id"), let status = try fields.choice("status", Status.self) else {
-      throw FieldError("missing_field", field: "id, status", value: "", rule: "must be present")
+      throw FieldError(.missingField, field: "id, status", value: "", rule: "must be present")
     }
     self.init(id: id, tenant: try fields.string("tenant") ?? "", status: status)
     text = try fields.string("text", bytesMax: .max) ?? ""

@@ -1,9 +1,10 @@
-/// What `rag.audit` carries: who asked what, and which documents were read.
+/// A record of `rag.audit`: who asked, which question, and which documents were read. No stage writes it yet.
 package struct AuditRecord: Sendable, Equatable {
   package var queryID: String
   package var tenant: String
   package var principals: [String]
-  /// SHA-256 of the question in hexadecimal: the event proves which question, without repeating it.
+  /// SHA-256 of the question in hexadecimal. It proves which question was asked without repeating the
+  /// question.
   package var questionDigest: String
   package var documents: [String]
   package var status: AnswerRecord.Status
@@ -28,11 +29,12 @@ package struct AuditRecord: Sendable, Equatable {
     ])
   }
 
-  /// - Throws: `FieldError`.
+  /// - Throws: `FieldError` when the value is not a JSON object, `status` is missing, or a field breaks its
+  ///   rule.
   package init(value: [UInt8]) throws(FieldError) {
     let fields = try FieldReader.read(value)
     guard let status = try fields.choice("status", AnswerRecord.Status.self) else {
-      throw FieldError("missing_field", field: "status", value: "", rule: "must be present")
+      throw FieldError(.missingField, field: "status", value: "", rule: "must be present")
     }
     self.init(
       queryID: try fields.string("query_id") ?? "", tenant: try fields.string("tenant") ?? "",

@@ -1,12 +1,12 @@
 import Time
 
-/// What `rag.candidates` carries: one shard's best.
+/// A record of `rag.candidates`: the best hits of one shard for one query.
 package struct CandidatesRecord: Sendable, Equatable {
   package var flight: QueryInFlight
   package var round: UInt32 = 0
   package var shard: UInt32 = 0
   package var shardCount: UInt32 = 1
-  /// The partitions of `rag.vectors` that this shard covers, of `partitionTotal`.
+  /// The partitions of `rag.vectors` that this shard searched, out of `partitionTotal`.
   package var partitions: [Int32] = []
   package var partitionTotal: UInt32 = 0
   package var dense: [Hit] = []
@@ -41,7 +41,7 @@ package struct CandidatesRecord: Sendable, Equatable {
     return writer.bytes
   }
 
-  /// - Throws: `WireError`.
+  /// - Throws: `WireError` when the bytes are not a valid `Candidates` message of `millrace.proto`.
   package init(wireBytes: [UInt8]) throws(WireError) {
     var reader = WireReader(wireBytes[...])
     var query = WireQuery()
@@ -51,7 +51,7 @@ package struct CandidatesRecord: Sendable, Equatable {
       case 2: query = try reader.message(WireQuery.self)
       case 3: result.round = try reader.uint32()
       case 4: result.shard = try reader.uint32()
-      // Absent is 1, so 0 can't be written back.
+      // An absent field means 1. A 0 could not be written back, because zeros are left out on the wire.
       case 5: result.shardCount = max(1, try reader.uint32())
       case 6: try reader.int32s(into: &result.partitions)
       case 7: result.partitionTotal = try reader.uint32()
@@ -73,6 +73,6 @@ package struct CandidatesRecord: Sendable, Equatable {
 }
 
 extension QueryRecord {
-  /// The state before a message's query field is read.
+  /// Stands for the query until the message's query field has been read.
   static var placeholder: QueryRecord { QueryRecord(id: .unread, text: "") }
 }

@@ -6,13 +6,14 @@ package struct Chunk: Sendable, Equatable, WireMessage {
   /// UTF-8 byte range in the extracted text.
   package var start: UInt64 = 0
   package var end: UInt64 = 0
-  /// SHA-256 of what is embedded.
+  /// SHA-256 of `embeddedText`.
   package var contentHash: [UInt8] = []
   package var tokenCount: UInt32 = 0
 
   package init() {}
 
-  /// What is embedded, and whose hash tells whether a vector can be used again: the headings say what a text is about.
+  /// The text that is embedded: the headings and the chunk's text, because headings tell what the text is
+  /// about. The hash of this text decides whether a cached vector can be used.
   package var embeddedText: String {
     headingPath.isEmpty ? text : headingPath.joined(separator: " > ") + "\n" + text
   }

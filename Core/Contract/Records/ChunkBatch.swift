@@ -1,4 +1,4 @@
-/// What `rag.chunks` carries: a part of the chunks of one version.
+/// A record of `rag.chunks`: one part of the chunks of a document version.
 package struct ChunkBatch: Sendable, Equatable {
   package var header: PartHeader
   package var chunks: [Chunk]
@@ -14,7 +14,7 @@ package struct ChunkBatch: Sendable, Equatable {
     return writer.bytes
   }
 
-  /// - Throws: `WireError`.
+  /// - Throws: `WireError` when the bytes are not a valid `ChunkBatch` message, or have a newer format.
   package init(wireBytes: [UInt8]) throws(WireError) {
     var reader = WireReader(wireBytes[...])
     var fields = PartFields()

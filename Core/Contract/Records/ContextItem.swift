@@ -1,4 +1,4 @@
-/// One piece of a prompt's context: a chunk, or adjacent chunks merged.
+/// One piece of a prompt's context: a chunk, or several adjacent chunks merged.
 package struct ContextItem: Sendable, Equatable {
   package var document: DocumentInfo
   package var firstChunk: UInt32
@@ -7,7 +7,7 @@ package struct ContextItem: Sendable, Equatable {
   package var text: String
   package var start: UInt64
   package var end: UInt64
-  /// The best dense score among its chunks.
+  /// The best dense score of the item's chunks.
   package var score: Float
 
   package init(
@@ -24,7 +24,7 @@ package struct ContextItem: Sendable, Equatable {
     self.score = score
   }
 
-  /// How a citation names the chunk or chunks.
+  /// The name of the chunk or chunks in a citation.
   package var chunkID: String {
     let document = "\(document.key)@\(document.version)"
     return firstChunk == lastChunk ? "\(document)#\(firstChunk)" : "\(document)#\(firstChunk)-\(lastChunk)"

@@ -1,4 +1,4 @@
-/// A document's id within its tenant. Two ids are the same when their bytes are.
+/// A document's id within its tenant. Two ids are equal when their bytes are equal.
 package struct DocumentID: Sendable, Hashable, Comparable, CustomStringConvertible {
   package let rawValue: String
   package static let rule = IdentifierRule.sentence
@@ -11,7 +11,7 @@ package struct DocumentID: Sendable, Hashable, Comparable, CustomStringConvertib
   package var description: String { rawValue }
   package static func == (a: DocumentID, b: DocumentID) -> Bool { TextBytes.areEqual(a.rawValue, b.rawValue) }
   package func hash(into hasher: inout Hasher) { TextBytes.hash(rawValue, into: &hasher) }
-  /// Byte order, which is the same in every client language.
+  /// Byte order, because it is the same in every client language.
   package static func < (a: DocumentID, b: DocumentID) -> Bool {
     a.rawValue.utf8.lexicographicallyPrecedes(b.rawValue.utf8)
   }

@@ -16,12 +16,13 @@ package struct DocumentInfo: Sendable, Equatable {
     self.version = version
   }
 
-  /// Whether its time is over at `milliseconds` since 1970: then it is neither found nor cited.
+  /// Whether the document has expired at `milliseconds` since 1970. An expired document is neither found
+  /// nor cited.
   package func isExpired(at milliseconds: Int64) -> Bool {
     expiresAtMilliseconds > 0 && expiresAtMilliseconds <= milliseconds
   }
 
-  /// The properties of a record under its version.
+  /// The properties of a record, with the record's version.
   package init(_ record: DocumentRecord, version: Version) {
     self.init(key: record.key, version: version)
     title = record.title

@@ -1,14 +1,16 @@
-/// What `rag.documents` carries as a value; a null value deletes the document.
+/// The value of a record in `rag.documents`. A null value deletes the document.
 package struct DocumentRecord: Sendable, Equatable {
+  /// The content in one of its three forms.
   package enum Content: Sendable, Equatable {
     case text(String)
-    /// Base64 as it came; decoded and size-checked by ingest.
+    /// Base64 as received. Ingest decodes it and checks its size.
     case base64(String)
-    /// A claim check.
+    /// A claim check: the address of the content.
     case uri(String)
   }
 
-  /// Names and values together. They travel with each hit, a hundred to a record.
+  /// The limit for all metadata names and values together: every hit carries them, and a record can hold a
+  /// hundred hits.
   package static let metadataBytesMax = 16_384
   package static let aclBytesMax = 65_536
 
@@ -17,11 +19,11 @@ package struct DocumentRecord: Sendable, Equatable {
   package var title: String
   package var content: Content
   package var mediaType: String?
-  /// Where a citation points; the claim check's address when there is one.
+  /// The address in citations. It is also the address of a claim check.
   package var uri: String
   package var source: String
   package var metadata: [String: MetadataValue]
-  /// Principals that may read; nil = the whole tenant, empty = nobody.
+  /// Principals that may read the document; nil = the whole tenant, empty = nobody.
   package var acl: [String]?
   package var language: String
   package var expiresAtMilliseconds: Int64?
@@ -41,7 +43,7 @@ package struct DocumentRecord: Sendable, Equatable {
 
   /// Reads and checks a value against the key under which it was produced.
   ///
-  /// - Parameter fieldMap: names used by the producer instead of ours (`["text": "body"]`).
+  /// - Parameter fieldMap: the producer's names for our fields, for example `["text": "body"]`.
   /// - Throws: `FieldError` for the first field that breaks its rule.
   package init(value: [UInt8], key: DocumentKey, fieldMap: [String: String] = [:]) throws(FieldError) {
     let fields = FieldReader(object: try FieldReader.read(value).object.renamed(by: fieldMap))
@@ -49,7 +51,7 @@ package struct DocumentRecord: Sendable, Equatable {
     id = try Self.documentID(fields)
     guard tenant == key.tenant, id == key.id else {
       throw FieldError(
-        "key_mismatch", field: "key", value: key.description,
+        .keyMismatch, field: "key", value: key.description,
         rule: "must be the value's tenant/id, \(tenant)/\(id)")
     }
     title = try fields.string("title") ?? ""
@@ -61,7 +63,7 @@ package struct DocumentRecord: Sendable, Equatable {
     expiresAtMilliseconds = try fields.time("expires_at")
     if let time = expiresAtMilliseconds, time < 0 {
       throw FieldError(
-        "out_of_range", field: "expires_at", value: "\(time)", rule: "must be after 1970 (0: never)")
+        .outOfRange, field: "expires_at", value: "\(time)", rule: "must be after 1970 (0: never)")
     }
     metadata = try Self.metadata(fields)
     uri = try fields.string("uri") ?? ""
@@ -70,10 +72,10 @@ package struct DocumentRecord: Sendable, Equatable {
 
   private static func documentID(_ fields: FieldReader) throws(FieldError) -> DocumentID {
     guard let text = try fields.string("id", bytesMax: .max) else {
-      throw FieldError("missing_field", field: "id", value: "", rule: "must be present: \(DocumentID.rule)")
+      throw FieldError(.missingField, field: "id", value: "", rule: "must be present: \(DocumentID.rule)")
     }
     guard let id = DocumentID(text) else {
-      throw FieldError("bad_id", field: "id", value: text, rule: DocumentID.rule)
+      throw FieldError(.badID, field: "id", value: text, rule: DocumentID.rule)
     }
     return id
   }
@@ -83,7 +85,7 @@ package struct DocumentRecord: Sendable, Equatable {
     let base64 = try fields.string("content_base64", bytesMax: .max)
     if let text, base64 == nil {
       guard !text.allSatisfy(\.isWhitespace) else {
-        throw FieldError("empty_text", field: "text", value: "", rule: "must hold more than white space")
+        throw FieldError(.emptyText, field: "text", value: "", rule: "must hold more than white space")
       }
       return .text(text)
     }
@@ -92,11 +94,11 @@ package struct DocumentRecord: Sendable, Equatable {
     }
     if text != nil {
       throw FieldError(
-        "bad_value", field: "content_base64", value: "present", rule: "must be absent when text is present")
+        .badValue, field: "content_base64", value: "present", rule: "must be absent when text is present")
     }
     guard !uri.isEmpty else {
       throw FieldError(
-        "missing_field", field: "text", value: "", rule: "must be present (or content_base64, or uri)")
+        .missingField, field: "text", value: "", rule: "must be present (or content_base64, or uri)")
     }
     return .uri(uri)
   }
@@ -123,7 +125,7 @@ package struct DocumentRecord: Sendable, Equatable {
   private static func check(_ field: String, bytes: Int, max: Int) throws(FieldError) {
     guard bytes > max else { return }
     throw FieldError(
-      "too_long", field: field, value: "\(bytes) bytes", rule: "must be at most \(max) bytes in all")
+      .tooLong, field: field, value: "\(bytes) bytes", rule: "must be at most \(max) bytes in all")
   }
 
   /// The value as JSON, as `millrace documents put` produces it.

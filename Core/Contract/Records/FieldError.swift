@@ -1,12 +1,15 @@
-/// Why a record is rejected: a code for programs, and the field, value and rule for people.
-package struct FieldError: Error, Sendable, Equatable, CustomStringConvertible {
-  package var code: String
+import Failures
+
+/// The reason why a record is rejected: a code for programs, and the field, value and rule for people.
+package struct FieldError: Failure, Equatable {
+  package var code: ErrorCode
   package var field: String
-  /// At most 120 Unicode scalars of the offending value: a character may have a million of them.
+  /// At most 120 Unicode scalars of the offending value. Scalars are counted because one character may have
+  /// a million of them.
   package var value: String
   package var rule: String
 
-  package init(_ code: String, field: String, value: String, rule: String) {
+  package init(_ code: ErrorCode, field: String, value: String, rule: String) {
     self.code = code
     self.field = field
     let start = value.unicodeScalars.prefix(120)
@@ -16,6 +19,7 @@ package struct FieldError: Error, Sendable, Equatable, CustomStringConvertible {
     self.rule = rule
   }
 
+  package var kind: FailureKind { code == .machineFault ? .retriable : .rejected }
   /// The sentence that names field, value and rule.
   package var message: String { "\(field): '\(value)' \(rule)" }
   package var description: String { "\(code): \(message)" }

@@ -1,7 +1,8 @@
-/// Reads the fields of a public record and reports the first that breaks its rule.
+/// Reads the fields of a public record. Each reader returns nil for an absent field, and throws a
+/// `FieldError` for a field that breaks its rule.
 struct FieldReader {
   let object: JSONValue
-  /// Where the object sits, for the field's name in an error (`reply_to.`).
+  /// The path of the object within the record, for the field's name in an error. For example `reply_to.`.
   var prefix = ""
 
   static func read(_ bytes: [UInt8]) throws(FieldError) -> FieldReader {
@@ -11,10 +12,10 @@ struct FieldReader {
     } catch {
       let from = max(0, min(error.position - 16, bytes.count))
       let near = String(decoding: bytes[from..<min(bytes.count, from + 48)], as: UTF8.self)
-      throw FieldError("not_json", field: "value", value: near, rule: "is not JSON: \(error)")
+      throw FieldError(.notJSON, field: "value", value: near, rule: "is not JSON: \(error)")
     }
     guard value.members != nil else {
-      throw FieldError("not_json", field: "value", value: value.typeName, rule: "must be a JSON object")
+      throw FieldError(.notJSON, field: "value", value: value.typeName, rule: "must be a JSON object")
     }
     return FieldReader(object: value)
   }
@@ -27,7 +28,7 @@ struct FieldReader {
 
   func wrongType(_ name: String, _ value: JSONValue, _ rule: String) -> FieldError {
     FieldError(
-      "bad_type", field: prefix + name, value: value.text, rule: "must be \(rule), not \(value.typeName)")
+      .badType, field: prefix + name, value: value.text, rule: "must be \(rule), not \(value.typeName)")
   }
 
   func string(_ name: String, bytesMax: Int = 4096) throws(FieldError) -> String? {
@@ -35,7 +36,7 @@ struct FieldReader {
     guard let text = value.stringValue else { throw wrongType(name, value, "a string") }
     guard text.utf8.count <= bytesMax else {
       throw FieldError(
-        "too_long", field: prefix + name, value: text, rule: "must be at most \(bytesMax) bytes")
+        .tooLong, field: prefix + name, value: text, rule: "must be at most \(bytesMax) bytes")
     }
     return text
   }
@@ -45,7 +46,7 @@ struct FieldReader {
     guard case .number(let text, _) = value else { throw wrongType(name, value, "an integer") }
     guard let number = value.integerValue, range.contains(number) else {
       throw FieldError(
-        "out_of_range", field: prefix + name, value: text,
+        .outOfRange, field: prefix + name, value: text,
         rule: "must be an integer from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
@@ -62,7 +63,7 @@ struct FieldReader {
     guard let items = value.arrayValue else { throw wrongType(name, value, "an array of strings") }
     guard items.count <= countMax else {
       throw FieldError(
-        "too_long", field: prefix + name, value: "\(items.count) items",
+        .tooLong, field: prefix + name, value: "\(items.count) items",
         rule: "must have at most \(countMax) items")
     }
     var texts: [String] = []
@@ -79,7 +80,7 @@ struct FieldReader {
     guard let text = try string(name) else { return nil }
     guard let choice = Choice(rawValue: text) else {
       let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-      throw FieldError("bad_value", field: prefix + name, value: text, rule: "must be one of \(names)")
+      throw FieldError(.badValue, field: prefix + name, value: text, rule: "must be one of \(names)")
     }
     return choice
   }
@@ -87,7 +88,7 @@ struct FieldReader {
   func tenant() throws(FieldError) -> TenantID {
     guard let text = try string("tenant") else { return .standard }
     guard let tenant = TenantID(text) else {
-      throw FieldError("bad_tenant", field: "tenant", value: text, rule: TenantID.rule)
+      throw FieldError(.badTenant, field: "tenant", value: text, rule: TenantID.rule)
     }
     return tenant
   }
@@ -98,14 +99,14 @@ struct FieldReader {
     if let number = value.integerValue {
       guard number <= WireBounds.numberMax else {
         throw FieldError(
-          "out_of_range", field: prefix + name, value: value.text,
+          .outOfRange, field: prefix + name, value: value.text,
           rule: "must be at most \(WireBounds.numberMax) milliseconds since 1970")
       }
       return number
     }
     guard let text = value.stringValue, let time = UTCTime.milliseconds(text) else {
       throw FieldError(
-        "bad_value", field: prefix + name, value: value.stringValue ?? value.text,
+        .badValue, field: prefix + name, value: value.stringValue ?? value.text,
         rule: "must be milliseconds since 1970 or a time like 2026-11-24T09:00:00Z")
     }
     return time

@@ -5,7 +5,7 @@ package enum HeaderName {
   package static let version = "millrace-version"
   package static let attempt = "millrace-attempt"
   package static let due = "millrace-due"
-  /// topic-partition-offset of the record that a dead letter or retry was made from.
+  /// topic-partition-offset of the record from which a dead letter was made.
   package static let origin = "millrace-origin"
   package static let errorCode = "millrace-error-code"
   package static let errorField = "millrace-error-field"

@@ -1,6 +1,6 @@
 /// A chunk that a shard found.
 package struct Hit: Sendable, Equatable {
-  /// One of the query's terms in this chunk: its position in `CandidatesRecord.terms` and how often.
+  /// A term of the query in this chunk: its position in `CandidatesRecord.terms`, and how often it occurs.
   package struct Posting: Sendable, Equatable {
     package var term: UInt32
     package var frequency: UInt32

@@ -1,6 +1,6 @@
 import Time
 
-/// How far the worst shard's index was behind its topic when it searched.
+/// How far an index was behind `rag.vectors` when it searched. An answer has the worst values of its shards.
 package struct IndexBehind: Sendable, Equatable {
   package var records: Int64
   package var milliseconds: Int64

@@ -1,4 +1,4 @@
-/// What a deletion, a rejection or a drop writes to `rag.vectors` in place of vectors.
+/// The mark in `rag.vectors` that replaces the vectors of a deleted, failed or dropped version.
 package enum Mark: String, Sendable, CaseIterable {
   case deleted, failed, dropped
 }

@@ -1,11 +1,11 @@
-/// Which part of which version a record carries; shared by `ChunkBatch` and `VectorBatch`.
+/// The version and the part that a record holds; shared by `ChunkBatch` and `VectorBatch`.
 package struct PartHeader: Sendable, Equatable {
-  /// The format that this build writes; readers accept it and lower ones.
+  /// The format that this build writes. Readers accept this format and older ones.
   package static let formatCurrent: UInt32 = 1
 
   package var format = PartHeader.formatCurrent
   package var document: DocumentInfo
-  /// SHA-256 over all chunks, their division into parts, the model and the format.
+  /// The first 16 bytes of SHA-256 over all chunks, their division into parts, the model and the format.
   package var digest: [UInt8] = []
   package var part: UInt32 = 0
   package var partCount: UInt32 = 0
@@ -17,7 +17,7 @@ package struct PartHeader: Sendable, Equatable {
 
   package var digestHex: String { Self.hex(digest) }
 
-  /// Lower-case hexadecimal, as digests stand in keys.
+  /// Lower-case hexadecimal, the form of a digest in keys.
   package static func hex(_ digest: [UInt8]) -> String {
     digest.map { byte in
       let digits = String(byte, radix: 16)

@@ -1,5 +1,5 @@
-/// Who asks, or who may read: a name in a query's `principals` and in a document's `acl`. Compared and ordered
-/// by bytes.
+/// A user or group that asks or may read: a name in a query's `principals` or in a document's `acl`.
+/// Principals are compared and ordered by bytes.
 package struct Principal: Sendable, Hashable, Comparable {
   package let rawValue: String
 

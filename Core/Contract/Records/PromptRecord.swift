@@ -1,6 +1,6 @@
 import Time
 
-/// What `rag.prompts` carries: a query and its assembled context.
+/// A record of `rag.prompts`: a query and its assembled context.
 package struct PromptRecord: Sendable, Equatable {
   package var flight: QueryInFlight
   package var round: UInt32 = 0
@@ -30,7 +30,7 @@ package struct PromptRecord: Sendable, Equatable {
     return writer.bytes
   }
 
-  /// - Throws: `WireError`.
+  /// - Throws: `WireError` when the bytes are not a valid `Prompt` message of `millrace.proto`.
   package init(wireBytes: [UInt8]) throws(WireError) {
     var reader = WireReader(wireBytes[...])
     var query = WireQuery()

@@ -1,10 +1,10 @@
 import Foundation
 
-/// A query's id within its tenant. Two ids are the same when their bytes are.
+/// A query's id within its tenant. Two ids are equal when their bytes are equal.
 package struct QueryID: Sendable, Hashable, CustomStringConvertible {
   package let rawValue: String
   package static let rule = IdentifierRule.sentence
-  /// Stands for an id that has not been read yet.
+  /// A placeholder until the id has been read.
   static let unread = QueryID(unchecked: "-")
 
   private init(unchecked text: String) { rawValue = text }

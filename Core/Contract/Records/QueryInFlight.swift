@@ -1,14 +1,15 @@
-/// A query on its way: the public record with what the stages add.
+/// A query on its way through the stages: the public record, and what the stages add to it.
 package struct QueryInFlight: Sendable, Equatable {
-  /// Why a query must be passed on without work; retrieve or generate writes the state.
+  /// The reason why later stages pass the query on without work. Retrieve or generate writes the terminal
+  /// state.
   package enum Outcome: String, Sendable, CaseIterable { case expired, cancelled }
 
   package var query: QueryRecord
-  /// By the broker's clock: the record's timestamp plus `deadline_ms`.
+  /// The record's timestamp, by the broker's clock, plus `deadline_ms`.
   package var deadlineAtMilliseconds: Int64 = 0
   package var outcome: Outcome?
   package var timings: [StageTiming] = []
-  /// Microseconds since 1970 when the stage that wrote this record produced it.
+  /// The time at which the last stage produced this record, in microseconds since 1970.
   package var sentAtMicroseconds: Int64 = 0
   package var requestID = ""
 

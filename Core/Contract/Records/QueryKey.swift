@@ -1,4 +1,4 @@
-/// `tenant/query_id`: the key of a query from `rag.searches` on.
+/// `tenant/query_id`: the key of a query in `rag.searches` and all later topics.
 package struct QueryKey: Sendable, Hashable, CustomStringConvertible {
   package var tenant: TenantID
   package var id: QueryID

@@ -1,10 +1,13 @@
-/// What `rag.queries` carries.
+/// A record of `rag.queries`.
 package struct QueryRecord: Sendable, Equatable {
+  /// Generate an answer, or return only the retrieved chunks.
   package enum Mode: String, Sendable, CaseIterable { case answer, retrieve }
+  /// Use the answer cache, ignore it, or only write to it.
   package enum CachePolicy: String, Sendable, CaseIterable { case `default`, bypass, refresh }
 
   /// One earlier turn of the conversation.
   package struct Turn: Sendable, Equatable {
+    /// The speaker of a turn.
     package enum Role: String, Sendable, CaseIterable { case user, assistant }
     package var role: Role
     package var text: String
@@ -15,7 +18,7 @@ package struct QueryRecord: Sendable, Equatable {
     }
   }
 
-  /// Where to send the answer beside `rag.answers`.
+  /// The topic and partition for a copy of the answer, in addition to `rag.answers`.
   package struct ReplyTo: Sendable, Equatable {
     package var topic: String
     package var partition: Int32
@@ -30,9 +33,9 @@ package struct QueryRecord: Sendable, Equatable {
   package static let deadlineMaxMilliseconds: Int64 = 600_000
   package static let textBytesMax = 32_768
   package static let topKMax: Int64 = 100
-  /// Of the whole value: what a stage makes of it must fit the topics after `rag.queries`.
+  /// The limit for the whole value: the records that the stages make from it must fit the later topics.
   package static let bytesMax = 262_144
-  /// Values of all names of a filter together.
+  /// The limit for the values of all names of a filter together.
   package static let filterValuesMax = 1000
 
   package var id: QueryID
@@ -40,14 +43,15 @@ package struct QueryRecord: Sendable, Equatable {
   package var principals: [String]
   package var text: String
   package var history: [Turn]
-  /// Metadata name to the values that match; a document must match every name.
+  /// Accepted values by metadata name. A document must match every name.
   package var filter: [String: [MetadataValue]]
   /// Nil = the setting `retrieve.topK`.
   package var topK: Int?
   package var deadlineMilliseconds: Int64
   package var stream: Bool
   package var cache: CachePolicy
-  /// The token of a status event: `partition:next_offset` of `rag.vectors`.
+  /// The token of a status event: `partition:next_offset` of `rag.vectors`. The search waits a limited time
+  /// until the index has reached this offset.
   package var after: VectorsToken?
   package var mode: Mode
   package var replyTo: ReplyTo?
@@ -67,7 +71,7 @@ package struct QueryRecord: Sendable, Equatable {
 
   package var key: QueryKey { QueryKey(tenant: tenant, id: id) }
 
-  /// What can be said of a query whose other fields are wrong: who asked, if that much is readable.
+  /// The tenant and id of a query whose other fields may be wrong; nil when tenant or id can't be read.
   package static func identity(of value: [UInt8]) -> QueryKey? {
     guard let fields = try? FieldReader.read(value), let text = fields.object["id"]?.stringValue,
       let id = QueryID(text), let tenant = try? fields.tenant()
@@ -75,27 +79,29 @@ package struct QueryRecord: Sendable, Equatable {
     return QueryKey(tenant: tenant, id: id)
   }
 
+  /// Reads and checks a value.
+  ///
   /// - Throws: `FieldError` for the first field that breaks its rule.
   package init(value: [UInt8]) throws(FieldError) {
     guard value.count <= Self.bytesMax else {
       throw FieldError(
-        "too_long", field: "value", value: "\(value.count) bytes",
+        .tooLong, field: "value", value: "\(value.count) bytes",
         rule: "must be at most \(Self.bytesMax) bytes")
     }
     let fields = try FieldReader.read(value)
     guard let idText = try fields.string("id", bytesMax: .max) else {
-      throw FieldError("missing_field", field: "id", value: "", rule: "must be present: \(QueryID.rule)")
+      throw FieldError(.missingField, field: "id", value: "", rule: "must be present: \(QueryID.rule)")
     }
     guard let id = QueryID(idText) else {
-      throw FieldError("bad_id", field: "id", value: idText, rule: QueryID.rule)
+      throw FieldError(.badID, field: "id", value: idText, rule: QueryID.rule)
     }
     self.id = id
     tenant = try fields.tenant()
     guard let text = try fields.string("text", bytesMax: Self.textBytesMax) else {
-      throw FieldError("missing_field", field: "text", value: "", rule: "must be present")
+      throw FieldError(.missingField, field: "text", value: "", rule: "must be present")
     }
     guard !text.allSatisfy(\.isWhitespace) else {
-      throw FieldError("empty_text", field: "text", value: text, rule: "must hold more than white space")
+      throw FieldError(.emptyText, field: "text", value: text, rule: "must hold more than white space")
     }
     self.text = text
     principals = try fields.strings("principals", countMax: 1000) ?? []
@@ -115,7 +121,7 @@ package struct QueryRecord: Sendable, Equatable {
   private static func after(_ fields: FieldReader) throws(FieldError) -> VectorsToken? {
     guard let text = try fields.string("after") else { return nil }
     guard let token = VectorsToken(text) else {
-      throw FieldError("bad_value", field: "after", value: text, rule: "must be a status event's token")
+      throw FieldError(.badValue, field: "after", value: text, rule: "must be a status event's token")
     }
     return token
   }
@@ -125,10 +131,10 @@ package struct QueryRecord: Sendable, Equatable {
     guard value.members != nil else { throw fields.wrongType("reply_to", value, "an object") }
     let inner = FieldReader(object: value, prefix: "reply_to.")
     guard let topic = try inner.string("topic", bytesMax: 249), !topic.isEmpty else {
-      throw FieldError("missing_field", field: "reply_to.topic", value: "", rule: "must be a topic's name")
+      throw FieldError(.missingField, field: "reply_to.topic", value: "", rule: "must be a topic's name")
     }
     guard let partition = try inner.integer("partition", in: 0...Int64(Int32.max)) else {
-      throw FieldError("missing_field", field: "reply_to.partition", value: "", rule: "must be present")
+      throw FieldError(.missingField, field: "reply_to.partition", value: "", rule: "must be present")
     }
     return ReplyTo(topic: topic, partition: Int32(partition))
   }
@@ -138,17 +144,17 @@ package struct QueryRecord: Sendable, Equatable {
     guard let items = value.arrayValue else { throw fields.wrongType("history", value, "an array") }
     guard items.count <= 100 else {
       throw FieldError(
-        "too_long", field: "history", value: "\(items.count) items", rule: "must have at most 100 items")
+        .tooLong, field: "history", value: "\(items.count) items", rule: "must have at most 100 items")
     }
     var turns: [Turn] = []
     for (index, item) in items.enumerated() {
       guard item.members != nil else { throw fields.wrongType("history[\(index)]", item, "an object") }
       let inner = FieldReader(object: item, prefix: "history[\(index)].")
       guard let role = try inner.choice("role", Turn.Role.self) else {
-        throw FieldError("missing_field", field: inner.prefix + "role", value: "", rule: "must be present")
+        throw FieldError(.missingField, field: inner.prefix + "role", value: "", rule: "must be present")
       }
       guard let text = try inner.string("text", bytesMax: textBytesMax) else {
-        throw FieldError("missing_field", field: inner.prefix + "text", value: "", rule: "must be present")
+        throw FieldError(.missingField, field: inner.prefix + "text", value: "", rule: "must be present")
       }
       turns.append(Turn(role: role, text: text))
     }
@@ -174,7 +180,7 @@ package struct QueryRecord: Sendable, Equatable {
     let count = filter.values.reduce(0) { $0 + $1.count }
     guard count <= filterValuesMax else {
       throw FieldError(
-        "too_long", field: "filter", value: "\(count) values",
+        .tooLong, field: "filter", value: "\(count) values",
         rule: "must have at most \(filterValuesMax) values")
     }
     return filter

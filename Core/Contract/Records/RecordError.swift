@@ -1,11 +1,16 @@
 /// The error of an answer or a status event.
 package struct RecordError: Sendable, Equatable {
+  /// An `ErrorCode`, or that of a newer release.
   package var code: String
   package var field: String
   package var message: String
 
-  package init(code: String, field: String, message: String) {
-    self.code = code
+  package init(code: ErrorCode, field: String, message: String) {
+    self.init(rawCode: code.rawValue, field: field, message: message)
+  }
+
+  init(rawCode: String, field: String, message: String) {
+    code = rawCode
     self.field = field
     self.message = message
   }
@@ -21,7 +26,7 @@ package struct RecordError: Sendable, Equatable {
   package init?(json: JSONValue?) {
     guard let json, json.members != nil else { return nil }
     self.init(
-      code: json["code"]?.stringValue ?? "", field: json["field"]?.stringValue ?? "",
+      rawCode: json["code"]?.stringValue ?? "", field: json["field"]?.stringValue ?? "",
       message: json["message"]?.stringValue ?? "")
   }
 }

@@ -1,4 +1,4 @@
-/// One header; values are bytes, ours are UTF-8.
+/// One record header. Values are bytes; the values that Millrace writes are UTF-8.
 package struct RecordHeader: Sendable, Equatable {
   package var name: String
   package var value: [UInt8]

@@ -1,4 +1,5 @@
-/// Where a record lies; written `topic-partition-offset` in headers and as the id of what has none.
+/// The position of a record. Its text, `topic-partition-offset`, is used in headers and as the id of a
+/// record without a readable id.
 package struct RecordPosition: Sendable, Hashable, CustomStringConvertible {
   package var topic: String
   package var partition: Int32

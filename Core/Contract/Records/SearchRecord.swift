@@ -1,7 +1,7 @@
-/// What `rag.searches` carries.
+/// A record of `rag.searches`: a query and its vector.
 package struct SearchRecord: Sendable, Equatable {
   package var flight: QueryInFlight
-  /// 0 at first; 1 after a document of the answer changed.
+  /// 0 at first; 1 when the query is searched again because a document changed.
   package var round: UInt32 = 0
   package var model = ""
   /// Empty when the query is passed on without work.
@@ -19,7 +19,7 @@ package struct SearchRecord: Sendable, Equatable {
     return writer.bytes
   }
 
-  /// - Throws: `WireError`.
+  /// - Throws: `WireError` when the bytes are not a valid `Search` message of `millrace.proto`.
   package init(wireBytes: [UInt8]) throws(WireError) {
     var reader = WireReader(wireBytes[...])
     var query = WireQuery()

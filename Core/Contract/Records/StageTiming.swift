@@ -1,8 +1,8 @@
-/// One stage's share of a query's time.
+/// The time that a query spent in one stage.
 package struct StageTiming: Sendable, Equatable {
   package var stage: String
-  /// From the moment the former stage sent the record (or the broker appended the query) to the moment
-  /// this one took it.
+  /// The time between the previous stage sending the record (or the broker appending the query) and this
+  /// stage taking it.
   package var waitMilliseconds: Double
   package var workMilliseconds: Double
 

@@ -1,18 +1,19 @@
-/// What `rag.document-status` carries.
+/// A record of `rag.document-status`: a state of a document version.
 package struct StatusRecord: Sendable, Equatable {
+  /// The operation that the version stands for.
   package enum Operation: String, Sendable, CaseIterable { case put, delete }
 
-  /// A document's id, or topic-partition-offset of a record that has no version.
+  /// The document's id, or topic-partition-offset of a record that has no version.
   package var id: String
   package var tenant: String
-  /// Nil for a record that has none (unusable key, wrong partition).
+  /// Nil for a record without a version (unusable key, wrong partition).
   package var version: Version?
   package var operation: Operation
   package var state: DocumentState
   package var chunks: UInt32
   package var error: RecordError?
   package var warnings: [String]
-  /// On `indexed` and `deleted`: what a query's `after` takes.
+  /// The token for a query's `after`. Present with the states `indexed` and `deleted`.
   package var token: VectorsToken?
 
   package init(id: String, tenant: String, version: Version?, operation: Operation, state: DocumentState) {
@@ -31,7 +32,7 @@ package struct StatusRecord: Sendable, Equatable {
       state: state)
   }
 
-  /// The document that the event is about, nil where the record had no usable key.
+  /// The document of the event; nil when its record had no usable key.
   package var document: DocumentKey? {
     guard version != nil, let tenant = TenantID(tenant), let id = DocumentID(id) else { return nil }
     return DocumentKey(tenant: tenant, id: id)
@@ -46,11 +47,12 @@ package struct StatusRecord: Sendable, Equatable {
     ])
   }
 
-  /// - Throws: `FieldError`.
+  /// - Throws: `FieldError` when the value is not a JSON object, `id` or `state` is missing, or a field
+  ///   breaks its rule.
   package init(value: [UInt8]) throws(FieldError) {
     let fields = try FieldReader.read(value)
     guard let id = try fields.string("id"), let state = try fields.choice("state", DocumentState.self) else {
-      throw FieldError("missing_field", field: "id, state", value: "", rule: "must be present")
+      throw FieldError(.missingField, field: "id, state", value: "", rule: "must be present")
     }
     self.init(
       id: id, tenant: try fields.string("tenant") ?? "",

@@ -1,4 +1,4 @@
-/// The channel in Redis on which the sentences of one answer are streamed.
+/// The Redis channel to which the sentences of one answer are streamed.
 package enum StreamChannel {
   package static func name(_ topicPrefix: String, _ key: QueryKey) -> String {
     "millrace:stream:\(topicPrefix)\(key)"

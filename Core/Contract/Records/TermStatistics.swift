@@ -1,4 +1,4 @@
-/// How often a term occurs in a shard.
+/// The document frequency of a term in the lexical index of a shard.
 package struct TermStatistics: Sendable, Equatable, WireMessage {
   package var term = ""
   package var documentFrequency: UInt64 = 0

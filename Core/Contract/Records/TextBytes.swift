@@ -1,5 +1,5 @@
-/// Compares text by its bytes, as keys of records are: to Swift's own `==`, an é of one scalar and an é of two
-/// are the same text, but they are two keys, on two partitions.
+/// Compares text by its bytes, because record keys are compared by their bytes. To Swift's own `==`, an é
+/// of one scalar equals an é of two scalars, but the two are different keys on different partitions.
 enum TextBytes {
   static func areEqual(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 

@@ -1,5 +1,7 @@
+/// Reads RFC 3339 times in UTC.
 enum UTCTime {
-  /// Howard Hinnant's days-from-civil; no time zone but `Z` is understood.
+  /// Milliseconds since 1970; nil when the text is not such a time. The only time zone is `Z`. The days are
+  /// counted by Howard Hinnant's `days_from_civil`.
   static func milliseconds(_ text: String) -> Int64? {
     let bytes = Array(text.utf8)
     guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z"), bytes[4] == UInt8(ascii: "-"),

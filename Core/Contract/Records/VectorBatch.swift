@@ -1,12 +1,13 @@
-/// What `rag.vectors` carries: a part's chunks with their vectors, or a mark.
+/// A record of `rag.vectors`: a part's chunks with their vectors, or a mark.
 package struct VectorBatch: Sendable, Equatable {
+  /// Vectors or a mark.
   package enum Content: Sendable, Equatable {
-    /// Row-major, one row of `dimension` values per chunk, unit length.
+    /// `values` is row-major: one row of `dimension` values per chunk, each of unit length.
     case vectors(chunks: [Chunk], dimension: Int, values: [Float])
     case mark(Mark, operation: StatusRecord.Operation, error: RecordError?)
   }
 
-  /// More than any model's; a reader keeps room for rows of this length.
+  /// An upper limit that is larger than the dimension of any model: the index reserves memory for whole rows.
   package static let dimensionMax = 65_536
 
   package var header: PartHeader
@@ -41,7 +42,8 @@ package struct VectorBatch: Sendable, Equatable {
     return writer.bytes
   }
 
-  /// - Throws: `WireError`, also when the vectors do not match the chunks.
+  /// - Throws: `WireError` when the bytes are not a valid `VectorBatch` message, have a newer format or an
+  ///   unknown mark, or when the vectors do not match the chunks.
   package init(wireBytes: [UInt8]) throws(WireError) {
     var reader = WireReader(wireBytes[...])
     var fields = PartFields()

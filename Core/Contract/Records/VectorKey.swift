@@ -1,7 +1,9 @@
 /// The key of a record in `rag.vectors`: `document@epoch.offset~digest#part`, or `…~<mark>#0`.
 ///
-/// It belongs to one version and one chunking of one document, so a late writer replaces nothing.
+/// A key belongs to one version and one chunking of one document. So a late writer never replaces the
+/// record of another version or chunking.
 package struct VectorKey: Sendable, Hashable, CustomStringConvertible {
+  /// The chunking or the mark that the record belongs to.
   package enum Set: Sendable, Hashable {
     /// The hexadecimal digest of all chunks of the version.
     case chunks(digest: String)
@@ -20,8 +22,8 @@ package struct VectorKey: Sendable, Hashable, CustomStringConvertible {
     self.part = part
   }
 
-  /// Reads a key from the right, since a document's id may hold any of the separators; by bytes, since a separator
-  /// and what stands beside it may be one character.
+  /// Reads a key from the right, because a document's id may contain any of the separators. The search is
+  /// by bytes, because a separator and a combining mark after it form one character.
   package init?(bytes: [UInt8]?) {
     guard let bytes, let hash = bytes.lastIndex(of: UInt8(ascii: "#")),
       let tilde = bytes[..<hash].lastIndex(of: UInt8(ascii: "~")),
@@ -34,7 +36,8 @@ package struct VectorKey: Sendable, Hashable, CustomStringConvertible {
     self.init(
       document: document, version: version, set: Mark(rawValue: name).map(Set.mark) ?? .chunks(digest: name),
       part: part)
-    // `+5` and `05` are numbers too, but no spelling of ours: they would be a second key of the same part.
+    // `+5` and `05` are numbers too, but `description` never writes them. They would be a second key of the
+    // same part.
     guard self.bytes == bytes else { return nil }
   }
 

@@ -1,4 +1,5 @@
-/// A partition of `rag.vectors` and the next offset after what a status event told of.
+/// A partition of `rag.vectors`, and the next offset after the records of the version that a status event
+/// reports.
 package struct VectorsToken: Sendable, Hashable, CustomStringConvertible {
   package var partition: Int32
   package var nextOffset: Int64

@@ -1,4 +1,4 @@
-/// A version of a document: the epoch of its topic and the offset of its record in `rag.documents`.
+/// A version of a document: the epoch of `rag.documents` and the offset of the document's record there.
 package struct Version: Sendable, Hashable, Comparable, CustomStringConvertible {
   package var epoch: UInt32
   package var offset: Int64

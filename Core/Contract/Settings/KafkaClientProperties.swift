@@ -1,15 +1,16 @@
 import Foundation
 
-/// Which of librdkafka's properties `kafka.properties` and `kafka.propertiesFile` may set.
+/// The properties of librdkafka that `kafka.properties` and `kafka.propertiesFile` may set.
 ///
-/// A list of what is allowed, since librdkafka has properties that load a library (`plugin.library.paths`,
-/// `ssl.engine.location`, `ssl.providers`), run a command (`sasl.kerberos.kinit.cmd`) or take a pointer (`*_cb`,
-/// `opaque`), and a later release may have more. Properties on which delivery depends (`acks`, `enable.auto.commit`,
-/// `group.id` and their like) are ours to set.
+/// This is a list of allowed properties because librdkafka also has properties that load a library
+/// (`plugin.library.paths`, `ssl.engine.location`, `ssl.providers`), run a command
+/// (`sasl.kerberos.kinit.cmd`) or take a pointer (`*_cb`, `opaque`), and a later release may add more.
+/// Millrace itself sets the properties on which delivery depends (for example `acks`, `enable.auto.commit`
+/// and `group.id`).
 ///
 /// - SeeAlso: librdkafka's CONFIGURATION.md, release 2.0.2.
 enum KafkaClientProperties {
-  /// How brokers are reached, how fast, and who we are.
+  /// Allowed, and may be shown: connections, identity, sizes and logs.
   private static let harmless: Set<String> = [
     // Security
     "security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username",
@@ -35,43 +36,44 @@ enum KafkaClientProperties {
     "receive.message.max.bytes", "fetch.wait.max.ms", "fetch.min.bytes", "fetch.message.max.bytes",
     "max.partition.fetch.bytes", "queued.min.messages", "queue.buffering.max.kbytes", "batch.num.messages",
     "batch.size", "check.crcs",
-    // What librdkafka logs
+    // Logs
     "debug", "log_level", "log.connection.close",
   ]
 
-  /// Allowed, and never shown.
+  /// Allowed, but never shown.
   private static let secret: Set<String> = [
     "sasl.password", "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config",
     "sasl.oauthbearer.extensions",
     "ssl.key.password", "ssl.key.pem", "ssl.keystore.password",
   ]
 
-  /// librdkafka puts these into the command line of `kinit`, which a shell runs.
+  /// librdkafka puts these values into the command line of `kinit`, which a shell runs.
   private static let shellWords: Set<String> = ["sasl.kerberos.principal", "sasl.kerberos.keytab"]
 
-  /// One `name=value`; nil for what is none. Blanks around the name and before the value don't count.
+  /// Reads one `name=value`; nil when the name or the equals sign is missing. White space around the name
+  /// and before the value is dropped.
   static func property(_ text: Substring) -> (name: String, value: String)? {
     guard let equals = text.firstIndex(of: "=") else { return nil }
     let name = text[..<equals].trimmingCharacters(in: .whitespacesAndNewlines)
     return name.isEmpty ? nil : (name, String(text[text.index(after: equals)...].drop(while: \.isWhitespace)))
   }
 
-  /// Whether a list of `name=value`, separated by commas, can be shown: nothing in it is secret, or could be the rest of a
-  /// secret that has a comma in it.
+  /// Whether a list of `name=value`, separated by commas, can be shown: no part is a secret, and no part
+  /// could be the rest of a secret that contains a comma.
   static func areHarmless(_ text: String) -> Bool {
     text.split(separator: ",").allSatisfy { part in
       property(part).map { harmless.contains($0.name) && !holdsUser($0.value) } ?? false
     }
   }
 
-  /// Whether one of the list is a secret.
+  /// Whether a list of `name=value`, separated by commas, holds a secret.
   static func holdSecret(_ text: String) -> Bool {
     text.split(separator: ",").contains { part in
       property(part).map { secret.contains($0.name) || holdsUser($0.value) } ?? false
     }
   }
 
-  /// Whether the value is a URL with a user before its host, or a query: either may hold a password.
+  /// Whether the value is a URL with user information or a query. Both may hold a password.
   private static func holdsUser(_ value: String) -> Bool {
     value.contains("://") && (value.contains("@") || value.contains("?"))
   }
@@ -79,20 +81,22 @@ enum KafkaClientProperties {
   /// Adds one property to `properties`.
   ///
   /// - Parameters:
-  ///   - key: the setting, for the error.
-  ///   - hidden: what the error shows as the setting's value.
-  /// - Throws: `SettingsError` that names a property which is not allowed, or is given twice.
+  ///   - key: the setting that the error names.
+  ///   - hidden: the text that the error shows as the setting's value.
+  /// - Throws: `SettingsError` when the property is not allowed, is given twice, or has a value that is
+  ///   unsafe in a shell.
   static func add(
     _ name: String, _ value: String, to properties: inout [String: String], key: String, hidden: String
   ) throws(SettingsError) {
     guard harmless.contains(name) || secret.contains(name) else {
-      // After a secret the name may be the rest of it, behind a comma: then only names that are no secret are said.
+      // After a secret, the name may be the rest of that secret behind a comma. Then the error shows only
+      // names that librdkafka knows.
       let isSaid = isRefused(name) || secret.isDisjoint(with: properties.keys)
       throw SettingsError(
         key: key, value: hidden,
         rule: isSaid
           ? "must not set '\(name)': \(reason(name))"
-          : "holds a name that is no property (a value with a comma belongs into kafka.propertiesFile)")
+          : "holds a name that is not a property (put a value with a comma into kafka.propertiesFile)")
     }
     guard properties.updateValue(value, forKey: name) == nil else {
       throw SettingsError(key: key, value: hidden, rule: "must not set '\(name)' twice")
@@ -100,7 +104,7 @@ enum KafkaClientProperties {
     guard !shellWords.contains(name) || value.utf8.allSatisfy(isPlain) else {
       throw SettingsError(
         key: key, value: hidden,
-        rule: "must give '\(name)' a value of letters, digits and . _ - / @ alone: a shell reads it")
+        rule: "must give '\(name)' a value of letters, digits and . _ - / @ only, because a shell reads it")
     }
   }
 
@@ -113,7 +117,7 @@ enum KafkaClientProperties {
     }
   }
 
-  /// Names of properties that exist in librdkafka and are refused, by their form.
+  /// Whether a property of librdkafka is refused by its name or its form.
   private static func isRefused(_ name: String) -> Bool { loadsCode(name) || ours.contains(name) }
 
   private static func loadsCode(_ name: String) -> Bool {
@@ -125,7 +129,7 @@ enum KafkaClientProperties {
       .contains(name)
   }
 
-  /// Properties that Millrace sets itself, with the setting that stands for it where there is one.
+  /// Properties that Millrace sets itself.
   private static let ours: Set<String> = [
     "bootstrap.servers", "metadata.broker.list", "client.id", "group.id", "group.instance.id",
     "session.timeout.ms",

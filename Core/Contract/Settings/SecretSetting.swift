@@ -1,30 +1,31 @@
 import Foundation
 
-/// A setting that may hold a secret. It stands in the settings, or in a file that they name, which is read when the secret
-/// is needed and by those alone who need it.
+/// A setting that may hold a secret. The secret is in the settings or in a file that the settings name.
+/// A process reads that file only when it needs the secret.
 package struct SecretSetting: Sendable {
-  /// Of one secret, or of a file of Kafka properties; certificates in PEM are a few kilobytes.
+  /// The limit for one secret, and for a file of Kafka properties: PEM certificates take a few kilobytes.
   static let bytesMax = 65_536
 
-  /// The key whose value it is: `llm.apiKey`.
+  /// The key of the setting, for example `llm.apiKey`.
   let key: String
   let value: String
-  /// Empty: no file.
+  /// Path of the file; empty when there is none.
   let file: String
 
-  /// One of the two is empty: `SettingsTable` saw to that.
+  /// `SettingsTable` has made sure that the value or the file is empty.
   init(_ key: String, _ table: SettingsTable) {
     self.key = key
     value = table.text(key)
     file = table.text(key + "File")
   }
 
-  /// Neither a value nor a file is set.
+  /// True when neither a value nor a file is set.
   package var isEmpty: Bool { value.isEmpty && file.isEmpty }
 
-  /// The secret; empty when none is set. A file's last line break is not part of it.
+  /// The secret; empty when none is set. The last line break of a file is not part of the secret.
   ///
-  /// - Throws: `SettingsError` for a file that can't be read, and for a secret of more than one line.
+  /// - Throws: `SettingsError` for a file that can't be read or is empty, and for a secret with a control
+  ///   character, such as a line break.
   package func read() throws(SettingsError) -> String {
     let text = file.isEmpty ? value : try Self.text(ofFile: file, key + "File")
     let secret = text.hasSuffix("\r\n") ? text.dropLast() : text.hasSuffix("\n") ? text.dropLast() : text[...]
@@ -39,7 +40,7 @@ package struct SecretSetting: Sendable {
     return String(secret)
   }
 
-  /// - Throws: `SettingsError` naming `key` when the file can't be read, is too long, or is not UTF-8.
+  /// - Throws: `SettingsError` that names `key`, when the file can't be read, is too long, or is not UTF-8.
   static func text(ofFile path: String, _ key: String) throws(SettingsError) -> String {
     func error(_ rule: String) -> SettingsError {
       SettingsError(key: key, value: shown(file: path), rule: rule)
@@ -57,7 +58,8 @@ package struct SecretSetting: Sendable {
     return text
   }
 
-  /// A file's path for display. What has no folder and names no file may be the secret itself, in the wrong place.
+  /// The path of a file for display. A path without a folder that names no file may be the secret itself,
+  /// set in the wrong place, so it is hidden.
   static func shown(file path: String) -> String {
     path.isEmpty || path.contains("/") || FileManager.default.fileExists(atPath: path) ? path : "(hidden)"
   }

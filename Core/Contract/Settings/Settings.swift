@@ -1,20 +1,23 @@
 import Records
 import Time
 
-/// Every setting, validated. Read once, in `Workers/Millrace`.
+/// Every setting, validated. Only `Workers/Millrace` reads them from the outside. The structs below follow
+/// the sections of `charts/millrace/values.yaml`, which describes each setting and has its default.
 package struct Settings: Sendable {
+  /// The connection to the brokers: `kafka.*`.
   package struct Kafka: Sendable {
     package var bootstrapServers: String
     package var topicPrefix: String
     package var clientID: String
     package var sessionTimeout: Duration
     package var pollIntervalMax: Duration
-    /// librdkafka's own, of `kafka.properties` and `kafka.propertiesFile`; passwords are among them.
+    /// librdkafka's properties, from `kafka.properties` and `kafka.propertiesFile`. They may hold passwords.
     package var properties: [String: String]
-    /// 0 = decided by the number of brokers.
+    /// 0 = 3 when there are three brokers, otherwise 1.
     package var replicationFactor: Int
   }
 
+  /// The local broker: `broker.*`.
   package struct Broker: Sendable {
     package var host: String
     package var port: Int
@@ -22,17 +25,20 @@ package struct Settings: Sendable {
     package var cleanInterval: Duration
   }
 
+  /// The address of probes and metrics: `http.*`.
   package struct HTTP: Sendable {
     package var host: String
     package var port: Int
   }
 
+  /// The embedding model: `encoder.*`.
   package struct Encoder: Sendable {
     package var modelPath: String
     package var model: String
     package var choosesKernel: Bool
   }
 
+  /// Parsing and chunking: `ingest.*`.
   package struct Ingest: Sendable {
     package var epoch: UInt32
     package var batchRecordsMax: Int
@@ -45,8 +51,9 @@ package struct Settings: Sendable {
     package var fieldMap: [String: String]
   }
 
+  /// The chat endpoint: `llm.*`.
   package struct LLM: Sendable {
-    /// Nil = the extractive engine alone.
+    /// Nil = only the extractive engine.
     package var url: String?
     package var model: String
     package var apiKey: SecretSetting
@@ -55,17 +62,20 @@ package struct Settings: Sendable {
     package var timeout: Duration
   }
 
+  /// The cache server: `redis.*`.
   package struct Redis: Sendable {
-    /// Empty = none.
+    /// Empty = no caches and no streaming.
     package var address: SecretSetting
     package var deadline: Duration
   }
 
+  /// How long cached entries are used: `cache.*`.
   package struct Cache: Sendable {
     package var answerTTL: Duration
     package var embeddingTTL: Duration
   }
 
+  /// The search shards: `search.*`.
   package struct Search: Sendable {
     package var shards: Int
     package var batchRecordsMax: Int
@@ -73,6 +83,7 @@ package struct Settings: Sendable {
     package var wait: Duration
   }
 
+  /// The choice of the context: `retrieve.*`.
   package struct Retrieve: Sendable {
     package var topK: Int
     package var wait: Duration
@@ -80,6 +91,7 @@ package struct Settings: Sendable {
     package var windowRecords: Int
   }
 
+  /// Answering and refusing: `generate.*`.
   package struct Generate: Sendable {
     package var windowRecords: Int
     package var refusalScore: Double
@@ -87,15 +99,17 @@ package struct Settings: Sendable {
     package var supportScore: Double
   }
 
+  /// The check against stale answers: `freshness.*`.
   package struct Freshness: Sendable {
     package var staleAfter: Duration
     package var indexLagMax: Duration
   }
 
+  /// One topic: `topics.<name>.*`.
   package struct Topic: Sendable {
     package var topic: TopicName
     package var partitionCount: Int
-    /// Kafka's names.
+    /// Values by Kafka's names for topic settings.
     package var settings: [String: String]
   }
 
@@ -182,7 +196,7 @@ package struct Settings: Sendable {
     topics = try Self.topics(table)
   }
 
-  /// The setting's `name=value` pairs, and those of the file, a line each.
+  /// The `name=value` pairs of the setting, and those of the file, one per line.
   private static func kafkaProperties(_ table: SettingsTable) throws(SettingsError) -> [String: String] {
     let (key, fileKey) = ("kafka.properties", "kafka.propertiesFile")
     var properties: [String: String] = [:]
@@ -199,7 +213,7 @@ package struct Settings: Sendable {
       if line.allSatisfy(\.isWhitespace) || line.drop(while: \.isWhitespace).hasPrefix("#") { continue }
       guard let (name, value) = KafkaClientProperties.property(line) else {
         throw SettingsError(
-          key: fileKey, value: file, rule: "must hold name=value lines, empty lines and # comments alone")
+          key: fileKey, value: file, rule: "must hold only name=value lines, empty lines and # comments")
       }
       try KafkaClientProperties.add(name, value, to: &properties, key: fileKey, hidden: file)
     }
@@ -207,7 +221,7 @@ package struct Settings: Sendable {
   }
 
   private static func llm(_ table: SettingsTable) throws(SettingsError) -> LLM {
-    // Paths are added to it: a query would end up in the middle.
+    // Paths are appended to the URL, so a query would end up in the middle.
     let url = try table.string("llm.url", "must be http://host:port/v1, https too, without a query, or empty")
     {
       $0.isEmpty || ($0.hasPrefix("http://") || $0.hasPrefix("https://")) && !$0.contains("?")
@@ -229,7 +243,7 @@ package struct Settings: Sendable {
       documentBytesMax: try table.integer("ingest.documentBytesMax", in: 1024...104_857_600),
       textBytesMax: try table.integer("ingest.textBytesMax", in: 1024...104_857_600),
       parserTimeout: try table.duration("ingest.parserTimeout"),
-      // The least that our own binary needs to read Markdown, with a margin: the limit counts address space.
+      // The minimum is the address space that our binary needs to read Markdown, with a margin.
       parserMemoryBytesMax: try table.integer(
         "ingest.parserMemoryBytesMax", in: 402_653_184...68_719_476_736),
       fieldMap: try table.pairs("ingest.fieldMap"))
@@ -263,7 +277,7 @@ package struct Settings: Sendable {
     return topics
   }
 
-  /// The full name of one of our topics.
+  /// The full name of a topic: the prefix and the topic's own name.
   package func topic(_ name: TopicName) -> String { name.name(prefix: kafka.topicPrefix) }
 
   package func partitionCount(_ name: TopicName) -> Int32 {

@@ -1,7 +1,7 @@
-import Foundation
+import Failures
 
 /// A setting that breaks its rule.
-package struct SettingsError: Error, Sendable, CustomStringConvertible {
+package struct SettingsError: Failure {
   package var key: String
   package var value: String
   package var rule: String
@@ -10,6 +10,7 @@ package struct SettingsError: Error, Sendable, CustomStringConvertible {
     self.value = value
     self.rule = rule
   }
+  package var kind: FailureKind { .rejected }
   package var description: String {
     value.isEmpty ? "setting \(key): \(rule)" : "setting \(key): '\(value)' \(rule)"
   }

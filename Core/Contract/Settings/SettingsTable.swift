@@ -1,9 +1,10 @@
 import Foundation
 import Records
 
-/// All settings by key, merged from the compiled-in defaults, a file, the environment and flags, in this order.
+/// All settings by key, merged from the compiled-in defaults, a file, the environment and flags, in this
+/// order.
 package struct SettingsTable: Sendable {
-  /// Where a value came from, for `millrace settings`; a later one wins.
+  /// The source of a value, for `millrace settings`. A later case wins.
   package enum Source: String, Sendable, CaseIterable, Comparable {
     case `default`, file, environment, flag
 
@@ -12,7 +13,7 @@ package struct SettingsTable: Sendable {
     }
   }
 
-  /// Sections of `values.yaml` that the chart reads and no worker: images, replica bounds, alerts.
+  /// Sections of `values.yaml` that only the chart reads: images, replica bounds, alerts and the like.
   package static let deploymentSections: Set<String> = [
     "nameOverride", "fullnameOverride", "image", "imagePullSecrets", "model", "ports", "secrets", "pools",
     "keda",
@@ -26,9 +27,10 @@ package struct SettingsTable: Sendable {
   private var positions: [String: Int] = [:]
 
   /// - Parameters:
-  ///   - file: path of a YAML file with the same tree as `values.yaml`, or any part of it.
-  ///   - flags: `--kafka-topic-prefix` to value.
-  /// - Throws: `SettingsError` for an unknown key in the file, and for a secret among the flags.
+  ///   - file: path of a YAML file with the same tree as `values.yaml`, or any part of that tree.
+  ///   - flags: values by option name, for example `--kafka-topic-prefix`.
+  /// - Throws: `SettingsError` when the file can't be read or has an unknown key, when a flag holds a
+  ///   secret, and when a secret and its file are set in the same place.
   package init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:])
     throws(SettingsError)
   {
@@ -50,7 +52,7 @@ package struct SettingsTable: Sendable {
       }
       for leaf in try YAML.parse(text, source: file).leaves where !Self.isDeployment(leaf.key) {
         guard positions[leaf.key] != nil else {
-          // Not its value: the name may be that of a secret, misspelt.
+          // The error does not show the value: the key may be the misspelt name of a secret.
           throw SettingsError(key: leaf.key, value: "", rule: "is no setting (in \(file))")
         }
         set(leaf.key, leaf.value, .file)
@@ -65,8 +67,8 @@ package struct SettingsTable: Sendable {
     for key in ["redis.address", "llm.apiKey"] { try keepOne(key, Self.secretFiles[key] ?? "") }
   }
 
-  /// Of a secret and the file for it the one counts that was set nearer to the command: `up --llm-api-key-file F` wins over
-  /// a key in the environment.
+  /// When both a secret and its file are set, the source nearer to the command wins: `--llm-api-key-file`
+  /// wins over a key in the environment.
   private mutating func keepOne(_ key: String, _ fileKey: String) throws(SettingsError) {
     let (value, file) = (source(key), source(fileKey))
     if value == file, !text(key).isEmpty, !text(fileKey).isEmpty {
@@ -86,7 +88,7 @@ package struct SettingsTable: Sendable {
         + "\(environmentName(key)) in the environment\(file)")
   }
 
-  /// A values file of a release is a settings file too.
+  /// The values file of a Helm release can serve as a settings file, so its deployment sections are skipped.
   private static func isDeployment(_ key: String) -> Bool {
     deploymentSections.contains(String(key.prefix { $0 != "." }))
   }
@@ -121,7 +123,7 @@ package struct SettingsTable: Sendable {
     return words
   }
 
-  /// Settings that may hold a secret, with the setting that names a file for it, where there is one.
+  /// Settings that may hold a secret, each with the setting that names a file for the secret.
   private static let secretFiles = [
     "kafka.properties": "kafka.propertiesFile", "redis.address": "redis.addressFile",
     "llm.apiKey": "llm.apiKeyFile",
@@ -130,11 +132,11 @@ package struct SettingsTable: Sendable {
   package static let secretFileKeys = secretFiles.values.sorted()
   package static let secretKeys = secretFiles.keys.sorted()
 
-  /// Whether the value must not be shown, or handed to a process that doesn't need it.
+  /// Whether the value must not be shown, nor passed to a process that doesn't need it.
   package func isSecret(_ key: String) -> Bool { shown(key) != text(key) }
 
-  /// The value for display. Keys, passwords, and what stands before the host of a URL are hidden; a value that could hold
-  /// a secret is hidden whole.
+  /// The value for display. Keys, passwords and the user information of a URL are hidden. When the secret
+  /// part of a value is not certain, the whole value is hidden.
   package func shown(_ key: String) -> String {
     let value = text(key)
     if value.isEmpty { return value }
@@ -151,9 +153,10 @@ package struct SettingsTable: Sendable {
   private static let hidden = "(hidden)"
 
   private static func shownAddress(_ value: String) -> String {
-    // A path has no user before it, and may hold an @ itself.
+    // A path has no password before it, and may itself contain an @.
     if value.hasPrefix("unix:///") { return value }
-    // The last @ ends the password, which may hold one itself. What does not look like a host behind it is hidden whole.
+    // The last @ ends the password, because the password may contain an @. If no host or path follows, the
+    // whole value is hidden.
     guard let parts = value.wholeMatch(of: /((?:redis|unix):\/\/)(.*@)?([^@:\/?]+:\d+(?:\/\d+)?|\/[^@]*)/)
     else {
       return hidden
@@ -161,8 +164,9 @@ package struct SettingsTable: Sendable {
     return "\(parts.1)\(parts.2 == nil ? "" : hidden + "@")\(parts.3)"
   }
 
-  /// `https://(hidden)@host/v1`. A query is hidden too: some services take their key there. Hidden whole is what is no URL,
-  /// and what has an @ behind its host: the host may be the first half of a password with a slash.
+  /// For example `https://(hidden)@host/v1`. A query is hidden too, because some services take their key
+  /// there. The whole value is hidden if it is not a URL, or has an @ after the host: the host may then be
+  /// the first half of a password with a slash.
   private static func shownURL(_ value: String) -> String {
     guard let parts = value.wholeMatch(of: /(https?:\/\/)([^\/?#]*)([^?#]*)(.*)/),
       !(parts.3 + parts.4).contains("@")
@@ -175,14 +179,14 @@ package struct SettingsTable: Sendable {
     return "\(parts.1)\(user)\(host)\(parts.3)\(parts.4.isEmpty ? "" : "?" + hidden)"
   }
 
-  /// A URL without what stands before its host; others unchanged.
+  /// An HTTP URL without its user information. Any other text is returned unchanged.
   package static func withoutUser(url: String) -> String {
     guard let parts = url.wholeMatch(of: /(https?:\/\/)([^\/?#]*@)(.*)/) else { return url }
     return "\(parts.1)\(parts.3)"
   }
 
-  /// Whether the value, given as an option, shows a secret on the command line. What is badly formed is not asked: `Settings`
-  /// refuses it and says why.
+  /// Whether the value would show a secret on the command line. A badly formed value does not count:
+  /// `Settings` refuses it and names the rule.
   private func showsSecret(_ key: String) -> Bool {
     let value = text(key)
     switch key {
@@ -192,6 +196,8 @@ package struct SettingsTable: Sendable {
     default: return isSecret(key)
     }
   }
+
+  // The readers below throw a `SettingsError` with the key, the value for display and the rule.
 
   func string(_ key: String, _ rule: String, where isFine: (String) -> Bool) throws(SettingsError) -> String {
     let value = text(key)
@@ -224,7 +230,7 @@ package struct SettingsTable: Sendable {
     return flag
   }
 
-  /// `250ms`, `10s`, `5m`, `12h`, `7d`.
+  /// Reads `250ms`, `10s`, `5m`, `12h` or `7d`.
   func duration(_ key: String) throws(SettingsError) -> Duration {
     let value = text(key)
     let units: [(String, Int64)] = [
@@ -238,7 +244,7 @@ package struct SettingsTable: Sendable {
     throw SettingsError(key: key, value: value, rule: "must be a whole number with ms, s, m, h or d")
   }
 
-  /// `name=value,name=value`.
+  /// Reads `name=value,name=value`.
   func pairs(_ key: String) throws(SettingsError) -> [String: String] {
     var map: [String: String] = [:]
     for part in text(key).split(separator: ",") {

@@ -1,8 +1,10 @@
 internal import CYAML
 
-/// Reads one YAML document with libyaml; scalars stay text, since YAML 1.1's guesses (`no`, `1_000`) are traps.
+/// Reads one YAML document with libyaml. Scalars stay text, because the types that YAML 1.1 guesses (`no`,
+/// `1_000`) are surprising.
 package enum YAML {
-  /// - Throws: `SettingsError` with the line.
+  /// - Throws: `SettingsError` with the line of a syntax error, for a key that appears twice, and for
+  ///   nesting deeper than 16 levels.
   package static func parse(_ text: String, source: String) throws(SettingsError) -> YAMLNode {
     var parser = unsafe yaml_parser_t()
     guard unsafe yaml_parser_initialize(&parser) == 1 else {

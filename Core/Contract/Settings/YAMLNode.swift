@@ -1,6 +1,6 @@
 internal import CYAML
 
-/// A YAML document as settings need it: maps of maps and scalars.
+/// A YAML document as settings need it: maps, lists and scalars.
 package indirect enum YAMLNode: Sendable, Equatable {
   case scalar(String)
   case map([(key: String, value: YAMLNode)])
@@ -15,7 +15,7 @@ package indirect enum YAMLNode: Sendable, Equatable {
     }
   }
 
-  /// Leaves by dotted path, in their order.
+  /// The leaves by dotted path, in document order. A list is one leaf, its scalars joined by commas.
   package var leaves: [(key: String, value: String)] { leaves(prefix: "") }
 
   private func leaves(prefix: String) -> [(key: String, value: String)] {

@@ -1,27 +1,27 @@
 import Records
 
-/// Which version of each document is visible: the rules of `rag.vectors`, applied in log order. A value; the
-/// index's rows are changed through the actions that it returns.
+/// Decides which version of each document is visible, from the records of `rag.vectors` in log order. A value
+/// without I/O: it returns the changes that the index must make.
 ///
-/// - The highest complete version is visible; of two complete sets of one version the lower digest wins, in
-///   whatever order they lie; an incomplete set never shows.
-/// - All parts of a version become visible in one step, and the former version leaves in the same step.
-/// - A deletion is a version too. `failed` and `dropped` marks fence nothing.
+/// - The highest complete version is visible. If one version has two complete sets, the lower digest wins, in
+///   whatever order their records come. An incomplete set is never visible.
+/// - All parts of a version become visible in one step, in which the previous version disappears.
+/// - A deletion is a version too. `failed` and `dropped` marks hide no older version.
 package struct DocumentCatalog {
-  /// What a record changed.
+  /// The change that a record makes to the index.
   package struct Change {
     package var remove: SetID?
     package var insert: [IndexRow] = []
   }
 
-  /// What the reporter asks about one version.
+  /// The state of one version, from which the reporter makes its terminal state.
   package enum Verdict: Equatable, Sendable {
-    /// The version's parts are complete and show.
+    /// All parts of the version are applied, and it is the visible one.
     case visible(chunkCount: UInt32)
-    /// A newer version shows, or a newer deletion holds.
+    /// A newer version is visible, or a newer deletion was applied.
     case superseded
     case deleted
-    /// A mark rejects or drops the version, which is not complete.
+    /// The version is not complete, and has a `failed` or `dropped` mark.
     case marked(Mark, RecordError?)
     case pending
   }
@@ -37,7 +37,7 @@ package struct DocumentCatalog {
     var deletedAt: Version?
     var sets: [SetID: PartialSet] = [:]
     var marks: [Version: (Mark, RecordError?)] = [:]
-    /// Every key that holds a value in the topic.
+    /// Every key whose newest record in the topic has a value.
     var keys: Set<VectorKey> = []
 
     var fence: Version? { [visible?.version, deletedAt].compactMap { $0 }.max() }
@@ -64,7 +64,8 @@ package struct DocumentCatalog {
     }
   }
 
-  /// Applies a null: the key is dead in the topic. A set that is complete stays, since its keys are never nulled.
+  /// Applies a tombstone: the key has no value in the topic any more. The visible set stays, because its keys
+  /// are not nulled while it is visible.
   package mutating func forget(_ key: VectorKey) {
     guard var entry = entries[key.document] else { return }
     entry.keys.remove(key)
@@ -126,7 +127,7 @@ package struct DocumentCatalog {
     return change
   }
 
-  /// What is true of a version now.
+  /// The current state of a version.
   package func verdict(on document: DocumentKey, _ version: Version) -> Verdict {
     guard let entry = entries[document] else { return .pending }
     if entry.visible?.version == version { return .visible(chunkCount: entry.visibleChunks) }
@@ -136,12 +137,13 @@ package struct DocumentCatalog {
     return .pending
   }
 
-  /// Keys whose version is dead: older than what shows or than a deletion, or a chunking that lost.
+  /// The keys to null: those of versions older than the visible one or than a deletion, `failed` and
+  /// `dropped` marks of that version itself, and other chunkings of the visible version with a higher digest.
   package func deadKeys(of document: DocumentKey) -> [VectorKey] {
     guard let entry = entries[document], let fence = entry.fence else { return [] }
     return entry.keys.filter { key in
       switch key.set {
-      // They outlive every source of old chunks.
+      // A deletion mark stays: an old chunk may still arrive later, and must not become visible again.
       case .mark(.deleted): false
       case .mark: key.version <= fence
       case .chunks(let digest):

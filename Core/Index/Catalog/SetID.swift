@@ -1,6 +1,6 @@
 import Records
 
-/// Which chunking of which version.
+/// Identifies one chunking of one version of a document.
 package struct SetID: Sendable, Hashable {
   package var version: Version
   package var digest: [UInt8]

@@ -2,8 +2,8 @@ import Catalog
 import Records
 import VectorMath
 
-/// Exact search: every live row of the tenant is scored by GEMM, in blocks that stay in cache; queries that
-/// wait together are scanned together.
+/// Exact search: matrix products score every row of the tenant, in blocks that stay in cache. Queries of one
+/// call and one tenant share a scan.
 package struct FlatIndex: VectorIndex {
   private static let blockRows = 512
 
@@ -51,10 +51,11 @@ package struct FlatIndex: VectorIndex {
     var start = 0
     while start < rows.rows.count {
       let count = min(block, rows.rows.count - start)
-      BLAS.multiplyTransposed(
-        questions, at: 0, stride: dimension, rows.vectors, at: start * dimension, stride: dimension,
-        into: scores,
-        at: 0, stride: count, rowCount: queries.count, columnCount: count, depth: dimension)
+      BLAS.multiply(
+        Matrix(questions, rowCount: queries.count, columnCount: dimension),
+        transposed: Matrix(
+          rows.vectors, at: start * dimension, rowCount: count, columnCount: dimension),
+        into: Matrix(scores, rowCount: queries.count, columnCount: count))
       for position in queries.indices {
         let values = scores.read(at: position * count, count: count)
         for (index, score) in values.enumerated() where tops[position].mayEnter(score) {
@@ -68,7 +69,7 @@ package struct FlatIndex: VectorIndex {
   }
 }
 
-/// The rows of one tenant: isolation is by construction, no scan ever touches another tenant's.
+/// The rows of one tenant. A scan sees the rows of one tenant only, so tenants are isolated by construction.
 private struct TenantRows {
   struct Row {
     var document: DocumentInfo
@@ -113,7 +114,7 @@ private struct TenantRows {
     rows.append(Row(document: row.document, set: row.set, chunk: row.chunk))
   }
 
-  /// Fills each gap with the last row.
+  /// Removes the set's rows and fills each gap with the last row.
   mutating func remove(_ id: DocumentID, _ set: SetID) {
     let doomed = (places[id] ?? []).filter { rows[$0].set == set }.sorted(by: >)
     for index in doomed {
@@ -131,7 +132,7 @@ private struct TenantRows {
   }
 }
 
-/// The best rows so far, best first.
+/// The best rows found so far, best first.
 private struct TopK {
   let depth: Int
   private var entries: [(row: Int, score: Float)] = []

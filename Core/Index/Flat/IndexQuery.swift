@@ -1,14 +1,14 @@
 import Records
 
-/// One question to an index.
+/// One query to an index.
 package struct IndexQuery: Sendable {
   package var tenant: TenantID
   package var principals: Set<Principal>
   package var filter: [String: [MetadataValue]]
-  /// Unit length.
+  /// The query's vector, of unit length.
   package var vector: [Float]
   package var depth: Int
-  /// Documents whose `expires_at` lies before this are not shown.
+  /// The current time, milliseconds since 1970. Documents that have expired by then are not found.
   package var nowMilliseconds: Int64
 
   package init(

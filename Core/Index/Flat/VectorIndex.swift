@@ -1,17 +1,16 @@
 import Catalog
 import Records
 
-/// What holds the vectors of visible chunks and finds the nearest. The exact scan is one; a segmented engine
-/// replaces it behind this protocol.
+/// Holds the vectors of visible chunks and finds those nearest to a query. `FlatIndex` implements it.
 ///
-/// Confined to one executor.
+/// An index is used on one executor only.
 package protocol VectorIndex {
   /// Makes rows visible.
   mutating func insert(_ rows: [IndexRow])
-  /// Takes every row of a document's set away.
+  /// Removes every row of one set of a document.
   mutating func remove(_ document: DocumentKey, set: SetID)
-  /// The best rows of each query: tenant, ACL, filter and expiry are applied before the top-k; ties by document
-  /// id, then chunk number.
+  /// The best rows for each query. Tenant, ACL, filter and expiry are applied before the top-k. Equal scores
+  /// are ordered by document id, then chunk number.
   mutating func search(_ queries: [IndexQuery]) -> [[IndexMatch]]
   var rowCount: Int { get }
 }

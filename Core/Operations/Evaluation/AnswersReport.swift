@@ -1,7 +1,7 @@
 import Foundation
 import Records
 
-/// How good answers are: SQuAD's exact match and F1, citations and refusals.
+/// The quality of answers: exact match and F1 as in SQuAD, citations and refusals.
 package struct AnswersReport: Sendable {
   var count = 0
   var missing = 0
@@ -77,11 +77,12 @@ package struct AnswersReport: Sendable {
   package var text: String {
     let used = engines.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     return [
-      "\(count) questions (\(answerable) answerable) in \(String(format: "%.1f", seconds)) s, \(missing) without answer",
+      "\(count) questions (\(answerable) answerable) in \(String(format: "%.1f", seconds)) s, "
+        + "\(missing) without answer",
       String(
-        format: "exact match %.3f  F1 %.3f  (over the answerable)", exact / Double(max(1, answerable)),
+        format: "exact match %.3f  F1 %.3f  (answerable questions only)", exact / Double(max(1, answerable)),
         f1 / Double(max(1, answerable))),
-      "citations \(citations), of which right \(String(format: "%.4f", rightShare))",
+      "citations \(citations), share correct \(String(format: "%.4f", rightShare))",
       String(
         format: "refused %d: precision %.3f  recall %.3f", refused, share(rightlyRefused, refused),
         share(rightlyRefused, unanswerable)), "answered by \(used)",

@@ -18,10 +18,10 @@ package enum BruteForce {
     var rows: [UInt32: Row] = [:]
   }
 
-  /// Compares each answer with the scan: scores within 1e-5, ties by document id, then chunk.
+  /// Compares each answer with the scan: scores within 1e-5, ties by document id, then by chunk.
   ///
   /// - Returns: a line for each answer that differs.
-  /// - Throws: `KafkaFailure`.
+  /// - Throws: `KafkaFailure` when the topic can't be read.
   package static func mismatches(
     _ queries: [QueryRecord], _ answers: [AnswerRecord?], tenant: TenantID, encoder: Encoder,
     settings: Settings
@@ -89,7 +89,7 @@ package enum BruteForce {
         return "rank \(position + 1) scores \(citation.score), expected \(expected.1)"
       }
       let name = "\(citation.documentID)#\(citation.chunkID.split(separator: "#").last ?? "")"
-      // Scores that are equal but for rounding may be in either order.
+      // Scores that differ only by rounding may be in either order.
       let isSame = name == "\(expected.0.id)#\(expected.0.chunk)"
       let isTie = scored.contains { abs($0.1 - expected.1) <= 1e-5 && name == "\($0.0.id)#\($0.0.chunk)" }
       guard isSame || isTie else {

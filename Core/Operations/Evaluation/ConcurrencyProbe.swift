@@ -9,18 +9,20 @@ import Records
 import Settings
 import Time
 
-/// Compares the time of questions that are asked at once with that of the same prompts sent straight to the LLM.
+/// Compares the time for questions that are asked at once with the time for the same prompts sent directly to
+/// the LLM.
 package struct ConcurrencyProbe: Sendable {
+  /// The times of both runs.
   package struct Report: Sendable {
     package var questionCount: Int
     package var promptCount: Int
     package var pipelineSeconds: Double
     package var directSeconds: Double
-    /// Answers by engine; `none` for those that are missing.
+    /// Answers by engine; `none` counts the missing ones.
     package var engines: [String: Int]
 
     package var ratio: Double { pipelineSeconds / directSeconds }
-    /// The pipeline may take 1.15 times as long as the LLM alone.
+    /// True when the pipeline took at most 1.15 times as long as the LLM alone.
     package var isGood: Bool { ratio <= 1.15 }
   }
 
@@ -30,8 +32,8 @@ package struct ConcurrencyProbe: Sendable {
   private let encoder: Encoder
 
   /// - Parameters:
-  ///   - state: of the `up` whose LLM is restarted, so that no prompt is in its cache.
-  ///   - url: of that LLM, ending with /v1.
+  ///   - state: the folder of the `up` whose LLM is restarted, so that no prompt is in its cache.
+  ///   - url: the address of that LLM, ending with /v1.
   package init(_ settings: Settings, _ state: StateDirectory, url: String, encoder: Encoder) {
     self.settings = settings
     self.state = state
@@ -39,7 +41,8 @@ package struct ConcurrencyProbe: Sendable {
     self.encoder = encoder
   }
 
-  /// - Throws: `Unavailable` without an LLM of `up`; `KafkaFailure`; what the LLM's client throws.
+  /// - Throws: `Unavailable` when no LLM of `up` runs, or it does not answer after its restart;
+  ///   `KafkaFailure`; the errors of `ChatClient`.
   package func measure(_ questions: [Question], tenant: TenantID) async throws -> Report {
     let queries = questions.map { question -> QueryRecord in
       var query = QueryRecord(id: QueryID(unique: "busy"), tenant: tenant, text: question.text)
@@ -49,7 +52,7 @@ package struct ConcurrencyProbe: Sendable {
     }
     try await restartLLM()
     let client = try QueryClient(settings: settings)
-    // Connections are made before the clock runs, as they are for the direct requests.
+    // Open the connections before the clock starts.
     if var warm = queries.first {
       warm.id = QueryID(unique: "warm")
       warm.mode = .retrieve
@@ -59,7 +62,7 @@ package struct ConcurrencyProbe: Sendable {
     let answers = try await client.ask(queries, concurrency: queries.count) { _, _ in }
     let pipelineSeconds = watch.seconds
     await client.close()
-    // Only queries for which the LLM was asked: the others were refused before.
+    // Only queries that reached the LLM; the others were refused earlier.
     let asked = zip(queries, answers).filter { $1?.usage.completionTokens ?? 0 > 0 }.map { $0.0 }
     let prompts = try await prompts(asked)
     try await restartLLM()
@@ -69,10 +72,10 @@ package struct ConcurrencyProbe: Sendable {
       engines: Dictionary(answers.map { ($0?.engine ?? "none", 1) }, uniquingKeysWith: +))
   }
 
-  /// Kills the LLM that `up` supervises, and waits until its successor answers.
+  /// Kills the LLM that `up` supervises, and waits until the restarted one answers.
   private func restartLLM() async throws {
     guard let llm = state.read()?.processes.first(where: { $0.role == "llm" }), llm.identity.isAlive else {
-      throw Unavailable("no LLM of `up` is running here")
+      throw Unavailable("no LLM that `up` started is running here")
     }
     kill(llm.pid, SIGKILL)
     try await Task.sleep(for: .milliseconds(500))

@@ -2,7 +2,7 @@ import Foundation
 import KafkaClient
 import Time
 
-/// One record produced and consumed again, on a topic of its own.
+/// Measures one hop: a record is produced to a separate topic and consumed.
 struct HopProbe: Sendable {
   private let topic: String
   private let producer: KafkaProducer
@@ -28,7 +28,7 @@ struct HopProbe: Sendable {
     return HopProbe(topic: topic, producer: try KafkaProducer(kafka), reader: reader, admin: admin)
   }
 
-  /// Milliseconds.
+  /// - Returns: milliseconds from produce to consume.
   func measure() async throws -> Double {
     let watch = Stopwatch()
     try await producer.send(OutgoingRecord(topic: topic, partition: 0, key: nil, value: Array("hop".utf8)))
@@ -38,7 +38,7 @@ struct HopProbe: Sendable {
 
   /// Deletes the topic.
   ///
-  /// - Throws: `KafkaFailure` when the topic is left behind.
+  /// - Throws: `KafkaFailure` when the topic can't be deleted.
   func close() async throws {
     await reader.close()
     await producer.close(deadline: .seconds(2))

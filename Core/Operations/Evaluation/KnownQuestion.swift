@@ -7,8 +7,8 @@ package struct KnownQuestion: Sendable {
   package var answers: [String]
   package var isAnswerable: Bool
 
-  /// - Parameter limit: so many questions, spread evenly over the file.
-  /// - Throws: `JSONError`; the system's error for a file that can't be read.
+  /// - Parameter limit: at most this many questions, spread evenly over the file; nil means all.
+  /// - Throws: `JSONError` for a line that is not JSON; a Foundation error when the file can't be read.
   package static func read(_ path: String, limit: Int?) throws -> [KnownQuestion] {
     let data = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
     let all = try data.split(separator: 0x0A).compactMap { line -> KnownQuestion? in

@@ -5,14 +5,14 @@ import Settings
 import Stage
 import Time
 
-/// Measures a running pipeline with one query at a time, so that a query waits for nothing but its own path.
+/// Measures a running pipeline with one query at a time, so that no query waits for another.
 package struct LatencyProbe: Sendable {
   private let settings: Settings
   private let tenant: TenantID
   private let question: String
   private let isCached: Bool
 
-  /// - Parameter isCached: asks for an answer that is in the cache, instead of mode retrieve.
+  /// - Parameter isCached: true expects each answer from the cache; false asks in mode retrieve.
   package init(_ settings: Settings, tenant: TenantID, question: String, isCached: Bool) {
     self.settings = settings
     self.tenant = tenant
@@ -21,10 +21,11 @@ package struct LatencyProbe: Sendable {
   }
 
   /// - Parameters:
-  ///   - count: queries that are measured.
-  ///   - warmUp: queries before them, for connections, caches and the broker's files of a new topic.
-  /// - Throws: `Unavailable` when an answer takes 30 s, or when it should come from the cache and does not;
-  ///   `KafkaFailure`.
+  ///   - count: measured queries.
+  ///   - warmUp: queries before the measured ones. They open connections, fill caches and create the broker's
+  ///     files.
+  /// - Throws: `Unavailable` when an answer takes longer than 30 s, or does not come from the cache but
+  ///   should; `KafkaFailure`.
   package func measure(count: Int, warmUp: Int) async throws -> LatencyReport {
     let kafka = settings.kafkaConfiguration(clientID: "millrace-latency")
     let producer = try KafkaProducer(kafka)

@@ -2,19 +2,20 @@ import Foundation
 import Records
 import Time
 
-/// Where the time of queries goes that are asked one at a time, in milliseconds.
+/// The latency of queries that are asked one at a time, in milliseconds.
 package struct LatencyReport: Sendable {
-  /// Whether answers from the cache were asked for, instead of mode retrieve.
+  /// True when the answers came from the cache; false in mode retrieve.
   package var isCached: Bool
-  /// From the query's produce to the answer's consume.
+  /// From producing the query to consuming the answer.
   package var total: [Double] = []
-  /// `total` without the work that the answer's timings name.
+  /// `total` without the work in the timings of the answer.
   package var overhead: [Double] = []
   package var waits: [(stage: String, p50: Double)] = []
   package var work: [(stage: String, p50: Double)] = []
-  /// A record produced and consumed again, after the same pause as before a query: an idle processor wakes slowly in both.
+  /// One record produced and consumed, after the same pause as before a query: an idle processor wakes up
+  /// slowly.
   package var hop: [Double] = []
-  /// The same directly after another: processor and caches are awake.
+  /// The same without a pause: processor and caches are awake.
   package var hotHop: [Double] = []
 
   package init(isCached: Bool) { self.isCached = isCached }
@@ -41,21 +42,23 @@ package struct LatencyReport: Sendable {
     func line(_ name: String, _ values: [Double]) -> String {
       let (p50, p99) = both(values)
       return
-        "\(name.padding(toLength: 34, withPad: " ", startingAt: 0)) p50 \(String(format: "%.2f", p50)) ms  p99 \(String(format: "%.2f", p99)) ms"
+        "\(name.padding(toLength: 34, withPad: " ", startingAt: 0)) p50 \(String(format: "%.2f", p50)) ms  "
+        + "p99 \(String(format: "%.2f", p99)) ms"
     }
     var lines = [
       "\(total.count) queries, one at a time, \(isCached ? "answered from the cache" : "in mode retrieve")",
       line("query produced to answer consumed", total),
-      line("of which not work", overhead), line("bare hop, as idle as the queries", hop),
+      line("of this, not work", overhead), line("bare hop, after the same pause", hop),
       line("bare hop, back to back", hotHop),
       "not work, in hops (p50): \(String(format: "%.2f", both(overhead).0 / max(0.001, both(hop).0)))",
     ]
     if isCached {
-      lines.append(String(format: "two hops and 1.5 ms (the bar for p50): %.2f ms", 2 * both(hop).0 + 1.5))
+      lines.append(String(format: "two hops and 1.5 ms (the limit for p50): %.2f ms", 2 * both(hop).0 + 1.5))
     }
     for (wait, work) in zip(waits, self.work) {
       lines.append(
-        "  \(wait.stage): waited \(String(format: "%.2f", wait.p50)) ms, worked \(String(format: "%.2f", work.p50)) ms (p50)"
+        "  \(wait.stage): waited \(String(format: "%.2f", wait.p50)) ms, "
+          + "worked \(String(format: "%.2f", work.p50)) ms (p50)"
       )
     }
     return lines.joined(separator: "\n")

@@ -27,6 +27,8 @@ package struct Ledger: Sendable {
   ]
 
   /// A version is a partition and an offset: a byte per offset holds what is known of it.
+  ///
+  /// - Throws: `KafkaFailure` when a group's offsets or a topic can't be read.
   package func documents(since: LedgerSpan?) async throws -> Account {
     var account = Account(
       kind: "documents", states: Self.documentStates, stages: Pool.documentFlow.map(\.stage))
@@ -36,68 +38,73 @@ package struct Ledger: Sendable {
     let since = since ?? kept
     let all = partitions(.documents)
     // Groups first, upstream first: whatever moves on meanwhile is found further down.
-    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-ledger"))
-    let ingested = try await admin.committed(group: ConsumerGroup.ingest.name, all).mapValues(\.nextOffset)
-    let embedded = try await admin.committed(group: ConsumerGroup.embedDocuments.name, partitions(.chunks))
-      .mapValues(\.nextOffset)
-    var reported: [TopicPartition: Int64] = [:]
-    for shard in 0..<settings.search.shards {
-      let group = ConsumerGroup.index(shard: shard, of: settings.search.layout)
-      let mine = settings.partitions(of: group)
-      reported.merge(try await admin.committed(group: group.name, mine).mapValues(\.nextOffset)) { $1 }
+    let (ingested, embedded, reported) = try await withAdmin(
+      settings.kafkaConfiguration(clientID: "millrace-ledger")
+    ) { admin in
+      let ingested = try await admin.committed(group: ConsumerGroup.ingest.name, all).mapValues(\.nextOffset)
+      let embedded = try await admin.committed(group: ConsumerGroup.embedDocuments.name, partitions(.chunks))
+        .mapValues(\.nextOffset)
+      var reported: [TopicPartition: Int64] = [:]
+      for shard in 0..<settings.search.shards {
+        let group = ConsumerGroup.index(shard: shard, of: settings.search.layout)
+        let mine = settings.partitions(of: group)
+        reported.merge(try await admin.committed(group: group.name, mine).mapValues(\.nextOffset)) { $1 }
+      }
+      return (ingested, embedded, reported)
     }
-    await admin.close()
-    let reader = ReplayReader(settings.kafkaConfiguration(clientID: "millrace-ledger"))
-    try await reader.assign(Dictionary(uniqueKeysWithValues: all.map { ($0, since.start) }))
-    let starts = try await reader.currentPositions()
-    let ends = try await reader.ends()
-    for unit in units(starts, ends) {
-      let table = VersionFlags(unit)
-      try await read(reader, unit.map { ($0.key, $0.value.lowerBound) }) { record in
-        table.mark(record.position.partition, record.position.offset, Self.isRecord)
-      }
-      try await readTails(reader, .chunks, embedded) { record in
-        guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value),
-          batch.header.document.version.epoch == settings.ingest.epoch
-        else { return }
-        table.mark(record.position.partition, batch.header.document.version.offset, Self.isInFlight)
-      }
-      try await readTails(reader, .vectors, reported) { record in
-        guard record.value != nil, let key = VectorKey(bytes: record.key),
-          key.version.epoch == settings.ingest.epoch
-        else { return }
-        table.mark(record.position.partition, key.version.offset, Self.isInFlight | Self.isInSearch)
-      }
-      // States last: what was finished meanwhile is.
-      try await read(
-        reader,
-        unit.keys.map { (TopicPartition(settings.topic(.documentStatus), $0.partition), since.startOfStates) }
-      ) {
-        record in
-        guard let value = record.value, let status = try? StatusRecord(value: value) else { return }
-        let bit = Self.documentStates.first { $0.name == status.state.rawValue }?.bit ?? 0
-        if let version = status.version {
-          guard version.epoch == settings.ingest.epoch else { return }
-          table.mark(
-            record.position.partition, version.offset, bit == 0 ? Self.isRecord : bit | Self.isRecord)
-        } else if let offset = Self.offset(of: status.id) {
-          table.mark(record.position.partition, offset, bit | Self.isRecord)
+    return try await withReader(settings.kafkaConfiguration(clientID: "millrace-ledger")) { reader in
+      try await reader.assign(Dictionary(uniqueKeysWithValues: all.map { ($0, since.start) }))
+      let starts = try await reader.currentPositions()
+      let ends = try await reader.ends()
+      for unit in units(starts, ends) {
+        let table = VersionFlags(unit)
+        try await read(reader, unit.map { ($0.key, $0.value.lowerBound) }) { record in
+          table.mark(record.position.partition, record.position.offset, Self.isRecord)
         }
-      }
-      for (partition, range) in unit {
-        for offset in range {
-          let flags = table[partition.partition, offset]
-          let stage: UInt8 = flags & Self.isInSearch == 0 ? 0 : 1
-          count(flags, stage, Pool.documentFlow.dropFirst().map(\.stage), &account, Self.documentStates) {
-            offset >= ingested[partition] ?? 0 ? Pool.ingest.stage : nil
-          } name: {
-            "\(partition.topic)-\(partition.partition)-\(offset)"
+        try await readTails(reader, .chunks, embedded) { record in
+          guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value),
+            batch.header.document.version.epoch == settings.ingest.epoch
+          else { return }
+          table.mark(record.position.partition, batch.header.document.version.offset, Self.isInFlight)
+        }
+        try await readTails(reader, .vectors, reported) { record in
+          guard record.value != nil, let key = VectorKey(bytes: record.key),
+            key.version.epoch == settings.ingest.epoch
+          else { return }
+          table.mark(record.position.partition, key.version.offset, Self.isInFlight | Self.isInSearch)
+        }
+        // States last: what was finished meanwhile is.
+        try await read(
+          reader,
+          unit.keys.map {
+            (TopicPartition(settings.topic(.documentStatus), $0.partition), since.startOfStates)
+          }
+        ) {
+          record in
+          guard let value = record.value, let status = try? StatusRecord(value: value) else { return }
+          let bit = Self.documentStates.first { $0.name == status.state.rawValue }?.bit ?? 0
+          if let version = status.version {
+            guard version.epoch == settings.ingest.epoch else { return }
+            table.mark(
+              record.position.partition, version.offset, bit == 0 ? Self.isRecord : bit | Self.isRecord)
+          } else if let offset = Self.offset(of: status.id) {
+            table.mark(record.position.partition, offset, bit | Self.isRecord)
+          }
+        }
+        for (partition, range) in unit {
+          for offset in range {
+            let flags = table[partition.partition, offset]
+            let stage: UInt8 = flags & Self.isInSearch == 0 ? 0 : 1
+            count(flags, stage, Pool.documentFlow.dropFirst().map(\.stage), &account, Self.documentStates) {
+              offset >= ingested[partition] ?? 0 ? Pool.ingest.stage : nil
+            } name: {
+              "\(partition.topic)-\(partition.partition)-\(offset)"
+            }
           }
         }
       }
+      return account
     }
-    await reader.close()
-    return account
   }
 
   /// Ranges of offsets that one pass holds.
@@ -131,72 +138,78 @@ package struct Ledger: Sendable {
     ("answered", 2), ("refused", 4), ("expired", 8), ("cancelled", 16), ("failed", 32),
   ]
 
+  /// Counts the queries by their terminal state, or by the stage at which they wait.
+  ///
+  /// - Throws: `KafkaFailure` when a group's offsets or a topic can't be read.
   package func queries(since: LedgerSpan?) async throws -> Account {
     var account = Account(
       kind: "queries", states: Self.queryStates,
       stages: Pool.queryFlow.map(\.stage))
     let all = partitions(.queries)
-    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-ledger"))
-    let embedded = try await admin.committed(group: ConsumerGroup.embedQueries.name, all).mapValues(
-      \.nextOffset)
-    var searched: [TopicPartition: Int64] = [:]
-    for shard in 0..<settings.search.shards {
-      let group = ConsumerGroup.search(shard: shard, of: settings.search.layout)
-      let offsets = try await admin.committed(group: group.name, settings.partitions(of: group)).mapValues(
+    let (embedded, searched, retrieved, generated) = try await withAdmin(
+      settings.kafkaConfiguration(clientID: "millrace-ledger")
+    ) { admin in
+      let embedded = try await admin.committed(group: ConsumerGroup.embedQueries.name, all).mapValues(
         \.nextOffset)
-      searched.merge(offsets, uniquingKeysWith: min)
-    }
-    let retrieved = try await admin.committed(group: ConsumerGroup.retrieve.name, partitions(.candidates))
-      .mapValues(\.nextOffset)
-    let generated = try await admin.committed(group: ConsumerGroup.generate.name, partitions(.prompts))
-      .mapValues(
-        \.nextOffset)
-    await admin.close()
-    let reader = ReplayReader(settings.kafkaConfiguration(clientID: "millrace-ledger"))
-    let start = since?.start ?? .beginning
-    try await reader.assign(Dictionary(uniqueKeysWithValues: all.map { ($0, start) }))
-    let starts = try await reader.currentPositions()
-    let ends = try await reader.ends()
-    let total = starts.reduce(0) { $0 + max(0, (ends[$1.key] ?? 0) - $1.value) }
-    let passes = UInt64(total / queriesMax) + 1
-    for pass in 0..<passes {
-      let table = QueryFlags { $0 % passes == pass }
-      try await read(reader, starts.map { ($0.key, .offset($0.value)) }) { record in
-        let isWaiting = record.position.offset >= embedded[record.topicPartition] ?? 0
-        table.mark(
-          Self.name(of: record), Self.isRecord | (isWaiting ? Self.isInFlight : 0),
-          at: record.position,
-          record.timestampMilliseconds)
+      var searched: [TopicPartition: Int64] = [:]
+      for shard in 0..<settings.search.shards {
+        let group = ConsumerGroup.search(shard: shard, of: settings.search.layout)
+        let offsets = try await admin.committed(group: group.name, settings.partitions(of: group)).mapValues(
+          \.nextOffset)
+        searched.merge(offsets, uniquingKeysWith: min)
       }
-      for (stage, name, offsets) in [
-        (1, TopicName.searches, searched), (2, .candidates, retrieved), (3, .prompts, generated),
-      ] {
-        try await readTails(reader, name, offsets) { record in
-          guard let key = record.key else { return }
-          table.markKnown(key, Self.isInFlight, stage: UInt8(stage))
+      let retrieved = try await admin.committed(group: ConsumerGroup.retrieve.name, partitions(.candidates))
+        .mapValues(\.nextOffset)
+      let generated = try await admin.committed(group: ConsumerGroup.generate.name, partitions(.prompts))
+        .mapValues(
+          \.nextOffset)
+      return (embedded, searched, retrieved, generated)
+    }
+    return try await withReader(settings.kafkaConfiguration(clientID: "millrace-ledger")) { reader in
+      let start = since?.start ?? .beginning
+      try await reader.assign(Dictionary(uniqueKeysWithValues: all.map { ($0, start) }))
+      let starts = try await reader.currentPositions()
+      let ends = try await reader.ends()
+      let total = starts.reduce(0) { $0 + max(0, (ends[$1.key] ?? 0) - $1.value) }
+      let passes = UInt64(total / queriesMax) + 1
+      for pass in 0..<passes {
+        let table = QueryFlags { $0 % passes == pass }
+        try await read(reader, starts.map { ($0.key, .offset($0.value)) }) { record in
+          let isWaiting = record.position.offset >= embedded[record.topicPartition] ?? 0
+          table.mark(
+            Self.name(of: record), Self.isRecord | (isWaiting ? Self.isInFlight : 0),
+            at: record.position,
+            record.timestampMilliseconds)
+        }
+        for (stage, name, offsets) in [
+          (1, TopicName.searches, searched), (2, .candidates, retrieved), (3, .prompts, generated),
+        ] {
+          try await readTails(reader, name, offsets) { record in
+            guard let key = record.key else { return }
+            table.markKnown(key, Self.isInFlight, stage: UInt8(stage))
+          }
+        }
+        try await read(reader, partitions(.answers).map { ($0, since?.startOfAnswers ?? .beginning) }) {
+          record in
+          guard let key = record.key, let value = record.value, let answer = try? AnswerRecord(value: value)
+          else { return }
+          table.markKnown(
+            key, Self.queryStates.first { $0.name == answer.status.rawValue }?.bit ?? 0,
+            at: record.timestampMilliseconds)
+        }
+        for entry in table.entries {
+          count(
+            entry.flags, entry.stage, Pool.queryFlow.map(\.stage), &account,
+            Self.queryStates
+          ) {
+            nil
+          } name: {
+            "\(settings.topic(.queries))-\(entry.partition)-\(entry.offset)"
+          }
         }
       }
-      try await read(reader, partitions(.answers).map { ($0, since?.startOfAnswers ?? .beginning) }) {
-        record in
-        guard let key = record.key, let value = record.value, let answer = try? AnswerRecord(value: value)
-        else { return }
-        table.markKnown(
-          key, Self.queryStates.first { $0.name == answer.status.rawValue }?.bit ?? 0,
-          at: record.timestampMilliseconds)
-      }
-      for entry in table.entries {
-        count(
-          entry.flags, entry.stage, Pool.queryFlow.map(\.stage), &account,
-          Self.queryStates
-        ) {
-          nil
-        } name: {
-          "\(settings.topic(.queries))-\(entry.partition)-\(entry.offset)"
-        }
-      }
+      return account
     }
-    await reader.close()
-    return account
   }
 
   /// The key under which a query's answer lies.
@@ -225,7 +238,7 @@ package struct Ledger: Sendable {
       account.inFlight[stage, default: 0] += 1
     } else {
       account.lost += 1
-      account.note("\(name()): no state, and on no topic that is waited for")
+      account.note("\(name()): no state, and not waiting on any topic")
     }
   }
 

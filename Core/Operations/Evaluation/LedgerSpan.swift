@@ -8,7 +8,7 @@ package struct LedgerSpan: Sendable {
   package let milliseconds: Int64
 
   /// - Parameter text: a whole number below a million with s, m, h or d.
-  /// - Throws: `UsageError`.
+  /// - Throws: `UsageError` for any other text.
   package init(_ text: String) throws {
     let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
     guard let last = text.last, let unit = units[last], let count = Int64(text.dropLast()), count > 0,

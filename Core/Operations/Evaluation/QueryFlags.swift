@@ -1,7 +1,8 @@
 import Records
 import Synchronization
 
-/// Flags of queries by a hash of their key; 64 bits keep four million apart but for one chance in two million.
+/// Flags of queries by a hash of their key. 64 bits keep four million keys apart, except with a chance of one
+/// in two million.
 final class QueryFlags: Sendable {
   private struct Entry {
     var flags: UInt8

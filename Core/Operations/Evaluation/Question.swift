@@ -7,6 +7,11 @@ package struct Question: Sendable {
   package var text: String
   package var relevant: Set<String>
 
+  /// Reads the questions that name relevant documents.
+  ///
+  /// - Parameter limit: stops after this many questions; nil means all.
+  /// - Throws: `UsageError` when the file holds no such question; `JSONError` for a line that is not JSON; a
+  ///   Foundation error when the file can't be read.
   package static func read(_ path: String, limit: Int?) throws -> [Question] {
     let data = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
     var questions: [Question] = []

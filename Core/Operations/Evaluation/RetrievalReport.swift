@@ -1,12 +1,12 @@
 import Foundation
 import Records
 
-/// Recall of the first 1, 5 and 10 hits over questions whose documents are known.
+/// Recall at 1, 5 and 10 of questions whose documents are known.
 package struct RetrievalReport: Sendable {
   package var questions: [Question]
   package var answers: [AnswerRecord?]
   package var seconds: Double
-  /// Nil when not verified.
+  /// Nil when the answers were not verified.
   package var mismatches: [String]?
 
   package init(questions: [Question], answers: [AnswerRecord?], seconds: Double) {
@@ -39,7 +39,7 @@ package struct RetrievalReport: Sendable {
   package var text: String {
     var lines = [
       "\(questions.count) questions in \(String(format: "%.1f", seconds)) s, \(missing) without answer, "
-        + "\(partial) from a part of the shards",
+        + "\(partial) from only some of the shards",
       "recall@1 \(String(format: "%.4f", recall(at: 1)))  recall@5 \(String(format: "%.4f", recall(at: 5)))  "
         + "recall@10 \(String(format: "%.4f", recall(at: 10)))",
     ]

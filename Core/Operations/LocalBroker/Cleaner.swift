@@ -1,14 +1,15 @@
 import Cryptography
 import Foundation
 
-/// Removes what topics need not keep: by time and size, and by key.
+/// Deletes expired batches by time and size, and compacts topics by key.
 ///
-/// Compaction follows Kafka's rules: of the records of a key that lie below the boundary the newest stays; a tombstone
-/// stays `delete.retention.ms` longer, from the moment it was first cleaned. The boundary is the first batch younger
-/// than `min.compaction.lag.ms`, and never beyond the newest batch. Offsets stay as they are, with gaps. Each step is a
-/// transaction of its own: after a crash a pass begins again and finds less to do.
+/// Compaction follows Kafka's rules: below a boundary, only the newest record of each key is kept. A
+/// tombstone is kept for `delete.retention.ms` after the first pass that met it. The boundary is the first
+/// batch younger than `min.compaction.lag.ms`; the newest batch is never compacted. Offsets don't change, so
+/// gaps appear. Each step is its own transaction: after a crash, the next pass starts over and finds less
+/// work.
 final class Cleaner {
-  /// Keys that one pass holds, 40 bytes each; the rest waits for the next pass.
+  /// Keys that one pass holds, about 40 bytes each. Later batches wait for the next pass.
   private static let keysMax = 1_000_000
   private static let batchesAtOnce: Int64 = 64
   private static let bytesAtOnce = 16 << 20
@@ -29,14 +30,14 @@ final class Cleaner {
   }
 
   private let store: Store
-  /// Ends at which a partition had nothing to compact, and when to look again though it has not grown: records may
-  /// have come of age since.
+  /// `end`: the high watermark at which a partition had nothing to compact. `again`: when to look again
+  /// although no record was added, because records may have passed `min.compaction.lag.ms` since.
   private var looked: [Int64: (end: Int64, again: Int64)] = [:]
   private static let lookAgainMax: Int64 = 60_000
 
   init(_ store: Store) { self.store = store }
 
-  /// - Parameter isStopped: asked between partitions and batches.
+  /// - Parameter isStopped: checked between partitions and batches.
   func clean(now: Int64, isStopped: () -> Bool) throws(StorageError) {
     for partition in store.allPartitions {
       if isStopped() { return }
@@ -60,7 +61,7 @@ final class Cleaner {
             SELECT base_offset,last_offset,max_timestamp FROM batches WHERE partition_id=? ORDER BY base_offset LIMIT ?
             """, [.int(partition.id), .int(Self.batchesAtOnce)]
           ) { row in
-            // From the start on: what lies behind a younger batch waits for it, as in a segment.
+            // Only the oldest batches expire: a batch behind a younger one stays, as in a Kafka segment.
             isPast = isPast || row.int(2) >= now.subtractingOrMin(age)
             if !isPast { expired.append((row.int(0), row.int(1))) }
           }
@@ -84,7 +85,7 @@ final class Cleaner {
     }
   }
 
-  /// The oldest batches without which what is left is still as long as `size`.
+  /// The oldest batches that can be deleted so that at least `size` bytes are left.
   private func oldestBeyond(_ size: Int64, _ partition: Store.Partition) throws(StorageError) -> [(
     base: Int64, last: Int64
   )] {
@@ -107,7 +108,7 @@ final class Cleaner {
     return oldest
   }
 
-  /// Gives pages back to the file system, a few at a time.
+  /// Returns up to 1,000 free pages to the file system.
   private func vacuum() throws(StorageError) {
     try store.write { (database) throws(StorageError) in try database.run("PRAGMA incremental_vacuum(1000)") }
   }
@@ -163,7 +164,7 @@ final class Cleaner {
     return due
   }
 
-  /// The base of the first batch that may not be cleaned yet.
+  /// The base offset of the first batch that must not be compacted yet.
   private func boundary(_ partition: Store.Partition, from start: Int64, youngest: Int64) throws(StorageError)
     -> Int64
   {
@@ -182,7 +183,8 @@ final class Cleaner {
     return boundary
   }
 
-  /// Whether enough is dirty, or it has been for too long.
+  /// True when the dirty share has reached `min.cleanable.dirty.ratio`, or the oldest dirty batch is older
+  /// than `max.compaction.lag.ms`.
   private func isWorthIt(_ partition: Store.Partition, _ cleanEnd: Int64, _ boundary: Int64, now: Int64)
     throws(StorageError) -> Bool
   {
@@ -202,7 +204,8 @@ final class Cleaner {
     return oldest <= now.subtractingOrMin(partition.topic.number("max.compaction.lag.ms"))
   }
 
-  /// For each key between two offsets its newest offset; lowers the boundary when there are too many.
+  /// The newest offset of each key from `start` to `boundary`. Lowers `boundary` when there are more than
+  /// `keysMax` keys.
   private func newestOffsets(
     _ partition: Store.Partition, _ start: Int64, _ boundary: inout Int64, _ isStopped: () -> Bool
   ) throws(StorageError) -> [Digest: Int64] {
@@ -237,7 +240,7 @@ final class Cleaner {
           ORDER BY base_offset LIMIT ?
         """, [.int(partition.id), .int(start), .int(end), .int(Self.batchesAtOnce)]
       ) { row in
-        // Batches may be as long as a topic allows: a few at a time then.
+        // A batch can be as large as `max.message.bytes` allows: limit the bytes, not only the count.
         guard bytes < Self.bytesAtOnce else { return }
         let batch = row.blob(1)
         bytes += batch.count
@@ -260,7 +263,7 @@ final class Cleaner {
       var changes: [Change] = []
       for row in rows {
         let batch = RecordBatch(stored: row.bytes)
-        // What can't be read, a snappy batch from before the topic was compacted say, stays as it is.
+        // A batch that can't be unpacked, for example a snappy batch, stays as it is.
         guard let records = try? batch.records() else { continue }
         let isDue = horizons[row.base].map { $0 <= now } ?? false
         let kept = records.filter { record in
@@ -286,7 +289,7 @@ final class Cleaner {
 
   private struct Change {
     var base: Int64
-    /// Nil: no record is left.
+    /// Nil when no record is left.
     var bytes: [UInt8]?
     var horizon: Int64?
   }
@@ -316,7 +319,7 @@ final class Cleaner {
           try database.run("DELETE FROM batches WHERE partition_id=?1 AND base_offset=?2", place)
         }
         if let horizon = change.horizon {
-          // Only beside a batch that is still there: its topic may have been deleted meanwhile.
+          // Only for a batch that still exists: its topic may have been deleted meanwhile.
           try database.run(
             """
             INSERT OR REPLACE INTO horizons(partition_id,base_offset,horizon)
@@ -330,11 +333,11 @@ final class Cleaner {
   }
 }
 
-// Used by the cleaning thread alone.
+// Only the cleaning thread uses it.
 extension Cleaner: @unchecked Sendable {}
 
 extension Int64 {
-  /// Settings and clients' timestamps may be any number.
+  /// Saturates: settings and client timestamps can be any number.
   fileprivate func addingOrMax(_ other: Int64) -> Int64 {
     let (sum, overflow) = addingReportingOverflow(other)
     return overflow ? (other > 0 ? .max : .min) : sum

@@ -1,6 +1,6 @@
 internal import CCompression
 
-/// Kafka's codecs, as they stand in a batch's attributes.
+/// Compression codecs by their number in the attributes of a batch.
 enum Codec: UInt16 {
   case none = 0
   case gzip = 1
@@ -8,10 +8,11 @@ enum Codec: UInt16 {
   case lz4 = 3
   case zstd = 4
 
-  /// A batch beyond it is not unpacked: what a client packs into few bytes must not take all memory.
+  /// Limit of an unpacked batch, so that a small compressed batch can't fill the memory.
   private static let bytesMax = 64 << 20
 
-  /// - Returns: nil when the bytes are broken, too long once unpacked, or packed by snappy, which is not known here.
+  /// - Returns: nil when the bytes are corrupt, unpack to more than `bytesMax`, or are compressed with
+  ///   snappy, which this broker can't unpack.
   func decompressed(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {
     guard self != .none else { return Array(bytes) }
     guard self != .snappy else { return nil }

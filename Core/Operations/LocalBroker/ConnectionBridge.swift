@@ -3,7 +3,7 @@ import Foundation
 /// A connected TCP socket, read and written by one thread.
 final class Connection {
   private static let frameBytesAtFirst = 64 << 10
-  /// Inside a frame; between two of them a peer may be silent for ever.
+  /// Both limits apply inside a frame. Between frames a peer may be silent without limit.
   private static let silenceSecondsMax = 30
   private static let frameSecondsMax = 300
 
@@ -17,7 +17,7 @@ final class Connection {
 
   deinit { closeDescriptor(descriptor) }
 
-  /// The peer's address, as Kafka writes it: `/127.0.0.1`.
+  /// The peer's address in Kafka's form, `/127.0.0.1`.
   var peer: String {
     var address = sockaddr_in()
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -31,10 +31,10 @@ final class Connection {
     return "/" + [24, 16, 8, 0].map { "\(bytes >> UInt32($0) & 0xFF)" }.joined(separator: ".")
   }
 
-  /// Wakes the thread that is blocked in a read; for shutdown.
+  /// Wakes a thread that is blocked in a read. Used at shutdown.
   func interrupt() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
-  /// Exactly `count` bytes, however long the peer is idle; nil when it is gone.
+  /// Reads exactly `count` bytes without a time limit; nil when the connection has ended.
   func read(_ count: Int) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: count)
     var filled = 0
@@ -47,10 +47,11 @@ final class Connection {
     return bytes
   }
 
-  /// A frame that has begun, `count` bytes with those that were read before; nil when the peer is gone, or silent
-  /// or slow in the middle of it.
+  /// Reads the rest of a frame of `count` bytes that begins with `start`; nil when the connection has ended,
+  /// or the peer exceeds a time limit.
   ///
-  /// The buffer grows as bytes arrive: a peer may claim any length, and must send it before it costs memory.
+  /// The buffer grows as bytes arrive. A peer can claim any length, but must send the bytes before they cost
+  /// memory.
   func readFrame(_ count: Int, after start: [UInt8] = []) -> [UInt8]? {
     var bytes = start
     var filled = start.count
@@ -61,7 +62,8 @@ final class Connection {
         let room = min(max(bytes.count, Self.frameBytesAtFirst), count - bytes.count)
         bytes += [UInt8](repeating: 0, count: room)
       }
-      // Most frames are there as a whole: only one that isn't pays for a time limit.
+      // Most frames have arrived completely. Set the time limit only when one has not: it costs a system
+      // call.
       let got = receive(&bytes, from: filled, flags: end == nil ? Int32(MSG_DONTWAIT) : 0)
       if got > 0 {
         filled += got
@@ -76,20 +78,20 @@ final class Connection {
     return bytes
   }
 
-  /// As `recv`: a number of bytes, 0 at the end, -1 with `errno`.
+  /// Like `recv`: a number of bytes, 0 at the end of the stream, -1 with `errno` set.
   private func receive(_ bytes: inout [UInt8], from filled: Int, flags: Int32) -> Int {
     unsafe bytes.withUnsafeMutableBytes { buffer in
       unsafe recv(descriptor, buffer.baseAddress?.advanced(by: filled), buffer.count - filled, flags)
     }
   }
 
-  /// - Parameter seconds: 0 = a receive waits for ever.
+  /// - Parameter seconds: 0 means no limit.
   private func setReceiveTimeout(seconds: Int) {
     var limit = timeval(tv_sec: seconds, tv_usec: 0)
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
 
-  /// - Returns: false when the peer is gone.
+  /// - Returns: false when the connection has ended.
   func write(_ bytes: [UInt8]) -> Bool {
     var sent = 0
     while sent < bytes.count {
@@ -105,11 +107,11 @@ final class Connection {
   }
 }
 
-// One thread reads and writes; `interrupt` is safe from any.
+// One thread reads and writes. Any thread may call `interrupt`.
 extension Connection: @unchecked Sendable {}
 
-/// Lets this process hold as many descriptors as the system allows it, up to what a broker can need: one per
-/// connection, and those of the database's readers.
+/// Raises this process's limit of open descriptors to the system's maximum, at most 65,536. A broker needs
+/// one per connection and a few for the readers of its database.
 func raiseDescriptorLimit() {
   let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
   var limit = rlimit()

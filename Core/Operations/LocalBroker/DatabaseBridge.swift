@@ -21,8 +21,8 @@ internal import CSQLite
       try execute("PRAGMA auto_vacuum=INCREMENTAL")
       try execute("PRAGMA journal_mode=WAL")
       try execute("PRAGMA synchronous=\(synchronous)")
-      // The log is copied into the file by a thread of its own, since that waits for the disk (50 ms were seen);
-      // a writer does it only when the log has grown to 400 MB.
+      // A separate thread runs the checkpoints, because they wait for the disk (50 ms were measured). A
+      // writer runs one only when the WAL has grown to 100,000 pages (400 MB).
       try execute("PRAGMA wal_autocheckpoint=100000")
     }
     try execute("PRAGMA mmap_size=268435456")
@@ -42,7 +42,7 @@ internal import CSQLite
     guard code == SQLITE_OK else { throw error(sql, code) }
   }
 
-  /// Runs a statement and hands each row to `row`; statements are prepared once.
+  /// Runs a statement and passes each row to `row`. Statements are prepared once and kept.
   func run(_ sql: String, _ values: [SQLValue] = [], row: (Row) -> Void = { _ in }) throws(StorageError) {
     let statement = try unsafe prepared(sql)
     defer {
@@ -54,7 +54,7 @@ internal import CSQLite
       let code: Int32 =
         switch value {
         case .int(let number): unsafe sqlite3_bind_int64(statement, position, number)
-        // With its length: a text may hold a NUL, and must not end there.
+        // Pass the length: a text may contain NUL and must not end there.
         case .text(let text):
           unsafe sqlite3_bind_text(statement, position, text, Int32(clamping: text.utf8.count), transient)
         case .blob(let bytes):
@@ -82,8 +82,9 @@ internal import CSQLite
   }
 }
 
-/// SQLITE_TRANSIENT: SQLite copies what is bound.
+/// SQLITE_TRANSIENT: SQLite copies the bound value.
 private let transient = unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
-// Handed from the pool or the write lock to one thread at a time.
+// One thread uses it at a time: a reader takes it from the pool, the write leader owns the writer, and the
+// checkpoint thread owns its own.
 extension Database: @unchecked Sendable {}

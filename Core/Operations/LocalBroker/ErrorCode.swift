@@ -1,4 +1,4 @@
-/// Kafka's error codes, those that we answer with.
+/// The Kafka error codes that this broker returns.
 enum ErrorCode: Int16 {
   case none = 0
   case offsetOutOfRange = 1

@@ -1,13 +1,15 @@
 import Foundation
 
-/// Held while a broker works on a folder; the kernel lets go of it when the process dies, however it dies.
+/// Held while a broker uses a folder. The kernel releases it when the process ends, also after kill -9.
 final class FolderLock: Sendable {
   private let descriptor: Int32
 
-  /// - Throws: `StorageError` naming the folder when another broker holds it.
+  /// - Throws: `StorageError` when another broker holds the lock, naming the folder, or when the lock file
+  ///   can't be opened.
   init(directory: String) throws(StorageError) {
     let path = directory + "/broker.lock"
-    // Kept aside until it is locked: were the property set, `deinit` would close it once more after a throw.
+    // Set the property only after locking: otherwise, after a throw, `deinit` would close the descriptor
+    // again.
     let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       let code = errno
@@ -17,13 +19,13 @@ final class FolderLock: Sendable {
       let code = errno
       closeDescriptor(descriptor)
       throw StorageError(
-        call: "lock \(path)", code: code, detail: "another broker works on the folder \(directory)")
+        call: "lock \(path)", code: code, detail: "another broker uses the folder \(directory)")
     }
     self.descriptor = descriptor
   }
 
   deinit { closeDescriptor(descriptor) }
 
-  /// Lets another broker in.
+  /// Releases the folder for another broker.
   func release() { flock(descriptor, LOCK_UN) }
 }

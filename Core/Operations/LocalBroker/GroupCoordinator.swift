@@ -1,11 +1,14 @@
 import Foundation
 
-/// Kafka's classic group protocol: members join, the leader assigns, heartbeats keep them; in memory, since
-/// after a restart of the broker every member is unknown and joins again. Offsets are the store's.
+/// Kafka's classic group protocol: members join, the leader assigns partitions, and heartbeats keep members
+/// alive.
 ///
-/// All state is guarded by one condition; a connection's thread waits on it while its group gathers.
+/// Membership is only in memory: after a restart of the broker every member is unknown and rejoins. Committed
+/// offsets are in `Store`.
+///
+/// One condition guards all state. The thread of a connection waits on it while its group rebalances.
 final class GroupCoordinator {
-  /// With the names that Kafka's tools show.
+  /// The raw values are the states that Kafka's tools show.
   private enum Phase: String {
     case empty = "Empty"
     case preparing = "PreparingRebalance"
@@ -22,7 +25,7 @@ final class GroupCoordinator {
     var protocols: [(name: String, metadata: [UInt8])]
     var assignment: [UInt8] = []
     var deadline: Date
-    /// Waits in a join of the coming generation.
+    /// True while the member waits in a join for the next generation.
     var isJoining = false
 
     init(_ request: JoinRequest, id: String) {
@@ -45,9 +48,9 @@ final class GroupCoordinator {
     var protocolName = ""
     var leader = ""
     var members: [String: Member] = [:]
-    /// Join order: the first is the leader when the old one is gone.
+    /// In join order: when the leader has left, the first member becomes the leader.
     var order: [String] = []
-    /// Ids handed out that have not joined yet.
+    /// Member ids that were handed out and have not joined yet.
     var promised: Set<String> = []
     var gatherDeadline = Date.distantFuture
   }
@@ -70,7 +73,8 @@ final class GroupCoordinator {
     }
   }
 
-  /// Expires members that were silent too long; called a few times a second.
+  /// Removes members whose session has timed out, and completes each rebalance whose deadline has passed.
+  /// Called ten times a second.
   func expire(now: Date = Date()) {
     locked {
       for group in groups.values {
@@ -120,7 +124,8 @@ final class GroupCoordinator {
         $0.name == $1.name && $0.metadata == $1.metadata
       }
       member.touch()
-      // A follower that repeats its join (its answer was lost) gets the present generation.
+      // A repeated join, whose response was lost, gets the current generation. If the group is stable and the
+      // member leads it, a repeated join starts a rebalance.
       if isSame, group.phase == .completing || (group.phase == .stable && group.leader != id) {
         return result(for: id, group)
       }
@@ -133,8 +138,9 @@ final class GroupCoordinator {
     if group.phase != .preparing { prepare(group) }
     completeJoin(group, force: false)
     let generation = group.generation
-    // Not the phase: this join may be over, and the group gathering again, before this thread wakes. The member
-    // learns of that by its sync or heartbeat; here nobody would wake it. One that was removed is joining no more.
+    // Wait for the member, not for the phase: this join may complete and the next rebalance may start before
+    // this thread wakes, and a wait for the phase would then not end. The member learns of the next rebalance
+    // from its sync or heartbeat. A removed member does not wait either.
     while group.members[id]?.isJoining ?? false {
       if isStopped { return JoinResult(error: .rebalanceInProgress, memberID: id) }
       condition.wait()
@@ -165,7 +171,8 @@ final class GroupCoordinator {
     condition.broadcast()
   }
 
-  /// Starts the next generation once every member has joined; with `force`, without those that have not.
+  /// Starts the next generation once every member has joined. With `force`, members that have not joined are
+  /// removed first.
   private func completeJoin(_ group: Group, force: Bool) {
     guard group.phase == .preparing else { return }
     if force {
@@ -200,7 +207,7 @@ final class GroupCoordinator {
   private func remove(_ id: String, from group: Group) {
     guard group.members.removeValue(forKey: id) != nil else { return }
     group.order.removeAll { $0 == id }
-    // Its own thread may wait in a join.
+    // The thread of the removed member may be waiting in a join.
     condition.broadcast()
     if group.members.isEmpty {
       group.phase = .empty
@@ -255,7 +262,7 @@ final class GroupCoordinator {
     }
   }
 
-  /// What one group looks like from outside.
+  /// The state of a group, as DescribeGroups returns it.
   struct Description {
     struct Member {
       var id: String
@@ -270,12 +277,12 @@ final class GroupCoordinator {
     var members: [Member]
   }
 
-  /// Groups with members, by name; their protocol types.
+  /// The protocol types of the groups that have members, by group name.
   func living() -> [String: String] {
     locked { groups.filter { !$0.value.members.isEmpty }.mapValues(\.protocolType) }
   }
 
-  /// Nil when no member was ever seen since the broker started.
+  /// Nil when the group has had no member since the broker started or the group was deleted.
   func describe(_ name: String) -> Description? {
     locked {
       guard let group = groups[name] else { return nil }
@@ -293,9 +300,9 @@ final class GroupCoordinator {
     }
   }
 
-  /// Forgets a group without members.
+  /// Removes a group that has no members.
   ///
-  /// - Returns: false when it has some.
+  /// - Returns: false when the group has members.
   func forget(_ name: String) -> Bool {
     locked {
       guard groups[name]?.members.isEmpty ?? true else { return false }
@@ -304,7 +311,8 @@ final class GroupCoordinator {
     }
   }
 
-  /// Whether a commit may be stored: by a member of the present generation, or by anyone while nobody is in.
+  /// Returns `.none` when a commit may be stored: from a member of the current generation or, while the group
+  /// is empty, from a client without a generation or a member id.
   func mayCommit(group name: String, generation: Int32, memberID: String) -> ErrorCode {
     locked {
       guard let group = groups[name], !group.members.isEmpty else {

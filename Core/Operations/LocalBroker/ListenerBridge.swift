@@ -5,7 +5,7 @@ final class Listener: Sendable {
   private let descriptor: Int32
   let port: UInt16
 
-  /// - Throws: `StorageError` naming the address when it is taken or unknown.
+  /// - Throws: `StorageError` naming the address when it is in use or not an IPv4 address of this machine.
   init(host: String, port: UInt16) throws(StorageError) {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     func fail(_ call: String, _ descriptor: Int32) -> StorageError {
@@ -38,7 +38,7 @@ final class Listener: Sendable {
 
   deinit { closeDescriptor(descriptor) }
 
-  /// The next connection; nil when the listener was closed.
+  /// The next connection; nil when the listener has been closed.
   func accept() -> Connection? {
     while true {
       let accepted = acceptConnection(descriptor)
@@ -46,7 +46,8 @@ final class Listener: Sendable {
       let code = errno
       if code == EINTR || code == ECONNABORTED { continue }
       if code == EBADF || code == EINVAL { return nil }
-      // Too many descriptors, too little memory, a broken network: it passes, and must not end the broker.
+      // A temporary fault, for example too many open descriptors or too little memory, must not stop the
+      // broker.
       Thread.sleep(forTimeInterval: 0.1)
     }
   }

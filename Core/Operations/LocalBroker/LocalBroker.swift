@@ -3,14 +3,14 @@ import Foundation
 import Synchronization
 import Telemetry
 
-/// Kafka's protocol for one machine: what it acknowledged survives kill -9.
+/// A broker that speaks Kafka's protocol on one machine. Acknowledged records survive kill -9.
 ///
-/// One thread per connection, as answers must come in the order of the requests and a long poll holds back
-/// those behind it, which is what Kafka does too.
+/// Each connection has one thread: responses keep the order of the requests, and a long poll delays the
+/// requests behind it, as in Kafka.
 package final class LocalBroker: Sendable {
-  /// A larger frame closes its connection; only batches may come close to it.
+  /// A larger frame closes its connection. Only Produce requests may be this large.
   package static let requestBytesMax = 100 << 20
-  /// What members say of themselves and to each other, and offsets of many partitions.
+  /// For subscriptions, assignments and the offsets of many partitions.
   private static let groupBytesMax = 8 << 20
   private static let otherBytesMax = 1 << 20
   package static let connectionsMax = 2000
@@ -28,14 +28,16 @@ package final class LocalBroker: Sendable {
   private let cleaner: Cleaner
   private let cleanInterval: TimeInterval
 
-  /// Opens the store and listens; answers once `start` was called.
+  /// Opens the store and the listening socket. The broker answers requests after `start()`.
   ///
   /// - Parameters:
-  ///   - directory: made if it is missing.
-  ///   - host: an IPv4 address, also the one that clients are told.
-  ///   - port: 0 = any that is free.
-  ///   - cleanInterval: seconds between looks for what retention and compaction may remove.
-  /// - Throws: an error that names the file, the address, or the folder that another broker works on.
+  ///   - directory: created if it is missing.
+  ///   - host: an IPv4 address, which is also advertised to clients.
+  ///   - port: 0 selects a free port.
+  ///   - synchronous: SQLite's setting: `NORMAL` survives kill -9, `FULL` also a power loss.
+  ///   - cleanInterval: seconds between two passes of retention and compaction.
+  /// - Throws: `StorageError` naming the file, the address, or the folder that another broker uses; a
+  ///   Foundation error when the directory can't be created.
   package init(
     directory: String, host: String, port: UInt16, synchronous: String = "NORMAL",
     cleanInterval: TimeInterval = 15
@@ -55,16 +57,17 @@ package final class LocalBroker: Sendable {
       store: store, coordinator: coordinator, host: host, port: Int32(listener.port), logger: logger)
   }
 
-  /// What to say at the start where others than this machine can reach the broker; nil where they can't.
+  /// A warning when other machines can reach the broker; nil when they can't.
   ///
-  /// - Parameter host: the IPv4 address that it listens on.
+  /// - Parameter host: the IPv4 address that the broker listens on.
   package static func exposure(host: String) -> String? {
     if host.hasPrefix("127.") { return nil }
     return
-      "broker.host is \(host), which is not loopback: the local broker asks nobody for a login, so whoever reaches it "
-      + "can read, change and delete all documents, questions and answers"
+      "broker.host is \(host), which is not loopback. The local broker has no authentication: everyone who "
+      + "reaches it can read, change and delete all documents, questions and answers"
   }
 
+  /// Starts the threads that accept connections, expire members, clean and run checkpoints.
   package func start() {
     logger.info("Broker listens", [(.port, "\(port)")])
     if let exposure = Self.exposure(host: host) {
@@ -104,7 +107,7 @@ package final class LocalBroker: Sendable {
     }
   }
 
-  /// Closes every connection; nothing that was acknowledged is lost, whatever the moment.
+  /// Closes every connection. No acknowledged record is lost.
   package func stop() {
     isStopped.withLock { $0 = true }
     listener.stop()
@@ -131,11 +134,11 @@ package final class LocalBroker: Sendable {
     }
   }
 
-  /// Produce (0), OffsetCommit (8), JoinGroup (11) and SyncGroup (14) carry much; the rest are questions.
-  private static func bytesMax(ofAPI key: Int16) -> Int {
+  /// Produce requests and some requests of groups can be large; others are small.
+  private static func bytesMax(of key: APIKey?) -> Int {
     switch key {
-    case 0: requestBytesMax
-    case 8, 11, 14: groupBytesMax
+    case .produce: requestBytesMax
+    case .offsetCommit, .joinGroup, .syncGroup: groupBytesMax
     default: otherBytesMax
     }
   }
@@ -148,12 +151,12 @@ package final class LocalBroker: Sendable {
         logger.warning("Connection closed: bad frame length", [(.count, "\(length)")])
         return
       }
-      // The key first: it says how long the rest may be.
+      // Read the API key first: it decides how long the request may be.
       guard let key = connection.readFrame(2) else { return }
       let api = Int16(bitPattern: UInt16(key[0]) << 8 | UInt16(key[1]))
-      guard Int(length) <= Self.bytesMax(ofAPI: api) else {
+      guard Int(length) <= Self.bytesMax(of: APIKey(rawValue: api)) else {
         logger.warning(
-          "Connection closed: a request of its kind may not be so long",
+          "Connection closed: the request is too long for its API",
           [(.count, "\(length)"), (.key, "\(api)")])
         return
       }

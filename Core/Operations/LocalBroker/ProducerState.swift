@@ -1,5 +1,5 @@
-/// What an idempotent producer last wrote to a partition; kept in the batch's own transaction, so that a
-/// repeat after a crash of the broker is recognised.
+/// The last batches of an idempotent producer in one partition. They are written in the batch's own
+/// transaction, so that a retry after a crash of the broker is recognised as a duplicate.
 ///
 /// Stored as `epoch;first,last,base;…`, newest last.
 struct ProducerState: Sendable {
@@ -37,7 +37,8 @@ struct ProducerState: Sendable {
     guard batch.baseSequence >= 0 else { return .refused(.invalidRecord) }
     if batch.producerEpoch < epoch { return .refused(.invalidProducerEpoch) }
     guard batch.producerEpoch == epoch, let newest = batches.last else {
-      // A new producer, or one with a new epoch; one whose state was lost may go on where it is.
+      // A known producer must start a new epoch at sequence 0. A producer whose state was lost may continue
+      // at any sequence.
       return batch.producerEpoch > epoch && epoch >= 0 && batch.baseSequence != 0
         ? .refused(.outOfOrderSequenceNumber) : .admitted
     }

@@ -1,2 +1,9 @@
-/// Why a frame is no valid request; the connection is closed, as Kafka does.
-struct ProtocolError: Error { var rule: String }
+import Failures
+
+/// Why a frame is not a valid request. The connection is then closed, as in Kafka.
+struct ProtocolError: Failure {
+  var rule: String
+
+  var kind: FailureKind { .rejected }
+  var description: String { rule }
+}

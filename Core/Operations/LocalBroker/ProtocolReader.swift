@@ -1,4 +1,4 @@
-/// Reads big-endian fields; every access is checked, so that no frame can trap.
+/// Reads big-endian fields. Every access is checked, so that no frame can trap.
 struct ProtocolReader {
   private let bytes: [UInt8]
   private(set) var position = 0
@@ -45,7 +45,8 @@ struct ProtocolReader {
 
   mutating func data() throws(ProtocolError) -> [UInt8] { try nullableData() ?? [] }
 
-  /// An array; nil where the protocol allows null. Its count is bounded by what is left of the frame.
+  /// An array; nil when its length is negative. Its length is limited by the bytes that are left in the
+  /// frame.
   mutating func nullableArray<Element>(
     _ element: (inout ProtocolReader) throws(ProtocolError) -> Element
   ) throws(ProtocolError) -> [Element]? {
@@ -71,7 +72,7 @@ struct ProtocolReader {
     throw ProtocolError(rule: "a varint longer than five bytes")
   }
 
-  /// Tagged fields of flexible versions; none is known here.
+  /// Skips the tagged fields of flexible versions. This broker knows none of them.
   mutating func skipTaggedFields() throws(ProtocolError) {
     let count = try unsignedVarint()
     guard count <= UInt64(remaining) else { throw ProtocolError(rule: "more tagged fields than bytes") }

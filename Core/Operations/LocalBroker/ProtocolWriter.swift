@@ -1,8 +1,8 @@
-/// Writes big-endian fields, up to a limit: a short request may ask for the same thing any number of times.
+/// Writes big-endian fields up to a limit, because a short request can ask for the same data many times.
 struct ProtocolWriter {
   static let bytesMax = 128 << 20
   private(set) var bytes: [UInt8] = []
-  /// What did not fit was dropped: the answer must not be sent.
+  /// True when fields were dropped because they did not fit. The response must then not be sent.
   private(set) var hasOverflowed = false
 
   private mutating func hasRoom(_ count: Int) -> Bool {

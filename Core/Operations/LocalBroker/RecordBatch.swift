@@ -2,9 +2,9 @@ import Cryptography
 
 /// Kafka's record batch, format 2.
 ///
-/// Layout (big-endian): base offset i64, length i32, leader epoch i32, magic i8, crc u32 (CRC-32C of what
-/// follows), attributes i16, last offset delta i32, base timestamp i64, max timestamp i64, producer id i64,
-/// producer epoch i16, base sequence i32, record count i32, records.
+/// Layout (big-endian): base offset i64, length i32, leader epoch i32, magic i8, crc u32 (CRC-32C of all
+/// bytes after it), attributes i16, last offset delta i32, base timestamp i64, max timestamp i64, producer id
+/// i64, producer epoch i16, base sequence i32, record count i32, records.
 struct RecordBatch {
   static let headerBytes = 61
   private static let recordsMax = 1_000_000
@@ -18,7 +18,7 @@ struct RecordBatch {
   private var recordCount: Int32 { Int32(truncatingIfNeeded: integer(57, 4)) }
   private var attributes: UInt16 { UInt16(truncatingIfNeeded: integer(21, 2)) }
 
-  /// - Throws: `BatchFault` with the error code that Kafka answers.
+  /// - Throws: `BatchFault` with the error code that Kafka returns.
   init(_ bytes: [UInt8], isCompacted: Bool) throws(BatchFault) {
     self.bytes = bytes
     guard bytes.count >= Self.headerBytes else {
@@ -35,18 +35,18 @@ struct RecordBatch {
       throw BatchFault(code: .invalidRecord, rule: "the record count and the last offset differ")
     }
     guard attributes & 0x30 == 0 else {
-      throw BatchFault(code: .invalidRecord, rule: "transactional and control batches are not served")
+      throw BatchFault(code: .invalidRecord, rule: "transactional and control batches are not supported")
     }
     try checkRecords(isCompacted: isCompacted)
   }
 
-  /// A batch that was stored: it was checked when it came.
+  /// Reads a stored batch, which was checked when it was appended.
   init(stored bytes: [UInt8]) { self.bytes = bytes }
 
   var baseOffset: Int64 { Int64(bitPattern: integer(0, 8)) }
   private var codec: Codec? { Codec(rawValue: attributes & 7) }
 
-  /// Gives the batch its place; with `appendTime` its timestamp becomes the broker's.
+  /// Sets the base offset. With `appendTime`, also sets the broker's time as the timestamp.
   mutating func stamp(baseOffset: Int64, appendTime: Int64?) {
     set(0, 8, UInt64(bitPattern: baseOffset))
     set(12, 4, 0)
@@ -66,20 +66,22 @@ struct RecordBatch {
     }
   }
 
-  /// A record, as compaction needs it.
+  /// The parts of a record that compaction needs.
   struct Record {
     var offset: Int64
-    /// Nil: a record without a key.
+    /// Nil when the record has no key.
     var key: ArraySlice<UInt8>?
     var isTombstone: Bool
-    /// With its length before it.
+    /// Begins with the length of the record.
     var bytes: ArraySlice<UInt8>
   }
 
-  /// Each record must lie within the batch at its own offset, and have a key where the topic is compacted. Compressed
-  /// records are unpacked for it: what can't be unpacked would halt every consumer of its partition, and one record
-  /// more than the header says would make librdkafka skip those of others. Only snappy, for which there is no codec
-  /// here, is taken unread, where compaction will not need its keys.
+  /// Each record must lie inside the batch, at its own offset, and must have a key if the topic is compacted.
+  ///
+  /// Compressed records are unpacked for this check: a batch that can't be unpacked would stop every consumer
+  /// of its partition, and one record more than the header states would make librdkafka skip records of other
+  /// batches. There is no codec for snappy: a snappy batch is accepted unchecked, but not on a compacted
+  /// topic, because compaction needs the keys.
   private func checkRecords(isCompacted: Bool) throws(BatchFault) {
     guard let codec else {
       throw BatchFault(code: .unsupportedCompressionType, rule: "the codec is unknown")
@@ -88,10 +90,10 @@ struct RecordBatch {
       guard isCompacted else { return }
       throw BatchFault(
         code: .unsupportedCompressionType,
-        rule: "snappy is not served on a compacted topic: use zstd, lz4 or gzip")
+        rule: "snappy is not supported on a compacted topic: use zstd, lz4 or gzip")
     }
     let records = try records()
-    // Only of new batches: compaction leaves gaps in those that are stored.
+    // Only new batches: compaction leaves gaps in stored ones.
     guard zip(records, Int64(0)...).allSatisfy({ $0.offset == baseOffset &+ $1 }) else {
       throw BatchFault(code: .invalidRecord, rule: "the records' offsets are not 0, 1, 2 and so on")
     }
@@ -117,16 +119,17 @@ struct RecordBatch {
       }
       return nil
     }
-    /// The bytes of a field with its length before it; nil where the length is -1.
+    /// The bytes of a field after its length; nil when the length is -1.
     func field(_ end: Int) throws(BatchFault) -> ArraySlice<UInt8>? {
       guard let length = varint(), length >= -1, length <= Int64(end - position), position <= end else {
-        throw BatchFault(code: .invalidRecord, rule: "a record's field is cut")
+        throw BatchFault(code: .invalidRecord, rule: "a record's field is cut off")
       }
       guard length >= 0 else { return nil }
       defer { position += Int(length) }
       return payload[position..<position + Int(length)]
     }
-    // The smallest record has seven bytes with its length; what claims more than fit would only cost memory.
+    // The smallest record has seven bytes, with its length. A larger count is false and would only cost
+    // memory.
     guard Int(recordCount) <= min(Self.recordsMax, payload.count / 7) else {
       throw BatchFault(
         code: .invalidRecord, rule: "more records than its bytes can hold, or than \(Self.recordsMax)")
@@ -141,12 +144,12 @@ struct RecordBatch {
       position += 1
       guard varint() != nil, let delta = varint(), (0...Int64(lastOffsetDelta)).contains(delta) else {
         throw BatchFault(
-          code: .invalidRecord, rule: "a record's header is cut, or its offset is not its batch's")
+          code: .invalidRecord, rule: "a record's header is cut off, or its offset is outside its batch")
       }
       let key = try field(end)
       let value = try field(end)
       guard position <= end else {
-        throw BatchFault(code: .invalidRecord, rule: "a record's fields are longer than it is")
+        throw BatchFault(code: .invalidRecord, rule: "a record's fields are longer than the record")
       }
       position = end
       records.append(
@@ -159,7 +162,7 @@ struct RecordBatch {
     return records
   }
 
-  /// The same batch with these of its records only, not compressed. Its offsets, times and producer stay.
+  /// The same batch with only the given records, not compressed. Offsets, timestamps and producer stay.
   func keeping(_ records: [Record]) -> RecordBatch {
     var batch = RecordBatch(stored: Array(bytes[..<Self.headerBytes]) + records.flatMap(\.bytes))
     batch.set(8, 4, UInt64(batch.bytes.count - 12))

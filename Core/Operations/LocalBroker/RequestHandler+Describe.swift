@@ -1,4 +1,4 @@
-/// What administrators' tools ask.
+/// The requests of administration tools.
 extension RequestHandler {
   private enum ResourceType { static let (topic, broker): (Int8, Int8) = (2, 4) }
   private enum Source { static let (topic, staticBroker, standard): (Int8, Int8, Int8) = (1, 4, 5) }
@@ -57,7 +57,7 @@ extension RequestHandler {
     switch type {
     case ResourceType.topic:
       guard let topic = store.topic(name) else {
-        return (.unknownTopicOrPartition, "topic '\(name)' is not here", [])
+        return (.unknownTopicOrPartition, "topic '\(name)' does not exist", [])
       }
       let entries = TopicSettings.defaults.map { setting, standard in
         topic.settings[setting].map {
@@ -78,7 +78,7 @@ extension RequestHandler {
         .none, nil,
         entries.map { Entry(name: $0.0, value: $0.1, source: Source.staticBroker, standard: nil) }
       )
-    default: return (.invalidRequest, "resource type \(type) is not served: 2 is a topic, 4 a broker", [])
+    default: return (.invalidRequest, "resource type \(type) is not supported: 2 is a topic, 4 a broker", [])
     }
   }
 
@@ -103,7 +103,7 @@ extension RequestHandler {
       let known = coordinator.describe(name)
       writer.error(.none)
       writer.string(name)
-      // Offsets outlive their group's members, and a restart of the broker.
+      // A group's offsets survive its members and a restart of the broker.
       let isStored = stored.contains(name)
       let hasMembers = known.map { !$0.members.isEmpty } ?? false
       writer.string(hasMembers ? known?.state : isStored ? "Empty" : "Dead")

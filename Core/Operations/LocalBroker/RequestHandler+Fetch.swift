@@ -17,8 +17,9 @@ extension RequestHandler {
     var bytes: [UInt8] = []
   }
 
-  /// A long poll: waits until `min_bytes` are there or the client's time is over. Sizes are the client's, but
-  /// the first batch comes whole whatever its size, so that no reader can starve.
+  /// A long poll: waits until `min_bytes` bytes are available, a partition has an error, or the client's time
+  /// limit has passed. The client also limits the sizes, but the first batch is returned whole, whatever its
+  /// size, so that no reader can starve.
   func fetch(_ reader: inout ProtocolReader, _ version: Int16, _ writer: inout ProtocolWriter) throws {
     _ = try reader.int32()
     let waitMilliseconds = min(max(0, try reader.int32()), Self.fetchWaitMax)
@@ -73,7 +74,7 @@ extension RequestHandler {
   {
     let waiter = FetchWaiter()
     let partitions = wanted.compactMap { store.partition($0.topic, $0.number) }
-    // Register before looking: an append between the two wakes the poll instead of being missed.
+    // Register before reading: an append in between then wakes the poll and is not missed.
     for partition in partitions { partition.addWaiter(waiter) }
     defer { for partition in partitions { partition.removeWaiter(waiter) } }
     while true {

@@ -9,7 +9,7 @@ extension RequestHandler {
     let error: ErrorCode = type == 0 ? .none : .transactionalIDAuthorizationFailed
     if version >= 1 { writer.int32(0) }
     writer.error(error)
-    if version >= 1 { writer.string(error == .none ? nil : "transactions are not served") }
+    if version >= 1 { writer.string(error == .none ? nil : "transactions are not supported") }
     writer.int32(1)
     writer.string(host)
     writer.int32(port)

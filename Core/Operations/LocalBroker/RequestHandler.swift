@@ -1,18 +1,11 @@
 import Foundation
 import Telemetry
 
-/// Answers one request of Kafka's protocol; the numbers are the protocol's API keys.
+/// Answers one request of Kafka's protocol.
 struct RequestHandler: Sendable {
-  /// What is served, and in which versions; everything else is refused by the protocol's own means.
-  static let served: [(key: Int16, low: Int16, high: Int16)] = [
-    (0, 3, 7), (1, 4, 11), (2, 1, 5), (3, 0, 8), (8, 2, 7), (9, 1, 5), (10, 0, 2), (11, 0, 5), (12, 0, 3),
-    (13, 0, 3), (14, 0, 3), (15, 0, 4), (16, 0, 2), (18, 0, 3), (19, 2, 4), (20, 1, 3), (22, 0, 1),
-    (32, 0, 3),
-    (42, 0, 1),
-  ]
   static let metadataBytesMax = 4096
   static let fetchWaitMax: Int32 = 60_000
-  /// Less than an answer may hold, with room for one batch that is longer than what was asked for.
+  /// Less than `ProtocolWriter.bytesMax`, with room for one batch that is larger than the requested size.
   static let fetchBytesMax = 64 << 20
 
   let store: Store
@@ -21,45 +14,48 @@ struct RequestHandler: Sendable {
   let port: Int32
   let logger: Logger
 
-  /// - Returns: the whole response without its length, nil when none is due (acks = 0).
-  /// - Throws: `ProtocolError` when the frame is no valid request, or its answer too long: the connection is closed.
+  /// - Returns: the whole response without its length; nil when none is due (acks = 0).
+  /// - Throws: `ProtocolError` when the frame is not a valid request or the response is too long;
+  ///   `StorageError` when the store fails. The connection is then closed.
   func respond(to frame: [UInt8], from clientHost: String) throws -> [UInt8]? {
     var reader = ProtocolReader(frame)
-    let key = try reader.int16()
+    let number = try reader.int16()
     let version = try reader.int16()
     let correlation = try reader.int32()
     let clientID = try reader.nullableString() ?? ""
     var writer = ProtocolWriter()
     writer.int32(correlation)
-    guard let api = Self.served.first(where: { $0.key == key }) else {
-      throw ProtocolError(rule: "API \(key) is not served")
+    guard let key = APIKey(rawValue: number) else {
+      throw ProtocolError(rule: "API \(number) is not supported")
     }
-    guard (api.low...api.high).contains(version) else {
-      guard key == 18 else { throw ProtocolError(rule: "version \(version) of API \(key) is not served") }
+    guard key.versions.contains(version) else {
+      guard key == .apiVersions else {
+        throw ProtocolError(rule: "version \(version) of API \(key) is not supported")
+      }
       apiVersions(version: 0, error: .unsupportedVersion, &writer)
       return writer.bytes
     }
     switch key {
-    case 0:
+    case .produce:
       guard try produce(&reader, version, &writer) else { return nil }
-    case 1: try fetch(&reader, version, &writer)
-    case 2: try listOffsets(&reader, version, &writer)
-    case 3: try metadata(&reader, version, &writer)
-    case 8: try offsetCommit(&reader, version, &writer)
-    case 9: try offsetFetch(&reader, version, &writer)
-    case 10: try findCoordinator(&reader, version, &writer)
-    case 11: try joinGroup(&reader, version, clientID, clientHost, &writer)
-    case 12: try heartbeat(&reader, version, &writer)
-    case 13: try leaveGroup(&reader, version, &writer)
-    case 14: try syncGroup(&reader, version, &writer)
-    case 15: try describeGroups(&reader, version, &writer)
-    case 16: try listGroups(version, &writer)
-    case 32: try describeConfigs(&reader, version, &writer)
-    case 42: try deleteGroups(&reader, &writer)
-    case 19: try createTopics(&reader, version, &writer)
-    case 20: try deleteTopics(&reader, version, &writer)
-    case 22: try initProducerID(&reader, &writer)
-    default: apiVersions(version: version, error: .none, &writer)
+    case .fetch: try fetch(&reader, version, &writer)
+    case .listOffsets: try listOffsets(&reader, version, &writer)
+    case .metadata: try metadata(&reader, version, &writer)
+    case .offsetCommit: try offsetCommit(&reader, version, &writer)
+    case .offsetFetch: try offsetFetch(&reader, version, &writer)
+    case .findCoordinator: try findCoordinator(&reader, version, &writer)
+    case .joinGroup: try joinGroup(&reader, version, clientID, clientHost, &writer)
+    case .heartbeat: try heartbeat(&reader, version, &writer)
+    case .leaveGroup: try leaveGroup(&reader, version, &writer)
+    case .syncGroup: try syncGroup(&reader, version, &writer)
+    case .describeGroups: try describeGroups(&reader, version, &writer)
+    case .listGroups: try listGroups(version, &writer)
+    case .describeConfigs: try describeConfigs(&reader, version, &writer)
+    case .deleteGroups: try deleteGroups(&reader, &writer)
+    case .createTopics: try createTopics(&reader, version, &writer)
+    case .deleteTopics: try deleteTopics(&reader, version, &writer)
+    case .initProducerID: try initProducerID(&reader, &writer)
+    case .apiVersions: apiVersions(version: version, error: .none, &writer)
     }
     guard !writer.hasOverflowed else {
       throw ProtocolError(rule: "the answer to API \(key) is longer than \(ProtocolWriter.bytesMax) bytes")
@@ -70,21 +66,21 @@ struct RequestHandler: Sendable {
   private func apiVersions(version: Int16, error: ErrorCode, _ writer: inout ProtocolWriter) {
     writer.error(error)
     if version >= 3 {
-      writer.unsignedVarint(Self.served.count + 1)
-      for api in Self.served {
-        writer.int16(api.key)
-        writer.int16(api.low)
-        writer.int16(api.high)
+      writer.unsignedVarint(APIKey.allCases.count + 1)
+      for api in APIKey.allCases {
+        writer.int16(api.rawValue)
+        writer.int16(api.versions.lowerBound)
+        writer.int16(api.versions.upperBound)
         writer.unsignedVarint(0)
       }
       writer.int32(0)
       writer.unsignedVarint(0)
       return
     }
-    writer.array(Self.served) { writer, api in
-      writer.int16(api.key)
-      writer.int16(api.low)
-      writer.int16(api.high)
+    writer.array(APIKey.allCases) { writer, api in
+      writer.int16(api.rawValue)
+      writer.int16(api.versions.lowerBound)
+      writer.int16(api.versions.upperBound)
     }
     if version >= 1 { writer.int32(0) }
   }

@@ -4,11 +4,12 @@ import Synchronization
 
 /// Topics, batches, producers' sequences and groups' offsets in one SQLite file (WAL).
 ///
-/// Writers combine: whoever comes first commits for all that wait, in one transaction; the others sleep until
-/// it is durable. Readers take what is committed from the tail in memory, or from a pool of connections; none
-/// holds a read transaction while a client waits.
+/// Writes are grouped: the first writer becomes the leader and commits all waiting writes in one transaction,
+/// and the other writers sleep until the commit. Readers take committed batches from the tail in memory or
+/// from a pool of connections. No read transaction stays open while a client waits.
 final class Store: Sendable {
-  /// How much of a partition's newest batches stays in memory, so that a tail reads no file.
+  /// How many bytes of a partition's newest batches stay in memory, so that a consumer without lag reads no
+  /// file.
   private static let tailBytesMax = 262_144
   private static let turnsForOthersMax = 8
 
@@ -16,11 +17,11 @@ final class Store: Sendable {
     let id: Int64
     let topic: Topic
     let number: Int32
-    /// Next offset as the writer sees it; ahead of `highWatermark` inside a transaction.
+    /// The next offset to be written. Inside a transaction it is ahead of `highWatermark`.
     var writeOffset: Int64
     var lastTimestamp: Int64
     var producers: [Int64: ProducerState] = [:]
-    /// What readers see; changed after the commit.
+    /// The state that readers see, changed after each commit.
     let readable: Mutex<Readable>
 
     struct Readable {
@@ -48,7 +49,7 @@ final class Store: Sendable {
     func addWaiter(_ waiter: FetchWaiter) { readable.withLock { $0.waiters.append(waiter) } }
     func removeWaiter(_ waiter: FetchWaiter) { readable.withLock { $0.waiters.removeAll { $0 === waiter } } }
 
-    /// Forgets batches below an offset that are kept in memory: their rows have changed or are gone.
+    /// Drops the batches below an offset from memory, because their rows were changed or deleted.
     func forgetTail(below offset: Int64) {
       readable.withLock { readable in
         while let first = readable.tail.first, first.base < offset {
@@ -73,7 +74,7 @@ final class Store: Sendable {
   private let checkpointer = Mutex<Database?>(nil)
   let clusterID: String
 
-  /// - Parameter synchronous: SQLite's setting; `NORMAL` survives kill -9, `FULL` a power loss too.
+  /// - Parameter synchronous: SQLite's setting: `NORMAL` survives kill -9, `FULL` also a power loss.
   init(path: String, synchronous: String) throws(StorageError) {
     self.path = path
     writer = try Database(path: path, synchronous: synchronous, readOnly: false)
@@ -89,7 +90,7 @@ final class Store: Sendable {
     try load()
   }
 
-  /// Copies what is committed from the log into the file, without holding up writers or readers.
+  /// Copies committed pages from the WAL into the database file without blocking writers or readers.
   func checkpoint() throws(StorageError) {
     let database: Database
     if let existing = checkpointer.withLock({ $0 }) {
@@ -126,7 +127,7 @@ final class Store: Sendable {
       next_offset INTEGER NOT NULL, leader_epoch INTEGER NOT NULL, metadata TEXT NOT NULL,
       PRIMARY KEY(group_id, topic, number)) WITHOUT ROWID
     """,
-    // Beside the batches, so that a store of an older release opens as it is.
+    // Separate tables, so that the store of an older release opens without a migration.
     """
     CREATE TABLE IF NOT EXISTS compactions(partition_id INTEGER PRIMARY KEY, clean_end INTEGER NOT NULL)
     """,
@@ -171,7 +172,7 @@ final class Store: Sendable {
   func topics() -> [Topic] { topicTable.withLock { $0.values.map(\.topic).sorted { $0.name < $1.name } } }
   func topic(_ name: String) -> Topic? { topicTable.withLock { $0[name]?.topic } }
 
-  /// Of all topics, for cleaning.
+  /// The partitions of all topics, for the cleaner.
   var allPartitions: [Partition] { topicTable.withLock { $0.values.flatMap(\.partitions) } }
 
   func partition(_ topic: String, _ number: Int32) -> Partition? {
@@ -183,7 +184,8 @@ final class Store: Sendable {
     }
   }
 
-  /// Whole batches from the one that holds `offset`, at least one if there is one, until `bytesMax`.
+  /// Whole batches from the one that holds `offset`, up to `bytesMax` bytes but at least one batch if there
+  /// is one.
   func batches(_ partition: Partition, from offset: Int64, bytesMax: Int) throws(StorageError) -> [UInt8] {
     let (end, tail) = partition.readable.withLock { readable -> (Int64, [[UInt8]]?) in
       guard let first = readable.tail.first, first.base <= offset else {
@@ -203,7 +205,7 @@ final class Store: Sendable {
     var isFull = false
     var next = offset
     while !isFull, next < end {
-      // A few rows at a time: the statement ends, and with it the read transaction, before the next.
+      // Read a few rows at a time, so that each read transaction is short.
       var last: Int64?
       try reading { (database) throws(StorageError) in
         try database.run(
@@ -229,7 +231,7 @@ final class Store: Sendable {
     return result
   }
 
-  /// The first offset whose batch is not older than `timestamp`, with that batch's time.
+  /// The base offset and the max timestamp of the first batch that is not older than `timestamp`.
   func offset(_ partition: Partition, atOrAfter timestamp: Int64) throws(StorageError) -> (Int64, Int64)? {
     var found: (Int64, Int64)?
     try reading { (database) throws(StorageError) in
@@ -269,9 +271,9 @@ final class Store: Sendable {
     try body(database)
   }
 
-  /// Runs `body` inside a transaction that it may share with others, then `committed` once that is durable.
+  /// Runs `body` in a transaction that may contain other writes, then `committed` after the commit.
   ///
-  /// - Throws: what kept the transaction from committing; nothing of it happened then.
+  /// - Throws: the error that rolled back the transaction. None of its writes took effect.
   func write(_ body: @escaping (Database) throws(StorageError) -> Void, committed: @escaping () -> Void = {})
     throws(StorageError)
   {
@@ -286,14 +288,14 @@ final class Store: Sendable {
       lead()
     } else {
       job.done.wait()
-      // Woken to lead, with its own job still waiting, first in the queue: `lead` runs it in its first turn.
+      // Woken to lead: its own job is still the first in the queue, and `lead` runs it in the first turn.
       if job.mustLead { lead() }
     }
     if let error = job.error { throw error }
   }
 
-  /// Its own turn and a few for others, then somebody else's: under load there is always one more, and this
-  /// connection's client waits for its answer.
+  /// Runs one turn for its own job and a few for other writers, then makes another writer the leader. Under
+  /// load the queue never empties, and this connection's client waits for a response.
   private func lead() {
     for _ in 0...Self.turnsForOthersMax {
       let jobs = queue.withLock { queue -> [WriteJob] in
@@ -315,7 +317,7 @@ final class Store: Sendable {
       }
       for job in jobs { job.done.signal() }
     }
-    // Under the queue's lock: who comes after it finds either a leader or none, and no job is left without one.
+    // Decide under the lock of the queue, so that no waiting job is left without a leader.
     let next = queue.withLock { queue -> WriteJob? in
       queue.hasLeader = !queue.waiting.isEmpty
       return queue.waiting.first
@@ -325,7 +327,7 @@ final class Store: Sendable {
     next.done.signal()
   }
 
-  /// After a rollback the writer's view is the readers' again.
+  /// Resets the writer's state to the committed state after a rollback.
   private func forgetUncommitted() {
     for (_, partitions) in topicTable.withLock({ Array($0.values) }) {
       for partition in partitions {
@@ -341,7 +343,7 @@ final class Store: Sendable {
     }
   }
 
-  /// Appends checked batches; all in one transaction. Results come in the order of the batches.
+  /// Appends checked batches in one transaction. The results have the order of the batches.
   func append(_ batches: [(Partition, RecordBatch)]) throws(StorageError) -> [AppendResult] {
     let results = ResultBox(count: batches.count)
     try write(
@@ -407,7 +409,8 @@ final class Store: Sendable {
     let made = Mutex<(topic: Topic, partitions: [Partition])?>(nil)
     try write(
       { (database) throws(StorageError) in
-        // In the table: another creation may share this transaction, and memory learns of it after the commit.
+        // Look in the table: another creation may share this transaction, and the memory is updated after the
+        // commit.
         var isThere = false
         try database.run("SELECT 1 FROM topics WHERE name=?", [.text(name)]) { _ in isThere = true }
         guard !isThere else { return }
@@ -449,7 +452,7 @@ final class Store: Sendable {
         try database.run("DELETE FROM offsets WHERE topic=?", [.text(name)])
       },
       committed: {
-        // A second deletion may share its transaction with the next topic of this name.
+        // A repeated deletion may share its transaction with the creation of a new topic of this name.
         self.topicTable.withLock { table in
           guard table[name]?.topic.id == topic.id else { return }
           table[name] = nil
@@ -478,7 +481,7 @@ final class Store: Sendable {
     }
   }
 
-  /// Groups that have committed.
+  /// The groups that have committed offsets.
   func groups() throws(StorageError) -> [String] {
     var names: [String] = []
     try reading { (database) throws(StorageError) in
@@ -508,7 +511,7 @@ final class Store: Sendable {
   }
 }
 
-// `Partition`'s plain fields are the write leader's alone; readers use `readable`.
+// Only the write leader uses the plain fields of `Partition`. Readers use `readable`.
 extension Store.Partition: @unchecked Sendable {}
 
 private final class ResultBox: @unchecked Sendable {  // written by the leader, read after `done`
@@ -521,7 +524,7 @@ private final class WriteJob: @unchecked Sendable {  // handed to the leader and
   let committed: () -> Void
   let done = DispatchSemaphore(value: 0)
   var error: StorageError?
-  /// Set before `done`, which then wakes a leader and not one whose job is over.
+  /// Set before `done` is signalled when the woken thread must lead. Otherwise its job is finished.
   var mustLead = false
 
   init(body: @escaping (Database) throws(StorageError) -> Void, committed: @escaping () -> Void) {

@@ -1,4 +1,4 @@
-/// A topic as it was created.
+/// A topic with the settings that it was created with.
 struct Topic: Sendable {
   var id: Int64
   var name: String
@@ -10,7 +10,7 @@ struct Topic: Sendable {
   var isCompacted: Bool { settings["cleanup.policy"]?.contains("compact") ?? false }
   var isDeleted: Bool { (settings["cleanup.policy"] ?? "delete").contains("delete") }
 
-  /// A number of milliseconds or bytes; the default where the topic has none of its own.
+  /// A setting in milliseconds or bytes: the topic's own, or Kafka's default.
   func number(_ name: String) -> Int64 {
     (settings[name] ?? TopicSettings.defaults[name]).flatMap { Int64($0) } ?? -1
   }

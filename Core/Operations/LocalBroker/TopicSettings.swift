@@ -1,6 +1,6 @@
-/// The settings that a topic may carry, and what their values must be.
+/// The settings that a topic can have, and the rules for their values.
 enum TopicSettings {
-  /// Kafka's own defaults, in the order of their names.
+  /// Kafka's defaults.
   static let defaults: [String: String] = [
     "cleanup.policy": "delete", "compression.type": "producer", "delete.retention.ms": "86400000",
     "file.delete.delay.ms": "60000", "flush.messages": "9223372036854775807",
@@ -11,7 +11,8 @@ enum TopicSettings {
     "segment.bytes": "1073741824", "segment.ms": "604800000", "unclean.leader.election.enable": "false",
   ]
 
-  /// Names of the broker-wide settings behind some of them, where Kafka's tools show others.
+  /// The broker-wide names of the settings that have another name there. Kafka's tools show them for
+  /// defaults.
   static let brokerNames: [String: String] = [
     "cleanup.policy": "log.cleanup.policy", "delete.retention.ms": "log.cleaner.delete.retention.ms",
     "file.delete.delay.ms": "log.segment.delete.delay.ms",
@@ -24,7 +25,7 @@ enum TopicSettings {
     "segment.bytes": "log.segment.bytes", "segment.ms": "log.roll.ms",
   ]
 
-  /// - Returns: the rule that is broken, nil when the setting is fine.
+  /// - Returns: the broken rule; nil when the setting is valid.
   static func problem(_ name: String, _ value: String) -> String? {
     switch name {
     case "cleanup.policy":
@@ -34,7 +35,7 @@ enum TopicSettings {
     case "message.timestamp.type":
       return ["CreateTime", "LogAppendTime"].contains(value) ? nil : "must be CreateTime or LogAppendTime"
     case "compression.type":
-      return value == "producer" ? nil : "must be producer: batches are stored as they come"
+      return value == "producer" ? nil : "must be producer: batches are stored as they were sent"
     case "retention.ms", "retention.bytes", "delete.retention.ms", "min.compaction.lag.ms",
       "max.compaction.lag.ms", "segment.bytes", "segment.ms", "max.message.bytes", "min.insync.replicas",
       "file.delete.delay.ms", "flush.messages", "flush.ms":
@@ -44,7 +45,7 @@ enum TopicSettings {
     case "min.cleanable.dirty.ratio": return Double(value) == nil ? "must be a number" : nil
     case "unclean.leader.election.enable", "preallocate":
       return ["true", "false"].contains(value) ? nil : "must be true or false"
-    default: return "is no setting that this broker knows"
+    default: return "is not a setting that this broker knows"
     }
   }
 

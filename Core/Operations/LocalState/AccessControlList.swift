@@ -1,6 +1,7 @@
 import Foundation
 
-/// Access control lists give rights beyond the permission bits, whose group part is then the most that any list gives.
+/// Access control lists grant rights beyond the permission bits. When a path has one, the group bits only
+/// limit what the list can grant.
 enum AccessControlList {
   static func exists(on path: String) -> Bool {
     let attributes = try? FileManager.default.attributesOfItem(atPath: path)

@@ -1,15 +1,16 @@
 import Foundation
 
-/// Users and groups as the system knows them.
+/// Users and groups from the account database of the system.
 enum Accounts {
-  /// `alice (uid 1000)`, or `uid 1000` for one without a name.
+  /// `alice (uid 1000)`, or `uid 1000` for a user without a name.
   static func name(of user: uid_t) -> String {
     userName(user).map { "\($0) (uid \(user))" } ?? "uid \(user)"
   }
 
-  /// Whether the group is the private group of its owner (as Debian, Ubuntu and Fedora make one for each user), with no
-  /// other member: what it may write, nobody else may. A group of another name is not asked: the members of a group in
-  /// a directory service can't always be listed.
+  /// True when the group is the private group of its owner and has no other member, so that nobody else can
+  /// write with it. Debian, Ubuntu and Fedora create such a group, with the user's name, for each user. A
+  /// group with another name never counts: the members of a group in a directory service can't always be
+  /// listed.
   static func isPrivate(_ group: gid_t, of owner: uid_t) -> Bool {
     guard let ownerName = userName(owner), let entry = unsafe getgrgid(group),
       unsafe String(cString: entry.pointee.gr_name) == ownerName
@@ -19,7 +20,7 @@ enum Accounts {
       guard unsafe String(cString: name) == ownerName else { return false }
       unsafe member = unsafe member?.advanced(by: 1)
     }
-    // Others may have it as their primary group, which the group's own list leaves out.
+    // The group's member list leaves out the users whose primary group it is.
     setpwent()
     defer { endpwent() }
     while let user = unsafe getpwent() {

@@ -2,13 +2,16 @@ import CommandLine
 import Foundation
 import Settings
 
-/// Settings as a command sees them: flags over the running state over the environment over a file.
+/// The settings of a command. Options come before the settings of a running `up`, then the environment, then
+/// the file.
 package enum Configuration {
   /// - Parameters:
-  ///   - usingState: whether the settings of a running `up` count.
-  ///   - mustRun: whether a folder in which nothing runs any more is refused. Its broker's port may be another one's by
-  ///     now, as may the default, and what is meant for one pipeline would be written to, and read from, the other.
-  /// - Throws: `SettingsError`; `NothingRuns`; `UntrustedPath` for a folder that somebody else could have made.
+  ///   - usingState: whether to use the settings of a running `up`.
+  ///   - mustRun: whether to refuse a state folder whose pipeline has ended. Another pipeline may use its
+  ///     broker's port, or the default port, by now: records would be written to that pipeline and read from
+  ///     it.
+  /// - Throws: `SettingsError` for a setting that breaks its rule; `NothingRuns` for a state folder whose
+  ///   pipeline has ended; `UntrustedPath` for a state folder that another user could have made.
   package static func settings(
     _ arguments: ParsedArguments, usingState: Bool = true, mustRun: Bool = true
   ) throws -> Settings {
@@ -21,8 +24,10 @@ package enum Configuration {
       throw SettingsError(
         key: error.key, value: error.value,
         rule:
-          "stands in \(directory?.recordPath ?? ""), where an older release left it. "
-          + "End it with `millrace down --state \(directory?.path ?? "")`; a secret is given to `millrace up` in the environment, as \(SettingsTable.environmentName(error.key)), or in a file"
+          "was stored in \(directory?.recordPath ?? "") by an older release. "
+          + "Stop the pipeline with `millrace down --state \(directory?.path ?? "")`. "
+          + "Give secrets to `millrace up` in the environment (\(SettingsTable.environmentName(error.key))) "
+          + "or in a file"
       )
     }
     flags.merge(arguments.named) { $1 }

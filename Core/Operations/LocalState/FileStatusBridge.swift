@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the kernel says of one path itself; a symbolic link is not followed.
+/// The kind, owner and mode of a path. A symbolic link is not followed.
 struct FileStatus {
   enum Kind { case directory, regular, link, other }
 
@@ -10,15 +10,16 @@ struct FileStatus {
   /// Permission bits, with the sticky bit.
   var mode: UInt32
 
-  /// - Returns: nil when nothing is there.
-  /// - Throws: `UntrustedPath` when the kernel does not tell, for example because a folder above can't be searched.
+  /// - Returns: nil when the path does not exist.
+  /// - Throws: `UntrustedPath` when the path can't be examined, for example because a folder above it can't
+  ///   be searched.
   init?(of path: String) throws(UntrustedPath) {
     var status = stat()
     guard unsafe lstat(path, &status) == 0 else {
       let code = errno
       if code == ENOENT || code == ENOTDIR { return nil }
       throw UntrustedPath(
-        path: path, finding: "can't be looked at: \(unsafe String(cString: strerror(code)))")
+        path: path, finding: "can't be examined: \(unsafe String(cString: strerror(code)))")
     }
     kind =
       switch status.st_mode & S_IFMT {

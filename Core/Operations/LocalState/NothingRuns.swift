@@ -1,10 +1,12 @@
-import CommandLine
-import Foundation
+import Failures
 
-/// Nothing of an `up` runs in the folder that is meant.
-package struct NothingRuns: Error, CustomStringConvertible {
+/// No pipeline runs in the state folder of a command.
+package struct NothingRuns: Failure {
   package let description: String
+  package var kind: FailureKind { .retriable }
+
   package init(_ directory: StateDirectory) {
-    description = "nothing runs in \(directory.path): start it with `millrace up --state \(directory.path)`"
+    description =
+      "no pipeline runs in \(directory.path): start one with `millrace up --state \(directory.path)`"
   }
 }

@@ -1,18 +1,18 @@
 import Foundation
 
-/// One process and no other: a pid alone is given to another process once it is free.
+/// Identifies one process. A pid alone is not enough: it is reused after its process has ended.
 package struct ProcessIdentity: Sendable {
-  /// What the process must run.
+  /// The program that the process must run.
   package enum Program: Sendable, Equatable {
-    /// Not asked: a child of this process.
+    /// Not checked, for a child of this process.
     case any
     case path(String)
-    /// A file name that begins so, for a record that has no path.
+    /// The first letters of the file name, for a record without a path.
     case named(String)
-    /// It could not be seen when the record was written, and can't be now.
+    /// The program could not be read when the record was written, and still can't be read.
     case unseen
 
-    /// - Parameter path: of the program that runs; nil when it can't be seen.
+    /// - Parameter path: the path of the running program; nil when it can't be read.
     func matches(_ path: String?) -> Bool {
       switch self {
       case .any: true
@@ -37,18 +37,18 @@ package struct ProcessIdentity: Sendable {
 
   private var isRunning: Bool { ProcessTable.startTime(of: pid) == startTime }
 
-  /// Alive, and the same process.
+  /// True while the recorded process runs the recorded program.
   package var isAlive: Bool { isRunning && program.matches(ProcessTable.executable(of: pid)) }
 
-  /// The program that runs under this pid and start time where it is not the recorded one; else nil.
+  /// The program that runs under this pid and start time when it is not the recorded one; nil otherwise.
   package var impostor: String? {
-    // For a moment a process that ends has no program any more, and is not gone yet.
+    // Try again: an exiting process has no program for a moment before it disappears.
     var found = ProcessTable.executable(of: pid)
     for _ in 0..<40 where found == nil && isRunning && !program.matches(nil) {
       usleep(25_000)
       found = ProcessTable.executable(of: pid)
     }
     guard isRunning, !program.matches(found) else { return nil }
-    return found ?? "a program that can't be seen"
+    return found ?? "a program that can't be read"
   }
 }

@@ -2,7 +2,8 @@ import Foundation
 
 /// Processes of this machine, from `/proc`.
 package enum ProcessTable {
-  /// Processor time that a process has used, user and system, in seconds; nil when there is no such process.
+  /// The processor time that a process has used, user and system, in seconds; nil when the process does not
+  /// exist.
   package static func cpuSeconds(of pid: Int32) -> Double? {
     guard pid > 0, let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
       let close = text.lastIndex(of: ")")
@@ -14,7 +15,7 @@ package enum ProcessTable {
     return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
-  /// Nil when there is no such process (a zombie counts as none).
+  /// In clock ticks since boot; nil when the process does not exist or is a zombie.
   package static func startTime(of pid: Int32) -> UInt64? {
     guard pid > 0, let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
       let close = text.lastIndex(of: ")")
@@ -24,8 +25,8 @@ package enum ProcessTable {
     return UInt64(fields[19])
   }
 
-  /// The path of the program that a process runs; nil when it can't be seen. A file that was replaced since, as a build
-  /// does, keeps its name.
+  /// The path of the program that a process runs; nil when it can't be read. The path stays the same when the
+  /// file is replaced, for example by a build.
   package static func executable(of pid: Int32) -> String? {
     guard pid > 0, let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe")
     else { return nil }
@@ -33,7 +34,8 @@ package enum ProcessTable {
     return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
   }
 
-  /// SIGTERM, and SIGKILL after the grace period; returns when the processes are gone.
+  /// Sends SIGTERM, and SIGKILL after the grace period. Returns when the processes have ended, at most 5 s
+  /// after the grace period.
   package static func end(_ processes: [ProcessIdentity], grace: TimeInterval) {
     func living() -> [ProcessIdentity] { processes.filter(\.isAlive) }
     for process in living() { kill(process.pid, SIGTERM) }

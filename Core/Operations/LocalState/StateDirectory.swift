@@ -1,7 +1,8 @@
 import CommandLine
 import Foundation
 
-/// The folder of one `up`: data, logs, ports, and the record of what runs. It is this user's alone.
+/// The state folder of one `up`: data, logs, ports, and the record of its processes. Only this user can use
+/// it.
 package struct StateDirectory: Sendable {
   package let path: String
   private let folder: PrivateFolder
@@ -22,16 +23,18 @@ package struct StateDirectory: Sendable {
   package var runPath: String { path + "/run" }
 
   private static let advice =
-    "A state folder must belong to you or to root, and nobody else may write it or a folder above it: name one of yours "
-    + "with --state"
+    "A state folder must belong to you or to root, and no other user may be able to write to it or to a folder "
+    + "above it. Name another folder with --state"
 
-  /// `--state`, or the nearest `.millrace` upward from here, or `.millrace` here.
+  /// The folder of `--state`; without it, the nearest `.millrace` in the working directory or above it;
+  /// without that, `.millrace` in the working directory.
   ///
-  /// - Throws: `UntrustedPath` when the folder or its record could be somebody else's work: its settings would be used,
-  ///   and the processes that it names would be ended.
+  /// - Throws: `UntrustedPath` when another user could have made the folder or its record: its settings would
+  ///   be used, and its processes would be ended.
   package static func find(_ arguments: ParsedArguments) throws(UntrustedPath) -> StateDirectory {
     let directory = StateDirectory(path: nearest(arguments))
-    // Where nothing is, nothing is used, whoever may write the folder above; `create` looks at that.
+    // A missing folder holds nothing that could be used, so it is not checked. `create` checks the folders
+    // above it.
     if try FileStatus(of: directory.path) != nil { try directory.check() }
     return directory
   }
@@ -41,7 +44,7 @@ package struct StateDirectory: Sendable {
     var folder = URL(fileURLWithPath: FileManager.default.currentDirectoryPath)
     while true {
       let candidate = folder.appendingPathComponent(".millrace").path
-      // Not `fileExists`, which follows links: one that leads nowhere is not passed over.
+      // Not `fileExists`: it follows links and would skip a broken one.
       if (try? FileManager.default.attributesOfItem(atPath: candidate)) != nil { return candidate }
       let parent = folder.deletingLastPathComponent()
       if parent.path == folder.path { return ".millrace" }
@@ -55,7 +58,7 @@ package struct StateDirectory: Sendable {
     } catch {
       var error = error
       let isInside = error.path == path || error.path.hasPrefix(path + "/")
-      // One command for all that an older release may have left open.
+      // One command for everything that an older release may have left open.
       let mend =
         isInside && !error.advice.isEmpty ? ". If nobody has tampered with it: chmod -R go-w \(path)" : ""
       error.advice = Self.advice + mend
@@ -63,25 +66,28 @@ package struct StateDirectory: Sendable {
     }
   }
 
-  /// What `up` wrote; nil where there is nothing, or nothing that this user's `up` can have written.
+  /// The record of `up`; nil when there is none, it can't be decoded, or another user could have written it.
   package func read() -> StateRecord? {
-    // Once more: the folder may have come since it was looked for.
+    // Check again: the folder may have been created after `find`.
     guard (try? check()) != nil, let data = FileManager.default.contents(atPath: recordPath) else {
       return nil
     }
     return try? JSONDecoder().decode(StateRecord.self, from: data)
   }
 
+  /// Replaces the record in one step, so that no reader sees a part of it.
+  ///
+  /// - Throws: a Foundation error when the record can't be written.
   package func write(_ record: StateRecord) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try encoder.encode(record).write(to: URL(fileURLWithPath: recordPath), options: .atomic)
   }
 
-  /// Makes the folder and those inside it that are missing, for this user alone.
+  /// Creates the folder and its missing subfolders for this user only.
   ///
-  /// - Throws: `UntrustedPath`, also for a folder that holds other things than a state folder does; an error of Foundation's
-  ///   when a folder can't be made.
+  /// - Throws: `UntrustedPath` as `find(_:)`, and for a folder that holds other files and none of Millrace's;
+  ///   a Foundation error when a folder can't be created.
   package func create() throws {
     try check()
     try folder.create()
@@ -91,9 +97,10 @@ package struct StateDirectory: Sendable {
     }
   }
 
-  /// Closes what an earlier release left readable to other users.
+  /// Closes files that an earlier release left open to other users.
   ///
-  /// - Returns: a line about what was open; nil when nothing was.
-  /// - Throws: `UntrustedPath` for what somebody else put there; an error of Foundation's when a mode can't be changed.
+  /// - Returns: a line for the user about what was open; nil when nothing was.
+  /// - Throws: `UntrustedPath` for an entry of another user or a mode that can't be changed; a Foundation
+  ///   error when a folder can't be listed.
   package func close() throws -> String? { try folder.close() }
 }

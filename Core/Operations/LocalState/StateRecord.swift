@@ -3,14 +3,15 @@ import Foundation
 import Records
 import Settings
 
-/// What `up` leaves in its folder for the other commands.
+/// The record that `up` writes in its state folder for the other commands.
 package struct StateRecord: Codable {
+  /// One process that `up` started.
   package struct ProcessEntry: Codable {
     package var role: String
     package var pid: Int32
-    /// Clock ticks since boot, from /proc: a pid that was used again has another.
+    /// Clock ticks since boot, from /proc. A process that reuses the pid has another start time.
     package var startTime: UInt64
-    /// The path of the program that it runs; empty where that can't be seen; nil in a record of an older release.
+    /// The path of the program; empty when it could not be read; nil in a record of an older release.
     package var executable: String?
     package var state: String
     package var restarts: Int
@@ -33,25 +34,27 @@ package struct StateRecord: Codable {
   package var supervisorPID: Int32
   package var supervisorStartTime: UInt64
   package var supervisorExecutable: String?
-  /// Name to address: `kafka`.
+  /// Addresses by service: `kafka`, `redis` and `llm`.
   package var endpoints: [String: String]
-  /// Options that reproduce the settings under which everything runs. None holds a secret: `SettingsTable` refuses those.
+  /// Options that reproduce the settings of the pipeline. None holds a secret: `SettingsTable` refuses
+  /// secrets as options.
   package var flags: [String: String]
   package var processes: [ProcessEntry]
   package var isReady: Bool
 
-  /// Whether its supervisor lives, or the broker that it started: a killed supervisor leaves that, and without either
-  /// the broker's port may be another's, whatever else is left. With a broker of somebody else, anything that it started.
+  /// True while the supervisor or its broker runs. A killed supervisor leaves its broker running. When both
+  /// have ended, another program may use the broker's port, even if other processes of the record still run.
+  /// When `up` used an existing Kafka, any process of the record counts.
   package var isAlive: Bool {
     let brokers = processes.filter { ["broker", "kafka"].contains($0.role) }
     return supervisor.isAlive || (brokers.isEmpty ? processes : brokers).contains { $0.identity.isAlive }
   }
 
-  /// A line for each process of the record under whose pid another program runs: it is left alone.
+  /// A line for each recorded pid under which another program runs now. That program is not ended.
   package var impostors: [String] {
     ([("up", supervisor)] + processes.map { ($0.role, $0.identity) }).compactMap { role, identity in
       identity.impostor.map {
-        "pid \(identity.pid) is left alone: it runs \($0), which is not the recorded program of \(role)"
+        "pid \(identity.pid) is not ended: it runs \($0), which is not the recorded program of \(role)"
       }
     }
   }
@@ -61,9 +64,10 @@ package struct StateRecord: Codable {
       pid: supervisorPID, startTime: supervisorStartTime, program: Self.program("up", supervisorExecutable))
   }
 
-  /// What a process of this role must run.
+  /// The program that a process of this role must run.
   ///
-  /// - Parameter recorded: nil in a record of a release that did not note programs; empty where it could not be seen.
+  /// - Parameter recorded: nil in a record of a release that did not store programs; empty when the program
+  ///   could not be read.
   fileprivate static func program(_ role: String, _ recorded: String?) -> ProcessIdentity.Program {
     if let recorded { return recorded.isEmpty ? .unseen : .path(recorded) }
     switch role {
@@ -74,7 +78,7 @@ package struct StateRecord: Codable {
     }
   }
 
-  /// - Parameter supervisorProgram: the path of what it runs; empty where that can't be seen.
+  /// - Parameter supervisorProgram: the path of its program; empty when it can't be read.
   package init(
     supervisor: ProcessIdentity, supervisorProgram: String, endpoints: [String: String],
     flags: [String: String],
@@ -98,6 +102,8 @@ extension StateRecord.ProcessEntry {
 
 extension ParsedArguments {
   /// The value of `--tenant`.
+  ///
+  /// - Throws: `UsageError` when the value is not a tenant id.
   package func tenant(default name: String = TenantID.standard.rawValue) throws -> TenantID {
     let text = value("--tenant") ?? name
     guard let tenant = TenantID(text) else { throw UsageError("--tenant: '\(text)' \(TenantID.rule)") }

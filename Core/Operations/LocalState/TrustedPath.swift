@@ -1,29 +1,30 @@
 import Foundation
 
-/// Tells whether a path leads to something that only this user, or root, could have put there.
+/// Checks that a path leads to something that only this user or root could have made.
 ///
-/// Every folder on the way is looked at, and every symbolic link: whoever may write a folder can put another in the place
-/// of what it holds. A sticky folder such as `/tmp` is fine on the way, since there only the owner of an entry can move it,
-/// and the entry's owner is looked at too. Once a path has passed, nobody else can change what it leads to, so that
-/// looking first and opening later is safe.
+/// Every folder and every symbolic link on the way is checked, because a user who can write a folder can
+/// replace its entries. A sticky folder such as `/tmp` is allowed on the way: there only the owner of an
+/// entry can move it, and the owner is checked too. After a path has passed, no other user can change what it
+/// leads to, so the path can safely be opened later.
 package enum TrustedPath {
   private static let linksMax = 40
 
   /// - Parameters:
   ///   - path: absolute.
-  ///   - root: this folder and those above it are not looked at: the running program lies below it, and whoever may write
-  ///     it can replace the program itself.
-  /// - Throws: `UntrustedPath` for the first folder, link or file that breaks the rule. What does not exist breaks none.
+  ///   - root: this folder and the folders above it are not checked. The running program lies below it: a
+  ///     user who can write there can replace the program itself.
+  /// - Throws: `UntrustedPath` for the first folder, link or file that another user could have made or can
+  ///   change. A path that does not exist passes.
   package static func check(_ path: String, below root: String? = nil) throws(UntrustedPath) {
     _ = try kind(of: path, below: root)
   }
 
-  /// - Returns: what the path leads to; nil when it does not exist.
+  /// - Returns: the kind of what the path leads to; nil when it does not exist.
   static func kind(of path: String, below root: String? = nil) throws(UntrustedPath) -> FileStatus.Kind? {
     try resolve(path, below: root)?.kind
   }
 
-  /// - Returns: what the path leads to, and where that lies, without links; nil when it does not exist.
+  /// - Returns: what the path leads to, as a path without links, and its kind; nil when it does not exist.
   static func resolve(
     _ path: String, below root: String?
   ) throws(UntrustedPath) -> (path: String, kind: FileStatus.Kind)? {
@@ -49,18 +50,21 @@ package enum TrustedPath {
       linkCount += 1
       guard linkCount <= linksMax,
         let target = try? FileManager.default.destinationOfSymbolicLink(atPath: next)
-      else { throw UntrustedPath(path: next, finding: "is a link that leads nowhere") }
+      else { throw UntrustedPath(path: next, finding: "is a link that can't be followed") }
       if target.hasPrefix("/") { current = "" }
       pending += target.split(separator: "/").reversed()
     }
-    // Sticky is enough on the way, not at its end: there everybody may add files.
+    // A sticky folder is allowed on the way but not at the end, where every user could add files.
     if kind == .directory, let status = try FileStatus(of: current.isEmpty ? "/" : current) {
       try check(current.isEmpty ? "/" : current, status, isLast: true, root)
     }
     return (current.isEmpty ? "/" : current, kind)
   }
 
-  /// Looks at every entry of a folder too, at any depth, through links to folders as well.
+  /// Checks a path and, if it is a folder, all entries below it, also through links.
+  ///
+  /// - Throws: `UntrustedPath` for the first entry that another user could have made or can change, for a
+  ///   folder that can't be listed, and for folders nested too deeply.
   package static func checkAll(in folder: String, below root: String? = nil) throws(UntrustedPath) {
     try checkAll(in: folder, below: root, depth: 0)
   }
@@ -69,12 +73,12 @@ package enum TrustedPath {
 
   private static func checkAll(in path: String, below root: String?, depth: Int) throws(UntrustedPath) {
     guard let found = try resolve(path, below: root), found.kind == .directory else { return }
-    guard depth < depthMax else { throw UntrustedPath(path: path, finding: "lies too deep") }
+    guard depth < depthMax else { throw UntrustedPath(path: path, finding: "is nested too deeply") }
     let names: [String]
     do {
       names = try FileManager.default.contentsOfDirectory(atPath: found.path)
     } catch {
-      throw UntrustedPath(path: path, finding: "can't be looked into: \(error.localizedDescription)")
+      throw UntrustedPath(path: path, finding: "can't be listed: \(error.localizedDescription)")
     }
     for name in names { try checkAll(in: "\(found.path)/\(name)", below: root, depth: depth + 1) }
   }
@@ -88,13 +92,13 @@ package enum TrustedPath {
     let isSticky = status.mode & 0o1000 != 0 && status.kind == .directory && !isLast
     if status.mode & 0o002 != 0, !isSticky {
       throw UntrustedPath(
-        path: path, finding: "has mode \(mode): everybody may write it",
+        path: path, finding: "has mode \(mode): every user can write to it",
         advice: "If nobody has tampered with it: chmod o-w \(path)")
     }
     guard status.mode & 0o020 != 0, !isSticky else { return }
     guard Accounts.isPrivate(status.group, of: status.owner), !AccessControlList.exists(on: path) else {
       throw UntrustedPath(
-        path: path, finding: "has mode \(mode): its group (gid \(status.group)) may write it",
+        path: path, finding: "has mode \(mode): its group (gid \(status.group)) can write to it",
         advice: "If nobody has tampered with it: chmod g-w \(path)")
     }
   }

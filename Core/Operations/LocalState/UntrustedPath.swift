@@ -1,13 +1,14 @@
-import Foundation
+import Failures
 
-/// A file or folder that somebody else could have made, or could change.
-package struct UntrustedPath: Error, Sendable, CustomStringConvertible {
+/// A file or folder that another user could have made or can change.
+package struct UntrustedPath: Failure {
   package var path: String
-  /// What was found: owner and mode, and which of them breaks the rule.
+  /// The owner or the mode that breaks the rule.
   package var finding: String
-  /// How to go on.
+  /// What the user can do.
   package var advice = ""
 
+  package var kind: FailureKind { .rejected }
   package var description: String {
     "\(path) is not used: it \(finding)" + (advice.isEmpty ? "" : ". \(advice)")
   }

@@ -1,18 +1,19 @@
 import Failures
 import Foundation
 
-/// An Apache Kafka of one node in KRaft mode, ready to be started.
+/// A single-node Apache Kafka in KRaft mode, ready to start.
 struct ApacheKafka {
-  /// Its start script.
+  /// The path of its start script.
   let script: String
-  /// Where its properties and its data are.
+  /// The folder of its properties and its data.
   let folder: String
   let propertiesPath: String
   let port: UInt16
 
   /// Writes the properties, and formats the data folder when it is new.
   ///
-  /// - Throws: `Unavailable` when Kafka's scripts or Java are missing, or when formatting fails.
+  /// - Throws: `Unavailable` when Kafka's scripts or Java are missing, no port is free, or formatting fails;
+  ///   a Foundation error when a file can't be written.
   init(home: String, folder: String, environment: [String: String]) throws {
     script = home + "/bin/kafka-server-start.sh"
     guard FileManager.default.isExecutableFile(atPath: script) else {
@@ -78,7 +79,7 @@ struct ApacheKafka {
     }
   }
 
-  /// 16 random bytes in URL-safe base64, as Kafka's own tool makes them.
+  /// 16 random bytes in base64, with letters in place of `+` and `/`, in the form of Kafka's cluster ids.
   private static func clusterID() -> String {
     let bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
     return Data(bytes).base64EncodedString().replacing("+", with: "A").replacing("/", with: "B").replacing(

@@ -1,15 +1,17 @@
 import Foundation
 import Settings
 
-/// What a child of ours sees of our environment. Secrets reach only those who need them: a process's environment can be read
-/// as long as it lives, by itself, by whatever takes it over, and by tools that report crashes.
+/// The environments of child processes. Secrets reach only the processes that need them, because an
+/// environment stays readable as long as its process lives: by the process itself, by an attacker who takes
+/// it over, and by crash reporters.
 package enum ChildEnvironment {
-  /// Set for the children of `up`, which don't take Ctrl-C as theirs.
+  /// Set for the children of `up`, so that Ctrl-C stops only the supervisor, which then stops its children in
+  /// order.
   package static let supervised = "MILLRACE_SUPERVISED"
-  /// Set for the `up` behind `up --detach`, which reads its secrets from standard input.
+  /// Set for the background process of `up --detach`, which reads its secrets from standard input.
   package static let detached = "MILLRACE_DETACHED"
 
-  /// The variables of settings that can hold a secret.
+  /// The environment variables of the settings that can hold a secret.
   private static let secretNames = Set(
     (SettingsTable.secretKeys + ["llm.url"]).map(SettingsTable.environmentName))
 
@@ -21,8 +23,8 @@ package enum ChildEnvironment {
     environment.filter { secretNames.contains($0.key) }
   }
 
-  /// For a child of `up`: all settings that are not defaults, and of the secrets, and the files that hold them, those in
-  /// `needed`.
+  /// The environment of a child of `up`. It has all settings that are not defaults, but only the secrets, and
+  /// the files with secrets, that are listed in `needed`.
   package static func make(
     _ environment: [String: String], _ table: SettingsTable, needed: [String]
   ) -> [String: String] {
@@ -38,7 +40,7 @@ package enum ChildEnvironment {
       if !isSecret || isNeeded {
         result[name] = entry.value
       } else {
-        // Which LLM it is counts for the key of a cached answer; how to log in there does not.
+        // The address of the LLM is part of the key of a cached answer. Its user and password are not.
         let url = SettingsTable.withoutUser(url: entry.value)
         result[name] = entry.key == "llm.url" && !url.contains("@") ? url : nil
       }

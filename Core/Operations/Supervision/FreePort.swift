@@ -1,25 +1,29 @@
 import Failures
 import Foundation
 
-/// Ports of this machine.
+/// TCP ports of 127.0.0.1.
 package enum FreePort {
   package static func isFree(_ port: UInt16) -> Bool { bound(port) != nil }
 
-  /// The preferred port when it is free, else any.
+  /// Returns the preferred port when it is free, otherwise another free port.
+  ///
+  /// - Throws: `Unavailable` when no port is free.
   package static func find(preferred: UInt16) throws -> UInt16 {
     if let port = bound(preferred) { return port }
     guard let port = bound(0) else { throw Unavailable("no port is free on 127.0.0.1") }
     return port
   }
 
-  /// Whether somebody listens there. Nothing is bound: a server that starts just now is not in its own way.
+  /// True when a server accepts connections on the port. It connects and does not bind, so that it can't take
+  /// the port from a server that is starting.
   package static func answers(_ port: UInt16) -> Bool {
     unsafe opened(port) { unsafe connect($0, $1, $2) } != nil
   }
 
   private static func bound(_ port: UInt16) -> UInt16? { unsafe opened(port) { unsafe bind($0, $1, $2) } }
 
-  /// - Returns: the local port of a socket of 127.0.0.1 after `call` succeeded with it.
+  /// - Returns: the local port of a socket of 127.0.0.1 after `call` succeeded with it; nil when `call`
+  ///   failed.
   private static func opened(
     _ port: UInt16, _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
   ) -> UInt16? {

@@ -1,8 +1,9 @@
 import Foundation
 import LocalState
 
-/// What belongs to this very program: the share folder of its prefix, or the checkout that it was built in. Nothing is
-/// looked for in the working folder or above it, where a stranger's files may lie.
+/// The files that belong to this program: in the share folder of its prefix, or in the checkout that it was
+/// built in. The working directory and the folders above it are never searched, because they may hold files
+/// of another user.
 package enum Installation {
   private static let folder = OwnExecutable.url.deletingLastPathComponent()
 
@@ -17,21 +18,23 @@ package enum Installation {
     return build.lastPathComponent.hasPrefix(".build") && isCheckout ? root.path : nil
   }()
 
-  /// Where the wheels lie that `make setup` installs into the checkout.
+  /// The folders with the wheels that `make setup` installs into the checkout.
   package static let sitePackages: [String] = {
     guard let library = checkout.map({ $0 + "/.venv/lib" }) else { return [] }
     let versions = (try? FileManager.default.contentsOfDirectory(atPath: library)) ?? []
     return versions.filter { $0.hasPrefix("python") }.sorted().map { "\(library)/\($0)/site-packages" }
   }()
 
-  /// - Throws: `UntrustedPath` when the file, or a folder with all that is in it, is not root's or this user's alone. The
-  ///   folders above the checkout or the prefix are not asked: whoever may write those can replace this program.
+  /// Checks that no other user can change an installed file, or a folder and everything in it.
+  ///
+  /// - Throws: `UntrustedPath` when another user can. The folders above the checkout or the prefix are not
+  ///   checked: a user who can write to them can replace this program.
   package static func check(_ path: String) throws(UntrustedPath) {
     do throws(UntrustedPath) {
       try TrustedPath.checkAll(in: path, below: checkout ?? folder.deletingLastPathComponent().path)
     } catch {
       var error = error
-      if error.advice.isEmpty { error.advice = "Install it anew as the user who runs this, or as root" }
+      if error.advice.isEmpty { error.advice = "Reinstall it as the user who runs this program, or as root" }
       throw error
     }
   }

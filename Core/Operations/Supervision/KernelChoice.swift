@@ -3,9 +3,10 @@ import Settings
 import Telemetry
 import VectorMath
 
-/// On some AVX-512 machines Debian's OpenBLAS picks the Haswell kernels. The library reads `OPENBLAS_CORETYPE` when
-/// it loads, so another choice needs a restart of the process. Some builds compute wrong results or crash with forced
-/// kernels: a child process compares them with scalar loops first.
+/// Chooses the OpenBLAS kernel. On some AVX-512 machines Debian's OpenBLAS picks the Haswell kernels. The
+/// library reads `OPENBLAS_CORETYPE` when it loads, so another choice needs a restart of the process. Some
+/// builds compute wrong results or crash with forced kernels: a child process compares them with scalar loops
+/// first.
 package enum KernelChoice {
   /// Restarts this process with the better kernel, or returns. Does nothing when `OPENBLAS_CORETYPE` is set.
   package static func apply(_ settings: Settings, _ logger: Logger) {
@@ -20,7 +21,8 @@ package enum KernelChoice {
     logger.info("OpenBLAS kernel", [(.kernel, BLAS.coreName), (.instruction, Kernels.instructionSet)])
   }
 
-  /// The kernel to force, checked in a child process; nil when the present one is the best.
+  /// The kernel to force, checked in a child process; nil when the current kernel is the best or the check
+  /// fails.
   package static func better() -> String? {
     guard ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"] == nil, Kernels.hasAVX512,
       !["SkylakeX", "Cooperlake", "SapphireRapids"].contains(BLAS.coreName)

@@ -3,25 +3,27 @@ import LocalState
 
 /// Finds and describes the services that `up` starts beside its own processes.
 package enum LocalServices {
-  /// What a child is started with.
+  /// The command line and the working directory of a child.
   package struct Launch: Sendable {
     package var executable: String
     package var arguments: [String]
-    /// Its working folder: not that of `up`, where files of somebody else may lie.
+    /// The working directory. It is not that of `up`, which may hold files of another user.
     package var folder = "/"
   }
 
   package static func find(onPath name: String) -> String? {
-    // Only absolute ones: `.` and its like would run what lies in the working folder.
+    // Only absolute folders: with `.`, for example, a program in the working directory would be run.
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
       .filter { $0.hasPrefix("/") }
     return (folders + ["/usr/bin", "/usr/local/bin", "/bin"]).map { "\($0)/\(name)" }
       .first { FileManager.default.isExecutableFile(atPath: $0) }
   }
 
-  /// A cache and nothing more: no persistence, the oldest entries leave when it is full. It listens on a socket in its
-  /// folder alone, `redis.sock`, which nobody else can reach. The socket's path is relative, since the kernel takes no more
-  /// than 107 bytes.
+  /// Redis as a cache: without persistence, and with eviction of the least recently used entries when it is
+  /// full. It listens only on `redis.sock` in its folder, which no other user can reach. The path of the
+  /// socket is relative, because the kernel limits it to 107 bytes.
+  ///
+  /// - Returns: nil when `redis-server` is missing.
   package static func redis(folder: String) -> Launch? {
     guard let server = find(onPath: "redis-server") else { return nil }
     return Launch(
@@ -33,10 +35,12 @@ package enum LocalServices {
       ], folder: folder)
   }
 
-  /// `llama-server` and a GGUF model: from the share folder of the installation, or the `.venv` of the checkout.
+  /// `llama-server` and a GGUF model: from the share folder of the installation, or the `.venv` of the
+  /// checkout.
   ///
-  /// - Returns: nil when they are not there.
-  /// - Throws: `UntrustedPath` when somebody else could have put them there, or a library beside them.
+  /// - Returns: nil when the server or the model is missing.
+  /// - Throws: `UntrustedPath` when another user could have put the server, the model or a library beside
+  ///   them.
   package static func llm(port: UInt16) throws(UntrustedPath) -> Launch? {
     let shared = "\(Installation.share)/llm"
     let places =
@@ -50,12 +54,12 @@ package enum LocalServices {
       arguments: [
         "-m", model, "--host", "127.0.0.1", "--port", "\(port)", "-ngl", "0", "--threads", "2",
         "--alias", URL(fileURLWithPath: model).deletingPathExtension().lastPathComponent,
-        // No --slots: it would show prompts to whoever reaches the port.
+        // Without --no-slots, everyone who reaches the port could read prompts.
         "-np", "\(slots)", "-c", "\(slots * slotTokens)", "--metrics", "--no-webui", "--no-slots",
       ])
   }
 
-  /// Requests that are worked on together; more wait in the server.
+  /// Requests that are processed at the same time; more wait in the server.
   private static let slots = 8
   private static let slotTokens = 2048
 

@@ -2,12 +2,13 @@ import Foundation
 import LocalState
 import Settings
 
-/// Finds the encoder's files: the setting, or what was installed with this program.
+/// Finds the folder of the encoder's model: the one of the setting, or the one that was installed with this
+/// program.
 package enum ModelPath {
   private static let files = ["config.json", "vocab.txt", "model.safetensors"]
 
-  /// - Throws: `SettingsError` when the named folder lacks a file, or none is found; `UntrustedPath` for a model that
-  ///   somebody else could have put there.
+  /// - Throws: `SettingsError` when the folder of the setting lacks a file, or no model is found;
+  ///   `UntrustedPath` for an installed model that another user could have put there.
   package static func find(_ settings: Settings) throws -> String {
     let given = settings.encoder.modelPath
     if !given.isEmpty {
@@ -25,8 +26,8 @@ package enum ModelPath {
       throw SettingsError(
         key: "encoder.modelPath", value: "",
         rule:
-          "is not set, and none of these is a model: \(folders.joined(separator: ", ")). Run `make setup` in the "
-          + "checkout, or name the folder")
+          "is not set, and none of these folders holds a model: \(folders.joined(separator: ", ")). "
+          + "Run `make setup` in the checkout, or set encoder.modelPath to a folder with a model")
     }
     try Installation.check(found)
     return found

@@ -1,8 +1,9 @@
 import Foundation
 
-/// The file that this process runs from: children are started from it, whatever the working directory and PATH are.
+/// The executable of this process. Children are started from it, independent of the working directory and of
+/// PATH.
 package enum OwnExecutable {
   package static let url = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-  /// The same program for as long as this process runs, also when its file is replaced meanwhile.
+  /// Leads to the running program even when its file has been replaced.
   package static let running = "/proc/\(getpid())/exe"
 }

@@ -2,19 +2,20 @@ import Failures
 import Foundation
 import LocalState
 
-/// Held while an `up` owns its state folder; the kernel lets go of it when the process dies, however it dies.
+/// Held while an `up` owns its state folder. The kernel releases it when the process ends, also after kill
+/// -9.
 package final class StateLock: Sendable {
   private let descriptor: Int32
 
-  /// - Throws: `Unavailable` when another `up` holds it.
+  /// - Throws: `Unavailable` when another `up` holds the lock, or the file can't be opened.
   package init(path: String, directory: StateDirectory) throws {
     descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Unavailable("\(path) can't be opened") }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       let pid = directory.read().map { " (pid \($0.supervisorPID))" } ?? ""
       throw Unavailable(
-        "`millrace up` runs in \(directory.path) already\(pid); end it with `millrace down --state \(directory.path)`, "
-          + "or use another --state"
+        "`millrace up` already runs in \(directory.path)\(pid): "
+          + "stop it with `millrace down --state \(directory.path)`, or use another --state"
       )
     }
   }

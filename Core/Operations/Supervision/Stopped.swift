@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Set once, when a stop is asked for.
+/// Set once, when a stop is requested.
 final class Stopped: Sendable {
   private let flag = Mutex(false)
   var isSet: Bool { flag.withLock { $0 } }

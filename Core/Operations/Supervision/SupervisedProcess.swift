@@ -8,9 +8,9 @@ struct SupervisedProcess {
   var arguments: [String]
   var executable: String?
   var environment: [String: String] = [:]
-  /// The settings whose secrets it is given.
+  /// The keys of the settings whose secrets the process gets.
   var secrets: [String] = []
-  /// Its working folder; nil: that of the supervisor, so that relative paths in the settings mean the same.
+  /// The working directory; nil means the supervisor's, so that relative paths in the settings stay valid.
   var folder: String?
   var process: Process?
   var startTime: UInt64 = 0
@@ -18,9 +18,9 @@ struct SupervisedProcess {
   var restarts = 0
   var nextStart = ContinuousClock.now
   var backoff = Backoff(first: .milliseconds(200), max: .seconds(10))
-  /// As `status` shows it: starting, running or back-off.
+  /// As shown by `millrace status`: starting, running or back-off.
   var state = "starting"
   var isReady = false
-  /// How often it died before it was ready for the first time.
+  /// How often the process has ended before it was ready.
   var earlyDeaths = 0
 }

@@ -13,8 +13,8 @@ import Settings
 import Stage
 import Time
 
-/// Starts the broker, the services and every pool as child processes, restarts those that die after a growing pause, and
-/// stops them in order.
+/// Starts the broker, the services and every pool as child processes. Restarts a child that has ended, after
+/// a growing pause, and stops all children in order.
 package actor Supervisor {
   private static let readyLimit = Duration.seconds(90)
 
@@ -30,14 +30,14 @@ package actor Supervisor {
   private let blocking = BlockingCalls(name: "probe")
   private var isReady = false
   private var isStopping = false
-  /// Since the state was last written.
+  /// True from a failed write of the state to the next successful one.
   private var hasComplained = false
 
   /// - Parameters:
-  ///   - environment: this process's variables, with the secrets that it was given.
-  ///   - report: takes what a person should read.
-  /// - Throws: `Unavailable` when another `up` runs in the folder; `SettingsError`; `UntrustedPath` when somebody else
-  ///   could have made the folder.
+  ///   - environment: this process's variables, with the secrets that were given to it.
+  ///   - report: receives the messages for the user.
+  /// - Throws: `Unavailable` when another `up` runs in the folder; `SettingsError`; `UntrustedPath` when
+  ///   another user could have made the folder or a file in it.
   package init(
     _ options: SupervisorOptions, in directory: StateDirectory, environment: [String: String],
     report: @escaping @Sendable (SupervisorReport) -> Void
@@ -53,6 +53,12 @@ package actor Supervisor {
     if let line = try directory.close() { report(.warning(line)) }
   }
 
+  /// Starts everything, then supervises it until `stop` yields or ends, and stops it. After an error, the
+  /// caller must call `stopAll()`.
+  ///
+  /// - Throws: `Unavailable` when the broker, a service or a pool does not start; `SettingsError`;
+  ///   `UntrustedPath` for a file that another user could have put there; the errors of
+  ///   `TopicSetup.create()`.
   package func run(until stop: AsyncStream<Void>) async throws {
     if environment[ChildEnvironment.detached] != nil { setsid() }
     endLeftovers()
@@ -83,7 +89,7 @@ package actor Supervisor {
     }
   }
 
-  /// A full disk must not end what runs: it is said once, and tried again.
+  /// A full disk must not stop the pipeline: the error is reported once, and the write is tried again.
   private func saveOrComplain() {
     do {
       try save()
@@ -100,13 +106,13 @@ package actor Supervisor {
     report(.ready(endpoints: endpoints, state: directory.path))
   }
 
-  /// What a killed `up` left behind is ended, known by pid, start time and program.
+  /// Stops the processes that a killed `up` left, which are identified by pid, start time and program.
   private func endLeftovers() {
     guard let record = directory.read() else { return }
     for line in record.impostors { report(.warning(line)) }
     let left = record.processes.filter(\.identity.isAlive)
     guard !left.isEmpty else { return }
-    report(.warning("ending what a former `up` left: \(left.map(\.role).joined(separator: ", "))"))
+    report(.warning("stopping the processes of an earlier `up`: \(left.map(\.role).joined(separator: ", "))"))
     ProcessTable.end(left.map(\.identity), grace: 15)
   }
 
@@ -145,7 +151,7 @@ package actor Supervisor {
     let given = options.brokerPort
     let port = try given ?? FreePort.find(preferred: former ?? UInt16(settings.broker.port))
     if given != nil, !FreePort.isFree(port) {
-      throw Unavailable("--broker-port \(port): the port is taken")
+      throw Unavailable("--broker-port \(port): the port is in use")
     }
     try "\(port)".write(toFile: directory.path + "/broker.port", atomically: true, encoding: .utf8)
     endpoints["kafka"] = "\(settings.broker.host):\(port)"
@@ -175,7 +181,7 @@ package actor Supervisor {
       if (try? await admin.topics(timeout: .seconds(1))) != nil { break }
       saveOrComplain()
       if let child = children.first, child.process?.isRunning == false {
-        // Another process took the port between our look and the broker's: take the next, if ours is to choose.
+        // Another process took the port after it was found free: try another port, unless the user named it.
         if child.role == "broker", options.brokerPort == nil, attempts < 5,
           tail(of: child.role).contains("Address already in use")
         {
@@ -187,7 +193,7 @@ package actor Supervisor {
           admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
           continue
         }
-        throw Unavailable("\(child.role) ended at once:\n\(tail(of: child.role))")
+        throw Unavailable("\(child.role) ended before it was ready:\n\(tail(of: child.role))")
       }
       guard ContinuousClock.now < deadline else {
         throw Unavailable(
@@ -200,7 +206,7 @@ package actor Supervisor {
     if !children.isEmpty { children[0].isReady = true; children[0].state = "running" }
   }
 
-  /// Redis and an LLM of our own, unless others are named or none are wanted.
+  /// Starts Redis and an LLM, unless the options name others or turn them off.
   private func startLocalServices() throws {
     if !options.namesRedis, settings.redis.address.isEmpty {
       let folder = directory.path + "/redis"
@@ -222,7 +228,8 @@ package actor Supervisor {
             + "or --llm extractive")
       }
       flags["--llm-url"] = "http://127.0.0.1:\(port)/v1"
-      // A small model on two cores: it reads 400 tokens in a second, and more than half of that confuse it.
+      // The model is small: on two cores it reads 400 tokens per second, and prompts of more than about 200
+      // tokens confuse it.
       if flags["--llm-prompt-tokens-max"] == nil { flags["--llm-prompt-tokens-max"] = "256" }
       if flags["--llm-answer-tokens-max"] == nil { flags["--llm-answer-tokens-max"] = "64" }
       try add("llm", launch, readiness: .http(port, path: "/health"))
@@ -242,7 +249,7 @@ package actor Supervisor {
   private func startPools(_ modelPath: String, _ stopped: Stopped) async throws {
     var environment = ["ENCODER_MODEL_PATH": modelPath]
     if let kernel = KernelChoice.better() { environment["OPENBLAS_CORETYPE"] = kernel }
-    // The last of the flow first: nothing waits for a reader that is not there yet.
+    // Start the last pool of the flow first, so that each pool finds its consumer running.
     for pool in Pool.all(shards: settings.search.shards).reversed() {
       try add(
         pool.name, pool.arguments + ["--port-file", portFile(pool.name), "--http-port", "0"],
@@ -351,8 +358,8 @@ package actor Supervisor {
     child.state = "starting"
   }
 
-  /// - Returns: whether a child was started: its pid must be on disk at once, or nobody ends it once this process
-  ///   was killed.
+  /// - Returns: true when a child was started. The caller must then save the state at once: without the pid
+  ///   on disk, nobody stops the child after this process is killed.
   private func superviseOnce() -> Bool {
     var hasStarted = false
     for index in children.indices {
@@ -364,7 +371,7 @@ package actor Supervisor {
         child.process = nil
         child.nextStart = .now + child.backoff.next()
         child.state = "back-off"
-        report(.warning("\(child.role) ended (status \(process.terminationStatus)); starting it again"))
+        report(.warning("\(child.role) ended (status \(process.terminationStatus)); restarting it"))
       } else if child.process == nil, ContinuousClock.now >= child.nextStart {
         child.restarts += 1
         do {
@@ -390,7 +397,7 @@ package actor Supervisor {
         flags: flags,
         processes: children.map { child in
           let pid = child.process?.processIdentifier ?? 0
-          // Looked up each time: the start script of Apache Kafka becomes bash, then java.
+          // Read each time: the start script of Apache Kafka becomes bash, then java.
           return StateRecord.ProcessEntry(
             role: child.role, pid: pid, startTime: child.startTime,
             executable: ProcessTable.executable(of: pid) ?? "", state: child.state,
@@ -398,7 +405,7 @@ package actor Supervisor {
         }, isReady: isReady))
   }
 
-  /// Pools first, in the order of the flow, each drained; the broker last.
+  /// Stops the pools, which drain, then Redis and the LLM, and the broker last.
   package func stopAll() async {
     guard !isStopping else { return }
     isStopping = true

@@ -4,22 +4,22 @@ import Foundation
 import RedisClient
 import Settings
 
-/// What the command line of `up` says.
+/// The command line of `up`.
 package struct SupervisorOptions: Sendable {
-  /// Address of a Kafka that runs already.
+  /// The address of a Kafka that is already running.
   package var kafka: String?
-  /// Folder of an Apache Kafka to start.
+  /// The folder of an Apache Kafka to start.
   package var kafkaHome: String?
   package var brokerPort: UInt16?
-  /// Whether `--redis` was given, be it `none`.
+  /// True when `--redis` was given, also as `none`.
   package var namesRedis: Bool
-  /// Whether `--llm` was given, be it `extractive`.
+  /// True when `--llm` was given, also as `extractive`.
   package var namesLLM: Bool
   private let settingsFile: String?
-  /// The options that reproduce the settings of this command line, for the record of the state folder.
+  /// The options that reproduce the settings of this command line. They are stored in the state folder.
   let flags: [String: String]
 
-  /// - Throws: `UsageError`.
+  /// - Throws: `UsageError` when `--shards` is not a number from 1 to 64.
   package init(_ arguments: ParsedArguments) throws {
     kafka = arguments.value("--kafka")
     kafkaHome = arguments.value("--kafka-home")
@@ -32,7 +32,8 @@ package struct SupervisorOptions: Sendable {
 
   /// The settings under which `up` starts.
   ///
-  /// - Throws: `SettingsError`, also for a file with a secret that can't be read: now, not when the first worker fails.
+  /// - Throws: `SettingsError` for a setting that breaks its rule or a file with a secret that can't be read.
+  ///   The files are read here so that the error appears now and not when a worker starts.
   package func settings(environment: [String: String]) throws -> Settings {
     let settings = try settings(environment: environment, flags: flags)
     _ = try settings.llm.apiKey.read()
@@ -53,7 +54,7 @@ package struct SupervisorOptions: Sendable {
     if let llm = arguments.value("--llm") { flags["--llm-url"] = llm == "extractive" ? "" : llm }
     if let shards = try arguments.integer("--shards", in: 1...64) { flags["--search-shards"] = "\(shards)" }
     if flags["--kafka-session-timeout"] == nil { flags["--kafka-session-timeout"] = "6s" }
-    // Later commands run in other folders.
+    // Store absolute paths, because later commands run in other folders.
     for flag in SettingsTable.secretFileKeys.map(SettingsTable.flagName) {
       if let path = flags[flag], FileManager.default.fileExists(atPath: path) {
         flags[flag] = URL(fileURLWithPath: path).path

@@ -1,4 +1,4 @@
-/// What a supervisor tells the person who started it.
+/// A message of the supervisor for the user.
 package enum SupervisorReport: Sendable {
   case warning(String)
   /// Every process is ready.

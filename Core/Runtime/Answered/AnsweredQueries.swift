@@ -4,14 +4,16 @@ import Stage
 import Synchronization
 import Time
 
-/// Which queries have a terminal state, from `rag.answers` itself: read back at an assignment from now less the
-/// longest deadline, and kept up by what this process writes. An id in it gets no second state and asks no LLM.
-/// What other processes write meanwhile comes by an `AnswersFollower`.
+/// Knows which queries have a terminal state, so that they get no second one and no LLM is asked for them.
+///
+/// At an assignment it reads back `rag.answers`, from the longest deadline before now. After that, this
+/// process adds its own answers, and an `AnswersFollower` adds those of other processes.
 package final class AnsweredQueries: Sendable {
   private let context: StageContext
-  /// Bytes of a record's key to the time after which no record of that query can come.
+  /// For the key of each answer, the time after which no record of its query can arrive: milliseconds since
+  /// 1970.
   private let answered = Mutex<[[UInt8]: Int64]>([:])
-  /// Where to follow from, until the follower takes it.
+  /// The positions from which the follower must read; nil once it has taken them.
   private let starts = Mutex<[TopicPartition: ReplayReader.Start]?>(nil)
 
   package init(_ context: StageContext) { self.context = context }
@@ -42,7 +44,7 @@ package final class AnsweredQueries: Sendable {
     answered = answered.filter { $0.value > now }
   }
 
-  /// Whether the query has a state that is remembered still: its id may be used again after that.
+  /// True while the query's terminal state is remembered. After that its id may be used again.
   package func contains(_ key: QueryKey) -> Bool {
     let now = WallClock.milliseconds
     return answered.withLock { ($0[key.bytes] ?? 0) > now }
@@ -56,20 +58,23 @@ package final class AnsweredQueries: Sendable {
     }
   }
 
-  /// Reads the partitions of `rag.answers` with the same numbers, to their ends.
+  /// Reads the partitions of `rag.answers` that have the same numbers, to their ends.
+  ///
+  /// - Throws: `KafkaFailure`, also when the ends are not reached within 60 s; `CancellationError`.
   package func readBack(_ partitions: [TopicPartition]) async throws {
     try await readBack(
       partitions.map(\.partition), since: WallClock.milliseconds - QueryRecord.deadlineMaxMilliseconds
     ) { record in
-      // A clock that is ahead, or a record that lies, counts as an answer of this moment.
+      // A time in the future, from a wrong clock or record, counts as now.
       min(record.timestampMilliseconds, WallClock.milliseconds) + QueryRecord.deadlineMaxMilliseconds
     }
   }
 
-  /// Reads back for one that is behind: its queries may be older than the longest deadline, so that what is read
-  /// is remembered from now on.
+  /// Reads back for a worker that is behind. Its queries may be older than the longest deadline, so each
+  /// answer is remembered as if it were from now.
   ///
-  /// - Parameter since: milliseconds since 1970, the broker's clock.
+  /// - Parameter since: milliseconds since 1970, by the broker's clock.
+  /// - Throws: `KafkaFailure`, also when the ends are not reached within 60 s; `CancellationError`.
   package func readBack(_ partitions: [Int32], since: Int64) async throws {
     let until = WallClock.milliseconds + QueryRecord.deadlineMaxMilliseconds
     try await readBack(partitions, since: since) { _ in until }
@@ -78,9 +83,8 @@ package final class AnsweredQueries: Sendable {
   private func readBack(
     _ partitions: [Int32], since: Int64, until: @escaping @Sendable (ConsumerRecord) -> Int64
   ) async throws {
-    let reader = ReplayReader(context.kafka)
     let topic = context.topic(.answers)
-    do {
+    try await withReader(context.kafka) { reader in
       try await reader.assign(
         Dictionary(
           partitions.map { (TopicPartition(topic, $0), .time(milliseconds: since)) },
@@ -97,10 +101,6 @@ package final class AnsweredQueries: Sendable {
       answered.withLock { answered in answered = answered.filter { $0.value > now } }
       let ends = try await reader.currentPositions()
       starts.withLock { $0 = ends.mapValues { .offset($0) } }
-    } catch {
-      await reader.close()
-      throw error
     }
-    await reader.close()
   }
 }

@@ -4,8 +4,10 @@ import Services
 import Stage
 import Synchronization
 
-/// Keeps a stage's `AnsweredQueries` up with what other processes write: an answer is known a moment after it was
-/// acknowledged, so that the former owner of a partition and the new one come to one state.
+/// Adds the answers of other processes to a stage's `AnsweredQueries`, a moment after they were acknowledged.
+///
+/// So the previous owner of a partition and the new one do not both answer a query. Only within that moment
+/// could they write two terminal states.
 package final class AnswersFollower: Service {
   package let name = "answers"
   private let context: StageContext
@@ -19,8 +21,14 @@ package final class AnswersFollower: Service {
 
   package func shutdown() async { isStopping.withLock { $0 = true } }
 
+  /// Follows `rag.answers` from the positions that were read back last.
+  ///
+  /// - Throws: Only `CancellationError`: failures of Kafka are retried.
   package func run() async throws {
-    let reader = ReplayReader(context.kafka)
+    try await withReader(context.kafka) { reader in try await follow(reader) }
+  }
+
+  private func follow(_ reader: ReplayReader) async throws {
     var isFollowing = false
     while !isStopping.withLock({ $0 }) {
       do {
@@ -39,10 +47,9 @@ package final class AnswersFollower: Service {
         }
         answered.note(try await reader.next(maxRecords: 1000, maxWait: .milliseconds(500)))
       } catch is KafkaFailure {
-        // The broker is away: so are the others' answers.
+        // While the broker is unreachable, other processes can't write answers either.
         try await Task.sleep(for: .milliseconds(500))
       }
     }
-    await reader.close()
   }
 }

@@ -3,17 +3,18 @@ import Records
 import Stage
 import Synchronization
 
-/// Tells which queries of a new assignment have a state already: a crash between an answer from the cache and its
-/// commit repeats the query, and by then the cache may have forgotten the answer.
+/// Knows which redelivered queries already have a terminal state. After a crash between an answer from the
+/// cache and its commit, the query is redelivered, and by then the cache may no longer hold the answer.
 ///
-/// Only records that lay in their partition before the assignment can be repeats. The answers are read back once, when
-/// the first of them comes, from its own time on.
+/// After an assignment, only records that were in the partition before it can be redelivered ones. The
+/// answers are read back once for each partition, when the first such record arrives, starting at its time.
 package final class RepeatedQueries: Sendable {
   private struct State {
-    /// Ends of the partitions at their assignment.
+    /// The end offset of each partition at its assignment.
     var ends: [TopicPartition: Int64] = [:]
     var isReadBack: Set<TopicPartition> = []
-    /// One past the highest offset that this process has begun to work on: a batch that failed comes again.
+    /// One past the highest offset that this process has begun to work on, because a failed batch is tried
+    /// again.
     var begun: [TopicPartition: Int64] = [:]
   }
 
@@ -26,9 +27,11 @@ package final class RepeatedQueries: Sendable {
     answered = AnsweredQueries(context)
   }
 
+  /// Remembers the end offsets of the new partitions.
+  ///
+  /// - Throws: `KafkaFailure`.
   package func assigned(_ partitions: [TopicPartition]) async throws {
-    let reader = ReplayReader(context.kafka)
-    do {
+    try await withReader(context.kafka) { reader in
       try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .end) }))
       let ends = try await reader.currentPositions()
       state.withLock { state in
@@ -38,20 +41,17 @@ package final class RepeatedQueries: Sendable {
           state.begun[partition] = 0
         }
       }
-    } catch {
-      await reader.close()
-      throw error
     }
-    await reader.close()
   }
 
-  /// A query that may be on its way, or answered, already: the cache must not give it a second, other state.
+  /// True if the query may already be in the pipeline or answered. The cache must not answer it then, because
+  /// its other terminal state could differ.
   package func mayBeRepeat(_ record: ConsumerRecord) -> Bool {
     let partition = record.topicPartition
     return state.withLock { record.position.offset < max($0.ends[partition] ?? 0, $0.begun[partition] ?? 0) }
   }
 
-  /// From now on these records are repeats when they come again.
+  /// Marks these records as begun, so that they count as repeats when they are tried again.
   package func begin(_ records: [ConsumerRecord]) {
     state.withLock { state in
       for record in records {
@@ -60,10 +60,12 @@ package final class RepeatedQueries: Sendable {
     }
   }
 
-  /// Answered by this process.
+  /// Adds queries that this process has answered.
   package func insert(_ keys: [QueryKey]) { for key in keys { answered.insert(key) } }
 
-  /// Reads back what must be known before these records are worked on.
+  /// Reads back the answers that must be known before these records are worked on.
+  ///
+  /// - Throws: `KafkaFailure`, also when the ends are not reached within 60 s; `CancellationError`.
   package func prepare(_ records: [ConsumerRecord]) async throws {
     let first = records.filter { record in
       record.position.offset < endAtAssignment(record)

@@ -7,32 +7,33 @@ import Stage
 
 /// Produces documents and waits for their terminal states.
 package struct DocumentClient: Sendable {
+  /// How far the documents of one call have come.
   package struct Outcome: Sendable {
     package var sent = 0
     /// Terminal states, and `accepted` events with warnings.
     package var states: [StatusRecord] = []
-    /// Documents without a terminal state when the time was up.
+    /// Documents without a terminal state at the timeout.
     package var missing = 0
 
     package init() {}
   }
 
-  /// Bytes for the head of a batch and the fields of a record: more than both take.
+  /// Bytes reserved for the header of a batch and the fields of a record, which need less.
   private static let recordOverhead = 256
   private let settings: Settings
   private let kafka: KafkaConfiguration
   private let producer: KafkaProducer
 
-  /// - Throws: `KafkaFailure` when the Kafka settings can't be used. Nothing is connected yet.
+  /// - Throws: `KafkaFailure` when the Kafka settings can't be used. There is no connection yet.
   package init(settings: Settings) throws {
     self.settings = settings
     kafka = settings.kafkaConfiguration(clientID: "millrace-documents")
     producer = try KafkaProducer(kafka)
   }
 
-  /// Puts all documents and waits up to an hour until each is indexed or failed.
+  /// Puts all documents and waits up to an hour until each has its terminal state.
   ///
-  /// - Throws: `Unavailable` when a document has no terminal state by then; `KafkaFailure`.
+  /// - Throws: `Unavailable` when a document has no terminal state by then; `RecordTooLarge`; `KafkaFailure`.
   package static func putAll(
     _ documents: [DocumentRecord], _ settings: Settings, progress: @Sendable (Int) -> Void
   ) async throws {
@@ -43,13 +44,16 @@ package struct DocumentClient: Sendable {
     guard outcome.missing == 0 else { throw Unavailable("\(outcome.missing) documents are not indexed") }
   }
 
-  /// Gives unsent documents five seconds.
+  /// Waits up to five seconds for unsent documents.
   package func close() async { await producer.close(deadline: .seconds(5)) }
 
+  /// Produces the documents and their deletions.
+  ///
   /// - Parameters:
-  ///   - waits: whether to wait for terminal states; otherwise the broker's acknowledgements are enough.
-  ///   - timeout: of the wait; the pipeline's work goes on after it.
-  ///   - progress: called with the number of documents that have a terminal state.
+  ///   - waits: true waits for terminal states, false only for the broker's acknowledgements.
+  ///   - timeout: the limit of the wait. The pipeline's work goes on after it.
+  ///   - progress: called with the number of documents that have a terminal state, or, without a wait, that
+  ///     are sent.
   /// - Throws: `RecordTooLarge` before anything is sent; `KafkaFailure`.
   package func send(
     _ documents: [OutgoingDocument], waits: Bool, timeout: Duration,
@@ -114,7 +118,7 @@ package struct DocumentClient: Sendable {
       })
   }
 
-  /// A record that the broker refuses must not leave the others half done.
+  /// Checks all sizes first: if the broker refused one record later, the others would already be sent.
   private func checkSizes(_ documents: [OutgoingDocument]) throws(RecordTooLarge) {
     let setting = "topics.documents.recordBytesMax"
     guard let limit = Int(settings.table.text(setting)) else { return }

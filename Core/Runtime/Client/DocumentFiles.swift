@@ -4,7 +4,8 @@ import Records
 
 /// Turns files and folders into document records.
 package enum DocumentFiles {
-  /// Extensions that a folder is searched for, and the media type that is declared; empty lets ingest detect it.
+  /// The file extensions that are read from a folder, with the media type to declare. An empty type lets
+  /// ingest detect it.
   private static let types: [String: String] = [
     "md": "text/markdown", "markdown": "text/markdown", "txt": "text/plain", "text": "text/plain",
     "html": "text/html", "htm": "text/html", "xhtml": "text/html", "pdf": "application/pdf",
@@ -12,13 +13,14 @@ package enum DocumentFiles {
     "gz": "",
   ]
 
-  /// Extensions of the files that are read from a folder.
+  /// The extensions of the files that are read from a folder.
   package static var extensions: [String] { types.keys.sorted() }
 
-  /// Reads a file, the files of a folder (ids are paths within it), the records of a .jsonl file, or `-`, standard
-  /// input.
+  /// Reads documents from a file, from a folder, from a `.jsonl` file with a record per line, or from
+  /// standard input (`-`). The ids of a folder's documents are their paths within it.
   ///
-  /// - Throws: `UsageError` for a file or a line that can't be used; the system's error for a folder that can't be read.
+  /// - Throws: `UsageError` for a file or a line that can't be used; the system's error for a folder that
+  ///   can't be read.
   package static func read(path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
     if path == "-" {
       let data = FileHandle.standardInput.readDataToEndOfFile()
@@ -42,7 +44,8 @@ package enum DocumentFiles {
     }
   }
 
-  /// - Throws: the system's error for a folder that can't be read: its documents must not count as removed.
+  /// - Throws: the system's error for a folder that can't be read, because its documents must not count as
+  ///   removed.
   private static func names(under path: String, _ prefix: String = "") throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: path).flatMap { name -> [String] in
       let full = path + "/" + name
@@ -52,7 +55,8 @@ package enum DocumentFiles {
     }
   }
 
-  /// - Throws: `UsageError` unless it is a regular file: reading a pipe without a writer would never return.
+  /// - Throws: `UsageError` if it is no regular file, because reading a pipe without a writer would never
+  ///   return.
   private static func bytes(of path: String) throws -> [UInt8] {
     let file = URL(fileURLWithPath: path).resolvingSymlinksInPath()
     let type = try? FileManager.default.attributesOfItem(atPath: file.path)[.type] as? FileAttributeType
@@ -67,7 +71,7 @@ package enum DocumentFiles {
     }
   }
 
-  /// Text is sent as text, anything else as base64: ingest detects its type.
+  /// Sends text as text and other content as base64, whose type ingest detects.
   private static func document(id: String, _ bytes: [UInt8], name: String, _ tenant: TenantID) throws
     -> DocumentRecord
   {
@@ -93,7 +97,7 @@ package enum DocumentFiles {
     try lines(bytes(of: path), path, tenant)
   }
 
-  /// A record per line. Its key is its own tenant, or else `tenant`, and its id.
+  /// Reads a record per line. Its key is its id and its own tenant, or `tenant` if it has none.
   private static func lines(_ data: [UInt8], _ path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
     try data.split(separator: 0x0A).enumerated().map { number, line in
       let value: JSONValue

@@ -6,8 +6,9 @@ import Settings
 import Stage
 import Synchronization
 
-/// Reads from the topics which documents exist, and in which state they are.
+/// Reads from the topics which documents exist, and their states.
 package struct DocumentReader: Sendable {
+  /// The newest known version of a document.
   package struct Row: Sendable {
     package var key: DocumentKey
     package var version: Version
@@ -18,10 +19,11 @@ package struct DocumentReader: Sendable {
     package var digest: [UInt8]
   }
 
+  /// How far the newest version of a document has come.
   package enum State: Sendable, Equatable, CustomStringConvertible {
     /// The newest version has no state yet.
     case waiting
-    /// The states have expired.
+    /// The document's status events have expired.
     case unknown
     case reached(DocumentState)
 
@@ -38,7 +40,7 @@ package struct DocumentReader: Sendable {
 
   package init(settings: Settings) { self.settings = settings }
 
-  /// A document's status events in their order, as far back as the topic keeps them.
+  /// A document's status events in order, as far back as the topic keeps them.
   ///
   /// - Throws: `KafkaFailure`.
   package func states(of key: DocumentKey) async throws -> [StatusRecord] {
@@ -53,9 +55,10 @@ package struct DocumentReader: Sendable {
     return found.withLock { $0 }
   }
 
-  /// Joins `rag.documents` with `rag.document-status`: a document is listed even when its states have expired.
+  /// Joins `rag.documents` with `rag.document-status`, so that a document is listed even when its status
+  /// events have expired.
   ///
-  /// - Parameter tenant: nil lists every tenant's.
+  /// - Parameter tenant: nil lists the documents of all tenants.
   /// - Throws: `KafkaFailure`.
   package func list(tenant: TenantID?) async throws -> [Row] {
     struct Known {
@@ -69,7 +72,7 @@ package struct DocumentReader: Sendable {
       guard let key = try? DocumentKey(bytes: record.key), tenant == nil || key.tenant == tenant else {
         return
       }
-      // The newest record decides, even when it can't be read: it has no source then.
+      // The newest record counts even when it can't be parsed; it then has no source.
       let source = record.value.flatMap { try? JSONReader.read($0) }?["source"]?.stringValue ?? ""
       let known = Known(
         offset: record.position.offset, isDeletion: record.value == nil, source: source,

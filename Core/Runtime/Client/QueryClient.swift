@@ -5,25 +5,25 @@ import Records
 import Settings
 import Stage
 
-/// Sends queries and waits for their answers, over Kafka: for the commands of the CLI.
+/// Sends queries to Kafka and waits for their answers; for the commands of the CLI.
 package struct QueryClient: Sendable {
   package let settings: Settings
   private let producer: KafkaProducer
   private let kafka: KafkaConfiguration
 
-  /// - Throws: `KafkaFailure` when the Kafka settings can't be used. Nothing is connected yet.
+  /// - Throws: `KafkaFailure` when the Kafka settings can't be used. There is no connection yet.
   package init(settings: Settings) throws {
     self.settings = settings
     kafka = settings.kafkaConfiguration(clientID: "millrace-ask")
     producer = try KafkaProducer(kafka)
   }
 
-  /// Gives unsent queries five seconds.
+  /// Waits up to five seconds for unsent queries.
   package func close() async { await producer.close(deadline: .seconds(5)) }
 
-  /// Looks for the broker and the query topic, so that a command fails within 4 s instead of waiting for them.
+  /// Checks that the broker and the query topic exist, so that a command fails within 4 s instead of waiting.
   ///
-  /// - Throws: `Unavailable`, which says what to start.
+  /// - Throws: `Unavailable`, which says what to start or create.
   package static func check(_ settings: Settings) async throws {
     let topics: [String: Int32]
     do {
@@ -39,7 +39,7 @@ package struct QueryClient: Sendable {
     }
   }
 
-  /// - Returns: the answer; nil when there was none five seconds after the query's deadline.
+  /// - Returns: the answer; nil when there was none until five seconds after the query's deadline.
   /// - Throws: `KafkaFailure`; `FieldError` for an answer record that can't be read.
   package func ask(_ query: QueryRecord) async throws -> AnswerRecord? {
     let answers = try await ask([query], concurrency: 1) { _, _ in }

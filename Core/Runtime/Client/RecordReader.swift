@@ -10,13 +10,17 @@ package struct RecordReader: Sendable {
   private let settings: Settings
   package init(_ settings: Settings) { self.settings = settings }
 
+  /// All records with this key, in order.
+  ///
   /// - Throws: `KafkaFailure`.
   package func records(of name: TopicName, key: [UInt8]) async throws -> [ConsumerRecord] {
     try await records(of: name, partitionKey: key) { $0 == key }
   }
 
+  /// The records of one partition whose keys are wanted, in order.
+  ///
   /// - Parameters:
-  ///   - partitionKey: decides the partition.
+  ///   - partitionKey: the key that decides the partition.
   ///   - isWanted: called with each record's own key.
   /// - Throws: `KafkaFailure`.
   package func records(

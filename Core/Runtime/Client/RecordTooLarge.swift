@@ -1,7 +1,7 @@
 import Failures
 import Records
 
-/// A document whose record its topic would refuse.
+/// A document whose record is too large for its topic.
 package struct RecordTooLarge: Failure {
   package var id: DocumentID
   package var byteCount: Int

@@ -1,19 +1,19 @@
 import Cryptography
 import Records
 
-/// What `documents sync` has to put and to delete so that the documents of a source become those of a folder.
+/// The documents that `documents sync` must put and delete, so that the documents of a source match a folder.
 package struct SyncPlan: Sendable {
   package var new: [DocumentRecord] = []
   package var changed: [DocumentRecord] = []
   package var unchangedCount = 0
   package var removed: [DocumentKey] = []
-  /// Ids that belong to another source: two folders must not overwrite each other's documents. A document without a source
-  /// is taken over.
+  /// Ids of documents that belong to another source. They are left alone, so that two folders do not
+  /// overwrite each other's documents. A document without a source is taken over.
   package var foreign: [DocumentID] = []
 
   /// - Parameters:
-  ///   - wanted: what the folder holds.
-  ///   - rows: what exists in the tenant, whatever its source.
+  ///   - wanted: the folder's documents.
+  ///   - rows: the tenant's existing documents, of every source.
   package init(wanted: [DocumentRecord], rows: [DocumentReader.Row], source: String) {
     let known = Dictionary(rows.map { ($0.key, $0) }, uniquingKeysWith: { $1 })
     for document in wanted {

@@ -43,16 +43,22 @@ package final class FreshnessTail: Service {
     confirmedAt.withLock { $0.map { ContinuousClock.now - $0 <= staleAfter } ?? false }
   }
 
-  /// Returns when `isConfirmed`. Called just before documents are checked: a process that was held still, or whose
-  /// broker was away, must not judge by what it knew before.
+  /// Returns when `isConfirmed`. Called just before documents are checked: a process that was held still, or
+  /// whose broker was away, must not judge by what it knew before.
+  ///
+  /// - Throws: `CancellationError`.
   package func waitUntilConfirmed() async throws {
     while !isConfirmed { try await Task.sleep(for: .milliseconds(5)) }
   }
 
   package func shutdown() async { isStopping.withLock { $0 = true } }
 
+  /// - Throws: `KafkaFailure` of kind `.fatal`; `CancellationError`.
   package func run() async throws {
-    let reader = ReplayReader(kafka)
+    try await withReader(kafka) { reader in try await follow(reader) }
+  }
+
+  private func follow(_ reader: ReplayReader) async throws {
     var since = Int64(Date().timeIntervalSince1970 * 1000) - window.milliseconds
     var isAssigned = false
     var question: (asked: ContinuousClock.Instant, ends: [TopicPartition: Int64])?
@@ -69,10 +75,9 @@ package final class FreshnessTail: Service {
           isAssigned = true
         }
         for record in try await reader.next(maxRecords: 1000, maxWait: staleAfter / 5) { apply(record) }
-        // The end is asked for before the position is read: all that was appended before the question counts. Under load the
-        // end is reached a little after it was asked for, never at once.
-        // Drop a check that is too old, also one whose end offsets are never reached, for example because the topic was
-        // recreated.
+        // The end is asked for before the position is read: all that was appended before the question counts.
+        // Under load the end is reached a little after it was asked for, never at once. Drop a check that is
+        // too old, also one whose end offsets are never reached, for example because the topic was recreated.
         if let open = question, ContinuousClock.now - open.asked > staleAfter { question = nil }
         if question == nil, ContinuousClock.now >= nextCheck {
           // Twice within the limit, so that one that is late makes nobody wait.
@@ -99,7 +104,6 @@ package final class FreshnessTail: Service {
         try await Task.sleep(for: .milliseconds(200))
       }
     }
-    await reader.close()
   }
 
   private func apply(_ record: ConsumerRecord) {
@@ -107,7 +111,7 @@ package final class FreshnessTail: Service {
     do {
       table.apply(try StatusRecord(value: value), atMilliseconds: record.timestampMilliseconds)
     } catch {
-      metrics.increment(.deadLetters, [("stage", "freshness"), ("reason", error.code)])
+      metrics.increment(.deadLetters, [("stage", "freshness"), ("reason", error.code.rawValue)])
     }
   }
 

@@ -1,3 +1,4 @@
+import Failures
 import Foundation
 import KafkaClient
 import Records
@@ -33,6 +34,8 @@ package final class BatchStage: Service {
     context.health.block("group \(group)")
   }
 
+  /// - Throws: A `Failure` of kind `.fatal`, or an error of `BatchWork.assigned` that is no `KafkaFailure`.
+  ///   After other failures of Kafka the group is joined again.
   package func run() async throws {
     while !stopping {
       guard await gate.waitUntilOpen(orStopped: { self.stopping }) else { break }
@@ -167,8 +170,8 @@ package final class BatchStage: Service {
   }
 }
 
-/// How many records a batch may hold: a member that works longer than the group waits for it is put out, and where there
-/// are two, each repeats what the other could not commit, without end.
+/// How many records a batch may hold: a member that works longer than the group waits for it is put out, and
+/// where there are two, each repeats what the other could not commit, without end.
 private struct BatchSize {
   private let max: Int
   private let pollIntervalMax: Duration
@@ -180,7 +183,8 @@ private struct BatchSize {
     current = max
   }
 
-  /// Aims at a quarter of the interval after a batch that took half of it; grows back while batches take an eighth.
+  /// Aims at a quarter of the interval after a batch that took half of it; grows back while batches take an
+  /// eighth.
   mutating func adapt(to time: Duration, of count: Int) {
     if time > pollIntervalMax / 2 {
       current = Swift.max(1, Int(Double(count) * (pollIntervalMax / 4 / time)))
@@ -193,10 +197,10 @@ private struct BatchSize {
 extension RecordError {
   static func refused(_ failure: KafkaFailure) -> RecordError {
     RecordError(
-      code: "too_large", field: "value",
+      code: .tooLarge, field: "value",
       message: "value: what is made of it is refused by the broker (\(failure.name)): it must be smaller")
   }
 }
 
 /// Whether trying again can't help.
-func isFatal(_ error: any Error) -> Bool { error is StageFatal || (error as? KafkaFailure)?.kind == .fatal }
+func isFatal(_ error: any Error) -> Bool { (error as? any Failure)?.kind == .fatal }

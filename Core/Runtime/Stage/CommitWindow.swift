@@ -2,8 +2,8 @@ import Foundation
 
 /// Which offsets of one partition are in flight, finished, and safe to commit. A value: no I/O.
 ///
-/// Committed is the lowest offset in flight (gaps in offsets are tolerated), beside it, as base64 text, a bitmap
-/// of what is finished beyond: bit `i` stands for offset `committed + i`. A new owner skips those.
+/// Committed is the lowest offset in flight (gaps in offsets are tolerated), beside it, as base64 text, a
+/// bitmap of what is finished beyond: bit `i` stands for offset `committed + i`. A new owner skips those.
 package struct CommitWindow: Sendable {
   /// 3,072 bytes of bitmap are 4,096 of base64; the window is full before that.
   package static let spanMax: Int64 = 20_000

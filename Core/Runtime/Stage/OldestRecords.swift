@@ -3,8 +3,8 @@ import Records
 import Synchronization
 import Time
 
-/// The records that a stage has taken and not finished: how old the oldest one is says how late the stage is, also
-/// while nothing gets done, when no histogram moves.
+/// The records that a stage has taken and not finished: how old the oldest one is says how late the stage is,
+/// also while nothing gets done, when no histogram moves.
 final class OldestRecords: Sendable {
   private let taken = Mutex<[RecordPosition: Int64]>([:])
 

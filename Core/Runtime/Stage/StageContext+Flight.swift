@@ -30,6 +30,8 @@ extension AnswerRecord {
 
 extension StageContext {
   /// Answers a query `failed`.
+  ///
+  /// - Throws: `KafkaFailure` when the answer is not acknowledged; `CancellationError`.
   package func fail(_ flight: QueryInFlight, _ fault: RecordError, headers: [RecordHeader]) async throws {
     var answer = AnswerRecord(flight, status: .failed)
     answer.error = fault

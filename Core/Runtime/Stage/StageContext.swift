@@ -61,6 +61,8 @@ package struct StageContext: Sendable {
   }
 
   /// Sends a dead letter; one that is too large even there is left out, as its record has its state.
+  ///
+  /// - Throws: `KafkaFailure` when the letter is not acknowledged for another reason; `CancellationError`.
   package func sendLetter(_ letter: OutgoingRecord) async throws {
     do {
       try await producer.send(letter)
@@ -69,8 +71,8 @@ package struct StageContext: Sendable {
     }
   }
 
-  /// An answer on its topic and, when the query asked for it, a copy on its own: nothing waits for that, and a topic that
-  /// takes none holds nobody up.
+  /// An answer on its topic and, when the query asked for it, a copy on its own: nothing waits for that, and
+  /// a topic that takes none holds nobody up.
   package func answerRecords(_ answer: AnswerRecord, replyTo: QueryRecord.ReplyTo?, headers: [RecordHeader])
     -> [OutgoingRecord]
   {

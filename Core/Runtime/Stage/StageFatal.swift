@@ -1,8 +1,8 @@
-import Foundation
-import KafkaClient
+import Failures
 
 /// An error that only a person or a restart can mend.
-package struct StageFatal: Error, Sendable, CustomStringConvertible {
+package struct StageFatal: Failure {
   package let description: String
+  package var kind: FailureKind { .fatal }
   package init(_ description: String) { self.description = description }
 }

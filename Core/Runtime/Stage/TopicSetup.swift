@@ -14,7 +14,8 @@ package struct TopicSetup: Sendable {
   }
 
   /// - Returns: the topics that were created.
-  /// - Throws: `StageFatal` when an existing topic has another number of partitions than the settings say.
+  /// - Throws: `StageFatal` when an existing topic has another number of partitions than the settings say, or
+  ///   when the new topics do not appear within ten seconds; `KafkaFailure`; `CancellationError`.
   package func create() async throws -> [String] {
     let existing = try await admin.topics()
     try check(existing)
@@ -34,7 +35,9 @@ package struct TopicSetup: Sendable {
     return created
   }
 
-  /// Compares the counts of topics that exist with the settings.
+  /// Compares the partition counts of existing topics with the settings.
+  ///
+  /// - Throws: `StageFatal` when a count differs.
   package func check(_ existing: [String: Int32]) throws {
     for topic in settings.topics {
       let name = settings.topic(topic.topic)

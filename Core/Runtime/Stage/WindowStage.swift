@@ -7,12 +7,13 @@ import Time
 
 /// Keeps polling while records are in flight, and commits the finished prefix.
 ///
-/// What is polled beyond the window waits in a backlog of the process, and partitions are paused only when that is full:
-/// librdkafka throws away at a pause what it has fetched, and fetches it again after the resume, which took 0.7 s a time
-/// when every full window was a pause.
+/// What is polled beyond the window waits in a backlog of the process, and partitions are paused only when
+/// that is full: librdkafka throws away at a pause what it has fetched, and fetches it again after the
+/// resume, which took 0.7 s a time when every full window was a pause.
 ///
-/// At a revocation work in flight goes on: if its partition comes back, its result counts; if not, its outputs
-/// repeat those of the new owner, which are the same by key. Work whose outputs would differ throws `LeftToNextOwner`.
+/// At a revocation work in flight goes on: if its partition comes back, its result counts; if not, its
+/// outputs repeat those of the new owner, which are the same by key. Work whose outputs would differ throws
+/// `LeftToNextOwner`.
 package final class WindowStage: Service {
   package var name: String { "\(context.name)/\(group)" }
   private let context: StageContext
@@ -49,13 +50,16 @@ package final class WindowStage: Service {
   package func shutdown() async { isStopping.withLock { $0 = true } }
   private var stopping: Bool { isStopping.withLock { $0 } }
 
+  /// - Throws: A `Failure` of kind `.fatal`, or an error of `WindowWork.assigned` that is no `KafkaFailure`.
+  ///   After other failures of Kafka the group is joined again.
   package func run() async throws {
     guard await gate.waitUntilOpen(orStopped: { self.stopping }) else { return }
     while !stopping {
       let consumer = KafkaConsumer(context.kafka, group: group)
       do {
         try await consumer.subscribe(to: [topic])
-        // Drain: the group ends when what was started is finished; then that is committed, then the group left.
+        // Drain: the group ends when what was started is finished; then that is committed, then the group
+        // left.
         try await withTaskExecutorPreference(consumer.executor) {
           try await withThrowingDiscardingTaskGroup { tasks in
             try await self.loopUntilBroken(consumer, &tasks)
@@ -72,7 +76,8 @@ package final class WindowStage: Service {
     }
   }
 
-  /// Returns where the broker went away in the middle of an assignment, say, so that the group is joined again.
+  /// Returns where the broker went away in the middle of an assignment, say, so that the group is joined
+  /// again.
   private func loopUntilBroken(
     _ consumer: KafkaConsumer, _ tasks: inout ThrowingDiscardingTaskGroup<any Error>
   )
@@ -120,7 +125,8 @@ package final class WindowStage: Service {
         committed = try await adopt(poll.assigned, consumer)
         lagReport.committed = committed.mapValues(\.nextOffset)
         try await work.assigned(poll.assigned)
-        // Last: what failed in between leaves nothing to commit, and no round ends by what is not read back yet.
+        // Last: what failed in between leaves nothing to commit, and no round ends by what is not read back
+        // yet.
         ownership.withLock { $0.assign(poll.assigned) }
       }
       context.health.unblock("group \(group)")
@@ -132,8 +138,8 @@ package final class WindowStage: Service {
     }
   }
 
-  /// Takes over what the former owner finished. A window with work in flight is kept, unless another member has come
-  /// further meanwhile: committing for that work would set the group back.
+  /// Takes over what the former owner finished. A window with work in flight is kept, unless another member
+  /// has come further meanwhile: committing for that work would set the group back.
   private func adopt(_ partitions: [TopicPartition], _ consumer: KafkaConsumer) async throws
     -> [TopicPartition: CommittedOffset]
   {
@@ -149,7 +155,8 @@ package final class WindowStage: Service {
     return committed
   }
 
-  /// A task for every place in the window that a waiting record can take; each takes the next when it is done.
+  /// A task for every place in the window that a waiting record can take; each takes the next when it is
+  /// done.
   private func startIdle(_ tasks: inout ThrowingDiscardingTaskGroup<any Error>) {
     guard mayWork() else { return }
     let count = min(windowRecords - inFlightCount, backlog.withLock(\.count))
@@ -162,8 +169,8 @@ package final class WindowStage: Service {
     }
   }
 
-  /// The next record to work on, admitted to its window in the order of its partition; nil when there is none, the
-  /// window is full or nothing may be started.
+  /// The next record to work on, admitted to its window in the order of its partition; nil when there is
+  /// none, the window is full or nothing may be started.
   private func next() -> ConsumerRecord? {
     guard !stopping, mayWork() else { return nil }
     return windows.withLock { windows in
@@ -206,8 +213,8 @@ package final class WindowStage: Service {
         if stopping { return }  // not finished, so not committed: the next owner repeats it
         var spread = 1.0
         if let failure = error as? KafkaFailure, failure.isRefusedRecord {
-          // A broker refuses the whole batch in which a record travels, innocent neighbours too: those pass once the guilty
-          // one has been given up.
+          // A broker refuses the whole batch in which a record travels, innocent neighbours too: those pass
+          // once the guilty one has been given up.
           refusals += 1
           if refusals > 3, await giveUp(record, failure) { return finish([record.position]) }
           spread = Double.random(in: 0.5...1.5)
@@ -220,8 +227,8 @@ package final class WindowStage: Service {
     }
   }
 
-  /// - Returns: false when the partition is back and the record, polled again, was taken for one in flight: it is. Not
-  ///   when another owner has finished it meanwhile.
+  /// - Returns: false when the partition is back and the record, polled again, was taken for one in flight:
+  ///   it is. Not when another owner has finished it meanwhile.
   private func leave(_ position: RecordPosition) -> Bool {
     let partition = TopicPartition(position.topic, position.partition)
     // Held, so that no assignment comes between the look and the leaving.

@@ -5,13 +5,19 @@ import Records
 /// The work of a pool that keeps a fixed number of records in flight.
 package protocol WindowWork: Sendable {
   /// Called after an assignment, before its first record: reads back what is answered already.
-  func assigned(_ partitions: [TopicPartition]) async throws
-  /// Works on one record until its outputs are acknowledged. It is finished when this returns, and comes again
-  /// after a back-off when it throws.
   ///
-  /// - Throws: `LeftToNextOwner` to have nothing more to do with a record that came by a partition which has moved.
+  /// - Throws: A `KafkaFailure` that is not fatal makes the stage join its group again. Any other error stops
+  ///   the process.
+  func assigned(_ partitions: [TopicPartition]) async throws
+  /// Works on one record until its outputs are acknowledged. When this returns, the record is finished.
+  ///
+  /// - Throws: `LeftToNextOwner` when the partition is no longer owned and its next owner must finish the
+  ///   record. A `Failure` of kind `.fatal` stops the process. After any other error the record is tried
+  ///   again after a back-off.
   func work(on record: ConsumerRecord, in flight: InFlight) async throws
-  /// Writes the terminal state and a dead letter of a record when what was made of it is refused for good, being too large
-  /// for its topic, say.
+  /// Writes a record's terminal state and a dead letter when the broker refuses its usual outputs for good,
+  /// for example because they are too large for their topic.
+  ///
+  /// - Throws: Any error: the record is tried again after a back-off.
   func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws
 }

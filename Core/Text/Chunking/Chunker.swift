@@ -3,15 +3,15 @@ import Parsing
 import Records
 import Tokenizer
 
-/// Cuts a parsed document into chunks, measured in the encoder's own tokens.
+/// Cuts a parsed document into chunks, measured in the encoder's tokens.
 ///
-/// A chunk is a contiguous range of the extracted text, ends at a sentence where it can, and never crosses a
-/// heading. Its heading path is embedded before its text.
+/// A chunk is a contiguous range of the extracted text. It ends at the end of a sentence where possible, and
+/// never crosses a heading. Its heading path is embedded before its text.
 package struct Chunker: Sendable {
   package static let textBytesMax = 8000
   /// `[CLS]` and `[SEP]`.
   private static let specialTokens = 2
-  /// A heading path may take this share of a chunk's tokens.
+  /// A heading path may take at most one part in this many of a chunk's tokens.
   private static let headingShare = 4
 
   package let tokensMax: Int
@@ -25,7 +25,7 @@ package struct Chunker: Sendable {
     self.overlapTokens = overlapTokens
   }
 
-  /// Why a chunking makes many vectors, with the factor; nil for a sensible one.
+  /// A warning, with the factor, when these settings make many vectors; nil otherwise.
   package var warning: String? {
     let factor = Double(tokensMax) / Double(tokensMax - overlapTokens)
     if overlapTokens * 2 >= tokensMax {
@@ -47,7 +47,7 @@ package struct Chunker: Sendable {
     var tokenCount: Int
   }
 
-  /// What was made, and how many tokens the document has without overlap.
+  /// The chunks, and the number of tokens that the document has without overlap.
   package struct Result: Sendable {
     package var chunks: [Chunk]
     package var documentTokens: Int
@@ -79,7 +79,7 @@ package struct Chunker: Sendable {
     }
     close()
     if result.chunks.isEmpty, let heading = document.blocks.first {
-      // A document of headings alone is still found by them.
+      // A document that consists of headings must still be found, so its headings become its chunks.
       let whole = heading.range.lowerBound..<(document.blocks.last ?? heading).range.upperBound
       let units = split(whole, document.text, budget: budget(for: []))
       result.documentTokens = units.reduce(0) { $0 + $1.tokenCount }
@@ -94,7 +94,7 @@ package struct Chunker: Sendable {
     max(4, tokensMax - Self.specialTokens - tokenizer.tokenCount(prefix(shortened(path))))
   }
 
-  /// The innermost headings that fit their share.
+  /// The innermost headings that fit in the headings' share of a chunk.
   private func shortened(_ path: [String]) -> [String] {
     var kept: [String] = []
     var left = (tokensMax - Self.specialTokens) / Self.headingShare
@@ -107,7 +107,8 @@ package struct Chunker: Sendable {
     return kept
   }
 
-  /// A sentence that is too long for a chunk is cut between words, a word that is too long between characters.
+  /// Cuts a sentence that is too long for a chunk between words, and a word that is too long between
+  /// characters.
   private func split(_ range: Range<Int>, _ text: [UInt8], budget: Int) -> [Unit] {
     let whole = tokenizer.tokenCount(String(decoding: text[range], as: UTF8.self))
     if whole <= budget, range.count <= Self.textBytesMax { return [Unit(range: range, tokenCount: whole)] }
@@ -151,7 +152,7 @@ package struct Chunker: Sendable {
   private func pieces(_ word: Range<Int>, _ text: [UInt8], budget: Int) -> [Unit] {
     let count = tokenizer.tokenCount(String(decoding: text[word], as: UTF8.self))
     if count <= budget, word.count <= Self.textBytesMax { return [Unit(range: word, tokenCount: count)] }
-    // Halve at a character's boundary until each half fits; one character always does.
+    // Halve at a character boundary until each half fits. A single character is never cut.
     var middle = word.lowerBound + word.count / 2
     while middle > word.lowerBound, text[middle] & 0xC0 == 0x80 { middle -= 1 }
     guard middle > word.lowerBound else { return [Unit(range: word, tokenCount: count)] }
@@ -181,7 +182,7 @@ package struct Chunker: Sendable {
     }
   }
 
-  /// Steps back over whole units that fit the overlap, but always past the former start.
+  /// Steps back over whole units that fit in the overlap, but stays after the start of the previous chunk.
   private func overlapStart(_ section: [Unit], first: Int, end: Int) -> Int {
     var start = end
     var tokens = 0

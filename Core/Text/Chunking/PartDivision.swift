@@ -1,12 +1,14 @@
 import Cryptography
 import Records
 
-/// Divides the chunks of a version into parts whose vectors fit a record, and names the division by a digest.
+/// Divides the chunks of a version into parts whose vectors fit in a record, and identifies the division by a
+/// digest.
 package enum PartDivision {
   package static let chunksMax = 64
   package static let textBytesMax = 256_000
 
-  /// - Returns: one batch per part, all with the digest over all chunks, their division, the model and the format.
+  /// - Returns: one batch per part. All carry the same digest, which covers all chunks, their division into
+  ///   parts, the model and the format.
   package static func parts(of chunks: [Chunk], document: DocumentInfo, model: String, requestID: String)
     -> [ChunkBatch]
   {
@@ -29,7 +31,7 @@ package enum PartDivision {
         described += "\(part) \(chunk.number) \(chunk.start) \(chunk.end) \(SHA256.hex(chunk.contentHash))\n"
       }
     }
-    // 16 of SHA-256's 32 bytes: the digest tells chunkings of one version apart, it guards nothing.
+    // 16 of SHA-256's 32 bytes are enough: the digest only tells chunkings of one version apart.
     let digest = Array(SHA256.digest(Array(described.utf8)).prefix(16))
     return groups.enumerated().map { part, group in
       var header = PartHeader(document: document)

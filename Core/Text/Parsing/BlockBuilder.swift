@@ -1,4 +1,4 @@
-/// Puts an extracted text together: blocks with an empty line between them, under the headings that precede them.
+/// Builds an extracted text: blocks separated by an empty line, each with the path of the headings above it.
 struct BlockBuilder {
   private(set) var text: [UInt8] = []
   private(set) var blocks: [ParsedDocument.Block] = []
@@ -18,8 +18,8 @@ struct BlockBuilder {
     add(name, .heading)
   }
 
-  /// The start of a text, up to a whole Unicode scalar. A limit in characters is none: a letter may have a million
-  /// combining marks.
+  /// The start of a text, cut between Unicode scalars. The limit counts bytes, because one character may have
+  /// a million combining marks.
   static func cut(_ text: String, bytesMax: Int) -> String {
     let bytes = Array(text.utf8.prefix(bytesMax + 1))
     guard bytes.count > bytesMax else { return text }

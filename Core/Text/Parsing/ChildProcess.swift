@@ -1,15 +1,16 @@
+import Records
 import Foundation
 import Synchronization
 import Time
 
-/// Runs a reader of a binary format where it can do no harm: a process of its own with limits on memory, processor
-/// time, wall time and output. A crash or a bomb in there is an error here.
+/// Runs a reader of a binary format in a child process with limits on memory, processor time, wall time and
+/// output. A crash or a decompression bomb in the child becomes an error here.
 enum ChildProcess {
-  /// Blocks until the child ended; never called on Swift's cooperative pool. The child of a cancelled task is ended: what
-  /// is thrown then says nothing about the input.
+  /// Blocks until the child has ended, so it must not be called on Swift's cooperative pool. If the task is
+  /// cancelled, the child is killed, and the error says nothing about the input.
   ///
   /// - Parameter arguments: `{}` stands for the path of a file that holds `input`.
-  /// - Throws: `ParsingError`.
+  /// - Throws: `ParsingError` when the child can't be started, exceeds a limit or fails.
   static func run(
     _ tool: String, _ arguments: [String], input: [UInt8], limits: ParsingLimits, outputBytesMax: Int
   ) throws(ParsingError) -> [UInt8] {
@@ -23,13 +24,14 @@ enum ChildProcess {
       try PrivateFile.write(input, to: file.path)
       (output, errors) = (Pipe(), Pipe())
       process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-      // `timeout` holds the wall clock even when this process is killed meanwhile.
+      // `timeout` enforces the wall-clock limit even if this process is killed meanwhile.
       process.arguments =
         [
           "--signal=KILL", "\(seconds)", "prlimit", "--as=\(limits.memoryBytesMax)", "--cpu=\(seconds)",
           "--core=0", "--fsize=\(1 << 20)", tool,
         ] + arguments.map { $0 == "{}" ? file.path : $0 }
-      // OpenBLAS reserves memory for a thread per core when our own binary loads it: on many cores more than the limit.
+      // OpenBLAS reserves memory for one thread per core when our own binary loads it. On many cores that is
+      // more than the limit.
       process.environment = [
         "PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1",
       ]
@@ -39,9 +41,9 @@ enum ChildProcess {
       try process.run()
     } catch {
       throw ParsingError(
-        ParsingError.machineFault, rule: "can't be read at the moment: \(tool) does not start: \(error)")
+        .machineFault, rule: "can't be read at the moment: \(tool) does not start: \(error)")
     }
-    // Both pipes are read at once: a child that complains a lot must not fill one while we read the other.
+    // Both pipes are read at the same time: a child blocks when it fills a pipe that nobody reads.
     let complaints = Reader(errors.fileHandleForReading, keeping: 1 << 12, stopsWhenFull: false)
     let text = Reader(output.fileHandleForReading, keeping: outputBytesMax, stopsWhenFull: true)
     while !text.waitForEnd(atMost: 0.1) {
@@ -54,37 +56,37 @@ enum ChildProcess {
     process.waitUntilExit()
     if isTooLong {
       throw ParsingError(
-        "too_long", rule: "must hold at most ingest.textBytesMax, \(outputBytesMax) bytes of text")
+        .tooLong, rule: "must hold at most ingest.textBytesMax, \(outputBytesMax) bytes of text")
     }
     let status = process.terminationStatus
     if process.terminationReason == .exit, status == 0 { return bytes }
     if status == 137 || (process.terminationReason == .uncaughtSignal && status == SIGKILL) {
-      throw ParsingError("parser_timeout", rule: "must be readable within ingest.parserTimeout, \(seconds) s")
+      throw ParsingError(.parserTimeout, rule: "must be readable within ingest.parserTimeout, \(seconds) s")
     }
     if status == 125 {
       throw ParsingError(
-        ParsingError.machineFault, rule: "can't be read at the moment: \(complaints.firstLine)")
+        .machineFault, rule: "can't be read at the moment: \(complaints.firstLine)")
     }
     if status == 127 || status == 126 {
       throw ParsingError(
-        "parser_unavailable", rule: "can't be read here: \(tool) is missing (apt-get install poppler-utils)")
+        .parserUnavailable, rule: "can't be read here: \(tool) is missing (apt-get install poppler-utils)")
     }
     let complaint = complaints.firstLine
-    // Each tool says so in its own words before it ends by abort() or exit().
+    // Each tool reports a lack of memory in its own words before it ends with abort() or exit().
     if ["alloc", "memory"].contains(where: complaint.lowercased().contains) {
       throw ParsingError(
-        "parser_memory",
+        .parserMemory,
         rule:
           "must be readable within ingest.parserMemoryBytesMax, \(limits.memoryBytesMax) bytes (\(complaint))"
       )
     }
     let name = tool.split(separator: "/").last ?? ""
     throw ParsingError(
-      "unreadable", rule: "must be readable: \(name) ended with status \(status) (\(complaint))")
+      .unreadable, rule: "must be readable: \(name) ended with status \(status) (\(complaint))")
   }
 
-  /// `timeout` makes a process group of its own. Not SIGTERM: Foundation's children inherit its threads' signal mask, which
-  /// blocks that one.
+  /// Kills the process group that `timeout` has made. SIGTERM would not work: a child inherits the signal
+  /// mask of Foundation's threads, which blocks it.
   private static func end(_ process: Process) { kill(-process.processIdentifier, SIGKILL) }
 
   /// Reads a pipe to its end on a thread of its own.
@@ -96,7 +98,8 @@ enum ChildProcess {
       let bytes = Mutex<[UInt8]>([])
     }
 
-    /// - Parameter stopsWhenFull: at one byte or more beyond `limit`, which the caller looks for; else the rest is dropped.
+    /// - Parameter stopsWhenFull: true stops reading once more than `limit` bytes were read, which the caller
+    ///   checks. False reads to the end and drops the bytes beyond the limit.
     init(_ handle: FileHandle, keeping limit: Int, stopsWhenFull: Bool) {
       let (store, done) = (store, done)
       let thread = Thread {
@@ -112,12 +115,12 @@ enum ChildProcess {
       thread.start()
     }
 
-    /// - Returns: whether there is no more.
+    /// - Returns: true if the pipe has reached its end.
     func waitForEnd(atMost seconds: Double) -> Bool { done.wait(timeout: .now() + seconds) == .success }
 
     var bytes: [UInt8] { store.bytes.withLock { $0 } }
 
-    /// Waits for the end.
+    /// Waits for the pipe's end.
     var firstLine: String {
       done.wait()
       let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first ?? "no message"

@@ -1,5 +1,7 @@
-/// HTML by libxml2's forgiving parser: markup is taken away, headings make the path of what follows, what is there for
-/// programs or for moving about (scripts, styles, navigation) is left out.
+import Records
+
+/// Parses HTML with libxml2's tolerant parser. Markup is removed; headings form the heading path of the
+/// blocks below. Scripts, styles, navigation and controls are left out.
 enum HTML {
   private static let ignored: Set<String> = [
     "script", "style", "noscript", "template", "svg", "math", "nav", "head", "iframe", "object", "select",
@@ -13,10 +15,11 @@ enum HTML {
     "summary", "hr", "body", "html", "caption", "center",
   ]
 
-  /// libxml2 compares each attribute of a tag with all before it.
+  /// libxml2 compares each attribute of a tag with all attributes before it, which takes quadratic time.
   private static let tagWordsMax = 20_000
 
-  /// - Throws: `ParsingError` for a tag that would take minutes.
+  /// - Throws: `ParsingError` for a tag with so many attributes that parsing would take minutes, and for
+  ///   elements nested more than 256 deep.
   static func parse(_ source: String) throws(ParsingError) -> ParsedDocument {
     var words = 0
     var isInTag = false
@@ -27,13 +30,13 @@ enum HTML {
       } else if isInTag, byte == 0x20 || byte == 0x0A || byte == 0x09 || byte == 0x0D {
         words += 1
         guard words <= tagWordsMax else {
-          throw ParsingError("too_complex", rule: "must hold no tag of more than \(tagWordsMax) attributes")
+          throw ParsingError(.tooComplex, rule: "must hold no tag of more than \(tagWordsMax) attributes")
         }
       }
     }
     guard let tree = HTMLTree(source) else {
       if source.allSatisfy(\.isWhitespace) { return ParsedDocument(text: [], blocks: [], title: "") }
-      throw ParsingError("too_complex", rule: "must not nest elements more than 256 deep")
+      throw ParsingError(.tooComplex, rule: "must not nest elements more than 256 deep")
     }
     guard let root = tree.root else { return ParsedDocument(text: [], blocks: [], title: "") }
     var builder = Builder()
@@ -45,16 +48,17 @@ enum HTML {
 
   private struct Builder {
     var output = BlockBuilder()
-    /// Of the `title` element.
+    /// The text of the `title` element.
     var title = ""
     private var inline = ""
-    /// Whether `inline` holds more than white space; known, since a row may have a million empty cells.
+    /// Whether `inline` holds more than white space. Kept up to date, because a row may have a million empty
+    /// cells and each would scan `inline` again.
     private var hasText = false
     private var preDepth = 0
 
     init() {}
 
-    /// Without recursion: documents nest as deep as they like.
+    /// Walks the tree without recursion, so that nesting can't exhaust the stack.
     mutating func walk(_ root: HTMLNode) {
       defer { flush() }
       var node = root
@@ -74,7 +78,7 @@ enum HTML {
       }
     }
 
-    /// - Returns: whether its children are read.
+    /// - Returns: true if the node's children are to be read.
     private mutating func open(_ node: HTMLNode) -> Bool {
       if node.isText {
         let content = node.content

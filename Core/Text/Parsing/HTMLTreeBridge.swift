@@ -4,7 +4,7 @@ internal import CXML2
 @safe final class HTMLTree {
   private let document: OpaquePointer
 
-  /// - Returns: nil when nothing can be made of the text.
+  /// - Returns: nil when libxml2 returns no document, for example for an empty text or for too deep nesting.
   init?(_ source: String) {
     let bytes = Array(source.utf8)
     let parsed = unsafe bytes.withUnsafeBytes { buffer in

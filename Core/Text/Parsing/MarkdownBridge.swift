@@ -1,6 +1,7 @@
 internal import CCMark
 
-/// GitHub's Markdown, by cmark-gfm: markup is taken away, headings make the path of what follows.
+/// Parses GitHub's Markdown with cmark-gfm. Markup is removed; headings form the heading path of the blocks
+/// below.
 enum Markdown {
   static func parse(_ source: String) -> ParsedDocument {
     cmark_gfm_core_extensions_ensure_registered()
@@ -23,7 +24,7 @@ enum Markdown {
       text: builder.output.text, blocks: builder.output.blocks, title: builder.output.title)
   }
 
-  /// YAML between `---` lines at the start belongs to the site generator, not to the text.
+  /// Drops YAML between `---` lines at the start: it belongs to the site generator, not to the text.
   private static func withoutFrontMatter(_ source: String) -> Substring {
     let text = source.hasPrefix("\u{FEFF}") ? source.dropFirst() : source[...]
     guard text.hasPrefix("---\n") || text.hasPrefix("---\r\n") else { return text }
@@ -67,7 +68,8 @@ enum Markdown {
       }
     }
 
-    /// `3. ` for the first paragraph of an ordered list's third item: steps are asked for by their numbers.
+    /// `3. ` for the first paragraph of the third item in an ordered list, because users ask for steps by
+    /// number.
     private func number(_ paragraph: OpaquePointer) -> String {
       guard unsafe cmark_node_previous(paragraph) == nil, let item = unsafe cmark_node_parent(paragraph),
         unsafe cmark_node_get_type(item) == CMARK_NODE_ITEM, let list = unsafe cmark_node_parent(item),
@@ -77,7 +79,7 @@ enum Markdown {
       var before = unsafe cmark_node_previous(item)
       while let node = unsafe before {
         number += 1
-        if number > 1000 { return "" }  // endless lists are read in linear time
+        if number > 1000 { return "" }  // keeps the time linear for very long lists
         unsafe before = cmark_node_previous(node)
       }
       return "\(number). "
@@ -87,7 +89,7 @@ enum Markdown {
       unsafe cmark_node_get_literal(node).map { unsafe String(cString: $0) } ?? ""
     }
 
-    /// The text of a node's inlines; line breaks of the source are blanks.
+    /// The text of a node's inlines; line breaks in the source become spaces.
     private func inlineText(_ node: OpaquePointer) -> String {
       guard let iterator = unsafe cmark_iter_new(node) else { return "" }
       defer { unsafe cmark_iter_free(iterator) }
@@ -123,7 +125,7 @@ enum Markdown {
       return lines.joined(separator: "\n")
     }
 
-    /// Raw HTML inside Markdown: tags and comments go, their text stays.
+    /// Removes tags and comments from raw HTML inside Markdown; the text between tags stays.
     private static func withoutTags(_ html: String) -> String {
       var result = ""
       var rest = html[...]

@@ -1,23 +1,24 @@
+import Records
 import Foundation
 
-/// Reads Markdown and HTML in a process of its own, which can be stopped.
+/// Parses Markdown and HTML in a child process, which can be killed.
 ///
-/// cmark-gfm 0.29 takes quadratic time on some inputs: 100 kB of `|\n-|\n` take 17 s, 200 kB 70 s, 8 MB would take a day,
-/// and a call into a library can't be ended from outside. Small markup is read in place all the same: the worst that is
-/// known takes two seconds, and a process costs 20 ms of processor time.
+/// cmark-gfm 0.29 takes quadratic time on some inputs: 17 s for 100 kB of `|\n-|\n`, 70 s for 200 kB, about a
+/// day for 8 MB. A call into a library can't be stopped from outside. Small markup is still parsed in this
+/// process: the worst known input takes two seconds, and a child process costs 20 ms of processor time.
 package struct MarkupReader: Sendable {
-  /// Larger markup, in bytes, is read by a child.
+  /// Markup of more bytes is parsed in a child process.
   package static let inPlaceBytesMax = 32 << 10
   package static let commandName = "read-markup"
 
-  /// A program whose command `read-markup` prints what `output(of:type:)` returns.
+  /// The program whose command `read-markup` prints the result of `output(of:type:)`.
   private let executable: String
 
   package init(executable: String) { self.executable = executable }
 
   func read(_ text: String, _ type: MediaType, _ limits: ParsingLimits) throws(ParsingError) -> ParsedDocument
   {
-    // The structure of a text is larger than the text where its blocks are short.
+    // With many short blocks, the structure is larger than the text.
     let outputBytesMax = 4 * limits.textBytesMax
     let output: [UInt8]
     do throws(ParsingError) {
@@ -26,25 +27,25 @@ package struct MarkupReader: Sendable {
         outputBytesMax: outputBytesMax)
     } catch {
       switch error.code {
-      case "parser_unavailable":
-        throw ParsingError(ParsingError.machineFault, rule: "can't be read at the moment: no reader starts")
-      case "too_long":
+      case .parserUnavailable:
+        throw ParsingError(.machineFault, rule: "can't be read at the moment: the reader does not start")
+      case .tooLong:
         throw ParsingError(
-          "too_long",
+          .tooLong,
           rule: "must take at most 4 times ingest.textBytesMax with its structure, \(outputBytesMax) bytes")
       default: throw error
       }
     }
     guard let document = Message.document(output) else {
-      throw ParsingError("unreadable", rule: "must be readable: its reader printed something else")
+      throw ParsingError(.unreadable, rule: "must be readable: its reader printed unexpected output")
     }
     return try document.get()
   }
 
-  /// What the child prints: a line of JSON, then the text.
+  /// The output of the child: a line of JSON, then the text.
   ///
   /// - Parameter type: `text/markdown` or `text/html`.
-  /// - Returns: nil when the type is another one.
+  /// - Returns: nil for any other type.
   package static func output(of source: [UInt8], type: String) -> [UInt8]? {
     let text = String(decoding: source, as: UTF8.self)
     switch MediaType(rawValue: type) {
@@ -60,13 +61,14 @@ package struct MarkupReader: Sendable {
   }
 }
 
-/// A parsed document, or why there is none, between two processes.
+/// The child's message: a parsed document, or the reason why there is none.
 private struct Message: Codable {
   var fault: ParsingError?
   var title = ""
-  /// Each once in a row: blocks that follow each other share one.
+  /// Consecutive blocks under the same headings share one entry.
   var headingPaths: [[String]] = []
-  /// For each block its kind's number, start and end in the text, and the index of its heading path.
+  /// For each block: the number of its kind, its start and end in the text, and the index of its heading
+  /// path.
   var blocks: [[Int]] = []
 
   private static let kinds: [ParsedDocument.Block.Kind] = [.heading, .prose, .code]
@@ -91,7 +93,7 @@ private struct Message: Codable {
     return Array(head) + [0x0A] + text
   }
 
-  /// - Returns: nil for bytes that no child of ours prints.
+  /// - Returns: nil for bytes that are not in the child's format.
   static func document(_ bytes: [UInt8]) -> Result<ParsedDocument, ParsingError>? {
     guard let end = bytes.firstIndex(of: 0x0A),
       let message = try? JSONDecoder().decode(Message.self, from: Data(bytes[..<end]))

@@ -1,4 +1,4 @@
-/// What a document is made of.
+/// The media types that can be parsed.
 package enum MediaType: String, Sendable, CaseIterable {
   case plainText = "text/plain"
   case markdown = "text/markdown"
@@ -13,7 +13,7 @@ package enum MediaType: String, Sendable, CaseIterable {
   ]
 
   /// - Parameter declared: a media type; parameters are ignored.
-  /// - Returns: nil for a type that can't be read. Any `text/…` can.
+  /// - Returns: nil for a type that can't be parsed. Every `text/…` type can be.
   package static func named(_ declared: String) -> MediaType? {
     let name = declared.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
     if let type = MediaType(rawValue: name) ?? aliases[name] { return type }
@@ -31,10 +31,10 @@ package enum MediaType: String, Sendable, CaseIterable {
     return ""
   }
 
-  /// Formats that their first bytes give away.
+  /// The format that the first bytes identify; nil when they identify none.
   static func ofBytes(_ bytes: [UInt8]) -> MediaType? {
     if bytes.starts(with: [0x1F, 0x8B]) { return .gzip }
-    // Readers accept a PDF whose mark stands within its first kilobyte.
+    // PDF readers accept a file whose mark is anywhere in its first kilobyte.
     let head = bytes.prefix(1024)
     let mark = Array("%PDF-".utf8)
     guard head.count >= mark.count else { return nil }
@@ -45,7 +45,7 @@ package enum MediaType: String, Sendable, CaseIterable {
     return nil
   }
 
-  /// The name of a binary format that is not read, by its first bytes.
+  /// The name of an unsupported binary format that the first bytes identify; nil when they identify none.
   static func unsupported(_ bytes: [UInt8]) -> String? {
     let marks: [(String, [UInt8])] = [
       ("a ZIP archive (EPUB, DOCX and the like)", [0x50, 0x4B, 0x03, 0x04]),
@@ -58,7 +58,8 @@ package enum MediaType: String, Sendable, CaseIterable {
     return marks.first { bytes.starts(with: $0.1) }?.0
   }
 
-  /// By content, where the declaration says nothing or something that the text is not.
+  /// The declared type for plain text and Markdown, and for HTML if the text looks like HTML. Otherwise the
+  /// content decides.
   static func ofText(_ text: String, declared: MediaType?) -> MediaType {
     switch declared {
     case .plainText: .plainText
@@ -68,7 +69,8 @@ package enum MediaType: String, Sendable, CaseIterable {
     }
   }
 
-  /// - Parameter anywhere: for a text that is declared HTML: an element is enough, wherever it stands.
+  /// - Parameter anywhere: true for a text that is declared as HTML and starts with a tag: then one common
+  ///   element anywhere in its first 64 Ki characters is enough.
   private static func looksLikeHTML(_ text: String, anywhere: Bool) -> Bool {
     let head = text.prefix(anywhere ? 65_536 : 1024).lowercased()
     let start = head.drop { $0.isWhitespace || $0 == "\u{FEFF}" }
@@ -77,7 +79,7 @@ package enum MediaType: String, Sendable, CaseIterable {
       return head.contains("<html")
     }
     if start.hasPrefix("<head") || start.hasPrefix("<body") || start.hasPrefix("<title") { return true }
-    // A Markdown page may quote an element; a page of HTML starts with one.
+    // A Markdown page may quote an element, but an HTML page starts with one.
     return anywhere && start.hasPrefix("<")
       && ["<p", "<div", "<h1", "<table", "<ul", "<body"].contains { head.contains($0) }
   }

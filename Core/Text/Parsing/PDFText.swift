@@ -1,8 +1,10 @@
 import Foundation
 
-/// What `pdftotext -layout` writes: pages end with a form feed, paragraphs with an empty line, the columns of a table stand
-/// apart by blanks. (Without `-layout` the cells of a row end up far from each other; with it, the columns of a page in
-/// two columns are mixed line by line.)
+/// Parses the output of `pdftotext -layout`: a form feed ends a page, an empty line ends a paragraph, and
+/// spaces separate the columns of a table.
+///
+/// Without `-layout`, the cells of a row end up far from each other. With it, the columns of a page in two
+/// columns are mixed line by line.
 enum PDFText {
   private static let columnGap = "   "
 
@@ -12,7 +14,7 @@ enum PDFText {
       var paragraph: [Substring] = []
       func close() {
         let lines = paragraph.map { $0.trimmingCharacters(in: .whitespaces) }
-        // Rows keep their lines, so that each is a unit; the lines of a paragraph are one text.
+        // Each row of a table keeps its own line, so that it is a unit. The lines of a paragraph are joined.
         let rows = lines.filter { $0.contains(columnGap) }.count
         if rows * 2 > lines.count {
           builder.add(lines.map(folded).joined(separator: "\n"), .code)

@@ -1,6 +1,8 @@
 /// A document's extracted text and its structure.
 package struct ParsedDocument: Sendable, Equatable {
+  /// A range of the text that is of one kind and under the same headings.
   package struct Block: Sendable, Equatable {
+    /// `code` also stands for the tables of Markdown and PDF: each line of such a block is a unit.
     package enum Kind: Sendable, Equatable { case heading, prose, code }
     package var kind: Kind
     /// UTF-8 byte range in `text`.
@@ -15,7 +17,8 @@ package struct ParsedDocument: Sendable, Equatable {
     }
   }
 
-  /// What citations' offsets count in; equal to the source for plain text.
+  /// The extracted text in UTF-8; offsets in citations count its bytes. For plain text it is the source
+  /// unchanged.
   package var text: [UInt8]
   package var blocks: [Block]
   /// The first top-level heading, empty without one.

@@ -1,15 +1,16 @@
-/// Why a document can't be read: its own fault, every time, but for `machineFault`.
-package struct ParsingError: Error, Sendable, Equatable, Codable, CustomStringConvertible {
-  /// No process or file could be made just now: says nothing about the document.
-  package static let machineFault = "machine_fault"
+import Failures
+import Records
 
-  /// As in status events and dead letters: `bad_encoding`, `bad_pdf`, `unsupported_media_type`, …
-  package var code: String
-  /// What the content must be, to be read after the field's name: "must be …".
+/// Why a document can't be parsed. Every code except `machineFault` rejects the document for good.
+package struct ParsingError: Failure, Equatable, Codable {
+  /// The code in status events and dead letters: `bad_encoding`, `bad_pdf`, `unsupported_media_type`, …
+  package var code: ErrorCode
+  /// The rule that the content breaks. Messages put it after the field's name: "must be …".
   package var rule: String
-  package init(_ code: String, rule: String) {
+  package init(_ code: ErrorCode, rule: String) {
     self.code = code
     self.rule = rule
   }
+  package var kind: FailureKind { code == .machineFault ? .retriable : .rejected }
   package var description: String { "\(code): \(rule)" }
 }

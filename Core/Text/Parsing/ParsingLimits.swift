@@ -1,9 +1,9 @@
-/// What one document may cost.
+/// The time, memory and bytes that parsing one document may take.
 package struct ParsingLimits: Sendable {
-  /// For all child processes of one document together.
+  /// The limit for all child processes of one document together.
   package var timeout: Duration
   package var memoryBytesMax: Int
-  /// Of the extracted text, and of what is unpacked on the way.
+  /// The limit for the extracted text, and for decompressed content.
   package var textBytesMax: Int
   package init(timeout: Duration, memoryBytesMax: Int, textBytesMax: Int) {
     self.timeout = timeout

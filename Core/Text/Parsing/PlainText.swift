@@ -1,7 +1,8 @@
 import Foundation
 
+/// Plain text, without structure beyond its paragraphs.
 enum PlainText {
-  /// Blocks are separated by blank lines; the text is the source, byte for byte.
+  /// Blank lines separate the blocks. The text equals the source byte for byte.
   static func parse(_ source: String) -> ParsedDocument {
     let text = Array(source.utf8)
     var blocks: [ParsedDocument.Block] = []

@@ -1,4 +1,4 @@
-/// Finds sentences; shared by the chunker and by the extractive answerer.
+/// Splits text into sentences, for the chunker and for answers.
 package enum SentenceSplitter {
   private static let abbreviations: Set<String> = [
     "e.g", "i.e", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "no", "fig", "al", "cf", "approx",
@@ -7,9 +7,10 @@ package enum SentenceSplitter {
     "dept",
   ]
 
-  /// Byte ranges of the sentences in `text[range]`, without the blanks around them, in order; a blank line ends one.
+  /// Byte ranges of the sentences in `text[range]`, in order, without the white space around them. A blank
+  /// line ends a sentence.
   ///
-  /// - Parameter linesAreSentences: for code and tables: each line is a unit.
+  /// - Parameter linesAreSentences: true for code and tables, where each line is a unit.
   package static func sentences(in text: [UInt8], _ range: Range<Int>, linesAreSentences: Bool = false)
     -> [Range<Int>]
   {
@@ -68,7 +69,7 @@ package enum SentenceSplitter {
       || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "!") || byte == UInt8(ascii: "?")
   }
 
-  /// A small letter after the stop means that the sentence goes on.
+  /// A lower-case letter after the full stop means that the sentence continues.
   private static func startsSentence(_ text: [UInt8], after position: Int, _ end: Int) -> Bool {
     guard let next = text[position..<end].first(where: { !isBlank($0) }) else { return true }
     return !(UInt8(ascii: "a")...UInt8(ascii: "z")).contains(next)

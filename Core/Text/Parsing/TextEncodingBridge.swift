@@ -1,8 +1,9 @@
 internal import CUchardet
+import Records
 import Foundation
 
-/// Turns bytes of any encoding into UTF-8: a byte order mark decides, then what is declared, then UTF-8 if it is valid,
-/// then a guess from the content (uchardet).
+/// Converts bytes of any encoding to UTF-8. A byte order mark decides first, then the declared encoding, then
+/// UTF-8 if the bytes are valid, then a guess from the content (uchardet).
 enum TextEncoding {
   private static let marks: [(bytes: [UInt8], name: String)] = [
     ([0xEF, 0xBB, 0xBF], "UTF-8"), ([0xFF, 0xFE, 0x00, 0x00], "UTF-32LE"),
@@ -11,7 +12,7 @@ enum TextEncoding {
   ]
 
   /// - Parameter declared: an encoding's name from outside the bytes or from their markup; empty for none.
-  /// - Throws: `ParsingError` when no encoding fits.
+  /// - Throws: `ParsingError` when no encoding fits, or when the encoding is not known on this machine.
   static func decode(_ bytes: [UInt8], declared: String) throws(ParsingError) -> String {
     if let mark = marks.first(where: { bytes.starts(with: $0.bytes) }) {
       return try convert(Array(bytes.dropFirst(mark.bytes.count)), from: mark.name)
@@ -19,19 +20,19 @@ enum TextEncoding {
     let name = standardName(declared)
     if !name.isEmpty, name != "UTF-8", let text = try? convert(bytes, from: name) { return text }
     if let text = String(validating: bytes, as: UTF8.self) { return text }
-    // Cut inside its last character: everything before it is fine.
+    // The text may be cut inside its last character. Everything before it is valid then.
     for cut in 1...3 where bytes.count > cut && bytes[bytes.count - cut] >= 0xC0 {
       if let text = String(validating: bytes.dropLast(cut), as: UTF8.self) { return text }
     }
     let guess = guess(bytes)
     guard !guess.isEmpty else {
       throw ParsingError(
-        "bad_encoding", rule: "must be text in UTF-8 or in an encoding that is declared or can be guessed")
+        .badEncoding, rule: "must be text in UTF-8 or in an encoding that is declared or can be guessed")
     }
     return try convert(bytes, from: standardName(guess))
   }
 
-  /// As browsers read it: Latin-1 means Windows-1252 in practice.
+  /// Maps a name to the encoding that browsers use for it: in practice Latin-1 means Windows-1252.
   private static func standardName(_ name: String) -> String {
     let upper = name.trimmingCharacters(in: .whitespaces).uppercased()
     guard !upper.isEmpty, upper.count <= 40,
@@ -59,12 +60,12 @@ enum TextEncoding {
     return unsafe uchardet_get_charset(detector).map { unsafe String(cString: $0) } ?? ""
   }
 
-  /// Bytes that the encoding does not know become U+FFFD.
+  /// Bytes that are invalid in the encoding become U+FFFD.
   private static func convert(_ bytes: [UInt8], from name: String) throws(ParsingError) -> String {
     if name == "UTF-8" { return String(decoding: bytes, as: UTF8.self) }
     let converter = unsafe iconv_open("UTF-8", name)
     guard Int(bitPattern: converter) != -1 else {
-      throw ParsingError("bad_encoding", rule: "names the encoding '\(name)', which is not known here")
+      throw ParsingError(.badEncoding, rule: "names the encoding '\(name)', which is not known here")
     }
     defer { unsafe iconv_close(converter) }
     var input = bytes

@@ -2,7 +2,7 @@ import Foundation
 
 /// The character rules of BERT's uncased tokenizer.
 enum BertNormalizer {
-  /// Cleans, isolates CJK ideographs, strips accents, lowers case, in this order.
+  /// Removes control characters, isolates CJK ideographs, strips accents and lowers case, in this order.
   static func normalize(_ scalars: [Unicode.Scalar]) -> [Unicode.Scalar] {
     var cleaned: [Unicode.Scalar] = []
     cleaned.reserveCapacity(scalars.count)

@@ -1,8 +1,9 @@
-import Foundation
+import Failures
 
 /// Why a vocabulary can't be used.
-package enum TokenizerError: Error, Sendable, CustomStringConvertible {
+package enum TokenizerError: Failure {
   case missingToken(String)
+  package var kind: FailureKind { .fatal }
   package var description: String {
     switch self {
     case .missingToken(let token): "the vocabulary has no \(token)"

@@ -2,13 +2,14 @@ import Foundation
 
 /// BERT's uncased WordPiece tokenizer, as Hugging Face's `BertTokenizerFast` runs it.
 ///
-/// - SeeAlso: Devlin et al. 2019, arXiv:1810.04805; `tokenizers` crate: BertNormalizer, BertPreTokenizer, WordPiece.
+/// - SeeAlso: Devlin et al. 2019, arXiv:1810.04805; in the `tokenizers` crate: BertNormalizer,
+///   BertPreTokenizer, WordPiece.
 package struct WordPieceTokenizer: Sendable {
   package static let wordLengthMax = 100
 
   private let ids: [String: Int32]
-  /// Scalars of the longest token: nothing longer is looked up. Decomposed, since strings are equal when what they
-  /// decompose into is.
+  /// The number of Unicode scalars in the longest token; longer substrings are not looked up. Counted after
+  /// canonical decomposition, because Swift's strings are equal when their decompositions are.
   private let tokenLengthMax: Int
   /// Special tokens are recognised in raw text, as the reference implementation does.
   private let special: [(text: [Unicode.Scalar], id: Int32)]
@@ -16,7 +17,7 @@ package struct WordPieceTokenizer: Sendable {
   package let startID: Int32
   package let separatorID: Int32
 
-  /// - Parameter vocabulary: one token per line, the line number is the id (`vocab.txt`).
+  /// - Parameter vocabulary: one token per line; the line number, from 0, is the id (`vocab.txt`).
   /// - Throws: `TokenizerError` when a special token is missing.
   package init(vocabulary: String) throws {
     var ids: [String: Int32] = [:]
@@ -46,11 +47,14 @@ package struct WordPieceTokenizer: Sendable {
   }
 
   /// Reads `vocab.txt`.
+  ///
+  /// - Throws: `TokenizerError` when a special token is missing; Foundation's error for a file that can't be
+  ///   read.
   package init(path: String) throws {
     try self.init(vocabulary: String(contentsOfFile: path, encoding: .utf8))
   }
 
-  /// Ids with `[CLS]` and `[SEP]`, cut at `tokensMax` in all.
+  /// The ids of the text's tokens between `[CLS]` and `[SEP]`, cut to `tokensMax` ids in all.
   package func encode(_ text: String, tokensMax: Int = 256) -> [Int32] {
     var tokens = [startID]
     append(text, to: &tokens, limit: tokensMax - 1)

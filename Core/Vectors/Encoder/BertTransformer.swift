@@ -1,13 +1,13 @@
 import Foundation
 import VectorMath
 
-/// The forward pass of BERT over packed sequences, and its scratch memory. Confined to its encoder.
+/// The forward pass of BERT over packed sequences, and its scratch memory. Used only by its encoder.
 struct BertTransformer {
   private let weights: BertWeights
   private let tokensMax: Int
   private let hidden: FloatBuffer  // tokens × dimension
   private let mixed: FloatBuffer  // tokens × dimension
-  private let projected: FloatBuffer  // tokens × 3 dimension: query, key, value side by side
+  private let projected: FloatBuffer  // query, key and value: three matrices of tokens × dimension
   private let context: FloatBuffer  // tokens × dimension
   private let inner: FloatBuffer  // tokens × intermediate
   private let scores: FloatBuffer  // length × length of one head
@@ -61,11 +61,10 @@ struct BertTransformer {
   private func attend(_ layer: BertWeights.Layer, sequences: [[Int32]], starts: [Int], total: Int) {
     let d = weights.dimension
     for (index, linear) in [layer.query, layer.key, layer.value].enumerated() {
-      // Each projection goes through `mixed`, gets its bias there, and is laid beside the others.
-      BLAS.multiplyTransposed(
-        hidden, at: 0, stride: d, linear.weight, at: 0, stride: d, into: projected, at: index * total * d,
-        stride: d,
-        rowCount: total, columnCount: d, depth: d)
+      // The three projections lie one after another, `total * d` floats each.
+      BLAS.multiply(
+        Matrix(hidden, rowCount: total, columnCount: d), transposed: square(linear),
+        into: Matrix(projected, at: index * total * d, rowCount: total, columnCount: d))
       Kernels.addBias(linear.bias, to: projected, at: index * total * d, rows: total, columns: d)
     }
     let headDimension = d / weights.headCount
@@ -74,41 +73,47 @@ struct BertTransformer {
       let length = sequence.count
       for head in 0..<weights.headCount {
         let offset = start * d + head * headDimension
-        BLAS.multiplyTransposed(
-          projected, at: offset, stride: d, projected, at: total * d + offset, stride: d, into: scores, at: 0,
-          stride: length, rowCount: length, columnCount: length, depth: headDimension)
-        Kernels.softmax(scores, scale: scale, rows: length, columns: length)
+        func part(_ buffer: FloatBuffer, at first: Int) -> Matrix {
+          Matrix(buffer, at: first + offset, rowCount: length, columnCount: headDimension, stride: d)
+        }
+        let square = Matrix(scores, rowCount: length, columnCount: length)
         BLAS.multiply(
-          scores, at: 0, stride: length, projected, at: 2 * total * d + offset, stride: d, into: context,
-          at: offset, stride: d, rowCount: length, columnCount: headDimension, depth: length)
+          part(projected, at: 0), transposed: part(projected, at: total * d), into: square)
+        Kernels.softmax(scores, scale: scale, rows: length, columns: length)
+        BLAS.multiply(square, part(projected, at: 2 * total * d), into: part(context, at: 0))
       }
     }
-    BLAS.multiplyTransposed(
-      context, at: 0, stride: d, layer.attentionOutput.weight, at: 0, stride: d, into: mixed, at: 0,
-      stride: d,
-      rowCount: total, columnCount: d, depth: d)
+    BLAS.multiply(
+      Matrix(context, rowCount: total, columnCount: d), transposed: square(layer.attentionOutput),
+      into: Matrix(mixed, rowCount: total, columnCount: d))
     Kernels.residualLayerNorm(
       mixed, bias: layer.attentionOutput.bias, residual: hidden, gamma: layer.attentionNorm.gamma,
       beta: layer.attentionNorm.beta, epsilon: weights.epsilon, rows: total, columns: d)
   }
 
+  /// The weights of a layer from `dimension` to `dimension`.
+  private func square(_ linear: BertWeights.Linear) -> Matrix {
+    Matrix(linear.weight, rowCount: weights.dimension, columnCount: weights.dimension)
+  }
+
   private func feedForward(_ layer: BertWeights.Layer, total: Int) {
     let d = weights.dimension
     let wide = weights.intermediateDimension
-    BLAS.multiplyTransposed(
-      mixed, at: 0, stride: d, layer.intermediate.weight, at: 0, stride: d, into: inner, at: 0, stride: wide,
-      rowCount: total, columnCount: wide, depth: d)
+    let narrow = Matrix(hidden, rowCount: total, columnCount: d)
+    let broad = Matrix(inner, rowCount: total, columnCount: wide)
+    BLAS.multiply(
+      Matrix(mixed, rowCount: total, columnCount: d),
+      transposed: Matrix(layer.intermediate.weight, rowCount: wide, columnCount: d), into: broad)
     Kernels.biasGELU(layer.intermediate.bias, inner, rows: total, columns: wide)
-    BLAS.multiplyTransposed(
-      inner, at: 0, stride: wide, layer.output.weight, at: 0, stride: wide, into: hidden, at: 0, stride: d,
-      rowCount: total, columnCount: d, depth: wide)
+    BLAS.multiply(
+      broad, transposed: Matrix(layer.output.weight, rowCount: d, columnCount: wide), into: narrow)
     Kernels.residualLayerNorm(
       hidden, bias: layer.output.bias, residual: mixed, gamma: layer.outputNorm.gamma,
       beta: layer.outputNorm.beta,
       epsilon: weights.epsilon, rows: total, columns: d)
   }
 
-  /// Mean over a sequence's tokens, then unit length.
+  /// The mean over each sequence's tokens, scaled to unit length.
   private func pool(_ sequences: [[Int32]], starts: [Int]) -> [Float] {
     let d = weights.dimension
     var rows: [Float] = []

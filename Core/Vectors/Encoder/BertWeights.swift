@@ -1,7 +1,7 @@
 import Foundation
 import VectorMath
 
-/// The weights of a BERT encoder; linear layers are `output × input`, as they lie in the file.
+/// The weights of a BERT encoder. Linear layers are `output × input`, as stored in the file.
 struct BertWeights: Sendable {
   struct Linear: Sendable {
     var weight: FloatBuffer
@@ -35,7 +35,8 @@ struct BertWeights: Sendable {
   let embeddingNorm: Norm
   let layers: [Layer]
 
-  /// - Throws: `VectorError.badModel` when a tensor or the configuration does not fit.
+  /// - Throws: `VectorError` when a tensor or the configuration does not fit; Foundation's error when
+  ///   `config.json` can't be read or decoded.
   init(directory: String) throws {
     let data = try Data(contentsOf: URL(fileURLWithPath: directory + "/config.json"))
     let config = try JSONDecoder().decode(ModelConfiguration.self, from: data)

@@ -3,10 +3,10 @@ import Foundation
 import Tokenizer
 import VectorMath
 
-/// all-MiniLM-L6-v2, in process: texts in, unit vectors out, on a thread of its own.
+/// Turns texts into unit vectors with all-MiniLM-L6-v2, in this process, on a thread of its own.
 ///
-/// Sequences are packed one after another without padding; each pack holds at most `packTokensMax` tokens,
-/// so that memory stays bounded whatever the batch.
+/// Sequences are packed one after another without padding. A pack holds at most `packTokensMax` tokens, so
+/// that memory is bounded for batches of any size.
 package actor Encoder {
   /// The model's limit, `[CLS]` and `[SEP]` included.
   package static let tokensMax = 256
@@ -18,13 +18,14 @@ package actor Encoder {
   }
 
   package nonisolated let tokenizer: WordPieceTokenizer
-  /// Names the model beside every vector.
+  /// The model's name, which is stored with every vector.
   package nonisolated let modelID: String
   package nonisolated let dimension: Int
   private let transformer: BertTransformer
 
   /// - Parameter directory: holds `config.json`, `vocab.txt` and `model.safetensors`.
-  /// - Throws: `VectorError` or `TokenizerError` naming what is missing.
+  /// - Throws: `VectorError` or `TokenizerError` naming the file, tensor or token that is missing or does not
+  ///   fit; Foundation's error for a file that can't be read.
   package init(directory: String, modelID: String) throws {
     for name in ["config.json", "vocab.txt", "model.safetensors"] {
       guard FileManager.default.fileExists(atPath: directory + "/" + name) else {
@@ -32,6 +33,8 @@ package actor Encoder {
           "\(directory)/\(name) is missing; set encoder.modelPath or run `make setup`")
       }
     }
+    // OpenBLAS's other threads would spin while they wait, and take the cores from everybody else.
+    BLAS.useOneThread()
     tokenizer = try WordPieceTokenizer(path: directory + "/vocab.txt")
     let weights = try BertWeights(directory: directory)
     self.modelID = modelID
@@ -42,17 +45,22 @@ package actor Encoder {
   /// - Returns: row-major, `texts.count × dimension`, unit length.
   package func encode(_ texts: [String]) -> [Float] { encode(tokens: texts.map { tokenizer.encode($0) }) }
 
-  /// The same, given up between two packs of texts when the task is cancelled: a batch may take minutes.
+  /// Does the same as `encode(_:)`, but checks for cancellation between two packs, because a batch may take
+  /// minutes.
+  ///
+  /// - Throws: `CancellationError`.
   package func encodeUnlessCancelled(_ texts: [String]) throws -> [Float] {
     try encode(texts.map { tokenizer.encode($0) }) { try Task.checkCancellation() }
   }
 
-  /// The same for token ids with `[CLS]` and `[SEP]`, at most `tokensMax` each.
+  /// Does the same for sequences of token ids.
+  ///
+  /// - Precondition: each sequence has `[CLS]` and `[SEP]`, and at most `tokensMax` ids.
   package func encode(tokens sequences: [[Int32]]) -> [Float] { encode(sequences) {} }
 
   private func encode(_ sequences: [[Int32]], beforeEachPack check: () throws -> Void) rethrows -> [Float] {
     var result = [Float](repeating: 0, count: sequences.count * dimension)
-    // Longest first: packs of like lengths keep the attention's products regular.
+    // Longest first, so that a pack holds sequences of similar length and its matrix products are alike.
     let order = sequences.indices.sorted { sequences[$0].count > sequences[$1].count }
     var pack: [Int] = []
     var tokenCount = 0

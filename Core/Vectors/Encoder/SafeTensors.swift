@@ -16,13 +16,13 @@ struct SafeTensors {
     var data_offsets: [Int]
   }
 
-  /// - Throws: `VectorError` naming the file or the tensor.
+  /// - Throws: `VectorError` naming the file; Foundation's error for a header that can't be decoded.
   init(path: String) throws {
     file = try MappedFile(path: path)
     guard file.byteCount >= 8 else { throw VectorError.badModel("\(path) is shorter than its header") }
     let length = file.bytes(at: 0, count: 8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     guard length <= UInt64(file.byteCount - 8), length < 1 << 28 else {
-      throw VectorError.badModel("\(path): a header of \(length) bytes")
+      throw VectorError.badModel("\(path): its header can't have \(length) bytes")
     }
     dataStart = 8 + Int(length)
     let header = Data(file.bytes(at: 8, count: Int(length)))
@@ -37,7 +37,7 @@ struct SafeTensors {
     self.entries = entries
   }
 
-  /// - Throws: `VectorError.badModel` when the tensor is absent, of another type or shape.
+  /// - Throws: `VectorError.badModel` when the tensor is missing, or has another type or shape.
   func tensor(_ name: String, shape: [Int]) throws -> FloatBuffer {
     guard let entry = entries[name] ?? entries["bert." + name] else {
       throw VectorError.badModel("tensor '\(name)' is missing")

@@ -1,54 +1,48 @@
 internal import CKernels
 internal import COpenBLAS
 
-/// Dense linear algebra over OpenBLAS, one thread per call; callers parallelise over lists and batches.
+/// Dense linear algebra with OpenBLAS, one thread per call.
 package enum BLAS {
-  /// Must be called before other threads use OpenBLAS: it keeps one global thread count.
+  /// Must be called before other threads use OpenBLAS, because its thread count is global.
   package static func useOneThread() { openblas_set_num_threads(1) }
 
   /// The kernel family that OpenBLAS chose (`Haswell`, `SkylakeX`, `Zen`).
   package static var coreName: String { unsafe String(cString: openblas_get_corename()) }
 
-  /// `c = a × bᵀ`, row-major: `a` is `rowCount × depth`, `b` is `columnCount × depth`.
+  /// `c = a × bᵀ`.
   ///
-  /// Offsets count floats; strides are the distance of rows.
-  package static func multiplyTransposed(
-    _ a: FloatBuffer, at aOffset: Int, stride aStride: Int, _ b: FloatBuffer, at bOffset: Int,
-    stride bStride: Int,
-    into c: FloatBuffer, at cOffset: Int, stride cStride: Int, rowCount: Int, columnCount: Int, depth: Int
-  ) {
-    guard rowCount > 0, columnCount > 0, depth > 0 else { return }
-    precondition(aOffset >= 0 && aOffset + (rowCount - 1) * aStride + depth <= a.count)
-    precondition(bOffset >= 0 && bOffset + (columnCount - 1) * bStride + depth <= b.count)
-    precondition(cOffset >= 0 && cOffset + (rowCount - 1) * cStride + columnCount <= c.count)
-    unsafe cblas_sgemm(
-      CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rowCount), Int32(columnCount), Int32(depth), 1,
-      a.base + aOffset, Int32(aStride), b.base + bOffset, Int32(bStride), 0, c.base + cOffset, Int32(cStride))
+  /// - Precondition: `a` and `b` have the same number of columns; `c` has a row per row of `a` and a column per row of `b`.
+  package static func multiply(_ a: Matrix, transposed b: Matrix, into c: Matrix) {
+    precondition(
+      a.columnCount == b.columnCount && c.rowCount == a.rowCount && c.columnCount == b.rowCount)
+    multiply(a, b, CblasTrans, into: c)
   }
 
-  /// `c = a × b`, row-major: `a` is `rowCount × depth`, `b` is `depth × columnCount`.
-  package static func multiply(
-    _ a: FloatBuffer, at aOffset: Int, stride aStride: Int, _ b: FloatBuffer, at bOffset: Int,
-    stride bStride: Int,
-    into c: FloatBuffer, at cOffset: Int, stride cStride: Int, rowCount: Int, columnCount: Int, depth: Int
-  ) {
-    guard rowCount > 0, columnCount > 0, depth > 0 else { return }
-    precondition(aOffset >= 0 && aOffset + (rowCount - 1) * aStride + depth <= a.count)
-    precondition(bOffset >= 0 && bOffset + (depth - 1) * bStride + columnCount <= b.count)
-    precondition(cOffset >= 0 && cOffset + (rowCount - 1) * cStride + columnCount <= c.count)
-    unsafe cblas_sgemm(
-      CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(rowCount), Int32(columnCount), Int32(depth), 1,
-      a.base + aOffset, Int32(aStride), b.base + bOffset, Int32(bStride), 0, c.base + cOffset, Int32(cStride))
+  /// `c = a × b`.
+  ///
+  /// - Precondition: `b` has a row per column of `a`; `c` has a row per row of `a` and a column per column of `b`.
+  package static func multiply(_ a: Matrix, _ b: Matrix, into c: Matrix) {
+    precondition(
+      a.columnCount == b.rowCount && c.rowCount == a.rowCount && c.columnCount == b.columnCount)
+    multiply(a, b, CblasNoTrans, into: c)
   }
 
-  /// `y = a × x`, `a` row-major `rowCount × depth`.
-  package static func multiply(
-    _ a: FloatBuffer, vector x: FloatBuffer, into y: FloatBuffer, rowCount: Int, depth: Int
-  ) {
-    guard rowCount > 0, depth > 0 else { return }
-    precondition(rowCount * depth <= a.count && depth <= x.count && rowCount <= y.count)
+  private static func multiply(_ a: Matrix, _ b: Matrix, _ order: CBLAS_TRANSPOSE, into c: Matrix) {
+    guard c.rowCount > 0, c.columnCount > 0, a.columnCount > 0 else { return }
+    unsafe cblas_sgemm(
+      CblasRowMajor, CblasNoTrans, order, Int32(c.rowCount), Int32(c.columnCount), Int32(a.columnCount), 1,
+      a.buffer.base + a.offset, Int32(a.stride), b.buffer.base + b.offset, Int32(b.stride), 0,
+      c.buffer.base + c.offset, Int32(c.stride))
+  }
+
+  /// `y = a × x`.
+  ///
+  /// - Precondition: `x` holds a float per column of `a`, `y` has room for one per row.
+  package static func multiply(_ a: Matrix, vector x: FloatBuffer, into y: FloatBuffer) {
+    guard a.rowCount > 0, a.columnCount > 0 else { return }
+    precondition(a.columnCount <= x.count && a.rowCount <= y.count)
     unsafe cblas_sgemv(
-      CblasRowMajor, CblasNoTrans, Int32(rowCount), Int32(depth), 1, a.base, Int32(depth), x.base, 1, 0,
-      y.base, 1)
+      CblasRowMajor, CblasNoTrans, Int32(a.rowCount), Int32(a.columnCount), 1, a.buffer.base + a.offset,
+      Int32(a.stride), x.base, 1, 0, y.base, 1)
   }
 }

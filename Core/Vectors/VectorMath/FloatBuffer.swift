@@ -1,9 +1,9 @@
 import Foundation
 
-/// A run of floats outside Swift's arrays: scratch memory, or a file mapped read-only.
+/// Floats outside Swift's arrays: scratch memory, or part of a file that is mapped read-only.
 ///
-/// One owner at a time writes it (an encoder on its executor, an index on its own); mapped weights are
-/// never written.
+/// Only one owner at a time writes a buffer: an encoder or an index, each on its own executor. Mapped weights
+/// are never written.
 @safe package final class FloatBuffer {
   let base: UnsafeMutablePointer<Float>
   package let count: Int
@@ -24,7 +24,7 @@ import Foundation
     write(values, at: 0)
   }
 
-  /// The floats of a mapped file from `byteOffset`; shared with every process that maps the same file.
+  /// The floats of a mapped file from `byteOffset`. All processes that map the file share this memory.
   ///
   /// - Precondition: the range lies within the file and starts at a multiple of 4.
   package init(_ file: MappedFile, byteOffset: Int, count: Int) {
@@ -61,5 +61,5 @@ import Foundation
   }
 }
 
-// A buffer is handed from one owner to the next and never used by two at once; mapped ones are read-only.
+// A scratch buffer has one owner at a time, on that owner's executor. Mapped buffers are never written.
 extension FloatBuffer: @unchecked Sendable {}

@@ -1,7 +1,9 @@
-/// Compares OpenBLAS with scalar loops on odd shapes: some builds compute wrong results or crash on some
-/// processors, so a forced kernel family is adopted only after a child process passed this.
+/// Compares OpenBLAS with scalar loops on odd shapes.
+///
+/// Some builds compute wrong results or crash on some processors. So a kernel family is forced only after a
+/// child process has passed this check.
 package enum KernelCheck {
-  /// - Returns: the shape that differs, nil when all agree.
+  /// - Returns: the first operation and shape with a wrong result; nil when all results agree.
   package static func firstMismatch() -> String? {
     var state: UInt64 = 0x9E37_79B9_7F4A_7C15
     func random() -> Float {
@@ -16,13 +18,13 @@ package enum KernelCheck {
       let a = (0..<rows * depth).map { _ in random() }
       let b = (0..<columns * depth).map { _ in random() }
       let c = FloatBuffer(count: rows * columns)
-      BLAS.multiplyTransposed(
-        FloatBuffer(a), at: 0, stride: depth, FloatBuffer(b), at: 0, stride: depth, into: c, at: 0,
-        stride: columns, rowCount: rows, columnCount: columns, depth: depth)
-      let y = FloatBuffer(count: rows)
+      let left = Matrix(FloatBuffer(a), rowCount: rows, columnCount: depth)
       BLAS.multiply(
-        FloatBuffer(a), vector: FloatBuffer(Array(b[0..<depth])), into: y, rowCount: rows, depth: depth)
-      // Sums of `depth` products below 1/4 each: float rounding stays far under this.
+        left, transposed: Matrix(FloatBuffer(b), rowCount: columns, columnCount: depth),
+        into: Matrix(c, rowCount: rows, columnCount: columns))
+      let y = FloatBuffer(count: rows)
+      BLAS.multiply(left, vector: FloatBuffer(Array(b[0..<depth])), into: y)
+      // Each sum has `depth` products of at most 1/4. Rounding errors stay far below this tolerance.
       let tolerance = 1e-5 * Float(depth).squareRoot() + 1e-6
       for row in 0..<rows {
         for column in 0..<columns {

@@ -6,7 +6,7 @@ package enum Kernels {
   /// `avx512`, `avx2` or `portable`.
   package static var instructionSet: String { unsafe String(cString: millrace_instruction_set()) }
 
-  /// Whether the processor has what OpenBLAS's SkylakeX kernels need.
+  /// True if the processor has the instructions that OpenBLAS's SkylakeX kernels need.
   package static var hasAVX512: Bool { millrace_has_avx512() != 0 }
 
   package static func addBias(
@@ -38,6 +38,6 @@ package enum Kernels {
     unsafe millrace_softmax(values.base, scale, rows, columns, columns)
   }
 
-  /// The scalar twin of the GELU kernel, for tests.
+  /// The scalar version of the GELU kernel, for tests.
   package static func geluReference(_ x: Float) -> Float { millrace_gelu_reference(x) }
 }

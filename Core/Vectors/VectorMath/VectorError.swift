@@ -1,11 +1,12 @@
-import Foundation
+import Failures
 
-/// What can go wrong below the index and the encoder.
-package enum VectorError: Error, Sendable, CustomStringConvertible {
+/// An unusable file of a model, or a vector of the wrong dimension.
+package enum VectorError: Failure {
   case cannotMap(path: String, reason: String)
   case badModel(String)
   case dimensionMismatch(got: Int, expected: Int)
 
+  package var kind: FailureKind { .fatal }
   package var description: String {
     switch self {
     case .cannotMap(let path, let reason): "\(path): cannot be mapped: \(reason)"

@@ -11,7 +11,7 @@ import yaml
 RELEASE, NAMESPACE = "mill", "water"
 
 
-class NoDuplicates(yaml.SafeLoader):
+class NoDuplicates(yaml.CSafeLoader):
     """A key that stands twice in a map: YAML readers take either one in silence."""
 
     def construct_mapping(self, node, deep=False):

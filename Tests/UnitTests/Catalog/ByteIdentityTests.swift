@@ -5,15 +5,14 @@ import KafkaClient
 import Records
 import Testing
 
-// Goal: whatever the order in which records of rag.vectors lie, the visible version is the same and the right one.
-// Method: the worst interleavings by hand, then every order of a random history against a plain model.
+// Goal: ids and principals are compared by bytes, not as text. Method: an é in two encodings.
 
 @Suite struct ByteIdentityTests {
-  /// An é of one scalar, and of two: equal strings, different keys.
+  /// An é as one scalar, and as two scalars: equal strings, different keys.
   private let composed = DocumentKey(tenant: .standard, id: DocumentID("caf\u{E9}")!)
   private let decomposed = DocumentKey(tenant: .standard, id: DocumentID("cafe\u{301}")!)
 
-  @Test("ids that are equal text but other bytes are two documents: neither supersedes nor deletes the other")
+  @Test("ids with equal text but different bytes are two documents, independent of each other")
   func twoDocuments() {
     #expect(composed != decomposed && composed.id.rawValue == decomposed.id.rawValue)
     var catalog = DocumentCatalog()
@@ -29,7 +28,7 @@ import Testing
     #expect(catalog.verdict(on: decomposed, Version(epoch: 1, offset: 3)) == .deleted)
   }
 
-  @Test("a principal of equal text but other bytes may not read")
+  @Test("a principal with equal text but different bytes may not read the document")
   func principals() {
     var index = FlatIndex(dimension: 2)
     var info = DocumentInfo(key: key, version: Version(epoch: 1, offset: 1))

@@ -5,8 +5,8 @@ import KafkaClient
 import Records
 import Testing
 
-// Goal: whatever the order in which records of rag.vectors lie, the visible version is the same and the right one.
-// Method: the worst interleavings by hand, then every order of a random history against a plain model.
+// Goal: the visible version is correct, and does not depend on the order of the records of rag.vectors. Method: the
+// worst orders one by one, then random orders of a history.
 
 private struct Replica {
   var catalog = DocumentCatalog()
@@ -25,7 +25,7 @@ private struct Replica {
 }
 
 @Suite struct CatalogTests {
-  @Test("an incomplete set never shows; all parts show in one step and the former version leaves in it")
+  @Test("an incomplete set is never visible; all parts become visible in one step, replacing the old set")
   func oneStep() {
     var replica = Replica()
     replica.apply(part(1, digest: 1))
@@ -36,7 +36,7 @@ private struct Replica {
     #expect(replica.catalog.verdict(on: key, Version(epoch: 1, offset: 1)) == .superseded)
   }
 
-  @Test("a late writer of an old version, after its deletion, brings nothing back")
+  @Test("a late write of an old version, after its deletion, restores nothing")
   func lateWriter() {
     var replica = Replica()
     replica.apply(part(1, digest: 1))
@@ -49,14 +49,14 @@ private struct Replica {
     #expect(replica.shown() == ["v3"])
   }
 
-  @Test("deleting what never was ends deleted")
+  @Test("deleting a document that never existed results in deleted")
   func deleteNothing() {
     var replica = Replica()
     replica.apply(mark(7, .deleted))
     #expect(replica.catalog.verdict(on: key, Version(epoch: 1, offset: 7)) == .deleted)
   }
 
-  @Test("failed and dropped marks fence nothing, and a complete set beats them")
+  @Test("failed and dropped marks hide no version, and a complete set takes precedence over them")
   func marks() {
     var replica = Replica()
     replica.apply(part(1, digest: 1))
@@ -68,8 +68,7 @@ private struct Replica {
     #expect(replica.catalog.verdict(on: key, Version(epoch: 1, offset: 2)) == .visible(chunkCount: 1))
   }
 
-  @Test(
-    "of two complete sets of one version the lower digest wins, in either order; the other's keys are dead")
+  @Test("with two complete sets of one version, the lower digest wins; the keys of the other are dead")
   func twoDigests() {
     for order in [[3, 8], [8, 3]] as [[UInt8]] {
       var replica = Replica()
@@ -79,7 +78,7 @@ private struct Replica {
     }
   }
 
-  @Test("dead keys are those of older versions; deletion marks stay")
+  @Test("keys of older versions are dead, except deletion marks")
   func deadKeys() {
     var replica = Replica()
     replica.apply(part(1, digest: 1))
@@ -93,7 +92,7 @@ private struct Replica {
     #expect(replica.shown() == ["v4"])
   }
 
-  @Test("every order of a history ends in the same state")
+  @Test("random orders of a history result in the same state")
   func orders() {
     let history = [
       part(1, digest: 1), part(2, digest: 4, 0, of: 2), part(2, digest: 4, 1, of: 2), mark(3, .deleted),

@@ -1,7 +1,7 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import Records
 
-// What the tests of the catalog and of the search pool share: records of rag.vectors for one document.
+// Records of rag.vectors for one document, for the tests of the catalog and of the search pool.
 
 let key = DocumentKey(tenant: .standard, id: DocumentID("doc")!)
 

@@ -10,8 +10,8 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
   try Parser(ParsingTests.limits, markup: nil).parse(text, declared: type.rawValue)
 }
 
-// Goal: chunks obey their limits, point at their text, and lose nothing. Method: small documents with known cuts,
-// then real and hostile texts with the invariants.
+// Goal: chunks keep their limits, their ranges match their text, and no text is lost. Method: small documents with
+// known chunks, then hostile texts with the invariants.
 
 @Suite struct ChunkerTests {
   private func chunker(_ tokens: Int = 256, overlap: Int = 32) throws -> Chunker {
@@ -33,7 +33,7 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
       #expect(tokenizer.tokenCount(embedded) + 2 <= max(chunker.tokensMax, 16))
       #expect(chunk.text.utf8.count <= Chunker.textBytesMax)
     }
-    // Every letter of the text is in some chunk (headings are carried as paths).
+    // Every letter of a plain text is in some chunk.
     if type == .plainText {
       var covered = [Bool](repeating: false, count: parsed.text.count)
       for chunk in chunks { for position in Int(chunk.start)..<Int(chunk.end) { covered[position] = true } }
@@ -43,7 +43,7 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
     }
   }
 
-  @Test("Markdown: markup goes, headings become the path, a chunk never crosses one")
+  @Test("Markdown: markup is removed, headings become the path, a chunk never crosses a heading")
   func markdown() throws {
     let parsed = try parse(
       """
@@ -76,7 +76,7 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
         && chunks[1].text.contains("let code"))
   }
 
-  @Test("sentences are kept whole, overlap repeats whole sentences")
+  @Test("sentences are not split, and an overlap consists of whole sentences")
   func overlap() throws {
     let text = (1...60).map { "This is sentence number \($0) of the text." }.joined(separator: " ")
     let chunks = try chunker(64, overlap: 20).chunks(of: try parse(text, .plainText)).chunks
@@ -98,20 +98,20 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
     for text in texts { try checkInvariants("# " + text.prefix(400) + "\n\n" + text, .markdown, chunker) }
   }
 
-  @Test("a document of headings alone is still found by them")
+  @Test("a document with only headings has a chunk with them")
   func headingsOnly() throws {
     let chunks = try chunker().chunks(of: try parse("# Only\n\n## Headings", .markdown)).chunks
     #expect(chunks.count == 1 && chunks[0].text.contains("Only"))
   }
 
-  @Test("settings that multiply vectors are warned of, with the factor")
+  @Test("settings that multiply the number of vectors cause a warning with the factor")
   func warnings() throws {
     #expect(try chunker(256, overlap: 32).warning == nil)
     #expect(try chunker(256, overlap: 128).warning?.contains("2.0 times") == true)
     #expect(try chunker(32, overlap: 0).warning?.contains("8.0 times") == true)
   }
 
-  @Test("the digest tells chunkings apart and nothing else")
+  @Test("the digest depends on the chunking and the model, not on the version")
   func digest() throws {
     let info = DocumentInfo(
       key: DocumentKey(tenant: .standard, id: DocumentID("d")!), version: Version(epoch: 1, offset: 1))
@@ -132,7 +132,7 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
     #expect(try digests(64, 1).count == 1)
   }
 
-  @Test("parts hold at most 64 chunks and count themselves")
+  @Test("a part contains at most 64 chunks, and names the number of parts")
   func parts() throws {
     let info = DocumentInfo(
       key: DocumentKey(tenant: .standard, id: DocumentID("d")!), version: Version(epoch: 1, offset: 1))

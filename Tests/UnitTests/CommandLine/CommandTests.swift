@@ -33,13 +33,13 @@ import Testing
   }
 
   @Test(
-    "mistakes are named",
+    "invalid command lines are refused",
     arguments: [["x"], ["go", "--q"], ["go", "--n"], ["go", "--json=1"], ["go", "--n", "1", "--n", "2"]])
   func mistakes(_ words: [String]) {
     #expect(throws: UsageError.self) { try tool.parse(words) }
   }
 
-  @Test("--help lists what there is")
+  @Test("--help lists the options")
   func help() throws {
     guard case .help(let text) = try tool.parse(["go", "--help"]) else {
       Issue.record("no help")

@@ -5,7 +5,8 @@ import Testing
 import Tokenizer
 import VectorMath
 
-// Goal: token ids and vectors are those of the reference implementation. Method: every text of encoder-reference.
+// Goal: token ids and vectors equal those of the reference implementation. Method: all texts of the test data's
+// encoder-reference.
 
 private struct Reference: Decodable {
   var text: String
@@ -21,7 +22,9 @@ private struct Reference: Decodable {
 }
 
 @Suite struct EncoderTests {
-  @Test("token ids are identical to the reference", .enabled(if: SharedData.isPresent, "../shared is absent"))
+  @Test(
+    "token ids are identical to the reference",
+    .enabled(if: SharedData.isPresent, "no test data: MILLRACE_SHARED"))
   func tokens() throws {
     let tokenizer = try WordPieceTokenizer(path: Checkout.model + "/vocab.txt")
     let references = try Reference.all()
@@ -34,8 +37,8 @@ private struct Reference: Decodable {
   }
 
   @Test(
-    "cosine with the reference is at least 0.9999, alone and packed with others",
-    .enabled(if: SharedData.isPresent, "../shared is absent"))
+    "cosine with the reference is at least 0.9999, for single and for packed texts",
+    .enabled(if: SharedData.isPresent, "no test data: MILLRACE_SHARED"))
   func vectors() async throws {
     BLAS.useOneThread()
     let encoder = try Encoder(directory: Checkout.model, modelID: "m")
@@ -51,19 +54,19 @@ private struct Reference: Decodable {
       worst = min(worst, zip(alone, reference.embedding).reduce(0) { $0 + $1.0 * $1.1 })
     }
     print(
-      "encoder: worst cosine \(worst) over \(references.count) texts, kernel \(BLAS.coreName), \(Kernels.instructionSet)"
-    )
+      "encoder: worst cosine \(worst) over \(references.count) texts, "
+        + "kernel \(BLAS.coreName), \(Kernels.instructionSet)")
     #expect(worst >= 0.9999)
   }
 
-  @Test("a missing model is named")
+  @Test("the error for a missing model names the missing file")
   func missingModel() {
     #expect { try Encoder(directory: "/nonexistent", modelID: "m") } throws: {
       "\($0)".contains("config.json")
     }
   }
 
-  @Test("texts of no and of too many tokens are encoded")
+  @Test("texts without tokens and with too many tokens are encoded")
   func extremes() async throws {
     let encoder = try Encoder(directory: Checkout.model, modelID: "m")
     let long = String(repeating: "word ", count: 5000)

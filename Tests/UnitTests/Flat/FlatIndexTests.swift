@@ -28,7 +28,7 @@ import Testing
     return index.search([query])[0].map { "\($0.document.key.id)#\($0.chunk.number)" }
   }
 
-  @Test("tenant, ACL, filter and expiry are applied before the top-k; ties go by id, then chunk")
+  @Test("tenant, ACL, filter and expiry are applied before the top-k; ties are ordered by id, then chunk")
   func visibility() {
     var index = FlatIndex(dimension: 2)
     index.insert([
@@ -57,7 +57,7 @@ import Testing
     #expect(ids(index, IndexQuery(tenant: TenantID("c")!, vector: [1, 0], depth: 9)).isEmpty)
   }
 
-  @Test("equals a scalar scan after random inserts and removals")
+  @Test("search equals a scalar scan after random inserts and removals")
   func againstScan() {
     let seed = UInt64.random(in: 0...UInt64.max)
     var generator = SplitMix(state: seed)

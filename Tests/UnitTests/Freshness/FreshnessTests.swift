@@ -7,7 +7,7 @@ import Stage
 import Testing
 
 @Suite struct FreshnessTests {
-  @Test("newer indexed and deleted fence, an accepted deletion fences, an accepted put does not")
+  @Test("a newer indexed or deleted version, or an accepted deletion, makes a version stale")
   func fences() {
     let table = FreshnessTable()
     let key = DocumentKey(tenant: .standard, id: DocumentID("d")!)
@@ -20,7 +20,7 @@ import Testing
     table.apply(StatusRecord(key, version(8), .delete, .accepted), atMilliseconds: 3)
     #expect(table.isStale(key, version(5)))
     table.apply(StatusRecord(key, version(5), .put, .indexed), atMilliseconds: 4)
-    #expect(table.isStale(key, version(5)), "a repeat of an old event takes nothing back")
+    #expect(table.isStale(key, version(5)), "a repeated old event changes nothing")
     table.prune(before: 10)
     #expect(!table.isStale(key, version(5)))
   }

@@ -11,15 +11,15 @@ import Testing
     support.holds(sentence, source: source ?? self.source, heading: "Database backups", score: score)
   }
 
-  @Test("what the source says is supported, in its words or nearly")
+  @Test("a sentence that says the same as its source is supported")
   func supported() {
     #expect(holds("Backups of the orders database are kept for 35 days."))
     #expect(holds("Nightly backups start at 02:30 UTC."))
-    #expect(holds("02:30", score: 0.1), "its own words need no vector")
-    #expect(holds("Copies: kept for 35 days", score: 0.8) == false, "one of three words is not its own")
+    #expect(holds("02:30", score: 0.1), "a literal quote needs no vector")
+    #expect(holds("Copies: kept for 35 days", score: 0.8) == false, "one of three words is not in the source")
   }
 
-  @Test("another number, a denial, other words, a heading, another subject are not")
+  @Test("a different number, a negation, other words, a heading or another subject is not supported")
   func unsupported() {
     #expect(!holds("Backups of the orders database are kept for 36 days."))
     #expect(!holds("Backups of the orders database are kept for thirty days."))
@@ -32,10 +32,10 @@ import Testing
         "The orders database is backed up each night, and the backups are kept for ten years to satisfy the auditors.",
         "A month-end snapshot of the billing ledger is stored for ten years to satisfy the auditors.",
         score: 0.75))
-    #expect(!holds("5", "It is kept for 35 days."), "half a number is no number")
+    #expect(!holds("5", "It is kept for 35 days."), "a part of a number does not count")
   }
 
-  @Test("server-sent events in pieces of any size, CR, LF and both")
+  @Test("server-sent events arrive in pieces of any size, with CR, LF or both")
   func events() {
     let text = "data: one\n\ndata:two\r\ndata: lines\r\n\r\n: comment\nevent: x\n\ndata: [DONE]\r\r"
     for size in 1...9 {

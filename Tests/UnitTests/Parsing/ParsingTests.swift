@@ -5,8 +5,8 @@ import BlockingExecutor
 import TestSupport
 import Testing
 
-// Goal: what people have can be read, and what can't be read says why. Method: the real files of ../shared/data/files
-// with the strings that their manifest expects; small hostile ones made here.
+// Goal: real files are read, and the error for an unreadable file says why. Method: the files of the test data, with
+// the strings of their manifest, and small hostile inputs.
 
 @Suite struct ParsingTests {
   static let limits = ParsingLimits(timeout: .seconds(20), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
@@ -27,7 +27,7 @@ import Testing
 
   @Test(
     "every real file is read with its strings, or refused with a reason",
-    .enabled(if: SharedData.isPresent, "../shared is absent"))
+    .enabled(if: SharedData.isPresent, "no test data: MILLRACE_SHARED"))
   func realFiles() throws {
     let root = SharedData.root! + "/data/files/"
     var read = 0
@@ -36,18 +36,18 @@ import Testing
       let entry = try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
       let path = entry["path"] as! String
       let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: root + path)))
-      // As `documents put` sends them: without a declaration, or with the one of a misleading name.
+      // The media type that `documents put` declares: none, or one from the file's extension, which may be wrong.
       let declared = path.hasSuffix(".html") ? "text/html" : path.hasSuffix(".pdf") ? "application/pdf" : ""
       do throws(ParsingError) {
         let parsed = try parser.parse(bytes, declared: declared)
-        // The manifest quotes sources: in Markdown the marks of emphasis and code are no text.
+        // The manifest quotes the source. In Markdown, the marks of emphasis and code are not text.
         func comparable(_ text: String) -> String {
           folded(path.hasSuffix(".md") ? text.filter { !"_*`".contains($0) } : text)
         }
         let text = comparable(String(decoding: parsed.text, as: UTF8.self))
         for expected in entry["expect"] as? [String] ?? [] {
           let isFound = text.contains(comparable(expected))
-          #expect(isFound, "\(path) lacks: \(expected)")
+          #expect(isFound, "\(path) does not contain: \(expected)")
         }
         #expect(parsed.blocks.allSatisfy { $0.range.upperBound <= parsed.text.count })
         read += 1
@@ -60,10 +60,10 @@ import Testing
     #expect(read >= 30)
     #expect(refused["degenerate/truncated.pdf"]?.contains("cut short") == true)
     #expect(refused["epub/policy.epub"]?.contains("ZIP") == true)
-    #expect(refused["degenerate/really-gzip.pdf"] == nil, "gzip is unpacked, whatever its name")
+    #expect(refused["degenerate/really-gzip.pdf"] == nil, "gzip is unpacked, whatever the file name")
   }
 
-  @Test("HTML: markup, scripts and navigation go, headings make the path, tables and code stay")
+  @Test("HTML: markup, scripts and navigation are removed, headings become the path, tables are kept")
   func html() throws {
     let parsed = try parser.parse(
       """
@@ -83,7 +83,7 @@ import Testing
     #expect(gate.headingPath == ["Pumps", "Valves"])
   }
 
-  @Test("deep, broken and endless markup is read without a trap")
+  @Test("deep, broken and very long markup does not trap")
   func hostileMarkup() throws {
     for text in [
       String(repeating: "<div>", count: 200) + "deep", "<html><p>unclosed <b>tags <i>everywhere",
@@ -94,18 +94,18 @@ import Testing
       let parsed = try parser.parse(text, declared: "text/html")
       #expect(parsed.blocks.allSatisfy { $0.range.upperBound <= parsed.text.count })
       let isWhole = !text.hasSuffix("deep") || String(decoding: parsed.text, as: UTF8.self).contains("deep")
-      #expect(isWhole, "nothing is dropped in silence")
+      #expect(isWhole, "no text is dropped")
     }
     for element in ["<div>", "<table><tr><td>", "<ul><li>", "<b>"] {
       let deep = "<html>" + String(repeating: element, count: 20_000) + "x"
       #expect(
-        error(Array(deep.utf8))?.code == "too_complex", "a part must not pass for the whole: \(element)")
+        error(Array(deep.utf8))?.code == .tooComplex, "a partial text is refused: \(element)")
     }
     let wide = "<html><p " + (0..<30_000).map { "a\($0)=1" }.joined(separator: " ") + ">x"
-    #expect(error(Array(wide.utf8))?.code == "too_complex")
+    #expect(error(Array(wide.utf8))?.code == .tooComplex)
   }
 
-  @Test("encodings: mark, declaration, markup, then a guess")
+  @Test("the encoding is taken from a byte order mark, the declaration, the markup, or guessed")
   func encodings() throws {
     func text(_ bytes: [UInt8], _ declared: String = "text/plain") throws -> String {
       String(decoding: try parser.parse(bytes, declared: declared).text, as: UTF8.self)
@@ -118,20 +118,20 @@ import Testing
     #expect(try text(meta, "").contains("café"))
     let shown = "Write <meta charset=iso-8859-1> for a page like caf\u{E9}."
     #expect(
-      try text(Array(shown.utf8), "").contains("caf\u{E9}"), "a page that shows markup is not made of it")
+      try text(Array(shown.utf8), "").contains("caf\u{E9}"), "a text that contains markup is not HTML")
     #expect(try text(Array("<html><meta charset=utf-16><p>plain".utf8), "").contains("plain"))
-    #expect(error([0x67, 0xFC], "text/plain; charset=no-such-one") == nil, "an unknown name is passed over")
+    #expect(error([0x67, 0xFC], "text/plain; charset=no-such-one") == nil, "an unknown encoding is ignored")
   }
 
-  @Test("binary formats are limited in time, memory and output, and refused by name")
+  @Test("unsupported binary formats are refused, and a gzip bomb is limited")
   func binaries() throws {
-    #expect(error(Array("PK\u{3}\u{4}rest".utf8))?.code == "unsupported_media_type")
+    #expect(error(Array("PK\u{3}\u{4}rest".utf8))?.code == .unsupportedMediaType)
     #expect(error([0x89, 0x50, 0x4E, 0x47])?.rule.contains("PNG") == true)
-    #expect(error(Array("%PDF-1.4\nnot really\n%%EOF".utf8))?.code == "bad_pdf")
-    #expect(error(Array("no pdf".utf8), "application/pdf")?.code == "bad_pdf")
-    #expect(error(Array("x".utf8), "application/zip")?.code == "unsupported_media_type")
-    #expect(error([0x1F, 0x8B, 0x00])?.code == "unreadable")
-    // A bomb: 64 MB of zeros in 64 kB.
+    #expect(error(Array("%PDF-1.4\nnot really\n%%EOF".utf8))?.code == .badPDF)
+    #expect(error(Array("no pdf".utf8), "application/pdf")?.code == .badPDF)
+    #expect(error(Array("x".utf8), "application/zip")?.code == .unsupportedMediaType)
+    #expect(error([0x1F, 0x8B, 0x00])?.code == .unreadable)
+    // A gzip bomb: 64 MB of zeros in 64 kB.
     let zip = Process()
     let output = Pipe()
     zip.executableURL = URL(fileURLWithPath: "/bin/sh")
@@ -139,7 +139,7 @@ import Testing
     zip.standardOutput = output
     try zip.run()
     let bomb = Array(output.fileHandleForReading.readDataToEndOfFile())
-    #expect(error(bomb)?.code == "too_long")
+    #expect(error(bomb)?.code == .tooLong)
     let slow = ParsingLimits(timeout: .seconds(1), memoryBytesMax: 1 << 30, textBytesMax: 1 << 40)
     #expect(bomb.count < 100_000 && slow.timeout == .seconds(1))
   }
@@ -152,7 +152,7 @@ import Testing
     }
   }
 
-  @Test("a child is ended when the task that waits for it is cancelled")
+  @Test("a child process is ended when the task that waits for it is cancelled")
   func cancelledChild() async throws {
     let limits = ParsingLimits(timeout: .seconds(600), memoryBytesMax: 1 << 30, textBytesMax: 1 << 20)
     let time = await ContinuousClock().measure {
@@ -161,11 +161,11 @@ import Testing
         group.cancelAll()
       }
     }
-    // Of it up to half a minute is the wait for a thread of the pool, which all tests share.
+    // This includes up to half a minute of waiting for a thread of the pool, which all tests share.
     #expect(time < .seconds(120), "it would have slept for ten minutes: \(time)")
   }
 
-  @Test("content decides where the declared type is wrong")
+  @Test("if the declared type is wrong, the content decides")
   func detection() throws {
     let markdown = "# Title\n\n- one\n- two\n\nSee [here](x) for `<b>` elements."
     #expect(try parser.parse(Array(markdown.utf8), declared: "text/html").title == "Title")
@@ -176,7 +176,7 @@ import Testing
   private static let binary = ProcessInfo.processInfo.environment["MILLRACE_BINARY"]
 
   @Test(
-    "large markup is read by a child, the same as in place, and one that takes for ever is ended",
+    "a child process reads large markup, with the same result as in place, and is ended if it takes too long",
     .enabled(if: binary != nil, "MILLRACE_BINARY is not set"))
   func markupInChild() throws {
     let reader = MarkupReader(executable: try #require(Self.binary))
@@ -189,34 +189,34 @@ import Testing
       #expect(read.blocks.count >= 4000 && read.title.hasSuffix("1") == (type == "text/markdown"))
       #expect(try read == parser.parse(text, declared: type))
     }
-    // Quadratic in cmark-gfm 0.29: minutes for a quarter of a megabyte.
+    // cmark-gfm 0.29 needs quadratic time for this: minutes for a quarter of a megabyte.
     let limits = ParsingLimits(timeout: .seconds(2), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
     let hostile = String(repeating: "|\n-|\n", count: 50_000)
     let time = ContinuousClock().measure {
       #expect(
-        throws: ParsingError("parser_timeout", rule: "must be readable within ingest.parserTimeout, 2 s")
+        throws: ParsingError(.parserTimeout, rule: "must be readable within ingest.parserTimeout, 2 s")
       ) {
         try Parser(limits, markup: reader).parse(hostile, declared: "text/markdown")
       }
     }
     #expect(time < .seconds(20), "\(time)")
-    // Two million paragraphs: their nodes need more memory than that.
+    // The nodes of two million paragraphs need more memory than this limit.
     let small = ParsingLimits(timeout: .seconds(20), memoryBytesMax: 400 << 20, textBytesMax: 8 << 20)
     let error = #expect(throws: ParsingError.self) {
       try Parser(small, markup: reader).parse(
         String(repeating: "a\n\n", count: 2_000_000), declared: "text/markdown")
     }
-    #expect(error?.code == "parser_memory", "\(error as Any)")
+    #expect(error?.code == .parserMemory, "\(error as Any)")
     #expect(throws: ParsingError.self, "a reader that prints something else") {
       try Parser(limits, markup: MarkupReader(executable: "/bin/echo")).parse(
         markdown, declared: "text/markdown")
     }
   }
 
-  @Test("a machine on which no reader starts is not the document's fault: it is tried again")
+  @Test("if no reader process can start, the error is retriable and not the document's fault")
   func readerIsMissing() throws {
     let markdown = String(repeating: "# A\n\ntext\n\n", count: 5000)
-    // What `timeout` and `prlimit` end with when they fail themselves, and one that is not there.
+    // A program with the exit status of a failing `timeout` or `prlimit`, and a missing program.
     let failing = FileManager.default.temporaryDirectory.appendingPathComponent("reader-\(UUID().uuidString)")
     try "#!/bin/sh\necho no memory for a process >&2\nexit 125\n".write(
       to: failing, atomically: true, encoding: .utf8)
@@ -227,11 +227,11 @@ import Testing
         try Parser(Self.limits, markup: MarkupReader(executable: executable)).parse(
           markdown, declared: "text/markdown")
       }
-      #expect(error?.code == ParsingError.machineFault, "\(executable): \(error as Any)")
+      #expect(error?.code == .machineFault, "\(executable): \(error as Any)")
     }
   }
 
-  @Test("a file on its way to a child is its user's alone, whatever the umask, and replaces none")
+  @Test("only its user can read a child's input file, whatever the umask, and it replaces no file")
   func temporaryFile() throws {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("private-\(UUID().uuidString)")
       .path

@@ -11,7 +11,7 @@ import Testing
     }
   }
 
-  @Test("stops, abbreviations, quotes, blank lines and ideographic stops")
+  @Test("sentences end at full stops, blank lines and ideographic stops, not at abbreviations")
   func cases() {
     #expect(split("One. Two! Three?") == ["One.", "Two!", "Three?"])
     #expect(split("Dr. Smith paid 3.5 dollars, e.g. in May. Then he left.").count == 2)

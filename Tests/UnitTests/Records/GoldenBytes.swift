@@ -1,4 +1,4 @@
-/// What release 1 writes for `Samples.all`, in hexadecimal.
+/// The bytes of `Samples.all` as release 1 writes them, in hexadecimal.
 let goldenBytes: [String] = [
   "0801125f0a0461636d651206612f6220c3a918022087ad4b2a055469746c65321568747470733a2f2f6578616d706c65"
     + "2e6f72672f783a0477696b6942080a04666c61672000420c0a016e19000000000000000042050a0173120048015a0265"

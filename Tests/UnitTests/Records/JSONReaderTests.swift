@@ -2,8 +2,8 @@ import Records
 import TestSupport
 import Testing
 
-// Goal: public records are read strictly and no bytes can trap. Method: cases with their rule, then random and
-// mutated bytes with a printed seed.
+// Goal: JSON is read strictly, and no bytes cause a trap. Method: cases with their rule, then random and mutated bytes
+// with a printed seed.
 
 @Suite struct JSONReaderTests {
   private func read(_ text: String) throws -> JSONValue { try JSONReader.read(Array(text.utf8)) }
@@ -18,7 +18,7 @@ import Testing
   }
 
   @Test(
-    "what is not JSON is refused with its rule",
+    "invalid JSON is refused with the rule",
     arguments: [
       ("", "ends where"), ("{", "must be a string"), ("[1,]", "no JSON value"), ("01", "follows the value"),
       ("1.", "digit"), ("+1", "no JSON value"), ("\"a", "ends inside"), ("{\"a\":1,\"a\":2}", "twice"),
@@ -35,14 +35,14 @@ import Testing
     #expect(throws: JSONError.self) { try JSONReader.read([0x22, 0xC3, 0x28, 0x22]) }
   }
 
-  @Test("100,000 levels of nesting are refused, not a crash")
+  @Test("100,000 levels of nesting are refused and do not crash")
   func depth() {
     for open in ["[", "{\"a\":"] {
       #expect { try read(String(repeating: open, count: 100_000)) } throws: { "\($0)".contains("nested") }
     }
   }
 
-  @Test("what is written is read back")
+  @Test("a written value is equal when it is read back")
   func roundTrip() throws {
     let value = try read(#"{"a":"\u0001\"\\ é","n":[12345678901234567890,0.1],"e":{}}"#)
     #expect(try JSONReader.read(value.bytes) == value)

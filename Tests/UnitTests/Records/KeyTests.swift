@@ -4,19 +4,19 @@ import Testing
 
 @Suite struct KeyTests {
   @Test(
-    "murmur2 is Kafka's",
+    "murmur2 equals Kafka's",
     arguments: [
       ("21", -973_932_308), ("foobar", -790_332_482), ("a-little-bit-long-string", -985_981_536),
       ("a-little-bit-longer-string", -1_486_304_829),
       ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971), ("abc", 479_470_107),
     ])
   func murmur2(_ text: String, _ expected: Int) {
-    // The vectors of Kafka's own UtilsTest.
+    // The test vectors of Kafka's UtilsTest.
     #expect(Int32(bitPattern: Partitioner.murmur2(Array(text.utf8))) == Int32(expected))
   }
 
   @Test(
-    "suffixes of vector keys are read from the right",
+    "vector keys are parsed from the right, so ids may contain separators",
     arguments: ["plain", "a/b", "x@1.2~q#3", "~#@", "é #1", "\u{301}first", "last\u{600}"])
   func vectorKeys(_ id: String) {
     let document = DocumentKey(tenant: TenantID("t.1")!, id: DocumentID(id)!)
@@ -26,7 +26,7 @@ import Testing
     }
   }
 
-  @Test("a vector key has one spelling")
+  @Test("a vector key has only one valid spelling")
   func oneSpelling() {
     for text in ["t/a@1.2~0a#+1", "t/a@1.2~0a#01", "t/a@+1.2~0a#1", "t/a@1.02~0a#1"] {
       #expect(VectorKey(bytes: Array(text.utf8)) == nil, "\(text)")
@@ -34,7 +34,7 @@ import Testing
     #expect(VectorKey(bytes: Array("t/a@1.2~0a#1".utf8)) != nil)
   }
 
-  @Test("ids are the same when their bytes are: equal text in NFC and NFD makes two keys")
+  @Test("ids are compared by bytes: equal text in NFC and NFD gives two keys")
   func bytesOfIDs() {
     let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
     #expect(composed == decomposed)

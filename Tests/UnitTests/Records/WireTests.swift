@@ -4,8 +4,9 @@ import Records
 import TestSupport
 import Testing
 
-// Goal: internal records survive their codec, agree with Google's implementation in both directions, and no bytes
-// can trap. Method: one rich sample of each; Google's parser and writer through Tests/Scripts/proto_check.py.
+// Goal: internal records are equal after encoding and decoding, agree with Google's protobuf in both directions, and no
+// bytes cause a trap. Method: a sample of each record with many fields; Google's parser and writer through
+// Tests/Scripts/proto_check.py.
 
 private enum Samples {
   static let document: DocumentInfo = {
@@ -120,7 +121,8 @@ private enum Samples {
   static var mark: VectorBatch {
     VectorBatch(
       header: header,
-      content: .mark(.failed, operation: .delete, error: RecordError(code: "c", field: "f", message: "m")))
+      content: .mark(
+        .failed, operation: .delete, error: RecordError(code: .badValue, field: "f", message: "m")))
   }
 
   static var all: [(name: String, bytes: [UInt8])] {
@@ -136,7 +138,7 @@ private enum Samples {
 private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
 
 @Suite struct WireTests {
-  @Test("every internal record survives its codec")
+  @Test("every internal record is equal after encoding and decoding it")
   func roundTrips() throws {
     let batch = ChunkBatch(header: Samples.header, chunks: [Samples.chunk])
     #expect(try ChunkBatch(wireBytes: batch.wireBytes) == batch)
@@ -150,7 +152,7 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     #expect(try PromptRecord(wireBytes: Samples.prompt.wireBytes) == Samples.prompt)
   }
 
-  @Test("golden bytes: two releases must understand each other")
+  @Test("the encoding equals the golden bytes, so that two releases understand each other")
   func golden() {
     for (sample, expected) in zip(Samples.all, goldenBytes) {
       #expect(hex(sample.bytes) == expected, "\(sample.name)")
@@ -160,7 +162,7 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
 
   @Test("unknown fields are skipped")
   func unknownFields() throws {
-    // Field 100, of each wire type, before the known ones.
+    // Field 100 in each wire type, before the known fields.
     let unknown: [UInt8] = [
       0xA0, 0x06, 0x05, 0xA1, 0x06, 1, 2, 3, 4, 5, 6, 7, 8, 0xA2, 0x06, 0x02, 9, 9, 0xA5, 0x06, 1, 2, 3, 4,
     ]
@@ -174,7 +176,7 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     #expect(throws: WireError.self) { try VectorBatch(wireBytes: bad.wireBytes) }
   }
 
-  @Test("times and byte ranges that nobody can calculate with are refused")
+  @Test("times and byte ranges out of range are refused")
   func hostileNumbers() throws {
     let times: [Int64] = [.min, -1, (1 << 53) + 1, .max]
     for time in times {
@@ -191,7 +193,7 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
       var header = Samples.header
       header.document.expiresAtMilliseconds = time
       let read = try ChunkBatch(wireBytes: ChunkBatch(header: header, chunks: []).wireBytes)
-      #expect(read.header.document.expiresAtMilliseconds == 0, "never, as in records of earlier versions")
+      #expect(read.header.document.expiresAtMilliseconds == 0, "never expires, as in older records")
     }
     let ranges: [(UInt64, UInt64)] = [(2, 1), (.max, 0), (0, .max), (0, (1 << 53) + 1)]
     for (start, end) in ranges {
@@ -209,7 +211,7 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     }
   }
 
-  @Test("a dimension that no model has is refused, also where there are no chunks")
+  @Test("an invalid dimension is refused, also without chunks")
   func hostileDimension() {
     for dimension in [0, 65_537, Int(UInt32.max)] {
       let batch = VectorBatch(
@@ -218,7 +220,7 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     }
   }
 
-  @Test("a newer format is refused, not guessed at")
+  @Test("a newer format is refused")
   func newerFormat() {
     var header = Samples.header
     header.format = PartHeader.formatCurrent + 1
@@ -246,10 +248,10 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     #expect(output.count == Samples.all.count)
     for (sample, line) in zip(Samples.all, output) {
       let parts = line.split(separator: " ", maxSplits: 1)
-      #expect(parts[0] == hex(sample.bytes), "\(sample.name): Google writes other bytes for \(parts[1])")
+      #expect(parts[0] == hex(sample.bytes), "\(sample.name): Google writes different bytes for \(parts[1])")
       #expect(!parts[1].contains("unknown"))
     }
-    // What Google read must say what we meant.
+    // Google's parser must read the values that we wrote.
     #expect(output[3].contains(#""topK": 4"#) && output[3].contains(#""outcome": "expired""#))
     #expect(
       output[4].contains(#""partitions": [2, 6, 10]"#) && output[4].contains(#""lexicalMeanLength": 55.5"#))

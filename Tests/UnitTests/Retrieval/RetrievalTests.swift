@@ -35,7 +35,7 @@ import Testing
     return record
   }
 
-  @Test("a round is complete when the partitions are covered; a repeated shard counts once")
+  @Test("a round is complete when all partitions are covered; a repeated shard counts once")
   func gathering() {
     var gathering = Gathering()
     gathering.add(candidates(0, of: 2, [0, 2], []))
@@ -45,7 +45,7 @@ import Testing
     #expect(gathering.isComplete && gathering.shardsAnswered == 2)
   }
 
-  /// A round of two shards, whose candidates come one after the other.
+  /// Adds one shard's candidates to a round of `count` shards.
   private func gather(
     _ rounds: Rounds, _ shard: UInt32, of count: UInt32 = 2, limit: Duration = .seconds(60),
     finish: @escaping @Sendable (Rounds.Round) async throws -> Void
@@ -56,7 +56,7 @@ import Testing
       limit: limit, finish: finish)
   }
 
-  /// What the records of a round did.
+  /// Counts the results of a round's records.
   private final class Log: Sendable {
     let finished = Mutex<[Int]>([])
     let returned = Mutex<Set<UInt32>>([])
@@ -69,7 +69,7 @@ import Testing
     }
   }
 
-  @Test("no record of a round counts as done before the round's output is; a late one opens no second round")
+  @Test("no record of a round is done before the round's output; a late record opens no second round")
   func roundIsDoneTogether() async throws {
     let rounds = Rounds()
     let log = Log()
@@ -91,15 +91,15 @@ import Testing
       for await _ in begun {}
       add(1)
       try await Task.sleep(for: .milliseconds(100))
-      #expect(log.returned.withLock { $0 } == [], "nothing is acknowledged yet")
+      #expect(log.returned.withLock { $0 } == [], "the output is not acknowledged yet")
       acknowledge.finish()
     }
-    #expect(log.finished.withLock { $0 } == [2], "once, for both")
+    #expect(log.finished.withLock { $0 } == [2], "finished once, for both records")
     #expect(log.returned.withLock { $0 } == [0, 1])
-    try await gather(rounds, 0) { _ in Issue.record("finished long ago") }
+    try await gather(rounds, 0) { _ in Issue.record("the round is already finished") }
   }
 
-  @Test("a round that could not be finished is finished by another record of it, or by the same one again")
+  @Test("a round that failed to finish is finished by another of its records, or by the same record again")
   func roundIsTriedAgain() async throws {
     struct Refused: Error {}
     let rounds = Rounds()
@@ -117,12 +117,12 @@ import Testing
     }
     #expect(log.finished.withLock { $0 } == [2, 2])
     #expect(log.failures.withLock { $0 } == 1)
-    try await gather(rounds, 1) { _ in Issue.record("finished by the other") }
+    try await gather(rounds, 1) { _ in Issue.record("the other record finished it") }
   }
 
-  @Test("a round that was left is begun anew by all of it: none finishes with a part of what is here")
+  @Test("a round that was left starts again with all its records; none finishes it with only a part")
   func roundIsBegunAnew() async throws {
-    // The one that leaves it is back at once, or a little later.
+    // The record that leaves the round returns at once, or a little later.
     for delay in [0, 1, 20] {
       let rounds = Rounds()
       let log = Log()
@@ -145,7 +145,7 @@ import Testing
     }
   }
 
-  @Test("a round that was left keeps nothing of what it had")
+  @Test("a round that was left keeps no candidates")
   func roundIsDropped() async throws {
     let rounds = Rounds()
     let log = Log()
@@ -153,16 +153,16 @@ import Testing
       try await gather(rounds, 0, of: 3, limit: .milliseconds(10)) { _ in throw Rounds.Left() }
     }
     try await gather(rounds, 1, of: 3, limit: .milliseconds(10)) { _ = log.finish($0) }
-    #expect(log.finished.withLock { $0 } == [1], "nothing of another owner's record")
+    #expect(log.finished.withLock { $0 } == [1], "only this record")
   }
 
-  @Test("a process that stops answers nothing for shards that are on their way")
+  @Test("a process that stops does not finish a round without its late shards")
   func roundIsLeft() async throws {
     let rounds = Rounds()
     await #expect(throws: CancellationError.self) {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await self.gather(rounds, 0) { _ in Issue.record("one shard of two") } }
-        // Cancelled while it waits, not before.
+        // Cancel while it waits, not before.
         try await Task.sleep(for: .milliseconds(200))
         group.cancelAll()
         try await group.waitForAll()
@@ -170,10 +170,10 @@ import Testing
     }
     let log = Log()
     try await gather(rounds, 0, limit: .milliseconds(10)) { _ = log.finish($0) }
-    #expect(log.finished.withLock { $0 } == [1], "the wait for others is over")
+    #expect(log.finished.withLock { $0 } == [1], "finished after the wait for other shards")
   }
 
-  @Test("fusion of dense lists is the order of scores over all shards")
+  @Test("the fusion of dense lists orders the hits of all shards by score")
   func fusion() {
     let a = candidates(0, of: 2, [0], [hit("x", 0, 0.9, 0..<1, "a"), hit("z", 0, 0.5, 0..<1, "a")])
     let b = candidates(1, of: 2, [1], [hit("y", 1, 0.7, 0..<1, "a"), hit("y", 0, 0.5, 0..<1, "a")])
@@ -181,7 +181,7 @@ import Testing
       Fusion.fuse([a, b], count: 3).map { "\($0.document.key.id)\($0.chunk.number)" } == ["x0", "y1", "y0"])
   }
 
-  @Test("adjacent chunks merge, with and without overlap, and offsets stay the document's")
+  @Test("adjacent chunks are merged, with and without overlap, and keep the document's offsets")
   func merging() {
     let text = "First one here. Second one. Third."
     let items = ContextAssembly.assemble(
@@ -194,7 +194,7 @@ import Testing
     #expect(items[0].firstChunk == 0 && items[0].lastChunk == 2 && items[0].score == 0.9)
   }
 
-  @Test("the token budget keeps the best; the first always stays")
+  @Test("the token budget keeps the best hits, and always the first")
   func budget() {
     let hits = (0..<5).map { hit("d\($0)", 0, 1 - Float($0) / 10, 0..<1, "x") }
     #expect(ContextAssembly.assemble(hits, tokenBudget: 25).map(\.document.key.id.rawValue) == ["d0", "d1"])

@@ -6,8 +6,7 @@ import Telemetry
 import Testing
 @testable import Search
 
-// Goal: whatever the order in which records of rag.vectors lie, the visible version is the same and the right one.
-// Method: the worst interleavings by hand, then every order of a random history against a plain model.
+// Goal: invalid and empty records of rag.vectors do not change the index. Method: single records through `SearchIndex`.
 
 @Suite struct SearchIndexTests {
   private func record(_ key: VectorKey, _ batch: VectorBatch, at offset: Int64) -> ConsumerRecord {
@@ -20,7 +19,7 @@ import Testing
     SearchIndex(model: "", metrics: MetricsRegistry(), logger: Logger(label: "test"))
   }
 
-  @Test("a record whose key is not that of its value is refused, whatever differs")
+  @Test("a record whose key differs from its value in any part is refused")
   func mismatchedKey() async {
     let index = index()
     let (right, batch) = part(5, digest: 1)
@@ -43,7 +42,7 @@ import Testing
     #expect(await index.verdict(on: key, right.version) == .visible(chunkCount: 1))
   }
 
-  @Test("a batch without chunks does not say how long vectors are")
+  @Test("an empty batch does not set the vector length")
   func emptyBatch() async {
     let index = index()
     var (_, empty) = part(1, digest: 1)

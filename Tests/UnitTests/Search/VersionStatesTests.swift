@@ -4,8 +4,7 @@ import Records
 import Testing
 @testable import Search
 
-// Goal: whatever the order in which records of rag.vectors lie, the visible version is the same and the right one.
-// Method: the worst interleavings by hand, then every order of a random history against a plain model.
+// Goal: the reporter knows which versions are open and which have a terminal state. Method: short sequences of events.
 
 @Suite struct VersionStatesTests {
   private func status(_ offset: Int64, _ state: DocumentState, _ operation: StatusRecord.Operation = .put)
@@ -15,7 +14,7 @@ import Testing
   }
   private func version(_ offset: Int64) -> Version { Version(epoch: 1, offset: offset) }
 
-  @Test("an overtaken version stays open until it has a state; a repeated accepted opens nothing")
+  @Test("an older version stays open until it has a state; a repeated accepted event opens nothing")
   func openAndFinished() {
     var states = VersionStates()
     for event in [status(1, .accepted), status(2, .accepted), status(3, .accepted), status(3, .indexed)] {
@@ -31,7 +30,7 @@ import Testing
     #expect(states.isFinished(key, version(1)) && states.isFinished(key, version(2)))
   }
 
-  @Test("a failed version above the visible one is finished; the next is not")
+  @Test("a failed version newer than the visible one is finished; the next version is not")
   func failedAbove() {
     var states = VersionStates()
     for event in [status(1, .accepted), status(1, .indexed), status(5, .accepted), status(5, .failed)] {

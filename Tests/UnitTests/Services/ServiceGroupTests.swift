@@ -27,7 +27,7 @@ import Testing
     func shutdown() async { continuation.finish() }
   }
 
-  @Test("services stop in reverse order, each awaited", .timeLimit(.minutes(3)))
+  @Test("services stop in reverse order, one after another", .timeLimit(.minutes(3)))
   func order() async throws {
     let journal = Journal()
     let (stop, continuation) = AsyncStream.makeStream(of: Void.self)
@@ -37,7 +37,7 @@ import Testing
     #expect(await journal.lines == ["end c", "end b", "end a"])
   }
 
-  /// Works on for `seconds` after it was told to stop, whether it is cancelled or not.
+  /// Runs for `seconds` and ignores `shutdown`. It ends early on cancellation only if `heedsCancel` is true.
   private struct Slow: Service {
     let name: String
     let seconds: Double
@@ -55,7 +55,7 @@ import Testing
   }
 
   @Test(
-    "a long drain is cut short without an error; a service that never ends is told of",
+    "a long drain is cancelled without an error; a service that ignores cancellation is reported",
     .timeLimit(.minutes(3)))
   func grace() async throws {
     let told = Mutex<[String]>([])

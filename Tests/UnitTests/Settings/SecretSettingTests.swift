@@ -4,8 +4,8 @@ import Testing
 @testable import RedisClient
 @testable import Settings
 
-// Goal: settings load no code and show no secret. Method: each property, source and spelling, against the value that is read
-// and the text that is shown.
+// Goal: settings load no code and show no secret. Method: for each property, source and spelling, check the value
+// that is read and the text that is shown.
 
 @Suite struct SecretSettingTests {
   private func table(_ environment: [String: String]) throws -> SettingsTable {
@@ -27,14 +27,14 @@ import Testing
   }
 
   @Test(
-    "a value that could hold a secret is hidden whole",
+    "a value that could contain a secret is hidden",
     arguments: [
       (
         "KAFKA_PROPERTIES", "kafka.properties", "client.rack=a,sasl.username=u",
         "client.rack=a,sasl.username=u"
       ),
       ("KAFKA_PROPERTIES", "kafka.properties", "sasl.username=u,sasl.password=hunter2", "(hidden)"),
-      // A comma in the password: its rest looks like a property.
+      // A comma in the password: the rest looks like a property.
       ("KAFKA_PROPERTIES", "kafka.properties", "sasl.password=hunter,2=3", "(hidden)"),
       ("KAFKA_PROPERTIES", "kafka.properties", "ssl.key.pem=-----BEGIN", "(hidden)"),
       ("KAFKA_PROPERTIES", "kafka.properties", "client.rack=a, sasl.password =hunter2", "(hidden)"),
@@ -53,7 +53,7 @@ import Testing
       ("REDIS_ADDRESS", "redis.address", ":hunter2@h:1", "(hidden)"),
       ("REDIS_ADDRESS", "redis.address", "redis://h:1?password=hunter2", "(hidden)"),
       ("REDIS_ADDRESS", "redis.address", "unix://:p@/r.sock", "unix://(hidden)@/r.sock"),
-      // A home of a directory service: nothing in it is secret, and `up` puts it there itself.
+      // `up` sets such an address itself. An `@` in the path of a home folder is not a secret.
       ("REDIS_ADDRESS", "redis.address", "unix:///home/a@corp/r.sock", "unix:///home/a@corp/r.sock"),
       ("LLM_URL", "llm.url", "https://h/v1", "https://h/v1"),
       ("LLM_URL", "llm.url", "http://[::1]:80/v1", "http://[::1]:80/v1"),
@@ -69,7 +69,7 @@ import Testing
   func shown(_ variable: String, _ key: String, _ value: String, _ shown: String) throws {
     let table = try table([variable: value])
     #expect(table.shown(key) == shown && table.isSecret(key) == (value != shown))
-    // The same value as an option would stand on a command line. What is badly formed is refused as such.
+    // As an option, the same value would be visible on a command line. An invalid value is refused with its own rule.
     let isWellFormed =
       key == "llm.apiKey" || value.contains("://") && value.contains("@") || value.contains("sasl.")
       || value.contains("ssl.")
@@ -81,7 +81,7 @@ import Testing
   }
 
   @Test(
-    "who mistypes an address is told the rule, and not that it is a secret",
+    "for a mistyped address, the error states the rule and does not call the address a secret",
     arguments: [
       ("--redis-address", "localhost:6379", "redis://"),
       ("--llm-url", "localhost:8080/v1", "http://host:port/v1"),
@@ -110,7 +110,7 @@ import Testing
     #expect(query.rule.contains("without a query") && !"\(query)".contains("hunter2"))
   }
 
-  @Test("the rest of a password with a comma is named nowhere")
+  @Test("no error shows the rest of a password with a comma")
   func tail() throws {
     for text in [
       "sasl.password=hunter,2x=3", "sasl.password=hunter,2x", "sasl.password=a,sasl.password=hunter",
@@ -120,14 +120,14 @@ import Testing
     }
   }
 
-  @Test("words that a shell reads are plain", arguments: ["a$(id)", "a;b", "a b", "`x`", "a\"b"])
+  @Test("values for a shell have no special characters", arguments: ["a$(id)", "a;b", "a b", "`x`", "a\"b"])
   func kinit(_ value: String) throws {
     let error = try #require(fault(["KAFKA_PROPERTIES": "sasl.kerberos.principal=\(value)"]))
     #expect(error.rule.contains("sasl.kerberos.principal") && error.rule.contains("shell"))
     #expect(fault(["KAFKA_PROPERTIES": "sasl.kerberos.principal=kafka/h-1.x@REALM"]) == nil)
   }
 
-  @Test("a file of properties: lines, comments, values with commas, and what both set")
+  @Test("a properties file has lines, comments and values with commas, and no property may be set twice")
   func propertiesFile() throws {
     let path = try file("# ours\n\nsasl.username = u\r\nsasl.password=a,b=c #d\n  client.rack=r\n")
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -145,7 +145,7 @@ import Testing
         "is no file that can be read"))
   }
 
-  @Test("a secret from a file: one line, not too long; the nearer of value and file counts")
+  @Test("a secret file has one line of limited length; of value and file, the source with precedence counts")
   func secretFile() throws {
     let path = try file("key-1\n")
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -156,7 +156,7 @@ import Testing
     #expect(try key(["LLM_API_KEY": "key-2"]) == "key-2")
     #expect(try key(["LLM_API_KEY": "key-2"], ["--llm-api-key-file": path]) == "key-1")
     #expect(throws: SettingsError.self) { try key(["LLM_API_KEY": "key-2", "LLM_API_KEY_FILE": path]) }
-    // `up --redis none` means none, whatever file the environment names.
+    // `up --redis none` means no Redis, whatever file the environment names.
     let none = try Settings(
       SettingsTable(environment: ["REDIS_ADDRESS_FILE": path], flags: ["--redis-address": ""]))
     #expect(none.redis.address.isEmpty)
@@ -166,10 +166,10 @@ import Testing
         (error as? SettingsError)?.key == "llm.apiKeyFile" && !"\(error)".contains("kkk")
       }
     }
-    #expect(throws: SettingsError.self, "a header would be cut") { try key(["LLM_API_KEY": "a\r\nb"]) }
+    #expect(throws: SettingsError.self, "a line break in a header") { try key(["LLM_API_KEY": "a\r\nb"]) }
   }
 
-  @Test("addresses of Redis")
+  @Test("Redis addresses are parsed, and invalid ones are refused")
   func addresses() throws {
     #expect(RedisAddress("redis://:p@h:1/2")?.endpoint == .tcp(host: "h", port: 1))
     #expect(RedisAddress("redis://[::1]:6379")?.endpoint == .tcp(host: "::1", port: 6379))

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 @Suite struct SettingsTests {
-  @Test("the compiled-in defaults are charts/millrace/values.yaml")
+  @Test("the compiled-in defaults equal charts/millrace/values.yaml")
   func defaults() throws {
     let path = Checkout.path + "/charts/millrace/values.yaml"
     let file = try String(contentsOfFile: path, encoding: .utf8)
@@ -17,7 +17,7 @@ import Testing
         == file.trimmingCharacters(in: .whitespacesAndNewlines), "run `make generate`")
   }
 
-  @Test("one key, four spellings; flags win over environment, environment over file")
+  @Test("a key has four spellings; flags override the environment, which overrides the file")
   func spellings() throws {
     #expect(SettingsTable.environmentName("kafka.pollIntervalMax") == "KAFKA_POLL_INTERVAL_MAX")
     #expect(SettingsTable.flagName("kafka.clientID") == "--kafka-client-id")
@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test(
-    "a bad value names key, value and rule",
+    "the error for a bad value names key, value and rule",
     arguments: [
       ("--retrieve-top-k", "0", "retrieve.topK"), ("--freshness-stale-after", "1", "freshness.staleAfter"),
       ("--log-level", "loud", "log.level"), ("--ingest-overlap-tokens", "256", "ingest.overlapTokens"),

@@ -6,14 +6,14 @@ import Stage
 import Testing
 
 @Suite struct CommitWindowTests {
-  /// Which of these offsets the window takes.
+  /// Those of the offsets that the window admits.
   private func admitted(_ offsets: [Int64], _ window: inout CommitWindow) -> [Int64] {
     var taken: [Int64] = []
     for offset in offsets where window.admit(offset) { taken.append(offset) }
     return taken
   }
 
-  @Test("the lowest offset in flight is committed; what is finished beyond it is in the metadata")
+  @Test("the lowest offset in flight is committed; offsets finished beyond it are in the metadata")
   func prefixAndBitmap() {
     var window = CommitWindow(committed: 10, metadata: "")
     let first = admitted([10, 11, 15, 16], &window)
@@ -39,7 +39,7 @@ import Testing
     #expect(twice == [3] && again == [4])
   }
 
-  @Test("a record that was left is worked on by nobody, holds the prefix back, and may be admitted again")
+  @Test("a left record is not in flight, is not passed by the commit, and may be admitted again")
   func left() {
     var window = CommitWindow(committed: 0, metadata: "")
     _ = admitted([0, 1, 2], &window)
@@ -47,17 +47,17 @@ import Testing
     #expect(window.inFlightCount == 2 && !window.isInFlight(1))
     window.finish(0)
     window.finish(2)
-    #expect(window.nextOffset == 1, "it has no end: nothing beyond it is committed")
+    #expect(window.nextOffset == 1, "it is not finished: nothing beyond it is committed")
     #expect(window.inFlightCount == 0)
     let again = admitted([0, 1, 2], &window)
     #expect(again == [1] && window.isInFlight(1))
     window.finish(1)
     #expect(window.nextOffset == 3 && window.metadata.isEmpty)
     window.leave(1)
-    #expect(window.inFlightCount == 0, "what is finished can't be left")
+    #expect(window.inFlightCount == 0, "a finished record can't be left")
   }
 
-  @Test("a window is not full for the sake of a record that was left: that one could not come again")
+  @Test("a left record does not make the window full; otherwise it could never be admitted again")
   func leftAndFull() {
     var window = CommitWindow(committed: 0, metadata: "")
     _ = admitted(Array(0..<CommitWindow.spanMax), &window)
@@ -68,7 +68,7 @@ import Testing
     #expect(again == [0] && window.isFull)
   }
 
-  @Test("metadata fits Kafka's limit when the window is full, and unreadable metadata repeats work")
+  @Test("a full window's metadata fits Kafka's limit; unreadable metadata repeats work")
   func limits() {
     var window = CommitWindow(committed: 0, metadata: "")
     _ = admitted(Array(0..<CommitWindow.spanMax), &window)

@@ -6,7 +6,7 @@ import Stage
 import Synchronization
 import Testing
 
-// Goal and method: one suite per value type, each rule with a case that breaks it.
+// Goal: work on one key is done one after another. Method: concurrent tasks write a log.
 
 @Suite struct TurnsTests {
   private final class Log: Sendable {
@@ -15,7 +15,7 @@ import Testing
     var all: [String] { lines.withLock { $0 } }
   }
 
-  @Test("work of one key goes one after another, of others beside it; who waits may be cancelled")
+  @Test("work on one key is sequential, on different keys concurrent; a waiting task can be cancelled")
   func turns() async throws {
     let turns = Turns<String>()
     let log = Log()

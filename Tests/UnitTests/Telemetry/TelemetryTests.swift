@@ -3,7 +3,7 @@ import Telemetry
 import Testing
 
 @Suite struct TelemetryTests {
-  @Test("Prometheus text: counters end in _total, histograms are cumulative, labels are escaped")
+  @Test("in the Prometheus text counters end in _total, histograms are cumulative, labels are escaped")
   func prometheus() {
     let metrics = MetricsRegistry()
     metrics.increment(.deadLetters, [("stage", "a\"b"), ("reason", "r")])

@@ -1,10 +1,11 @@
 import Testing
 import Time
 
-// Goal: a service that is away is asked less and less often, and at once when it is back. Method: the pauses themselves.
+// Goal: an unavailable service is called less and less often, and durations convert to whole units. Method: fixed
+// values.
 
 @Suite struct BackoffTests {
-  @Test("pauses double up to the limit, and begin again after a success")
+  @Test("pauses double up to the limit, and start again after a reset")
   func pauses() {
     var backoff = Backoff(first: .milliseconds(50), max: .milliseconds(300))
     let first = (0..<5).map { _ in backoff.next() }
@@ -13,7 +14,7 @@ import Time
     #expect(backoff.next() == .milliseconds(50))
   }
 
-  @Test("parts of a unit are cut off")
+  @Test("durations are rounded down to whole units")
   func units() {
     let duration = Duration.microseconds(2_500_999)
     #expect(

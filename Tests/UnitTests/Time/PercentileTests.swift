@@ -1,7 +1,7 @@
 import Testing
 import Time
 
-// Goal: figures mean what their names say. Method: small lists whose percentiles are known.
+// Goal: percentiles are correct. Method: small lists with known percentiles.
 
 @Suite struct PercentileTests {
   @Test("nearest rank: half of four values is the second, 99 % of a hundred is the 99th")

@@ -6,14 +6,14 @@ import VectorMath
   @Test("OpenBLAS agrees with scalar loops on odd shapes")
   func kernelCheck() { #expect(KernelCheck.firstMismatch() == nil) }
 
-  @Test("bias and GELU are those of the scalar twin")
+  @Test("bias and GELU equal the scalar reference")
   func gelu() {
     let inputs: [Float] = (-400...400).map { Float($0) / 50 } + [-1e4, 1e4, 0]
     let values = FloatBuffer(inputs)
     Kernels.biasGELU(
       FloatBuffer([Float](repeating: 0, count: inputs.count)), values, rows: 1, columns: inputs.count)
     for (index, input) in inputs.enumerated() {
-      // 1.5e-7 of the approximation of erf, times |x|, and float rounding.
+      // The approximation of erf has an error of 1.5e-7, times |x|; the rest is float rounding.
       #expect(abs(values[index] - Kernels.geluReference(input)) <= 4e-7 * max(1, abs(input)))
     }
   }
@@ -29,7 +29,7 @@ import VectorMath
     #expect(values[2] > values[1] && values[1] > values[0] && values[3] > 0.999)
   }
 
-  @Test("layer norm is that of double arithmetic")
+  @Test("layer norm equals double arithmetic")
   func layerNorm() {
     let x: [Float] = (0..<37).map { Float(($0 * 7919) % 101) / 10 }
     let values = FloatBuffer(x)

@@ -1,4 +1,4 @@
-{{/* Names. 38 characters at most: with "-embed-documents" or "-search-1023" and KEDA's "keda-hpa-" they stay below 63. */}}
+{{/* Names have at most 38 characters, so that "keda-hpa-" + name + "-embed-documents" has at most 63. */}}
 {{- define "millrace.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 38 | trimSuffix "-" -}}
 {{- end -}}
@@ -16,7 +16,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Selectors can't be changed later: these three and no more. Takes root and component. */}}
+{{/* Selectors can't be changed later, so they have only these three labels. Takes root and component. */}}
 {{- define "millrace.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "millrace.name" .root }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -31,7 +31,7 @@ app.kubernetes.io/part-of: millrace
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end -}}
 
-{{/* Without versions: a new chart with the same pods must not restart them. */}}
+{{/* Without versions: a new chart version must not restart unchanged pods. */}}
 {{- define "millrace.podLabels" -}}
 {{ include "millrace.selectorLabels" . }}
 app.kubernetes.io/part-of: millrace
@@ -63,8 +63,8 @@ app.kubernetes.io/part-of: millrace
 {{- end -}}
 
 {{/*
-The settings file of the binary: the sections that it knows, as they stand, with what the deployment decides:
-where probes listen and where the model lies.
+The settings file of the binary: the sections of the values that the binary knows. The chart sets the address of the
+probes and, for a model volume, the path of the model.
 */}}
 {{- define "millrace.settings" -}}
 {{- $sections := list "kafka" "broker" "http" "log" "worker" "encoder" "ingest" "embed" "search" "retrieve" "generate" "llm" "redis" "cache" "freshness" "topics" -}}
@@ -78,7 +78,7 @@ where probes listen and where the model lies.
 {{- end }}
 {{- end -}}
 
-{{/* The pools: name, arguments, the topic whose lag scales it, its group, and whether it reads the model. */}}
+{{/* The pools: arguments, the topic whose lag scales the pool, group, whether it reads the model, secrets. */}}
 {{- define "millrace.pools" -}}
 {{- $shards := .Values.search.shards | int -}}
 ingest: {args: [worker, ingest], topic: documents, group: rag-ingest, values: ingest, model: true, secrets: [kafkaProperties]}
@@ -91,7 +91,7 @@ retrieve: {args: [worker, retrieve], topic: candidates, group: rag-retrieve, val
 generate: {args: [worker, generate], topic: prompts, group: rag-generate, values: generate, model: true, secrets: [kafkaProperties, redisAddress, llmApiKey]}
 {{- end -}}
 
-{{/* What every pod has in common. Takes root. */}}
+{{/* The security context of every pod. Takes root. */}}
 {{- define "millrace.podSecurityContext" -}}
 runAsNonRoot: true
 {{- with .Values.podDefaults.runAsUser }}
@@ -104,7 +104,7 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
-{{/* Where the topics Job and the test run: as the pools do by default. */}}
+{{/* Scheduling of the topics Job and the test: the pools' defaults. */}}
 {{- define "millrace.scheduling" -}}
 {{- with .Values.podDefaults.priorityClassName }}
 priorityClassName: {{ . }}
@@ -134,8 +134,9 @@ seccompProfile:
 {{- end -}}
 
 {{/*
-What the Secret holds reaches the binary by the settings' own names; the environment wins over the file. Takes root, and
-the keys of values.secrets.keys that the process needs (`millrace contract` names them for each pool): it gets no others.
+The values of the Secret reach the binary as environment variables of settings, which override the settings file. Takes
+root, and the keys of values.secrets.keys that the process needs (`millrace contract` lists them for each pool). The
+process gets no other keys.
 */}}
 {{- define "millrace.environment" -}}
 {{- $secret := .root.Values.secrets.name -}}
@@ -158,7 +159,7 @@ the keys of values.secrets.keys that the process needs (`millrace contract` name
 - name: settings
   mountPath: /etc/millrace
   readOnly: true
-# Documents on their way to a parser's child process; nothing else is written.
+# Used for documents that are passed to a parser's child process.
 - name: tmp
   mountPath: /tmp
 {{- with .Values.podDefaults.extraVolumeMounts }}

@@ -17,7 +17,7 @@ metadata:
   name: {{ $fullname }}
   labels:
     {{- include "millrace.labels" $scope | nindent 4 }}
-# Workers never ask the API server.
+# Workers never call the API server.
 automountServiceAccountToken: false
 {{- with $root.Values.imagePullSecrets }}
 imagePullSecrets:
@@ -31,9 +31,9 @@ metadata:
   labels:
     {{- include "millrace.labels" $scope | nindent 4 }}
 spec:
-  # Headless: for metrics and probes of single pods{{ if $stateful }}, and the names of a StatefulSet's{{ end }}. Work comes by Kafka alone.
+  # Headless: for metrics and probes of single pods{{ if $stateful }}, and for the pod names of the StatefulSet{{ end }}. Work arrives only through Kafka.
   clusterIP: None
-  # A search replica that still replays must be found too.
+  # Search replicas that are still replaying must be found too.
   publishNotReadyAddresses: true
   selector:
     {{- include "millrace.selectorLabels" $scope | nindent 4 }}
@@ -56,13 +56,13 @@ spec:
   serviceName: {{ $fullname }}
   # Replicas don't depend on each other.
   podManagementPolicy: Parallel
-  # No volumeClaimTemplates: a replica has no state of its own yet, it replays rag.vectors into memory at each start. Claims
-  # come with snapshots, and would outlive the pods that KEDA takes away.
+  # No volumeClaimTemplates: a replica has no state on disk. It replays rag.vectors into memory at each start. Claims would
+  # outlive the pods that KEDA removes.
   {{- else }}
   strategy:
     type: RollingUpdate
     rollingUpdate:
-      # The new pod joins before an old one leaves: two rebalances, but never fewer workers.
+      # A new pod joins before an old one leaves. This causes two rebalances, but there are never fewer workers.
       maxSurge: 1
       maxUnavailable: 0
   {{- end }}
@@ -77,7 +77,7 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
       annotations:
-        # Workers read their settings once.
+        # Workers read their settings only once, so they restart when the settings change.
         checksum/settings: {{ include "millrace.settings" $root | sha256sum }}
         {{- with $values.annotations | default $root.Values.podDefaults.annotations }}
         {{- toYaml . | nindent 8 }}
@@ -85,7 +85,7 @@ spec:
     spec:
       serviceAccountName: {{ $fullname }}
       automountServiceAccountToken: false
-      # A Service named redis would set REDIS_PORT and the like: names of our settings.
+      # With service links, a Service named redis would set variables such as REDIS_PORT, which look like settings.
       enableServiceLinks: false
       terminationGracePeriodSeconds: {{ include "millrace.graceSeconds" $root }}
       securityContext:
@@ -131,14 +131,14 @@ spec:
           ports:
             - name: http
               containerPort: {{ $root.Values.ports.http }}
-          # The port opens before the model is loaded: this is for the start of the process itself, on a cold disk.
+          # The port opens before the model is loaded. This allows for a slow start of the process from a cold disk.
           startupProbe:
             httpGet:
               path: /healthz
               port: http
             periodSeconds: 2
             failureThreshold: 60
-          # Says no when a stage gave up, and nothing of the brokers: an outage must not restart every pool.
+          # Fails only when a stage has stopped, not when the brokers are down: an outage must not restart every pool.
           livenessProbe:
             httpGet:
               path: /healthz
@@ -146,7 +146,7 @@ spec:
             periodSeconds: 10
             timeoutSeconds: 5
             failureThreshold: 6
-          # Ready once the group is joined, whether or not it got partitions; search: once the index is replayed.
+          # Ready when the group is joined, with or without partitions; for search also when the index is replayed.
           readinessProbe:
             httpGet:
               path: /readyz
@@ -185,7 +185,7 @@ metadata:
   labels:
     {{- include "millrace.labels" $scope | nindent 4 }}
 spec:
-  # Not minAvailable: with one replica it would block every drain of a node.
+  # Not minAvailable: with one replica it would block every node drain.
   maxUnavailable: 1
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
@@ -229,9 +229,9 @@ spec:
         topic: {{ $topic | quote }}
         lagThreshold: {{ $values.lagThreshold | quote }}
         activationLagThreshold: {{ $values.activationLagThreshold | quote }}
-        # as the workers' auto.offset.reset
+        # the same as the workers' auto.offset.reset
         offsetResetPolicy: "earliest"
-        # Else KEDA caps what it counts at the number of partitions and stalls just below it; maxReplicas is the cap.
+        # Without this, KEDA limits replicas by the number of partitions and stalls just below it. maxReplicas is the limit.
         allowIdleConsumers: "true"
         {{- with $root.Values.keda.version }}
         version: {{ . | quote }}

@@ -5,7 +5,8 @@
 enum { MILLRACE_GZIP = 1, MILLRACE_LZ4 = 3, MILLRACE_ZSTD = 4 };
 
 /// Unpacks `size` bytes that were packed by one of Kafka's codecs (lz4 and gzip in their frame formats).
-/// Returns the number of bytes, with `*output` to be freed by the caller, or -1 when the input is broken, the codec is
-/// unknown, memory is short, or the result would be longer than `limit`.
+/// Returns the number of unpacked bytes; the caller frees `*output` with `millrace_decompressed_free`.
+/// Returns -1 when the input is broken, the codec is unknown, memory is short, or the result would be longer
+/// than `limit`.
 long millrace_decompress(int codec, const uint8_t *input, size_t size, size_t limit, uint8_t **output);
 void millrace_decompressed_free(uint8_t *output);

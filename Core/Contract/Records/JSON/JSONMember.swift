@@ -1,4 +1,4 @@
-/// One name and value of an object.
+/// One name of an object, and its value.
 package struct JSONMember: Sendable, Equatable {
   package var name: String
   package var value: JSONValue

@@ -1,14 +1,16 @@
-/// Reads RFC 8259 JSON strictly: valid UTF-8, no duplicate names, no lone surrogates, a limit on depth,
-/// nothing after the value. Foundation's reader drops duplicates silently and names no position.
+/// Reads RFC 8259 JSON strictly: valid UTF-8, no duplicate names, no lone surrogates, a limit on depth, and
+/// nothing after the value. Foundation's reader drops duplicate names silently and reports no position.
 ///
 /// Complexity: O(bytes); recursion is bounded by `depthMax`.
 package struct JSONReader {
-  /// Deep enough for any record of ours, shallow enough for any stack.
+  /// The limit on nesting. Every record of ours is less deep, and the recursion fits any thread's stack.
   package static let depthMax = 64
 
   private let bytes: [UInt8]
   private var position = 0
 
+  /// Reads one value, with nothing but white space around it.
+  ///
   /// - Throws: `JSONError` with the byte position and the rule.
   package static func read(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
     var reader = JSONReader(bytes: bytes)

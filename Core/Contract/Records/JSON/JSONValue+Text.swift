@@ -1,12 +1,12 @@
 extension JSONValue {
-  /// Compact UTF-8 JSON, members in their order.
+  /// Compact JSON in UTF-8. Members keep their order.
   package var bytes: [UInt8] {
     var out: [UInt8] = []
     write(into: &out)
     return out
   }
 
-  /// The same as text.
+  /// The same JSON as text.
   package var text: String { String(decoding: bytes, as: UTF8.self) }
 
   private func write(into out: inout [UInt8]) {

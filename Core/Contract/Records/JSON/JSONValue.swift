@@ -1,4 +1,4 @@
-/// A JSON value as it was read: members keep their order, numbers keep their text.
+/// A JSON value. Members keep their order, and numbers keep their text.
 package indirect enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)
@@ -8,13 +8,13 @@ package indirect enum JSONValue: Sendable, Equatable {
   case array([JSONValue])
   case object([JSONMember])
 
-  /// The value of a member, nil when there is none or when this is no object.
+  /// The value of a member; nil when the member is missing or this is not an object.
   package subscript(name: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
     return members.first { $0.name == name }?.value
   }
 
-  /// The JSON type's name, for error sentences.
+  /// The name of the JSON type, for error messages.
   package var typeName: String {
     switch self {
     case .null: "null"
@@ -31,12 +31,12 @@ package indirect enum JSONValue: Sendable, Equatable {
   package var boolValue: Bool? { if case .bool(let flag) = self { flag } else { nil } }
   package var arrayValue: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
   package var members: [JSONMember]? { if case .object(let members) = self { members } else { nil } }
-  /// The exact integer, nil for fractions, exponents and anything beyond 64 bits.
+  /// The exact integer; nil for fractions, exponents and integers beyond 64 bits.
   package var integerValue: Int64? { if case .number(let text, _) = self { Int64(text) } else { nil } }
 
   package static func int(_ value: some BinaryInteger) -> JSONValue { .number("\(value)", Double(value)) }
 
-  /// A finite number; anything else becomes null, as JSON has no other spelling.
+  /// A finite number. Infinity and NaN become null, because JSON can't express them.
   package static func double(_ value: Double) -> JSONValue {
     value.isFinite ? .number("\(value)", value) : .null
   }

@@ -1,4 +1,4 @@
-/// The optional fields while a part is read.
+/// The fields that `ChunkBatch` and `VectorBatch` share, while a record is read or written.
 struct PartFields {
   var format: UInt32 = 0
   var document = WireDocument()

@@ -1,4 +1,4 @@
-/// The wire form of `DocumentInfo`: identifiers are checked when it becomes one.
+/// The wire form of `DocumentInfo`. `info()` checks the identifiers.
 struct WireDocument: WireMessage {
   var tenant = "", id = "", title = "", uri = "", source = "", language = ""
   var epoch: UInt32 = 0
@@ -39,7 +39,8 @@ struct WireDocument: WireMessage {
     for entry in metadata { if let value = entry.value { info.metadata[entry.name] = value } }
     info.acl = hasACL ? acl : nil
     info.language = language
-    // Records of earlier versions may hold any: before 1970 and far beyond all clocks are both "never".
+    // Records of earlier builds may hold any number. A time before 1970 or beyond the bounds means "never"
+    // (0).
     info.expiresAtMilliseconds = (0...WireBounds.numberMax).contains(expiresAt) ? expiresAt : 0
     return info
   }

@@ -1,5 +1,5 @@
 struct WireFault: WireMessage {
-  var error = RecordError(code: "", field: "", message: "")
+  var error = RecordError(rawCode: "", field: "", message: "")
   init() {}
   init(_ error: RecordError) { self.error = error }
 

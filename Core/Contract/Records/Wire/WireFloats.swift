@@ -1,4 +1,4 @@
-/// Vectors are copied as they lie: protobuf's floats are little-endian, as are the machines we run on.
+/// Copies vectors without conversion: protobuf's floats are little-endian, and so are all supported machines.
 enum WireFloats {
   static func append(_ values: [Float], to bytes: inout [UInt8]) {
     unsafe values.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }

@@ -2,13 +2,19 @@
 protocol WireMessage: Sendable {
   init()
   func write(to writer: inout WireWriter)
-  /// Takes one field; unknown numbers are skipped by the caller when this returns false.
+  /// Reads one field.
+  ///
+  /// - Returns: false for an unknown field number; the caller then skips the field.
+  /// - Throws: `WireError` when the field is malformed or has another wire type.
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool
-  /// Called when all fields are read; refuses numbers that readers must not calculate with.
+  /// Called when all fields have been read.
+  ///
+  /// - Throws: `WireError` when a number is outside `WireBounds`.
   func check() throws(WireError)
 }
 
 extension WireMessage {
+  /// Accepts every message.
   func check() throws(WireError) {}
 
   package var wireBytes: [UInt8] {
@@ -17,7 +23,7 @@ extension WireMessage {
     return writer.bytes
   }
 
-  /// - Throws: `WireError` for bytes that are no such message.
+  /// - Throws: `WireError` when the bytes are not such a message.
   package init(wireBytes: [UInt8]) throws(WireError) {
     var reader = WireReader(wireBytes[...])
     try self.init(reading: &reader)

@@ -1,4 +1,5 @@
-/// Walks the fields of one message; every access is checked, so that no bytes can trap.
+/// Reads the fields of one message. Every access is checked, so no input can trap: a malformed message
+/// throws a `WireError` with the position.
 struct WireReader {
   private let bytes: ArraySlice<UInt8>
   private var position: Int
@@ -98,7 +99,7 @@ struct WireReader {
     return try Message(reading: &inner)
   }
 
-  /// Packed or, as older writers did, one value per field.
+  /// Reads packed values, or one value per field, which protobuf also allows.
   mutating func int32s(into values: inout [Int32]) throws(WireError) {
     if type == .varint {
       values.append(try int32())

@@ -1,4 +1,4 @@
-/// Appends protobuf fields. Values that equal proto3's defaults are left out, as Google's writers do.
+/// Appends protobuf fields. Values that equal proto3's defaults are left out, as in Google's writers.
 struct WireWriter {
   private(set) var bytes: [UInt8] = []
 
@@ -37,7 +37,7 @@ struct WireWriter {
     }
   }
 
-  /// - Parameter always: writes zero too (members of a oneof).
+  /// - Parameter always: also writes zero, as members of a `oneof` need.
   mutating func double(_ field: UInt32, _ value: Double, always: Bool = false) {
     guard always || value.bitPattern != 0 else { return }
     tag(field, .fixed64)

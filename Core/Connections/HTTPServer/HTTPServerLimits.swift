@@ -1,0 +1,12 @@
+/// How much a server takes on.
+package struct HTTPServerLimits: Sendable {
+  /// Bytes of a request's body; a longer one is answered with 413.
+  package var bodyBytesMax = 1 << 20
+  /// Bytes of a streamed response that wait for the client.
+  package var streamBytesMax = 1 << 16
+  package var connectionsMax = 64
+  /// Seconds after which a connection without traffic is closed. Time during which a response is awaited does not count.
+  package var idleSecondsMax = 10
+
+  package init() {}
+}

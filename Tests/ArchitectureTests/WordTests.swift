@@ -1,0 +1,148 @@
+import Foundation
+import Testing
+
+// Goal: prose can be read, and an interface says what its signature can't. Method: read the sources and count.
+
+@Suite struct WordTests {
+  private static let columnsMax = 120
+
+  /// Paths of the checkout's files, relative to it, without what is built, installed or fetched.
+  private static let files: [String] = {
+    let root = Sources.checkout.path
+    guard let names = FileManager.default.enumerator(atPath: root) else { return [] }
+    var paths: [String] = []
+    while let name = names.nextObject() as? String {
+      if [".build", ".venv", ".git", ".millrace", "node_modules"].contains(name) || name.hasPrefix(".build-")
+      {
+        names.skipDescendants()
+      } else {
+        paths.append(name)
+      }
+    }
+    return paths.sorted()
+  }()
+
+  private static func lines(_ path: String) -> [Substring] {
+    let file = Sources.checkout.appendingPathComponent(path)
+    let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+    return text.split(separator: "\n", omittingEmptySubsequences: false)
+  }
+
+  @Test("no line of Swift, Markdown or shell is longer than 120 columns")
+  func lineLengths() {
+    var count = 0
+    for path in Self.files where !path.hasPrefix("Workers/Millrace/Demo/") {
+      let isMarkdown = path.hasSuffix(".md")
+      let isShell = path.hasSuffix(".sh") || path == ".ci/run" || path == "Makefile"
+      guard isMarkdown || isShell || path.hasSuffix(".swift") else { continue }
+      var isFenced = false
+      var isVerbatim = false
+      for (number, line) in Self.lines(path).enumerated() {
+        count += 1
+        if isMarkdown, line.hasPrefix("```") { isFenced.toggle() }
+        // A golden text is compared byte by byte: it can't be broken.
+        if path.hasPrefix("Tests/"), line.contains(#""""#) { isVerbatim.toggle() }
+        if line.count <= Self.columnsMax { continue }
+        let isTable = isMarkdown && line.hasPrefix("|")
+        let isLink = isMarkdown && line.contains("](") || line.contains("://")
+        let isGolden = path.hasPrefix("Tests/") && (isVerbatim || line.contains("#\""))
+        #expect(isFenced || isTable || isLink || isGolden, "\(path):\(number + 1) has \(line.count) columns")
+      }
+    }
+    #expect(count > 30_000, "the files were found: \(count) lines")
+  }
+
+  @Test("no cell of a Markdown table is longer than 120 characters")
+  func tableCells() {
+    var count = 0
+    for path in Self.files where path.hasSuffix(".md") && !path.hasPrefix("Workers/Millrace/Demo/") {
+      for (number, line) in Self.lines(path).enumerated() where line.hasPrefix("|") {
+        for cell in line.replacing("\\|", with: " ").split(separator: "|") {
+          count += 1
+          let length = cell.trimmingCharacters(in: .whitespaces).count
+          #expect(length <= 120, "\(path):\(number + 1) has a cell of \(length) characters")
+        }
+      }
+    }
+    #expect(count > 500, "the tables were found: \(count) cells")
+  }
+
+  @Test("the README has at most 200 lines")
+  func readmeLength() {
+    #expect((60...200).contains(Self.lines("README.md").count))
+  }
+
+  @Test("types, protocols and throwing functions of a room's interface have a doc comment")
+  func docComments() {
+    let modifiers = /^ *(?:@\w+(?:\([^)]*\))? +)*(?:package|public) (?:\w+(?:\([^)]*\))? )*?/
+    let type = /(?:struct|class|enum|actor|protocol) (\w+)/
+    var count = 0
+    var missing: [String] = []
+    for file in Sources.product {
+      let lines = file.lines
+      for (index, line) in lines.enumerated() {
+        guard let start = line.prefixMatch(of: modifiers) else { continue }
+        let rest = line[start.range.upperBound...]
+        let isType = rest.prefixMatch(of: type) != nil && !line.hasPrefix("  ")
+        let isThrowing =
+          (rest.hasPrefix("func ") || rest.hasPrefix("init")) && Self.throwsError(lines[index...])
+        guard isType || isThrowing else { continue }
+        count += 1
+        if !Self.isDocumented(lines[..<index]) { missing.append("\(file.path):\(index + 1)") }
+      }
+    }
+    #expect(missing.isEmpty, "\(missing.count) without: \(missing.joined(separator: ", "))")
+    #expect(count > 400, "the declarations were found: \(count)")
+  }
+
+  /// Whether a declaration throws: its signature ends at the brace of its body.
+  private static func throwsError(_ lines: ArraySlice<Substring>) -> Bool {
+    var depth = 0
+    for line in lines.prefix(12) {
+      // A parameter may be a function that throws: only what follows the parameters counts.
+      for (index, character) in zip(line.indices, line) {
+        if character == "(" { depth += 1 }
+        if character == ")" { depth -= 1 }
+        if depth == 0, line[index...].hasPrefix("throws") { return true }
+        if depth == 0, character == "{" { return false }
+      }
+    }
+    return false
+  }
+
+  private static func isDocumented(_ before: ArraySlice<Substring>) -> Bool {
+    for line in before.reversed() {
+      let text = line.drop { $0 == " " }
+      if text.hasPrefix("///") { return true }
+      // Attributes stand between the comment and the declaration.
+      if !text.hasPrefix("@") { return false }
+    }
+    return false
+  }
+
+  @Test("every error says who must act on it")
+  func errorsHaveKinds() {
+    let bare = /(?:struct|enum|class) (\w+): (?:[\w, ]*, )?(?:any )?(?:Swift\.)?Error\b/
+    // They only leave a function: nobody outside decides on them.
+    let control: Set<String> = ["Left", "Refused", "Retry"]
+    var failures = 0
+    for file in Sources.product {
+      for (index, line) in file.lines.enumerated() {
+        if line.contains(/(?:struct|enum) \w+: Failure\b/) { failures += 1 }
+        guard let match = line.firstMatch(of: bare) else { continue }
+        #expect(control.contains(String(match.1)), "\(file.path):\(index + 1): \(match.1) has no kind")
+      }
+    }
+    #expect(failures >= 15, "the errors were found: \(failures)")
+  }
+
+  @Test("nobody compares the text or the code of an error with a string")
+  func noStringComparisons() {
+    for file in Sources.product {
+      for (index, line) in file.lines.enumerated() {
+        let compares = line.contains(/\.(?:code|rule|message|detail|reason|call|description) [!=]= "/)
+        #expect(!compares, "\(file.path):\(index + 1)")
+      }
+    }
+  }
+}

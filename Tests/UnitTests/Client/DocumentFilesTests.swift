@@ -1,0 +1,72 @@
+import Client
+import CommandLine
+import Foundation
+import Records
+import Testing
+
+// Goal: files become the records that they should, and a file that can't be read is an error that names it.
+
+@Suite struct DocumentFilesTests {
+  private let folder: String
+
+  init() throws {
+    folder =
+      FileManager.default.temporaryDirectory.appendingPathComponent("files-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: folder + "/a/b", withIntermediateDirectories: true)
+  }
+
+  private func write(_ name: String, _ text: String) throws -> String {
+    let path = folder + "/" + name
+    try text.write(toFile: path, atomically: true, encoding: .utf8)
+    return path
+  }
+
+  @Test("a folder is walked, ids are paths within it, other kinds of file are left out")
+  func walk() throws {
+    _ = try write("a/b/deep.md", "# Deep")
+    _ = try write("top.txt", "top")
+    _ = try write("image.png", "no text")
+    let documents = try DocumentFiles.read(path: folder, .standard)
+    #expect(documents.map(\.id.rawValue) == ["a/b/deep.md", "top.txt"])
+    #expect(documents.map(\.mediaType) == ["text/markdown", "text/plain"])
+    #expect(documents[0].content == .text("# Deep"))
+  }
+
+  @Test("bytes that are no text go as base64")
+  func binary() throws {
+    let path = folder + "/scan.pdf"
+    let bytes: [UInt8] = [0x25, 0x50, 0x44, 0x46, 0xFF, 0x00]
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    let documents = try DocumentFiles.read(path: path, .standard)
+    #expect(documents[0].content == .base64(Data(bytes).base64EncodedString()))
+    #expect(documents[0].mediaType == "application/pdf")
+  }
+
+  @Test("each line of a .jsonl file is a record; a bad line is named")
+  func lines() throws {
+    let good = try write(
+      "good.jsonl", #"{"id":"1","text":"a"}"# + "\n" + #"{"id":"2","tenant":"t","text":"b"}"#)
+    let documents = try DocumentFiles.lines(path: good, .standard)
+    #expect(documents.map(\.key.description) == ["default/1", "t/2"])
+    let bad = try write("bad.jsonl", #"{"id":"1","text":"a"}"# + "\n" + #"{"id":"2"}"#)
+    #expect {
+      try DocumentFiles.lines(path: bad, .standard)
+    } throws: {
+      "\($0)".contains("bad.jsonl line 2")
+    }
+  }
+
+  @Test("a missing file, a pipe and a link to nothing are refused by name, at once")
+  func unreadable() throws {
+    mkfifo(folder + "/pipe", 0o600)
+    try FileManager.default.createSymbolicLink(
+      atPath: folder + "/link", withDestinationPath: folder + "/nothing")
+    for name in ["missing", "pipe", "link"] {
+      #expect {
+        try DocumentFiles.read(path: folder + "/" + name, .standard)
+      } throws: {
+        $0 is UsageError && "\($0)".contains("/" + name)
+      }
+    }
+  }
+}

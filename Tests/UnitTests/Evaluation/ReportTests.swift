@@ -1,0 +1,95 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import Records
+import Testing
+
+@testable import Evaluation
+
+// Goal: what an evaluation prints follows from its answers. Method: answers by hand, figures by hand.
+
+@Suite struct ReportTests {
+  private func citation(_ document: String, _ quote: String, _ start: UInt64) -> AnswerRecord.Citation {
+    AnswerRecord.Citation(
+      n: 1, documentID: DocumentID(document)!, version: Version(epoch: 1, offset: 0),
+      chunkID: "\(document)#0", title: "", uri: "", start: start, end: start + UInt64(quote.utf8.count),
+      quote: quote, score: 1)
+  }
+
+  private func answer(_ text: String, _ citations: [AnswerRecord.Citation], _ status: AnswerRecord.Status)
+    -> AnswerRecord
+  {
+    var answer = AnswerRecord(id: "q", tenant: "eval", status: status)
+    answer.text = text
+    answer.citations = citations
+    answer.engine = "extractive"
+    return answer
+  }
+
+  @Test("exact match, F1, citations, refusals and missing answers")
+  func answers() throws {
+    let document = DocumentRecord(id: DocumentID("d")!, content: .text("The tower is 320 metres tall."))
+    let questions = [
+      KnownQuestion(text: "how tall?", answers: ["320 metres"], isAnswerable: true),
+      KnownQuestion(text: "how tall?", answers: ["320 metres"], isAnswerable: true),
+      KnownQuestion(text: "who?", answers: [], isAnswerable: false),
+      KnownQuestion(text: "what?", answers: ["a tower"], isAnswerable: true),
+      KnownQuestion(text: "when?", answers: [], isAnswerable: false),
+    ]
+    let report = AnswersReport(
+      questions,
+      [
+        answer("The 320 metres. [1]", [citation("d", "320 metres", 13)], .answered),
+        answer("320 feet", [citation("d", "320 metres", 12)], .answered),
+        answer("", [], .refused), answer("", [], .refused), nil,
+      ], [document], seconds: 2)
+    let json = report.json
+    #expect(json["exact_match"]?.doubleValue == 1.0 / 3)
+    #expect(json["f1"]?.doubleValue == (1 + 0.5) / 3)
+    #expect(json["citations_right"]?.doubleValue == 0.5, "the second quote is not at its offsets")
+    #expect(json["refusal_precision"]?.doubleValue == 0.5 && json["refusal_recall"]?.doubleValue == 0.5)
+    #expect(json["missing"] == .int(1) && !report.isGood)
+  }
+
+  @Test("SQuAD's measures: case, articles and punctuation do not count, repeated words count once each")
+  func squad() {
+    #expect(SQuAD.isExact("The Tower!", "tower"))
+    #expect(!SQuAD.isExact("tower bridge", "tower"))
+    #expect(SQuAD.f1("new york york", "new york city") == 2.0 / 3)
+    #expect(SQuAD.f1("", "the") == 1 && SQuAD.f1("x", "") == 0)
+  }
+
+  @Test("recall is the share of questions with a relevant document among the first hits")
+  func recall() {
+    let hits = (1...10).map { citation("d\($0)", "x", 0) }
+    let found = answer("", hits, .answered)
+    var report = RetrievalReport(
+      questions: [
+        Question(text: "a", relevant: ["d1"]), Question(text: "b", relevant: ["d5"]),
+        Question(text: "c", relevant: ["d10"]), Question(text: "d", relevant: ["d11"]),
+      ], answers: [found, found, found, found], seconds: 1)
+    #expect(report.json["recall_at_1"]?.doubleValue == 0.25)
+    #expect(report.json["recall_at_5"]?.doubleValue == 0.5)
+    #expect(report.json["recall_at_10"]?.doubleValue == 0.75)
+    #expect(report.isGood)
+    report.mismatches = ["q: rank 1 differs"]
+    #expect(!report.isGood)
+  }
+
+  @Test(
+    "an account is balanced when nothing is lost and no two states differ; examples are the first by name")
+  func account() {
+    var account = Account(kind: "queries", states: [("answered", 2)], stages: ["search"])
+    #expect(account.isBalanced)
+    for number in (0..<30).reversed() { account.note("q\(number + 10)") }
+    #expect(account.examples == (10..<20).map { "q\($0)" })
+    account.differing = 1
+    #expect(!account.isBalanced)
+  }
+
+  @Test("a span is a number with a unit", arguments: [("90m", 5_400_000), ("7d", 604_800_000), ("1s", 1000)])
+  func span(_ text: String, _ milliseconds: Int64) throws {
+    #expect(try LedgerSpan(text).milliseconds == milliseconds)
+    for bad in ["", "m", "-1h", "0d", "1w", "1000000s", "1.5h"] {
+      #expect(throws: (any Error).self) { try LedgerSpan(bad) }
+    }
+  }
+}

@@ -1,0 +1,237 @@
+import Foundation
+import HTTPClient
+import HTTPServer
+import Synchronization
+import Testing
+
+// Goal: a request arrives whole; a response may come later, from anywhere, whole or piece by piece; a client that leaves
+// and a server that stops leave nobody waiting. Method: our own client against our server.
+
+private final class Counter: Sendable {
+  private let count = Mutex(0)
+  var value: Int { count.withLock { $0 } }
+  func add(_ number: Int) { count.withLock { $0 += number } }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct HTTPServerTests {
+  private let client = HTTPClient()
+
+  private func url(_ server: HTTPServer, _ path: String = "/") -> String {
+    "http://127.0.0.1:\(server.port)\(path)"
+  }
+
+  private func start(
+    _ limits: HTTPServerLimits = HTTPServerLimits(), _ handle: @escaping @Sendable (HTTPExchange) -> Void
+  ) throws -> HTTPServer {
+    try HTTPServer.start(host: "127.0.0.1", port: 0, limits: limits, handle: handle)
+  }
+
+  @Test("method, path, query, headers and body arrive, bytes that are no text too")
+  func request() async throws {
+    let seen = Mutex<HTTPServerRequest?>(nil)
+    let server = try start { exchange in
+      seen.withLock { $0 = exchange.request }
+      exchange.respond(HTTPResponse(status: 201, headers: [("X-Answer", "yes")], body: "made"))
+    }
+    let body = [UInt8]((0..<200_000).map { UInt8(truncatingIfNeeded: $0) })
+    let (status, answer) = try await client.response(
+      HTTPRequest(
+        url: url(server, "/a%20b/c?x=1%262&y="), headers: [("X-Tenant", "blue")], body: body,
+        timeout: .seconds(20)))
+    #expect(status == 201 && String(decoding: answer, as: UTF8.self) == "made")
+    let request = try #require(seen.withLock { $0 })
+    #expect(request.method == "POST" && request.path == "/a b/c")
+    #expect(request.query.map { "\($0.name)=\($0.value)" } == ["x=1&2", "y="])
+    #expect(request.header("x-tenant") == "blue" && request.header("absent") == nil)
+    #expect(request.body == body)
+  }
+
+  @Test("a body over the limit is answered with 413 and reaches no handler")
+  func tooLarge() async throws {
+    let count = Mutex(0)
+    var limits = HTTPServerLimits()
+    limits.bodyBytesMax = 1000
+    let server = try start(limits) { exchange in
+      count.withLock { $0 += 1 }
+      exchange.respond(HTTPResponse(status: 200, body: "\(exchange.request.body.count)"))
+    }
+    func status(_ size: Int) async throws -> Int {
+      let body = [UInt8](repeating: 1, count: size)
+      return try await client.response(HTTPRequest(url: url(server), body: body, timeout: .seconds(20)))
+        .status
+    }
+    #expect(try await status(1001) == 413)
+    #expect(try await status(1000) == 200)
+    #expect(count.withLock { $0 } == 1)
+  }
+
+  @Test("an exchange is answered later from another task, and 50 wait at once")
+  func later() async throws {
+    let (exchanges, continuation) = AsyncStream.makeStream(
+      of: HTTPExchange.self, bufferingPolicy: .bufferingOldest(100))
+    let server = try start { continuation.yield($0) }
+    try await withThrowingTaskGroup(of: String.self) { group in
+      for number in 0..<50 {
+        group.addTask {
+          let request = HTTPRequest(url: url(server, "/\(number)"), timeout: .seconds(30))
+          return String(decoding: try await client.response(request).body, as: UTF8.self)
+        }
+      }
+      var waiting: [HTTPExchange] = []
+      for await exchange in exchanges {
+        waiting.append(exchange)
+        if waiting.count == 50 { break }
+      }
+      for exchange in waiting.reversed() {
+        exchange.respond(HTTPResponse(status: 200, body: "to \(exchange.request.path)"))
+        exchange.respond(HTTPResponse(status: 500, body: "a second answer does not count"))
+      }
+      var answers: Set<String> = []
+      for try await answer in group { answers.insert(answer) }
+      #expect(answers == Set((0..<50).map { "to /\($0)" }))
+    }
+  }
+
+  @Test("an exchange that nobody answers becomes 500, a body that is not finished an error")
+  func dropped() async throws {
+    let (writers, continuation) = AsyncStream.makeStream(of: HTTPBodyWriter.self, bufferingPolicy: .unbounded)
+    let server = try start { exchange in
+      if exchange.request.path == "/part" {
+        continuation.yield(exchange.stream(status: 200, contentType: .text))
+      }
+    }
+    let answer = try await client.response(HTTPRequest(url: url(server), timeout: .seconds(20)))
+    #expect(answer.status == 500)
+    async let part = client.response(HTTPRequest(url: url(server, "/part"), timeout: .seconds(20)))
+    for await writer in writers {
+      try await writer.write(Array("half of it".utf8))
+      break
+    }
+    do {
+      _ = try await part
+      Issue.record("half a body must not pass for the whole")
+    } catch is HTTPClientFailure {}
+  }
+
+  @Test("pieces arrive while the response is still written")
+  func stream() async throws {
+    let (writers, continuation) = AsyncStream.makeStream(of: HTTPBodyWriter.self, bufferingPolicy: .unbounded)
+    let server = try start { continuation.yield($0.stream(status: 200, contentType: .eventStream)) }
+    let events = client.send(HTTPRequest(url: url(server), timeout: .seconds(30)))
+    var iterator = writers.makeAsyncIterator()
+    let writer = try #require(await iterator.next())
+    var received = ""
+    var sent = 0
+    try await writer.write(Array("piece 0;".utf8))
+    for try await event in events {
+      guard case .body(let bytes) = event else { continue }
+      received += String(decoding: bytes, as: UTF8.self)
+      sent += 1
+      // The next piece is written only now that the former one has arrived.
+      if sent < 5 { try await writer.write(Array("piece \(sent);".utf8)) } else { writer.finish() }
+    }
+    #expect(received == "piece 0;piece 1;piece 2;piece 3;piece 4;")
+  }
+
+  @Test("a writer waits for a slow client, and is told when the client has left")
+  func backPressure() async throws {
+    let (writers, continuation) = AsyncStream.makeStream(of: HTTPBodyWriter.self, bufferingPolicy: .unbounded)
+    var limits = HTTPServerLimits()
+    limits.streamBytesMax = 100_000
+    let server = try start(limits) { continuation.yield($0.stream(status: 200, contentType: .text)) }
+    let socket = try Self.connect(server.port)
+    _ = "GET / HTTP/1.1\r\nHost: a\r\n\r\n".withCString { send(socket, $0, strlen($0), 0) }
+    var iterator = writers.makeAsyncIterator()
+    let writer = try #require(await iterator.next())
+    let written = Counter()
+    let piece = [UInt8](repeating: 65, count: 50_000)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for _ in 0..<2000 {
+          try await writer.write(piece)
+          written.add(piece.count)
+        }
+      }
+      // The client reads nothing: what is written stays below the sockets' buffers and the limit.
+      var last = -1
+      while last != written.value {
+        last = written.value
+        try await Task.sleep(for: .milliseconds(300))
+      }
+      #expect(last > 0 && last < 2000 * piece.count)
+      close(socket)
+      do {
+        try await group.next()
+        Issue.record("the writer must see that its client has left")
+      } catch let failure as HTTPFailure {
+        #expect(failure.kind == .cancelled)
+      }
+    }
+  }
+
+  @Test("a server stops although exchanges and streams are open")
+  func stop() async throws {
+    let kept = Mutex<([HTTPExchange], [HTTPBodyWriter])>(([], []))
+    var server: HTTPServer? = try start { exchange in
+      kept.withLock { kept in
+        if exchange.request.path == "/stream" {
+          kept.1.append(exchange.stream(status: 200, contentType: .text))
+        } else {
+          kept.0.append(exchange)
+        }
+      }
+    }
+    let base = url(try #require(server))
+    async let one = client.response(HTTPRequest(url: base, timeout: .seconds(20)))
+    async let two = client.response(HTTPRequest(url: base + "stream", timeout: .seconds(20)))
+    while kept.withLock({ $0.0.count + $0.1.count }) < 2 { try await Task.sleep(for: .milliseconds(10)) }
+    server = nil
+    let answer = try? await one
+    #expect(answer == nil || answer?.status == 503)
+    do {
+      _ = try await two
+      Issue.record("a stream that was cut off must not pass for the whole")
+    } catch is HTTPClientFailure {}
+    // What comes after the end harms nothing.
+    let (exchanges, streams) = kept.withLock { $0 }
+    for exchange in exchanges { exchange.respond(HTTPResponse(status: 200, body: "late")) }
+    await #expect(throws: HTTPFailure.self) { try await streams.first?.write([1]) }
+    for stream in streams { stream.finish() }
+  }
+
+  @Test("HEAD gets the headers, and a taken port is an error")
+  func headAndTakenPort() async throws {
+    let server = try start { $0.respond(HTTPResponse(status: 200, contentType: .json, body: "{}")) }
+    let socket = try Self.connect(server.port)
+    defer { close(socket) }
+    _ = "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".withCString {
+      send(socket, $0, strlen($0), 0)
+    }
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    var text = ""
+    while true {
+      let count = recv(socket, &buffer, buffer.count, 0)
+      if count <= 0 { break }
+      text += String(decoding: buffer[..<count], as: UTF8.self)
+    }
+    #expect(text.hasPrefix("HTTP/1.1 200") && text.contains("application/json") && text.hasSuffix("\r\n\r\n"))
+    #expect(throws: HTTPFailure.self) {
+      try HTTPServer.start(host: "127.0.0.1", port: server.port) { _ in }
+    }
+  }
+
+  private static func connect(_ port: UInt16) throws -> Int32 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let code = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    try #require(code == 0)
+    return descriptor
+  }
+}
