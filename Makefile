@@ -51,7 +51,7 @@ install: setup release
 
 # Writes Core/Contract/Settings/DefaultValues.swift from charts/millrace/values.yaml. A test compares the two.
 generate:
-	bash scripts/generate-defaults.sh
+	python3 scripts/generate.py
 
 lint:
 	swift format lint --strict --recursive Package.swift Core Workers loadgen Tests

@@ -1,54 +1,63 @@
 #!/usr/bin/env bash
-# Runs all tests, or only the unit tests. Integration tests use the release binary.   usage: test.sh [units]
-# Suites run in lanes, one after another; each lane is a process. With MILLRACE_SIDE_BY_SIDE=1 the lanes run at the same
-# time and need half the time, but on a busy machine tests can fail because of their time limits. Suites that measure
-# time or load run alone, at the end.
+# Runs the tests. The integration tests use the release binary, which is what users run.   usage: test.sh [units]
+# Each integration suite is a process of its own. Suites run side by side, MILLRACE_LANES (default 3) at a time, the
+# longest first. Suites that measure time or load run alone, last. With KAFKA_HOME everything runs on Apache Kafka, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+lanes=${MILLRACE_LANES:-3}
 export MILLRACE_BINARY="$PWD/.build/release/millrace"
 export MILLRACE_CHECKOUT="$PWD"
+# The LLM's threads would spin while they wait for each other, and take the cores from the other lanes.
+export OMP_WAIT_POLICY=passive
 if [ -z "${MILLRACE_SHARED:-}" ] && [ -d ../shared/data ]; then MILLRACE_SHARED=$(cd ../shared && pwd); fi
 if [ -n "${MILLRACE_SHARED:-}" ]; then
   export MILLRACE_SHARED
 else
-  echo "test: MILLRACE_SHARED is not set: tests that need its data are skipped and listed"
+  echo "test: ../shared does not exist: tests that need its data are skipped and say so"
 fi
 
-# The bundle is run directly, because a second `swift test` would wait for the first one to end.
+# The built bundle: a second `swift test` would wait for the first one's lock.
 bundle=$PWD/.build/debug/millracePackageTests.xctest
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/millrace-test.XXXXXX")
-# Some tests run commands as another user, who must be able to enter this folder.
+# Some tests run commands as another user, who must be able to pass through this folder.
 chmod 755 "$scratch"
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$scratch"' EXIT
 
-# If lanes run at the same time, the output of each lane is shown when it ends, so that outputs are not mixed.
+# Hundredths of a second that all processors of this machine have been busy since its start.
+busy() { awk '/^cpu /{print $2 + $3 + $4 + $7 + $8}' /proc/stat; }
+
+# What the tests print is shown when their lane has ended, so that the lanes' output does not mix.
 lane() {
   local name=$1 log="$scratch/$1.log" start=$SECONDS result=passed
   shift
   mkdir -m 755 "$scratch/$name"
-  echo "test: lane $name"
-  TMPDIR="$scratch/$name" "$bundle" --testing-library swift-testing "$@" </dev/null 2>&1 |
-    if [ -n "${MILLRACE_SIDE_BY_SIDE:-}" ]; then cat >"$log"; else tee "$log"; fi || {
+  TMPDIR="$scratch/$name" "$bundle" --testing-library swift-testing "$@" </dev/null >"$log" 2>&1 || {
     result=FAILED
     touch "$scratch/$name.failed"
   }
-  [ -z "${MILLRACE_SIDE_BY_SIDE:-}" ] || cat "$log"
+  grep -v 'started\.$' "$log" || true
   echo "test: lane $name $result after $((SECONDS - start)) s"
   rm -rf "${scratch:?}/$name"
 }
 
-# Runs the lanes of one round.
+# Runs lanes side by side: each argument is a lane's name and the bundle's arguments.
 together() {
+  local running=0
   for call in "$@"; do
-    if [ -n "${MILLRACE_SIDE_BY_SIDE:-}" ]; then eval "lane $call" & else eval "lane $call"; fi
+    if [ "$running" -ge "$lanes" ]; then
+      wait -n || true
+      running=$((running - 1))
+    fi
+    eval "lane $call" &
+    running=$((running + 1))
   done
   wait
 }
 
 finish() {
-  echo "test: the slowest tests (seconds):"
+  echo "test: the ten slowest tests (seconds):"
   cat "$scratch"/*.log | sed $'s/\x1b\\[[0-9;]*m//g' |
-    sed -nE 's/^. Test (.*) (passed|failed) after ([0-9.]+) seconds.*/\3 \1/p' | grep -v ' run with ' |
+    sed -nE 's/^. Test (.*) (passed|failed) after ([0-9.]+) seconds.*/\3 \1/p' | grep -v '^[0-9.]* run with ' |
     sort -rn | head -10 | sed 's/^/  /'
   echo "test: skipped:"
   cat "$scratch"/*.log | grep -i 'skipped' | sort -u | sed 's/^/  /' || true
@@ -59,28 +68,29 @@ finish() {
   fi
 }
 
-together 'units --filter "ArchitectureTests|UnitTests"'
 if [ "${1:-}" = units ]; then
+  together 'units --filter "ArchitectureTests|UnitTests"'
   finish
   exit 0
 fi
 
-# Lanes of about the same length. The last lane runs every suite that no other lane names.
-alone="IntegrationTests.(LoadgenTests|IdleTests)"
-lanes=("IntegrationTests.BadDayTests" "IntegrationTests.KillTests" "IntegrationTests.(LLMTests|ChartTests|FilesTests)"
-  "IntegrationTests.(PathTests|ReadmeTests|SecretTests|SupervisorTests)")
+# The suites of a round, the longest first; a new suite needs no entry here.
+longest="KillTests BadDayTests PathTests LLMTests NeighbourTests SupervisorTests ReadmeTests ChartTests"
+alone="LoadgenTests IdleTests"
+suites=$(grep -hoE 'struct \w+Tests\b' Tests/IntegrationTests/*.swift | sed 's/struct //')
 round() {
-  local on=$1 start=$SECONDS calls=() named=$alone number=0 filter
-  for filter in "${lanes[@]}"; do
-    number=$((number + 1)) named="$named|$filter"
-    calls+=("'$on-$number' --no-parallel --filter '$filter'")
+  local on=$1 start=$SECONDS before calls=() suite
+  before=$(busy)
+  shift
+  for suite in $longest $(grep -vxF -f <(tr ' ' '\n' <<<"$longest $alone") <<<"$suites"); do
+    calls+=("$on-$suite --no-parallel --filter IntegrationTests.$suite/")
   done
-  together "${calls[@]}" "'$on-rest' --no-parallel --filter IntegrationTests --skip '$named'"
-  lane "$on-alone" --no-parallel --filter "$alone"
-  echo "test: the integration suite on $on took $((SECONDS - start)) s"
+  together "${calls[@]}" "$@"
+  for suite in $alone; do lane "$on-$suite" --no-parallel --filter "IntegrationTests.$suite/"; done
+  echo "test: the integration suite on $on took $((SECONDS - start)) s," \
+    "$((($(busy) - before) / 100)) s of processor time"
 }
-together 'broker --filter "LocalBrokerTests|RuntimeTests"'
-round local
+round local 'units --filter "ArchitectureTests|UnitTests"' 'broker --filter "LocalBrokerTests|RuntimeTests"'
 ran="units and the integration suite on the local broker"
 if [ -n "${KAFKA_HOME:-}" ]; then
   export MILLRACE_TEST_BROKER=kafka

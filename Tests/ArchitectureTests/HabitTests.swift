@@ -4,7 +4,7 @@ import Testing
 // Goal: the sources keep rules that the compiler does not check. Method: read the sources.
 
 @Suite struct HabitTests {
-  @Test("a file holds one type and has its name")
+  @Test("a file declares one type and is named after it")
   func filesAreNamedAfterTheirType() {
     let access = /^(?:@\w+(?:\([^)]*\))? )*(?:package |public |internal )?/
     let declaration =

@@ -266,7 +266,7 @@ struct FolderTests {
       refused.code == 1 && refused.error.contains("is not ended") && refused.error.contains(program),
       "\(refused)")
     #expect(FileManager.default.fileExists(atPath: state + "/state.json"), "the record stays for inspection")
-    // A record of a release that did not record the program: any millrace counts, so another program is refused.
+    // A record of a release that did not store the program: it stands for any millrace, but not for this program.
     try play.file("state/state.json", record(victim.pid, [:]), mode: 0o600)
     let older = try play.run(["down", "--state", state], in: "/")
     #expect(older.code == 1 && older.error.contains("kill \(victim.pid)"), "\(older)")

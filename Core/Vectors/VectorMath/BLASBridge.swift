@@ -11,7 +11,8 @@ package enum BLAS {
 
   /// `c = a × bᵀ`.
   ///
-  /// - Precondition: `a` and `b` have the same number of columns; `c` has a row per row of `a` and a column per row of `b`.
+  /// - Precondition: `a` and `b` have the same number of columns; `c` has a row per row of `a` and a column
+  ///   per row of `b`.
   package static func multiply(_ a: Matrix, transposed b: Matrix, into c: Matrix) {
     precondition(
       a.columnCount == b.columnCount && c.rowCount == a.rowCount && c.columnCount == b.rowCount)
@@ -20,7 +21,8 @@ package enum BLAS {
 
   /// `c = a × b`.
   ///
-  /// - Precondition: `b` has a row per column of `a`; `c` has a row per row of `a` and a column per column of `b`.
+  /// - Precondition: `b` has a row per column of `a`; `c` has a row per row of `a` and a column per column
+  ///   of `b`.
   package static func multiply(_ a: Matrix, _ b: Matrix, into c: Matrix) {
     precondition(
       a.columnCount == b.rowCount && c.rowCount == a.rowCount && c.columnCount == b.columnCount)

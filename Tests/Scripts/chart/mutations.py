@@ -1,19 +1,24 @@
-"""One mistake each, and the words that the check must answer with: a rule that can't fail is no rule."""
+"""Mutations: each makes one mistake and names words of the message that the check must print."""
 import copy
 import json
 
 MUTATIONS = []
-# What one rendering can't show: name, template, text, what to put in its place, the part of the check, its words.
+# Mistakes in templates: name, template, old text, new text, the method of the check, words of its message.
 TEMPLATES = [
-    ("a checksum of one section", "_pool.tpl", 'include "millrace.settings" $root | sha256sum', "toYaml $root.Values.kafka | sha256sum",
-     "checksums", "checksum/settings: log: {'level': 'debug'} is not read by ['Deployment/mill-millrace-embed-documents'"),
-    ("a checksum of all values", "_pool.tpl", 'include "millrace.settings" $root | sha256sum', "toYaml $root.Values | sha256sum",
-     "checksums", "{'image': {'tag': '9'}} restarts ['Deployment/mill-millrace-embed-documents'"),
-    ("a checksum by chance", "_pool.tpl", 'include "millrace.settings" $root | sha256sum', "randAlphaNum 8", "checksums", "{} restarts"),
-    ("a checksum that shards lack", "_pool.tpl", 'checksum/settings: {{ include "millrace.settings" $root | sha256sum }}',
+    ("a checksum of one section", "_pool.tpl", 'include "millrace.settings" $root | sha256sum',
+     "toYaml $root.Values.kafka | sha256sum", "checksums",
+     "checksum/settings: log: {'level': 'debug'} is not read by ['Deployment/mill-millrace-embed-documents'"),
+    ("a checksum of all values", "_pool.tpl", 'include "millrace.settings" $root | sha256sum',
+     "toYaml $root.Values | sha256sum", "checksums",
+     "{'image': {'tag': '9'}} restarts ['Deployment/mill-millrace-embed-documents'"),
+    ("a random checksum", "_pool.tpl", 'include "millrace.settings" $root | sha256sum', "randAlphaNum 8", "checksums",
+     "{} restarts"),
+    ("a checksum that shards lack", "_pool.tpl",
+     'checksum/settings: {{ include "millrace.settings" $root | sha256sum }}',
      'checksum/settings: {{ ternary "x" (include "millrace.settings" $root | sha256sum) (default false $stateful) }}',
      "checksums", "is not read by ['StatefulSet/mill-millrace-search-0']"),
-    ("a Job that keeps its name", "topics-job.yaml", "(toYaml .Values.topicsJob) ", "", "job_names", "changes it, but not its name"),
+    ("a Job that keeps its name", "topics-job.yaml", "(toYaml .Values.topicsJob) ", "", "job_names",
+     "changes it, but not its name"),
     ("a password that renders", "validate.yaml", "{{- if $values.llm.apiKey }}", "{{- if false }}", "refused",
      "a key of the LLM in the values was rendered"),
 ]
@@ -51,7 +56,8 @@ def first(r, kind):
 
 
 def alert(r, name):
-    return next(x for d in r.of("PrometheusRule") for g in d["spec"]["groups"] for x in g["rules"] if x.get("alert") == name)
+    return next(x for d in r.of("PrometheusRule") for g in d["spec"]["groups"] for x in g["rules"]
+                if x.get("alert") == name)
 
 
 def panel(r, change):
@@ -70,7 +76,7 @@ def a_misspelt_trigger_key(r):
 def a_missing_TriggerAuthentication(r):
     trigger(r)["authenticationRef"] = {"name": "gone"}
 
-@mutation("is not rendered, and KEDA takes it in silence", "sasl")
+@mutation("is not rendered, and KEDA accepts it silently", "sasl")
 def a_TriggerAuthentication_that_is_not_rendered(r):
     r.documents.remove(first(r, "TriggerAuthentication"))
 
@@ -94,7 +100,8 @@ def a_trigger_without_tls(r):
 @mutation("keda.authentication is enabled, but", "sasl")
 def a_second_trigger_without_login(r):
     spec = scaled(r, "generate")["spec"]
-    spec["triggers"].append({"type": "kafka", "name": "more", "metadata": copy.deepcopy(spec["triggers"][0]["metadata"])})
+    spec["triggers"].append(
+        {"type": "kafka", "name": "more", "metadata": copy.deepcopy(spec["triggers"][0]["metadata"])})
 
 @mutation("KEDA has no parameter user", "sasl")
 def a_wrong_authentication_parameter(r):
@@ -184,8 +191,8 @@ def without(kind, rendering="default"):
     change.__name__ = f"no_{kind}"
     mutation(f"presence: no {kind} of", rendering)(change)
 
-for kind in ("ServiceAccount", "Service", "Deployment", "StatefulSet", "PodDisruptionBudget", "ScaledObject", "PodMonitor", "ConfigMap",
-             "PrometheusRule", "Job", "Pod"):
+for kind in ("ServiceAccount", "Service", "Deployment", "StatefulSet", "PodDisruptionBudget", "ScaledObject",
+             "PodMonitor", "ConfigMap", "PrometheusRule", "Job", "Pod"):
     without(kind)
 without("NetworkPolicy", "alerts-off")
 without("TriggerAuthentication", "sasl")
@@ -206,7 +213,8 @@ def a_budget_for_a_single_replica(r):
 @mutation("presence: a Role of ingest that the values don't ask for")
 def a_Role_that_nobody_needs(r):
     metadata = {"name": "more", "labels": workload(r)["metadata"]["labels"]}
-    r.documents.append({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": []})
+    r.documents.append(
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": []})
 
 # NOTES
 
@@ -230,7 +238,7 @@ def a_warning_of_nothing(r):
 def no_next_command(r):
     r.notes = r.notes.replace("helm -n", "helm")
 
-@mutation("'KEDA was not seen' is there for nothing", "keda-off")
+@mutation("'KEDA was not seen' is not expected", "keda-off")
 def a_warning_of_KEDA_that_is_off(r):
     r.notes += "KEDA was not seen"
 
@@ -322,7 +330,7 @@ def a_missing_alert(r):
 def an_alert_without_advice(r):
     del alert(r, "MillraceDeadLetters")["annotations"]["description"]
 
-@mutation("runbook_url must be there", "keda-off")
+@mutation("runbook_url must be set", "keda-off")
 def an_alert_without_its_runbook(r):
     del alert(r, "MillraceDeadLetters")["annotations"]["runbook_url"]
 
@@ -381,7 +389,7 @@ def an_option_of_the_test_that_is_not_there(r):
 def too_little_grace(r):
     pod(r)["terminationGracePeriodSeconds"] = 40
 
-@mutation("preStop takes from the grace")
+@mutation("preStop uses up the grace period")
 def a_preStop(r):
     container(r)["lifecycle"] = {"preStop": {"sleep": {"seconds": 5}}}
 
@@ -511,7 +519,7 @@ def minAvailable(r):
 def a_missing_ServiceAccount(r):
     r.documents.remove(first(r, "ServiceAccount"))
 
-@mutation("volume tmp is not there")
+@mutation("volume tmp is missing")
 def a_missing_volume(r):
     pod(r)["volumes"] = [v for v in pod(r)["volumes"] if v["name"] != "tmp"]
 
@@ -536,7 +544,7 @@ def claims_of_a_StatefulSet(r):
 def no_checksum(r):
     del workload(r)["spec"]["template"]["metadata"]["annotations"]["checksum/settings"]
 
-@mutation("0 Jobs that make topics")
+@mutation("0 Jobs that create topics")
 def no_topics_Job(r):
     r.documents.remove(first(r, "Job"))
 

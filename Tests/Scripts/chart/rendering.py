@@ -12,20 +12,20 @@ RELEASE, NAMESPACE = "mill", "water"
 
 
 class NoDuplicates(yaml.CSafeLoader):
-    """A key that stands twice in a map: YAML readers take either one in silence."""
+    """Refuses duplicate keys in a map, which YAML readers accept silently."""
 
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
             name = self.construct_object(key, deep=True)
             if name in seen:
-                raise yaml.YAMLError(f"key {name} stands twice, {key.start_mark}")
+                raise yaml.YAMLError(f"duplicate key {name}, {key.start_mark}")
             seen.add(name)
         return super().construct_mapping(node, deep)
 
 
 class Binary:
-    """What the binary says of itself; asked once for each settings file."""
+    """Output of the binary, cached for each settings file."""
 
     def __init__(self, path):
         self.path = path
@@ -37,12 +37,12 @@ class Binary:
                 file.write(settings)
                 file.flush()
                 arguments = (*arguments, "--settings", file.name)
-            # No environment: a KAFKA_... of the caller must not decide, nor a .millrace above this folder.
+            # No environment and working folder /: the caller's KAFKA_... variables and state folders must not count.
             done = subprocess.run([self.path, *arguments], capture_output=True, text=True, timeout=60, env={}, cwd="/")
         return done.returncode, done.stdout, done.stderr.strip()
 
     def json(self, *arguments, settings=None):
-        """The JSON that it prints, or an error as text."""
+        """The printed JSON, or an error as text."""
         code, out, errors = self._run((*arguments, "--json"), settings)
         return (json.loads(out), None) if code == 0 else (None, f"exit code {code}: {errors}")
 
@@ -53,11 +53,12 @@ class Binary:
 
 class Rendering:
     def __init__(self, name, documents, values, binary, chart, notes):
-        self.name, self.documents, self.values, self.binary, self.chart, self.notes = name, documents, values, binary, chart, notes
+        (self.name, self.documents, self.values, self.binary, self.chart,
+         self.notes) = name, documents, values, binary, chart, notes
 
     @classmethod
     def parse(cls, name, texts, values, binary, chart):
-        """- texts: template path to rendered text, as Helm gives it."""
+        """- texts: rendered text by template path, as Helm returns it."""
         documents, notes = [], ""
         for path, text in texts.items():
             if path.endswith("NOTES.txt"):
@@ -84,7 +85,7 @@ class Rendering:
 
     @property
     def pods(self):
-        """(who, labels, pod spec) of everything that becomes a pod."""
+        """(who, labels, pod spec) of every object with pods."""
         for d in self.documents:
             if d["kind"] in ("Deployment", "StatefulSet", "Job"):
                 yield who(d), d["spec"]["template"]["metadata"].get("labels", {}), d["spec"]["template"]["spec"]
@@ -117,8 +118,9 @@ class Rendering:
 
     @property
     def expressions(self):
-        """(where, PromQL, names that recording rules make) of alerts and dashboards."""
-        recorded = {r["record"] for d in self.of("PrometheusRule") for g in d["spec"]["groups"] for r in g["rules"] if "record" in r}
+        """(where, PromQL, names of recording rules) of alerts and dashboards."""
+        recorded = {r["record"] for d in self.of("PrometheusRule") for g in d["spec"]["groups"] for r in g["rules"]
+                    if "record" in r}
         for d in self.of("PrometheusRule"):
             for group in d["spec"]["groups"]:
                 for rule in group["rules"]:
@@ -144,7 +146,7 @@ def who(document):
 
 
 def strings(node):
-    """Every string in a document, keys too."""
+    """Every string in a document, including keys."""
     if isinstance(node, dict):
         for key, value in node.items():
             yield key
@@ -157,7 +159,7 @@ def strings(node):
 
 
 def leaves(node, prefix=""):
-    """`kafka.topicPrefix` to value, as the binary names its settings."""
+    """(key, value) pairs with keys such as `kafka.topicPrefix`, as the binary names its settings."""
     for key, value in node.items():
         if isinstance(value, dict):
             yield from leaves(value, f"{prefix}{key}.")

@@ -1,4 +1,4 @@
-"""The rules that every rendering must keep. Each takes a rendering and yields a message per breach."""
+"""The rules for every rendering. Each rule takes a rendering and yields a message for each breach."""
 import collections
 import functools
 import json
@@ -10,12 +10,12 @@ import kubernetes_validate
 from rendering import NAMESPACE, RELEASE, folder, leaves, strings, who
 
 KEDA = json.loads((folder() / "keda.json").read_text())
-# The oldest that Chart.yaml allows, one in between and the newest that the validator knows.
+# The oldest version that Chart.yaml allows, a version in between, and the newest version that the validator knows.
 KUBERNETES_VERSIONS = ["1.30", "1.33", "1.37"]
 SELECTOR = {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"}
-# Metrics that are not the binary's: Prometheus's own, and KEDA's operator's.
+# Metrics that the binary does not serve: those of Prometheus and of KEDA's operator.
 FOREIGN_METRICS = {"up", "keda_scaled_object_errors_total"}
-# Labels by metric: those of the binary (Core/Runtime/Stage, Workers), Prometheus's own on every series, KEDA's.
+# Labels by metric, as the binary (Core/Runtime/Stage, Workers), Prometheus and KEDA set them.
 LABELS = {
     "kafka_consumergroup_lag": {"consumergroup", "topic", "partition"},
     "millrace:consumergroup_lag:sum": {"consumergroup", "topic", "release"},
@@ -32,10 +32,11 @@ LABELS = {
 }
 EVERYWHERE = {"namespace", "job", "pod", "le"}
 SERVING = {"embed-queries", "retrieve"}
-# The setting that says how many records one replica takes at once, by pool.
+# The setting for the number of records that one replica takes at once, by pool.
 TAKEN = {
-    "ingest": ("ingest", "batchRecordsMax"), "embed-documents": ("embed", "batchRecordsMax"), "embed-queries": ("embed", "batchRecordsMax"),
-    "search": ("search", "batchRecordsMax"), "retrieve": ("retrieve", "windowRecords"), "generate": ("generate", "windowRecords"),
+    "ingest": ("ingest", "batchRecordsMax"), "embed-documents": ("embed", "batchRecordsMax"),
+    "embed-queries": ("embed", "batchRecordsMax"), "search": ("search", "batchRecordsMax"),
+    "retrieve": ("retrieve", "windowRecords"), "generate": ("generate", "windowRecords"),
 }
 
 RULES = []
@@ -46,7 +47,7 @@ def rule(function):
     return function
 
 
-# --- forms ---
+# --- schemas ---
 
 
 @functools.lru_cache(maxsize=None)
@@ -58,7 +59,7 @@ def custom_schema(kind, api_version):
 
 @functools.lru_cache(maxsize=None)
 def form_errors(text):
-    """Cached by text: renderings share most of their documents."""
+    """Schema errors of a document. Cached by text, because renderings share most of their documents."""
     document = json.loads(text)
     if "." in document["apiVersion"].partition("/")[0] and not document["apiVersion"].split("/")[0].endswith(".k8s.io"):
         schema = custom_schema(document["kind"], document["apiVersion"])
@@ -92,7 +93,7 @@ def names(r):
         if len(name) > 63:
             yield f"{who(d)}: the name is longer than 63"
         if d["kind"] == "ScaledObject" and len("keda-hpa-" + name) > 63:
-            yield f"{who(d)}: its HPA's name is longer than 63, KEDA refuses it"
+            yield f"{who(d)}: its HPA's name is longer than 63, and KEDA refuses it"
 
 
 # --- KEDA ---
@@ -111,7 +112,7 @@ def trigger_metadata(r):
             yield f"{who(d)}: trigger of type {trigger['type']}, only kafka is known here"
         for key, value in metadata.items():
             if key not in KEDA["metadata"]:
-                yield f"{who(d)}: KEDA has no trigger key {key}, and ignores it in silence"
+                yield f"{who(d)}: KEDA has no trigger key {key}, and ignores it silently"
             elif not isinstance(value, str):
                 yield f"{who(d)}: trigger key {key} must be a string"
             elif key in KEDA["integers"] and not re.fullmatch(r"0|[1-9][0-9]*", value):
@@ -123,7 +124,8 @@ def trigger_metadata(r):
                 yield f"{who(d)}: trigger key {key} is missing"
         if metadata.get("lagThreshold") == "0":
             yield f"{who(d)}: lagThreshold must be more than 0"
-        if metadata.get("sasl", "none") not in KEDA["sasl"] or metadata.get("tls", "disable") not in ("enable", "disable"):
+        if (metadata.get("sasl", "none") not in KEDA["sasl"]
+                or metadata.get("tls", "disable") not in ("enable", "disable")):
             yield f"{who(d)}: sasl or tls has a value that KEDA doesn't know"
         if metadata.get("offsetResetPolicy") != "earliest":
             yield f"{who(d)}: offsetResetPolicy must be earliest, as the workers' auto.offset.reset"
@@ -131,7 +133,8 @@ def trigger_metadata(r):
             yield f"{who(d)}: allowIdleConsumers must be true, or KEDA stalls just below the number of partitions"
         if metadata.get("limitToPartitionsWithLag", "false") != "false":
             yield f"{who(d)}: limitToPartitionsWithLag excludes allowIdleConsumers"
-        if metadata.get("bootstrapServers") not in (r.values["keda"]["bootstrapServers"], r.values["kafka"]["bootstrapServers"]):
+        if metadata.get("bootstrapServers") not in (
+                r.values["keda"]["bootstrapServers"], r.values["kafka"]["bootstrapServers"]):
             yield f"{who(d)}: bootstrapServers are not those of the values"
 
 
@@ -146,7 +149,7 @@ def authentications(r):
         if reference:
             used.add(reference["name"])
             if not r.named(reference.get("kind", "TriggerAuthentication"), reference["name"]):
-                yield f"{who(d)}: authenticationRef {reference['name']} is not rendered, and KEDA takes it in silence"
+                yield f"{who(d)}: authenticationRef {reference['name']} is not rendered, and KEDA accepts it silently"
         elif metadata.get("sasl", "none") != "none" or metadata.get("tls", "disable") != "disable":
             yield f"{who(d)}: sasl or tls without authenticationRef"
     for d in r.of("TriggerAuthentication"):
@@ -177,7 +180,7 @@ def scaling(r):
             yield f"{who(d)}: {who(workload)} has two ScaledObjects"
         targets[who(workload)] = d
         if "replicas" in workload["spec"]:
-            yield f"{who(workload)}: replicas is set although it is autoscaled: upgrades would fight the HPA"
+            yield f"{who(workload)}: replicas is set although KEDA scales it: upgrades would override the HPA"
         least, most, idle = spec["minReplicaCount"], spec["maxReplicaCount"], spec.get("idleReplicaCount")
         if least > most or (idle is not None and idle >= least):
             yield f"{who(d)}: idle < min <= max doesn't hold ({idle}, {least}, {most})"
@@ -190,7 +193,7 @@ def scaling(r):
                 yield f"{who(d)}: maxReplicaCount {most} is more than the {partitions[topic]} partitions of {topic}"
         behavior = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {}).get("behavior", {})
         if not (behavior.get("scaleUp") and behavior.get("scaleDown")):
-            yield f"{who(d)}: behavior is missing: a spike would run away for five minutes"
+            yield f"{who(d)}: behavior is missing: after a spike, the pool would scale up for five minutes"
         elif spec["cooldownPeriod"] < behavior["scaleDown"].get("stabilizationWindowSeconds", 300):
             yield f"{who(d)}: cooldownPeriod is shorter than the window of scaleDown"
     for workload in r.workloads:
@@ -201,7 +204,7 @@ def scaling(r):
             yield f"{who(workload)}: replicas is missing although nothing scales it"
 
 
-# --- what the values ask for ---
+# --- objects that the values require ---
 
 
 def component(document):
@@ -209,7 +212,7 @@ def component(document):
 
 
 def pool_values(r):
-    """The values of each pool, and of each shard, by component: by the values alone, whatever was rendered."""
+    """The values of each pool and each shard, by component."""
     own = dict(r.values["pools"])
     search = own.pop("search")
     return own | {f"search-{shard}": search for shard in range(r.values["search"]["shards"])}
@@ -217,13 +220,14 @@ def pool_values(r):
 
 @rule
 def presence(r):
-    """Each object that the values ask for, and none beside them."""
+    """Each object that the values require is rendered, and no other."""
     v = r.values
     scaled = v["keda"]["enabled"]
     expected = collections.Counter()
     for name, own in pool_values(r).items():
         asked = {
-            "ServiceAccount": True, "Service": True, "StatefulSet" if name.startswith("search-") else "Deployment": True,
+            "ServiceAccount": True, "Service": True,
+            "StatefulSet" if name.startswith("search-") else "Deployment": True,
             "PodDisruptionBudget": own["maxReplicas" if scaled else "replicas"] > 1, "ScaledObject": scaled,
             "PodMonitor": v["podMonitors"]["enabled"],
         }
@@ -231,7 +235,8 @@ def presence(r):
     asked = {
         ("ConfigMap", "settings"): True, ("Pod", "test"): True, ("Job", "topics"): v["topicsJob"]["enabled"],
         ("ServiceAccount", "topics"): v["topicsJob"]["enabled"], ("ConfigMap", "dashboard"): v["dashboard"]["enabled"],
-        ("PrometheusRule", "alerts"): v["alerts"]["enabled"], ("NetworkPolicy", "network"): v["networkPolicy"]["enabled"],
+        ("PrometheusRule", "alerts"): v["alerts"]["enabled"],
+        ("NetworkPolicy", "network"): v["networkPolicy"]["enabled"],
         ("TriggerAuthentication", "keda"): scaled and v["keda"]["authentication"]["enabled"],
     }
     expected.update(key for key, wanted in asked.items() if wanted)
@@ -244,33 +249,37 @@ def presence(r):
 
 @rule
 def notes(r):
-    """NOTES.txt warns of what is allowed and seldom meant, of nothing else, and names the next commands."""
+    """NOTES.txt warns of values that are allowed but usually wrong, and of nothing else. It names the next commands."""
     v = r.values
     keda = v["keda"]
-    secure = v["secrets"]["keys"]["kafkaProperties"] or re.search(r"(?i)security\.protocol=(ssl|sasl)", v["kafka"]["properties"])
+    secure = (v["secrets"]["keys"]["kafkaProperties"]
+              or re.search(r"(?i)security\.protocol=(ssl|sasl)", v["kafka"]["properties"]))
     outside = v["llm"]["url"] or v["redis"]["address"] or v["secrets"]["keys"]["redisAddress"]
     asked = {
         "kafka.bootstrapServers": re.search(r"(^|,)(127\.|localhost)", v["kafka"]["bootstrapServers"]),
-        # Else KEDA asks the brokers without a login; at an address of its own it may not need one.
-        "keda.authentication.enabled": keda["enabled"] and secure and not keda["authentication"]["enabled"] and not keda["bootstrapServers"],
+        # KEDA would connect to the brokers without a login. With its own address it may not need a login.
+        "keda.authentication.enabled": (
+            keda["enabled"] and secure and not keda["authentication"]["enabled"] and not keda["bootstrapServers"]),
         "networkPolicy.egress": v["networkPolicy"]["enabled"] and not v["networkPolicy"]["egress"] and outside,
     }
     for pool, (section, key) in TAKEN.items():
-        # Records in work count as lag: far below what one replica takes, it asks for more replicas than there is work.
-        asked[f"pools.{pool}.lagThreshold"] = keda["enabled"] and v["pools"][pool]["lagThreshold"] < 0.75 * v[section][key]
+        # Lag includes records in progress. With a low threshold, one replica's own work would add replicas.
+        asked[f"pools.{pool}.lagThreshold"] = (
+            keda["enabled"] and v["pools"][pool]["lagThreshold"] < 0.75 * v[section][key])
     expected = {name for name, wanted in asked.items() if wanted}
     found = set(re.findall(r"^WARNING: ([\w.-]+)", r.notes, re.MULTILINE))
     for name in sorted(expected ^ found):
         yield f"{'no warning' if name in expected else 'a warning without cause'} of {name}"
     asked = {
         f"helm -n {NAMESPACE} test {RELEASE}": True, f"kubectl -n {NAMESPACE} get scaledobject,hpa": keda["enabled"],
-        # Rendered here, no custom resource is known.
-        "KEDA was not seen": keda["enabled"], "Prometheus operator was not seen": v["podMonitors"]["enabled"] or v["alerts"]["enabled"],
+        # This rendering does not know any custom resource.
+        "KEDA was not seen": keda["enabled"],
+        "Prometheus operator was not seen": v["podMonitors"]["enabled"] or v["alerts"]["enabled"],
         f"Secret {v['secrets']['name']} ": v["secrets"]["name"],
     }
     for text, wanted in asked.items():
         if (text in r.notes) != bool(wanted):
-            yield f"'{text}' is {'missing' if wanted else 'there for nothing'}"
+            yield f"'{text}' is {'missing' if wanted else 'not expected'}"
 
 
 # --- the binary's contract ---
@@ -298,21 +307,22 @@ def pools(r):
         if metadata.get("topic") != group["topic"]:
             yield f"{who(d)}: group {group['group']} reads {group['topic']}, not {metadata.get('topic')}"
         if group["pool"] != component(d):
-            yield f"{who(d)}: group {group['group']} is of pool {group['pool']}"
+            yield f"{who(d)}: group {group['group']} belongs to pool {group['pool']}"
     if r.of("ScaledObject"):
         for name in groups:
-            # The reporters' groups follow the index and scale nothing.
+            # The groups of the reporters are not used for scaling.
             if not name.startswith("rag-index-") and name not in scaled:
                 yield f"group {name} scales nothing"
 
 
 @rule
 def words(r):
-    """Topics and groups in any text: an alert's description, a script, a panel."""
+    """All topics and groups in texts exist, for example in descriptions of alerts, scripts and panels."""
     contract = r.contract
     known = {t["name"] for t in contract["topics"]} | {g["group"] for g in contract["groups"]}
     prefix = next(t["name"] for t in contract["topics"])[: -len("documents")]
-    pattern = re.compile(r"(?<![\w./-])((?:rag[.-]|" + (re.escape(prefix) if prefix else "rag[.-]") + r")[A-Za-z0-9.-]*[A-Za-z0-9])")
+    pattern = re.compile(
+        r"(?<![\w./-])((?:rag[.-]|" + (re.escape(prefix) if prefix else "rag[.-]") + r")[A-Za-z0-9.-]*[A-Za-z0-9])")
     for d in r.documents:
         for text in strings(d):
             for word in pattern.findall(text):
@@ -325,7 +335,7 @@ def ports(r):
     shown, error = r.settings
     if error:
         return
-    # Where a worker with the rendered settings listens; the contract has the chart's default alone.
+    # The port of a worker with the rendered settings. The contract contains only the chart's default.
     port = int(shown["http.port"]["value"])
     for d in r.workloads:
         declared = d["spec"]["template"]["spec"]["containers"][0].get("ports", [])
@@ -347,7 +357,8 @@ def probes(r):
     paths = r.contract["probes"]
     for d in r.workloads:
         container = d["spec"]["template"]["spec"]["containers"][0]
-        for probe, path in (("startupProbe", "liveness"), ("livenessProbe", "liveness"), ("readinessProbe", "readiness")):
+        for probe, path in (
+                ("startupProbe", "liveness"), ("livenessProbe", "liveness"), ("readinessProbe", "readiness")):
             get = container.get(probe, {}).get("httpGet")
             if not get:
                 yield f"{who(d)}: {probe} is missing"
@@ -361,18 +372,20 @@ def probes(r):
         monitored.add(component(d))
         for endpoint in d["spec"]["podMetricsEndpoints"]:
             if endpoint.get("path", "/metrics") != paths["metrics"] or endpoint.get("port") != "http":
-                yield f"{who(d)}: reads {endpoint.get('path')} on {endpoint.get('port')}, the binary has {paths['metrics']} on http"
+                yield (f"{who(d)}: reads {endpoint.get('path')} on {endpoint.get('port')}, "
+                       f"the binary has {paths['metrics']} on http")
     if r.values["podMonitors"]["enabled"]:
         for name in {component(w) for w in r.workloads} - monitored:
             yield f"pool {name} has no PodMonitor"
 
 
-KEYWORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "offset", "bool", "inf", "nan"}
+KEYWORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "offset", "bool",
+            "inf", "nan"}
 
 
 def metrics_of(expression):
-    """(metrics, labels) that a PromQL expression, or Grafana's label_values, names."""
-    # Grafana's own names and intervals are no metrics.
+    """(metrics, labels) in a PromQL expression or in Grafana's label_values."""
+    # Intervals, including Grafana's variables, are not metrics.
     text = re.sub(r"\[[^\]]*\]", " ", expression)
     variable = re.fullmatch(r"label_values\((.*), *(\w+)\)", text)
     labels = {variable.group(2)} if variable else set()
@@ -399,7 +412,8 @@ def metrics(r):
         for name in names:
             if name not in known and name not in recorded:
                 yield f"{where}: the binary has no metric {name}"
-        allowed = EVERYWHERE.union(*(LABELS.get(re.sub("_(bucket|sum|count)$", "", n), LABELS.get(n, set())) for n in names))
+        allowed = EVERYWHERE.union(
+            *(LABELS.get(re.sub("_(bucket|sum|count)$", "", n), LABELS.get(n, set())) for n in names))
         for label in labels - allowed:
             yield f"{where}: no metric in it has a label {label}"
         if jobs:
@@ -418,7 +432,8 @@ def alerts(r):
     }
     wanted = {name for name, own in expected.items() if values["enabled"] and own["enabled"]}
     found = {
-        rule_["alert"]: rule_ for d in r.of("PrometheusRule") for group in d["spec"]["groups"] for rule_ in group["rules"] if "alert" in rule_
+        rule_["alert"]: rule_ for d in r.of("PrometheusRule") for group in d["spec"]["groups"]
+        for rule_ in group["rules"] if "alert" in rule_
     }
     for name in sorted(wanted ^ set(found)):
         yield f"alert {name} is {'missing' if name in wanted else 'not switched on'}"
@@ -427,7 +442,7 @@ def alerts(r):
         if not notes.get("summary") or len(notes.get("description", "")) < 80:
             yield f"alert {name}: needs a summary and a description that says what to do"
         if bool(notes.get("runbook_url")) != bool(values["runbookURL"]):
-            yield f"alert {name}: runbook_url must be there where alerts.runbookURL is set, and only there"
+            yield f"alert {name}: runbook_url must be set if and only if alerts.runbookURL is set"
         if not own.get("labels", {}).get("severity"):
             yield f"alert {name}: has no severity"
 
@@ -444,7 +459,8 @@ def dashboards(r):
             yield f"{who(d)}: differs from the file in the chart"
         if len({p["id"] for p in board["panels"]}) != len(board["panels"]):
             yield f"{who(d)}: two panels with one id"
-        pattern = next(v["regex"] for v in board["templating"]["list"] if v["name"] == "release").strip("/").replace("\\/", "/")
+        pattern = next(
+            v["regex"] for v in board["templating"]["list"] if v["name"] == "release").strip("/").replace("\\/", "/")
         for monitor in r.of("PodMonitor"):
             name = monitor["metadata"]["name"]
             match = re.search(pattern, f"water/{name}")
@@ -452,7 +468,7 @@ def dashboards(r):
                 yield f"{who(d)}: its variable release doesn't know the job of {name}"
         for panel in board["panels"]:
             if not panel.get("targets"):
-                yield f"{who(d)}: panel '{panel['title']}' asks nothing"
+                yield f"{who(d)}: panel '{panel['title']}' has no query"
 
 
 # --- settings ---
@@ -475,7 +491,7 @@ def settings(r):
         yield f"setting {key} is {'not among the values' if key in shown else 'unknown to the binary'}"
     for key in sorted(set(shown) & set(own)):
         value = str(own[key]).lower() if isinstance(own[key], bool) else str(own[key])
-        # What Helm makes of numbers may read otherwise and mean the same: 8.388608e+06 does not.
+        # Helm may write numbers in another form. 8.388608e+06, for example, must not pass.
         if shown[key]["value"] != value:
             yield f"setting {key}: the binary reads '{shown[key]['value']}', the values say '{value}'"
         if shown[key]["source"] != "file":
@@ -487,12 +503,12 @@ def environment(r):
     shown, error = r.settings
     known = set() if error else {entry["environment"] for entry in shown.values()}
     secrets = r.values["secrets"]
-    variables = {"kafka.properties": ("kafkaProperties", "KAFKA_PROPERTIES"), "redis.address": ("redisAddress", "REDIS_ADDRESS"),
-                 "llm.apiKey": ("llmApiKey", "LLM_API_KEY")}
+    variables = {"kafka.properties": ("kafkaProperties", "KAFKA_PROPERTIES"),
+                 "redis.address": ("redisAddress", "REDIS_ADDRESS"), "llm.apiKey": ("llmApiKey", "LLM_API_KEY")}
     needed = {p["name"]: p["secrets"] for p in r.contract["pools"]}
     pools_ = {who(w): component(w) for w in r.workloads}
     for where, _, container in r.containers:
-        # The Job and the test speak to the brokers alone.
+        # The Job and the test connect only to the brokers.
         keys = needed.get(pools_.get(where.rpartition("/")[0]), ["kafka.properties"])
         wanted = {variables[k][1] for k in keys if k in variables and secrets["keys"][variables[k][0]]}
         entries = {e["name"]: e for e in container.get("env", [])}
@@ -508,7 +524,7 @@ def environment(r):
 
 @rule
 def command_lines(r):
-    """Commands and options of the test's script and the Job exist."""
+    """The commands and options of the test's script and of the Job exist."""
     for where, _, container in r.containers:
         text = " ".join(container.get("command", []) + container.get("args", [])).replace("\\\n", " ")
         for call in re.findall(r"millrace (?:documents \w+|ask|topics \w+|worker \w+)[^|;\n]*", text):
@@ -541,12 +557,12 @@ def drain(r):
         if grace != expected:
             yield f"{who(d)}: terminationGracePeriodSeconds {grace}, worker.graceDeadline + 15 s is {expected}"
         if "preStop" in d["spec"]["template"]["spec"]["containers"][0].get("lifecycle", {}):
-            yield f"{who(d)}: preStop takes from the grace, and nothing is sent to a worker that it could wait for"
+            yield f"{who(d)}: preStop uses up the grace period, and a worker has no requests to wait for"
 
 
 @rule
 def restricted(r):
-    """Pod Security Standards, profile restricted, and a root file system that can't be written."""
+    """Pod Security Standards, profile restricted, and a read-only root file system."""
     for where, _, spec in r.pods:
         context = spec.get("securityContext", {})
         for key in ("hostNetwork", "hostPID", "hostIPC"):
@@ -560,7 +576,8 @@ def restricted(r):
             yield f"{where}: no seccompProfile"
         for volume in spec.get("volumes", []):
             kinds = set(volume) - {"name"}
-            if not kinds <= {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}:
+            if not kinds <= {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim",
+                             "projected", "secret"}:
                 yield f"{where}: volume {volume['name']} of kind {kinds}"
         if spec.get("automountServiceAccountToken") is not False:
             yield f"{where}: mounts a token that it never uses"
@@ -596,7 +613,7 @@ def resources(r):
     parser = r.values["ingest"]["parserMemoryBytesMax"]
     for d in r.workloads:
         limit = d["spec"]["template"]["spec"]["containers"][0]["resources"].get("limits", {}).get("memory", "0")
-        # The child's limit counts against the pod's; the worker itself needs 256 MiB beside it.
+        # The memory of the parser's child process counts for the pod. The worker itself needs 256 MiB more.
         if component(d) == "ingest" and quantity(limit) < parser + 2**28:
             yield f"{who(d)}: memory limit {limit}, ingest.parserMemoryBytesMax and 256 MiB are more"
 
@@ -608,7 +625,7 @@ def quantity(text):
 
 @rule
 def pulling(r):
-    """The registry's login reaches every pod: by itself, or by its ServiceAccount."""
+    """Every pod has the registry's login, directly or from its ServiceAccount."""
     for where, _, spec in r.pods:
         account = r.named("ServiceAccount", spec.get("serviceAccountName")) or {}
         if r.values["imagePullSecrets"] not in (spec.get("imagePullSecrets", []), account.get("imagePullSecrets", [])):
@@ -633,14 +650,17 @@ def selectors(r):
     for d in r.workloads:
         selector = d["spec"]["selector"]["matchLabels"]
         if set(selector) != SELECTOR:
-            yield f"{who(d)}: selects by {sorted(selector)}; it can't be changed later, so only name, instance and component"
+            yield (f"{who(d)}: selects by {sorted(selector)}; "
+                   "it can't be changed later, so only name, instance and component")
         labels = d["spec"]["template"]["metadata"]["labels"]
         if any(key.startswith("helm.sh/") or key.endswith("/version") for key in labels):
-            yield f"{who(d)}: its pods carry a version and restart with every chart"
+            yield f"{who(d)}: the labels of its pods contain a version, so they restart with every chart version"
     selecting = [(d, d["spec"]["selector"]) for d in r.of("Service")]
-    selecting += [(d, d["spec"]["selector"]["matchLabels"]) for d in r.workloads + r.of("PodDisruptionBudget", "PodMonitor")]
     selecting += [
-        (d, c["labelSelector"]["matchLabels"]) for d in r.workloads for c in d["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
+        (d, d["spec"]["selector"]["matchLabels"]) for d in r.workloads + r.of("PodDisruptionBudget", "PodMonitor")]
+    selecting += [
+        (d, c["labelSelector"]["matchLabels"]) for d in r.workloads
+        for c in d["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
     ]
     for d, selector in selecting:
         found = [name for name, labels in by_labels if selector.items() <= labels.items()]
@@ -659,7 +679,7 @@ def disruption(r):
         if d["spec"].get("maxUnavailable") != 1 or "minAvailable" in d["spec"]:
             yield f"{who(d)}: must have maxUnavailable 1: minAvailable blocks drains at one replica"
         if d["spec"].get("unhealthyPodEvictionPolicy") != "AlwaysAllow":
-            yield f"{who(d)}: must let unhealthy pods go"
+            yield f"{who(d)}: must allow the eviction of unhealthy pods"
 
 
 @rule
@@ -669,7 +689,7 @@ def placement(r):
         keys = ["controller-revision-hash" if d["kind"] == "StatefulSet" else "pod-template-hash"]
         if [(c["topologyKey"], c["maxSkew"], c["whenUnsatisfiable"], c.get("matchLabelKeys")) for c in spread] != [
                 (key, 1, "ScheduleAnyway", keys) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")]:
-            yield f"{who(d)}: must spread over zones and hosts, by {keys[0]}, and start where it can't"
+            yield f"{who(d)}: must spread over zones and hosts, by {keys[0]}, and start even if it can't"
     own = pool_values(r)
     for where, labels, spec in r.pods:
         values = own.get(labels.get("app.kubernetes.io/component"), {})
@@ -681,9 +701,10 @@ def placement(r):
 
 @rule
 def network(r):
-    """What the policy doesn't name is shut, in both directions."""
+    """The policy blocks all traffic that the values do not name, in both directions."""
     own = r.values["networkPolicy"]
-    ingress = {"ports": [{"protocol": "TCP", "port": "http"}]} | ({"from": own["metricsFrom"]} if own["metricsFrom"] else {})
+    ingress = {"ports": [{"protocol": "TCP", "port": "http"}]} | (
+        {"from": own["metricsFrom"]} if own["metricsFrom"] else {})
     brokers = [{"protocol": "TCP", "port": port} for port in own["kafkaPorts"]]
     names_ = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
     egress = [{"ports": ports_} for ports_ in (names_, brokers) if ports_] + own["egress"]
@@ -704,13 +725,15 @@ def references(r):
         volumes = {v["name"]: v for v in spec.get("volumes", [])}
         mounted = {m["name"] for c in spec["containers"] for m in c.get("volumeMounts", [])}
         for name in sorted(set(volumes) ^ mounted):
-            yield f"{where}: volume {name} is {'not mounted' if name in volumes else 'not there'}"
+            yield f"{where}: volume {name} is {'not mounted' if name in volumes else 'missing'}"
         for volume in volumes.values():
             wanted = volume.get("configMap", {}).get("name")
             if wanted and not r.named("ConfigMap", wanted):
                 yield f"{where}: ConfigMap {wanted} is not rendered"
-        files = {mount["name"] for c in spec["containers"] for mount in c.get("volumeMounts", []) if mount["mountPath"] == "/etc/millrace"}
-        held = [r.named("ConfigMap", volumes[name].get("configMap", {}).get("name")) for name in files if name in volumes]
+        files = {mount["name"] for c in spec["containers"] for mount in c.get("volumeMounts", [])
+                 if mount["mountPath"] == "/etc/millrace"}
+        held = [r.named("ConfigMap", volumes[name].get("configMap", {}).get("name"))
+                for name in files if name in volumes]
         if not any(d and "settings.yaml" in d["data"] for d in held):
             yield f"{where}: /etc/millrace is not the ConfigMap with settings.yaml"
     for d in r.workloads:
@@ -719,7 +742,8 @@ def references(r):
             yield f"{who(d)}: has no ServiceAccount of its own"
         reads = component(d) in ("ingest", "embed-documents", "embed-queries", "generate")
         claims = [v["persistentVolumeClaim"]["claimName"] for v in spec["volumes"] if "persistentVolumeClaim" in v]
-        if claims != ([r.values["model"]["existingClaim"]] if reads and r.values["model"]["source"] == "volume" else []):
+        if claims != (
+                [r.values["model"]["existingClaim"]] if reads and r.values["model"]["source"] == "volume" else []):
             yield f"{who(d)}: mounts the claims {claims} for its model"
         annotations = d["spec"]["template"]["metadata"].get("annotations", {})
         if not annotations.get("checksum/settings"):
@@ -731,12 +755,13 @@ def references(r):
             if d["spec"].get("volumeClaimTemplates"):
                 yield f"{who(d)}: volumeClaimTemplates, but a replica keeps nothing"
             if d["spec"].get("podManagementPolicy") != "Parallel":
-                yield f"{who(d)}: replicas would start one after the other"
+                yield f"{who(d)}: replicas would start one after another"
     if len(r.of("Job")) != (1 if r.values["topicsJob"]["enabled"] else 0):
-        yield f"{len(r.of('Job'))} Jobs that make topics"
+        yield f"{len(r.of('Job'))} Jobs that create topics"
     for d in r.of("Job"):
         container = d["spec"]["template"]["spec"]["containers"][0]
-        if container["command"] + container["args"] != ["millrace", "topics", "create", "--settings", "/etc/millrace/settings.yaml"]:
+        if container["command"] + container["args"] != [
+                "millrace", "topics", "create", "--settings", "/etc/millrace/settings.yaml"]:
             yield f"{who(d)}: doesn't run topics create"
     tests = [d for d in r.of("Pod") if d["metadata"].get("annotations", {}).get("helm.sh/hook") == "test"]
     if len(tests) != 1:

@@ -4,7 +4,7 @@ import Foundation
 import Records
 import Testing
 
-// Goal: files become the records that they should, and a file that can't be read is an error that names it.
+// Goal: files become the right records, and the error for an unreadable file names the file.
 
 @Suite struct DocumentFilesTests {
   private let folder: String
@@ -21,7 +21,7 @@ import Testing
     return path
   }
 
-  @Test("a folder is walked, ids are paths within it, other kinds of file are left out")
+  @Test("a folder is read recursively, ids are paths within it, other file types are left out")
   func walk() throws {
     _ = try write("a/b/deep.md", "# Deep")
     _ = try write("top.txt", "top")
@@ -32,7 +32,7 @@ import Testing
     #expect(documents[0].content == .text("# Deep"))
   }
 
-  @Test("bytes that are no text go as base64")
+  @Test("bytes that are not text are sent as base64")
   func binary() throws {
     let path = folder + "/scan.pdf"
     let bytes: [UInt8] = [0x25, 0x50, 0x44, 0x46, 0xFF, 0x00]
@@ -42,7 +42,7 @@ import Testing
     #expect(documents[0].mediaType == "application/pdf")
   }
 
-  @Test("each line of a .jsonl file is a record; a bad line is named")
+  @Test("each line of a .jsonl file is a record; the error for a bad line names the line")
   func lines() throws {
     let good = try write(
       "good.jsonl", #"{"id":"1","text":"a"}"# + "\n" + #"{"id":"2","tenant":"t","text":"b"}"#)
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  @Test("a missing file, a pipe and a link to nothing are refused by name, at once")
+  @Test("a missing file, a pipe and a broken link are refused with their names, without waiting")
   func unreadable() throws {
     mkfifo(folder + "/pipe", 0o600)
     try FileManager.default.createSymbolicLink(

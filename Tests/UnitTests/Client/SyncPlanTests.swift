@@ -5,7 +5,7 @@ import Testing
 
 @testable import Client
 
-// Goal: a sync puts what is new or changed, deletes what left the folder, and touches no document of another source.
+// Goal: sync puts new and changed documents, deletes removed ones, and does not touch documents of another source.
 
 @Suite struct SyncPlanTests {
   private let source = "/docs"
@@ -39,7 +39,7 @@ import Testing
     #expect(plan.summary == "1 new, 1 changed, 1 unchanged, 1 deleted")
   }
 
-  @Test("a failed document is put again although its text is the same; one that waits is not")
+  @Test("an unchanged document is put again if it failed, not if it is in progress")
   func failed() {
     let plan = SyncPlan(
       wanted: [document("failed"), document("waiting")],
@@ -62,7 +62,7 @@ import Testing
     #expect(plan.removed.isEmpty)
   }
 
-  @Test("a deletion on its way is not deleted again, and its document may be put anew")
+  @Test("a document whose deletion is in progress is not deleted again, and may be put again")
   func deletions() {
     let plan = SyncPlan(
       wanted: [document("back")],

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Evaluation
 
-// Goal: what an evaluation prints follows from its answers. Method: answers by hand, figures by hand.
+// Goal: the figures of an evaluation are correct. Method: a few answers, with figures calculated by hand.
 
 @Suite struct ReportTests {
   private func citation(_ document: String, _ quote: String, _ start: UInt64) -> AnswerRecord.Citation {

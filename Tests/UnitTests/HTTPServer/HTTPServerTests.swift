@@ -4,8 +4,8 @@ import HTTPServer
 import Synchronization
 import Testing
 
-// Goal: a request arrives whole; a response may come later, from anywhere, whole or piece by piece; a client that leaves
-// and a server that stops leave nobody waiting. Method: our own client against our server.
+// Goal: requests arrive completely. Responses may be sent later, from any task, at once or in pieces. Nobody waits
+// for a client that disconnected or a server that stopped. Method: our own client with our server.
 
 private final class Counter: Sendable {
   private let count = Mutex(0)
@@ -26,7 +26,7 @@ private final class Counter: Sendable {
     try HTTPServer.start(host: "127.0.0.1", port: 0, limits: limits, handle: handle)
   }
 
-  @Test("method, path, query, headers and body arrive, bytes that are no text too")
+  @Test("method, path, query, headers and body arrive, also a body that is not text")
   func request() async throws {
     let seen = Mutex<HTTPServerRequest?>(nil)
     let server = try start { exchange in
@@ -65,7 +65,7 @@ private final class Counter: Sendable {
     #expect(count.withLock { $0 } == 1)
   }
 
-  @Test("an exchange is answered later from another task, and 50 wait at once")
+  @Test("an exchange is answered later from another task, with 50 waiting at the same time")
   func later() async throws {
     let (exchanges, continuation) = AsyncStream.makeStream(
       of: HTTPExchange.self, bufferingPolicy: .bufferingOldest(100))
@@ -92,7 +92,7 @@ private final class Counter: Sendable {
     }
   }
 
-  @Test("an exchange that nobody answers becomes 500, a body that is not finished an error")
+  @Test("an unanswered exchange results in 500, an unfinished body in an error")
   func dropped() async throws {
     let (writers, continuation) = AsyncStream.makeStream(of: HTTPBodyWriter.self, bufferingPolicy: .unbounded)
     let server = try start { exchange in
@@ -109,7 +109,7 @@ private final class Counter: Sendable {
     }
     do {
       _ = try await part
-      Issue.record("half a body must not pass for the whole")
+      Issue.record("a partial body must be an error")
     } catch is HTTPClientFailure {}
   }
 
@@ -127,13 +127,13 @@ private final class Counter: Sendable {
       guard case .body(let bytes) = event else { continue }
       received += String(decoding: bytes, as: UTF8.self)
       sent += 1
-      // The next piece is written only now that the former one has arrived.
+      // Write the next piece only after the previous piece has arrived.
       if sent < 5 { try await writer.write(Array("piece \(sent);".utf8)) } else { writer.finish() }
     }
     #expect(received == "piece 0;piece 1;piece 2;piece 3;piece 4;")
   }
 
-  @Test("a writer waits for a slow client, and is told when the client has left")
+  @Test("a writer waits for a slow client, and gets an error when the client has disconnected")
   func backPressure() async throws {
     let (writers, continuation) = AsyncStream.makeStream(of: HTTPBodyWriter.self, bufferingPolicy: .unbounded)
     var limits = HTTPServerLimits()
@@ -152,7 +152,7 @@ private final class Counter: Sendable {
           written.add(piece.count)
         }
       }
-      // The client reads nothing: what is written stays below the sockets' buffers and the limit.
+      // The client reads nothing. The writer can write only until the sockets' buffers and the limit are full.
       var last = -1
       while last != written.value {
         last = written.value
@@ -162,14 +162,14 @@ private final class Counter: Sendable {
       close(socket)
       do {
         try await group.next()
-        Issue.record("the writer must see that its client has left")
+        Issue.record("the writer must learn that its client has disconnected")
       } catch let failure as HTTPFailure {
         #expect(failure.kind == .cancelled)
       }
     }
   }
 
-  @Test("a server stops although exchanges and streams are open")
+  @Test("a server stops while exchanges and streams are open")
   func stop() async throws {
     let kept = Mutex<([HTTPExchange], [HTTPBodyWriter])>(([], []))
     var server: HTTPServer? = try start { exchange in
@@ -190,16 +190,16 @@ private final class Counter: Sendable {
     #expect(answer == nil || answer?.status == 503)
     do {
       _ = try await two
-      Issue.record("a stream that was cut off must not pass for the whole")
+      Issue.record("an interrupted stream must be an error")
     } catch is HTTPClientFailure {}
-    // What comes after the end harms nothing.
+    // Calls after the end have no effect.
     let (exchanges, streams) = kept.withLock { $0 }
     for exchange in exchanges { exchange.respond(HTTPResponse(status: 200, body: "late")) }
     await #expect(throws: HTTPFailure.self) { try await streams.first?.write([1]) }
     for stream in streams { stream.finish() }
   }
 
-  @Test("HEAD gets the headers, and a taken port is an error")
+  @Test("HEAD gets the headers, and a port in use is an error")
   func headAndTakenPort() async throws {
     let server = try start { $0.respond(HTTPResponse(status: 200, contentType: .json, body: "{}")) }
     let socket = try Self.connect(server.port)

@@ -88,12 +88,13 @@ import Testing
       + #""chunks":3,"token":"2:9"}"#
     #expect(status.json.text == statusText)
     var answer = AnswerRecord(id: "q", tenant: "default", status: .failed)
-    answer.error = RecordError(code: .badValue, field: "f", message: "m")
+    answer.error = RecordError(
+      json: .object(["code": .string("c"), "field": .string("f"), "message": .string("m")]))
     let answerText =
       #"{"id":"q","tenant":"default","status":"failed","text":"","citations":[],"#
       + #""usage":{"prompt_tokens":0,"completion_tokens":0},"timings_ms":{},"cache":"miss","#
       + #""shards":{"answered":0,"total":0},"index":{"behind_records":0,"behind_ms":0},"#
-      + #""engine":"","model":"","error":{"code":"bad_value","field":"f","message":"m"}}"#
+      + #""engine":"","model":"","error":{"code":"c","field":"f","message":"m"}}"#
     #expect(answer.json.text == answerText)
     let control = ControlRecord(id: QueryID("q")!, tenant: .standard)
     #expect(control.json.text == #"{"id":"q","tenant":"default","action":"cancel"}"#)

@@ -122,7 +122,8 @@ private enum Samples {
     VectorBatch(
       header: header,
       content: .mark(
-        .failed, operation: .delete, error: RecordError(code: .badValue, field: "f", message: "m")))
+        .failed, operation: .delete, error: RecordError(
+          json: .object(["code": .string("c"), "field": .string("f"), "message": .string("m")]))))
   }
 
   static var all: [(name: String, bytes: [UInt8])] {

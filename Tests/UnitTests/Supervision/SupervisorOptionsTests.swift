@@ -4,7 +4,7 @@ import Testing
 
 @testable import Supervision
 
-// Goal: the command line of `up` becomes the settings of its children, and no child gets a secret that it does not need.
+// Goal: the options of `up` become settings of its child processes, and no child gets a secret that it does not need.
 
 @Suite struct SupervisorOptionsTests {
   private let up = Command(
@@ -21,7 +21,7 @@ import Testing
     return try SupervisorOptions(arguments)
   }
 
-  @Test("short options become settings, and settings pass through")
+  @Test("options of up become settings, and settings are passed on")
   func flags() throws {
     let options = try options(
       "--redis", "none", "--llm", "extractive", "--shards", "3", "--ingest-epoch", "2", "--kafka", "host:1")
@@ -35,7 +35,7 @@ import Testing
     #expect(settings.search.shards == 3 && settings.llm.url == nil && settings.redis.address.isEmpty)
   }
 
-  @Test("without short options nothing is named")
+  @Test("without options of up, no service is named")
   func plain() throws {
     let options = try options("--broker-port", "9100")
     #expect(options.kafka == nil && options.kafkaHome == nil && !options.namesRedis && !options.namesLLM)
@@ -43,7 +43,7 @@ import Testing
     #expect(throws: UsageError.self) { try self.options("--shards", "0") }
   }
 
-  @Test("a wrong setting and a secret that can't be read are refused before anything is started")
+  @Test("a wrong setting and an unreadable secret are refused before anything is started")
   func refused() throws {
     #expect(throws: SettingsError.self) {
       try options("--ingest-epoch", "x").settings(environment: [:])
@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  @Test("a child gets the settings that are no defaults, and only its own secrets")
+  @Test("a child gets the settings that differ from the defaults, and only its own secrets")
   func childEnvironment() throws {
     let environment = [
       "LLM_API_KEY": "token", "LLM_URL": "http://user:word@host/v1", "REDIS_ADDRESS": "redis://:word@host:1",
@@ -62,7 +62,7 @@ import Testing
     let table = try SettingsTable(environment: environment)
     let search = ChildEnvironment.make(environment, table, needed: ["redis.address"])
     #expect(search["LLM_API_KEY"] == nil && search["REDIS_ADDRESS"] == "redis://:word@host:1")
-    #expect(search["LLM_URL"]?.contains("word") != true, "which LLM it is counts, not how to log in")
+    #expect(search["LLM_URL"]?.contains("word") != true, "the address without the login")
     #expect(search["PATH"] == "/bin" && search["INGEST_EPOCH"] == "4" && search["INGEST_CHUNK_TOKENS"] == nil)
     let generate = ChildEnvironment.make(environment, table, needed: ["llm.apiKey", "llm.url"])
     #expect(generate["LLM_API_KEY"] == "token" && generate["REDIS_ADDRESS"] == nil)

@@ -1,0 +1,27 @@
+extension Settings {
+  /// Parsing and chunking: `ingest.*`.
+  package struct Ingest: Sendable {
+    package var epoch: UInt32
+    package var batchRecordsMax: Int
+    package var chunkTokens: Int
+    package var overlapTokens: Int
+    package var documentBytesMax: Int
+    package var textBytesMax: Int
+    package var parserTimeout: Duration
+    package var parserMemoryBytesMax: Int
+    package var fieldMap: [String: String]
+
+    init(_ table: SettingsTable) throws(SettingsError) {
+      epoch = UInt32(try table.integer("ingest.epoch", in: 1...1_000_000))
+      batchRecordsMax = try table.integer("ingest.batchRecordsMax", in: 1...10_000)
+      chunkTokens = try table.integer("ingest.chunkTokens", in: 8...256)
+      overlapTokens = try table.integer("ingest.overlapTokens", in: 0...(chunkTokens - 1))
+      documentBytesMax = try table.integer("ingest.documentBytesMax", in: 1024...104_857_600)
+      textBytesMax = try table.integer("ingest.textBytesMax", in: 1024...104_857_600)
+      parserTimeout = try table.duration("ingest.parserTimeout")
+      // The minimum is the address space that our binary needs to read Markdown, with a margin.
+      parserMemoryBytesMax = try table.integer("ingest.parserMemoryBytesMax", in: 402_653_184...68_719_476_736)
+      fieldMap = try table.pairs("ingest.fieldMap")
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import Records
+
+extension Settings {
+  /// The connection to the brokers: `kafka.*`.
+  package struct Kafka: Sendable {
+    package var bootstrapServers: String
+    package var topicPrefix: String
+    package var clientID: String
+    package var sessionTimeout: Duration
+    package var pollIntervalMax: Duration
+    /// librdkafka's properties, from `kafka.properties` and `kafka.propertiesFile`. They may hold passwords.
+    package var properties: [String: String]
+    /// 0 = 3 when there are three brokers, otherwise 1.
+    package var replicationFactor: Int
+
+    /// - Throws: `SettingsError` for the first value that breaks its rule.
+    init(_ table: SettingsTable) throws(SettingsError) {
+      bootstrapServers = try table.string("kafka.bootstrapServers", "must be host:port, separated by commas") {
+        !$0.isEmpty && $0.split(separator: ",").allSatisfy { $0.contains(":") }
+      }
+      topicPrefix = try table.string("kafka.topicPrefix", "must be at most 64 of A-Z a-z 0-9 . _ -") { text in
+        text.isEmpty || TenantID(text) != nil
+      }
+      clientID = table.text("kafka.clientID")
+      sessionTimeout = try table.duration("kafka.sessionTimeout")
+      pollIntervalMax = try table.duration("kafka.pollIntervalMax")
+      properties = try Self.properties(table)
+      replicationFactor = try table.integer("kafka.replicationFactor", in: 0...10)
+    }
+
+    /// The `name=value` pairs of the setting, and those of the file, one per line.
+    private static func properties(_ table: SettingsTable) throws(SettingsError) -> [String: String] {
+      let (key, fileKey) = ("kafka.properties", "kafka.propertiesFile")
+      var properties: [String: String] = [:]
+      for part in table.text(key).split(separator: ",") {
+        guard let (name, value) = KafkaClientProperties.property(part) else {
+          throw SettingsError(
+            key: key, value: table.shown(key), rule: "must be name=value pairs separated by commas")
+        }
+        try KafkaClientProperties.add(name, value, to: &properties, key: key, hidden: table.shown(key))
+      }
+      let file = table.text(fileKey)
+      if file.isEmpty { return properties }
+      for line in try SecretSetting.text(ofFile: file, fileKey).split(whereSeparator: \.isNewline) {
+        if line.allSatisfy(\.isWhitespace) || line.drop(while: \.isWhitespace).hasPrefix("#") { continue }
+        guard let (name, value) = KafkaClientProperties.property(line) else {
+          throw SettingsError(
+            key: fileKey, value: file, rule: "must hold only name=value lines, empty lines and # comments")
+        }
+        try KafkaClientProperties.add(name, value, to: &properties, key: fileKey, hidden: file)
+      }
+      return properties
+    }
+  }
+}
