@@ -25,7 +25,7 @@ enum ReplayCommand {
       .option("--tenant", "NAME", "the tenant of the queries (default: default)"),
       .option("--deadline", "MS", "deadline of each query (default 60000)"),
       .option("--cache", "POLICY", "default, bypass or refresh"),
-      .option("--mode", "MODE", "answer or retrieve"),
+      .option("--mode", "MODE", "answer, or retrieve: chunks without an answer (default answer)"),
     ]
   ) { arguments in
     let plan = try ReplayPlan(arguments)

@@ -43,7 +43,7 @@ struct ReplayPlan {
     } else {
       count = trace.arrivals.count
     }
-    guard let id = QueryID("replay") else { throw UsageError("no id") }
+    guard let id = QueryID("replay") else { throw UsageError("'replay' is not a valid query id") }
     var query = QueryRecord(id: id, tenant: try arguments.tenant(), text: "?")
     query.deadlineMilliseconds =
       Int64(

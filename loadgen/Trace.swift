@@ -21,7 +21,7 @@ struct Trace {
     var order: [String] = []
     for (number, line) in try Self.lines(questions) {
       guard let text = line["question"]?.stringValue ?? line["text"]?.stringValue else {
-        throw UsageError("\(questions):\(number): `question` must be a string")
+        throw UsageError("\(questions):\(number): `question` or `text` must be a string")
       }
       order.append(text)
       if let id = line["id"]?.stringValue { texts[id] = text }

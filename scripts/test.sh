@@ -18,7 +18,7 @@ fi
 
 # The built bundle: a second `swift test` would wait for the first one's lock.
 bundle=$PWD/.build/debug/millracePackageTests.xctest
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/millrace-test.XXXXXX")
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/mt.XXXXXX")
 # Some tests run commands as another user, who must be able to pass through this folder.
 chmod 755 "$scratch"
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$scratch"' EXIT
@@ -28,16 +28,18 @@ busy() { awk '/^cpu /{print $2 + $3 + $4 + $7 + $8}' /proc/stat; }
 
 # What the tests print is shown when their lane has ended, so that the lanes' output does not mix.
 lane() {
-  local name=$1 log="$scratch/$1.log" start=$SECONDS result=passed
+  local name=$1 log="$scratch/$1.log" start=$SECONDS result=passed folder
   shift
-  mkdir -m 755 "$scratch/$name"
-  TMPDIR="$scratch/$name" "$bundle" --testing-library swift-testing "$@" </dev/null >"$log" 2>&1 || {
+  # A short name: the path of a Unix socket below it may have at most 107 bytes.
+  folder=$(mktemp -d "$scratch/XXX")
+  chmod 755 "$folder"
+  TMPDIR="$folder" "$bundle" --testing-library swift-testing "$@" </dev/null >"$log" 2>&1 || {
     result=FAILED
     touch "$scratch/$name.failed"
   }
   grep -v 'started\.$' "$log" || true
   echo "test: lane $name $result after $((SECONDS - start)) s"
-  rm -rf "${scratch:?}/$name"
+  rm -rf "$folder"
 }
 
 # Runs lanes side by side: each argument is a lane's name and the bundle's arguments.
@@ -60,7 +62,8 @@ finish() {
     sed -nE 's/^. Test (.*) (passed|failed) after ([0-9.]+) seconds.*/\3 \1/p' | grep -v '^[0-9.]* run with ' |
     sort -rn | head -10 | sed 's/^/  /'
   echo "test: skipped:"
-  cat "$scratch"/*.log | grep -i 'skipped' | sort -u | sed 's/^/  /' || true
+  cat "$scratch"/*.log | sed $'s/\x1b\\[[0-9;]*m//g' |
+    grep -E '^[^ ]+ (Test|Suite) .* skipped' | sort -u | sed 's/^/  /' || true
   failed=("$scratch"/*.failed)
   if [ -e "${failed[0]}" ]; then
     echo "test: FAILED: $(basename -a -s .failed "${failed[@]}" | tr '\n' ' ')"
@@ -76,17 +79,17 @@ fi
 
 # The suites of a round, the longest first; a new suite needs no entry here.
 longest="KillTests BadDayTests PathTests LLMTests NeighbourTests SupervisorTests ReadmeTests ChartTests"
-alone="LoadgenTests IdleTests"
+alone="LoadgenTests/schedule IdleTests"
 suites=$(grep -hoE 'struct \w+Tests\b' Tests/IntegrationTests/*.swift | sed 's/struct //')
 round() {
   local on=$1 start=$SECONDS before calls=() suite
   before=$(busy)
   shift
   for suite in $longest $(grep -vxF -f <(tr ' ' '\n' <<<"$longest $alone") <<<"$suites"); do
-    calls+=("$on-$suite --no-parallel --filter IntegrationTests.$suite/")
+    calls+=("$on-$suite --no-parallel --filter IntegrationTests.$suite/ --skip '${alone// /|}'")
   done
   together "${calls[@]}" "$@"
-  for suite in $alone; do lane "$on-$suite" --no-parallel --filter "IntegrationTests.$suite/"; done
+  for suite in $alone; do lane "$on-${suite%/*}-alone" --no-parallel --filter "IntegrationTests.$suite"; done
   echo "test: the integration suite on $on took $((SECONDS - start)) s," \
     "$((($(busy) - before) / 100)) s of processor time"
 }

@@ -237,7 +237,7 @@ import Testing
   }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct ChartTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct ChartTests {
   @Test(
     "rendered charts match the binary, and every checked rule can fail",
     .enabled(if: !Pipeline.isOnKafka, "runs on the local broker only"))

@@ -15,7 +15,7 @@ private func quote(_ answer: [String: Any]) -> String {
     separator: " ")
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct CacheTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct CacheTests {
   private let question = "Which colour is the harbour lamp painted?"
 
   private func put(_ pipeline: Pipeline, _ colour: String, _ options: [String] = []) throws {

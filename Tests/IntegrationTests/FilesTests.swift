@@ -5,7 +5,7 @@ import Testing
 // Goal: real files are indexed, and folders are kept in sync. Method: real files are put with the command line; the
 // strings of their manifest must be found by search.
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct FilesTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct FilesTests {
   /// Larger files are only read by `ParsingTests`, because embedding them would take minutes.
   private static let bytesMax = 60_000
 
@@ -106,7 +106,7 @@ import Testing
       #expect(put.code == 2 && put.error.contains(message), "\(path): \(put.code) \(put.error)")
     }
     try Data(repeating: 0xFF, count: 7_000_000).write(to: URL(fileURLWithPath: folder + "/b.pdf"))
-    try refused(folder, "b.pdf: 93")  // 9.3 MB as base64
+    try refused(folder, "b.pdf: its record of 93")  // 9.3 MB as base64
     try FileManager.default.removeItem(atPath: folder + "/b.pdf")
     try FileManager.default.createSymbolicLink(atPath: folder + "/c.md", withDestinationPath: "nowhere.md")
     try refused(folder, "c.md' does not exist")

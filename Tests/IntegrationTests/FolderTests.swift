@@ -6,7 +6,7 @@ import Testing
 // ordinary user. A library and a server leave a mark if they are run.
 
 @Suite(
-  .serialized, .timeLimit(.minutes(5)), .enabled(if: !Pipeline.isOnKafka, "these tests use no broker"))
+  .serialized, .timeLimit(.minutes(20)), .enabled(if: !Pipeline.isOnKafka, "these tests use no broker"))
 struct FolderTests {
   /// A record as `up` writes it, with these options and with `process` as its supervisor.
   private func record(_ process: Int32, _ flags: [String: String], executable: String? = nil) throws -> String

@@ -4,7 +4,7 @@ import Testing
 // Goal: the pipeline can be killed at any point. Method: SIGKILL under load, then every acknowledged record must exist
 // exactly once.
 
-@Suite(.serialized, .timeLimit(.minutes(10))) struct KillTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct KillTests {
   @Test(
     "SIGKILL of the local broker at random moments: each acknowledged record exists once, in order",
     .enabled(if: !Pipeline.isOnKafka, "this test is for the local broker"))
@@ -119,7 +119,11 @@ import Testing
     print("killed during queries: \(text)")
     #expect(check.terminationStatus == 0, "\(text)")
     let report = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
-    #expect(report["hits"] as? Int ?? 0 > 0, "the cache was in use")
+    // A busy machine must not turn the drill into one in which nothing is answered or cached.
+    let states = report["states"] as? [String: Int] ?? [:]
+    let worked = (states["answered"] ?? 0) + (states["refused"] ?? 0)
+    #expect(worked * 2 >= report["asked"] as? Int ?? .max, "\(report)")
+    #expect(report["hits"] as? Int ?? 0 >= 10, "the cache was in use: \(report)")
   }
 
   @Test(

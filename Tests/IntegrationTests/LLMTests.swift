@@ -6,7 +6,7 @@ import Testing
 // Goal: an LLM's sentences are used only if the documents support them, and a fault of the LLM never prevents an
 // answer. Method: llama-server with a real model, and a stub endpoint that produces faults on demand.
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct LLMTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct LLMTests {
   private let fact = "The harbour lamp is painted red."
 
   private func check(_ answer: [String: Any], source: String, _ name: String) throws {

@@ -6,7 +6,7 @@ import Testing
 // contains a case of each state, made by repeated and contradicting writes, by a group whose offsets are moved, and by
 // suspended workers. Then nothing moves, and every figure is known.
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct LedgerTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct LedgerTests {
   /// The default number of partitions of `rag.documents`.
   private static let partitionCount: Int32 = 12
   /// Fewer than the pages of the partition, so that a pass ends inside the partition.

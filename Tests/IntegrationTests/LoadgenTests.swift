@@ -4,7 +4,7 @@ import Testing
 // Goal: the figures of `loadgen` are correct. Method: runs with a known disturbance (a suspended stage, a suspended
 // generator, additional answers), whose reports must show exactly this disturbance.
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct LoadgenTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct LoadgenTests {
   @Test(
     "loadgen replays a trace: every query gets a state, figures by stage, an overload is reported",
     .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))

@@ -10,7 +10,7 @@ private func quotes(_ answer: [String: Any]) -> String {
     separator: " ")
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct PathTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct PathTests {
   @Test("kcat and confluent-kafka produce documents and queries, and read cited answers")
   func foreignClients() throws {
     let pipeline = try Pipeline()

@@ -108,10 +108,18 @@ final class Pipeline {
     return answer
   }
 
+  /// The processes in the record of `up`: the same as in `status`, which would start a process and ask the broker for
+  /// every lag. Drills look many times a second.
+  private func entries() throws -> [[String: Any]] {
+    let file = try Data(contentsOf: URL(fileURLWithPath: state + "/state.json"))
+    let record = try #require(JSONSerialization.jsonObject(with: file) as? [String: Any])
+    return try #require(record["processes"] as? [[String: Any]])
+  }
+
   /// Process ids by role, only of running processes: a role that waits for its restart has pid 0, and `kill(0, …)`
   /// would end the tests themselves.
   func processes() throws -> [String: Int32] {
-    let list = try #require(json(["status"])["processes"] as? [[String: Any]])
+    let list = try entries()
     return Dictionary(
       list.compactMap { entry in
         guard let role = entry["role"] as? String, let pid = entry["pid"] as? Int, pid > 0 else { return nil }
@@ -120,7 +128,7 @@ final class Pipeline {
   }
 
   func states() throws -> [String: String] {
-    let list = try #require(json(["status"])["processes"] as? [[String: Any]])
+    let list = try entries()
     return Dictionary(
       list.compactMap { entry in
         guard let role = entry["role"] as? String, let state = entry["state"] as? String else { return nil }
@@ -137,8 +145,8 @@ final class Pipeline {
 
   /// The sum of a metric's series on a worker's `/metrics`, over the lines that contain all of `labels`.
   func metric(_ name: String, of role: String, _ labels: String...) throws -> Double {
-    let list = try #require(json(["status"])["processes"] as? [[String: Any]])
-    let port = try #require(list.first { $0["role"] as? String == role }?["http_port"] as? Int)
+    let list = try entries()
+    let port = try #require(list.first { $0["role"] as? String == role }?["httpPort"] as? Int)
     let page = try #require(HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: "/metrics"))
     return page.1.split(separator: "\n").filter { line in
       (line.hasPrefix(name + " ") || line.hasPrefix(name + "{"))
@@ -147,7 +155,7 @@ final class Pipeline {
   }
 
   func restarts() throws -> [String: Int] {
-    let list = try #require(json(["status"])["processes"] as? [[String: Any]])
+    let list = try entries()
     return Dictionary(
       list.compactMap { entry in
         guard let role = entry["role"] as? String, let count = entry["restarts"] as? Int else { return nil }

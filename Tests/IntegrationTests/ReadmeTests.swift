@@ -4,7 +4,7 @@ import Testing
 // Goal: the READMEs' examples work. Method: bash runs each README block that is marked `# tested:`, in order, in a
 // folder with the checkout's `Workers`, and with `millrace` on the PATH.
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct ReadmeTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct ReadmeTests {
   private struct Block {
     var name: String
     var script: String
@@ -51,12 +51,13 @@ import Testing
       try? FileManager.default.removeItem(atPath: folder)
     }
     let path = URL(fileURLWithPath: Pipeline.binary).deletingLastPathComponent().path
-    // An interrupted run may have left this folder; the example would then copy its files into it.
-    try? FileManager.default.removeItem(atPath: "/tmp/millrace-pages")
     let blocks = try Self.blocks(of: readme).filter { $0.name.hasPrefix("# tested: ") }
     #expect(blocks.count >= 2)
     for block in blocks {
-      let script = "set -e -o pipefail\ncd '\(folder)'\nexport PATH='\(path)':$PATH\n\(block.script)"
+      let script =
+        "set -e -o pipefail\ncd '\(folder)'\nexport PATH='\(path)':$PATH\n"
+        // Another run of the tests on this machine may be at the same example.
+        + block.script.replacing("/tmp/", with: folder + "/")
       // With KAFKA_HOME set, `up` starts Apache Kafka.
       var environment = Pipeline.isOnKafka ? ["KAFKA_HOME": try #require(Pipeline.kafkaHome)] : [:]
       environment["REDIS_DEADLINE"] = Pipeline.patientRedisDeadline

@@ -4,7 +4,7 @@ import Testing
 // Goal: other users can't read the files of `up`, and a secret is only where it is needed. Method: run `up` as root and
 // as an ordinary user, with an open umask, then check every file, command line and environment.
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct SecretTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct SecretTests {
   private let key = "sk-millrace-\(UUID().uuidString)"
 
   /// Files and folders under `path` that others may read, write or enter.

@@ -3,7 +3,7 @@ import Testing
 
 // Goal: `up` and `down` handle user errors and killed processes. Method: each error and each kill, one by one.
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct SupervisorTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct SupervisorTests {
   @Test("a second up in the same state folder is refused; pipelines in two state folders run together")
   func secondUp() throws {
     let pipeline = try Pipeline()
@@ -152,6 +152,8 @@ import Testing
     "errors on the command line have exit code 2 and a message",
     .enabled(if: !Pipeline.isOnKafka, "this test uses no broker"))
   func usage() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("none-\(UUID().uuidString)")
+      .path
     for (words, message) in [
       (["ask"], "one question"), (["ask", "x", "--top-k", "0"], "--top-k"), (["nonsense"], "nonsense"),
       (["documents", "put", "/nonexistent"], "does not exist"),
@@ -159,12 +161,12 @@ import Testing
       (["worker", "embed", "--lane", "x"], "--lane"),
       (["settings", "--freshness-stale-after", "soon"], "freshness.staleAfter"),
     ] {
-      let result = try Pipeline.run(Pipeline.binary, words + ["--state", "/tmp/millrace-none"])
+      let result = try Pipeline.run(Pipeline.binary, words + ["--state", folder])
       #expect(result.code == 2 && result.error.contains(message), "\(words): \(result.code) \(result.error)")
     }
     let nobody = try Pipeline.run(
       Pipeline.binary,
-      ["ask", "x", "--state", "/tmp/millrace-none", "--kafka-bootstrap-servers", "127.0.0.1:1"])
+      ["ask", "x", "--state", folder, "--kafka-bootstrap-servers", "127.0.0.1:1"])
     #expect(nobody.code == 6 && nobody.error.contains("millrace up"))
   }
 }

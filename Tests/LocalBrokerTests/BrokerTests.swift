@@ -34,7 +34,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
   return records.withLock { $0 }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(3))) struct BrokerTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct BrokerTests {
   @Test("keys, null values, headers and timestamps are returned unchanged, also after a restart")
   func fidelity() async throws {
     let test = try TestBroker()

@@ -100,7 +100,7 @@ private final class ChatStub {
   }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(3))) struct AnswerPathTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct AnswerPathTests {
   /// The partition of the tests' queries. Members are sorted by name, and the first member gets the lower partitions.
   private static let partition: Int32 = 0
 

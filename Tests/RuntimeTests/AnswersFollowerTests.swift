@@ -11,7 +11,7 @@ import Testing
 // Goal: answers of other processes become known, so that a query gets only one state when its partition moves.
 // Method: the follower runs on a local broker; a producer takes the place of the other process.
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct AnswersFollowerTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct AnswersFollowerTests {
   private let test: TestBroker
   private let context: StageContext
   private let topic: String

@@ -67,7 +67,7 @@ private final class Slow: BatchWork {
   func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] { [] }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(3))) struct BatchStageTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct BatchStageTests {
   private func stageContext(_ test: TestBroker, _ flags: [String: String] = [:]) throws -> StageContext {
     let address = ["--kafka-bootstrap-servers": test.kafka.bootstrapServers]
     return try StageContext(

@@ -52,7 +52,7 @@ private final class Leaving: WindowWork {
   }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(3))) struct WindowStageTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct WindowStageTests {
   private static let topic = "work"
   private static let group = "window"
 

@@ -4,13 +4,15 @@ usage: kill_drill.py BINARY LOADGEN STATE TRACE QUESTIONS DOCUMENTS ROUNDS
 In each round, every process gets a signal, one after another: SIGTERM in odd rounds, SIGKILL in even rounds. The next
 process follows when the supervisor has restarted the process, ready or not. During this time, documents are put
 repeatedly and loadgen sends the queries of the trace. Prints one line of JSON. The exit code is 1 if the ledger is not
-balanced, a query is lost, a process was not restarted, or a SIGTERM did not end its worker with status 0."""
+balanced, a query is lost, a process was not restarted, a SIGTERM did not end its worker with status 0, or fewer than
+half of the queries were answered or refused: kills prove little about a pipeline that only lets queries expire."""
 import json, os, re, shutil, signal, subprocess, sys, threading, time
 
 binary, loadgen, state, trace, questions, documents, rounds = sys.argv[1:8]
 rounds = int(rounds)
 call = lambda *words: subprocess.run([binary, *words, "--state", state], capture_output=True, text=True)
-status = lambda: {p["role"]: p for p in json.loads(call("status", "--json").stdout)["processes"]}
+# The record that `millrace status` prints, without its lags: the drill looks many times a second.
+status = lambda: {p["role"]: p for p in json.load(open(f"{state}/state.json"))["processes"]}
 up_log = f"{state}/logs/up.log"
 roles = [r for r in status()]
 stop = threading.Event()
@@ -42,7 +44,7 @@ def stacks(role, pid):
     return path
 
 
-load = subprocess.Popen([loadgen, "replay", trace, "--questions", questions, "--rate", "3", "--duration",
+load = subprocess.Popen([loadgen, "replay", trace, "--questions", questions, "--rate", "2", "--duration",
                          f"{rounds * 600}s", "--deadline", "60000", "--json", "--state", state],
                         stdout=subprocess.PIPE, text=True)
 # Wait for the first query before killing: loadgen first creates a topic and measures the broker.
@@ -114,6 +116,8 @@ summary = {"kills": kills, "seconds": round(drill), "not_back": not_back, "hung"
            "queries": {k: report.get(k) for k in ("sent", "states", "lost", "doubled", "differing", "cache_hits")},
            "in_flight": flying, "ledger": ledger, "ledger_code": code}
 print(json.dumps(summary))
-good = (code == 0 and flying == 0 and not not_back and not wrong and report.get("lost") == 0
+states = report.get("states") or {}
+worked = states.get("answered", 0) + states.get("refused", 0) >= 0.5 * report.get("sent", 0) > 0
+good = (worked and code == 0 and flying == 0 and not not_back and not wrong and report.get("lost") == 0
         and report.get("differing") == 0 and sum(s == 0 for _, s in workers) == terms)
 sys.exit(0 if good else 1)

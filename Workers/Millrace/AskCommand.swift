@@ -19,7 +19,7 @@ enum AskCommand {
     .option("--after", "TOKEN", "wait until the index has reached this token of an `indexed` event"),
     .option("--id", "ID", "the query's id (default: a new one)"),
     .option(
-      "--cache", "POLICY", "default, bypass (neither read nor stored) or refresh (not read, but stored)"),
+      "--cache", "POLICY", "default, bypass (the cache is not used) or refresh (the answer is only stored)"),
   ]
 
   static let ask = Command(

@@ -4,7 +4,7 @@ import VectorMath
 /// `millrace check-kernel`: this program runs it before it forces a kernel of OpenBLAS.
 enum CheckKernelCommand {
   static let command = Command(
-    "check-kernel", abstract: "Compare OpenBLAS's kernels with scalar loops (used before a kernel is forced)."
+    "check-kernel", abstract: "Compare OpenBLAS with scalar loops: run before Millrace forces a kernel."
   ) { _ in
     BLAS.useOneThread()
     if let shape = KernelCheck.firstMismatch() {

@@ -28,8 +28,8 @@ extension DocumentFiles {
     }
     guard !documents.isEmpty else {
       throw UsageError(
-        "\(arguments.positionals.joined(separator: " ")) holds no file of these kinds: "
-          + extensions.joined(separator: ", ") + ", jsonl")
+        "\(arguments.positionals.joined(separator: " ")) holds no document. Kinds read from a folder: "
+          + extensions.joined(separator: ", ") + ". Give a .jsonl file by its own path")
     }
     return documents
   }

@@ -21,9 +21,10 @@ enum DocumentsCommand {
       Command(
         "put", abstract: "Put files and wait until they are indexed.",
         discussion: """
-          FILE is text, Markdown, HTML or PDF, also compressed by gzip. Its name is the document's id. With DIR, all
-          files below it are put; their ids are their paths below DIR. A .jsonl file holds one document
-          record per line. - reads one document from standard input and needs --id.
+          FILE is text, Markdown, HTML or PDF, also compressed by gzip. Its name is the document's id. With
+          DIR, the files below it are put whose extensions stand for these kinds; their ids are their paths
+          below DIR. A .jsonl file holds one document record per line; below DIR it is skipped. - reads one
+          document from standard input and needs --id.
           """, arguments: "FILE|DIR|-...",
         options: [
           tenant, .option("--id", "ID", "the id, for one file or standard input"),
@@ -49,7 +50,7 @@ enum DocumentsCommand {
           .flag("--allow-empty", "delete all documents of the source when the folder is empty"),
         ] + wait, action: SyncCommand.run),
       Command(
-        "get", abstract: "Print a document as it was put: its bytes or, with --json, its record.",
+        "get", abstract: "Print a document as it was put: its bytes or its URI or, with --json, its record.",
         arguments: "ID",
         options: [tenant], action: get),
       Command(

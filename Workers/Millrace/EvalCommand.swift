@@ -19,8 +19,8 @@ enum EvalCommand {
         discussion: """
           --documents has one record per line ({id, text, …}), and so has --questions ({id, question,
           relevant_doc_ids}). Questions without relevant documents are skipped. With --verify, every answer is
-          compared with a scalar scan of the vectors in rag.vectors: scores within 1e-5, ties by document id, then
-          by chunk.
+          compared with a brute-force scan of the vectors in rag.vectors: scores may differ by at most 1e-5,
+          and chunks whose scores are that close may be in any order.
           """,
         options: [
           .option("--documents", "FILE", "documents that are put first, under --tenant"),

@@ -57,7 +57,7 @@ enum UpCommand {
   ) { arguments in
     let directory = try StateDirectory.find(arguments)
     guard let record = directory.read() else {
-      throw Unavailable("nothing was started in \(directory.path)")
+      throw Unavailable("nothing to stop: no usable record of an `up` is in \(directory.path)")
     }
     if let program = record.supervisor.impostor {
       // It may be an `up` that was installed elsewhere, and it would restart every process that is stopped

@@ -15,7 +15,7 @@ package struct Answerer: Sendable {
     package var answer: AnswerRecord
     /// nil when no LLM was asked or it gave no complete answer.
     package var llm: ChatClient.Result?
-    /// Why the LLM's text was not used; nil when it was used or no LLM was asked.
+    /// Why quotes were used in place of the LLM's text; nil when they were not, or no LLM was asked.
     package var fallback: Fallback?
   }
 

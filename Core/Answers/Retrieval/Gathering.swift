@@ -7,7 +7,7 @@ package struct Gathering: Sendable {
 
   package init() {}
 
-  /// Adds a shard's candidates. A repetition of the same shard's is ignored.
+  /// Adds a shard's candidates, unless that shard (with the same shard count) has given some before.
   package mutating func add(_ record: CandidatesRecord) {
     guard !candidates.contains(where: { $0.shard == record.shard && $0.shardCount == record.shardCount })
     else {

@@ -2,7 +2,7 @@ internal import CCurl
 import Foundation
 import Time
 
-/// The loop of the client's thread, which runs all exchanges.
+/// The loop that the client's only thread runs: it starts, drives and ends all transfers.
 @safe final class TransferLoop {
   private let inbox: TransferInbox
   private let multi: UnsafeMutableRawPointer?

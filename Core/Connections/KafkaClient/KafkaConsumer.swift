@@ -110,7 +110,7 @@ package actor KafkaConsumer {
 
   /// The group's committed offsets. Partitions without a commit are absent.
   ///
-  /// - Throws: `KafkaFailure` when the group's coordinator does not answer within 10 s.
+  /// - Throws: `KafkaFailure` when the request fails, or the group's coordinator does not answer within 10 s.
   package func committed(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition:
     CommittedOffset]
   {

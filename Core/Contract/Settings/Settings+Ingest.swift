@@ -20,7 +20,8 @@ extension Settings {
       textBytesMax = try table.integer("ingest.textBytesMax", in: 1024...104_857_600)
       parserTimeout = try table.duration("ingest.parserTimeout")
       // The minimum is the address space that our binary needs to read Markdown, with a margin.
-      parserMemoryBytesMax = try table.integer("ingest.parserMemoryBytesMax", in: 402_653_184...68_719_476_736)
+      parserMemoryBytesMax = try table.integer(
+        "ingest.parserMemoryBytesMax", in: 402_653_184...68_719_476_736)
       fieldMap = try table.pairs("ingest.fieldMap")
     }
   }

@@ -15,7 +15,8 @@ extension Settings {
 
     /// - Throws: `SettingsError` for the first value that breaks its rule.
     init(_ table: SettingsTable) throws(SettingsError) {
-      bootstrapServers = try table.string("kafka.bootstrapServers", "must be host:port, separated by commas") {
+      bootstrapServers = try table.string("kafka.bootstrapServers", "must be host:port, separated by commas")
+      {
         !$0.isEmpty && $0.split(separator: ",").allSatisfy { $0.contains(":") }
       }
       topicPrefix = try table.string("kafka.topicPrefix", "must be at most 64 of A-Z a-z 0-9 . _ -") { text in

@@ -11,8 +11,9 @@ extension Settings {
 
     init(_ table: SettingsTable) throws(SettingsError) {
       // Paths are appended to the URL, so a query would end up in the middle.
-      let text = try table.string("llm.url", "must be http://host:port/v1, https too, without a query, or empty")
-      {
+      let text = try table.string(
+        "llm.url", "must be http://host:port/v1, https too, without a query, or empty"
+      ) {
         $0.isEmpty || ($0.hasPrefix("http://") || $0.hasPrefix("https://")) && !$0.contains("?")
       }
       url = text.isEmpty ? nil : (text.hasSuffix("/") ? String(text.dropLast()) : text)

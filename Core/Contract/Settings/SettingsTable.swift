@@ -13,7 +13,8 @@ package struct SettingsTable: Sendable {
     }
   }
 
-  /// Sections of `values.yaml` that only the chart reads: images, replica bounds, alerts and the like.
+  /// Sections of `values.yaml` that configure the Helm chart and hold no settings: images, replica bounds,
+  /// alerts and the like.
   package static let deploymentSections: Set<String> = [
     "nameOverride", "fullnameOverride", "image", "imagePullSecrets", "model", "ports", "secrets", "pools",
     "keda",

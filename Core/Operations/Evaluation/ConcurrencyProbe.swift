@@ -85,7 +85,7 @@ package struct ConcurrencyProbe: Sendable {
       if answer?.status == 200 { return }
       try await Task.sleep(for: .milliseconds(100))
     }
-    throw Unavailable("the LLM did not answer within 20 s of its restart")
+    throw Unavailable("the LLM was killed to empty its cache, and was not ready again 20 s later")
   }
 
   private func prompts(_ queries: [QueryRecord]) async throws -> [[ChatMessage]] {

@@ -12,7 +12,8 @@ package struct LatencyProbe: Sendable {
   private let question: String
   private let isCached: Bool
 
-  /// - Parameter isCached: true expects each answer from the cache; false asks in mode retrieve.
+  /// - Parameter isCached: true asks in mode answer, and each measured answer must come from the cache; false
+  ///   asks in mode retrieve.
   package init(_ settings: Settings, tenant: TenantID, question: String, isCached: Bool) {
     self.settings = settings
     self.tenant = tenant

@@ -31,7 +31,7 @@ final class Connection {
     return "/" + [24, 16, 8, 0].map { "\(bytes >> UInt32($0) & 0xFF)" }.joined(separator: ".")
   }
 
-  /// Wakes a thread that is blocked in a read. Used at shutdown.
+  /// Ends the connection, which wakes a thread that is blocked in it. Used when the broker stops.
   func interrupt() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
   /// Reads exactly `count` bytes without a time limit; nil when the connection has ended.

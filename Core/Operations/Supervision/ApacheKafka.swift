@@ -17,7 +17,7 @@ struct ApacheKafka {
   init(home: String, folder: String, environment: [String: String]) throws {
     script = home + "/bin/kafka-server-start.sh"
     guard FileManager.default.isExecutableFile(atPath: script) else {
-      throw Unavailable("KAFKA_HOME \(home): bin/kafka-server-start.sh is missing")
+      throw Unavailable("Kafka's folder \(home): bin/kafka-server-start.sh is missing or not executable")
     }
     guard Self.hasJava(environment) else {
       throw Unavailable("Apache Kafka needs Java 17: apt-get install openjdk-17-jre-headless")

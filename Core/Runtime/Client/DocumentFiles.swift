@@ -27,7 +27,7 @@ package enum DocumentFiles {
       return [try document(id: "stdin", Array(data), name: "standard input", tenant)]
     }
     guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else {
-      throw UsageError("'\(path)' does not exist")
+      throw UsageError("'\(path)' does not exist, or a folder above it can't be entered")
     }
     if attributes[.type] as? FileAttributeType == .typeDirectory { return try directory(path, tenant) }
     let data = try bytes(of: path)

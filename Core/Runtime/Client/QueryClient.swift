@@ -49,7 +49,8 @@ package struct QueryClient: Sendable {
   /// Asks several queries in their order, at most `concurrency` at once.
   ///
   /// - Parameter progress: called with the number of answers so far and the newest answer.
-  /// - Returns: an answer per query, in the order of `queries`; nil where there was none in time.
+  /// - Returns: an answer per query, in the order of `queries`; nil where there was none until five seconds
+  ///   after the deadline of the query that was sent last. Queries that are not sent by then are never sent.
   /// - Throws: `KafkaFailure`; `FieldError` for an answer record that can't be read.
   package func ask(
     _ queries: [QueryRecord], concurrency: Int, progress: @Sendable (Int, AnswerRecord) -> Void

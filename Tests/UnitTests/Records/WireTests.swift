@@ -122,7 +122,8 @@ private enum Samples {
     VectorBatch(
       header: header,
       content: .mark(
-        .failed, operation: .delete, error: RecordError(
+        .failed, operation: .delete,
+        error: RecordError(
           json: .object(["code": .string("c"), "field": .string("f"), "message": .string("m")]))))
   }
 
