@@ -159,9 +159,9 @@ let package = Package(
     room(
       "Supervision", in: .operations,
       [
-        "BlockingExecutor", "Caching", "CommandLine", "Failures", "HTTPClient", "KafkaClient", "LocalBroker",
-        "LocalState", "Pools", "RedisClient", "Services", "Settings", "Stage", "Telemetry", "Time",
-        "VectorMath",
+        "BlockingExecutor", "Caching", "CommandLine", "Encoder", "Failures", "HTTPClient", "KafkaClient",
+        "LocalBroker", "LocalState", "Pools", "Records", "RedisClient", "Services", "Settings", "Stage",
+        "Telemetry", "Time", "VectorMath",
       ]),
     room(
       "Evaluation", in: .operations,
@@ -208,7 +208,7 @@ let package = Package(
       [
         "BlockingExecutor", "Caching", "Client", "CommandLine", "Encoder", "Evaluation", "Failures",
         "Generation",
-        "HTTPClient", "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Pools", "Records",
+        "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Pools", "Records",
         "RedisClient",
         "Services", "Settings", "Stage", "Supervision", "Telemetry", "Time", "Tokenizer", "VectorMath",
       ] + pools),

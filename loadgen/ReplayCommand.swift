@@ -6,7 +6,7 @@ import Records
 import Services
 import Stage
 
-/// `loadgen replay`: sends queries at the times of a recorded trace, without waiting for answers.
+/// `loadgen replay`: sends each query at its time in a recorded trace, whether or not earlier queries are answered.
 enum ReplayCommand {
   static let command = Command(
     "replay", abstract: "Send queries at the times of a recorded trace and wait for their answers.",

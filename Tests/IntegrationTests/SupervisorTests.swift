@@ -20,6 +20,40 @@ import Testing
     #expect(try other.array(["documents", "list"]).count == 1)
   }
 
+  @Test("pipelines that start at the same moment get brokers of their own, although all prefer one port")
+  func startedTogether() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("same-\(UUID().uuidString)")
+      .path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let states = (0..<(Pipeline.isOnKafka ? 2 : 4)).map { "\(folder)/\($0)" }
+    defer {
+      for state in states { _ = try? Pipeline.run(Pipeline.binary, ["down", "--state", state]) }
+      try? FileManager.default.removeItem(atPath: folder)
+    }
+    let ups = try states.map { state in
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: Pipeline.binary)
+      process.arguments = ["up", "--detach", "--llm", "extractive", "--redis", "none", "--state", state]
+      if Pipeline.isOnKafka { process.arguments? += ["--kafka-home", try #require(Pipeline.kafkaHome)] }
+      process.standardOutput = FileHandle.nullDevice
+      try process.run()
+      return process
+    }
+    for process in ups { process.waitUntilExit() }
+    #expect(ups.map(\.terminationStatus) == ups.map { _ in 0 })
+    for (number, state) in states.enumerated() {
+      let put = try Pipeline.run(
+        Pipeline.binary,
+        ["documents", "put", Pipeline.handbook + "/backups.md", "--id", "\(number)", "--state", state])
+      #expect(put.code == 0, "\(put.text)\(put.error)")
+    }
+    for (number, state) in states.enumerated() {
+      let list = try Pipeline.run(Pipeline.binary, ["documents", "list", "--json", "--state", state])
+      let rows = try JSONSerialization.jsonObject(with: Data(list.text.utf8)) as? [[String: Any]]
+      #expect(rows?.map { $0["id"] as? String } == ["\(number)"], "\(list.text)\(list.error)")
+    }
+  }
+
   @Test(
     "a worker that crashes ends immediately and is restarted",
     .enabled(if: !Pipeline.isOnKafka, "runs on the local broker only"), arguments: [SIGABRT, SIGILL])

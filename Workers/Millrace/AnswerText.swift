@@ -1,3 +1,4 @@
+import Client
 import Foundation
 import Records
 
@@ -27,18 +28,11 @@ enum AnswerText {
     let engine = [answer.engine.isEmpty ? "-" : answer.engine, answer.engine == "llm" ? answer.model : ""]
     let cached = answer.cache == .miss ? "" : "from the cache, "
     lines.append(
-      "  engine \(engine.filter { !$0.isEmpty }.joined(separator: " ")), \(cached)\(timings(answer))")
+      "  engine \(engine.filter { !$0.isEmpty }.joined(separator: " ")), \(cached)\(answer.timingsText)")
     if answer.shardsAnswered < answer.shardsTotal {
       lines.append("  from only \(answer.shardsAnswered) of \(answer.shardsTotal) shards")
     }
     if answer.behind.records > 0 { lines.append("  the index is \(answer.behind.records) records behind") }
     return lines.joined(separator: "\n")
-  }
-
-  static func timings(_ answer: AnswerRecord) -> String {
-    answer.timings.map {
-      "\($0.stage) \(String(format: "%.1f", $0.workMilliseconds)) ms "
-        + "(waited \(String(format: "%.1f", $0.waitMilliseconds)))"
-    }.joined(separator: ", ")
   }
 }

@@ -28,7 +28,7 @@ enum DocumentsCommand {
           """, arguments: "FILE|DIR|-...",
         options: [
           tenant, .option("--id", "ID", "the id, for one file or standard input"),
-          .option("--title", "TITLE", "the title, for one file or standard input"),
+          .option("--title", "TITLE", "the title of every document that is put"),
           .option("--source", "NAME", "where the documents come from"),
           .option(
             "--acl", "PRINCIPAL", "a principal who may read; may be repeated (default: the whole tenant)",

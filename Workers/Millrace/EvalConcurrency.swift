@@ -48,10 +48,9 @@ enum EvalConcurrency {
 
   private static func text(_ report: ConcurrencyProbe.Report) -> String {
     let engines = report.engines.map { "\($0.key) \($0.value)" }.sorted().joined(separator: ", ")
-    return String(
-      format:
-        "%d questions at once: %.2f s through the pipeline (%@), %.2f s for %d prompts sent directly; ratio %.3f",
-      report.questionCount, report.pipelineSeconds, engines, report.directSeconds, report.promptCount,
-      report.ratio)
+    func two(_ number: Double) -> String { String(format: "%.2f", number) }
+    return "\(report.questionCount) questions at once: \(two(report.pipelineSeconds)) s through the pipeline "
+      + "(\(engines)), \(two(report.directSeconds)) s for \(report.promptCount) prompts sent straight; "
+      + "ratio \(String(format: "%.3f", report.ratio))"
   }
 }

@@ -18,7 +18,8 @@ package enum BruteForce {
     var rows: [UInt32: Row] = [:]
   }
 
-  /// Compares each answer with the scan: scores within 1e-5, ties by document id, then by chunk.
+  /// Compares each answer with the scan. Scores may differ by 1e-5; chunks whose scores are that close may be in any
+  /// order.
   ///
   /// - Returns: a line for each answer that differs.
   /// - Throws: `KafkaFailure` when the topic can't be read.

@@ -9,12 +9,14 @@ struct ApacheKafka {
   let folder: String
   let propertiesPath: String
   let port: UInt16
+  /// From the formatted data folder: tells this Kafka from every other one.
+  let clusterID: String
 
   /// Writes the properties, and formats the data folder when it is new.
   ///
   /// - Throws: `Unavailable` when Kafka's scripts or Java are missing, no port is free, or formatting fails;
   ///   a Foundation error when a file can't be written.
-  init(home: String, folder: String, environment: [String: String]) throws {
+  init(home: String, folder: String, preferredPort: UInt16, environment: [String: String]) throws {
     script = home + "/bin/kafka-server-start.sh"
     guard FileManager.default.isExecutableFile(atPath: script) else {
       throw Unavailable("Kafka's folder \(home): bin/kafka-server-start.sh is missing or not executable")
@@ -23,8 +25,8 @@ struct ApacheKafka {
       throw Unavailable("Apache Kafka needs Java 17: apt-get install openjdk-17-jre-headless")
     }
     self.folder = folder
-    port = try FreePort.find(preferred: 9092)
-    let controller = try FreePort.find(preferred: port + 1)
+    port = try FreePort.find(preferred: preferredPort)
+    let controller = try FreePort.find(preferred: 0)
     try FileManager.default.createDirectory(atPath: folder + "/data", withIntermediateDirectories: true)
     propertiesPath = folder + "/server.properties"
     try Self.properties(port: port, controller: controller, folder: folder)
@@ -33,6 +35,9 @@ struct ApacheKafka {
       try Self.format(
         home: home, file: propertiesPath, environment: ChildEnvironment.withoutSecrets(environment))
     }
+    let meta = try String(contentsOfFile: folder + "/data/meta.properties", encoding: .utf8)
+    clusterID =
+      meta.split(separator: "\n").first { $0.hasPrefix("cluster.id=") }.map { String($0.dropFirst(11)) } ?? ""
   }
 
   private static func hasJava(_ environment: [String: String]) -> Bool {
@@ -67,7 +72,7 @@ struct ApacheKafka {
   private static func format(home: String, file: String, environment: [String: String]) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: home + "/bin/kafka-storage.sh")
-    process.arguments = ["format", "-t", clusterID(), "-c", file]
+    process.arguments = ["format", "-t", newClusterID(), "-c", file]
     process.environment = environment
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
@@ -80,7 +85,7 @@ struct ApacheKafka {
   }
 
   /// 16 random bytes in base64, with letters in place of `+` and `/`, in the form of Kafka's cluster ids.
-  private static func clusterID() -> String {
+  private static func newClusterID() -> String {
     let bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
     return Data(bytes).base64EncodedString().replacing("+", with: "A").replacing("/", with: "B").replacing(
       "=", with: "")

@@ -5,11 +5,18 @@ import Foundation
 package enum FreePort {
   package static func isFree(_ port: UInt16) -> Bool { bound(port) != nil }
 
-  /// Returns the preferred port when it is free, otherwise another free port.
-  ///
+  /// Below the range from which Linux takes the ports of outgoing connections: until a server binds the port that was
+  /// found, no connection can take it.
+  private static let range: ClosedRange<UInt16> = 10_240...32_000
+
+  /// - Parameter preferred: is taken when it is free; 0 prefers none.
+  /// - Returns: a port that is free now.
   /// - Throws: `Unavailable` when no port is free.
   package static func find(preferred: UInt16) throws -> UInt16 {
-    if let port = bound(preferred) { return port }
+    if preferred != 0, let port = bound(preferred) { return port }
+    for _ in 0..<100 {
+      if let port = bound(.random(in: range)) { return port }
+    }
     guard let port = bound(0) else { throw Unavailable("no port is free on 127.0.0.1") }
     return port
   }

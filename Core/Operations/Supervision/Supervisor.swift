@@ -116,20 +116,21 @@ package actor Supervisor {
     ProcessTable.end(left.map(\.identity), grace: 15)
   }
 
+  /// Starts a broker, or uses the one that the options name, and waits until it answers.
   private func startBroker(_ stopped: Stopped) async throws {
-    let home = options.kafkaHome ?? (options.kafka == nil ? environment["KAFKA_HOME"] : nil)
-    var limit = Duration.seconds(15)
     if let given = options.kafka {
       endpoints["kafka"] = given
-      limit = .seconds(8)
-    } else if let home {
-      endpoints["kafka"] = try startApacheKafka(home)
-      limit = .seconds(60)
+      try useBroker()
+      try await waitForBroker(until: .now + .seconds(8), stopped)
+    } else if let home = options.kafkaHome ?? environment["KAFKA_HOME"] {
+      try await startApacheKafka(home, stopped)
     } else {
-      try startLocalBroker()
+      try await startLocalBroker(stopped)
     }
-    try useBroker()
-    try await waitForBroker(limit, stopped)
+    if !children.isEmpty {
+      children[0].isReady = true
+      children[0].state = "running"
+    }
   }
 
   private func useBroker() throws {
@@ -142,68 +143,116 @@ package actor Supervisor {
     settings = try options.settings(environment: environment, flags: flags)
   }
 
-  private func startLocalBroker() throws {
+  /// The broker binds its port before it tells us the number: a port that was looked for first could be somebody
+  /// else's by the time the broker starts, and the pools would work on another pipeline's topics.
+  private func startLocalBroker(_ stopped: Stopped) async throws {
     let former =
       directory.read()?.endpoints["kafka"].flatMap { UInt16($0.split(separator: ":").last ?? "") }
       ?? (try? String(contentsOfFile: directory.path + "/broker.port", encoding: .utf8)).flatMap {
         UInt16($0)
       }
-    let given = options.brokerPort
-    let port = try given ?? FreePort.find(preferred: former ?? UInt16(settings.broker.port))
-    if given != nil, !FreePort.isFree(port) {
+    var port = try options.brokerPort ?? FreePort.find(preferred: former ?? UInt16(settings.broker.port))
+    if options.brokerPort != nil, !FreePort.isFree(port) {
       throw Unavailable("--broker-port \(port): the port is in use")
     }
-    try "\(port)".write(toFile: directory.path + "/broker.port", atomically: true, encoding: .utf8)
-    endpoints["kafka"] = "\(settings.broker.host):\(port)"
     if let warning = LocalBroker.exposure(host: settings.broker.host) {
       report(.warning("warning: \(warning)"))
     }
-    try add(
-      "broker", ["broker", "--data", directory.path + "/broker", "--broker-port", "\(port)"],
-      readiness: .tcp(port))
-  }
-
-  private func startApacheKafka(_ home: String) throws -> String {
-    let kafka = try ApacheKafka(home: home, folder: directory.path + "/kafka", environment: environment)
-    try add(
-      "kafka", [kafka.propertiesPath], readiness: .tcp(kafka.port), executable: kafka.script,
-      environment: [
-        "LOG_DIR": directory.logsPath + "/kafka", "KAFKA_HEAP_OPTS": "-Xmx512M -Xms256M",
-      ], folder: kafka.folder)
-    return "127.0.0.1:\(kafka.port)"
-  }
-
-  private func waitForBroker(_ limit: Duration, _ stopped: Stopped) async throws {
-    var admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
-    var attempts = 0
-    let deadline = ContinuousClock.now + limit
+    let deadline = ContinuousClock.now + .seconds(15)
+    let file = directory.runPath + "/broker.listens"
+    func words(_ port: UInt16) -> [String] {
+      ["broker", "--data", directory.path + "/broker", "--broker-port", "\(port)", "--port-file", file]
+    }
     while !stopped.isSet {
-      if (try? await admin.topics(timeout: .seconds(1))) != nil { break }
+      try? FileManager.default.removeItem(atPath: file)
+      children.removeAll()
+      try add("broker", words(port), readiness: .tcp(port))
+      if let bound = try await boundPort(file, deadline, stopped) {
+        // A broker that is restarted takes the same port again.
+        children[0].arguments = words(bound)
+        children[0].readiness = .tcp(bound)
+        try "\(bound)".write(toFile: directory.path + "/broker.port", atomically: true, encoding: .utf8)
+        endpoints["kafka"] = "\(settings.broker.host):\(bound)"
+        try useBroker()
+        return try await waitForBroker(until: deadline, stopped)
+      }
+      port = 0
+    }
+  }
+
+  /// - Returns: the port that the broker has bound; nil when its port was in use and any other will do.
+  /// - Throws: `Unavailable` when the broker ended, or binds nothing until the deadline.
+  private func boundPort(
+    _ file: String, _ deadline: ContinuousClock.Instant, _ stopped: Stopped
+  ) async throws -> UInt16? {
+    while !stopped.isSet {
+      if let port = Self.port(in: file) { return port }
       saveOrComplain()
-      if let child = children.first, child.process?.isRunning == false {
-        // Another process took the port after it was found free: try another port, unless the user named it.
-        if child.role == "broker", options.brokerPort == nil, attempts < 5,
-          tail(of: child.role).contains("Address already in use")
-        {
-          attempts += 1
-          children.removeAll()
-          try startLocalBroker()
-          try useBroker()
-          await admin.close()
-          admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
-          continue
-        }
-        throw Unavailable("\(child.role) ended before it was ready:\n\(tail(of: child.role))")
+      if children[0].process?.isRunning == false {
+        if options.brokerPort == nil, saysPortIsInUse("broker") { return nil }
+        throw Unavailable("broker ended before it was ready:\n\(tail(of: "broker"))")
       }
       guard ContinuousClock.now < deadline else {
-        throw Unavailable(
-          "no broker answers at \(endpoints["kafka"] ?? "") within \(limit.components.seconds) s"
-        )
+        throw Unavailable("the broker does not start: see \(directory.logsPath)/broker.log")
       }
-      try await Task.sleep(for: .milliseconds(100))
+      try await Task.sleep(for: .milliseconds(20))
     }
-    await admin.close()
-    if !children.isEmpty { children[0].isReady = true; children[0].state = "running" }
+    return nil
+  }
+
+  private static func port(in file: String) -> UInt16? {
+    (try? String(contentsOfFile: file, encoding: .utf8))
+      .flatMap { UInt16($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+  }
+
+  private func saysPortIsInUse(_ role: String) -> Bool {
+    tail(of: role, lines: 100).contains("Address already in use")
+  }
+
+  private func startApacheKafka(_ home: String, _ stopped: Stopped) async throws {
+    for attempt in 0... {
+      // Kafka can't be told to take any port and to say which.
+      let kafka = try ApacheKafka(
+        home: home, folder: directory.path + "/kafka", preferredPort: attempt == 0 ? 9092 : 0,
+        environment: environment)
+      children.removeAll()
+      try add(
+        "kafka", [kafka.propertiesPath], readiness: .tcp(kafka.port), executable: kafka.script,
+        environment: [
+          "LOG_DIR": directory.logsPath + "/kafka", "KAFKA_HEAP_OPTS": "-Xmx512M -Xms256M",
+        ], folder: kafka.folder)
+      endpoints["kafka"] = "127.0.0.1:\(kafka.port)"
+      try useBroker()
+      do {
+        // Another pipeline's Kafka may have taken the port first: only our own is used.
+        return try await waitForBroker(until: .now + .seconds(60), stopped, clusterID: kafka.clusterID)
+      } catch is Unavailable where attempt < 3 && saysPortIsInUse("kafka") {
+        report(.warning("port \(kafka.port) was taken by another program: trying another port"))
+      }
+    }
+  }
+
+  /// - Parameter clusterID: of the broker that is meant; nil means any.
+  /// - Throws: `Unavailable` when the broker's process has ended, or does not answer until the deadline.
+  private func waitForBroker(
+    until deadline: ContinuousClock.Instant, _ stopped: Stopped, clusterID: String? = nil
+  ) async throws {
+    try await withAdmin(settings.kafkaConfiguration(clientID: "millrace-up")) { admin in
+      while !stopped.isSet {
+        if (try? await admin.topics(timeout: .seconds(1))) != nil {
+          guard let clusterID else { return }
+          if (try? await admin.clusterID()) == clusterID { return }
+        }
+        saveOrComplain()
+        if let child = children.first, child.process?.isRunning == false {
+          throw Unavailable("\(child.role) ended before it was ready:\n\(tail(of: child.role))")
+        }
+        guard ContinuousClock.now < deadline else {
+          throw Unavailable("no broker answers at \(endpoints["kafka"] ?? "")")
+        }
+        try await Task.sleep(for: .milliseconds(100))
+      }
+    }
   }
 
   /// Starts Redis and an LLM, unless the options name others or turn them off.
@@ -241,9 +290,9 @@ package actor Supervisor {
   }
 
   private func createTopics() async throws {
-    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-up"))
-    _ = try await TopicSetup(settings: settings, admin: admin).create()
-    await admin.close()
+    try await withAdmin(settings.kafkaConfiguration(clientID: "millrace-up")) { admin in
+      _ = try await TopicSetup(settings: settings, admin: admin).create()
+    }
   }
 
   private func startPools(_ modelPath: String, _ stopped: Stopped) async throws {
@@ -275,10 +324,7 @@ package actor Supervisor {
 
   private func portFile(_ role: String) -> String { "\(directory.runPath)/\(role).port" }
 
-  private func httpPort(_ role: String) -> UInt16? {
-    (try? String(contentsOfFile: portFile(role), encoding: .utf8))
-      .flatMap { UInt16($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-  }
+  private func httpPort(_ role: String) -> UInt16? { Self.port(in: portFile(role)) }
 
   private func probe() async {
     for index in children.indices where !children[index].isReady {
@@ -429,8 +475,8 @@ package actor Supervisor {
     await blocking.run { ProcessTable.end(processes, grace: grace) }
   }
 
-  private func tail(of role: String) -> String {
+  private func tail(of role: String, lines: Int = 5) -> String {
     let text = (try? String(contentsOfFile: "\(directory.logsPath)/\(role).log", encoding: .utf8)) ?? ""
-    return text.split(separator: "\n").suffix(5).joined(separator: "\n")
+    return text.split(separator: "\n").suffix(lines).joined(separator: "\n")
   }
 }

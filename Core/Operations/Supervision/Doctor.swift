@@ -1,0 +1,252 @@
+import BlockingExecutor
+import Encoder
+import Foundation
+import HTTPClient
+import KafkaClient
+import LocalState
+import Records
+import RedisClient
+import Settings
+import Stage
+import VectorMath
+
+/// Examines this machine for what `up` needs, and says how to correct what is missing or wrong.
+package enum Doctor {
+  package struct Finding: Sendable {
+    package enum Grade: String, Sendable { case ok, warning, failure }
+    package var grade: Grade
+    package var subject: String
+    package var text: String
+    /// How to correct it.
+    package var advice = ""
+  }
+
+  /// - Parameter directory: the state folder that `up` would use.
+  /// - Returns: one finding per subject, in the order in which a person should read them.
+  package static func examine(_ settings: Settings, _ directory: StateDirectory) async -> [Finding] {
+    var findings = [processor(), memory(), disk(directory), await encoder(settings)]
+    findings += tools()
+    findings += secretFiles(settings)
+    findings += [await redis(settings), await llm(settings), await kafka(settings, directory)]
+    return findings
+  }
+
+  private static func processor() -> Finding {
+    let count = ProcessInfo.processInfo.activeProcessorCount
+    let text = "\(count) cores, \(Kernels.instructionSet), OpenBLAS kernel \(BLAS.coreName)"
+    return count >= 2
+      ? Finding(grade: .ok, subject: "processor", text: text)
+      : Finding(
+        grade: .warning, subject: "processor", text: text,
+        advice: "one core is slow for the whole pipeline: use --llm extractive")
+  }
+
+  private static func memory() -> Finding {
+    let text = (try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8)) ?? ""
+    let line = text.split(separator: "\n").first { $0.hasPrefix("MemAvailable") } ?? ""
+    let kilobytes = line.split(separator: " ").compactMap { Int($0) }.first ?? 0
+    let size = String(format: "%.1f GiB free", Double(kilobytes) / 1_048_576)
+    return kilobytes >= 2_000_000
+      ? Finding(grade: .ok, subject: "memory", text: size)
+      : Finding(
+        grade: .warning, subject: "memory", text: size,
+        advice: "the pipeline needs about 2 GiB; --llm extractive saves 0.7 GiB")
+  }
+
+  private static func disk(_ directory: StateDirectory) -> Finding {
+    var folder = URL(fileURLWithPath: directory.path)
+    while !FileManager.default.fileExists(atPath: folder.path), folder.path != "/" {
+      folder = folder.deletingLastPathComponent()
+    }
+    let free =
+      (try? FileManager.default.attributesOfFileSystem(forPath: folder.path))?[.systemFreeSize] as? Int64
+    let text = "\(String(format: "%.1f", Double(free ?? 0) / 1e9)) GB free at \(folder.path)"
+    guard FileManager.default.isWritableFile(atPath: folder.path) else {
+      return Finding(
+        grade: .failure, subject: "disk", text: "\(folder.path) can't be written",
+        advice: "name another folder with --state")
+    }
+    return free ?? 0 > 1_000_000_000
+      ? Finding(grade: .ok, subject: "disk", text: text)
+      : Finding(
+        grade: .warning, subject: "disk", text: text,
+        advice: "free some space, or name another folder with --state")
+  }
+
+  private static func encoder(_ settings: Settings) async -> Finding {
+    do {
+      let path = try ModelPath.find(settings)
+      let encoder = try Encoder(directory: path, modelID: settings.encoder.model)
+      let vector = await encoder.encode(["A millrace carries water to a row of mill wheels."])
+      let norm = vector.reduce(0) { $0 + $1 * $1 }
+      guard (0.99...1.01).contains(norm) else {
+        return Finding(
+          grade: .failure, subject: "encoder", text: "a vector of length \(norm) instead of 1",
+          advice: "unset OPENBLAS_CORETYPE: this OpenBLAS computes wrong results with it")
+      }
+      return Finding(grade: .ok, subject: "encoder", text: "\(settings.encoder.model) at \(path)")
+    } catch {
+      return Finding(
+        grade: .failure, subject: "encoder", text: "\(error)", advice: "run `make setup` in the checkout")
+    }
+  }
+
+  private static func tools() -> [Finding] {
+    [
+      ("pdftotext", "poppler-utils", "PDFs"), ("prlimit", "util-linux", "PDFs and gzip"),
+      ("gzip", "gzip", "gzip"),
+    ].map {
+      tool, package, use in
+      if let path = LocalServices.find(onPath: tool) { return Finding(grade: .ok, subject: tool, text: path) }
+      return Finding(
+        grade: .warning, subject: tool, text: "is missing: \(use) can't be read",
+        advice: "apt-get install \(package)")
+    }
+  }
+
+  private static func redis(_ settings: Settings) async -> Finding {
+    let address: RedisAddress?
+    do {
+      address = try RedisAddress.named(in: settings)
+    } catch {
+      return Finding(grade: .failure, subject: "redis", text: "\(error)", advice: "correct redis.address")
+    }
+    guard let address else {
+      if let path = LocalServices.find(onPath: "redis-server") {
+        return Finding(grade: .ok, subject: "redis", text: "`up` will start \(path)")
+      }
+      return Finding(
+        grade: .failure, subject: "redis", text: "redis-server is missing and redis.address is empty",
+        advice: "apt-get install redis-server, or use --redis redis://host:port, or --redis none")
+    }
+    do {
+      let reply = try await RedisClient(address, deadline: .seconds(2)).send("PING")
+      return Finding(grade: .ok, subject: "redis", text: "\(address) answers \(reply)")
+    } catch {
+      return Finding(
+        grade: .failure, subject: "redis", text: "\(error)",
+        advice: "check redis.address; without Redis the pipeline works, but slower and without streaming")
+    }
+  }
+
+  private static func llm(_ settings: Settings) async -> Finding {
+    if let url = settings.llm.url { return await endpoint(url, settings) }
+    let blocking = BlockingCalls(name: "doctor")
+    return await blocking.run { ownLLM() }
+  }
+
+  private static func endpoint(_ address: String, _ settings: Settings) async -> Finding {
+    let url = settings.table.shown("llm.url")
+    do {
+      let (status, _) = try await HTTPClient().response(
+        HTTPRequest(url: address + "/models", headers: try authorization(settings), timeout: .seconds(5)))
+      return status == 200
+        ? Finding(grade: .ok, subject: "llm", text: "\(url) answers")
+        : Finding(
+          grade: .failure, subject: "llm", text: "\(url)/models answers HTTP \(status)",
+          advice: status == 401 || status == 403 ? "check llm.apiKey" : "check llm.url: it ends with /v1")
+    } catch {
+      return Finding(
+        grade: .failure, subject: "llm", text: "\(url): \(error)",
+        advice: "check llm.url; without an LLM, answers are quotes (engine extractive)")
+    }
+  }
+
+  /// Blocks until the server is ready or has failed.
+  private static func ownLLM() -> Finding {
+    let advice = "run `make setup`, or use --llm http://host:port/v1, or --llm extractive"
+    do {
+      let port = try FreePort.find(preferred: 0)
+      guard let launch = try LocalServices.llm(port: port) else {
+        return Finding(
+          grade: .failure, subject: "llm", text: "llama-server or its model is missing", advice: advice)
+      }
+      return trial(launch, port)
+    } catch {
+      return Finding(grade: .failure, subject: "llm", text: "\(error)", advice: advice)
+    }
+  }
+
+  private static func authorization(_ settings: Settings) throws -> [(name: String, value: String)] {
+    let key = try settings.llm.apiKey.read()
+    return key.isEmpty ? [] : [("Authorization", "Bearer \(key)")]
+  }
+
+  /// Warnings for files with secrets that other users of this machine can read.
+  private static func secretFiles(_ settings: Settings) -> [Finding] {
+    SettingsTable.secretFileKeys.compactMap { key in
+      let path = settings.table.text(key)
+      let mode = (try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? Int
+      guard !path.isEmpty, let mode, mode & 0o077 != 0 else { return nil }
+      return Finding(
+        grade: .warning, subject: key,
+        text: "\(path) has mode \(String(format: "%04o", mode)): other users can read it",
+        advice: "chmod 600 \(path)")
+    }
+  }
+
+  /// Starts the server: a build for another processor fails only when it loads the model.
+  private static func trial(_ launch: LocalServices.Launch, _ port: UInt16) -> Finding {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: launch.executable)
+    process.arguments = launch.arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: launch.folder)
+    process.environment = ChildEnvironment.withoutSecrets(ProcessInfo.processInfo.environment)
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    process.standardInput = FileHandle.nullDevice
+    do { try process.run() } catch {
+      return Finding(
+        grade: .failure, subject: "llm", text: "\(launch.executable) does not start: \(error)",
+        advice: "run `make setup` again, or use --llm extractive")
+    }
+    defer {
+      // SIGKILL: the server has no state to save, and one that gets SIGTERM while it starts never ends.
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+    let end = Date().addingTimeInterval(20)
+    while Date() < end, process.isRunning {
+      if HTTPProbe.get(host: "127.0.0.1", port: port, path: "/health")?.0 == 200 {
+        return Finding(grade: .ok, subject: "llm", text: "`up` will start \(launch.executable)")
+      }
+      Thread.sleep(forTimeInterval: 0.1)
+    }
+    let signal = process.isRunning ? 0 : process.terminationStatus
+    return Finding(
+      grade: .failure, subject: "llm",
+      text: signal == SIGILL
+        ? "\(launch.executable) was built for another processor (illegal instruction)"
+        : "\(launch.executable) was not ready within 20 s",
+      advice: "use --llm http://host:port/v1, or --llm extractive")
+  }
+
+  private static func kafka(_ settings: Settings, _ directory: StateDirectory) async -> Finding {
+    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-doctor"))
+    let address = settings.kafka.bootstrapServers
+    do {
+      let topics = try await admin.topics(timeout: .seconds(3))
+      await admin.close()
+      let setup = TopicSetup(settings: settings, admin: admin)
+      let missing = settings.topics.filter { topics[settings.topic($0.topic)] == nil }
+      guard missing.isEmpty else {
+        return Finding(
+          grade: .failure, subject: "kafka",
+          text: "\(address) answers, but \(missing.count) topics are missing",
+          advice: "run `millrace topics create`")
+      }
+      try setup.check(topics)
+      return Finding(grade: .ok, subject: "kafka", text: "\(address) answers and has all topics")
+    } catch let failure as KafkaFailure where failure.kind == .retriable {
+      await admin.close()
+      let isStarted = directory.read() != nil
+      return Finding(
+        grade: isStarted ? .failure : .ok, subject: "kafka",
+        text: "no broker answers at \(address)" + (isStarted ? "" : "; `up` will start one"),
+        advice: isStarted ? "see \(directory.logsPath)" : "")
+    } catch {
+      await admin.close()
+      return Finding(grade: .failure, subject: "kafka", text: "\(error)", advice: "")
+    }
+  }
+}

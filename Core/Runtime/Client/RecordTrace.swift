@@ -1,0 +1,121 @@
+import Foundation
+import KafkaClient
+import Records
+import Settings
+
+/// Follows a query or a document through its own records.
+package enum RecordTrace {
+  /// One record, and the time at which the broker appended it.
+  package struct Step: Sendable {
+    package var atMilliseconds: Int64
+    package var place: String
+    package var what: String
+  }
+
+  /// The steps of a query, in the order of the flow; empty when none of its records is left.
+  ///
+  /// - Throws: `KafkaFailure`; `WireError` or `FieldError` for a record that can't be read.
+  package static func steps(of key: QueryKey, _ settings: Settings) async throws -> [Step] {
+    let reader = RecordReader(settings)
+    var steps: [Step] = []
+    var queryAt: Int64?
+    for name in [TopicName.searches, .candidates, .prompts, .answers] {
+      for record in try await reader.records(of: name, key: key.bytes) {
+        guard let value = record.value else { continue }
+        let (what, flight) = try describe(name, value)
+        if let flight, queryAt == nil {
+          queryAt = flight.deadlineAtMilliseconds - flight.query.deadlineMilliseconds
+        }
+        steps.append(
+          Step(atMilliseconds: record.timestampMilliseconds, place: record.position.description, what: what))
+      }
+    }
+    if let queryAt {
+      steps.insert(
+        Step(atMilliseconds: queryAt, place: settings.topic(.queries), what: "the query was appended"), at: 0)
+    }
+    return steps
+  }
+
+  private static func describe(_ name: TopicName, _ value: [UInt8]) throws -> (String, QueryInFlight?) {
+    switch name {
+    case .searches:
+      let search = try SearchRecord(wireBytes: value)
+      return ("embedded" + round(search.round) + work(search.flight), search.flight)
+    case .candidates:
+      let candidates = try CandidatesRecord(wireBytes: value)
+      return ("searched by a shard" + round(candidates.round) + work(candidates.flight), candidates.flight)
+    case .prompts:
+      let prompt = try PromptRecord(wireBytes: value)
+      return (
+        "fused into a prompt of \(prompt.context.count) passages" + round(prompt.round) + work(prompt.flight),
+        prompt.flight
+      )
+    default:
+      let answer = try AnswerRecord(value: value)
+      let engine = answer.engine.isEmpty ? "" : " by \(answer.engine)"
+      let cached = answer.cache == .miss ? "" : ", from the cache"
+      return (
+        "\(answer.status.rawValue)\(engine)\(cached): \(answer.timingsText)", nil
+      )
+    }
+  }
+
+  private static func round(_ round: UInt32) -> String { round == 0 ? "" : " again (a document changed)" }
+
+  private static func work(_ flight: QueryInFlight) -> String {
+    guard let last = flight.timings.last else { return "" }
+    return String(
+      format: ", %.1f ms of work after %.1f ms of waiting", last.workMilliseconds, last.waitMilliseconds)
+  }
+
+  /// The steps of all versions of a document, in the order of the flow.
+  ///
+  /// - Throws: `KafkaFailure`.
+  package static func steps(of key: DocumentKey, _ settings: Settings) async throws -> [Step] {
+    let reader = RecordReader(settings)
+    var steps: [Step] = []
+    for record in try await reader.records(of: .documents, key: key.bytes) {
+      let what = record.value.map { "put, \($0.count) bytes" } ?? "deletion"
+      steps.append(
+        Step(
+          atMilliseconds: record.timestampMilliseconds, place: record.position.description,
+          what: "version …\(record.position.offset): \(what)"))
+    }
+    for record in try await reader.records(of: .chunks, key: key.bytes) {
+      guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value) else { continue }
+      steps.append(
+        Step(
+          atMilliseconds: record.timestampMilliseconds, place: record.position.description,
+          what: "version \(batch.header.document.version): part \(batch.header.part + 1) of "
+            + "\(batch.header.partCount), \(batch.chunks.count) chunks cut"))
+    }
+    let prefix = Array("\(key)@".utf8)
+    for record in try await reader.records(
+      of: .vectors, partitionKey: key.bytes, where: { $0.starts(with: prefix) })
+    {
+      guard let value = record.value, let batch = try? VectorBatch(wireBytes: value) else { continue }
+      let what: String
+      switch batch.content {
+      case .vectors(let chunks, _, _):
+        what = "part \(batch.header.part + 1) of \(batch.header.partCount), \(chunks.count) vectors written"
+      case .mark(let mark, _, _): what = "mark \(mark)"
+      }
+      steps.append(
+        Step(
+          atMilliseconds: record.timestampMilliseconds, place: record.position.description,
+          what: "version \(batch.header.document.version): \(what)"))
+    }
+    for record in try await reader.records(
+      of: .documentStatus, partitionKey: key.bytes, where: { $0.starts(with: prefix) })
+    {
+      guard let value = record.value, let status = try? StatusRecord(value: value) else { continue }
+      let reason = status.error.map { ": \($0.code): \($0.message)" } ?? ""
+      steps.append(
+        Step(
+          atMilliseconds: record.timestampMilliseconds, place: record.position.description,
+          what: "version \(status.version.map(\.description) ?? "-"): \(status.state.rawValue)\(reason)"))
+    }
+    return steps
+  }
+}
