@@ -140,11 +140,13 @@ package actor KafkaAdmin {
     try offsetsForTimes(try handle(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
   }
 
-  /// First offsets, in one request per broker.
+  /// First offsets, in one request per broker. Asked for topics that were just created: on a busy machine a Kafka takes
+  /// its time to elect all the leaders.
   ///
-  /// - Throws: `KafkaFailure` when a partition has no answer within 5 s.
+  /// - Throws: `KafkaFailure` when a partition has no answer within 30 s.
   package func beginnings(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
-    try offsetsForTimes(try handle(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_BEGINNING)) })
+    try offsetsForTimes(
+      try handle(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_BEGINNING)) }, limit: .seconds(30))
   }
 
   /// The committed offsets of a group. Partitions without a commit are absent.

@@ -161,15 +161,15 @@ package actor ReplayReader {
 /// Offsets for times, in one request per broker. `RD_KAFKA_OFFSET_BEGINNING` and `_END` request the first
 /// and the end offset. Blocks.
 ///
-/// A partition that has just been created or moved has no leader for a moment. The call waits up to 5 s for
-/// one.
+/// A partition that has just been created or moved has no leader for a moment. The call waits for one
+/// until the limit.
 ///
 /// - Throws: `KafkaFailure` when the request fails or the limit has passed.
-func offsetsForTimes(_ handle: KafkaHandle, _ queries: [(TopicPartition, Int64)]) throws(KafkaFailure)
-  -> [TopicPartition: Int64]
-{
+func offsetsForTimes(
+  _ handle: KafkaHandle, _ queries: [(TopicPartition, Int64)], limit: Duration = .seconds(5)
+) throws(KafkaFailure) -> [TopicPartition: Int64] {
   guard !queries.isEmpty else { return [:] }
-  return try askAgain(for: .seconds(5)) { milliseconds throws(KafkaFailure) in
+  return try askAgain(for: limit) { milliseconds throws(KafkaFailure) in
     let list = PartitionList(queries)
     try check(
       .offsetsForTimes, unsafe rd_kafka_offsets_for_times(handle.pointer, list.pointer, milliseconds))

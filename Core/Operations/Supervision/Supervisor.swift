@@ -206,7 +206,8 @@ package actor Supervisor {
   }
 
   private func saysPortIsInUse(_ role: String) -> Bool {
-    tail(of: role, lines: 100).contains("Address already in use")
+    // Kafka writes hundreds of lines after this one.
+    tail(of: role, lines: 2000).contains("Address already in use")
   }
 
   private func startApacheKafka(_ home: String, _ stopped: Stopped) async throws {

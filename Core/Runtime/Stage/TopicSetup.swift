@@ -15,7 +15,7 @@ package struct TopicSetup: Sendable {
 
   /// - Returns: the topics that were created.
   /// - Throws: `StageFatal` when an existing topic has another number of partitions than the settings say, or
-  ///   when the new topics do not appear within ten seconds; `KafkaFailure`; `CancellationError`.
+  ///   when the new topics do not appear within 30 seconds; `KafkaFailure`; `CancellationError`.
   package func create() async throws -> [String] {
     let existing = try await admin.topics()
     try check(existing)
@@ -52,12 +52,12 @@ package struct TopicSetup: Sendable {
   }
 
   private func waitUntilKnown(_ names: [String]) async throws {
-    for _ in 0..<200 {
+    for _ in 0..<600 {
       let known = try await admin.topics()
       if names.allSatisfy({ known[$0] != nil }) { return }
       try await Task.sleep(for: .milliseconds(50))
     }
-    throw StageFatal("the new topics did not appear within ten seconds: \(names.joined(separator: ", "))")
+    throw StageFatal("the new topics did not appear within 30 seconds: \(names.joined(separator: ", "))")
   }
 
   /// Without a commit a group's lag is unknown to whoever scales it.
