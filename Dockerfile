@@ -13,10 +13,9 @@ FROM ${SWIFT_IMAGE} AS build
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /src
 COPY scripts/setup.sh scripts/requirements.txt scripts/
-# The package list of setup.sh without redis-server, which only `millrace up` needs.
-RUN eval "$(sed -n '/^packages=(/,/)$/p' scripts/setup.sh)"; packages=("${packages[@]/redis-server/}"); \
+RUN packages=$(bash scripts/setup.sh list); \
     apt-get update -qq; \
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ${packages[@]}; \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages; \
     rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN swift build -c release --product millrace

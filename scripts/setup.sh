@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages and the pinned wheels that Millrace needs. It prints what it will install and, on a
 # terminal, asks first. It does nothing if nothing is missing. `check` installs nothing: it names the
-# libraries that the compiler will not find, and the command that installs them.   usage: setup.sh build|test|check
+# libraries that the compiler will not find, and the command that installs them.   usage: setup.sh build|test|check|list
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:-build}
@@ -10,6 +10,8 @@ libraries=(librdkafka-dev libopenblas-dev libsqlite3-dev libcmark-gfm-dev libcma
   libzstd-dev liblz4-dev zlib1g-dev pkg-config)
 packages=("${libraries[@]}" poppler-utils redis-server python3-venv)
 [ "$mode" = check ] && packages=("${libraries[@]}")
+# For the Dockerfile: everything but redis-server, which only `millrace up` needs.
+[ "$mode" = list ] && { echo "${packages[@]/redis-server/}"; exit 0; }
 [ "$mode" = test ] && packages+=(kcat protobuf-compiler redis-tools curl prometheus)
 requirements=(scripts/requirements.txt)
 [ "$mode" = test ] && requirements+=(scripts/requirements-test.txt)

@@ -101,6 +101,7 @@ enum DemoCommand {
     let outcome = try await client.send(
       documents.map(OutgoingDocument.init), waits: true, timeout: .seconds(120),
       progress: DocumentProgress.bar(documents.count))
+    DocumentProgress.end(documents.count)
     await client.close()
     let indexed = outcome.states.filter { $0.state == .indexed }
     for state in outcome.states where state.state == .failed {

@@ -8,7 +8,11 @@ enum DocumentProgress {
     { done in
       guard total > 20 else { return }
       Terminal.bar(done, of: total, "indexed")
-      if done == total, Terminal.isInteractive { Terminal.complain("") }
     }
+  }
+
+  /// Ends the bar's line.
+  static func end(_ total: Int) {
+    if total > 20, Terminal.isInteractive { Terminal.complain("") }
   }
 }

@@ -94,6 +94,7 @@ enum DocumentsCommand {
     let outcome = try await client.send(
       records, waits: !arguments.flag("--no-wait"), timeout: timeout,
       progress: DocumentProgress.bar(records.count))
+    DocumentProgress.end(records.count)
     await client.close()
     return report(outcome, seconds: watch.seconds, arguments)
   }

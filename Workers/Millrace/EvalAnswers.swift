@@ -37,6 +37,7 @@ enum EvalAnswers {
     let documents = try DocumentFiles.lines(path: documentsPath, tenant)
     if !arguments.flag("--no-put") {
       try await DocumentClient.putAll(documents, settings, progress: DocumentProgress.bar(documents.count))
+      DocumentProgress.end(documents.count)
     }
     let questions = try KnownQuestion.read(
       questionsPath, limit: arguments.integer("--limit", in: 1...1_000_000))

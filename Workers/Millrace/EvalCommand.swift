@@ -50,6 +50,7 @@ enum EvalCommand {
     if let documents = arguments.value("--documents") {
       let documents = try DocumentFiles.lines(path: documents, tenant)
       try await DocumentClient.putAll(documents, settings, progress: DocumentProgress.bar(documents.count))
+      DocumentProgress.end(documents.count)
     }
     let questions = try Question.read(path, limit: arguments.integer("--limit", in: 1...1_000_000))
     let client = try QueryClient(settings: settings)
@@ -87,6 +88,9 @@ enum EvalCommand {
     let report = try await probe.measure(
       count: arguments.integer("--count", in: 10...100_000) ?? 200,
       warmUp: arguments.integer("--warm-up", in: 0...100_000) ?? 10)
+    if let warning = report.warning {
+      Terminal.complain("warning: a topic millrace-hop-… is left: \(warning)")
+    }
     Terminal.print(arguments.flag("--json") ? report.json.text : report.text)
     return .success
   }

@@ -10,7 +10,7 @@ import Supervision
 enum EvalConcurrency {
   static let command = Command(
     "concurrency",
-    abstract: "Compare the time for N questions at once with the same prompts sent directly to the LLM.",
+    abstract: "Compare the time for N questions at once with that of their prompts sent directly to the LLM.",
     discussion: """
       The LLM must be the one that `up` started. It is restarted before each of the two runs, so that its cache holds
       no prompt. The documents must be indexed. Exit code 1 when the pipeline took more than 1.15 times as long.

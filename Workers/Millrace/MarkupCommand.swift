@@ -8,7 +8,7 @@ import Records
 enum MarkupCommand {
   static let command = Command(
     MarkupReader.commandName,
-    abstract: "Read Markdown or HTML (used by ingest in a child process, which it can kill).",
+    abstract: "Read Markdown or HTML (ingest runs this command in a child process that it can kill).",
     arguments: "TYPE FILE"
   ) { arguments in
     let words = arguments.positionals

@@ -31,9 +31,10 @@ enum SyncCommand {
     let plan = SyncPlan(wanted: wanted, rows: rows, source: source)
     if !plan.foreign.isEmpty {
       throw UsageError(
-        "\(plan.foreign.prefix(5).map(\.rawValue).joined(separator: ", ")): "
-          + "\(plan.foreign.count) documents with these ids are of another source; "
-          + "use another tenant for one of the sources, or delete them first")
+        "\(plan.foreign.count) ids under \(folder.path) "
+          + "(such as \(plan.foreign.prefix(5).map(\.rawValue).joined(separator: ", "))) "
+          + "are already the ids of documents of another source; "
+          + "use another tenant for one of the sources, or delete those documents first")
     }
     if wanted.isEmpty, !plan.removed.isEmpty, !arguments.flag("--allow-empty") {
       throw UsageError(
@@ -64,6 +65,7 @@ enum SyncCommand {
         records, waits: !arguments.flag("--no-wait"),
         timeout: .seconds(try arguments.integer("--timeout", in: 1...86_400) ?? 600),
         progress: DocumentProgress.bar(records.count))
+      DocumentProgress.end(records.count)
       await client.close()
     }
     let failed = outcome.states.filter { $0.state == .failed }

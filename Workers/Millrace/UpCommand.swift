@@ -19,7 +19,8 @@ enum UpCommand {
     options: [
       .option("--kafka", "HOST:PORT", "use this Kafka instead of the local broker"),
       .option("--kafka-home", "DIR", "start Apache Kafka (KRaft) from this folder instead (or KAFKA_HOME)"),
-      .option("--redis", "URL", "use this Redis, redis://host:port, or `none` (default: start one)"),
+      .option(
+        "--redis", "URL", "use this Redis, redis://host:port, or `none` for no Redis (default: start one)"),
       .option(
         "--llm", "URL", "use this chat endpoint, http://host:port/v1, or `extractive` (default: llama-server)"
       ),

@@ -14,6 +14,9 @@ struct millrace_http_server {
   struct millrace_http_exchange *exchanges;  // those whose connection lives
   int references;                            // the owner's, and one for each exchange
   int is_stopping;
+  unsigned int handed_over;  // exchanges that the handler has got, and whose connection lives
+  pthread_t thread;          // libmicrohttpd's, known from its first call
+  int has_thread;
 };
 
 struct header {
@@ -29,7 +32,7 @@ struct millrace_http_exchange {
   char *method, *path;
   char *body;
   size_t length, capacity;
-  int is_too_large, is_suspended, is_queued;
+  int is_too_large, is_suspended, is_queued, is_handed_over, is_claimed;
   // The response.
   int has_response;
   unsigned int status;
@@ -184,6 +187,14 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
   struct millrace_http_server *server = cls;
   struct millrace_http_exchange *exchange = *state;
   if (!exchange) {
+    pthread_mutex_lock(&server->lock);
+    server->thread = pthread_self();
+    server->has_thread = 1;
+    pthread_mutex_unlock(&server->lock);
+    // Refused before the body is read; a body of unknown length is cut off when it becomes too long.
+    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (length && strtoull(length, NULL, 10) > server->limits.body_bytes_max)
+      return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE);
     exchange = open_exchange(server, connection, url, method);
     *state = exchange;
     return exchange ? MHD_YES : MHD_NO;
@@ -191,13 +202,19 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
   if (*upload_data_size) {
     append_body(exchange, upload_data, *upload_data_size);
     *upload_data_size = 0;
-    return MHD_YES;
+    return exchange->is_too_large ? MHD_NO : MHD_YES;
   }
-  if (exchange->is_too_large) return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE);
   pthread_mutex_lock(&server->lock);
-  int is_new = exchange->references == 1 && !exchange->has_response && !server->is_stopping;
-  if (is_new) exchange->references++;  // the receiver's
+  int is_new = !exchange->is_handed_over && !server->is_stopping;
+  // A client that leaves is not noticed while its answer is awaited: such exchanges must not take every connection.
+  int is_full = is_new && server->handed_over >= server->limits.exchanges_max;
+  if (is_new && !is_full) {
+    exchange->is_handed_over = 1;
+    server->handed_over++;
+    exchange->references++;  // the receiver's
+  }
   pthread_mutex_unlock(&server->lock);
+  if (is_full) return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE);
   if (is_new) server->handler(server->context, exchange);
   pthread_mutex_lock(&server->lock);
   int has_response = exchange->has_response;
@@ -222,6 +239,7 @@ static void completed(void *cls, struct MHD_Connection *connection, void **state
   *state = NULL;
   pthread_mutex_lock(&server->lock);
   exchange->connection = NULL;
+  if (exchange->is_handed_over) server->handed_over--;
   if (exchange->previous) exchange->previous->next = exchange->next;
   else server->exchanges = exchange->next;
   if (exchange->next) exchange->next->previous = exchange->previous;
@@ -262,14 +280,24 @@ uint16_t millrace_http_port(struct millrace_http_server *server) {
   return info ? info->port : 0;
 }
 
+static void *stop_daemon(void *cls) {
+  struct millrace_http_server *server = cls;
+  MHD_stop_daemon(server->daemon);
+  drop_server(server);
+  return NULL;
+}
+
 void millrace_http_stop(struct millrace_http_server *server) {
   pthread_mutex_lock(&server->lock);
   server->is_stopping = 1;
   // libmicrohttpd aborts the process when it is stopped with suspended connections.
   for (struct millrace_http_exchange *exchange = server->exchanges; exchange; exchange = exchange->next) wake(exchange);
+  int is_own_thread = server->has_thread && pthread_equal(server->thread, pthread_self());
   pthread_mutex_unlock(&server->lock);
-  MHD_stop_daemon(server->daemon);
-  drop_server(server);
+  // The server's thread can't wait for its own end.
+  pthread_t thread;
+  if (is_own_thread && !pthread_create(&thread, NULL, stop_daemon, server)) pthread_detach(thread);
+  else stop_daemon(server);
 }
 
 const char *millrace_http_method(struct millrace_http_exchange *exchange) { return exchange->method; }
@@ -304,6 +332,14 @@ void millrace_http_each_query(struct millrace_http_exchange *exchange, millrace_
 const char *millrace_http_body(struct millrace_http_exchange *exchange, size_t *length) {
   *length = exchange->length;
   return exchange->body;
+}
+
+int millrace_http_claim(struct millrace_http_exchange *exchange) {
+  pthread_mutex_lock(&exchange->server->lock);
+  int is_first = !exchange->is_claimed;
+  exchange->is_claimed = 1;
+  pthread_mutex_unlock(&exchange->server->lock);
+  return is_first;
 }
 
 void millrace_http_add_header(struct millrace_http_exchange *exchange, const char *name, const char *value) {
@@ -350,21 +386,17 @@ void millrace_http_respond(struct millrace_http_exchange *exchange, unsigned int
   pthread_mutex_unlock(&exchange->server->lock);
 }
 
-int millrace_http_begin(struct millrace_http_exchange *exchange, unsigned int status, millrace_http_changed changed,
-                        millrace_http_changed release, void *context) {
+void millrace_http_begin(struct millrace_http_exchange *exchange, unsigned int status, millrace_http_changed changed,
+                         millrace_http_changed release, void *context) {
   pthread_mutex_lock(&exchange->server->lock);
-  int is_first = !exchange->has_response;
-  if (is_first) {
-    exchange->status = status;
-    exchange->is_stream = 1;
-    exchange->changed = changed;
-    exchange->release = release;
-    exchange->changed_context = context;
-    exchange->has_response = 1;
-    wake(exchange);
-  }
+  exchange->status = status;
+  exchange->is_stream = 1;
+  exchange->changed = changed;
+  exchange->release = release;
+  exchange->changed_context = context;
+  exchange->has_response = 1;
+  wake(exchange);
   pthread_mutex_unlock(&exchange->server->lock);
-  return is_first;
 }
 
 int millrace_http_write(struct millrace_http_exchange *exchange, const char *bytes, size_t length) {

@@ -3,30 +3,32 @@ import Foundation
 import Synchronization
 
 /// Writes the body of a streamed response. A writer that is dropped before `finish` cuts the connection off,
-/// so that the
-/// client does not take a part for the whole.
+/// so that the client does not take a part for the whole.
 @safe package final class HTTPBodyWriter {
   private let owner: HTTPExchange
-  private let exchange: OpaquePointer
+  private let exchange: OpaquePointer?
   private let signal = RoomSignal()
 
-  /// - Parameter exchange: of `owner`, which keeps it alive.
-  init(_ owner: HTTPExchange, _ exchange: OpaquePointer, status: UInt32) {
+  /// - Parameter exchange: of `owner`, which keeps it alive; nil when the exchange has another response.
+  init(_ owner: HTTPExchange, _ exchange: OpaquePointer?, status: UInt32) {
     self.owner = owner
     unsafe self.exchange = exchange
+    guard let exchange = unsafe exchange else { return }
     // Released by the C side, when it can't call any more.
     let context = unsafe Unmanaged.passRetained(signal).toOpaque()
-    if unsafe millrace_http_begin(exchange, status, roomChanged, releaseSignal, context) == 0 {
-      unsafe Unmanaged<RoomSignal>.fromOpaque(context).release()
-    }
+    unsafe millrace_http_begin(exchange, status, roomChanged, releaseSignal, context)
   }
 
-  deinit { unsafe millrace_http_end(exchange, 0) }
+  deinit { end(isComplete: false) }
 
   /// Sends a piece of the body. Waits while the client has not taken enough of the earlier ones.
   ///
-  /// - Throws: `HTTPFailure` of kind cancelled when the client has left; `CancellationError`.
+  /// - Throws: `HTTPFailure` of kind cancelled when the client has left, or the exchange had a response before;
+  ///   `CancellationError`.
   package func write(_ bytes: [UInt8]) async throws {
+    guard let exchange = unsafe exchange else {
+      throw HTTPFailure(description: "the request has another response", kind: .cancelled)
+    }
     while true {
       let seen = signal.count
       let taken = unsafe bytes.withUnsafeBytes { buffer in
@@ -40,7 +42,12 @@ import Synchronization
     }
   }
 
-  package func finish() { unsafe millrace_http_end(exchange, 1) }
+  package func finish() { end(isComplete: true) }
+
+  private func end(isComplete: Bool) {
+    guard let exchange = unsafe exchange else { return }
+    unsafe millrace_http_end(exchange, isComplete ? 1 : 0)
+  }
 }
 
 // The C functions take a lock; the pointer lives as long as the exchange that is held here.

@@ -23,6 +23,7 @@ import Foundation
 
   /// Answers with a whole body. Only the first response to an exchange counts.
   package func respond(_ response: HTTPResponse) {
+    guard unsafe millrace_http_claim(exchange) == 1 else { return }
     addHeaders(response.contentType, response.headers)
     let body = Array(response.body.utf8)
     unsafe body.withUnsafeBytes { bytes in
@@ -32,12 +33,13 @@ import Foundation
     }
   }
 
-  /// Answers with a body that follows piece by piece.
+  /// Answers with a body that follows piece by piece. If the exchange has a response already, the writer throws.
   package func stream(
     status: Int, contentType: HTTPResponse.ContentType, headers: [HTTPServerRequest.Field] = []
   ) -> HTTPBodyWriter {
-    addHeaders(contentType, headers)
-    return unsafe HTTPBodyWriter(self, exchange, status: UInt32(clamping: status))
+    let isFirst = unsafe millrace_http_claim(exchange) == 1
+    if isFirst { addHeaders(contentType, headers) }
+    return unsafe HTTPBodyWriter(self, isFirst ? exchange : nil, status: UInt32(clamping: status))
   }
 
   private func addHeaders(

@@ -20,6 +20,7 @@ import Foundation
     let bounds = millrace_http_limits(
       body_bytes_max: limits.bodyBytesMax, stream_bytes_max: limits.streamBytesMax,
       connections_max: UInt32(clamping: limits.connectionsMax),
+      exchanges_max: UInt32(clamping: limits.exchangesMax),
       idle_seconds_max: UInt32(clamping: limits.idleSecondsMax))
     // Not retained: the server holds the handler, and its thread ends in deinit.
     let context = unsafe Unmanaged.passUnretained(handler).toOpaque()

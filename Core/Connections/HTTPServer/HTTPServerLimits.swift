@@ -5,6 +5,9 @@ package struct HTTPServerLimits: Sendable {
   /// Bytes of a streamed response that wait for the client.
   package var streamBytesMax = 1 << 16
   package var connectionsMax = 64
+  /// Requests whose answer is awaited, or is being streamed; a further one is answered with 503. Less than
+  /// `connectionsMax`: a client that has left is not noticed while its answer is awaited.
+  package var exchangesMax = 48
   /// Seconds after which a connection without traffic is closed. Time during which a response is awaited
   /// does not count.
   package var idleSecondsMax = 10

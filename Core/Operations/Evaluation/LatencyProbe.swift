@@ -31,7 +31,7 @@ package struct LatencyProbe: Sendable {
     let kafka = settings.kafkaConfiguration(clientID: "millrace-latency")
     let producer = try KafkaProducer(kafka)
     let hop = try await HopProbe.open(kafka)
-    let report = try await withReader(kafka) { reader in
+    var report = try await withReader(kafka) { reader in
       let partitions = (0..<settings.partitionCount(.answers)).map {
         TopicPartition(settings.topic(.answers), $0)
       }
@@ -61,7 +61,7 @@ package struct LatencyProbe: Sendable {
       }
       return report
     }
-    try await hop.close()
+    do { try await hop.close() } catch { report.warning = "\(error)" }
     await producer.close(deadline: .seconds(2))
     return report
   }

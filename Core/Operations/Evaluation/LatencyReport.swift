@@ -18,6 +18,9 @@ package struct LatencyReport: Sendable {
   /// The same without a pause: processor and caches are awake.
   package var hotHop: [Double] = []
 
+  /// The probe's topic could not be deleted.
+  package var warning: String?
+
   package init(isCached: Bool) { self.isCached = isCached }
 
   private func both(_ values: [Double]) -> (Double, Double) {

@@ -65,7 +65,6 @@ package struct DocumentClient: Sendable {
       var outcome = Outcome()
       for batch in batches(documents) {
         outcome.sent += try await produce(batch).count
-        progress(outcome.sent)
       }
       return outcome
     }
@@ -99,7 +98,8 @@ package struct DocumentClient: Sendable {
   }
 
   private func statusPartitions(_ documents: [OutgoingDocument]) -> Set<TopicPartition> {
-    let count = settings.partitionCount(.documentStatus)
+    // States are written to the partition that has the same number as the document's.
+    let count = settings.partitionCount(.documents)
     return Set(
       documents.map {
         let partition = Partitioner.partition(ofKey: $0.key.bytes, partitionCount: count)

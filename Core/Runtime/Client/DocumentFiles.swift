@@ -99,7 +99,9 @@ package enum DocumentFiles {
 
   /// Reads a record per line. Its key is its id and its own tenant, or `tenant` if it has none.
   private static func lines(_ data: [UInt8], _ path: String, _ tenant: TenantID) throws -> [DocumentRecord] {
-    try data.split(separator: 0x0A).enumerated().map { number, line in
+    try data.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated().compactMap {
+      number, line in
+      if line.isEmpty { return nil }
       let value: JSONValue
       do { value = try JSONReader.read(Array(line)) } catch {
         throw UsageError("\(path) line \(number + 1): \(error)")

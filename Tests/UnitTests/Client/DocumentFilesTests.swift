@@ -48,11 +48,12 @@ import Testing
       "good.jsonl", #"{"id":"1","text":"a"}"# + "\n" + #"{"id":"2","tenant":"t","text":"b"}"#)
     let documents = try DocumentFiles.lines(path: good, .standard)
     #expect(documents.map(\.key.description) == ["default/1", "t/2"])
-    let bad = try write("bad.jsonl", #"{"id":"1","text":"a"}"# + "\n" + #"{"id":"2"}"#)
+    // An empty line is no record, but it is a line.
+    let bad = try write("bad.jsonl", #"{"id":"1","text":"a"}"# + "\n\n" + #"{"id":"2"}"# + "\n")
     #expect {
       try DocumentFiles.lines(path: bad, .standard)
     } throws: {
-      "\($0)".contains("bad.jsonl line 2")
+      "\($0)".contains("bad.jsonl line 3")
     }
   }
 

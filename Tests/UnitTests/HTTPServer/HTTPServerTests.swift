@@ -113,6 +113,62 @@ private final class Counter: Sendable {
     } catch is HTTPClientFailure {}
   }
 
+  @Test("only the first response counts, whole or streamed")
+  func secondResponse() async throws {
+    let (writers, continuation) = AsyncStream.makeStream(of: HTTPBodyWriter.self, bufferingPolicy: .unbounded)
+    let server = try start { exchange in
+      exchange.respond(HTTPResponse(status: 200, body: "first"))
+      continuation.yield(exchange.stream(status: 500, contentType: .json))
+      exchange.respond(HTTPResponse(status: 500, body: "third"))
+    }
+    let (status, body) = try await client.response(HTTPRequest(url: url(server), timeout: .seconds(20)))
+    #expect(status == 200 && String(decoding: body, as: UTF8.self) == "first")
+    for await writer in writers {
+      await #expect(throws: HTTPFailure.self) { try await writer.write([1]) }
+      writer.finish()
+      break
+    }
+  }
+
+  @Test("requests beyond the limit of awaited answers get 503; the others are answered")
+  func tooMany() async throws {
+    let (exchanges, continuation) = AsyncStream.makeStream(
+      of: HTTPExchange.self, bufferingPolicy: .bufferingOldest(100))
+    var limits = HTTPServerLimits()
+    limits.exchangesMax = 2
+    let server = try start(limits) { continuation.yield($0) }
+    let base = url(server)
+    async let one = client.response(HTTPRequest(url: base, timeout: .seconds(20)))
+    async let two = client.response(HTTPRequest(url: base, timeout: .seconds(20)))
+    var waiting: [HTTPExchange] = []
+    for await exchange in exchanges {
+      waiting.append(exchange)
+      if waiting.count == 2 { break }
+    }
+    #expect(try await client.response(HTTPRequest(url: base, timeout: .seconds(20))).status == 503)
+    for exchange in waiting { exchange.respond(HTTPResponse(status: 200, body: "")) }
+    waiting = []
+    let statuses = try await [one.status, two.status]
+    #expect(statuses == [200, 200])
+  }
+
+  @Test("a server whose last owner is its own handler ends without waiting for itself")
+  func droppedByHandler() async throws {
+    final class Holder: Sendable {
+      let server = Mutex<HTTPServer?>(nil)
+    }
+    let holder = Holder()
+    let server = try start { exchange in
+      exchange.respond(HTTPResponse(status: 200, body: ""))
+      holder.server.withLock { $0 = nil }
+    }
+    let base = url(server)
+    holder.server.withLock { $0 = server }
+    // Whether this answer arrives before the connection is closed is chance.
+    _ = try? await client.response(HTTPRequest(url: base, timeout: .seconds(20)))
+    #expect(holder.server.withLock { $0 == nil })
+  }
+
   @Test("pieces arrive while the response is still written")
   func stream() async throws {
     let (writers, continuation) = AsyncStream.makeStream(of: HTTPBodyWriter.self, bufferingPolicy: .unbounded)

@@ -22,6 +22,7 @@ struct millrace_http_limits {
   size_t body_bytes_max;    // of a request; more is answered with 413
   size_t stream_bytes_max;  // of a streamed response that the client has not taken yet
   unsigned int connections_max;
+  unsigned int exchanges_max;  // handed over at a time; more are answered with 503
   unsigned int idle_seconds_max;
 };
 
@@ -29,7 +30,8 @@ struct millrace_http_limits {
 struct millrace_http_server *millrace_http_start(const char *host, uint16_t port, struct millrace_http_limits limits,
                                                  millrace_http_handler handler, void *context);
 uint16_t millrace_http_port(struct millrace_http_server *server);
-/// Closes every connection, answered or not, and waits for the server's thread to end.
+/// Closes every connection, answered or not, and waits for the server's thread to end. Called on that thread, it does
+/// not wait.
 void millrace_http_stop(struct millrace_http_server *server);
 
 // The request, valid until a response is given.
@@ -40,14 +42,17 @@ void millrace_http_each_header(struct millrace_http_exchange *exchange, millrace
 void millrace_http_each_query(struct millrace_http_exchange *exchange, millrace_http_pair body, void *context);
 const char *millrace_http_body(struct millrace_http_exchange *exchange, size_t *length);
 
+/// Returns 1 to the first caller, who alone may call `millrace_http_add_header`, `millrace_http_respond`,
+/// `millrace_http_begin`, `millrace_http_write` and `millrace_http_end`; 0 to all later ones.
+int millrace_http_claim(struct millrace_http_exchange *exchange);
 /// Adds a header to the response that will be given.
 void millrace_http_add_header(struct millrace_http_exchange *exchange, const char *name, const char *value);
-/// Gives the whole response. The bytes are copied. A second response is ignored.
+/// Gives the whole response. The bytes are copied.
 void millrace_http_respond(struct millrace_http_exchange *exchange, unsigned int status, const char *body, size_t length);
 /// Begins a response whose body follows by `millrace_http_write`. `release` is called once, when `changed` can't be
-/// called any more. Returns 0, and keeps neither, when there is a response already.
-int millrace_http_begin(struct millrace_http_exchange *exchange, unsigned int status, millrace_http_changed changed,
-                        millrace_http_changed release, void *context);
+/// called any more.
+void millrace_http_begin(struct millrace_http_exchange *exchange, unsigned int status, millrace_http_changed changed,
+                         millrace_http_changed release, void *context);
 /// 1: taken; 0: the client has not taken enough yet, wait for `changed`; -1: the connection is closed.
 int millrace_http_write(struct millrace_http_exchange *exchange, const char *bytes, size_t length);
 /// Ends a streamed body; one that is not complete is cut off, so that the client sees an error.
