@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests. The integration tests use the release binary, which is what users run.   usage: test.sh [units|local|kafka]
+# Runs the tests. The integration tests use the release binary, which is what users run.
+# usage: test.sh [units|local|kafka]   local and kafka run the integration tests on one broker only.
 # Each integration suite is a process of its own. Suites run side by side, MILLRACE_LANES (default 3) at a time, the
 # longest first. Suites that measure time or load run alone, last. With KAFKA_HOME everything runs on Apache Kafka, too.
 set -euo pipefail
@@ -112,8 +113,8 @@ round() {
   echo "test: the integration suite on $on took $((SECONDS - start)) s," \
     "$((($(busy) - before) / 100)) s of processor time"
 }
-# A test starts Kafka some forty times. Its virtual machine loads classes from an archive and compiles only quickly: half
-# of the processor time of a start.
+# The tests start Kafka some forty times. With classes from an archive, and without the slower compiler, a start takes
+# half of the processor time.
 prepare_kafka() {
   local fast="-XX:+UseSerialGC -XX:TieredStopAtLevel=1" archive="$scratch/kafka.jsa" state="$scratch/warm"
   KAFKA_JVM_PERFORMANCE_OPTS="$fast -XX:ArchiveClassesAtExit=$archive" "$MILLRACE_BINARY" up --detach \
@@ -125,7 +126,8 @@ prepare_kafka() {
 if [ -n "${KAFKA_HOME:-}" ]; then prepare_kafka; fi
 ran=""
 if [ "${1:-local}" = local ]; then
-  round local 'units --filter "ArchitectureTests|UnitTests"' 'broker --filter "LocalBrokerTests|RuntimeTests"'
+  round local 'units --filter "ArchitectureTests|UnitTests"' \
+    'broker --filter "LocalBrokerTests|RuntimeTests"'
   ran="units, the integration suite on the local broker"
 fi
 if [ -n "${KAFKA_HOME:-}" ] && [ "${1:-kafka}" = kafka ]; then

@@ -26,6 +26,8 @@ final class Pipeline {
 
   let state: String
   private(set) var kafka = ""
+  /// Of the broker: chance keeps pipelines apart, below the range from which Linux takes ports of outgoing connections.
+  private let port = Int.random(in: 10_240...32_000)
 
   init(_ options: [String] = []) throws {
     state =
@@ -45,6 +47,11 @@ final class Pipeline {
       let home = Self.kafkaHome
     {
       words += ["--kafka-home", home]
+    }
+    // Suites run side by side. With the default port, a pipeline could start on it while another's killed broker is
+    // being restarted, and the other's workers would then join this pipeline's groups.
+    if !options.contains("--kafka"), !options.contains("--broker-port") {
+      words += ["--broker-port", "\(port)"]
     }
     let result = try millrace(["up", "--detach"] + words)
     try #require(result.code == 0, "up failed: \(result.error)")

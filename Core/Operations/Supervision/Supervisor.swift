@@ -151,10 +151,8 @@ package actor Supervisor {
       ?? (try? String(contentsOfFile: directory.path + "/broker.port", encoding: .utf8)).flatMap {
         UInt16($0)
       }
+    try checkBrokerPort()
     var port = try options.brokerPort ?? FreePort.find(preferred: former ?? UInt16(settings.broker.port))
-    if options.brokerPort != nil, !FreePort.isFree(port) {
-      throw Unavailable("--broker-port \(port): the port is in use")
-    }
     if let warning = LocalBroker.exposure(host: settings.broker.host) {
       report(.warning("warning: \(warning)"))
     }
@@ -210,11 +208,19 @@ package actor Supervisor {
     tail(of: role, lines: 2000).contains("Address already in use")
   }
 
+  private func checkBrokerPort() throws {
+    if let port = options.brokerPort, !FreePort.isFree(port) {
+      throw Unavailable("--broker-port \(port): the port is in use")
+    }
+  }
+
   private func startApacheKafka(_ home: String, _ stopped: Stopped) async throws {
+    try checkBrokerPort()
     for attempt in 0... {
       // Kafka can't be told to take any port and to say which.
       let kafka = try ApacheKafka(
-        home: home, folder: directory.path + "/kafka", preferredPort: attempt == 0 ? 9092 : 0,
+        home: home, folder: directory.path + "/kafka",
+        preferredPort: options.brokerPort ?? (attempt == 0 ? 9092 : 0),
         environment: environment)
       children.removeAll()
       try add(
@@ -227,7 +233,9 @@ package actor Supervisor {
       do {
         // Another pipeline's Kafka may have taken the port first: only our own is used.
         return try await waitForBroker(until: .now + .seconds(60), stopped, clusterID: kafka.clusterID)
-      } catch is Unavailable where attempt < 3 && saysPortIsInUse("kafka") {
+      } catch is Unavailable
+        where attempt < 3 && options.brokerPort == nil && saysPortIsInUse("kafka")
+      {
         report(.warning("port \(kafka.port) was taken by another program: trying another port"))
       }
     }
