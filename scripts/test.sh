@@ -75,7 +75,7 @@ finish() {
     sort -rn | sed -n '1,10s/^/  /p'
   echo "test: skipped:"
   cat "$scratch"/*.log | sed $'s/\x1b\\[[0-9;]*m//g' |
-    grep -E '^[^ ]+ (Test|Suite) .* skipped' | sort -u | sed 's/^/  /' || true
+    grep -E '^[^ ]+ (Test|Suite) .* skipped: ' | sort -u | sed 's/^/  /' || true
   # A lane that ended without a verdict has failed, too.
   local failed="" started
   for started in "$scratch"/*.started; do

@@ -123,7 +123,7 @@ import Testing
     let states = report["states"] as? [String: Int] ?? [:]
     let worked = (states["answered"] ?? 0) + (states["refused"] ?? 0)
     #expect(worked * 2 >= report["asked"] as? Int ?? .max, "\(report)")
-    #expect(report["hits"] as? Int ?? 0 >= 10, "the cache was in use: \(report)")
+    #expect(report["hits"] as? Int ?? 0 >= (Pipeline.isOnKafka ? 1 : 5), "the cache was in use: \(report)")
   }
 
   @Test(
