@@ -117,9 +117,10 @@ round() {
 # half of the processor time.
 prepare_kafka() {
   local fast="-XX:+UseSerialGC -XX:TieredStopAtLevel=1" archive="$scratch/kafka.jsa" state="$scratch/warm"
+  # Without an archive everything works, only slower.
   KAFKA_JVM_PERFORMANCE_OPTS="$fast -XX:ArchiveClassesAtExit=$archive" "$MILLRACE_BINARY" up --detach \
-    --kafka-home "$KAFKA_HOME" --redis none --llm extractive --state "$state" >/dev/null
-  "$MILLRACE_BINARY" down --state "$state" >/dev/null
+    --kafka-home "$KAFKA_HOME" --redis none --llm extractive --state "$state" >/dev/null || true
+  "$MILLRACE_BINARY" down --state "$state" >/dev/null || true
   export KAFKA_JVM_PERFORMANCE_OPTS="$fast"
   if [ -s "$archive" ]; then KAFKA_JVM_PERFORMANCE_OPTS="$fast -Xshare:auto -XX:SharedArchiveFile=$archive"; fi
 }
