@@ -26,7 +26,13 @@ chmod 755 "$scratch"
 clean() {
   kill $(jobs -p) 2>/dev/null || true
   wait
-  pkill -TERM -f "millrace up .*$scratch/" && sleep 5
+  # An `up` drains its pools before it ends its LLM.
+  if pkill -TERM -f "millrace up .*$scratch/"; then
+    for _ in $(seq 40); do
+      pgrep -f "millrace up .*$scratch/" >/dev/null || break
+      sleep 1
+    done
+  fi
   pkill -KILL -f "$scratch/" || true
   rm -rf "$scratch"
 }
