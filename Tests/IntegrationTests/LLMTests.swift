@@ -60,7 +60,7 @@ import Testing
     }
     try slowOne(pipeline)
     try operatorsMetrics(pipeline)
-    stub = nil  // ends the stub
+    stub = nil  // stops the endpoint
     let gone = try ask("")
     #expect(gone["engine"] as? String == "extractive")
     #expect(

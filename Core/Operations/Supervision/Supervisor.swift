@@ -234,7 +234,8 @@ package actor Supervisor {
         // Another pipeline's Kafka may have taken the port first: only our own is used.
         return try await waitForBroker(until: .now + .seconds(60), stopped, clusterID: kafka.clusterID)
       } catch is Unavailable
-        where attempt < 3 && options.brokerPort == nil && saysPortIsInUse("kafka")
+        where attempt < 3 && options.brokerPort == nil && children[0].process?.isRunning == false
+        && saysPortIsInUse("kafka")
       {
         report(.warning("port \(kafka.port) was taken by another program: trying another port"))
       }
