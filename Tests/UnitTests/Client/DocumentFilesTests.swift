@@ -62,11 +62,13 @@ import Testing
     mkfifo(folder + "/pipe", 0o600)
     try FileManager.default.createSymbolicLink(
       atPath: folder + "/link", withDestinationPath: folder + "/nothing")
-    for name in ["missing", "pipe", "link"] {
+    for (name, rule) in [
+      ("missing", "does not exist"), ("pipe", "must be a regular file"), ("link", "does not exist"),
+    ] {
       #expect {
         try DocumentFiles.read(path: folder + "/" + name, .standard)
       } throws: {
-        $0 is UsageError && "\($0)".contains("/" + name)
+        $0 is UsageError && "\($0)".contains("/" + name) && "\($0)".contains(rule)
       }
     }
   }

@@ -212,9 +212,10 @@ private final class Counter: Sendable {
       var last = -1
       while last != written.value {
         last = written.value
-        try await Task.sleep(for: .milliseconds(300))
+        try await Task.sleep(for: .milliseconds(500))
       }
-      #expect(last > 0 && last < 2000 * piece.count)
+      // Linux's buffers of the two sockets take some ten megabytes at most.
+      #expect(last > 0 && last < 16_000_000, "\(last) bytes")
       close(socket)
       do {
         try await group.next()
