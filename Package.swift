@@ -106,7 +106,7 @@ let package = Package(
 
     room("Records", in: .contract, ["Failures", "Time"]),
     room("Pools", in: .contract, ["Records"]),
-    room("Settings", in: .contract, ["Failures", "CYAML", "Records", "Time"]),
+    room("Settings", in: .contract, ["Failures", "CYAML", "Pools", "Records", "Time"]),
 
     room("Cryptography", in: .connections, ["CChecksum", "COpenSSL"]),
     room(
@@ -174,8 +174,8 @@ let package = Package(
     room(
       "Ingest", in: .workers,
       [
-        "BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Pools", "Records", "Settings", "Stage",
-        "Tokenizer",
+        "BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Pools", "Records", "Services", "Settings",
+        "Stage", "Time", "Tokenizer",
       ]),
     room(
       "Embed", in: .workers,
@@ -221,8 +221,9 @@ let package = Package(
     program(
       "Bench", path: "Tests/Benchmarks", exclude: ["README.md"],
       [
-        "Caching", "Catalog", "CommandLine", "Cryptography", "Encoder", "Flat", "KafkaClient", "Records",
-        "Settings", "Stage", "TestSupport", "Time", "VectorMath",
+        "Caching", "Catalog", "CommandLine", "Cryptography", "Encoder", "Flat", "Ingest", "KafkaClient",
+        "Records",
+        "Search", "Settings", "Stage", "Telemetry", "TestSupport", "Time", "VectorMath",
       ]),
 
     testRoom("TestSupport", ["KafkaClient", "LocalBroker"]),
@@ -232,17 +233,22 @@ let package = Package(
       [
         "BlockingExecutor", "Catalog", "Chunking", "Client", "CommandLine", "Cryptography", "Encoder",
         "Evaluation", "Flat", "Freshness", "Generation", "HTTPClient", "HTTPServer", "KafkaClient", "Parsing",
-        "Records", "RedisClient", "Retrieval", "Search", "Services", "Settings", "Stage", "Supervision",
+        "Pools", "Records", "RedisClient", "Retrieval", "Search", "Services", "Settings", "Stage",
+        "Supervision",
         "Telemetry", "TestSupport", "Time", "Tokenizer", "VectorMath",
       ]),
     tests(
       "RuntimeTests",
       [
         "Answered",
-        "Encoder", "Generate", "KafkaClient", "Pools", "Records", "Retrieve", "Services", "Settings", "Stage",
+        "Embed", "Encoder", "Generate", "Ingest", "KafkaClient", "Pools", "Records", "Retrieve", "Search",
+        "Services",
+        "Settings", "Stage",
         "Telemetry", "TestSupport", "Time",
       ]),
     tests("LocalBrokerTests", ["KafkaClient", "LocalBroker", "Records", "Telemetry", "TestSupport", "Time"]),
-    tests("IntegrationTests", ["HTTPClient", "Records", "RedisClient", "TestSupport"]),
+    tests(
+      "IntegrationTests",
+      ["HTTPClient", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "TestSupport"]),
   ]
 )

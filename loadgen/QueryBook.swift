@@ -46,9 +46,11 @@ final class QueryBook: Sendable {
     }
   }
 
-  func answer(_ key: [UInt8], _ value: [UInt8], at seconds: Double) {
+  /// - Parameter appendedAt: the record's timestamp, in milliseconds since 1970.
+  func answer(_ key: [UInt8], _ value: [UInt8], at seconds: Double, appendedAt: Int64) {
     guard let text = String(validating: key, as: UTF8.self), let range = text.range(of: prefix),
-      let number = Int(text[range.upperBound...]), let answer = try? AnswerRecord(value: value)
+      let number = Int(text[range.upperBound...]), let answer = try? AnswerRecord(value: value),
+      !answer.isVoid(appendedAtMilliseconds: appendedAt)
     else { return }
     state.withLock { state in
       guard state.entries.indices.contains(number) else { return }

@@ -112,7 +112,7 @@ struct Replay {
       for record in try await reader.next(maxRecords: 1000, maxWait: .milliseconds(50)) {
         guard let value = record.value, let key = record.key else { continue }
         let now = seconds(since: start)
-        book.answer(key, value, at: now)
+        book.answer(key, value, at: now, appendedAt: record.timestampMilliseconds)
       }
     }
   }

@@ -28,6 +28,10 @@ enum Bench {
       BLAS.useOneThread()
       return try await chunks(bootstrap: words[1])
     }
+    if words.first == "growth" { return await Growth.puts() }
+    if words.first == "assignments" {
+      return try await Growth.assignments(states: (words.count > 1 ? Int(words[1]) : nil) ?? 1_000_000)
+    }
     if words.first == "fuzz" {
       let golden = URL(fileURLWithPath: Checkout.path + "/Tests/UnitTests/Records/GoldenBytes.swift")
       let seed = words.count > 2 ? UInt64(words[2]) : nil

@@ -1,6 +1,7 @@
 import Caching
 import Cryptography
 import Foundation
+import KafkaClient
 import Records
 import TestSupport
 import Settings
@@ -142,10 +143,15 @@ enum Fuzz {
         _ = (Version(text), VectorsToken(text), TenantID(text), QueryID(text))
         return VectorKey(bytes: bytes).map { VectorKey(bytes: $0.bytes) == $0 }
       },
-      Decoder(name: "commit metadata", seeds: [Array("AAAA//8=".utf8), Array("1:AAAA".utf8)]) { bytes in
-        var window = CommitWindow(committed: 5, metadata: String(decoding: bytes, as: UTF8.self))
-        _ = window.admit(7)
-        return window.nextOffset == 7 || window.nextOffset <= 8
+      Decoder(
+        name: "commit metadata", seeds: [Array("AAAA//8=".utf8), Array("~1;5;d;2;1;9;3;;77;AAAA//8=".utf8)]
+      ) { bytes in
+        var progress = PartitionProgress(
+          CommittedOffset(nextOffset: 5, metadata: String(decoding: bytes, as: UTF8.self)), logEnd: 9,
+          inWorkMax: 4)
+        _ = progress.poll(7)
+        let metadata = progress.committed(isHandedOver: false).metadata
+        return (progress.nextOffset == 7 || progress.nextOffset <= 8) && metadata.utf8.count <= 4096
       },
     ]
   }

@@ -87,16 +87,17 @@ import Testing
     #expect(
       documents == [
         "accepted": 7, "indexed": 4, "deleted": 0, "failed": 0, "superseded": 0, "ingest": 1,
-        "embed-documents": 1, "search": 1, "repeats": 1, "differing": 1, "lost": 0,
+        "embed-documents": 1, "search": 1, "repeats": 1, "contradicted": 1, "lost": 0,
       ], "\(whole.text)")
     var expected = [
       "accepted": 7, "answered": 0, "refused": 0, "expired": 0, "cancelled": 0, "failed": 0,
-      "embed-queries": 1, "search": 1, "retrieve": 1, "generate": 1, "repeats": 1, "differing": 1, "lost": 1,
+      "embed-queries": 1, "search": 1, "retrieve": 1, "generate": 1, "repeats": 1, "contradicted": 1,
+      "lost": 1,
     ]
     for status in [repeated, differing] { expected[status, default: 0] += 1 }
     let queries = try figures(whole.text, "queries")
     #expect(queries == expected, "\(whole.text)")
-    for example in ["indexed and failed", "\(differing) and failed", "no state"] {
+    for example in ["indexed, and another", "\(differing), and another", "no state"] {
       #expect(whole.text.contains(example), "\(whole.text)")
     }
 
@@ -112,7 +113,7 @@ import Testing
     let finished = try #require(account["finished"] as? [String: Int])
     let inFlight = try #require(account["in_flight"] as? [String: Int])
     var figures = finished.merging(inFlight) { $1 }
-    for name in ["accepted", "repeats", "differing", "lost"] { figures[name] = account[name] as? Int }
+    for name in ["accepted", "repeats", "contradicted", "lost"] { figures[name] = account[name] as? Int }
     return figures
   }
 }

@@ -48,7 +48,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
       OutgoingRecord(topic: "t", partition: 2, key: Array("k".utf8), value: nil),
       OutgoingRecord(topic: "t", partition: 2, key: [], value: []),
     ])
-    #expect(positions.map(\.offset) == [0, 1, 2])
+    #expect(positions.map(\.position.offset) == [0, 1, 2])
     try test.restart()
     let records = try await readAll(test, "t", 3)
     #expect(records.map(\.value) == [[0, 255], nil, []])
@@ -58,7 +58,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
         $0.timestampMilliseconds >= before - 1000 && $0.timestampMilliseconds < before + 60_000
       })
     let after = try await producer.send(OutgoingRecord(topic: "t", partition: 2, key: [1], value: [1]))
-    #expect(after.offset == 3, "the producer's state and the offsets survived")
+    #expect(after.position.offset == 3, "the producer's state and the offsets survived")
     await producer.close(deadline: .seconds(5))
   }
 
@@ -70,7 +70,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     for index in 0..<50 {
       let key = Array("tenant/doc-\(index)".utf8)
       let position = try await producer.send(OutgoingRecord(topic: "t", key: key, value: [1]))
-      #expect(position.partition == Partitioner.partition(ofKey: key, partitionCount: 12))
+      #expect(position.position.partition == Partitioner.partition(ofKey: key, partitionCount: 12))
     }
     await producer.close(deadline: .seconds(5))
   }
@@ -186,7 +186,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     let admin = KafkaAdmin(test.kafka)
     #expect(try await admin.lag(group: "g", [TopicPartition("t", 1)]) == [TopicPartition("t", 1): 5])
     // Another client may commit when the group is empty.
-    try await admin.commit(group: "g", [TopicPartition("t", 1): 9])
+    try await admin.commit(group: "g", [TopicPartition("t", 1): CommittedOffset(nextOffset: 9)])
     #expect(try await admin.lag(group: "g", [TopicPartition("t", 1)]) == [TopicPartition("t", 1): 1])
     await admin.close()
     await producer.close(deadline: .seconds(5))
@@ -212,7 +212,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     ])
     let admin = KafkaAdmin(test.kafka)
     await #expect(throws: KafkaFailure.self) {
-      try await admin.commit(group: "g", [TopicPartition("t", 0): 5])
+      try await admin.commit(group: "g", [TopicPartition("t", 0): CommittedOffset(nextOffset: 5)])
     }
     await admin.close()
     await consumer.close()
@@ -313,16 +313,16 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
           topic: "c", partition: 0, key: Array("k\((round * 3 + number) % 10)".utf8), value: [UInt8(round)])
       }
       for (record, position) in zip(records, try await producer.send(records)) {
-        newest[String(decoding: record.key ?? [], as: UTF8.self)] = position.offset
+        newest[String(decoding: record.key ?? [], as: UTF8.self)] = position.position.offset
       }
     }
     let dead = try await producer.send(
       OutgoingRecord(topic: "c", partition: 0, key: Array("k3".utf8), value: nil))
-    newest["k3"] = dead.offset
+    newest["k3"] = dead.position.offset
     // The newest batch is never cleaned.
     let last = try await producer.send(
       OutgoingRecord(topic: "c", partition: 0, key: Array("last".utf8), value: [1]))
-    newest["last"] = last.offset
+    newest["last"] = last.position.offset
     func found() async throws -> [String: Int64] {
       var found: [String: Int64] = [:]
       for record in try await readAll(test, "c") {
@@ -352,7 +352,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     #expect(try await found() == newest)
     let next = try await producer.send(
       OutgoingRecord(topic: "c", partition: 0, key: Array("k1".utf8), value: [9]))
-    #expect(next.offset == last.offset + 1)
+    #expect(next.position.offset == last.position.offset + 1)
     await producer.close(deadline: .seconds(5))
   }
 
@@ -406,7 +406,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     try test.restart()
     #expect(try await starts("age") == 50)
     let next = try await producer.send(OutgoingRecord(topic: "age", partition: 0, key: nil, value: [1]))
-    #expect(next.offset == 50, "an offset is never used twice")
+    #expect(next.position.offset == 50, "an offset is never used twice")
     await producer.close(deadline: .seconds(5))
   }
 
@@ -482,7 +482,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     }
     let producer = try KafkaProducer(test.kafka)
     let position = try await producer.send(OutgoingRecord(topic: "t", key: nil, value: [1]))
-    #expect(position.offset == 0, "seed \(seed)")
+    #expect(position.position.offset == 0, "seed \(seed)")
     await producer.close(deadline: .seconds(5))
   }
 
@@ -510,7 +510,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     #expect(try error(recordBatch(count: 1, codec: 0, records: record)) == 0)
     let producer = try KafkaProducer(test.kafka)
     let position = try await producer.send(OutgoingRecord(topic: "plain", key: nil, value: [1]))
-    #expect(position.offset == 1)
+    #expect(position.position.offset == 1)
     #expect(try await readAll(test, "plain").map(\.value) == [[], [1]])
     await producer.close(deadline: .seconds(5))
   }

@@ -1,3 +1,4 @@
+import Embed
 import Encoder
 import Pools
 import Foundation
@@ -5,6 +6,7 @@ import Generate
 import KafkaClient
 import Records
 import Retrieve
+import Search
 import Services
 import Settings
 import Stage
@@ -126,10 +128,22 @@ private final class ChatStub {
     return try Settings(SettingsTable(flags: broker.merging(flags) { $1 }))
   }
 
-  private func retrieve(_ name: String, wait: Duration = .milliseconds(500)) throws -> Member {
+  private func retrieve(_ name: String, wait: Duration = .milliseconds(500), memory: Duration = .seconds(720))
+    throws
+    -> Member
+  {
     let context = try StageContext(
       name: name, settings: Self.settings(test, ["--retrieve-wait": "\(wait.milliseconds)ms"]))
-    return Member(context: context, services: RetrieveStage.services(context))
+    return Member(context: context, services: RetrieveStage.services(context, memory: memory))
+  }
+
+  /// The flight of a query of an hour ago.
+  private func oldFlight(_ id: String, outcome: QueryInFlight.Outcome? = nil) throws -> QueryInFlight {
+    var flight = try flight(id)
+    flight.askedAtMilliseconds = WallClock.milliseconds - 3_600_000
+    flight.deadlineAtMilliseconds = flight.askedAtMilliseconds + 60_000
+    flight.outcome = outcome
+    return flight
   }
 
   private func flight(_ id: String, mode: QueryRecord.Mode = .retrieve, text: String = "Which port?") throws
@@ -158,12 +172,12 @@ private final class ChatStub {
   /// Produces the candidates of one of `count` shards.
   private func sendCandidates(
     _ flight: QueryInFlight, shard: UInt32 = 0, of count: UInt32 = 1, round: UInt32 = 0, _ hits: [Hit] = [],
-    partition: Int32 = Self.partition
+    covered: [Int32]? = nil, partition: Int32 = Self.partition
   ) async throws {
     var record = CandidatesRecord(flight: flight)
     record.shard = shard
     record.shardCount = count
-    record.partitions = [Int32(shard)]
+    record.partitions = covered ?? [Int32(shard)]
     record.partitionTotal = count
     record.round = round
     record.dense = hits
@@ -258,7 +272,7 @@ private final class ChatStub {
       #expect(try await answers("back") == [])
       try await sendCandidates(back, shard: 1, of: 2)
       #expect(try await answer("back").shardsAnswered == 2)
-      try await waitUntilCommitted(ConsumerGroup.retrieve.name, .candidates)
+      try await waitUntilCommitted("rag-retrieve", .candidates)
       first.stop()
       try await group.waitForAll()
     }
@@ -289,6 +303,146 @@ private final class ChatStub {
       try await group.waitForAll()
     }
     #expect(try await answers("kept").count == 1)
+  }
+
+  @Test("a shard that comes back after an hour contradicts no answer, and a query without one expires")
+  func shardAfterAnHour() async throws {
+    let answered = try oldFlight("answered-before")
+    var answer = AnswerRecord(answered, status: .answered)
+    answer.text = "long ago"
+    try await before.producer.send(before.answerRecords(answer, replyTo: nil, headers: []))
+    // A memory of a second stands for one of ten minutes: the answer is long forgotten.
+    try await Task.sleep(for: .milliseconds(2500))
+    let member = try retrieve("a", memory: .seconds(1))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await member.run() }
+      try await waitUntilOwner(member)
+      for flight in [
+        try oldFlight("answered-before", outcome: .expired), try oldFlight("open", outcome: .expired),
+      ] {
+        try await sendCandidates(flight, shard: 1, of: 2)
+      }
+      #expect(try await self.answer("open").status == .expired)
+      try await waitUntilCommitted("rag-retrieve", .candidates)
+      member.stop()
+      try await group.waitForAll()
+    }
+    #expect(try await answers("answered-before").map(\.status) == [.answered])
+  }
+
+  @Test(
+    "a round that a former owner finished stays finished: a late shard opens none, here and in a member that moved"
+  )
+  func finishedRound() async throws {
+    let query = try flight("finished")
+    var prompt = PromptRecord(flight: query)
+    prompt.model = "m"
+    try await before.producer.send(before.queryRecord(.prompts, query.key, prompt.wireBytes, headers: []))
+    var again = SearchRecord(flight: try flight("searched-again"))
+    again.round = 1
+    try await before.producer.send(
+      before.queryRecord(.searches, again.flight.key, again.wireBytes, headers: []))
+    let member = try retrieve("a")
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await member.run() }
+      try await waitUntilOwner(member)
+      try await sendCandidates(query, shard: 1, of: 2, [hit(document("a"))])
+      try await sendCandidates(again.flight, shard: 1, of: 2, [hit(document("a"))])
+      // The other round of the second query is open.
+      try await sendCandidates(again.flight, shard: 0, of: 1, round: 1, [hit(document("a"))])
+      #expect(try await answer("searched-again").citations.count == 1)
+      try await waitUntilCommitted("rag-retrieve", .candidates)
+      member.stop()
+      try await group.waitForAll()
+    }
+    #expect(try await answers("finished") == [])
+    #expect(try await answers("searched-again").count == 1)
+    #expect(try await records(.prompts).count { $0.key == query.key.bytes } == 1)
+  }
+
+  @Test("shards whose candidates the broker refuses have not answered: the answer says so, or fails")
+  func refusedCandidates() async throws {
+    let member = try retrieve("a", wait: .seconds(20))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await member.run() }
+      try await waitUntilOwner(member)
+      let start = ContinuousClock.now
+      try await sendCandidates(flight("half"), shard: 0, of: 2, [hit(document("a"))])
+      try await sendCandidates(flight("half"), shard: 1, of: 2, covered: [])
+      let half = try await answer("half")
+      #expect(half.status == .answered && half.shardsAnswered == 1 && half.shardsTotal == 2)
+      try await sendCandidates(flight("none"), covered: [])
+      let none = try await answer("none")
+      #expect(none.status == .failed && none.shardsAnswered == 0 && none.error?.field == "candidates")
+      #expect(ContinuousClock.now - start < .seconds(15), "nobody waits for a shard that has said so")
+      member.stop()
+      try await group.waitForAll()
+    }
+  }
+
+  @Test("a query whose id was answered lately is the same query again: it goes no further")
+  func repeatedID() async throws {
+    let context = try StageContext(name: "embed", settings: Self.settings(test))
+    let member = Member(
+      context: context,
+      services: EmbedQueriesStage.services(context, encoder: try encoder(), redis: nil, promptVersion: 1))
+    func ask(_ id: String) async throws {
+      let query = QueryRecord(id: try #require(QueryID(id)), text: "Which port?")
+      try await before.producer.send(
+        OutgoingRecord(topic: before.topic(.queries), key: nil, value: query.json.bytes))
+    }
+    try await before.producer.send(
+      before.answerRecords(AnswerRecord(try flight("again"), status: .expired), replyTo: nil, headers: []))
+    try await ask("again")
+    try await ask("new")
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await member.run() }
+      for _ in 0..<200 where try await records(.searches).isEmpty {
+        try await Task.sleep(for: .milliseconds(100))
+      }
+      // Answered by another process while this one runs.
+      try await before.producer.send(
+        before.answerRecords(AnswerRecord(try flight("later"), status: .expired), replyTo: nil, headers: []))
+      try await Task.sleep(for: .seconds(1))
+      try await ask("later")
+      try await ask("last")
+      for _ in 0..<200 where try await records(.searches).count < 2 {
+        try await Task.sleep(for: .milliseconds(100))
+      }
+      member.stop()
+      try await group.waitForAll()
+    }
+    let searched = Set(try await records(.searches).map { String(decoding: $0.key ?? [], as: UTF8.self) })
+    #expect(searched == ["default/new", "default/last"])
+  }
+
+  @Test("queries that wait for a token that never comes hold up no others of their batch")
+  func hopelessToken() async throws {
+    let context = try StageContext(name: "search-0", settings: Self.settings(test))
+    let member = Member(context: context, services: SearchStage.services(context, shard: 0))
+    for number in 0..<40 {
+      var search = SearchRecord(flight: try flight("\(number % 2 == 0 ? "waits" : "goes")-\(number)"))
+      if number % 2 == 0 { search.flight.query.after = VectorsToken(partition: 0, nextOffset: 1_000_000) }
+      search.vector = [1, 0]
+      try await before.producer.send(
+        OutgoingRecord(
+          topic: before.topic(.searches), partition: Self.partition, key: search.flight.key.bytes,
+          value: search.wireBytes))
+    }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await member.run() }
+      for _ in 0..<300 where try await records(.candidates).count < 40 {
+        try await Task.sleep(for: .milliseconds(100))
+      }
+      member.stop()
+      try await group.waitForAll()
+    }
+    let times = Dictionary(grouping: try await records(.candidates)) {
+      String(decoding: $0.key ?? [], as: UTF8.self).hasPrefix("default/waits")
+    }.mapValues { $0.map(\.timestampMilliseconds) }
+    let (waiting, going) = (try #require(times[true]), try #require(times[false]))
+    #expect(waiting.count == 20 && going.count == 20)
+    #expect(try #require(going.max()) < #require(waiting.min()))
   }
 
   @Test("if a shard never answers, the owner of the partition answers from the other shards")
@@ -389,7 +543,7 @@ private final class ChatStub {
     func committed() async throws -> Int64 {
       let admin = KafkaAdmin(test.kafka)
       let partition = TopicPartition(before.topic(.prompts), Self.partition)
-      let offsets = try await admin.committed(group: ConsumerGroup.generate.name, [partition])
+      let offsets = try await admin.committed(group: "rag-generate", [partition])
       await admin.close()
       return offsets[partition]?.nextOffset ?? 0
     }

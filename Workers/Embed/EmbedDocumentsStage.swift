@@ -1,7 +1,7 @@
 import Caching
-import Pools
 import Encoder
 import KafkaClient
+import Pools
 import Records
 import RedisClient
 import Settings
@@ -9,50 +9,104 @@ import Stage
 import Time
 
 /// `rag.chunks` → `rag.vectors`: the lane for documents.
-package struct EmbedDocumentsStage: BatchWork {
+package struct EmbedDocumentsStage: StageWork {
+  /// So many chunks are embedded together; after that the vectors go out, and the time is looked at.
+  private static let chunksTogether = 64
+
+  private struct Item {
+    var index: Int
+    var record: RecordInWork
+    var batch: ChunkBatch
+  }
+
   private let context: StageContext
   private let encoder: Encoder
   private let cache: EmbeddingCache?
 
-  package static func service(_ context: StageContext, encoder: Encoder, redis: RedisClient?) -> BatchStage {
-    BatchStage(
-      context, group: ConsumerGroup.embedDocuments.name, topics: [context.topic(.chunks)],
-      batchRecordsMax: context.settings.embedBatchRecordsMax,
+  package static func service(_ context: StageContext, encoder: Encoder, redis: RedisClient?) -> StageService
+  {
+    StageService(
+      context, group: context.group(.embedDocuments), topics: [context.topic(.chunks)],
+      // The catalog takes versions in any order.
+      shape: .batches(of: context.settings.embedBatchRecordsMax, isOrdered: false),
       work: EmbedDocumentsStage(
         context: context, encoder: encoder,
         cache: EmbeddingCache(context, redis: redis, model: encoder.modelID, dimension: encoder.dimension)))
   }
 
   /// - Throws: Only `CancellationError`.
-  package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
-    var outputs: [OutgoingRecord] = []
-    var batches: [(record: ConsumerRecord, batch: ChunkBatch)] = []
-    for record in records {
+  package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
+    -> [Disposition]
+  {
+    var dispositions = [Disposition](repeating: Disposition(.notBegun), count: records.count)
+    var waiting: [Item] = []
+    for (index, item) in records.enumerated() {
+      guard let value = item.record.value else {
+        dispositions[index] = .done([])
+        continue
+      }
       do {
-        guard let value = record.value else { continue }
-        batches.append((record, try ChunkBatch(wireBytes: value)))
+        waiting.append(Item(index: index, record: item, batch: try check(ChunkBatch(wireBytes: value))))
+      } catch let error as WireError where error.isNewer {
+        dispositions[index] = Disposition(.retry(after: .seconds(5), error))
+      } catch let error as FieldError {
+        dispositions[index] = Disposition(.rejected(error))
       } catch {
-        let fault = RecordError(code: .badRecord, field: "value", message: "\(error)")
-        outputs.append(context.deadLetter(record, fault, rule: "must be a ChunkBatch"))
+        dispositions[index] = Disposition(
+          .rejected(FieldError(.badRecord, field: "value", value: "\(error)", rule: "must be a ChunkBatch")))
       }
     }
-    let vectors = try await vectors(of: batches.flatMap(\.batch.chunks))
-    var row = 0
-    for (record, batch) in batches {
-      let count = batch.chunks.count
-      outputs.append(vectorRecord(record, batch, vectors[row..<row + count].flatMap { $0 }))
-      row += count
+    while !waiting.isEmpty {
+      var count = 0
+      var together: [Item] = []
+      while let next = waiting.first,
+        together.isEmpty || count + next.batch.chunks.count <= Self.chunksTogether
+      {
+        count += next.batch.chunks.count
+        together.append(next)
+        waiting.removeFirst()
+      }
+      let vectors = try await vectors(of: together.flatMap(\.batch.chunks))
+      var row = 0
+      for item in together {
+        let values = vectors[row..<row + item.batch.chunks.count].flatMap { $0 }
+        row += item.batch.chunks.count
+        dispositions[item.index] = item.record.settle(.done([vectorRecord(item, values)]))
+      }
+      if ContinuousClock.now >= limit { break }
     }
-    return outputs
+    return dispositions
   }
 
-  /// The version's `failed` mark and a dead letter.
+  /// - Throws: `FieldError` for chunks that this worker can't embed.
+  private func check(_ batch: ChunkBatch) throws(FieldError) -> ChunkBatch {
+    guard batch.header.model == encoder.modelID else {
+      throw FieldError(
+        .wrongModel, field: "model", value: batch.header.model,
+        rule: "must be '\(encoder.modelID)', the model of this worker")
+    }
+    guard !batch.chunks.isEmpty else {
+      throw FieldError(.badRecord, field: "chunks", value: "", rule: "must not be empty")
+    }
+    return batch
+  }
+
+  /// The version's `failed` mark.
   ///
   /// - Throws: Nothing.
-  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
-    let letter = context.deadLetter(record, fault, rule: "must be smaller")
-    guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value) else { return [letter] }
-    return [failure(record, batch, fault), letter]
+  package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {
+    guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value) else { return [] }
+    var header = batch.header
+    header.part = 0
+    let mark = VectorBatch(
+      header: header, content: .mark(.failed, operation: .put, error: RecordError(fault)))
+    return [
+      .records([
+        OutgoingRecord(
+          topic: context.topic(.vectors), partition: record.position.partition, key: mark.key.bytes,
+          value: mark.wireBytes, headers: record.passedHeaders)
+      ])
+    ]
   }
 
   /// One vector per chunk, rounded to half precision. It comes from the cache, or is embedded and stored
@@ -85,32 +139,12 @@ package struct EmbedDocumentsStage: BatchWork {
     }
   }
 
-  private func vectorRecord(_ record: ConsumerRecord, _ batch: ChunkBatch, _ values: [Float])
-    -> OutgoingRecord
-  {
-    guard batch.header.model == encoder.modelID, !batch.chunks.isEmpty else {
-      return failure(
-        record, batch,
-        RecordError(
-          code: .wrongModel, field: "model",
-          message: "model: '\(batch.header.model)' must be '\(encoder.modelID)', the model of this worker"))
-    }
+  private func vectorRecord(_ item: Item, _ values: [Float]) -> OutgoingRecord {
     let output = VectorBatch(
-      header: batch.header,
-      content: .vectors(chunks: batch.chunks, dimension: encoder.dimension, values: values))
+      header: item.batch.header,
+      content: .vectors(chunks: item.batch.chunks, dimension: encoder.dimension, values: values))
     return OutgoingRecord(
-      topic: context.topic(.vectors), partition: record.position.partition, key: output.key.bytes,
-      value: output.wireBytes, headers: record.passedHeaders)
-  }
-
-  /// The version's `failed` mark, which is written in place of its vectors.
-  private func failure(_ record: ConsumerRecord, _ batch: ChunkBatch, _ fault: RecordError) -> OutgoingRecord
-  {
-    var header = batch.header
-    header.part = 0
-    let mark = VectorBatch(header: header, content: .mark(.failed, operation: .put, error: fault))
-    return OutgoingRecord(
-      topic: context.topic(.vectors), partition: record.position.partition, key: mark.key.bytes,
-      value: mark.wireBytes, headers: record.passedHeaders)
+      topic: context.topic(.vectors), partition: item.record.record.position.partition, key: output.key.bytes,
+      value: output.wireBytes, headers: item.record.record.passedHeaders)
   }
 }

@@ -1,31 +1,47 @@
 import Answered
 import Caching
-import Pools
 import Encoder
 import Freshness
 import KafkaClient
+import Pools
 import Records
 import RedisClient
 import Services
 import Settings
 import Stage
+import Synchronization
 import Time
 
 /// `rag.queries` → `rag.searches`, or straight to `rag.answers` from the cache: the lane for queries. Bad
 /// records get their answer here.
-package struct EmbedQueriesStage: BatchWork {
-  private struct Flight {
-    var record: ConsumerRecord
+package struct EmbedQueriesStage: StageWork {
+  private struct Item {
+    var index: Int
+    var record: RecordInWork
     var flight: QueryInFlight
     var wait: Double
-    var mayBeRepeat: Bool
   }
+
+  /// A query whose id was answered so long before it is the same query again. Later it is a new one.
+  private static let memory = Duration.milliseconds(QueryRecord.deadlineMaxMilliseconds)
 
   private let context: StageContext
   private let encoder: Encoder
   private let cache: AnswerCache?
-  private let repeats: RepeatedQueries
+  private let log: QueryLog
+  private let writer: AnswerWriter
+  private let repeats: PossibleRepeats
   private let replies: ReplyTopics
+
+  private init(_ context: StageContext, encoder: Encoder, cache: AnswerCache?, log: QueryLog) {
+    self.context = context
+    self.encoder = encoder
+    self.cache = cache
+    self.log = log
+    writer = AnswerWriter(context, log: log)
+    repeats = PossibleRepeats(context)
+    replies = ReplyTopics(context)
+  }
 
   /// The services of this lane, in start order.
   ///
@@ -38,106 +54,111 @@ package struct EmbedQueriesStage: BatchWork {
     let cache = tail.flatMap {
       AnswerCache(context, redis: redis, freshness: $0, promptVersion: promptVersion)
     }
-    let stage = BatchStage(
-      context, group: ConsumerGroup.embedQueries.name, topics: [context.topic(.queries)],
-      batchRecordsMax: context.settings.embedBatchRecordsMax,
-      work: EmbedQueriesStage(
-        context: context, encoder: encoder, cache: cache, repeats: RepeatedQueries(context),
-        replies: ReplyTopics(context)))
-    return (tail.map { [$0] } ?? []) + [stage]
+    // Any query may come on any partition, so all answers are followed.
+    let log = QueryLog(context, sources: [.answers], window: memory + QueryLog.margin * 3)
+    log.follow(Array(0..<context.settings.partitionCount(.answers)))
+    let stage = StageService(
+      context, group: context.group(.embedQueries), topics: [context.topic(.queries)],
+      shape: .batches(of: context.settings.embedBatchRecordsMax, isOrdered: false),
+      work: EmbedQueriesStage(context, encoder: encoder, cache: cache, log: log))
+    return (tail.map { [$0] } ?? []) + [log, stage]
   }
 
   /// - Throws: `KafkaFailure`.
-  package func assigned(_ partitions: [TopicPartition]) async throws {
-    try await repeats.assigned(partitions)
+  package func assigned(_ partitions: [TopicPartition: CommittedOffset?]) async throws -> [TopicPartition:
+    Int64]
+  {
+    try await repeats.assigned(Array(partitions.keys))
+    return [:]
   }
 
-  /// Sends the answers from the cache itself; the outputs are searches, and answers to bad records.
-  ///
-  /// - Throws: `KafkaFailure` when the broker can't be asked or does not take an answer; `CancellationError`.
-  package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
+  /// - Throws: `KafkaFailure` when the broker can't be asked; `CancellationError`.
+  package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
+    -> [Disposition]
+  {
     let watch = Stopwatch()
-    try await repeats.prepare(records)
-    var outputs: [OutgoingRecord] = []
-    var flights: [Flight] = []
-    for record in records {
+    var dispositions = [Disposition](repeating: .done([]), count: records.count)
+    var items: [Item] = []
+    for (index, item) in records.enumerated() {
       do {
-        let query = try read(record)
-        // Answered from the cache before a crash. The pipeline could give it another terminal state.
-        if repeats.isAnswered(query.key, record) { continue }
-        try await replies.check(query)
-        var flight = QueryInFlight(query: query)
-        flight.deadlineAtMilliseconds =
-          min(max(0, record.timestampMilliseconds), 1 << 52) + query.deadlineMilliseconds
-        flight.requestID = record.requestID
-        let wait = max(0, Double(WallClock.milliseconds - record.timestampMilliseconds))
-        if flight.isExpired {
-          // Passed on without work, because retrieve writes the terminal state of an expired query.
-          context.metrics.increment(.expiredQueries, [("stage", context.name)])
-          flight.outcome = .expired
+        if let flight = try await read(item.record) {
+          let wait = max(0, Double(WallClock.milliseconds - item.record.timestampMilliseconds))
+          items.append(Item(index: index, record: item, flight: flight, wait: wait))
         }
-        flights.append(
-          Flight(record: record, flight: flight, wait: wait, mayBeRepeat: repeats.mayBeRepeat(record)))
       } catch let error as FieldError {
-        outputs += rejection(record, error)
+        dispositions[index] = Disposition(.rejected(error))
       }
     }
     // Answers from the cache are sent while the other queries are embedded, so neither waits for the other.
-    repeats.begin(records)
-    let hits = await answerFromCache(&flights, watch)
-    async let isSent: Void = send(hits.records, hits.keys)
-    outputs += await embed(flights, watch)
-    try await isSent
-    return outputs
-  }
-
-  /// The query's `failed` answer and a dead letter.
-  ///
-  /// - Throws: Nothing.
-  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
-    rejection(
-      record,
-      FieldError(
-        .tooLarge, field: fault.field, value: "\(record.value?.count ?? 0) bytes",
-        rule: "must be smaller: the broker refuses the record that is made from it"))
-  }
-
-  private func send(_ records: [OutgoingRecord], _ keys: [QueryKey]) async throws {
-    guard !records.isEmpty else { return }
-    try await context.producer.send(records)
-    repeats.insert(keys)
-  }
-
-  /// Removes from `flights` the queries that the cache answers, and returns their answers.
-  private func answerFromCache(_ flights: inout [Flight], _ watch: Stopwatch) async -> (
-    records: [OutgoingRecord], keys: [QueryKey]
-  ) {
-    guard let cache else { return ([], []) }
-    // A query that may already be in the pipeline stays there: the cache could give it another terminal
-    // state.
-    let asked = flights.indices.filter { flights[$0].flight.outcome == nil && !flights[$0].mayBeRepeat }
-    let answers = await cache.lookUp(asked.map { flights[$0].flight.query })
-    var outputs: [OutgoingRecord] = []
-    var keys: [QueryKey] = []
-    var hits: Set<Int> = []
-    for (index, answer) in zip(asked, answers) {
-      guard var answer else { continue }
-      let item = flights[index]
-      answer.timings = item.flight.passedOn(stage: "embed", wait: item.wait, work: watch).timings
-      outputs += context.answerRecords(
-        answer, replyTo: item.flight.query.replyTo, headers: item.record.passedHeaders)
-      keys.append(item.flight.key)
-      hits.insert(index)
+    for (item, answer) in await hits(items) {
+      dispositions[item.index] = item.record.settle(Disposition(.done([cached(answer, item, watch)])))
+      items.removeAll { $0.index == item.index }
     }
-    flights = flights.indices.filter { !hits.contains($0) }.map { flights[$0] }
-    return (outputs, keys)
+    for (item, search) in zip(items, await searches(items, watch)) {
+      dispositions[item.index] = .done([search])
+    }
+    return dispositions
   }
 
-  private func embed(_ flights: [Flight], _ watch: Stopwatch) async -> [OutgoingRecord] {
-    var outputs: [OutgoingRecord] = []
+  /// - Returns: nil for a repeat of a query that is answered.
+  /// - Throws: `FieldError` for a bad query; `KafkaFailure` when the broker can't be asked; `CancellationError`.
+  private func read(_ record: ConsumerRecord) async throws -> QueryInFlight? {
+    guard let value = record.value else {
+      throw FieldError(.notJSON, field: "value", value: "null", rule: "must be a JSON object")
+    }
+    let query = try QueryRecord(value: value)
+    let askedAt = min(max(0, record.timestampMilliseconds), 1 << 52)
+    let key = query.key.bytes
+    if try await log.contains([.answered(key)], ofKey: key, since: askedAt - Self.memory.milliseconds) {
+      return nil
+    }
+    try await replies.check(query)
+    var flight = QueryInFlight(query: query)
+    flight.askedAtMilliseconds = askedAt
+    flight.deadlineAtMilliseconds = askedAt + query.deadlineMilliseconds
+    flight.requestID = record.requestID
+    if flight.isExpired {
+      // Passed on without work, because retrieve writes the terminal state of an expired query.
+      context.metrics.increment(.expiredQueries, [("stage", context.name)])
+      flight.outcome = .expired
+    }
+    return flight
+  }
+
+  /// The queries that the cache answers. A query that may already be in the pipeline stays there: the cache could
+  /// give it another terminal state.
+  private func hits(_ items: [Item]) async -> [(Item, AnswerRecord)] {
+    guard let cache else { return [] }
+    let asked = items.filter { $0.flight.outcome == nil && !repeats.contains($0.record) }
+    let answers = await cache.lookUp(asked.map(\.flight.query))
+    return zip(asked, answers).compactMap { item, answer in answer.map { (item, $0) } }
+  }
+
+  /// Writes an answer from the cache. When that fails, or comes too long after the look into the cache, it is looked up
+  /// again, and without a hit the query goes on.
+  private func cached(_ answer: AnswerRecord, _ item: Item, _ watch: Stopwatch) -> Phase {
+    let first = Mutex<AnswerRecord?>(answer)
+    let foundAt = WallClock.milliseconds
+    return writer.phase(item.flight, facts: nil, headers: item.record.record.passedHeaders) {
+      var found = first.withLock { first in
+        defer { first = nil }
+        return first
+      }
+      found?.checkedAtMilliseconds = foundAt
+      if found == nil { found = await self.cache?.lookUp([item.flight.query]).first ?? nil }
+      guard var answer = found else {
+        return .next(await self.searches([item], watch)[0], finishing: nil)
+      }
+      answer.timings = item.flight.passedOn(stage: "embed", wait: item.wait, work: watch).timings
+      return .answer(answer)
+    }
+  }
+
+  /// The record of `rag.searches` of each query, with its vector unless the query is only passed on.
+  private func searches(_ items: [Item], _ watch: Stopwatch) async -> [OutgoingRecord] {
     let embedding = Stopwatch()
-    let working = flights.indices.filter { flights[$0].flight.outcome == nil }
-    let vectors = await encoder.encode(working.map { flights[$0].flight.query.text })
+    let working = items.indices.filter { items[$0].flight.outcome == nil }
+    let vectors = await encoder.encode(working.map { items[$0].flight.query.text })
     if !working.isEmpty {
       context.metrics.observe(
         .embeddingDuration, seconds: embedding.seconds,
@@ -145,33 +166,34 @@ package struct EmbedQueriesStage: BatchWork {
     }
     var rows: [Int: Int] = [:]
     for (row, index) in working.enumerated() { rows[index] = row }
-    for (index, item) in flights.enumerated() {
+    return items.enumerated().map { index, item in
       var search = SearchRecord(flight: item.flight.passedOn(stage: "embed", wait: item.wait, work: watch))
       search.model = encoder.modelID
       if let row = rows[index] {
         search.vector = Array(vectors[row * encoder.dimension..<(row + 1) * encoder.dimension])
       }
-      outputs.append(
-        context.queryRecord(.searches, item.flight.key, search.wireBytes, headers: item.record.passedHeaders))
+      return context.queryRecord(
+        .searches, item.flight.key, search.wireBytes, headers: item.record.record.passedHeaders)
     }
-    return outputs
   }
 
-  private func read(_ record: ConsumerRecord) throws(FieldError) -> QueryRecord {
-    guard let value = record.value else {
-      throw FieldError(.notJSON, field: "value", value: "null", rule: "must be a JSON object")
-    }
-    return try QueryRecord(value: value)
-  }
-
-  private func rejection(_ record: ConsumerRecord, _ error: FieldError) -> [OutgoingRecord] {
+  /// The query's `failed` answer. A record without a readable id is named by its place.
+  ///
+  /// - Throws: Nothing.
+  package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {
     let identity = record.value.flatMap(QueryRecord.identity)
     var answer = AnswerRecord(
       id: identity?.id.rawValue ?? record.position.description, tenant: identity?.tenant.rawValue ?? "-",
       status: .failed)
-    answer.error = RecordError(error)
-    return context.answerRecords(answer, replyTo: nil, headers: record.passedHeaders) + [
-      context.deadLetter(record, RecordError(error), rule: error.rule)
-    ]
+    answer.error = RecordError(fault)
+    guard let identity else {
+      return [.records(context.answerRecords(answer, replyTo: nil, headers: record.passedHeaders))]
+    }
+    var query = QueryRecord(id: identity.id, tenant: identity.tenant, text: "")
+    query.replyTo = nil
+    var flight = QueryInFlight(query: query)
+    flight.askedAtMilliseconds = record.timestampMilliseconds
+    let failed = answer
+    return [writer.phase(flight, facts: nil, headers: record.passedHeaders) { .answer(failed) }]
   }
 }

@@ -1,25 +1,28 @@
 import Answered
 import Caching
-import Pools
 import Encoder
 import Freshness
 import Generation
 import HTTPClient
 import KafkaClient
+import Pools
 import Records
 import RedisClient
 import Services
 import Settings
 import Stage
+import Synchronization
 import Time
 
 /// `rag.prompts` → `rag.answers`: answers with citations, or refuses. The documents of an answer are checked
 /// right before the answer is produced.
-package final class GenerateStage: WindowWork {
+package final class GenerateStage: StageWork {
   private let context: StageContext
   private let freshness: FreshnessTail
-  private let answered: AnsweredQueries
+  private let log: QueryLog
+  private let writer: AnswerWriter
   private let answerer: Answerer
+  private let limit: CallLimit
   private let cache: AnswerCache?
   private let stream: AnswerStream?
   /// A duplicate prompt waits for the first. If it finished earlier, its offset could be committed and a
@@ -31,14 +34,24 @@ package final class GenerateStage: WindowWork {
     var round: UInt32
   }
 
+  /// What the LLM or the quotes gave for one prompt.
+  private struct Draft {
+    var answer: AnswerRecord
+    var isWorthKeeping = false
+    /// The age of a cached answer counts from the last check of its documents, however late it is stored.
+    var madeAt: Int64 = 0
+  }
+
   /// - Throws: `SettingsError` for an API key that can't be read.
-  private init(_ context: StageContext, freshness: FreshnessTail, encoder: Encoder, redis: RedisClient?)
-    throws
-  {
+  private init(
+    _ context: StageContext, freshness: FreshnessTail, log: QueryLog, encoder: Encoder, redis: RedisClient?
+  ) throws {
     self.context = context
     self.freshness = freshness
-    answered = AnsweredQueries(context)
+    self.log = log
+    writer = AnswerWriter(context, log: log)
     let settings = context.settings
+    limit = CallLimit(settings.llm.concurrencyMax)
     let chat = try settings.llm.url.map { url in
       ChatClient(
         HTTPClient(),
@@ -47,7 +60,7 @@ package final class GenerateStage: WindowWork {
           answerTokensMax: settings.llm.answerTokensMax, timeout: settings.llm.timeout))
     }
     answerer = Answerer(
-      encoder: encoder, chat: chat, refusalScore: settings.generate.refusalScore,
+      encoder: encoder, chat: chat, limit: limit, refusalScore: settings.generate.refusalScore,
       sentencesMax: settings.generate.sentencesMax, supportScore: settings.generate.supportScore,
       promptTokensMax: settings.llm.promptTokensMax)
     cache = AnswerCache(context, redis: redis, freshness: freshness, promptVersion: ChatPrompt.version)
@@ -62,93 +75,146 @@ package final class GenerateStage: WindowWork {
   {
     let gate = Gate(isOpen: false)
     let tail = FreshnessTail(context, opening: gate)
-    let stage = try GenerateStage(context, freshness: tail, encoder: encoder, redis: redis)
+    let log = QueryLog(
+      context, sources: [.answers],
+      window: .milliseconds(QueryRecord.deadlineMaxMilliseconds) + QueryLog.margin * 2)
+    let stage = try GenerateStage(context, freshness: tail, log: log, encoder: encoder, redis: redis)
     return [
-      tail,
-      AnswersFollower(context, stage.answered),
-      WindowStage(
-        context, group: ConsumerGroup.generate.name, topic: context.topic(.prompts),
-        windowRecords: context.settings.generate.windowRecords, gate: gate, mayWork: { tail.isConfirmed },
+      tail, log,
+      StageService(
+        context, group: context.group(.generate), topics: [context.topic(.prompts)],
+        shape: .window(of: context.settings.generate.windowRecords), gate: gate,
+        mayWork: { tail.isConfirmed },
         work: stage),
     ]
   }
 
-  /// - Throws: `KafkaFailure`; `CancellationError`.
-  package func assigned(_ partitions: [TopicPartition]) async throws {
-    try await answered.readBack(partitions)
+  /// The pool's calls to the LLM are divided among the partitions.
+  ///
+  /// - Throws: Nothing.
+  package func assigned(_ partitions: [TopicPartition: CommittedOffset?]) async throws -> [TopicPartition:
+    Int64]
+  {
+    log.follow(partitions.keys.map(\.partition))
+    let total = Int(context.settings.partitionCount(.prompts))
+    limit.set(context.settings.llm.concurrencyMax * partitions.count / max(1, total))
+    return [:]
   }
 
-  /// - Throws: `KafkaFailure` when the output is not acknowledged; `CancellationError`.
-  package func work(on record: ConsumerRecord, in flight: InFlight) async throws {
+  /// - Throws: `KafkaFailure` when it can't be read back what is answered; `CancellationError`.
+  package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
+    -> [Disposition]
+  {
+    var dispositions: [Disposition] = []
+    for record in records { dispositions.append(try await decide(record)) }
+    return dispositions
+  }
+
+  private func decide(_ item: RecordInWork) async throws -> Disposition {
+    let record = item.record
+    guard let value = record.value else { return .done([]) }
     let prompt: PromptRecord
     do {
-      guard let value = record.value else { return }
       prompt = try PromptRecord(wireBytes: value)
     } catch {
-      let fault = RecordError(code: .badRecord, field: "value", message: "\(error)")
-      try await context.producer.send(context.deadLetter(record, fault, rule: "must be a Prompt"))
-      return
+      return Disposition(
+        .rejected(FieldError(.badRecord, field: "value", value: "\(error)", rule: "must be a Prompt")))
     }
     let own = Work(query: prompt.flight.key, round: prompt.round)
     try await turns.take(own)
-    defer { turns.release(own) }
-    guard !answered.contains(own.query) else { return }
-    try await answer(prompt, headers: record.passedHeaders)
-  }
-
-  /// - Throws: `KafkaFailure` when the output is not acknowledged; `CancellationError`.
-  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {
-    if let value = record.value, let prompt = try? PromptRecord(wireBytes: value),
-      !answered.contains(prompt.flight.key)
-    {
-      try await context.fail(prompt.flight, fault, headers: record.passedHeaders)
-      answered.insert(prompt.flight.key)
+    do {
+      if try await writer.isAnswered(prompt.flight) {
+        turns.release(own)
+        return .done([])
+      }
+      return try await answer(prompt, headers: record.passedHeaders) { self.turns.release(own) }
+    } catch {
+      turns.release(own)
+      throw error
     }
-    try await context.sendLetter(context.deadLetter(record, fault, rule: "must be smaller"))
   }
 
-  private func answer(_ prompt: PromptRecord, headers: [RecordHeader]) async throws {
+  /// The query's `failed` answer.
+  ///
+  /// - Throws: Nothing.
+  package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {
+    guard let value = record.value, let prompt = try? PromptRecord(wireBytes: value) else { return [] }
+    return writer.failure(prompt.flight, RecordError(fault), headers: record.passedHeaders)
+  }
+
+  private func answer(
+    _ prompt: PromptRecord, headers: [RecordHeader], release: @escaping @Sendable () -> Void
+  ) async throws -> Disposition {
     let watch = Stopwatch()
     let wait = prompt.flight.waitMilliseconds
-    let query = prompt.flight.query
-    var answer: AnswerRecord
-    var madeAt: Int64 = 0
-    var isWorthKeeping = true
-    if prompt.flight.isExpired {
-      context.metrics.increment(.expiredQueries, [("stage", context.name)])
-      answer = AnswerRecord(prompt.flight, status: .expired)
-    } else {
-      let outcome = try await ask(prompt)
-      answer = outcome.answer
-      isWorthKeeping = outcome.fallback?.isLasting ?? true
-      // The age of a cached answer counts from the last check of its documents, however late it is stored.
-      madeAt = WallClock.milliseconds
-      try await freshness.waitUntilConfirmed()
-      guard isFresh(answer, prompt) else { return try await again(prompt, headers) }
-      if prompt.flight.isExpired {
-        context.metrics.increment(.expiredQueries, [("stage", context.name)])
-        answer = AnswerRecord(prompt.flight, status: .expired)
+    let box = Box(try await ask(prompt))
+    let facts = AnswerWriter.Facts(
+      shardsAnswered: prompt.shardsAnswered, shardsTotal: prompt.shardsTotal, behind: prompt.behind)
+    let phase = writer.phase(prompt.flight, facts: facts, headers: headers) {
+      var checkedAt = WallClock.milliseconds
+      try await self.freshness.waitUntilConfirmed()
+      while !self.isFresh(box.draft.answer, prompt) {
+        // In round 0 the query is sent to search again. In round 1 it is answered again without the documents that have
+        // become stale meanwhile.
+        if prompt.round == 0 {
+          return .next(
+            self.context.searchAgain(
+              prompt.flight, model: prompt.model, vector: prompt.vector, headers: headers),
+            finishing: .finished(prompt.flight.key.bytes, round: 0))
+        }
+        box.draft = try await self.ask(prompt)
+        checkedAt = WallClock.milliseconds
+        try await self.freshness.waitUntilConfirmed()
       }
+      if prompt.flight.isExpired, box.draft.answer.status != .expired {
+        self.context.metrics.increment(.expiredQueries, [("stage", self.context.name)])
+        box.draft = Draft(answer: AnswerRecord(prompt.flight, status: .expired))
+      }
+      var answer = box.draft.answer
+      answer.staleOmitted = prompt.staleOmitted
+      if prompt.round > 0 {
+        let omitted = prompt.context.filter { !self.isUsable($0.document) }
+        answer.staleOmitted &+= UInt32(clamping: Set(omitted.map(\.document.key)).count)
+      }
+      answer.timings = prompt.flight.passedOn(stage: "generate", wait: wait, work: watch).timings
+      box.draft.answer = answer
+      box.draft.madeAt = checkedAt
+      answer.checkedAtMilliseconds = checkedAt
+      return .answer(answer)
     }
+    return Disposition(.done([phase])) { isFinished in
+      release()
+      let draft = box.draft
+      guard isFinished, draft.isWorthKeeping else { return }
+      await self.cache?.store(
+        self.kept(draft.answer, prompt), for: prompt.flight.query, documents: prompt.context.map(\.document),
+        madeAt: draft.madeAt)
+    }
+  }
+
+  /// The answer as it was written.
+  private func kept(_ answer: AnswerRecord, _ prompt: PromptRecord) -> AnswerRecord {
+    var answer = answer
     answer.shardsAnswered = prompt.shardsAnswered
     answer.shardsTotal = prompt.shardsTotal
     answer.behind = prompt.behind
-    answer.staleOmitted = prompt.staleOmitted
-    if prompt.round > 0 {
-      let omitted = prompt.context.filter { !isUsable($0.document) }
-      answer.staleOmitted &+= UInt32(clamping: Set(omitted.map(\.document.key)).count)
-    }
-    answer.timings = prompt.flight.passedOn(stage: "generate", wait: wait, work: watch).timings
-    // After a rebalance, another owner of the partition may have answered meanwhile.
-    guard !answered.contains(prompt.flight.key) else { return }
-    try await context.producer.send(
-      context.answerRecords(answer, replyTo: query.replyTo, headers: headers))
-    answered.insert(prompt.flight.key)
-    guard isWorthKeeping else { return }
-    await cache?.store(answer, for: query, documents: prompt.context.map(\.document), madeAt: madeAt)
+    return answer
   }
 
-  private func ask(_ prompt: PromptRecord) async throws -> Answerer.Outcome {
+  private final class Box: Sendable {
+    private let value: Mutex<Draft>
+    init(_ draft: Draft) { value = Mutex(draft) }
+    var draft: Draft {
+      get { value.withLock { $0 } }
+      set { value.withLock { $0 = newValue } }
+    }
+  }
+
+  private func ask(_ prompt: PromptRecord) async throws -> Draft {
+    if prompt.flight.isExpired {
+      context.metrics.increment(.expiredQueries, [("stage", context.name)])
+      return Draft(answer: AnswerRecord(prompt.flight, status: .expired))
+    }
     let left = Duration.milliseconds(prompt.flight.deadlineAtMilliseconds - WallClock.milliseconds)
     let query = prompt.flight.query
     let outcome = try await answerer.answer(prompt, deadline: .now + left) { item in
@@ -162,7 +228,7 @@ package final class GenerateStage: WindowWork {
       await stream.publish(sentence, for: query.key)
     }
     measure(outcome)
-    return outcome
+    return Draft(answer: outcome.answer, isWorthKeeping: outcome.fallback?.isLasting ?? true)
   }
 
   private func isUsable(_ document: DocumentInfo) -> Bool {
@@ -173,8 +239,12 @@ package final class GenerateStage: WindowWork {
   private func measure(_ outcome: Answerer.Outcome) {
     let model = context.settings.llm.model
     let labels = [("gen_ai.operation.name", "chat"), ("gen_ai.request.model", model)]
+    if let seconds = outcome.callSeconds {
+      // Without the calls that fail, latency would look best when it is worst.
+      let failure = outcome.llm == nil ? outcome.fallback.map { [("error.type", $0.rawValue)] } ?? [] : []
+      context.metrics.observe(.modelDuration, seconds: seconds, labels + failure)
+    }
     if let result = outcome.llm {
-      context.metrics.observe(.modelDuration, seconds: result.seconds, labels)
       if let first = result.firstTokenSeconds {
         context.metrics.observe(.timeToFirstToken, seconds: first, labels)
       }
@@ -196,13 +266,5 @@ package final class GenerateStage: WindowWork {
         DocumentKey(tenant: prompt.flight.query.tenant, id: citation.documentID), citation.version)
         && !expired.contains { $0.key.id == citation.documentID && $0.version == citation.version }
     }
-  }
-
-  /// In round 0 the query is sent to search again, and that is acknowledged before its prompt is finished. In
-  /// round 1 it is answered again without the documents that have become stale meanwhile.
-  private func again(_ prompt: PromptRecord, _ headers: [RecordHeader]) async throws {
-    guard prompt.round == 0 else { return try await answer(prompt, headers: headers) }
-    try await context.producer.send(
-      context.searchAgain(prompt.flight, model: prompt.model, vector: prompt.vector, headers: headers))
   }
 }

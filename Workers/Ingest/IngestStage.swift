@@ -5,6 +5,7 @@ import Foundation
 import KafkaClient
 import Parsing
 import Records
+import Services
 import Settings
 import Stage
 import Tokenizer
@@ -13,16 +14,28 @@ import Tokenizer
 ///
 /// For each record: decide its version, write `accepted`, wait for it, then write chunks or a mark. A crash
 /// at any point repeats the record, whose outputs have the same keys and digests.
-package struct IngestStage: BatchWork {
+package struct IngestStage: StageWork {
   private let context: StageContext
   private let chunker: Chunker
   private let model: String
   private let parser: Parser
   /// Child processes are waited for there.
   private let blocking = BlockingCalls(name: "parser")
+  private let known: KnownVersions
+  private let held: HeldPartitions
 
   package init(_ context: StageContext, tokenizer: WordPieceTokenizer, markup: MarkupReader) {
+    self.init(
+      context, tokenizer: tokenizer, markup: markup, known: KnownVersions(context), held: HeldPartitions())
+  }
+
+  private init(
+    _ context: StageContext, tokenizer: WordPieceTokenizer, markup: MarkupReader, known: KnownVersions,
+    held: HeldPartitions
+  ) {
     self.context = context
+    self.known = known
+    self.held = held
     model = context.settings.encoder.model
     chunker = Chunker(
       tokenizer: tokenizer, tokensMax: context.settings.ingest.chunkTokens,
@@ -35,121 +48,112 @@ package struct IngestStage: BatchWork {
       markup: markup)
   }
 
-  /// The service that runs this stage.
-  package static func service(
+  /// The services of an ingest worker, in start order.
+  package static func services(
     _ context: StageContext, tokenizer: WordPieceTokenizer, markup: MarkupReader
-  ) -> BatchStage {
-    BatchStage(
-      context, group: ConsumerGroup.ingest.name, topics: [context.topic(.documents)],
-      batchRecordsMax: context.settings.ingest.batchRecordsMax,
-      work: IngestStage(context, tokenizer: tokenizer, markup: markup))
+  ) -> [any Service] {
+    let known = KnownVersions(context)
+    let held = HeldPartitions()
+    let stage = IngestStage(context, tokenizer: tokenizer, markup: markup, known: known, held: held)
+    return [
+      StageService(
+        context, group: context.group(.ingest), topics: [context.topic(.documents)],
+        shape: .batches(of: context.settings.ingest.batchRecordsMax, isOrdered: true), work: stage),
+      RecreationWatch(known),
+      EmbedBacklogWatch(context, held),
+    ]
   }
 
-  /// A topic that was deleted and made again counts from 0: its versions would be older than those of before.
-  ///
-  /// - Throws: `StageFatal` when the topic was made again; `KafkaFailure`; `CancellationError`.
-  package func assigned(_ partitions: [TopicPartition]) async throws {
-    let epoch = context.settings.ingest.epoch
-    let highest = try await highestVersions(partitions)
-    let ends = try await withReader(context.kafka) { reader in
-      try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .end) }))
-      return try await reader.currentPositions()
-    }
-    for partition in partitions {
-      guard let version = highest[partition.partition] else { continue }
-      let end = ends[partition] ?? 0
-      if version.epoch > epoch || (version.epoch == epoch && version.offset >= end) {
-        throw StageFatal(
-          """
-          \(partition) ends at \(end), but version \(version) is known: the topic was made again. \
-          Set ingest.epoch to \(max(version.epoch, epoch) + 1) and put the documents again.
-          """)
-      }
-    }
+  /// - Throws: `StageFatal` when `rag.documents` was made again; `KafkaFailure`; `CancellationError`.
+  package func assigned(_ partitions: [TopicPartition: CommittedOffset?]) async throws -> [TopicPartition:
+    Int64]
+  {
+    let numbers = partitions.keys.map(\.partition)
+    known.keep(Set(numbers))
+    held.keep(Set(numbers))
+    try await known.read(numbers)
+    try await known.check(numbers)
+    let starts = try await known.starts(partitions.filter { $0.value == nil }.map(\.key.partition))
+    return Dictionary(
+      uniqueKeysWithValues: starts.map { (TopicPartition(context.topic(.documents), $0.key), $0.value) })
   }
 
-  private func highestVersions(_ partitions: [TopicPartition]) async throws -> [Int32: Version] {
-    let topic = context.topic(.documentStatus)
-    let table = VersionTable()
-    try await withReader(context.kafka) { reader in
-      try await reader.assign(
-        Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0.partition), .beginning) })
-      )
-      try await reader.readToEnd(limit: .seconds(300)) { records in
-        for record in records {
-          guard let value = record.value, let status = try? StatusRecord(value: value),
-            let version = status.version
-          else { continue }
-          table.raise(record.position.partition, to: version)
-        }
-      }
-    }
-    return table.versions
-  }
+  package func isHeld(_ partition: TopicPartition) -> Bool { held.contains(partition.partition) }
 
-  /// - Throws: `FieldError` of kind `.retriable` when this machine can't start a parser; `KafkaFailure` when
-  ///   `accepted` is not acknowledged; `CancellationError`.
-  package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
-    let plans = try await blocking.run {
-      try records.map { record in
-        let plan = try plan(record)
+  /// - Throws: `StageFatal` when `rag.documents` was made again; `KafkaFailure`; `CancellationError`.
+  package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
+    -> [Disposition]
+  {
+    // The log begins again: look before anything of it is taken for a version.
+    let restarted = Set(records.filter(\.isAfterRestart).map(\.record.position.partition))
+    if !restarted.isEmpty { try await known.check(Array(restarted)) }
+    return try await blocking.run {
+      try records.map { item in
         // Also because a cancelled parser's verdict is none.
         try Task.checkCancellation()
-        return plan
+        guard ContinuousClock.now < limit else { return Disposition(.notBegun) }
+        return disposition(item)
       }
     }
-    // `accepted` is acknowledged before the version's chunks or marks exist anywhere.
-    try await context.producer.send(plans.flatMap(\.accepted))
-    return plans.flatMap(\.outputs)
   }
 
-  /// - Throws: `KafkaFailure` when `accepted` is not acknowledged; `CancellationError`.
-  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
-    let error = FieldError(
-      .tooLarge, field: fault.field, value: "\(record.value?.count ?? 0) bytes",
-      rule: "must be smaller: what is made of it is refused by the broker")
-    let plan: Plan
-    if let key = try? DocumentKey(bytes: record.key) {
-      plan = rejection(
-        record, key, Version(epoch: context.settings.ingest.epoch, offset: record.position.offset), error)
-    } else {
-      plan = unversioned(record, error)
+  private func disposition(_ item: RecordInWork) -> Disposition {
+    let record = item.record
+    do {
+      let plan = try plan(record)
+      if let version = plan.version { known.insert(record, version) }
+      return Disposition(.done(plan.phases))
+    } catch let error as FieldError {
+      if error.kind == .retriable { return Disposition(.retry(after: nil, error)) }
+      // Time and memory are also the machine's: only a second attempt counts, and only of the partition's owner.
+      if error.code == .parserTimeout || error.code == .parserMemory {
+        if item.attempt == 0 { return Disposition(.retry(after: .zero, error)) }
+        if !item.isOwned { return Disposition(.left) }
+      }
+      return Disposition(.rejected(error))
+    } catch {
+      return Disposition(
+        .rejected(
+          FieldError(.internalFault, field: "value", value: "", rule: "could not be worked on: \(error)")))
     }
-    try await context.producer.send(plan.accepted)
-    return plan.outputs
+  }
+
+  /// The version's `accepted` event and `failed` mark; for a record without a version, its event.
+  ///
+  /// - Throws: Nothing.
+  package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {
+    guard fault.code != .keyMismatch, let key = try? DocumentKey(bytes: record.key),
+      (try? checkPartition(record, key)) != nil
+    else { return [.records([unversioned(record, fault)])] }
+    let version = Version(epoch: context.settings.ingest.epoch, offset: record.position.offset)
+    known.insert(record, version)
+    let info = DocumentInfo(key: key, version: version)
+    return Plan(
+      version: version, accepted: [accepted(record, key, version, .put)],
+      outputs: [mark(record, info, .failed, .put, RecordError(fault))]
+    ).phases
   }
 
   struct Plan {
+    var version: Version?
     var accepted: [OutgoingRecord] = []
     var outputs: [OutgoingRecord] = []
+
+    /// `accepted` is acknowledged before the version's chunks or marks exist anywhere.
+    var phases: [Phase] { [accepted, outputs].filter { !$0.isEmpty }.map { .records($0) } }
   }
 
   /// Decides what becomes of one record. Blocks while a child process reads a binary format; no other I/O.
   ///
-  /// - Throws: what is the machine's fault: it is tried again.
+  /// - Throws: `FieldError` for a record that is rejected, and of kind `.retriable` when this machine can't start a
+  ///   parser.
   func plan(_ record: ConsumerRecord) throws -> Plan {
-    let key: DocumentKey
-    do {
-      key = try DocumentKey(bytes: record.key)
-      try checkPartition(record, key)
-    } catch {
-      return unversioned(record, error)
-    }
+    let key = try DocumentKey(bytes: record.key)
+    try checkPartition(record, key)
     let version = Version(epoch: context.settings.ingest.epoch, offset: record.position.offset)
     guard let value = record.value else { return deletion(record, key, version) }
-    do {
-      let document = try DocumentRecord(value: value, key: key, fieldMap: context.settings.ingest.fieldMap)
-      return try put(record, document, version)
-    } catch let error as FieldError where error.kind == .retriable {
-      throw error
-    } catch let error as FieldError {
-      return error.code == .keyMismatch
-        ? unversioned(record, error) : rejection(record, key, version, error)
-    } catch {
-      let fault = FieldError(
-        .internalFault, field: "value", value: "", rule: "could not be worked on: \(error)")
-      return rejection(record, key, version, fault)
-    }
+    let document = try DocumentRecord(value: value, key: key, fieldMap: context.settings.ingest.fieldMap)
+    return try put(record, document, version)
   }
 
   private func checkPartition(_ record: ConsumerRecord, _ key: DocumentKey) throws(FieldError) {
@@ -162,17 +166,16 @@ package struct IngestStage: BatchWork {
     }
   }
 
-  /// A record without a version: nothing else looks at its event.
-  private func unversioned(_ record: ConsumerRecord, _ error: FieldError) -> Plan {
+  /// The event of a record without a version: nothing else looks at it.
+  private func unversioned(_ record: ConsumerRecord, _ error: FieldError) -> OutgoingRecord {
     let id = record.position.description
     var status = StatusRecord(
       id: id, tenant: "-", version: nil, operation: record.value == nil ? .delete : .put, state: .failed)
     status.error = RecordError(error)
-    let event = OutgoingRecord(
+    context.metrics.increment(.terminalStates, [("kind", "document"), ("state", "failed")])
+    return OutgoingRecord(
       topic: context.topic(.documentStatus), partition: record.position.partition, key: Array(id.utf8),
       value: status.json.bytes, headers: record.passedHeaders)
-    context.metrics.increment(.terminalStates, [("kind", "document"), ("state", "failed")])
-    return Plan(outputs: [event, context.deadLetter(record, RecordError(error), rule: error.rule)])
   }
 
   private func accepted(
@@ -181,6 +184,7 @@ package struct IngestStage: BatchWork {
   ) -> OutgoingRecord {
     var status = StatusRecord(key, version, operation, .accepted)
     status.warnings = warnings
+    status.recordedAtMilliseconds = record.timestampMilliseconds
     return OutgoingRecord(
       topic: context.topic(.documentStatus), partition: record.position.partition,
       key: StatusKey.bytes(key, version, .accepted), value: status.json.bytes, headers: record.passedHeaders)
@@ -200,20 +204,8 @@ package struct IngestStage: BatchWork {
 
   private func deletion(_ record: ConsumerRecord, _ key: DocumentKey, _ version: Version) -> Plan {
     Plan(
-      accepted: [accepted(record, key, version, .delete)],
+      version: version, accepted: [accepted(record, key, version, .delete)],
       outputs: [mark(record, DocumentInfo(key: key, version: version), .deleted, .delete, nil)])
-  }
-
-  private func rejection(
-    _ record: ConsumerRecord, _ key: DocumentKey, _ version: Version, _ error: FieldError
-  ) -> Plan {
-    let info = DocumentInfo(key: key, version: version)
-    return Plan(
-      accepted: [accepted(record, key, version, .put)],
-      outputs: [
-        mark(record, info, .failed, .put, RecordError(error)),
-        context.deadLetter(record, RecordError(error), rule: error.rule),
-      ])
   }
 
   private func put(_ record: ConsumerRecord, _ document: DocumentRecord, _ version: Version) throws -> Plan {
@@ -230,6 +222,7 @@ package struct IngestStage: BatchWork {
     let parts = PartDivision.parts(
       of: result.chunks, document: info, model: model, requestID: record.requestID)
     return Plan(
+      version: version,
       accepted: [
         accepted(record, document.key, version, .put, warnings: chunker.warning.map { [$0] } ?? [])
       ],

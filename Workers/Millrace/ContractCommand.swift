@@ -32,7 +32,7 @@ enum ContractCommand {
     }
     let groups = ConsumerGroup.all(of: settings.search.layout).map { group -> JSONValue in
       .object([
-        "group": .string(group.name), "topic": .string(settings.topic(group.topic)),
+        "group": .string(settings.group(group)), "topic": .string(settings.topic(group.topic)),
         "pool": .string(group.pool.name), "shard": .int(group.shard),
       ])
     }

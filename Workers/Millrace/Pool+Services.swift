@@ -22,10 +22,8 @@ extension Pool {
     switch self {
     case .ingest:
       let tokenizer = try WordPieceTokenizer(path: ModelPath.find(settings) + "/vocab.txt")
-      return [
-        IngestStage.service(
-          context, tokenizer: tokenizer, markup: MarkupReader(executable: OwnExecutable.running))
-      ]
+      return IngestStage.services(
+        context, tokenizer: tokenizer, markup: MarkupReader(executable: OwnExecutable.running))
     case .embedDocuments:
       return [
         EmbedDocumentsStage.service(

@@ -58,7 +58,8 @@ enum StatusCommand {
     let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-status"))
     var lags: [String: Int64] = [:]
     for group in ConsumerGroup.all(of: settings.search.layout) {
-      guard let lag = try? await admin.lag(group: group.name, settings.partitions(of: group)) else { break }
+      guard let lag = try? await admin.lag(group: settings.group(group), settings.partitions(of: group))
+      else { break }
       lags[group.pool.name, default: 0] += lag.values.reduce(0, +)
     }
     await admin.close()

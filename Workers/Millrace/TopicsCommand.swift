@@ -11,17 +11,23 @@ enum TopicsCommand {
     subcommands: [
       Command(
         "create",
-        abstract: "Create missing topics and first offsets. Can be repeated; changes no existing topic."
+        abstract:
+          "Create missing topics and first offsets, and correct settings of existing topics. Can be repeated."
       ) { arguments in
         let settings = try Configuration.settings(arguments)
         let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-topics"))
-        let created = try await TopicSetup(settings: settings, admin: admin).create()
+        let outcome = try await TopicSetup(settings: settings, admin: admin).create()
         await admin.close()
         if arguments.flag("--json") {
-          Terminal.print(JSONValue.object(["created": .array(created.sorted().map(JSONValue.string))]).text)
-        } else {
           Terminal.print(
-            created.isEmpty ? "all topics exist" : "created \(created.sorted().joined(separator: ", "))")
+            JSONValue.object([
+              "created": .array(outcome.created.sorted().map(JSONValue.string)),
+              "altered": .array(outcome.altered.map(JSONValue.string)),
+            ]).text)
+        } else {
+          let created = outcome.created.sorted().joined(separator: ", ")
+          Terminal.print(created.isEmpty ? "all topics exist" : "created \(created)")
+          for change in outcome.altered { Terminal.print("changed \(change)") }
         }
         return .success
       }

@@ -115,6 +115,22 @@ enum WorkerCommand {
     logger.info("Settings", [(.value, all.joined(separator: " "))])
   }
 
+  /// Topics are often made by somebody else: what would break a promise is said before work begins.
+  ///
+  /// - Throws: `StageFatal` that names each topic, setting, value and rule; `KafkaFailure`.
+  private static func checkSettings(_ setup: TopicSetup, _ logger: Logger) async throws {
+    do {
+      let problems = try await setup.problems()
+      guard problems.isEmpty else {
+        throw StageFatal(
+          problems.map(\.description).joined(separator: "; ")
+            + ". Run `millrace topics create` to correct it.")
+      }
+    } catch let error as KafkaFailure where error.isForbidden {
+      logger.warning("The settings of the topics can't be checked", [(.error, "\(error)")])
+    }
+  }
+
   /// Waits until the broker answers and all topics exist: workers may start before them.
   private static func waitForTopics(_ settings: Settings, _ context: StageContext, _ stop: StopRequest)
     async throws
@@ -126,6 +142,7 @@ enum WorkerCommand {
         let existing = try await admin.topics()
         try setup.check(existing)
         if settings.topics.allSatisfy({ existing[settings.topic($0.topic)] != nil }) {
+          try await checkSettings(setup, context.logger)
           context.cluster.set(try await admin.clusterID())
           break
         }

@@ -1,112 +1,145 @@
 import Answered
 import Freshness
-import Pools
 import KafkaClient
+import Pools
 import Records
 import Retrieval
 import Services
 import Settings
 import Stage
+import Synchronization
 import Time
 
 /// `rag.candidates` → `rag.prompts`, or straight to `rag.answers` where no engine is asked.
 ///
-/// The candidates of a round are joined in the window: they stay in flight until the round's output is
+/// The candidates of a round are joined in the window: they stay in work until the round's output is
 /// acknowledged, and are finished in one step.
-package final class RetrieveStage: WindowWork {
+package final class RetrieveStage: StageWork {
   private let context: StageContext
   private let freshness: FreshnessTail
-  private let answered: AnsweredQueries
+  private let log: QueryLog
+  private let writer: AnswerWriter
   private let rounds = Rounds()
 
-  private init(_ context: StageContext, freshness: FreshnessTail, answered: AnsweredQueries) {
+  private init(_ context: StageContext, freshness: FreshnessTail, log: QueryLog) {
     self.context = context
     self.freshness = freshness
-    self.answered = answered
+    self.log = log
+    writer = AnswerWriter(context, log: log)
   }
 
   /// The services of a retrieve worker, in start order.
-  package static func services(_ context: StageContext) -> [any Service] {
+  ///
+  /// - Parameter memory: how far back answers are remembered; what is older is read back when it is needed.
+  package static func services(
+    _ context: StageContext,
+    memory: Duration = .milliseconds(QueryRecord.deadlineMaxMilliseconds) + QueryLog.margin * 2
+  ) -> [any Service] {
     let gate = Gate(isOpen: false)
     let tail = FreshnessTail(context, opening: gate)
-    let stage = RetrieveStage(context, freshness: tail, answered: AnsweredQueries(context))
+    // A round that is finished stays finished for every later owner of the partition.
+    let log = QueryLog(
+      context, sources: [.answers, .prompts, .searches],
+      window: memory)
+    let stage = RetrieveStage(context, freshness: tail, log: log)
     return [
-      tail,
-      AnswersFollower(context, stage.answered),
-      WindowStage(
-        context, group: ConsumerGroup.retrieve.name, topic: context.topic(.candidates),
-        windowRecords: context.settings.retrieve.windowRecords, gate: gate, mayWork: { tail.isConfirmed },
+      tail, log,
+      StageService(
+        context, group: context.group(.retrieve), topics: [context.topic(.candidates)],
+        shape: .window(of: context.settings.retrieve.windowRecords), gate: gate,
+        mayWork: { tail.isConfirmed },
         work: stage),
     ]
   }
 
-  /// - Throws: `KafkaFailure`; `CancellationError`.
-  package func assigned(_ partitions: [TopicPartition]) async throws {
-    try await answered.readBack(partitions)
+  /// - Throws: Nothing.
+  package func assigned(_ partitions: [TopicPartition: CommittedOffset?]) async throws -> [TopicPartition:
+    Int64]
+  {
+    log.follow(partitions.keys.map(\.partition))
+    return [:]
   }
 
-  /// - Throws: `LeftToNextOwner` when the round is incomplete and the partition is no longer owned;
-  ///   `KafkaFailure` when the output is not acknowledged; `CancellationError`.
-  package func work(on record: ConsumerRecord, in flight: InFlight) async throws {
+  /// - Throws: `KafkaFailure` when it can't be read back what is finished; `CancellationError`.
+  package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
+    -> [Disposition]
+  {
+    var dispositions: [Disposition] = []
+    for record in records { dispositions.append(try await decide(record)) }
+    return dispositions
+  }
+
+  private func decide(_ item: RecordInWork) async throws -> Disposition {
+    let record = item.record
+    guard let value = record.value else { return .done([]) }
     let candidates: CandidatesRecord
     do {
-      guard let value = record.value else { return }
       candidates = try CandidatesRecord(wireBytes: value)
     } catch {
-      let fault = RecordError(code: .badRecord, field: "value", message: "\(error)")
-      try await context.producer.send(context.deadLetter(record, fault, rule: "must be Candidates"))
-      return
+      return Disposition(
+        .rejected(FieldError(.badRecord, field: "value", value: "\(error)", rule: "must be Candidates")))
     }
     let query = candidates.flight
-    guard !answered.contains(query.key) else { return }
-    let now = WallClock.milliseconds
-    let left = Duration.milliseconds(max(0, query.deadlineAtMilliseconds - now))
-    do {
-      try await rounds.gather(
-        candidates, at: record.position, wait: query.waitMilliseconds, headers: record.passedHeaders,
-        now: now,
-        limit: min(context.settings.retrieve.wait, left / 2), mayCome: flight.isOwned
-      ) { round in
-        try await freshness.waitUntilConfirmed()
-        // Candidates that are missing here may have gone to the partition's new owner, with these.
-        guard round.gathering.isComplete || flight.isOwned() else { throw Rounds.Left() }
-        // Another owner may have come to an end meanwhile, from before the partition moved.
-        if !answered.contains(query.key) { try await finish(round) }
-        flight.finishTogether(round.positions)
-      }
-    } catch is Rounds.Left {
-      throw LeftToNextOwner()
+    if try await writer.isAnswered(query, round: candidates.round) { return .done([]) }
+    let left = Duration.milliseconds(max(0, query.deadlineAtMilliseconds - WallClock.milliseconds))
+    let gathered = try await rounds.gather(
+      candidates, at: record.position, wait: query.waitMilliseconds, headers: record.passedHeaders,
+      limit: min(context.settings.retrieve.wait, left / 2), mayCome: { item.isOwned })
+    guard let round = gathered else { return .done([]) }
+    // Candidates that are missing here may have gone to the partition's new owner, with these.
+    guard round.gathering.isComplete || item.isOwned else {
+      rounds.settle(round, isFinished: false)
+      return Disposition(.left)
+    }
+    let flight = round.gathering.flight ?? query
+    let facts = AnswerWriter.Facts(
+      shardsAnswered: round.gathering.shardsAnswered, shardsTotal: round.gathering.shardsTotal,
+      behind: round.gathering.behind)
+    let phase = writer.phase(flight, round: candidates.round, facts: facts, headers: round.headers) {
+      try await self.freshness.waitUntilConfirmed()
+      return self.output(of: round, flight)
+    }
+    return Disposition(.done([phase]), together: round.positions) { isFinished in
+      self.rounds.settle(round, isFinished: isFinished)
     }
   }
 
-  /// - Throws: `KafkaFailure` when the output is not acknowledged; `CancellationError`.
-  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {
-    if let value = record.value, let candidates = try? CandidatesRecord(wireBytes: value),
-      !answered.contains(candidates.flight.key)
-    {
-      try await context.fail(candidates.flight, fault, headers: record.passedHeaders)
-      answered.insert(candidates.flight.key)
-      rounds.forget(candidates)
+  /// The query's `failed` answer.
+  ///
+  /// - Throws: Nothing.
+  package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {
+    guard let value = record.value, let candidates = try? CandidatesRecord(wireBytes: value) else {
+      return []
     }
-    try await context.sendLetter(context.deadLetter(record, fault, rule: "must be smaller"))
+    return writer.failure(candidates.flight, RecordError(fault), headers: record.passedHeaders)
   }
 
-  private func finish(_ round: Rounds.Round) async throws {
+  /// What a round becomes: a prompt, a search of the next round, or an answer. Documents are checked here.
+  private func output(of round: Rounds.Round, _ flight: QueryInFlight) -> AnswerWriter.Content {
     let watch = Stopwatch()
-    guard let first = round.gathering.candidates.first, var flight = round.gathering.flight else { return }
+    var flight = flight
     if flight.outcome == nil, flight.isExpired {
       context.metrics.increment(.expiredQueries, [("stage", context.name)])
       flight.outcome = .expired
     }
     if let outcome = flight.outcome {
-      return try await answer(
-        AnswerRecord(flight, status: outcome == .expired ? .expired : .cancelled), flight, round, watch)
+      return .answer(
+        timed(AnswerRecord(flight, status: outcome == .expired ? .expired : .cancelled), flight, round, watch)
+      )
+    }
+    guard let first = round.gathering.candidates.first, round.gathering.shardsAnswered > 0 else {
+      var failed = AnswerRecord(flight, status: .failed)
+      failed.error = RecordError(
+        code: .tooLarge, field: "candidates",
+        message:
+          "candidates: of \(round.gathering.shardsTotal) shards none could send any: they are too large")
+      return .answer(timed(failed, flight, round, watch))
     }
     let query = flight.query
-    let askedAt = flight.deadlineAtMilliseconds - query.deadlineMilliseconds
     defer {
       context.metrics.observe(
-        .retrievalDuration, seconds: max(0, Double(WallClock.milliseconds - askedAt) / 1000))
+        .retrievalDuration,
+        seconds: max(0, Double(WallClock.milliseconds - flight.askedAtMilliseconds) / 1000))
     }
     let topK = query.topK ?? context.settings.retrieve.topK
     var hits = Fusion.fuse(round.gathering.candidates, count: topK)
@@ -115,31 +148,41 @@ package final class RetrieveStage: WindowWork {
     let stale = hits.filter { freshness.table.isStale($0.document.key, $0.document.version) }
     if !stale.isEmpty {
       if first.round == 0 {
-        try await context.producer.send(
-          context.searchAgain(flight, model: first.model, vector: first.vector, headers: round.headers))
-        return
+        return .next(
+          context.searchAgain(flight, model: first.model, vector: first.vector, headers: round.headers),
+          finishing: .finished(flight.key.bytes, round: 0))
       }
       hits.removeAll { freshness.table.isStale($0.document.key, $0.document.version) }
     }
     if round.gathering.shardsAnswered < round.gathering.shardsTotal {
       context.metrics.increment(.partialAnswers)
     }
-    if query.mode == .retrieve || hits.isEmpty {
-      var record = AnswerRecord(flight, status: query.mode == .retrieve ? .answered : .refused)
-      record.engine = "retrieve"
-      record.model = first.model
-      record.staleOmitted = UInt32(stale.count)
-      record.citations = hits.enumerated().map(Self.citation)
-      if hits.isEmpty { record.text = "Nothing in the documents answers this question." }
-      return try await answer(record, flight, round, watch)
+    guard query.mode == .retrieve || hits.isEmpty else {
+      return .next(
+        prompt(first, flight, hits, round, stale: stale.count, watch),
+        finishing: .finished(flight.key.bytes, round: first.round))
     }
-    try await sendPrompt(first, flight, hits, round, stale: stale.count, watch)
+    var record = AnswerRecord(flight, status: query.mode == .retrieve ? .answered : .refused)
+    record.engine = "retrieve"
+    record.model = first.model
+    record.staleOmitted = UInt32(stale.count)
+    record.citations = hits.enumerated().map(Self.citation)
+    if hits.isEmpty { record.text = AnswerRecord.refusalText }
+    return .answer(timed(record, flight, round, watch))
   }
 
-  private func sendPrompt(
+  private func timed(
+    _ record: AnswerRecord, _ flight: QueryInFlight, _ round: Rounds.Round, _ watch: Stopwatch
+  ) -> AnswerRecord {
+    var record = record
+    record.timings = flight.passedOn(stage: "retrieve", wait: round.wait, work: watch).timings
+    return record
+  }
+
+  private func prompt(
     _ first: CandidatesRecord, _ flight: QueryInFlight, _ hits: [Hit], _ round: Rounds.Round, stale: Int,
     _ watch: Stopwatch
-  ) async throws {
+  ) -> OutgoingRecord {
     var prompt = PromptRecord(flight: flight.passedOn(stage: "retrieve", wait: round.wait, work: watch))
     prompt.round = first.round
     prompt.model = first.model
@@ -149,23 +192,7 @@ package final class RetrieveStage: WindowWork {
     prompt.shardsTotal = round.gathering.shardsTotal
     prompt.behind = round.gathering.behind
     prompt.staleOmitted = UInt32(stale)
-    try await context.producer.send(
-      context.queryRecord(.prompts, flight.key, prompt.wireBytes, headers: round.headers))
-  }
-
-  private func answer(
-    _ record: AnswerRecord, _ flight: QueryInFlight, _ round: Rounds.Round, _ watch: Stopwatch
-  )
-    async throws
-  {
-    var record = record
-    record.shardsAnswered = round.gathering.shardsAnswered
-    record.shardsTotal = round.gathering.shardsTotal
-    record.behind = round.gathering.behind
-    record.timings = flight.passedOn(stage: "retrieve", wait: round.wait, work: watch).timings
-    try await context.producer.send(
-      context.answerRecords(record, replyTo: flight.query.replyTo, headers: round.headers))
-    answered.insert(flight.key)
+    return context.queryRecord(.prompts, flight.key, prompt.wireBytes, headers: round.headers)
   }
 
   private static func citation(_ index: Int, _ hit: Hit) -> AnswerRecord.Citation {

@@ -16,10 +16,13 @@ final class ReplayService: Service {
   private let partitions: [Int32]
   private let index: SearchIndex
   private let gates: [Gate]
+  private let group: String
   private let isStopping = Mutex(false)
 
-  init(_ context: StageContext, partitions: [Int32], index: SearchIndex, gates: [Gate]) {
+  /// - Parameter group: the group that reports the states of the shard's versions.
+  init(_ context: StageContext, partitions: [Int32], index: SearchIndex, gates: [Gate], group: String) {
     self.context = context
+    self.group = group
     self.partitions = partitions
     self.index = index
     self.gates = gates
@@ -30,10 +33,33 @@ final class ReplayService: Service {
 
   /// - Throws: `KafkaFailure` of kind `.fatal`; `CancellationError`.
   func run() async throws {
-    try await withReader(context.kafka) { reader in try await follow(reader) }
+    try await withAdmin(context.kafka) { admin in
+      try await forgetReported(admin, untilKnown: true)
+      try await withReader(context.kafka) { reader in try await follow(reader, admin) }
+    }
   }
 
-  private func follow(_ reader: ReplayReader) async throws {
+  /// What the reporters have committed needs no decisions any more; also this replica may become the reporter.
+  private func forgetReported(_ admin: KafkaAdmin, untilKnown: Bool = false) async throws {
+    while !isStopping.withLock({ $0 }) {
+      do {
+        let topic = context.topic(.vectors)
+        let committed = try await admin.committed(group: group, partitions.map { TopicPartition(topic, $0) })
+        await index.forgetDecisions(
+          before: Dictionary(committed.map { ($0.key.partition, $0.value.nextOffset) }, uniquingKeysWith: max)
+        )
+        return
+      } catch {
+        if error.kind == .fatal { throw error }
+        guard untilKnown else { return }
+        context.logger.info("Replay waits for the broker", [(.error, "\(error)")])
+        try await Task.sleep(for: .milliseconds(200))
+      }
+    }
+  }
+
+  private func follow(_ reader: ReplayReader, _ admin: KafkaAdmin) async throws {
+    var nextForgetting = ContinuousClock.now + .seconds(5)
     let topic = context.topic(.vectors)
     var isAssigned = false
     var nextCheck = ContinuousClock.now
@@ -52,6 +78,10 @@ final class ReplayService: Service {
           nextCheck = .now + .milliseconds(gates[0].isOpen ? 1000 : 50)
           try await check(reader, watch)
         }
+        if ContinuousClock.now >= nextForgetting {
+          nextForgetting = .now + .seconds(5)
+          try await forgetReported(admin)
+        }
       } catch let error as KafkaFailure where error.kind != .fatal {
         context.logger.info("Replay waits for the broker", [(.error, "\(error)")])
         try await Task.sleep(for: .milliseconds(200))
@@ -66,6 +96,10 @@ final class ReplayService: Service {
       Dictionary(map.map { ($0.key.partition, $0.value) }, uniquingKeysWith: max)
     }
     await index.advance(positions: byNumber(positions), ends: byNumber(ends))
+    if let other = await index.otherModel {
+      context.health.block(
+        "the index holds vectors of model '\(other)', not '\(context.settings.encoder.model)'")
+    }
     let behind = await index.behind
     if behind.records == 0, !gates[0].isOpen {
       context.logger.info(

@@ -1,3 +1,4 @@
+import Catalog
 import KafkaClient
 import Records
 import Stage
@@ -7,84 +8,167 @@ import Synchronization
 ///
 /// It reads `rag.vectors` as a member of the shard's index group; partitions of other shards, which the group
 /// is given too, are left out. For each record it waits until the replica's own index has applied it, so that
-/// `indexed` means: visible here. A crash after writing and before the commit repeats records whose versions
-/// then have a state, and writes nothing.
-final class Reporter: BatchWork {
+/// `indexed` means: visible here. It writes what the catalog says that each record decided, so two reporters write the
+/// same.
+package final class Reporter: StageWork {
   private let context: StageContext
   private let partitions: Set<Int32>
   private let index: SearchIndex
-  private let states = Mutex(VersionStates())
+  private let states = Mutex<[Int32: OpenVersions]>([:])
   private let tail: ReplayReader
 
-  init(_ context: StageContext, partitions: Set<Int32>, index: SearchIndex) {
+  package init(_ context: StageContext, partitions: Set<Int32>, index: SearchIndex) {
     self.context = context
     self.partitions = partitions
     self.index = index
     tail = ReplayReader(context.kafka)
   }
 
-  func ignores(_ partition: TopicPartition) -> Bool { !partitions.contains(partition.partition) }
+  package func ignores(_ partition: TopicPartition) -> Bool { !partitions.contains(partition.partition) }
 
-  /// Reads the status partitions to their ends: a version with a terminal state gets no other.
+  /// Reads the status partitions from the oldest version on that was open at the last commit.
   ///
-  /// - Throws: `KafkaFailure`, also when the ends are not reached within 300 s; `CancellationError`.
-  func assigned(_ assigned: [TopicPartition]) async throws {
-    let mine = assigned.filter { partitions.contains($0.partition) }
-    states.withLock { $0 = VersionStates() }
-    try await tail.assign(
-      Dictionary(
-        uniqueKeysWithValues: mine.map {
-          (TopicPartition(context.topic(.documentStatus), $0.partition), .beginning)
-        }))
-    try await readStates()
+  /// - Throws: `KafkaFailure`; `CancellationError`.
+  package func assigned(_ assigned: [TopicPartition: CommittedOffset?]) async throws -> [TopicPartition:
+    Int64]
+  {
+    let names = assigned.keys.map { TopicPartition(context.topic(.documentStatus), $0.partition) }
+    // Retention may have taken what a note points at. A partition without a leader must not hold up the others.
+    var beginnings: [TopicPartition: Int64] = [:]
+    do { beginnings = try await tail.beginnings(of: names) } catch {
+      context.logger.warning("Beginnings of the status partitions are unknown", [(.error, "\(error)")])
+    }
+    var starts: [TopicPartition: ReplayReader.Start] = [:]
+    var open: [Int32: OpenVersions] = [:]
+    for (partition, committed) in assigned {
+      let note = committed.flatMap { StageNote.read($0) }
+      open[partition.partition] = OpenVersions(start: note ?? 0)
+      let name = TopicPartition(context.topic(.documentStatus), partition.partition)
+      starts[name] = .offset(max(beginnings[name] ?? 0, (note ?? 0) - OpenVersions.readBefore, 0))
+    }
+    try await tail.assign(starts)
+    let versions = open
+    states.withLock { $0 = versions }
+    return [:]
   }
 
-  private func readStates() async throws {
-    try await tail.readToEnd(limit: .seconds(300)) { records in
-      self.states.withLock { states in
+  package func note(for partition: TopicPartition) -> Int64? {
+    states.withLock { $0[partition.partition]?.oldestOffset }
+  }
+
+  /// Reads one status partition to its end: `accepted` was acknowledged before the vectors were written, so it is
+  /// found.
+  package func readStates(_ partition: Int32) async throws {
+    let name = TopicPartition(context.topic(.documentStatus), partition)
+    let end = try await tail.ends(of: [name], limit: .seconds(1))[name] ?? 0
+    while try await tail.currentPositions()[name] ?? 0 < end {
+      try Task.checkCancellation()
+      let records = try await tail.next(maxRecords: 1000, maxWait: .milliseconds(100))
+      states.withLock { states in
         for record in records {
           guard let value = record.value, let status = try? StatusRecord(value: value) else { continue }
-          states.apply(status)
+          states[record.position.partition]?.apply(status, offset: record.position.offset)
+        }
+      }
+    }
+    states.withLock { $0[partition]?.advance(to: end) }
+  }
+
+  /// - Throws: `KafkaFailure` when the states can't be read; `CancellationError`.
+  package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
+    -> [Disposition]
+  {
+    var dispositions = [Disposition](repeating: .done([]), count: records.count)
+    for (number, item) in records.enumerated() where item.record.value != nil {
+      guard ContinuousClock.now < limit else {
+        for later in number..<records.count { dispositions[later] = Disposition(.notBegun) }
+        return dispositions
+      }
+      dispositions[number] = try await decide(item.record)
+    }
+    return dispositions
+  }
+
+  private func decide(_ record: ConsumerRecord) async throws -> Disposition {
+    guard let key = VectorKey(bytes: record.key) else { return .done([]) }
+    let partition = record.position.partition
+    try await waitUntilApplied(record)
+    var events: [OutgoingRecord] = []
+    var closing: [(DocumentKey, Version)] = []
+    if let decision = await index.decision(partition, record.position.offset) {
+      if !states.withLock({ $0[partition]?.isKnown(key.document, decision.version) ?? false }) {
+        try await readStates(partition)
+      }
+      for status in statuses(key.document, decision, record) {
+        events.append(event(status, record))
+        if let version = status.version { closing.append((key.document, version)) }
+      }
+    }
+    let nulls = await index.deadKeys(of: key.document).map { key in
+      OutgoingRecord(topic: context.topic(.vectors), partition: partition, key: key.bytes, value: nil)
+    }
+    let closed = closing
+    // States first, acknowledged; only then keys are nulled.
+    return Disposition(.done([events, nulls].filter { !$0.isEmpty }.map { .records($0) })) { isFinished in
+      self.states.withLock { states in
+        for (document, version) in closed {
+          if isFinished {
+            states[partition]?.close(document, version)
+          } else {
+            states[partition]?.reopen(document, version)
+          }
         }
       }
     }
   }
 
-  /// - Throws: `KafkaFailure` when the states can't be read or written; `CancellationError`.
-  func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
-    let mine = records.filter { $0.value != nil }
-    guard !mine.isEmpty else { return [] }
-    for record in mine { try await waitUntilApplied(record) }
-    // `accepted` was acknowledged before the vectors were written: reading to the end now finds it.
-    try await readStates()
-    let before = states.withLock { $0 }
-    var events: [OutgoingRecord] = []
-    var touched: [DocumentKey: Int32] = [:]
-    for record in mine {
-      guard let key = VectorKey(bytes: record.key) else { continue }
-      touched[key.document] = record.position.partition
-      events += await self.events(for: record, key)
-    }
-    // States first, acknowledged; only then keys are nulled.
-    do {
-      try await context.producer.send(events)
-    } catch {
-      states.withLock { $0 = before }  // not written: the batch comes again and must write them
-      throw error
-    }
-    var nulls: [OutgoingRecord] = []
-    for (document, partition) in touched {
-      nulls += await index.deadKeys(of: document).map { key in
-        OutgoingRecord(topic: context.topic(.vectors), partition: partition, key: key.bytes, value: nil)
+  /// The states that a decision brings: its own, and those of versions that it overtook.
+  private func statuses(
+    _ document: DocumentKey, _ decision: DocumentCatalog.Decision, _ record: ConsumerRecord
+  )
+    -> [StatusRecord]
+  {
+    let partition = record.position.partition
+    return states.withLock { states in
+      var result: [StatusRecord] = []
+      // A version that is not open has its state.
+      if let operation = states[partition]?.operation(document, decision.version) {
+        var status = StatusRecord(document, decision.version, operation, .superseded)
+        let token = VectorsToken(partition: partition, nextOffset: record.nextOffset)
+        switch decision.outcome {
+        case .visible(let chunkCount):
+          status.state = .indexed
+          status.chunks = chunkCount
+          status.token = token
+        case .deleted:
+          status.state = .deleted
+          status.token = token
+        case .superseded: break
+        case .failed(let error):
+          status.state = .failed
+          status.error = error
+        }
+        result.append(status)
       }
+      switch decision.outcome {
+      case .visible, .deleted:
+        // What this version overtook will never show: its state is due now, whether its records come or not.
+        for (version, operation) in states[partition]?.open(document, below: decision.version) ?? [] {
+          result.append(StatusRecord(document, version, operation, .superseded))
+        }
+      case .superseded, .failed: break
+      }
+      for status in result {
+        if let version = status.version { states[partition]?.beginClosing(document, version) }
+      }
+      return result
     }
-    return nulls
   }
 
+  /// No state: it is one that its topic does not take.
+  ///
   /// - Throws: Nothing.
-  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
-    [context.deadLetter(record, fault, rule: "must have a state that its topic takes")]
-  }
+  package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] { [] }
 
   private func waitUntilApplied(_ record: ConsumerRecord) async throws {
     while await index.position(of: record.position.partition) <= record.position.offset {
@@ -92,39 +176,7 @@ final class Reporter: BatchWork {
     }
   }
 
-  private func events(for record: ConsumerRecord, _ key: VectorKey) async -> [OutgoingRecord] {
-    let document = key.document
-    guard !states.withLock({ $0.isFinished(document, key.version) }) else { return [] }
-    let token = VectorsToken(partition: record.position.partition, nextOffset: record.nextOffset)
-    let isDelete = key.set == .mark(.deleted)
-    let operation = states.withLock { $0.operation(document, key.version) } ?? (isDelete ? .delete : .put)
-    var status: StatusRecord
-    switch await index.verdict(on: document, key.version) {
-    case .pending: return []
-    case .visible(let chunkCount):
-      status = StatusRecord(document, key.version, operation, .indexed)
-      status.chunks = chunkCount
-      status.token = token
-    case .deleted:
-      status = StatusRecord(document, key.version, operation, .deleted)
-      status.token = token
-    case .superseded: status = StatusRecord(document, key.version, operation, .superseded)
-    case .marked(let mark, let error):
-      status = StatusRecord(document, key.version, operation, mark == .dropped ? .superseded : .failed)
-      status.error = error
-    }
-    var result = [event(status, record)]
-    if status.state == .indexed || status.state == .deleted {
-      // What this version overtook will never show: its state is due now, whether its records come or not.
-      for (version, operation) in states.withLock({ $0.open(document, below: key.version) }) {
-        result.append(event(StatusRecord(document, version, operation, .superseded), record))
-      }
-    }
-    return result
-  }
-
   private func event(_ status: StatusRecord, _ record: ConsumerRecord) -> OutgoingRecord {
-    states.withLock { $0.apply(status) }
     context.metrics.increment(.terminalStates, [("kind", "document"), ("state", status.state.rawValue)])
     var key = Array(status.id.utf8)
     if let document = status.document, let version = status.version {

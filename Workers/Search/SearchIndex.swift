@@ -21,8 +21,15 @@ package actor SearchIndex {
   private var index: (any VectorIndex)?
   private var dimension = 0
   private var positions: [Int32: Int64] = [:]
+  /// What the records decided that the reporters have not committed, by partition and offset.
+  private var decisions: [Int32: [Int64: DocumentCatalog.Decision]] = [:]
+  private var reportedTo: [Int32: Int64] = [:]
+  private var foreignModel: String?
   private var ends: [Int32: Int64] = [:]
   private var newestAppliedMilliseconds: Int64 = 0
+  private var endsKnownAt = ContinuousClock.now
+  /// When the ends were not known for so long, the index may be behind, and says so.
+  private static let endsAgeMax = Duration.seconds(5)
 
   package init(model: String, metrics: MetricsRegistry, logger: Logger) {
     self.model = model
@@ -43,7 +50,7 @@ package actor SearchIndex {
 
   private func apply(_ record: ConsumerRecord) {
     guard let key = VectorKey(bytes: record.key) else {
-      metrics.increment(.deadLetters, [("stage", "search"), ("reason", ErrorCode.badKey.rawValue)])
+      skip(.badKey)
       return
     }
     guard let value = record.value else { return catalog.forget(key) }
@@ -52,7 +59,7 @@ package actor SearchIndex {
       batch = try VectorBatch(wireBytes: value)
     } catch {
       logger.warning("Vector record skipped", [(.topic, record.position.description), (.error, "\(error)")])
-      metrics.increment(.deadLetters, [("stage", "search"), ("reason", ErrorCode.badRecord.rawValue)])
+      skip(.badRecord)
       return
     }
     // The key says what is replaced and removed, the value what is shown: they must speak of the same part.
@@ -60,23 +67,52 @@ package actor SearchIndex {
       logger.warning(
         "Vector record skipped",
         [(.topic, record.position.description), (.error, "its key is not that of its value")])
-      metrics.increment(.deadLetters, [("stage", "search"), ("reason", ErrorCode.keyMismatch.rawValue)])
+      skip(.keyMismatch)
       return
     }
     if case .vectors(let chunks, let width, _) = batch.content {
       // An index of one model must not hold another's vectors: their scores mean nothing together.
       guard batch.header.model == model, chunks.isEmpty || dimension == 0 || dimension == width else {
-        metrics.increment(.deadLetters, [("stage", "search"), ("reason", ErrorCode.wrongModel.rawValue)])
+        skip(.wrongModel)
+        if foreignModel == nil, batch.header.model != model {
+          foreignModel = batch.header.model
+          logger.error(
+            "The index holds vectors of another model, which it can't search", [(.value, batch.header.model)])
+        }
         return
       }
       // An empty batch must not fix the dimension.
       if !chunks.isEmpty { dimension = width }
     }
-    let change = catalog.apply(key, batch)
+    let (change, decision) = catalog.apply(key, batch)
+    let position = record.position
+    if let decision, position.offset >= reportedTo[position.partition] ?? 0 {
+      decisions[position.partition, default: [:]][position.offset] = decision
+    }
     if let set = change.remove { index?.remove(key.document, set: set) }
     if !change.insert.isEmpty {
       if index == nil { index = FlatIndex(dimension: dimension) }
       index?.insert(change.insert)
+    }
+  }
+
+  private func skip(_ reason: ErrorCode) {
+    metrics.increment(.indexSkipped, [("reason", reason.rawValue)])
+  }
+
+  /// The model of vectors that this index can't search; nil when there are none.
+  package var otherModel: String? { foreignModel }
+
+  /// What the record decided; nil when it decided nothing, or its states were written and committed.
+  package func decision(_ partition: Int32, _ offset: Int64) -> DocumentCatalog.Decision? {
+    decisions[partition]?[offset]
+  }
+
+  /// Forgets the decisions of records that the reporters have committed.
+  package func forgetDecisions(before committed: [Int32: Int64]) {
+    for (partition, offset) in committed where offset > reportedTo[partition] ?? -1 {
+      reportedTo[partition] = offset
+      decisions[partition] = decisions[partition]?.filter { $0.key >= offset }
     }
   }
 
@@ -86,11 +122,14 @@ package actor SearchIndex {
       self.positions[partition] = max(self.positions[partition] ?? 0, position)
     }
     self.ends = ends
+    endsKnownAt = .now
     metrics.set(.indexBehind, to: Double(behind.records))
   }
 
   package var behind: IndexBehind {
     let records = ends.reduce(Int64(0)) { $0 + max(0, $1.value - (positions[$1.key] ?? 0)) }
+    let age = ContinuousClock.now - endsKnownAt
+    if age > Self.endsAgeMax { return IndexBehind(records: max(1, records), milliseconds: age.milliseconds) }
     return IndexBehind(
       records: records,
       milliseconds: records == 0 ? 0 : max(0, WallClock.milliseconds - newestAppliedMilliseconds))
@@ -105,10 +144,6 @@ package actor SearchIndex {
       }
     }
     return index?.search(queries) ?? queries.map { _ in [] }
-  }
-
-  package func verdict(on document: DocumentKey, _ version: Version) -> DocumentCatalog.Verdict {
-    catalog.verdict(on: document, version)
   }
 
   package func deadKeys(of document: DocumentKey) -> [VectorKey] { catalog.deadKeys(of: document) }

@@ -8,7 +8,14 @@ import Stage
 import Time
 
 /// `rag.searches` → `rag.candidates`: one shard's best for every query.
-package struct SearchStage: BatchWork {
+package struct SearchStage: StageWork {
+  private struct Item {
+    var index: Int
+    var record: RecordInWork
+    var search: SearchRecord
+    var wait: Double
+  }
+
   private let context: StageContext
   private let shard: Int
   private let partitions: [Int32]
@@ -23,50 +30,75 @@ package struct SearchStage: BatchWork {
     let searchGate = Gate(isOpen: false)
     let reporterGate = Gate(isOpen: false)
     return [
-      ReplayService(context, partitions: partitions, index: index, gates: [searchGate, reporterGate]),
-      BatchStage(
-        context, group: ConsumerGroup.index(shard: shard, of: layout).name, topics: [context.topic(.vectors)],
-        batchRecordsMax: 256, gate: reporterGate,
-        work: Reporter(context, partitions: Set(partitions), index: index)),
-      BatchStage(
-        context, group: ConsumerGroup.search(shard: shard, of: layout).name,
-        topics: [context.topic(.searches)],
-        batchRecordsMax: settings.search.batchRecordsMax, gate: searchGate,
+      ReplayService(
+        context, partitions: partitions, index: index, gates: [searchGate, reporterGate],
+        group: context.group(.index(shard: shard, of: layout))),
+      StageService(
+        context, group: context.group(.index(shard: shard, of: layout)), topics: [context.topic(.vectors)],
+        shape: StageShape(batchMax: 256, inWorkMax: 1024, isOrdered: true, mixesPartitions: false),
+        gate: reporterGate, work: Reporter(context, partitions: Set(partitions), index: index)),
+      StageService(
+        context, group: context.group(.search(shard: shard, of: layout)), topics: [context.topic(.searches)],
+        shape: .batches(of: settings.search.batchRecordsMax, isOrdered: false), gate: searchGate,
         work: SearchStage(context: context, shard: shard, partitions: partitions, index: index)),
     ]
   }
 
-  /// - Throws: Only `CancellationError`, while it waits until the index has applied a query's token.
-  package func work(on records: [ConsumerRecord]) async throws -> [OutgoingRecord] {
+  /// - Throws: Only `CancellationError`.
+  package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
+    -> [Disposition]
+  {
     let watch = Stopwatch()
-    var outputs: [OutgoingRecord] = []
-    var searches: [(record: ConsumerRecord, search: SearchRecord, wait: Double)] = []
-    for record in records {
+    var dispositions = [Disposition](repeating: .done([]), count: records.count)
+    var searches: [Item] = []
+    for (index, item) in records.enumerated() {
       do {
-        guard let value = record.value else { continue }
+        guard let value = item.record.value else { continue }
         var search = try SearchRecord(wireBytes: value)
         let wait = search.flight.waitMilliseconds
         if search.flight.outcome == nil, search.flight.isExpired {
           context.metrics.increment(.expiredQueries, [("stage", context.name)])
           search.flight.outcome = .expired
         }
-        searches.append((record, search, wait))
+        searches.append(Item(index: index, record: item, search: search, wait: wait))
       } catch {
-        let fault = RecordError(code: .badRecord, field: "value", message: "\(error)")
-        outputs.append(context.deadLetter(record, fault, rule: "must be a Search"))
+        dispositions[index] = Disposition(
+          .rejected(FieldError(.badRecord, field: "value", value: "\(error)", rule: "must be a Search")))
       }
     }
-    // One limit for the batch: one after another, its queries could hold the shard for minutes.
-    let limit = ContinuousClock.now + context.settings.search.wait
-    for (_, search, _) in searches where search.flight.outcome == nil {
-      try await waitFor(search.flight.query.after, until: limit)
+    // Who must wait for the index holds up no other.
+    var ready: [Item] = []
+    for item in searches {
+      if await mustWait(item) {
+        let phase = Phase.made {
+          try await self.waitForToken(item)
+          return Phase.Made(await self.outputs([item], watch))
+        }
+        dispositions[item.index] = Disposition(.done([phase]))
+      } else {
+        ready.append(item)
+      }
     }
-    let working = searches.indices.filter { searches[$0].search.flight.outcome == nil }
+    for (item, output) in zip(ready, await outputs(ready, watch)) {
+      dispositions[item.index] = .done([output])
+    }
+    return dispositions
+  }
+
+  private func outputs(_ items: [Item], _ watch: Stopwatch) async -> [OutgoingRecord] {
+    zip(items, await candidates(items, watch)).map { item, candidates in
+      context.queryRecord(
+        .candidates, item.search.flight.key, candidates.wireBytes, headers: item.record.record.passedHeaders)
+    }
+  }
+
+  private func candidates(_ items: [Item], _ watch: Stopwatch) async -> [CandidatesRecord] {
+    let working = items.indices.filter { items[$0].search.flight.outcome == nil }
     let now = WallClock.milliseconds
     let scan = Stopwatch()
     let results = await index.search(
       working.map { position in
-        let search = searches[position].search
+        let search = items[position].search
         let query = search.flight.query
         return IndexQuery(
           tenant: query.tenant, principals: query.principals, filter: query.filter,
@@ -79,27 +111,36 @@ package struct SearchStage: BatchWork {
     let behind = await index.behind
     var hits: [Int: [IndexMatch]] = [:]
     for (row, position) in working.enumerated() { hits[position] = results[row] }
-    for (position, (record, search, wait)) in searches.enumerated() {
-      let candidates = candidates(search, hits[position] ?? [], behind, wait, watch)
-      outputs.append(
-        context.queryRecord(
-          .candidates, search.flight.key, candidates.wireBytes, headers: record.passedHeaders))
+    return items.enumerated().map { position, item in
+      candidates(item.search, hits[position] ?? [], behind, item.wait, watch)
     }
-    return outputs
   }
 
-  /// The query goes on, without this shard's hits.
+  /// Whether the index has not come to the query's token.
+  private func mustWait(_ item: Item) async -> Bool {
+    guard item.search.flight.outcome == nil, let token = item.search.flight.query.after,
+      partitions.contains(token.partition)
+    else { return false }
+    return await index.position(of: token.partition) < token.nextOffset
+  }
+
+  /// Read your writes: a replica before the token waits a little, then says how far behind it is.
+  private func waitForToken(_ item: Item) async throws {
+    let limit = ContinuousClock.now + context.settings.search.wait
+    while await mustWait(item), ContinuousClock.now < limit { try await Task.sleep(for: .milliseconds(2)) }
+  }
+
+  /// The query goes on, without this shard's hits: it is answered from fewer shards, and says so.
   ///
   /// - Throws: Nothing.
-  package func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws -> [OutgoingRecord] {
-    let letter = context.deadLetter(record, fault, rule: "must be smaller")
-    guard let value = record.value, let search = try? SearchRecord(wireBytes: value) else { return [letter] }
+  package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {
+    guard let value = record.value, let search = try? SearchRecord(wireBytes: value) else { return [] }
     var empty = candidates(search, [], await index.behind, search.flight.waitMilliseconds, Stopwatch())
-    // Nothing of them was looked through, as far as the answer goes: it is of fewer shards.
     empty.partitions = []
     return [
-      context.queryRecord(.candidates, search.flight.key, empty.wireBytes, headers: record.passedHeaders),
-      letter,
+      .records([
+        context.queryRecord(.candidates, search.flight.key, empty.wireBytes, headers: record.passedHeaders)
+      ])
     ]
   }
 
@@ -122,13 +163,5 @@ package struct SearchStage: BatchWork {
       return Hit(document: document, digest: match.set.digest, chunk: match.chunk, denseScore: match.score)
     }
     return candidates
-  }
-
-  /// Read your writes: a replica before the token waits a little, then says how far behind it is.
-  private func waitFor(_ token: VectorsToken?, until limit: ContinuousClock.Instant) async throws {
-    guard let token, partitions.contains(token.partition) else { return }
-    while await index.position(of: token.partition) < token.nextOffset, ContinuousClock.now < limit {
-      try await Task.sleep(for: .milliseconds(2))
-    }
   }
 }

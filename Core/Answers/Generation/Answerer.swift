@@ -2,19 +2,23 @@ import Encoder
 import Foundation
 import Parsing
 import Records
+import Time
 
 /// Answers a prompt with the LLM's supported sentences and their citations, else with quotes, else with a
 /// refusal.
 package struct Answerer: Sendable {
   package static let extractive = "extractive"
   package static let llm = "llm"
-  static let refusal = "Nothing in the documents answers this question."
+  /// The rest is the reserve to send the quotes, which are ready already, if the LLM is late.
+  private static let reserve = Duration.seconds(2)
 
   /// An answer and how it was made.
   package struct Outcome: Sendable {
     package var answer: AnswerRecord
     /// nil when no LLM was asked or it gave no complete answer.
     package var llm: ChatClient.Result?
+    /// How long the call to the LLM took, also one that failed; nil when none was begun.
+    package var callSeconds: Double?
     /// Why quotes were used in place of the LLM's text; nil when they were not, or no LLM was asked.
     package var fallback: Fallback?
   }
@@ -22,6 +26,8 @@ package struct Answerer: Sendable {
   /// Why quotes were used in place of the LLM's text: the request failed, or the text was `unsupported`.
   package enum Fallback: String, Sendable {
     case unreachable, timeout, overloaded, refused, broken, unsupported
+    /// No call was begun: it had no fair chance to end before the deadline.
+    case late
 
     /// True if the LLM would give the same text again, so that the quotes are worth caching.
     package var isLasting: Bool { self == .unsupported }
@@ -44,14 +50,19 @@ package struct Answerer: Sendable {
   private let extractive: ExtractiveAnswerer
   private let supportScore: Double
   private let promptTokensMax: Int
+  private let times = CallTimes()
+  private let limit: CallLimit
 
+  /// - Parameter limit: bounds the calls in flight.
   package init(
-    encoder: Encoder, chat: ChatClient?, refusalScore: Double, sentencesMax: Int, supportScore: Double,
+    encoder: Encoder, chat: ChatClient?, limit: CallLimit, refusalScore: Double, sentencesMax: Int,
+    supportScore: Double,
     promptTokensMax: Int
   ) {
     self.encoder = encoder
     known = SentenceVectors(encoder)
     self.chat = chat
+    self.limit = limit
     self.supportScore = supportScore
     self.promptTokensMax = promptTokensMax
     extractive = ExtractiveAnswerer(refusalScore: refusalScore, sentencesMax: sentencesMax)
@@ -72,19 +83,26 @@ package struct Answerer: Sendable {
       usable, query: query, question: prompt.vector, known: known, dimension: encoder.dimension)
     let quoted = extractive.answer(query, context, model: encoder.modelID)
     guard quoted.status == .answered, let chat else { return Outcome(answer: quoted) }
+    // A call that waits for its place until it has no chance any more is not begun.
+    let end = deadline - min(Self.reserve, (deadline - .now) / 5)
+    guard times.hasChance(within: end - .now), try await limit.take(until: end - (times.usual() ?? .zero))
+    else {
+      return Outcome(answer: quoted, fallback: .late)
+    }
+    defer { limit.release() }
     let chatPrompt = ChatPrompt(query, context, tokensMax: promptTokensMax, tokenizer: encoder.tokenizer)
     var draft = Draft(context, support: Support(scoreMin: supportScore))
+    let watch = Stopwatch()
     do {
-      // The reserve leaves time to send the quotes, which are ready already, if the LLM is late.
-      let left = deadline - ContinuousClock.now
-      let reserve = min(Duration.seconds(2), left / 5)
-      let result = try await chat.answer(chatPrompt.messages, deadline: deadline - reserve) { text in
+      let result = try await chat.answer(chatPrompt.messages, deadline: end) { text in
         for sentence in draft.feed(text) { await draft.align(sentence, encoder, onSentence) }
       }
       for sentence in draft.rest() { await draft.align(sentence, encoder, onSentence) }
+      times.add(.seconds(result.seconds))
       return outcome(draft, result, quoted, chat)
     } catch let failure as ChatFailure {
-      return Outcome(answer: quoted, fallback: Fallback(failure.reason))
+      if failure.reason == .timeout { times.add(.seconds(watch.seconds)) }
+      return Outcome(answer: quoted, callSeconds: watch.seconds, fallback: Fallback(failure.reason))
     }
   }
 
@@ -106,16 +124,16 @@ package struct Answerer: Sendable {
       answer.status = .refused
       answer.engine = Self.llm
       answer.citations = []
-      answer.text = Self.refusal
+      answer.text = AnswerRecord.refusalText
     } else if draft.citations.isEmpty || draft.isBesideThePoint {
-      return Outcome(answer: answer, llm: result, fallback: .unsupported)
+      return Outcome(answer: answer, llm: result, callSeconds: result.seconds, fallback: .unsupported)
     } else {
       answer.engine = Self.llm
       answer.citations = draft.citations
       answer.text = draft.sentences.joined(separator: " ")
     }
     answer.model = result.model.isEmpty ? chat.options.model : result.model
-    return Outcome(answer: answer, llm: result)
+    return Outcome(answer: answer, llm: result, callSeconds: result.seconds)
   }
 }
 

@@ -18,7 +18,7 @@ struct ExtractiveAnswerer: Sendable {
     answer.citations = chosen.enumerated().map { $1.citation($0 + 1) }
     answer.text =
       chosen.isEmpty
-      ? Answerer.refusal
+      ? AnswerRecord.refusalText
       : chosen.enumerated().map { "\($1.folded) [\($0 + 1)]" }.joined(separator: " ")
     return answer
   }

@@ -17,14 +17,18 @@ package struct Gathering: Sendable {
     covered.formUnion(record.partitions)
   }
 
-  /// True when the candidates cover all partitions of `rag.vectors`, or when the query already has its
-  /// outcome and is only passed on.
+  /// True when the candidates cover all partitions of `rag.vectors`, when all shards have sent some, with or without
+  /// hits, or when the query already has its outcome and is only passed on.
   package var isComplete: Bool {
     guard let first = candidates.first else { return false }
     return first.flight.outcome != nil || covered.count >= Int(first.partitionTotal)
+      || candidates.count { $0.shardCount == first.shardCount } >= Int(first.shardCount)
   }
 
-  package var shardsAnswered: UInt32 { UInt32(candidates.count) }
+  /// A shard whose candidates were refused by the broker sends some that cover no partition: it has not answered.
+  package var shardsAnswered: UInt32 {
+    UInt32(candidates.count { !$0.partitions.isEmpty || $0.flight.outcome != nil })
+  }
   package var shardsTotal: UInt32 { candidates.first?.shardCount ?? 0 }
   package var behind: IndexBehind { candidates.reduce(IndexBehind()) { $0.worst($1.behind) } }
 

@@ -14,99 +14,101 @@ package final class Rounds: Sendable {
     /// How long the round's first record waited in its topic, in milliseconds, and its headers to pass on.
     package let wait: Double
     package let headers: [RecordHeader]
+    fileprivate let key: Key
     fileprivate var isTaken = false
     /// Tells this round from an earlier one of the same query that was dropped.
     fileprivate var number = 0
     /// Finished when the round is complete.
     fileprivate var gatherers: [AsyncStream<Void>.Continuation] = []
-    /// Finished when the record that took the round has finished it or failed.
+    /// Finished when the record that took the round has finished it or left it.
     fileprivate var followers: [AsyncStream<Void>.Continuation] = []
+    /// The outcome that followers find.
+    fileprivate let outcome = Outcome()
   }
 
-  private struct Key: Hashable {
+  fileprivate final class Outcome: Sendable { let isFinished = Mutex(false) }
+
+  fileprivate struct Key: Hashable {
     var query: QueryKey
     var round: UInt32
-  }
-
-  /// Thrown by `finish` when another process must finish the round. The round is dropped here, and a record
-  /// that waits for it starts it again.
-  package struct Left: Error {
-    package init() {}
   }
 
   private struct State {
     var open: [Key: Round] = [:]
     var openedCount = 0
-    /// Finished rounds, each with the time in milliseconds since 1970 until which it is remembered.
-    /// Candidates that arrive after the round is finished, for example because a crash repeated the search,
-    /// are dropped.
-    var finished: [Key: Int64] = [:]
   }
 
   private enum Place {
     case finished
-    case following(AsyncStream<Void>)
-    case gathering(AsyncStream<Void>, number: Int, isComplete: Bool)
+    case following(AsyncStream<Void>, Outcome)
+    case gathering(AsyncStream<Void>, Outcome, number: Int, isComplete: Bool)
   }
 
   private let state = Mutex(State())
 
   package init() {}
 
-  /// Adds one shard's candidates, waits for the others, and returns when the round is finished.
+  /// Adds one shard's candidates and waits for the others.
   ///
   /// - Parameters:
-  ///   - now: milliseconds since 1970.
-  ///   - limit: how long to wait for missing shards; after that `finish` is called without them.
+  ///   - limit: how long to wait for missing shards.
   ///   - mayCome: false if missing shards can't arrive any more; then there is no wait.
-  ///   - finish: called by one record of the round at a time; when it returns, the output is acknowledged.
-  /// - Throws: the error of `finish`, to the record that called it. The round stays open, unless the error is
-  ///   `Left`: the next record, or this one when it is tried again, finishes it. `CancellationError`: nothing
-  ///   was finished.
+  /// - Returns: the round, to one of its records: that one must call `settle`. Nil to the others, once the round is
+  ///   finished.
+  /// - Throws: `CancellationError`.
   package func gather(
     _ candidates: CandidatesRecord, at position: RecordPosition, wait: Double, headers: [RecordHeader],
-    now: Int64, limit: Duration, mayCome: () -> Bool = { true }, finish: (Round) async throws -> Void
-  ) async throws {
+    limit: Duration, mayCome: () -> Bool = { true }
+  ) async throws -> Round? {
     let key = Key(query: candidates.flight.key, round: candidates.round)
+    var joined: Outcome?
     while true {
       try Task.checkCancellation()
-      switch join(key, candidates, position, Round(wait: wait, headers: headers), now) {
-      case .finished: return
-      case .following(let settled): for await _ in settled {}
-      case .gathering(let stream, let number, let isComplete):
+      switch join(candidates, position, Round(wait: wait, headers: headers, key: key), after: joined) {
+      case .finished: return nil
+      case .following(let settled, let outcome):
+        for await _ in settled {}
+        joined = outcome
+      case .gathering(let stream, let outcome, let number, let isComplete):
+        joined = outcome
         if !isComplete, mayCome() { await Self.wait(for: stream, atMost: limit) }
         // A process that stops must not finish a round without shards that would still have arrived.
         try Task.checkCancellation()
-        guard let round = take(key, number) else { continue }
-        do {
-          try await finish(round)
-        } catch {
-          settle(key, finishedUntil: nil, isLeft: error is Left, now)
-          throw error
-        }
-        settle(key, finishedUntil: candidates.flight.deadlineAtMilliseconds, now)
-        return
+        if let round = take(key, number) { return round }
       }
     }
   }
 
+  /// Ends a round that `gather` returned.
+  ///
+  /// - Parameter isFinished: true when its output is acknowledged. Otherwise the round is dropped, and each record that
+  ///   waits for it joins a new one.
+  package func settle(_ round: Round, isFinished: Bool) {
+    round.outcome.isFinished.withLock { $0 = isFinished }
+    let waiting = state.withLock { state -> [AsyncStream<Void>.Continuation] in
+      guard let open = state.open[round.key], open.number == round.number else { return [] }
+      state.open[round.key] = nil
+      return open.followers + open.gatherers
+    }
+    for waiter in waiting { waiter.finish() }
+  }
+
+  /// - Parameter joined: of the round that the record joined before: a finished one must not begin again.
   private func join(
-    _ key: Key, _ candidates: CandidatesRecord, _ position: RecordPosition, _ new: Round, _ now: Int64
-  )
-    -> Place
-  {
+    _ candidates: CandidatesRecord, _ position: RecordPosition, _ new: Round, after joined: Outcome?
+  ) -> Place {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
     return state.withLock { state in
-      guard state.finished[key, default: .min] <= now else { return .finished }
-      var round = state.open[key] ?? new
-      if state.open[key] == nil {
+      if let joined, joined.isFinished.withLock({ $0 }) { return .finished }
+      var round = state.open[new.key] ?? new
+      if state.open[new.key] == nil {
         state.openedCount += 1
         round.number = state.openedCount
       }
-      defer { state.open[key] = round }
+      defer { state.open[new.key] = round }
       if round.isTaken {
         round.followers.append(continuation)
-        return .following(stream)
+        return .following(stream, round.outcome)
       }
       round.gathering.add(candidates)
       if !round.positions.contains(position) { round.positions.append(position) }
@@ -117,16 +119,7 @@ package final class Rounds: Sendable {
       } else {
         round.gatherers.append(continuation)
       }
-      return .gathering(stream, number: round.number, isComplete: isComplete)
-    }
-  }
-
-  /// Drops an open round whose query has reached its terminal state in another way.
-  package func forget(_ candidates: CandidatesRecord) {
-    let key = Key(query: candidates.flight.key, round: candidates.round)
-    state.withLock { state in
-      guard state.open[key]?.isTaken == false else { return }
-      state.open[key] = nil
+      return .gathering(stream, round.outcome, number: round.number, isComplete: isComplete)
     }
   }
 
@@ -145,22 +138,5 @@ package final class Rounds: Sendable {
       state.open[key]?.isTaken = true
       return round
     }
-  }
-
-  private func settle(_ key: Key, finishedUntil deadline: Int64?, isLeft: Bool = false, _ now: Int64) {
-    let waiting = state.withLock { state -> [AsyncStream<Void>.Continuation] in
-      let waiting = (state.open[key]?.followers ?? []) + (state.open[key]?.gatherers ?? [])
-      state.open[key]?.followers = []
-      state.open[key]?.gatherers = []
-      state.open[key]?.isTaken = false
-      if isLeft { state.open[key] = nil }
-      if let deadline {
-        state.open[key] = nil
-        state.finished[key] = max(deadline, now) + QueryRecord.deadlineMaxMilliseconds
-        if state.finished.count % 1024 == 0 { state.finished = state.finished.filter { $0.value > now } }
-      }
-      return waiting
-    }
-    for waiter in waiting { waiter.finish() }
   }
 }

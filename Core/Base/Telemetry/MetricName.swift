@@ -39,6 +39,8 @@ package struct MetricName: Sendable, Hashable {
     .gauge, "millrace.index.documents", "Visible documents in memory.")
   package static let indexBehind = MetricName(
     .gauge, "millrace.index.behind.records", "Records of the shard's partitions not yet applied.")
+  package static let indexSkipped = MetricName(
+    .counter, "millrace.index.skipped", "Records that the index could not take, by reason.")
   package static let embeddedChunks = MetricName(
     .counter, "millrace.embedded.chunks", "Chunks embedded.")
   package static let embeddingDuration = MetricName(
@@ -53,6 +55,9 @@ package struct MetricName: Sendable, Hashable {
   package static let generationFallbacks = MetricName(
     .counter, "millrace.generation.fallbacks",
     "Answers quoted because the LLM gave none that is supported, by reason.")
+  package static let lateAnswers = MetricName(
+    .counter, "millrace.answers.late",
+    "Answers made anew because they were appended too long after their documents were checked, by stage.")
   package static let retrievalDuration = MetricName(
     .histogram, "millrace.retrieval.duration.seconds",
     "Retrieval latency: from a query's append to its context being assembled.")
@@ -81,7 +86,7 @@ package struct MetricName: Sendable, Hashable {
     expiredQueries, terminalStates, indexVectors, indexDocuments, indexBehind, embeddedChunks,
     embeddingDuration, timeToFirstToken, tokenUsage, generationFallbacks, retrievalDuration, searchDuration,
     chunkAmplification, producerReplacements, freshnessLag, staleRounds, cacheRequests, cacheWriteFailures,
-    partialAnswers,
+    partialAnswers, lateAnswers, indexSkipped,
   ]
 
   /// The name of the family in Prometheus' text format.

@@ -57,6 +57,11 @@ package final class MetricsRegistry: Sendable {
     update(metric, labels) { $0.value = value }
   }
 
+  /// Removes a series, whose last value would otherwise stay for ever.
+  package func remove(_ metric: MetricName, _ labels: Labels) {
+    families.withLock { _ = $0[metric.name]?.samples.removeValue(forKey: Self.key(labels)) }
+  }
+
   /// Records one duration in seconds.
   package func observe(_ metric: MetricName, seconds: Double, _ labels: Labels = []) {
     observe(metric, seconds, Self.bounds, labels)
@@ -91,8 +96,12 @@ package final class MetricsRegistry: Sendable {
     return families.withLock { $0.values.sorted { $0.metric.name < $1.metric.name } }
   }
 
+  private static func key(_ labels: Labels) -> String {
+    labels.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
+  }
+
   private func update(_ metric: MetricName, _ labels: Labels, _ change: (inout Sample) -> Void) {
-    let key = labels.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
+    let key = Self.key(labels)
     families.withLock { families in
       var family =
         families[metric.name] ?? Family(metric: metric, samples: [:])

@@ -5,7 +5,7 @@ import Records
 /// The delivery report of one produced record.
 struct Delivery {
   var id: UInt
-  var result: Result<RecordPosition, KafkaFailure>
+  var result: Result<Acknowledgement, KafkaFailure>
   /// True when the handle failed and not the record: the record must be sent again.
   var mustRepeat: Bool
 }

@@ -21,7 +21,7 @@ import Records
     case RD_KAFKA_EVENT_DR:
       var deliveries: [Delivery] = []
       while let message = unsafe rd_kafka_event_message_next(event) {
-        deliveries.append(unsafe delivery(message.pointee))
+        deliveries.append(unsafe delivery(message))
       }
       return .deliveries(deliveries)
     case RD_KAFKA_EVENT_ERROR:
@@ -31,14 +31,23 @@ import Records
     }
   }
 
-  private func delivery(_ message: rd_kafka_message_t) -> Delivery {
+  private func delivery(_ pointer: UnsafePointer<rd_kafka_message_t>) -> Delivery {
+    let message = unsafe pointer.pointee
     let id = UInt(bitPattern: unsafe message._private)
     let code = unsafe message.err
     if code == RD_KAFKA_RESP_ERR_NO_ERROR {
       let topic = unsafe message.rkt.map { unsafe String(cString: rd_kafka_topic_name($0)) } ?? ""
       let position = RecordPosition(
         topic: topic, partition: unsafe message.partition, offset: unsafe message.offset)
-      return Delivery(id: id, result: .success(position), mustRepeat: false)
+      var kind = rd_kafka_timestamp_type_t(0)
+      // It reads beyond the message: a copy would not do.
+      let time = unsafe rd_kafka_message_timestamp(pointer, &kind)
+      return Delivery(
+        id: id,
+        result: .success(
+          Acknowledgement(
+            position: position, timestampMilliseconds: kind == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? time : 0)),
+        mustRepeat: false)
     }
     let mustRepeat =
       switch code {

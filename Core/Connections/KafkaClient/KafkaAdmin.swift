@@ -16,7 +16,7 @@ package actor KafkaAdmin {
 
   package init(_ configuration: KafkaConfiguration) { self.configuration = configuration }
 
-  private func handle(group: String = "millrace-admin") throws(KafkaFailure) -> KafkaHandle {
+  func handle(group: String = "millrace-admin") throws(KafkaFailure) -> KafkaHandle {
     if let handle = handles[group] { return handle }
     let handle = try unsafe KafkaHandle(RD_KAFKA_CONSUMER, configuration.consumer(group: group))
     unsafe rd_kafka_poll_set_consumer(handle.pointer)
@@ -161,9 +161,9 @@ package actor KafkaAdmin {
   /// Commits next offsets for a group that has no members.
   ///
   /// - Throws: `KafkaFailure` when the commit fails, and after 5 s without an answer.
-  package func commit(group: String, _ offsets: [TopicPartition: Int64]) throws(KafkaFailure) {
+  package func commit(group: String, _ offsets: [TopicPartition: CommittedOffset]) throws(KafkaFailure) {
     guard !offsets.isEmpty else { return }
-    try commitOffsets(try handle(group: group), offsets.mapValues { CommittedOffset(nextOffset: $0) })
+    try commitOffsets(try handle(group: group), offsets)
   }
 
   /// The number of records of each partition beyond the group's committed offset, or beyond the first

@@ -12,19 +12,25 @@ package struct KafkaConfiguration: Sendable {
   /// A member whose batch or drain takes longer loses its partitions. Their records are then redelivered,
   /// so nothing is lost.
   package var pollIntervalMax: Duration
+  /// A record that is not acknowledged for so long fails, and is the sender's again. Nil: records wait for a broker
+  /// without a limit, and the caller's deadline decides.
+  package var deliveryTimeout: Duration?
+  /// True for a reader that nobody waits for: it gets new records in batches, up to half a second late, and wakes seldom.
+  package var readsPatiently = false
   /// The largest record that the producer accepts.
   package var recordBytesMax: Int
 
   package init(
     bootstrapServers: String, clientID: String = "millrace", extra: [String: String] = [:],
     sessionTimeout: Duration = .seconds(10), pollIntervalMax: Duration = .seconds(300),
-    recordBytesMax: Int = 10 << 20
+    deliveryTimeout: Duration? = nil, recordBytesMax: Int = 10 << 20
   ) {
     self.bootstrapServers = bootstrapServers
     self.clientID = clientID
     self.extra = extra
     self.sessionTimeout = sessionTimeout
     self.pollIntervalMax = pollIntervalMax
+    self.deliveryTimeout = deliveryTimeout
     self.recordBytesMax = recordBytesMax
   }
 
@@ -52,6 +58,10 @@ package struct KafkaConfiguration: Sendable {
     map["fetch.error.backoff.ms"] = "50"
     map["fetch.max.bytes"] = "\(max(50 << 20, recordBytesMax))"
     map["queued.max.messages.kbytes"] = "65536"
+    if readsPatiently {
+      map["fetch.min.bytes"] = "1000000"
+      map["fetch.wait.max.ms"] = "500"
+    }
     // The end of a partition is found by its offsets: the last offset of a compacted topic may hold no
     // record.
     map["enable.partition.eof"] = "false"
@@ -64,8 +74,9 @@ package struct KafkaConfiguration: Sendable {
     map["acks"] = "all"
     map["linger.ms"] = "0"
     map["partitioner"] = "murmur2_random"
-    // Accepted records wait for a broker without a limit: the caller's deadline decides.
-    map["message.timeout.ms"] = "0"
+    map["message.timeout.ms"] = "\(deliveryTimeout?.milliseconds ?? 0)"
+    // Below the time-out, so that a missing topic is reported as such.
+    if deliveryTimeout != nil { map["topic.metadata.propagation.max.ms"] = "5000" }
     map["queue.buffering.max.messages"] = "100000"
     map["sticky.partitioning.linger.ms"] = "0"
     map["retry.backoff.ms"] = "50"

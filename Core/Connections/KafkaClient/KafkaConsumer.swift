@@ -2,14 +2,13 @@ import BlockingExecutor
 internal import CRdKafka
 import Foundation
 import Records
+import Telemetry
 import Time
 
-/// A member of a consumer group, on its own thread. It serves both ways of consuming: *batch* (pull, work,
-/// produce, commit, pull) and *window* (keep polling while records are in flight, and pause partitions when
-/// the window is full).
+/// A member of a consumer group, on its own thread.
 ///
-/// The rebalance callback runs only inside `poll`, so a batch consumer has no record in flight when its
-/// partitions are reassigned. Only `commit` commits offsets.
+/// The rebalance callback runs only inside `poll`. Only `commit` commits offsets, and the hand-over of revoked
+/// partitions.
 package actor KafkaConsumer {
   /// The loop around this consumer may use this executor too, if the loop awaits nothing else while `poll`
   /// blocks.
@@ -27,6 +26,7 @@ package actor KafkaConsumer {
   /// Partitions that this consumer paused, in this or an earlier assignment, and has not resumed.
   private var unresumedPartitions: Set<TopicPartition> = []
   private var isLeaving = false
+  private var handOver: (@Sendable ([TopicPartition]) -> [TopicPartition: CommittedOffset])?
 
   package init(_ configuration: KafkaConfiguration, group: String) {
     self.configuration = configuration
@@ -36,9 +36,15 @@ package actor KafkaConsumer {
 
   /// Joins the group. A later `poll` returns the assignment.
   ///
+  /// - Parameter handOver: called inside `poll` when partitions are revoked, with those; what it returns is committed
+  ///   before they go.
   /// - Throws: `KafkaFailure` when the configuration or the subscription is refused.
-  package func subscribe(to topics: [String]) throws(KafkaFailure) {
+  package func subscribe(
+    to topics: [String],
+    handOver: @escaping @Sendable ([TopicPartition]) -> [TopicPartition: CommittedOffset] = { _ in [:] }
+  ) throws(KafkaFailure) {
     precondition(handle == nil, "subscribed twice")
+    self.handOver = handOver
     isLeaving = false
     // Unretained: close() runs before this actor is released, and no callback runs after it.
     let opaque = unsafe Unmanaged.passUnretained(self).toOpaque()
@@ -85,6 +91,7 @@ package actor KafkaConsumer {
       pending.assigned += moved
       assignment = Set(moved)
     } else {
+      commitHandedOver(moved)
       unsafe rd_kafka_assign(pointer, nil)
       pending.revoked += moved
       pending.assigned = []
@@ -97,6 +104,15 @@ package actor KafkaConsumer {
     pausedPartitions = []
     // Without the yield, the poll would go on waiting for a first record while the rebalance is not handled.
     if !isLeaving { unsafe rd_kafka_yield(pointer) }
+  }
+
+  /// A commit that fails only means that effects repeat: where the partitions are lost already, it must fail.
+  private func commitHandedOver(_ partitions: [TopicPartition]) {
+    guard !isLeaving, let handle, let commits = handOver?(partitions), !commits.isEmpty else { return }
+    do { try commitOffsets(handle, commits) } catch {
+      Logger(label: "kafka.consumer").info(
+        "Hand-over is not committed", [(.group, group), (.error, "\(error)")])
+    }
   }
 
   /// Commits next offsets and waits for the answer: at most 5 s, or 0.25 s when the task is cancelled.
@@ -141,6 +157,28 @@ package actor KafkaConsumer {
     try check(.resume, unsafe rd_kafka_resume_partitions(handle.pointer, bridged.pointer))
     pausedPartitions.subtract(list)
     unresumedPartitions.subtract(list)
+  }
+
+  /// The present end offsets, in one request per broker.
+  ///
+  /// - Throws: `KafkaFailure` when a partition has no answer within 5 s.
+  package func ends(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
+    guard let handle, !partitions.isEmpty else { return [:] }
+    return try offsetsForTimes(handle, partitions.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
+  }
+
+  /// Reads assigned partitions from these offsets on.
+  ///
+  /// - Throws: `KafkaFailure` when it is not done within 10 s.
+  package func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaFailure) {
+    guard let handle, !offsets.isEmpty else { return }
+    let list = PartitionList(offsets.map { ($0.key, $0.value) })
+    if let error = unsafe rd_kafka_seek_partitions(handle.pointer, list.pointer, 10_000) {
+      defer { unsafe rd_kafka_error_destroy(error) }
+      throw failure(
+        .seek, unsafe rd_kafka_error_code(error), unsafe String(cString: rd_kafka_error_string(error)))
+    }
+    try unsafe checkEach(.seek, list.pointer)
   }
 
   /// The end offsets as of the last fetch, without a request. For lag gauges.

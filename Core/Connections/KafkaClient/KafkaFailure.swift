@@ -4,10 +4,13 @@ import Failures
 package struct KafkaFailure: Failure {
   /// The call that failed, with its name in messages.
   package enum Call: String, Sendable {
-    case assign, close, commit, committed, deliver, metadata, poll, position, produce, send, subscribe
+    case assign, close, commit, committed, deliver, metadata, poll, position, produce, seek, send, subscribe
+    case alterConfigs = "AlterConfigs"
     case configure = "rd_kafka_conf_set"
     case createTopics = "CreateTopics"
     case deleteTopics = "DeleteTopics"
+    case describeConfigs = "DescribeConfigs"
+    case listGroups = "list_groups"
     case newConfiguration = "rd_kafka_conf_new"
     case newHandle = "rd_kafka_new"
     case offsetsForTimes = "offsets_for_times"
@@ -21,6 +24,11 @@ package struct KafkaFailure: Failure {
   /// The codes that our code distinguishes. librdkafka has about 150.
   package enum Code: Sendable, Equatable {
     case messageTooLarge, queueFull, recordListTooLarge, timedOut
+    /// The broker accepts no such record: a compacted topic and no key, for example.
+    case invalidRecord, invalidTimestamp
+    /// The right to do this is missing, or a policy of the cluster is against it.
+    case forbidden
+    case topicMissing
     /// The group's coordinator is unknown, is moving or is loading.
     case coordinatorMissing
     /// The partition has no leader, or another broker has become its leader.
@@ -35,10 +43,14 @@ package struct KafkaFailure: Failure {
   package var call: Call
   package var detail: String
 
-  /// True when the record or its batch is too large for the topic: it can never be sent.
+  /// True when the topic can never take the record or its batch: it is too large, or invalid.
   package var isRefusedRecord: Bool {
-    (call == .deliver || call == .produce) && (code == .messageTooLarge || code == .recordListTooLarge)
+    (call == .deliver || call == .produce)
+      && [.messageTooLarge, .recordListTooLarge, .invalidRecord, .invalidTimestamp].contains(code)
   }
+
+  /// True when a person must mend the cluster's settings: rights, policies, a missing topic. No record is at fault.
+  package var isForbidden: Bool { code == .forbidden || code == .topicMissing }
 
   /// True when no broker answered in time.
   package var isTimeout: Bool { code == .timedOut }

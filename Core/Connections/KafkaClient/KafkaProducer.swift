@@ -5,16 +5,16 @@ import Records
 import Synchronization
 import Telemetry
 
-/// An idempotent producer that keeps unacknowledged records. When librdkafka's handle becomes fatal
-/// ("sequence desynchronization"), a new handle replaces it and sends these records again. Repeats are
-/// allowed, loss is not.
+/// An idempotent producer that keeps unacknowledged records, for as long as the configuration's `deliveryTimeout`.
+/// When librdkafka's handle becomes fatal ("sequence desynchronization"), a new handle replaces it and sends these
+/// records again. Repeats are allowed, loss is not.
 ///
 /// A cancelled `send` may still be delivered.
 package final class KafkaProducer: Sendable {
   private struct Pending {
     var record: OutgoingRecord
     var batch: Batch
-    /// The record's position in its batch; nil for a copy, which `send` does not wait for.
+    /// The record's index in its batch; nil for a copy, which `send` does not wait for.
     var index: Int?
   }
 
@@ -73,20 +73,20 @@ package final class KafkaProducer: Sendable {
   /// - Throws: `KafkaFailure` when the record is rejected, and `CancellationError`. After a cancellation
   ///   the record may still be delivered.
   @discardableResult
-  package func send(_ record: OutgoingRecord) async throws -> RecordPosition {
-    guard let position = try await send([record]).first else {
+  package func send(_ record: OutgoingRecord) async throws -> Acknowledgement {
+    guard let acknowledgement = try await send([record]).first else {
       throw failure(.send, RD_KAFKA_RESP_ERR__INVALID_ARG)
     }
-    return position
+    return acknowledgement
   }
 
   /// Produces records in their order and waits until all of them, except copies, are acknowledged.
   ///
-  /// - Returns: the positions of the records in the same order, without copies.
+  /// - Returns: the acknowledgements of the records in the same order, without copies.
   /// - Throws: `KafkaFailure` of the first rejected record, after the results of all records are known, and
   ///   `CancellationError`. After a cancellation the records may still be delivered.
   @discardableResult
-  package func send(_ records: [OutgoingRecord]) async throws -> [RecordPosition] {
+  package func send(_ records: [OutgoingRecord]) async throws -> [Acknowledgement] {
     guard !records.isEmpty else { return [] }
     try await waitForRoom()
     let count = records.count { !$0.isCopy }
@@ -109,7 +109,10 @@ package final class KafkaProducer: Sendable {
     lifetime.withLock { _ in state.withLock { $0.handle }?.warmUp(topics) }
   }
 
-  private func waitForRoom() async throws {
+  /// Returns when the number of unacknowledged records is below its limit.
+  ///
+  /// - Throws: `CancellationError`.
+  package func waitForRoom() async throws {
     while state.withLock({ $0.awaitedCount >= inFlightMax }) {
       try Task.checkCancellation()
       await withTaskCancellationHandler {
@@ -163,7 +166,7 @@ package final class KafkaProducer: Sendable {
   }
 
   private func finish(
-    _ record: OutgoingRecord, _ batch: Batch, _ index: Int?, _ result: Result<RecordPosition, KafkaFailure>
+    _ record: OutgoingRecord, _ batch: Batch, _ index: Int?, _ result: Result<Acknowledgement, KafkaFailure>
   ) {
     if let index { return batch.finish(index, result) }
     guard case .failure(let failure) = result else { return }
@@ -311,19 +314,19 @@ package final class KafkaProducer: Sendable {
 
 /// The results of one `send`.
 private final class Batch: Sendable {
-  private typealias Outcome = Result<[RecordPosition], any Error>
+  private typealias Outcome = Result<[Acknowledgement], any Error>
   private struct State {
-    var results: [Result<RecordPosition, KafkaFailure>?]
+    var results: [Result<Acknowledgement, KafkaFailure>?]
     var open: Int
     /// Set once: by the last record's result, or by a cancellation.
     var outcome: Outcome?
-    var waiter: CheckedContinuation<[RecordPosition], any Error>?
+    var waiter: CheckedContinuation<[Acknowledgement], any Error>?
   }
   private let state: Mutex<State>
 
   init(count: Int) { state = Mutex(State(results: Array(repeating: nil, count: count), open: count)) }
 
-  func wait(_ continuation: CheckedContinuation<[RecordPosition], any Error>) {
+  func wait(_ continuation: CheckedContinuation<[Acknowledgement], any Error>) {
     let known = state.withLock { state -> Outcome? in
       if state.outcome == nil { state.waiter = continuation }
       return state.outcome
@@ -331,7 +334,7 @@ private final class Batch: Sendable {
     if let known { continuation.resume(with: known) }
   }
 
-  func finish(_ index: Int, _ result: Result<RecordPosition, KafkaFailure>) {
+  func finish(_ index: Int, _ result: Result<Acknowledgement, KafkaFailure>) {
     end { state in
       guard state.results[index] == nil else { return nil }
       state.results[index] = result
@@ -345,7 +348,7 @@ private final class Batch: Sendable {
   func abandon() { end { _ in .failure(CancellationError()) } }
 
   private func end(_ decide: (inout State) -> Outcome?) {
-    let ended = state.withLock { state -> (CheckedContinuation<[RecordPosition], any Error>, Outcome)? in
+    let ended = state.withLock { state -> (CheckedContinuation<[Acknowledgement], any Error>, Outcome)? in
       guard state.outcome == nil, let outcome = decide(&state) else { return nil }
       state.outcome = outcome
       defer { state.waiter = nil }

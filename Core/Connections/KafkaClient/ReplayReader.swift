@@ -135,6 +135,23 @@ package actor ReplayReader {
     try offsetsForTimes(try forQuestions(), positions.keys.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
   }
 
+  /// The end offsets of some partitions, in one request per broker.
+  ///
+  /// - Throws: `KafkaFailure` when a partition has no answer within the limit.
+  package func ends(of partitions: [TopicPartition], limit: Duration) throws(KafkaFailure) -> [TopicPartition:
+    Int64]
+  {
+    try offsetsForTimes(
+      try forQuestions(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_END)) }, limit: limit)
+  }
+
+  /// The first offsets of some partitions, in one request per broker.
+  ///
+  /// - Throws: `KafkaFailure` when a partition has no answer within 5 s.
+  package func beginnings(of partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
+    try offsetsForTimes(try forQuestions(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_BEGINNING)) })
+  }
+
   /// Reads from the assigned starts to the present ends.
   ///
   /// - Parameter body: receives the records, in order within each partition.

@@ -2,26 +2,27 @@ import Records
 
 /// A consumer group: its name, the topic that it reads, and the pool whose workers are its members.
 package struct ConsumerGroup: Sendable {
-  package let name: String
+  /// The name without the prefix, which is a setting (`Settings.group`).
+  package let baseName: String
   package let topic: TopicName
   package let pool: Pool
 
-  package static let ingest = ConsumerGroup(name: "rag-ingest", topic: .documents, pool: .ingest)
+  package static let ingest = ConsumerGroup(baseName: "ingest", topic: .documents, pool: .ingest)
   package static let embedDocuments = ConsumerGroup(
-    name: "rag-embed-documents", topic: .chunks, pool: .embedDocuments)
+    baseName: "embed-documents", topic: .chunks, pool: .embedDocuments)
   package static let embedQueries = ConsumerGroup(
-    name: "rag-embed-queries", topic: .queries, pool: .embedQueries)
-  package static let retrieve = ConsumerGroup(name: "rag-retrieve", topic: .candidates, pool: .retrieve)
-  package static let generate = ConsumerGroup(name: "rag-generate", topic: .prompts, pool: .generate)
+    baseName: "embed-queries", topic: .queries, pool: .embedQueries)
+  package static let retrieve = ConsumerGroup(baseName: "retrieve", topic: .candidates, pool: .retrieve)
+  package static let generate = ConsumerGroup(baseName: "generate", topic: .prompts, pool: .generate)
 
   /// The group that reports the states of the document versions in a shard.
   package static func index(shard: Int, of layout: ShardLayout) -> ConsumerGroup {
-    ConsumerGroup(name: "rag-index-\(layout.count)-\(shard)", topic: .vectors, pool: .search(shard: shard))
+    ConsumerGroup(baseName: "index-\(layout.count)-\(shard)", topic: .vectors, pool: .search(shard: shard))
   }
 
   /// The group that searches a shard. Every shard reads all searches, so each shard has a group of its own.
   package static func search(shard: Int, of layout: ShardLayout) -> ConsumerGroup {
-    ConsumerGroup(name: "rag-search-\(layout.count)-\(shard)", topic: .searches, pool: .search(shard: shard))
+    ConsumerGroup(baseName: "search-\(layout.count)-\(shard)", topic: .searches, pool: .search(shard: shard))
   }
 
   /// All groups of a layout.

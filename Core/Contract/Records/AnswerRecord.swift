@@ -57,6 +57,8 @@ package struct AnswerRecord: Sendable, Equatable {
   package var error: RecordError?
   /// The number of documents that were left out because they changed while the query was answered.
   package var staleOmitted: UInt32
+  /// When the documents of the answer were last found fresh, in milliseconds since 1970. Nil without citations.
+  package var checkedAtMilliseconds: Int64?
 
   /// Tokens that a language model read and wrote.
   package struct Usage: Sendable, Equatable {
@@ -66,6 +68,20 @@ package struct AnswerRecord: Sendable, Equatable {
       self.promptTokens = promptTokens
       self.completionTokens = completionTokens
     }
+  }
+
+  /// The text of a refusal.
+  package static let refusalText = "Nothing in the documents answers this question."
+
+  /// An answer that was appended later than this after its documents were checked is void: a document may have been
+  /// deleted meanwhile. Its writer answers anew.
+  package static let validity = Duration.seconds(10)
+
+  /// Whether readers must ignore the answer.
+  ///
+  /// - Parameter appendedAtMilliseconds: the timestamp of its record.
+  package func isVoid(appendedAtMilliseconds: Int64) -> Bool {
+    checkedAtMilliseconds.map { appendedAtMilliseconds - $0 > Self.validity.milliseconds } ?? false
   }
 
   package init(id: String, tenant: String, status: Status) {
@@ -104,7 +120,8 @@ package struct AnswerRecord: Sendable, Equatable {
       "shards": .object(["answered": .int(shardsAnswered), "total": .int(shardsTotal)]),
       "index": .object(["behind_records": .int(behind.records), "behind_ms": .int(behind.milliseconds)]),
       "engine": .string(engine), "model": .string(model),
-      "stale_omitted": staleOmitted == 0 ? nil : .int(staleOmitted), "error": error?.json,
+      "stale_omitted": staleOmitted == 0 ? nil : .int(staleOmitted),
+      "checked_at_ms": checkedAtMilliseconds.map { .int($0) }, "error": error?.json,
     ])
   }
 
@@ -140,6 +157,7 @@ package struct AnswerRecord: Sendable, Equatable {
     engine = try fields.string("engine") ?? ""
     model = try fields.string("model") ?? ""
     staleOmitted = UInt32(clamping: fields.object["stale_omitted"]?.integerValue ?? 0)
+    checkedAtMilliseconds = fields.object["checked_at_ms"]?.integerValue
     error = RecordError(json: fields.object["error"])
   }
 }

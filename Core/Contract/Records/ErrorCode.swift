@@ -12,6 +12,8 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable, CustomStringCon
   case emptyText = "empty_text"
   case internalFault = "internal"
   case keyMismatch = "key_mismatch"
+  /// Processes died while they worked on the record.
+  case killsProcesses = "kills_processes"
   /// A process or file could not be created at the moment. The document is not at fault, and its record is
   /// retried.
   case machineFault = "machine_fault"

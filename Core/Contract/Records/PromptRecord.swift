@@ -14,6 +14,18 @@ package struct PromptRecord: Sendable, Equatable {
 
   package init(flight: QueryInFlight) { self.flight = flight }
 
+  /// The round alone, without decoding the query and the context.
+  ///
+  /// - Throws: `WireError` when the bytes are no message.
+  package static func round(wireBytes: [UInt8]) throws(WireError) -> UInt32 {
+    var reader = WireReader(wireBytes[...])
+    var round: UInt32 = 0
+    while let field = try reader.nextField() {
+      if field == 3 { round = try reader.uint32() } else { try reader.skip() }
+    }
+    return round
+  }
+
   package var wireBytes: [UInt8] {
     var writer = WireWriter()
     writer.uint(1, PartHeader.formatCurrent)

@@ -7,6 +7,8 @@ package struct QueryInFlight: Sendable, Equatable {
   package var query: QueryRecord
   /// The record's timestamp, by the broker's clock, plus `deadline_ms`.
   package var deadlineAtMilliseconds: Int64 = 0
+  /// The record's timestamp, by the broker's clock, in milliseconds since 1970.
+  package var askedAtMilliseconds: Int64 = 0
   package var outcome: Outcome?
   package var timings: [StageTiming] = []
   /// The time at which the last stage produced this record, in microseconds since 1970.

@@ -19,6 +19,18 @@ package struct SearchRecord: Sendable, Equatable {
     return writer.bytes
   }
 
+  /// The round alone, without decoding the query and the vector.
+  ///
+  /// - Throws: `WireError` when the bytes are no message.
+  package static func round(wireBytes: [UInt8]) throws(WireError) -> UInt32 {
+    var reader = WireReader(wireBytes[...])
+    var round: UInt32 = 0
+    while let field = try reader.nextField() {
+      if field == 3 { round = try reader.uint32() } else { try reader.skip() }
+    }
+    return round
+  }
+
   /// - Throws: `WireError` when the bytes are not a valid `Search` message of `millrace.proto`.
   package init(wireBytes: [UInt8]) throws(WireError) {
     var reader = WireReader(wireBytes[...])

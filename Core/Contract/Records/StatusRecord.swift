@@ -15,6 +15,8 @@ package struct StatusRecord: Sendable, Equatable {
   package var warnings: [String]
   /// The token for a query's `after`. Present with the states `indexed` and `deleted`.
   package var token: VectorsToken?
+  /// The timestamp of the version's record, in milliseconds since 1970 by the broker's clock. Present with `accepted`.
+  package var recordedAtMilliseconds: Int64?
 
   package init(id: String, tenant: String, version: Version?, operation: Operation, state: DocumentState) {
     self.id = id
@@ -44,6 +46,7 @@ package struct StatusRecord: Sendable, Equatable {
       "operation": .string(operation.rawValue), "state": .string(state.rawValue), "chunks": .int(chunks),
       "warnings": warnings.isEmpty ? nil : .array(warnings.map(JSONValue.string)), "error": error?.json,
       "token": token.map { .string($0.description) },
+      "recorded_at_ms": recordedAtMilliseconds.map { .int($0) },
     ])
   }
 
@@ -62,5 +65,6 @@ package struct StatusRecord: Sendable, Equatable {
     warnings = try fields.strings("warnings", countMax: 100) ?? []
     error = RecordError(json: fields.object["error"])
     token = try fields.string("token").flatMap { VectorsToken($0) }
+    recordedAtMilliseconds = fields.object["recorded_at_ms"]?.integerValue
   }
 }

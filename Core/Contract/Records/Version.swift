@@ -8,10 +8,15 @@ package struct Version: Sendable, Hashable, Comparable, CustomStringConvertible 
     self.offset = offset
   }
 
+  /// The setting `ingest.epoch` can be raised beyond every version that is read.
+  package static let epochMax: UInt32 = 999_999
+
   /// Reads `epoch.offset`.
   package init?(_ text: some StringProtocol) {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 2, let epoch = UInt32(parts[0]), let offset = Int64(parts[1]), offset >= 0 else {
+    guard parts.count == 2, let epoch = UInt32(parts[0]), epoch <= Self.epochMax,
+      let offset = Int64(parts[1]), offset >= 0
+    else {
       return nil
     }
     self.init(epoch: epoch, offset: offset)

@@ -9,6 +9,8 @@ package enum DefaultValues {
       bootstrapServers: "127.0.0.1:9092"
       # start of every topic's name
       topicPrefix: "rag."
+      # start of every consumer group's name; empty: follows topicPrefix (`rag.`: rag-ingest, `a.`: a.ingest)
+      groupPrefix: ""
       # client id of the workers, followed by the pool's name
       clientID: "millrace"
       # a consumer that is silent for so long is removed from its group (`up`: 6s)
@@ -42,6 +44,8 @@ package enum DefaultValues {
     worker:
       # time from SIGTERM to the exit; three quarters of it are for the records in flight
       graceDeadline: "25s"
+      # a record that was in work at so many deaths of its process is given up
+      deathsMax: 3
     encoder:
       # folder of the model; empty: share/millrace/model in the binary's prefix, or .venv of the checkout that it was built in
       modelPath: ""
@@ -63,7 +67,7 @@ package enum DefaultValues {
       # maximum size of a document's text without markup
       textBytesMax: 8388608
       # limits of the child process that reads a PDF, unpacks gzip, or reads Markdown or HTML of more than 32 KiB
-      parserTimeout: "15s"
+      parserTimeout: "8s"
       # memory of the same process
       parserMemoryBytesMax: 1073741824
       # field names of other producers, ours=theirs, separated by commas: text=body,id=key
@@ -113,6 +117,8 @@ package enum DefaultValues {
       answerTokensMax: 128
       # timeout of one request, within the query's deadline
       timeout: "60s"
+      # requests in flight of all workers together; each has the share of its partitions
+      concurrencyMax: 64
     redis:
       # redis://[:password@]host:port[/database] or unix://[:password@]/path[?db=database]; empty: no cache, no streams
       address: ""
@@ -156,7 +162,7 @@ package enum DefaultValues {
         recordBytesMax: 4194304
       document-status:
         partitions: 12
-        cleanup: "compact,delete"
+        cleanup: "delete"
         retention: "30d"
       queries:
         partitions: 24
@@ -239,8 +245,7 @@ package enum DefaultValues {
         # used without KEDA
         replicas: 1
         # Nobody waits for a parser, so an idle pool may have zero replicas. Kafka deletes the offsets of an empty group
-        # after 7 days (offsets.retention.minutes). Then all documents are read again, which repeats work and changes
-        # nothing.
+        # after 7 days (offsets.retention.minutes). Ingest then goes on at the oldest document without a terminal state.
         minReplicas: 0
         # at most the partitions of rag.documents: further workers would own none
         maxReplicas: 12

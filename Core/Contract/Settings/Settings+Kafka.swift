@@ -5,6 +5,8 @@ extension Settings {
   package struct Kafka: Sendable {
     package var bootstrapServers: String
     package var topicPrefix: String
+    /// The start of every group's name. Two releases on one cluster must never share a group.
+    package var groupPrefix: String
     package var clientID: String
     package var sessionTimeout: Duration
     package var pollIntervalMax: Duration
@@ -22,11 +24,22 @@ extension Settings {
       topicPrefix = try table.string("kafka.topicPrefix", "must be at most 64 of A-Z a-z 0-9 . _ -") { text in
         text.isEmpty || TenantID(text) != nil
       }
+      let groups = try table.string("kafka.groupPrefix", "must be at most 64 of A-Z a-z 0-9 . _ -") { text in
+        text.isEmpty || TenantID(text) != nil
+      }
+      groupPrefix = groups.isEmpty ? Self.groupPrefix(ofTopics: topicPrefix) : groups
       clientID = table.text("kafka.clientID")
       sessionTimeout = try table.duration("kafka.sessionTimeout")
       pollIntervalMax = try table.duration("kafka.pollIntervalMax")
       properties = try Self.properties(table)
       replicationFactor = try table.integer("kafka.replicationFactor", in: 0...10)
+    }
+
+    /// The default `rag.` keeps the group names `rag-ingest` and so on; any other prefix is taken unchanged. No two
+    /// prefixes give the same names: one of `rag-` and further dashes gets one dash more.
+    static func groupPrefix(ofTopics prefix: String) -> String {
+      if prefix == "rag." { return "rag-" }
+      return prefix.hasPrefix("rag-") && prefix.dropFirst(4).allSatisfy({ $0 == "-" }) ? prefix + "-" : prefix
     }
 
     /// The `name=value` pairs of the setting, and those of the file, one per line.

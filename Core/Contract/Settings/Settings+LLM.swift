@@ -8,6 +8,8 @@ extension Settings {
     package var promptTokensMax: Int
     package var answerTokensMax: Int
     package var timeout: Duration
+    /// Calls in flight of all workers of the pool together.
+    package var concurrencyMax: Int
 
     init(_ table: SettingsTable) throws(SettingsError) {
       // Paths are appended to the URL, so a query would end up in the middle.
@@ -22,6 +24,7 @@ extension Settings {
       promptTokensMax = try table.integer("llm.promptTokensMax", in: 128...1_000_000)
       answerTokensMax = try table.integer("llm.answerTokensMax", in: 1...100_000)
       timeout = try table.duration("llm.timeout")
+      concurrencyMax = try table.integer("llm.concurrencyMax", in: 1...100_000)
     }
   }
 }

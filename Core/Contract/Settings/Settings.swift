@@ -1,3 +1,4 @@
+import Pools
 import Records
 
 /// Every setting, validated. Only `Workers/Millrace` reads them from the outside. Each section of
@@ -9,6 +10,8 @@ package struct Settings: Sendable {
   package var http: HTTP
   package var logLevel: String
   package var graceDeadline: Duration
+  /// After so many deaths of processes that had a record in work, the record is given up.
+  package var deathsMax: Int
   package var encoder: Encoder
   package var ingest: Ingest
   package var embedBatchRecordsMax: Int
@@ -31,6 +34,7 @@ package struct Settings: Sendable {
       ["trace", "debug", "info", "warning", "error"].contains($0)
     }
     graceDeadline = try table.duration("worker.graceDeadline")
+    deathsMax = try table.integer("worker.deathsMax", in: 2...100)
     encoder = try Encoder(table)
     ingest = try Ingest(table)
     embedBatchRecordsMax = try table.integer("embed.batchRecordsMax", in: 1...10_000)
@@ -50,10 +54,28 @@ package struct Settings: Sendable {
     var topics: [Topic] = []
     for topic in TopicName.allCases { topics.append(try Topic(topic, table)) }
     self.topics = topics
+    try checkPartitionCounts()
+  }
+
+  /// Records go to the partition of another topic that has the same number, or the same hash.
+  private func checkPartitionCounts() throws(SettingsError) {
+    let documents: [TopicName] = [.documents, .chunks, .vectors, .documentStatus]
+    let queries: [TopicName] = [.searches, .candidates, .prompts, .answers]
+    for group in [documents, queries] {
+      guard let first = group.first else { continue }
+      for topic in group where partitionCount(topic) != partitionCount(first) {
+        throw SettingsError(
+          key: "topics.\(topic.rawValue).partitions", value: "\(partitionCount(topic))",
+          rule: "must be \(partitionCount(first)), as topics.\(first.rawValue).partitions")
+      }
+    }
   }
 
   /// The full name of a topic: the prefix and the topic's own name.
   package func topic(_ name: TopicName) -> String { name.name(prefix: kafka.topicPrefix) }
+
+  /// The full name of a group: the prefix and the group's own name.
+  package func group(_ group: ConsumerGroup) -> String { kafka.groupPrefix + group.baseName }
 
   package func partitionCount(_ name: TopicName) -> Int32 {
     Int32(topics.first { $0.topic == name }?.partitionCount ?? 1)

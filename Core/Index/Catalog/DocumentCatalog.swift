@@ -1,12 +1,14 @@
 import Records
 
 /// Decides which version of each document is visible, from the records of `rag.vectors` in log order. A value
-/// without I/O: it returns the changes that the index must make.
+/// without I/O: it returns the changes that the index must make, and what each record decided.
 ///
 /// - The highest complete version is visible. If one version has two complete sets, the lower digest wins, in
 ///   whatever order their records come. An incomplete set is never visible.
 /// - All parts of a version become visible in one step, in which the previous version disappears.
 /// - A deletion is a version too. `failed` and `dropped` marks hide no older version.
+/// - Of a mark and a complete set of one version, the one that is whole first in the log holds; what comes later is
+///   dead.
 package struct DocumentCatalog {
   /// The change that a record makes to the index.
   package struct Change {
@@ -14,21 +16,35 @@ package struct DocumentCatalog {
     package var insert: [IndexRow] = []
   }
 
-  /// The state of one version, from which the reporter makes its terminal state.
-  package enum Verdict: Equatable, Sendable {
-    /// All parts of the version are applied, and it is the visible one.
-    case visible(chunkCount: UInt32)
-    /// A newer version is visible, or a newer deletion was applied.
-    case superseded
-    case deleted
-    /// The version is not complete, and has a `failed` or `dropped` mark.
-    case marked(Mark, RecordError?)
-    case pending
+  /// The terminal state of a version, which one record decided.
+  package struct Decision: Equatable, Sendable {
+    /// A terminal state of the version, in the catalog's terms.
+    package enum Outcome: Equatable, Sendable {
+      /// All parts of the version are applied, and it is the visible one.
+      case visible(chunkCount: UInt32)
+      /// A newer version was visible or deleted before this one was whole, or a `dropped` mark was first.
+      case superseded
+      case deleted
+      /// A `failed` mark was first.
+      case failed(RecordError?)
+    }
+
+    package var version: Version
+    package var outcome: Outcome
+
+    package init(version: Version, outcome: Outcome) {
+      self.version = version
+      self.outcome = outcome
+    }
   }
 
   private struct PartialSet {
     var partCount: UInt32
     var parts: [UInt32: [IndexRow]] = [:]
+
+    var isComplete: Bool {
+      partCount > 0 && parts.count >= Int(partCount) && (0..<partCount).allSatisfy { parts[$0] != nil }
+    }
   }
 
   private struct Entry {
@@ -36,29 +52,49 @@ package struct DocumentCatalog {
     var visibleChunks: UInt32 = 0
     var deletedAt: Version?
     var sets: [SetID: PartialSet] = [:]
-    var marks: [Version: (Mark, RecordError?)] = [:]
+    /// Versions that a mark took before they were whole, above the fence.
+    var marked: [Version: Mark] = [:]
     /// Every key whose newest record in the topic has a value.
     var keys: Set<VectorKey> = []
 
     var fence: Version? { [visible?.version, deletedAt].compactMap { $0 }.max() }
+
+    /// Forgets what the fence has made pointless.
+    mutating func prune() {
+      guard let fence else { return }
+      sets = sets.filter { set in
+        if let visible, set.key.version == visible.version, visible.version == fence {
+          return set.key.digest.lexicographicallyPrecedes(visible.digest)
+        }
+        return set.key.version > fence
+      }
+      marked = marked.filter { $0.key > fence }
+    }
   }
 
   private var entries: [DocumentKey: Entry] = [:]
 
   package init() {}
 
-  package var visibleCount: Int { entries.values.count { $0.visible != nil } }
+  /// Documents of which a version is visible.
+  package private(set) var visibleCount = 0
 
   /// Applies a record with a value.
-  package mutating func apply(_ key: VectorKey, _ batch: VectorBatch) -> Change {
-    var entry = entries[key.document] ?? Entry()
-    defer { entries[key.document] = entry }
+  ///
+  /// - Returns: the change, and the terminal state of the record's version if this record decided it. A replay decides
+  ///   the same at the same record.
+  package mutating func apply(_ key: VectorKey, _ batch: VectorBatch) -> (change: Change, decision: Decision?)
+  {
+    var entry = entries.removeValue(forKey: key.document) ?? Entry()
+    let wasVisible = entry.visible != nil
+    defer {
+      visibleCount += (entry.visible != nil ? 1 : 0) - (wasVisible ? 1 : 0)
+      entries[key.document] = entry
+    }
     entry.keys.insert(key)
     switch batch.content {
     case .mark(.deleted, _, _): return delete(key.version, &entry)
-    case .mark(let mark, _, let error):
-      entry.marks[key.version] = (mark, error)
-      return Change()
+    case .mark(let mark, _, let error): return (Change(), self.mark(key.version, mark, error, &entry))
     case .vectors(let chunks, let dimension, let values):
       return add(key, batch.header, chunks, dimension, values, &entry)
     }
@@ -67,87 +103,104 @@ package struct DocumentCatalog {
   /// Applies a tombstone: the key has no value in the topic any more. The visible set stays, because its keys
   /// are not nulled while it is visible.
   package mutating func forget(_ key: VectorKey) {
-    guard var entry = entries[key.document] else { return }
+    guard var entry = entries.removeValue(forKey: key.document) else { return }
     entry.keys.remove(key)
     switch key.set {
-    case .mark: entry.marks[key.version] = nil
-    case .chunks:
+    case .mark: entry.marked[key.version] = nil
+    case .chunks(let digest):
       for set in entry.sets.keys where set.version == key.version && set != entry.visible {
         if entry.keys.contains(where: { $0.version == key.version && $0.set == key.set }) { continue }
-        if PartHeader.hex(set.digest) == digestText(key) { entry.sets[set] = nil }
+        if PartHeader.hex(set.digest) == digest { entry.sets[set] = nil }
       }
     }
-    let isEmpty = entry.keys.isEmpty && entry.visible == nil
-    entries[key.document] = isEmpty ? nil : entry
+    if !entry.keys.isEmpty || entry.visible != nil { entries[key.document] = entry }
   }
 
-  private func digestText(_ key: VectorKey) -> String {
-    if case .chunks(let digest) = key.set { digest } else { "" }
-  }
-
-  private func delete(_ version: Version, _ entry: inout Entry) -> Change {
-    guard entry.deletedAt.map({ version > $0 }) ?? true else { return Change() }
+  private func delete(_ version: Version, _ entry: inout Entry) -> (Change, Decision?) {
+    if let deleted = entry.deletedAt, version <= deleted {
+      // The first one of this version has decided.
+      return (Change(), version == deleted ? nil : Decision(version: version, outcome: .superseded))
+    }
+    // The order of the log decides: a newer version is visible already.
+    if let visible = entry.visible, visible.version > version {
+      entry.deletedAt = version
+      entry.prune()
+      return (Change(), Decision(version: version, outcome: .superseded))
+    }
     entry.deletedAt = version
-    entry.sets = entry.sets.filter { $0.key.version > version }
-    guard let visible = entry.visible, visible.version < version else { return Change() }
+    defer { entry.prune() }
+    guard let visible = entry.visible, visible.version < version else {
+      return (Change(), Decision(version: version, outcome: .deleted))
+    }
     entry.visible = nil
-    return Change(remove: visible)
+    return (Change(remove: visible), Decision(version: version, outcome: .deleted))
+  }
+
+  private func mark(_ version: Version, _ mark: Mark, _ error: RecordError?, _ entry: inout Entry) -> Decision
+  {
+    // The complete set was first.
+    if entry.visible?.version == version {
+      return Decision(version: version, outcome: .visible(chunkCount: entry.visibleChunks))
+    }
+    if let fence = entry.fence, version <= fence { return Decision(version: version, outcome: .superseded) }
+    let first = entry.marked[version] ?? mark
+    entry.marked[version] = first
+    entry.sets = entry.sets.filter { $0.key.version != version }
+    return Decision(version: version, outcome: first == .dropped ? .superseded : .failed(error))
   }
 
   private func add(
     _ key: VectorKey, _ header: PartHeader, _ chunks: [Chunk], _ dimension: Int, _ values: [Float],
     _ entry: inout Entry
-  ) -> Change {
-    if let fence = entry.fence, key.version < fence { return Change() }
-    if let deleted = entry.deletedAt, key.version <= deleted { return Change() }
-    let set = SetID(version: key.version, digest: header.digest)
-    if entry.visible == set { return Change() }
-    if let visible = entry.visible, visible.version == key.version,
+  ) -> (Change, Decision?) {
+    let version = key.version
+    let set = SetID(version: version, digest: header.digest)
+    if entry.visible == set {
+      return (Change(), Decision(version: version, outcome: .visible(chunkCount: entry.visibleChunks)))
+    }
+    if let visible = entry.visible, visible.version == version,
       !set.digest.lexicographicallyPrecedes(visible.digest)
     {
-      return Change()
+      return (Change(), Decision(version: version, outcome: .visible(chunkCount: entry.visibleChunks)))
     }
-    var partial = entry.sets[set] ?? PartialSet(partCount: header.partCount)
+    if let fence = entry.fence, version < fence || version == entry.deletedAt {
+      return (Change(), Decision(version: version, outcome: .superseded))
+    }
+    // A mark was first: its state is written already.
+    if entry.marked[version] != nil { return (Change(), nil) }
+    var partial = entry.sets.removeValue(forKey: set) ?? PartialSet(partCount: header.partCount)
     partial.parts[header.part] = chunks.enumerated().map { index, chunk in
       IndexRow(
         document: header.document, set: set, chunk: chunk,
         vector: Array(values[index * dimension..<(index + 1) * dimension]))
     }
-    guard (0..<partial.partCount).allSatisfy({ partial.parts[$0] != nil }), partial.partCount > 0 else {
+    guard partial.isComplete else {
       entry.sets[set] = partial
-      return Change()
+      return (Change(), nil)
     }
     let change = Change(
       remove: entry.visible, insert: (0..<partial.partCount).flatMap { partial.parts[$0] ?? [] })
     entry.visible = set
     entry.visibleChunks = header.chunkCount
-    entry.sets = entry.sets.filter {
-      $0.key.version > key.version || ($0.key.version == key.version && $0.key != set)
-    }
-    return change
-  }
-
-  /// The current state of a version.
-  package func verdict(on document: DocumentKey, _ version: Version) -> Verdict {
-    guard let entry = entries[document] else { return .pending }
-    if entry.visible?.version == version { return .visible(chunkCount: entry.visibleChunks) }
-    if entry.deletedAt == version { return .deleted }
-    if let fence = entry.fence, version < fence { return .superseded }
-    if let (mark, error) = entry.marks[version] { return .marked(mark, error) }
-    return .pending
+    entry.sets[set] = nil
+    entry.prune()
+    return (change, Decision(version: version, outcome: .visible(chunkCount: header.chunkCount)))
   }
 
   /// The keys to null: those of versions older than the visible one or than a deletion, `failed` and
-  /// `dropped` marks of that version itself, and other chunkings of the visible version with a higher digest.
+  /// `dropped` marks of that version itself, other chunkings of the visible version with a higher digest, and the
+  /// chunks of versions that a mark took.
   package func deadKeys(of document: DocumentKey) -> [VectorKey] {
-    guard let entry = entries[document], let fence = entry.fence else { return [] }
+    guard let entry = entries[document] else { return [] }
     return entry.keys.filter { key in
       switch key.set {
       // A deletion mark stays: an old chunk may still arrive later, and must not become visible again.
-      case .mark(.deleted): false
-      case .mark: key.version <= fence
+      case .mark(.deleted): return false
+      case .mark: return entry.fence.map { key.version <= $0 } ?? false
       case .chunks(let digest):
-        key.version < fence
+        if entry.marked[key.version] != nil { return true }
+        guard let fence = entry.fence else { return false }
+        return key.version < fence || key.version == entry.deletedAt
           || (key.version == entry.visible?.version
             && PartHeader.hex(entry.visible?.digest ?? []) < digest)
       }

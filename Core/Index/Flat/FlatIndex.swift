@@ -13,7 +13,7 @@ package struct FlatIndex: VectorIndex {
 
   package init(dimension: Int) { self.dimension = dimension }
 
-  package var rowCount: Int { tenants.values.reduce(0) { $0 + $1.rows.count } }
+  package private(set) var rowCount = 0
 
   package mutating func insert(_ rows: [IndexRow]) {
     for row in rows {
@@ -21,10 +21,11 @@ package struct FlatIndex: VectorIndex {
         row.vector.count == dimension, "a vector of \(row.vector.count) in an index of \(dimension)")
       tenants[row.document.key.tenant, default: TenantRows(dimension: dimension)].append(row)
     }
+    rowCount += rows.count
   }
 
   package mutating func remove(_ document: DocumentKey, set: SetID) {
-    tenants[document.tenant]?.remove(document.id, set)
+    rowCount -= tenants[document.tenant]?.remove(document.id, set) ?? 0
     if tenants[document.tenant]?.rows.isEmpty == true { tenants[document.tenant] = nil }
   }
 
@@ -115,7 +116,9 @@ private struct TenantRows {
   }
 
   /// Removes the set's rows and fills each gap with the last row.
-  mutating func remove(_ id: DocumentID, _ set: SetID) {
+  ///
+  /// - Returns: how many there were.
+  mutating func remove(_ id: DocumentID, _ set: SetID) -> Int {
     let doomed = (places[id] ?? []).filter { rows[$0].set == set }.sorted(by: >)
     for index in doomed {
       let last = rows.count - 1
@@ -129,6 +132,7 @@ private struct TenantRows {
       rows.removeLast()
     }
     if places[id]?.isEmpty == true { places[id] = nil }
+    return doomed.count
   }
 }
 

@@ -11,15 +11,15 @@ package struct Account: Sendable {
   package var inFlight: [String: Int] = [:]
   /// The same terminal state written again: allowed after a crash.
   package var repeats = 0
-  /// Two different terminal states of one.
-  package var differing = 0
+  /// Later terminal states of another kind than the first one, which is the state for every reader.
+  package var contradicted = 0
   package var lost = 0
-  /// A few of those lost or differing, for the person who must look: the first by name, so that they are the
+  /// A few of those lost or contradicted, for the person who must look: the first by name, so that they are the
   /// same in whatever order, and in however many passes, they were found.
   package var examples: [String] = []
   private static let examplesMax = 10
 
-  package var isBalanced: Bool { lost == 0 && differing == 0 }
+  package var isBalanced: Bool { lost == 0 && contradicted == 0 }
 
   mutating func note(_ example: String) {
     let index = examples.firstIndex { example < $0 } ?? examples.endIndex
@@ -34,7 +34,7 @@ package struct Account: Sendable {
       "finished": .object(
         states.map { JSONMember(name: $0.name, value: .int(finished[$0.name] ?? 0)) }),
       "in_flight": .object(stages.map { JSONMember(name: $0, value: .int(inFlight[$0] ?? 0)) }),
-      "repeats": .int(repeats), "lost": .int(lost), "differing": .int(differing),
+      "repeats": .int(repeats), "lost": .int(lost), "contradicted": .int(contradicted),
       "examples": .array(examples.map(JSONValue.string)),
     ])
   }
@@ -44,7 +44,7 @@ package struct Account: Sendable {
     let waiting = stages.map { "\($0) \(inFlight[$0] ?? 0)" }.joined(separator: ", ")
     var lines = [
       "\(kind): \(accepted) accepted = \(ended); in flight: \(waiting); lost \(lost)",
-      "  repeats \(repeats), differing \(differing)",
+      "  repeats \(repeats), contradicted \(contradicted)",
     ]
     lines += examples.map { "  look at \($0)" }
     return lines.joined(separator: "\n")

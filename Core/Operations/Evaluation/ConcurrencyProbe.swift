@@ -90,7 +90,7 @@ package struct ConcurrencyProbe: Sendable {
 
   private func prompts(_ queries: [QueryRecord]) async throws -> [[ChatMessage]] {
     let answerer = Answerer(
-      encoder: encoder, chat: nil, refusalScore: settings.generate.refusalScore,
+      encoder: encoder, chat: nil, limit: CallLimit(1000), refusalScore: settings.generate.refusalScore,
       sentencesMax: settings.generate.sentencesMax, supportScore: settings.generate.supportScore,
       promptTokensMax: settings.llm.promptTokensMax)
     var prompts: [[ChatMessage]] = []

@@ -91,7 +91,8 @@ package struct LatencyProbe: Sendable {
     while ContinuousClock.now < deadline {
       for record in try await reader.next(maxRecords: 100, maxWait: .milliseconds(500)) {
         guard let value = record.value, record.key == key.bytes else { continue }
-        return try AnswerRecord(value: value)
+        let answer = try AnswerRecord(value: value)
+        if !answer.isVoid(appendedAtMilliseconds: record.timestampMilliseconds) { return answer }
       }
     }
     return nil

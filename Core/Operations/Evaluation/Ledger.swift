@@ -41,14 +41,15 @@ package struct Ledger: Sendable {
     let (ingested, embedded, reported) = try await withAdmin(
       settings.kafkaConfiguration(clientID: "millrace-ledger")
     ) { admin in
-      let ingested = try await admin.committed(group: ConsumerGroup.ingest.name, all).mapValues(\.nextOffset)
-      let embedded = try await admin.committed(group: ConsumerGroup.embedDocuments.name, partitions(.chunks))
+      let ingested = try await admin.committed(group: settings.group(.ingest), all).mapValues(\.nextOffset)
+      let embedded = try await admin.committed(group: settings.group(.embedDocuments), partitions(.chunks))
         .mapValues(\.nextOffset)
       var reported: [TopicPartition: Int64] = [:]
       for shard in 0..<settings.search.shards {
         let group = ConsumerGroup.index(shard: shard, of: settings.search.layout)
         let mine = settings.partitions(of: group)
-        reported.merge(try await admin.committed(group: group.name, mine).mapValues(\.nextOffset)) { $1 }
+        reported.merge(try await admin.committed(group: settings.group(group), mine).mapValues(\.nextOffset))
+        { $1 }
       }
       return (ingested, embedded, reported)
     }
@@ -95,7 +96,13 @@ package struct Ledger: Sendable {
           for offset in range {
             let flags = table[partition.partition, offset]
             let stage: UInt8 = flags & Self.isInSearch == 0 ? 0 : 1
-            count(flags, stage, Pool.documentFlow.dropFirst().map(\.stage), &account, Self.documentStates) {
+            let isContradicted =
+              flags & VersionFlags.isContradicted != 0 && Self.documentStates.contains { flags & $0.bit != 0 }
+            count(
+              flags, isContradicted: isContradicted, stage, Pool.documentFlow.dropFirst().map(\.stage),
+              &account,
+              Self.documentStates
+            ) {
               offset >= ingested[partition] ?? 0 ? Pool.ingest.stage : nil
             } name: {
               "\(partition.topic)-\(partition.partition)-\(offset)"
@@ -149,18 +156,19 @@ package struct Ledger: Sendable {
     let (embedded, searched, retrieved, generated) = try await withAdmin(
       settings.kafkaConfiguration(clientID: "millrace-ledger")
     ) { admin in
-      let embedded = try await admin.committed(group: ConsumerGroup.embedQueries.name, all).mapValues(
+      let embedded = try await admin.committed(group: settings.group(.embedQueries), all).mapValues(
         \.nextOffset)
       var searched: [TopicPartition: Int64] = [:]
       for shard in 0..<settings.search.shards {
         let group = ConsumerGroup.search(shard: shard, of: settings.search.layout)
-        let offsets = try await admin.committed(group: group.name, settings.partitions(of: group)).mapValues(
-          \.nextOffset)
+        let offsets = try await admin.committed(group: settings.group(group), settings.partitions(of: group))
+          .mapValues(
+            \.nextOffset)
         searched.merge(offsets, uniquingKeysWith: min)
       }
-      let retrieved = try await admin.committed(group: ConsumerGroup.retrieve.name, partitions(.candidates))
+      let retrieved = try await admin.committed(group: settings.group(.retrieve), partitions(.candidates))
         .mapValues(\.nextOffset)
-      let generated = try await admin.committed(group: ConsumerGroup.generate.name, partitions(.prompts))
+      let generated = try await admin.committed(group: settings.group(.generate), partitions(.prompts))
         .mapValues(
           \.nextOffset)
       return (embedded, searched, retrieved, generated)
@@ -191,7 +199,8 @@ package struct Ledger: Sendable {
         }
         try await read(reader, partitions(.answers).map { ($0, since?.startOfAnswers ?? .beginning) }) {
           record in
-          guard let key = record.key, let value = record.value, let answer = try? AnswerRecord(value: value)
+          guard let key = record.key, let value = record.value, let answer = try? AnswerRecord(value: value),
+            !answer.isVoid(appendedAtMilliseconds: record.timestampMilliseconds)
           else { return }
           table.markKnown(
             key, Self.queryStates.first { $0.name == answer.status.rawValue }?.bit ?? 0,
@@ -199,7 +208,8 @@ package struct Ledger: Sendable {
         }
         for entry in table.entries {
           count(
-            entry.flags, entry.stage, Pool.queryFlow.map(\.stage), &account,
+            entry.flags, isContradicted: entry.isContradicted, entry.stage, Pool.queryFlow.map(\.stage),
+            &account,
             Self.queryStates
           ) {
             nil
@@ -221,18 +231,18 @@ package struct Ledger: Sendable {
   }
 
   private func count(
-    _ flags: UInt8, _ stage: UInt8, _ stages: [String], _ account: inout Account,
+    _ flags: UInt8, isContradicted: Bool, _ stage: UInt8, _ stages: [String], _ account: inout Account,
     _ states: [(name: String, bit: UInt8)], waiting: () -> String?, name: () -> String
   ) {
     guard flags & Self.isRecord != 0 else { return }
     account.accepted += 1
-    let found = states.filter { flags & $0.bit != 0 }
+    let state = states.first { flags & $0.bit != 0 }
     if flags & Self.isRepeated != 0 { account.repeats += 1 }
-    if found.count > 1 {
-      account.differing += 1
-      account.note("\(name()): \(found.map(\.name).joined(separator: " and "))")
+    if isContradicted {
+      account.contradicted += 1
+      account.note("\(name()): \(state?.name ?? ""), and another state later")
     }
-    if let state = found.first {
+    if let state {
       account.finished[state.name, default: 0] += 1
     } else if let stage = waiting() ?? (flags & Self.isInFlight != 0 ? stages[Int(stage)] : nil) {
       account.inFlight[stage, default: 0] += 1

@@ -9,6 +9,8 @@ final class QueryFlags: Sendable {
     var stage: UInt8
     /// The newest answer to an earlier query with this id, from so shortly before that this one gets none.
     var earlier: UInt8 = 0
+    /// A later terminal state differs from the first one.
+    var isContradicted = false
     var partition: Int32
     var offset: Int64
     /// Of the newest record with this id: an answer from before it is that of an earlier one.
@@ -57,8 +59,14 @@ final class QueryFlags: Sendable {
         table[hash] = entry
         return
       }
-      if terminal != 0, entry.flags & terminal == terminal { entry.flags |= 128 }
-      entry.flags |= bits
+      switch entry.flags & Self.terminals {
+      case 0: entry.flags |= bits
+      case terminal: entry.flags |= bits | 128
+      default:
+        // The first one is the state.
+        if terminal != 0 { entry.isContradicted = true }
+        entry.flags |= bits & ~Self.terminals
+      }
       entry.stage = max(entry.stage, stage)
       table[hash] = entry
     }
@@ -66,12 +74,13 @@ final class QueryFlags: Sendable {
 
   /// What is known of each, and where its first record lies: as numbers, since names would take more room
   /// than the table.
-  var entries: [(flags: UInt8, stage: UInt8, partition: Int32, offset: Int64)] {
+  var entries: [(flags: UInt8, isContradicted: Bool, stage: UInt8, partition: Int32, offset: Int64)] {
     table.withLock { table in
-      table.values.map { entry -> (flags: UInt8, stage: UInt8, partition: Int32, offset: Int64) in
+      table.values.map {
+        entry -> (flags: UInt8, isContradicted: Bool, stage: UInt8, partition: Int32, offset: Int64) in
         // The earlier answer counts only where there is none of its own.
         let flags = entry.flags & Self.terminals == 0 ? entry.flags | entry.earlier : entry.flags
-        return (flags, entry.stage, entry.partition, entry.offset)
+        return (flags, entry.isContradicted, entry.stage, entry.partition, entry.offset)
       }
     }
   }

@@ -6,6 +6,10 @@ import Synchronization
 /// room: `Ledger.documentsMax` bytes at most.
 final class VersionFlags: Sendable {
   private static let terminals: UInt8 = 0b0001_1110
+  /// A later terminal state differs from the first one. The bit has another meaning before there is a state
+  /// (`Ledger.isInSearch`).
+  static let isContradicted: UInt8 = 32
+  private static let isRepeated: UInt8 = 128
   private let ranges: [Int32: Range<Int64>]
   private let flags: Mutex<[Int32: [UInt8]]>
 
@@ -20,8 +24,15 @@ final class VersionFlags: Sendable {
     flags.withLock { flags in
       guard var known = flags[partition]?[index] else { return }
       let terminal = bits & Self.terminals
-      if terminal != 0, known & terminal == terminal { known |= 128 }
-      flags[partition]?[index] = known | bits
+      switch known & Self.terminals {
+      case 0:
+        // What waited has its state now.
+        if terminal != 0 { known &= 0b0000_0001 }
+        known |= bits
+      case terminal: known |= Self.isRepeated
+      default: if terminal != 0 { known |= Self.isContradicted }
+      }
+      flags[partition]?[index] = known
     }
   }
 

@@ -18,6 +18,7 @@ enum APIKey: Int16, CaseIterable {
   case deleteTopics = 20
   case initProducerID = 22
   case describeConfigs = 32
+  case alterConfigs = 33
   case deleteGroups = 42
 
   /// The supported versions. An unsupported version of ApiVersions is answered with its error code; any other
@@ -42,6 +43,7 @@ enum APIKey: Int16, CaseIterable {
     case .deleteTopics: 1...3
     case .initProducerID: 0...1
     case .describeConfigs: 0...3
+    case .alterConfigs: 0...1
     case .deleteGroups: 0...1
     }
   }

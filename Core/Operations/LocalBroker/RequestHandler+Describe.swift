@@ -53,6 +53,49 @@ extension RequestHandler {
     }
   }
 
+  /// Replaces the settings of topics, as the request of that name does: what is left out goes back to its default.
+  func alterConfigs(_ reader: inout ProtocolReader, _ writer: inout ProtocolWriter) throws {
+    let resources = try reader.array { (reader) throws(ProtocolError) in
+      (
+        type: try reader.int8(), name: try reader.string(),
+        settings: try reader.array { (reader) throws(ProtocolError) in
+          (try reader.string(), try reader.nullableString())
+        }
+      )
+    }
+    let validateOnly = try reader.bool()
+    writer.int32(0)
+    writer.array(resources) { writer, resource in
+      var fault: (ErrorCode, String)?
+      var settings: [String: String] = [:]
+      for (name, value) in resource.settings {
+        guard let value else { continue }
+        if let problem = TopicSettings.problem(name, value) {
+          fault = (.invalidConfig, "\(name): '\(value)' \(problem)")
+        }
+        settings[name] = value
+      }
+      if resource.type != ResourceType.topic {
+        fault = (.invalidRequest, "only topics (resource type 2) have settings that can be changed")
+      } else if store.topic(resource.name) == nil {
+        fault = (.unknownTopicOrPartition, "topic '\(resource.name)' does not exist")
+      }
+      if fault == nil, !validateOnly {
+        do {
+          if try !store.alter(resource.name, settings: settings) {
+            fault = (.unknownTopicOrPartition, "topic '\(resource.name)' does not exist")
+          }
+        } catch {
+          fault = (.storageError, "\(error)")
+        }
+      }
+      writer.error(fault?.0 ?? .none)
+      writer.string(fault?.1)
+      writer.int8(resource.type)
+      writer.string(resource.name)
+    }
+  }
+
   private func entries(_ type: Int8, _ name: String) -> (ErrorCode, String?, [Entry]) {
     switch type {
     case ResourceType.topic:

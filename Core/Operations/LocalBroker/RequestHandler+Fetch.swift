@@ -83,7 +83,12 @@ extension RequestHandler {
       if total >= bytesMin || served.contains(where: { $0.error != .none }) || .now() >= deadline {
         return served
       }
-      waiter.wait(until: deadline)
+      if bytesMin <= 1 {
+        waiter.wait(until: deadline)
+      } else {
+        // A reader that wants much is in no hurry: to look at every append would cost more than it brings.
+        waiter.pause(until: min(deadline, .now() + .milliseconds(Self.patientPause)))
+      }
     }
   }
 

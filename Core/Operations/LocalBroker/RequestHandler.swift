@@ -5,6 +5,8 @@ import Telemetry
 struct RequestHandler: Sendable {
   static let metadataBytesMax = 4096
   static let fetchWaitMax: Int32 = 60_000
+  /// Milliseconds between two looks for a reader that wants many bytes at once.
+  static let patientPause = 50
   /// Less than `ProtocolWriter.bytesMax`, with room for one batch that is larger than the requested size.
   static let fetchBytesMax = 64 << 20
 
@@ -51,6 +53,7 @@ struct RequestHandler: Sendable {
     case .describeGroups: try describeGroups(&reader, version, &writer)
     case .listGroups: try listGroups(version, &writer)
     case .describeConfigs: try describeConfigs(&reader, version, &writer)
+    case .alterConfigs: try alterConfigs(&reader, &writer)
     case .deleteGroups: try deleteGroups(&reader, &writer)
     case .createTopics: try createTopics(&reader, version, &writer)
     case .deleteTopics: try deleteTopics(&reader, version, &writer)

@@ -15,7 +15,9 @@ final class Store: Sendable {
 
   final class Partition {
     let id: Int64
-    let topic: Topic
+    /// Its settings may be changed while the partition is in use.
+    private let currentTopic: Mutex<Topic>
+    var topic: Topic { currentTopic.withLock { $0 } }
     let number: Int32
     /// The next offset to be written. Inside a transaction it is ahead of `highWatermark`.
     var writeOffset: Int64
@@ -35,7 +37,7 @@ final class Store: Sendable {
 
     init(id: Int64, topic: Topic, number: Int32, nextOffset: Int64, logStart: Int64, lastTimestamp: Int64) {
       self.id = id
-      self.topic = topic
+      currentTopic = Mutex(topic)
       self.number = number
       writeOffset = nextOffset
       self.lastTimestamp = lastTimestamp
@@ -46,6 +48,7 @@ final class Store: Sendable {
     var logStart: Int64 { readable.withLock { $0.logStart } }
     var isDeleted: Bool { readable.withLock { $0.isDeleted } }
 
+    func setTopic(_ topic: Topic) { currentTopic.withLock { $0 = topic } }
     func addWaiter(_ waiter: FetchWaiter) { readable.withLock { $0.waiters.append(waiter) } }
     func removeWaiter(_ waiter: FetchWaiter) { readable.withLock { $0.waiters.removeAll { $0 === waiter } } }
 
@@ -435,6 +438,29 @@ final class Store: Sendable {
       },
       committed: { if let new = made.withLock({ $0 }) { self.topicTable.withLock { $0[name] = new } } })
     return made.withLock { $0 != nil }
+  }
+
+  /// Replaces a topic's settings.
+  ///
+  /// - Returns: false when there is no such topic.
+  func alter(_ name: String, settings: [String: String]) throws(StorageError) -> Bool {
+    guard let (topic, partitions) = topicTable.withLock({ $0[name] }) else { return false }
+    var altered = topic
+    altered.settings = settings
+    let new = altered
+    try write(
+      { (database) throws(StorageError) in
+        try database.run(
+          "UPDATE topics SET settings=? WHERE id=?", [.text(SettingsText.encode(settings)), .int(topic.id)])
+      },
+      committed: {
+        self.topicTable.withLock { table in
+          guard table[name]?.topic.id == topic.id else { return }
+          table[name]?.topic = new
+        }
+        for partition in partitions { partition.setTopic(new) }
+      })
+    return true
   }
 
   func delete(_ name: String) throws(StorageError) -> Bool {

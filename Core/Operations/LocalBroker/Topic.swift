@@ -1,4 +1,4 @@
-/// A topic with the settings that it was created with.
+/// A topic with its own settings.
 struct Topic: Sendable {
   var id: Int64
   var name: String

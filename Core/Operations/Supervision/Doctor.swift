@@ -226,17 +226,31 @@ package enum Doctor {
     let address = settings.kafka.bootstrapServers
     do {
       let topics = try await admin.topics(timeout: .seconds(3))
-      await admin.close()
       let setup = TopicSetup(settings: settings, admin: admin)
       let missing = settings.topics.filter { topics[settings.topic($0.topic)] == nil }
       guard missing.isEmpty else {
+        await admin.close()
         return Finding(
           grade: .failure, subject: "kafka",
           text: "\(address) answers, but \(missing.count) topics are missing",
           advice: "run `millrace topics create`")
       }
       try setup.check(topics)
+      let problems = try await setup.problems()
+      await admin.close()
+      guard problems.isEmpty else {
+        return Finding(
+          grade: .failure, subject: "kafka",
+          text: "\(address): " + problems.map(\.description).joined(separator: "; "),
+          advice: "run `millrace topics create`, which corrects these settings")
+      }
       return Finding(grade: .ok, subject: "kafka", text: "\(address) answers and has all topics")
+    } catch let failure as KafkaFailure where failure.isForbidden {
+      await admin.close()
+      return Finding(
+        grade: .warning, subject: "kafka",
+        text: "\(address) answers; its topics' settings can't be checked: \(failure)",
+        advice: "grant DescribeConfigs on the topics")
     } catch let failure as KafkaFailure where failure.kind == .retriable {
       await admin.close()
       let isStarted = directory.read() != nil

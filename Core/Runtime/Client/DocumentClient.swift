@@ -76,10 +76,10 @@ package struct DocumentClient: Sendable {
       var open: Set<String> = []
       let deadline = ContinuousClock.now + timeout
       for batch in batches(documents) {
-        let positions = try await produce(batch)
-        outcome.sent += positions.count
-        for (document, position) in zip(batch, positions) {
-          open.insert("\(document.key)@\(position.offset)")
+        let acknowledgements = try await produce(batch)
+        outcome.sent += acknowledgements.count
+        for (document, acknowledgement) in zip(batch, acknowledgements) {
+          open.insert("\(document.key)@\(acknowledgement.position.offset)")
         }
         try await collect(reader, &open, &outcome, wait: .zero)
         progress(outcome.sent - open.count)
@@ -107,7 +107,7 @@ package struct DocumentClient: Sendable {
       })
   }
 
-  private func produce(_ batch: ArraySlice<OutgoingDocument>) async throws -> [RecordPosition] {
+  private func produce(_ batch: ArraySlice<OutgoingDocument>) async throws -> [Acknowledgement] {
     let count = settings.partitionCount(.documents)
     return try await producer.send(
       batch.map { document in

@@ -82,6 +82,8 @@ package struct QueryClient: Sendable {
             let value = record.value
           else { continue }
           let answer = try AnswerRecord(value: value)
+          // Its writer answers anew.
+          if answer.isVoid(appendedAtMilliseconds: record.timestampMilliseconds) { continue }
           open[answer.key] = nil
           answers[index] = answer
           done += 1

@@ -22,10 +22,8 @@ package enum RecordTrace {
     for name in [TopicName.searches, .candidates, .prompts, .answers] {
       for record in try await reader.records(of: name, key: key.bytes) {
         guard let value = record.value else { continue }
-        let (what, flight) = try describe(name, value)
-        if let flight, queryAt == nil {
-          queryAt = flight.deadlineAtMilliseconds - flight.query.deadlineMilliseconds
-        }
+        let (what, flight) = try describe(name, value, at: record.timestampMilliseconds)
+        if let flight, queryAt == nil { queryAt = flight.askedAtMilliseconds }
         steps.append(
           Step(atMilliseconds: record.timestampMilliseconds, place: record.position.description, what: what))
       }
@@ -37,7 +35,9 @@ package enum RecordTrace {
     return steps
   }
 
-  private static func describe(_ name: TopicName, _ value: [UInt8]) throws -> (String, QueryInFlight?) {
+  private static func describe(_ name: TopicName, _ value: [UInt8], at milliseconds: Int64) throws -> (
+    String, QueryInFlight?
+  ) {
     switch name {
     case .searches:
       let search = try SearchRecord(wireBytes: value)
@@ -55,8 +55,9 @@ package enum RecordTrace {
       let answer = try AnswerRecord(value: value)
       let engine = answer.engine.isEmpty ? "" : " by \(answer.engine)"
       let cached = answer.cache == .miss ? "" : ", from the cache"
+      let void = answer.isVoid(appendedAtMilliseconds: milliseconds) ? "void, appended too late: " : ""
       return (
-        "\(answer.status.rawValue)\(engine)\(cached): \(answer.timingsText)", nil
+        "\(void)\(answer.status.rawValue)\(engine)\(cached): \(answer.timingsText)", nil
       )
     }
   }

@@ -1,11 +1,14 @@
 import Foundation
 import KafkaClient
+import Telemetry
 
-/// Sets the lag gauges from what the last fetches told, twice in five seconds.
+/// Sets the lag gauges from what the last fetches told, twice in five seconds. A partition that goes to another member
+/// takes its gauge with it: the last value would stay for ever.
 struct LagReport {
   let context: StageContext
   let group: String
   var committed: [TopicPartition: Int64] = [:]
+  private var reported: Set<TopicPartition> = []
   private var next = ContinuousClock.now
 
   init(context: StageContext, group: String) {
@@ -20,8 +23,20 @@ struct LagReport {
     next = .now + .milliseconds(2500)
     for (partition, end) in await consumer.cachedEnds() where !isIgnored(partition) {
       context.metrics.set(
-        .consumerLag, to: Double(max(0, end - (committed[partition] ?? 0))),
-        [("consumergroup", group), ("topic", partition.topic), ("partition", "\(partition.partition)")])
+        .consumerLag, to: Double(max(0, end - (committed[partition] ?? 0))), labels(partition))
+      reported.insert(partition)
     }
+  }
+
+  mutating func forget(_ partitions: [TopicPartition]) {
+    for partition in partitions where reported.remove(partition) != nil {
+      context.metrics.remove(.consumerLag, labels(partition))
+    }
+  }
+
+  mutating func clear() { forget(Array(reported)) }
+
+  private func labels(_ partition: TopicPartition) -> Labels {
+    [("consumergroup", group), ("topic", partition.topic), ("partition", "\(partition.partition)")]
   }
 }

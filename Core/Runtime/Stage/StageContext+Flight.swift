@@ -29,15 +29,6 @@ extension AnswerRecord {
 }
 
 extension StageContext {
-  /// Answers a query `failed`.
-  ///
-  /// - Throws: `KafkaFailure` when the answer is not acknowledged; `CancellationError`.
-  package func fail(_ flight: QueryInFlight, _ fault: RecordError, headers: [RecordHeader]) async throws {
-    var answer = AnswerRecord(flight, status: .failed)
-    answer.error = fault
-    try await producer.send(answerRecords(answer, replyTo: flight.query.replyTo, headers: headers))
-  }
-
   /// The record that sends a query to search once more, because a document changed under it.
   package func searchAgain(_ flight: QueryInFlight, model: String, vector: [Float], headers: [RecordHeader])
     -> OutgoingRecord

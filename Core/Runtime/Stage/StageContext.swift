@@ -1,5 +1,6 @@
 import Foundation
 import KafkaClient
+import Pools
 import Records
 import Settings
 import Telemetry
@@ -20,7 +21,10 @@ package struct StageContext: Sendable {
   package init(name: String, settings: Settings) throws {
     self.name = name
     self.settings = settings
-    kafka = settings.kafkaConfiguration(clientID: "\(settings.kafka.clientID)-\(name)")
+    var kafka = settings.kafkaConfiguration(clientID: "\(settings.kafka.clientID)-\(name)")
+    // Longer than a change of leaders takes, shorter than the time for which an answer is valid.
+    kafka.deliveryTimeout = .seconds(8)
+    self.kafka = kafka
     metrics = MetricsRegistry()
     metrics.declareOperatorsMetrics()
     producer = try KafkaProducer(
@@ -47,6 +51,7 @@ package struct StageContext: Sendable {
   }
 
   package func topic(_ name: TopicName) -> String { settings.topic(name) }
+  package func group(_ group: ConsumerGroup) -> String { settings.group(group) }
 
   /// A copy of a record for `rag.deadletters`, with the reason in its headers.
   package func deadLetter(_ record: ConsumerRecord, _ error: RecordError, rule: String) -> OutgoingRecord {
@@ -58,17 +63,6 @@ package struct StageContext: Sendable {
         RecordHeader(HeaderName.errorStage, name), RecordHeader(HeaderName.errorCode, error.code),
         RecordHeader(HeaderName.errorField, error.field), RecordHeader(HeaderName.errorRule, rule),
       ])
-  }
-
-  /// Sends a dead letter; one that is too large even there is left out, as its record has its state.
-  ///
-  /// - Throws: `KafkaFailure` when the letter is not acknowledged for another reason; `CancellationError`.
-  package func sendLetter(_ letter: OutgoingRecord) async throws {
-    do {
-      try await producer.send(letter)
-    } catch let failure as KafkaFailure where failure.isRefusedRecord {
-      logger.error("Dead letter is too large", [(.error, "\(failure)")])
-    }
   }
 
   /// An answer on its topic and, when the query asked for it, a copy on its own: nothing waits for that, and
@@ -131,9 +125,9 @@ extension Settings {
 extension ConsumerRecord {
   /// The headers that follow a request through every topic.
   package var passedHeaders: [RecordHeader] {
-    headers.filter {
-      $0.value.count <= Self.headerBytesMax
-        && ($0.name == HeaderName.traceparent || $0.name == HeaderName.requestID || $0.name == "tracestate")
+    // The last one of each name: their number is bounded as their size is.
+    [HeaderName.traceparent, HeaderName.requestID, "tracestate"].compactMap { name in
+      headers.last { $0.name == name && $0.value.count <= Self.headerBytesMax }
     }
   }
 

@@ -2,9 +2,17 @@ import KafkaClient
 import Pools
 import Records
 import Settings
+import Time
 
 /// Makes our topics and the first offsets of our groups; idempotent, never shrinks anything.
 package struct TopicSetup: Sendable {
+  /// What `create` has done.
+  package struct Outcome: Sendable {
+    package var created: [String] = []
+    /// Settings of existing topics that were changed, as `topic: setting from to`.
+    package var altered: [String] = []
+  }
+
   private let settings: Settings
   private let admin: KafkaAdmin
 
@@ -13,10 +21,9 @@ package struct TopicSetup: Sendable {
     self.admin = admin
   }
 
-  /// - Returns: the topics that were created.
   /// - Throws: `StageFatal` when an existing topic has another number of partitions than the settings say, or
   ///   when the new topics do not appear within 30 seconds; `KafkaFailure`; `CancellationError`.
-  package func create() async throws -> [String] {
+  package func create() async throws -> Outcome {
     let existing = try await admin.topics()
     try check(existing)
     let brokers = try await admin.brokerCount()
@@ -29,10 +36,12 @@ package struct TopicSetup: Sendable {
         name: settings.topic(topic.topic), partitionCount: Int32(topic.partitionCount),
         replicationFactor: Int32(replicas), settings: configuration)
     }
-    let created = plans.isEmpty ? [] : try await admin.create(plans)
+    var outcome = Outcome()
+    outcome.altered = try await alter(existing)
+    if !plans.isEmpty { outcome.created = try await admin.create(plans) }
     try await waitUntilKnown(plans.map(\.name))
     try await commitFirstOffsets()
-    return created
+    return outcome
   }
 
   /// Compares the partition counts of existing topics with the settings.
@@ -51,6 +60,46 @@ package struct TopicSetup: Sendable {
     }
   }
 
+  /// The settings of existing topics that break a promise.
+  ///
+  /// - Throws: `KafkaFailure`, also when the right to describe settings is missing (`isForbidden`).
+  package func problems() async throws(KafkaFailure) -> [TopicCheck.Problem] {
+    let existing = try await admin.topics()
+    return try await problems(existing)
+  }
+
+  private func problems(_ existing: [String: Int32]) async throws(KafkaFailure) -> [TopicCheck.Problem] {
+    let topics = settings.topics.filter { existing[settings.topic($0.topic)] != nil }
+    let described = try await admin.settings(ofTopics: topics.map { settings.topic($0.topic) })
+    return topics.flatMap { topic in
+      let name = settings.topic(topic.topic)
+      return TopicCheck.problems(name, topic, existing: described[name] ?? [:])
+    }
+  }
+
+  /// Gives existing topics the settings that the promises need. Topics are often made by a platform team.
+  private func alter(_ existing: [String: Int32]) async throws -> [String] {
+    let problems: [TopicCheck.Problem]
+    do {
+      problems = try await self.problems(existing)
+    } catch {
+      // The workers and `doctor` say so.
+      if error.isForbidden { return [] }
+      throw error
+    }
+    let byTopic = Dictionary(grouping: problems, by: \.topic)
+    let described = try await admin.settings(ofTopics: Array(byTopic.keys))
+    // The request replaces all of a topic's own settings: those that are right go with it.
+    try await admin.setSettings(
+      Dictionary(
+        uniqueKeysWithValues: byTopic.map { topic, problems in
+          var own = (described[topic] ?? [:]).filter(\.value.isOwn).mapValues(\.value)
+          for problem in problems { own[problem.setting] = problem.needed }
+          return (topic, own)
+        }))
+    return problems.map { "\($0.topic): \($0.setting) from \($0.value) to \($0.needed)" }
+  }
+
   private func waitUntilKnown(_ names: [String]) async throws {
     for _ in 0..<600 {
       let known = try await admin.topics()
@@ -63,16 +112,82 @@ package struct TopicSetup: Sendable {
   /// Without a commit a group's lag is unknown to whoever scales it.
   private func commitFirstOffsets() async throws {
     for group in ConsumerGroup.all(of: settings.search.layout) {
+      let name = settings.group(group)
       let partitions = settings.partitions(of: group)
-      let committed = try await admin.committed(group: group.name, partitions)
+      let committed = try await admin.committed(group: name, partitions)
       let missing = partitions.filter { committed[$0] == nil }
       if missing.isEmpty { continue }
       do {
-        try await admin.commit(group: group.name, try await admin.beginnings(missing))
-      } catch {
+        try await admin.commit(group: name, try await firstOffsets(of: group, missing))
+      } catch let error as KafkaFailure {
         // A group with members refuses a stranger's commit, and commits by itself. No answer is no refusal.
         if error.kind != .retriable || error.isTimeout { throw error }
       }
     }
+  }
+
+  /// The first commits of a group: those of its former name, of the last layout's groups, or the beginning.
+  private func firstOffsets(of group: ConsumerGroup, _ partitions: [TopicPartition]) async throws
+    -> [TopicPartition: CommittedOffset]
+  {
+    var offsets: [TopicPartition: CommittedOffset] = [:]
+    // Before groups followed the prefix, they were named like this whatever the prefix was.
+    let former = "rag-" + group.baseName
+    if former != settings.group(group) { offsets = try await admin.committed(group: former, partitions) }
+    if case .search = group.pool {
+      let left = partitions.filter { offsets[$0] == nil }
+      offsets.merge(try await lastLayout(of: group, left)) { first, _ in first }
+      if group.topic == .searches {
+        // Old queries would be worked on again, with live ones behind them.
+        let left = partitions.filter { offsets[$0] == nil }
+        let start = WallClock.milliseconds - QueryRecord.deadlineMaxMilliseconds
+        offsets.merge(try await admin.offsets(left, at: start).mapValues { CommittedOffset(nextOffset: $0) })
+        {
+          first, _ in first
+        }
+      }
+    }
+    let left = partitions.filter { offsets[$0] == nil }
+    offsets.merge(try await admin.beginnings(left).mapValues { CommittedOffset(nextOffset: $0) }) {
+      first, _ in first
+    }
+    return offsets
+  }
+
+  /// The commits of the groups of the last layout: of `rag.searches` the lowest of all shards, since each reads all; of
+  /// `rag.vectors` that of the partition's own shard.
+  private func lastLayout(of group: ConsumerGroup, _ partitions: [TopicPartition]) async throws
+    -> [TopicPartition: CommittedOffset]
+  {
+    let kind = group.baseName.prefix { $0 != "-" }
+    let start = settings.kafka.groupPrefix + kind + "-"
+    let counts = Set(
+      try await admin.groups().compactMap { name -> Int? in
+        guard name.hasPrefix(start) else { return nil }
+        let parts = name.dropFirst(start.count).split(separator: "-")
+        return parts.count == 2 ? Int(parts[0]) : nil
+      })
+    var best: [TopicPartition: CommittedOffset] = [:]
+    var furthest: Int64 = -1
+    for count in counts where count != settings.search.shards && (1...1000).contains(count) {
+      let layout = ShardLayout(count: count)
+      var found: [TopicPartition: CommittedOffset] = [:]
+      for shard in 0..<count {
+        let other =
+          group.topic == .searches
+          ? ConsumerGroup.search(shard: shard, of: layout) : ConsumerGroup.index(shard: shard, of: layout)
+        let own = Set(other.partitions(of: settings.partitionCount(group.topic), layout))
+        let mine = partitions.filter { own.contains($0.partition) }
+        for (partition, offset) in try await admin.committed(group: settings.group(other), mine) {
+          if let known = found[partition], known.nextOffset <= offset.nextOffset { continue }
+          // What one shard had finished beyond its commit says nothing of the new ones.
+          found[partition] =
+            group.topic == .searches ? CommittedOffset(nextOffset: offset.nextOffset) : offset
+        }
+      }
+      let total = found.values.reduce(0) { $0 + $1.nextOffset }
+      if total > furthest { (best, furthest) = (found, total) }
+    }
+    return best
   }
 }

@@ -244,9 +244,9 @@ def a_warning_of_KEDA_that_is_off(r):
 
 # contract
 
-@mutation("no group rag-search-1-0", "shards")
+@mutation("no group north.search-1-0", "shards")
 def the_group_of_another_layout(r):
-    trigger(r, "search-0")["metadata"]["consumerGroup"] = "rag-search-1-0"
+    trigger(r, "search-0")["metadata"]["consumerGroup"] = "north.search-1-0"
 
 @mutation("reads rag.documents, not rag.chunks")
 def anothers_topic(r):

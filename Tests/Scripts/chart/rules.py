@@ -311,7 +311,7 @@ def pools(r):
     if r.of("ScaledObject"):
         for name in groups:
             # The groups of the reporters are not used for scaling.
-            if not name.startswith("rag-index-") and name not in scaled:
+            if not re.search(r"(^|[.-])index-\d+-\d+$", name) and name not in scaled:
                 yield f"group {name} scales nothing"
 
 

@@ -12,8 +12,14 @@ private struct Replica {
   var catalog = DocumentCatalog()
   var index = FlatIndex(dimension: 2)
 
+  /// The first decision on each version, by offset: what the reporter writes.
+  var decisions: [Int64: DocumentCatalog.Decision.Outcome] = [:]
+
   mutating func apply(_ record: (VectorKey, VectorBatch)) {
-    let change = catalog.apply(record.0, record.1)
+    let (change, decision) = catalog.apply(record.0, record.1)
+    if let decision, decisions[decision.version.offset] == nil {
+      decisions[decision.version.offset] = decision.outcome
+    }
     if let set = change.remove { index.remove(key, set: set) }
     index.insert(change.insert)
   }
@@ -33,7 +39,7 @@ private struct Replica {
     #expect(replica.shown() == ["v1"])
     replica.apply(part(2, digest: 5, 1, of: 2))
     #expect(replica.shown() == ["v2", "v2"])
-    #expect(replica.catalog.verdict(on: key, Version(epoch: 1, offset: 1)) == .superseded)
+    #expect(replica.decisions == [1: .visible(chunkCount: 1), 2: .visible(chunkCount: 2)])
   }
 
   @Test("a late write of an old version, after its deletion, restores nothing")
@@ -44,7 +50,7 @@ private struct Replica {
     replica.apply(part(1, digest: 1))
     replica.apply(part(1, digest: 0))
     #expect(replica.shown().isEmpty)
-    #expect(replica.catalog.verdict(on: key, Version(epoch: 1, offset: 2)) == .deleted)
+    #expect(replica.decisions[2] == .deleted)
     replica.apply(part(3, digest: 9))
     #expect(replica.shown() == ["v3"])
   }
@@ -53,19 +59,29 @@ private struct Replica {
   func deleteNothing() {
     var replica = Replica()
     replica.apply(mark(7, .deleted))
-    #expect(replica.catalog.verdict(on: key, Version(epoch: 1, offset: 7)) == .deleted)
+    #expect(replica.decisions == [7: .deleted])
   }
 
-  @Test("failed and dropped marks hide no version, and a complete set takes precedence over them")
+  @Test("of a mark and a complete set of one version the first in the log holds; the other's keys are dead")
   func marks() {
     var replica = Replica()
     replica.apply(part(1, digest: 1))
     replica.apply(mark(2, .failed))
-    #expect(replica.shown() == ["v1"])
-    #expect(replica.catalog.verdict(on: key, Version(epoch: 1, offset: 2)) == .marked(.failed, nil))
+    #expect(replica.shown() == ["v1"], "a failed version hides none")
     replica.apply(part(2, digest: 1))
-    #expect(replica.shown() == ["v2"])
-    #expect(replica.catalog.verdict(on: key, Version(epoch: 1, offset: 2)) == .visible(chunkCount: 1))
+    #expect(replica.shown() == ["v1"], "its state is failed: it must not show")
+    #expect(replica.decisions[2] == .failed(nil))
+    #expect(replica.catalog.deadKeys(of: key).map(\.set) == [.chunks(digest: "01")])
+    replica.apply(part(3, digest: 1, 0, of: 2))
+    replica.apply(mark(3, .dropped))
+    replica.apply(part(3, digest: 1, 1, of: 2))
+    #expect(
+      replica.shown() == ["v1"] && replica.decisions[3] == .superseded,
+      "the set was not whole before the mark")
+    replica.apply(part(4, digest: 1))
+    replica.apply(mark(4, .failed))
+    #expect(replica.shown() == ["v4"] && replica.decisions[4] == .visible(chunkCount: 1))
+    #expect(replica.catalog.deadKeys(of: key).contains { $0.version.offset == 4 && $0.set == .mark(.failed) })
   }
 
   @Test("with two complete sets of one version, the lower digest wins; the keys of the other are dead")
@@ -104,7 +120,22 @@ private struct Replica {
       var replica = Replica()
       for index in order { replica.apply(history[index]) }
       #expect(replica.shown() == ["v4"], "order \(order)")
-      #expect(replica.catalog.verdict(on: key, Version(epoch: 1, offset: 2)) == .superseded, "order \(order)")
+      // A replay decides the same, also with repeats of what it has read.
+      var replay = Replica()
+      for (number, index) in order.enumerated() {
+        replay.apply(history[index])
+        if let earlier = order[...number].randomElement(using: &generator) { replay.apply(history[earlier]) }
+      }
+      #expect(replay.shown() == ["v4"] && replay.decisions == replica.decisions, "order \(order)")
     }
+  }
+
+  @Test("visible documents are counted as they come and go")
+  func counted() {
+    var replica = Replica()
+    for offset in 1...3 as ClosedRange<Int64> { replica.apply(part(offset, digest: 1)) }
+    #expect(replica.catalog.visibleCount == 1)
+    replica.apply(mark(4, .deleted))
+    #expect(replica.catalog.visibleCount == 0)
   }
 }

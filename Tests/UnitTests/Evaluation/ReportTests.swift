@@ -81,7 +81,7 @@ import Testing
     #expect(account.isBalanced)
     for number in (0..<30).reversed() { account.note("q\(number + 10)") }
     #expect(account.examples == (10..<20).map { "q\($0)" })
-    account.differing = 1
+    account.contradicted = 1
     #expect(!account.isBalanced)
   }
 

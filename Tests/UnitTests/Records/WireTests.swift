@@ -58,6 +58,7 @@ private enum Samples {
     query.replyTo = .init(topic: "t", partition: 3)
     var flight = QueryInFlight(query: query)
     flight.deadlineAtMilliseconds = 1_795_511_000_000
+    flight.askedAtMilliseconds = 1_700_000_000_000
     flight.outcome = .expired
     flight.timings = [StageTiming(stage: "embed", waitMilliseconds: 0.5, workMilliseconds: 2)]
     flight.sentAtMicroseconds = 1_795_511_000_000_001
@@ -160,6 +161,17 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
       #expect(hex(sample.bytes) == expected, "\(sample.name)")
     }
     #expect(goldenBytes.count == Samples.all.count)
+  }
+
+  @Test(
+    "a record of the former release, without the time of asking, counts as asked as early as it can have been"
+  )
+  func formerRelease() throws {
+    let bytes = stride(from: 0, to: formerGoldenSearch.count, by: 2).compactMap { index in
+      UInt8(formerGoldenSearch.dropFirst(index).prefix(2), radix: 16)
+    }
+    let flight = try SearchRecord(wireBytes: bytes).flight
+    #expect(flight.askedAtMilliseconds == flight.deadlineAtMilliseconds - QueryRecord.deadlineMaxMilliseconds)
   }
 
   @Test("unknown fields are skipped")

@@ -35,11 +35,12 @@ import Testing
     second.part = 1
     for wrong in [other, newer, mark, digest, second] {
       await index.apply([record(wrong, batch, at: 0)])
-      #expect(await index.verdict(on: wrong.document, wrong.version) == .pending, "\(wrong)")
+      #expect(await index.decision(0, 0) == nil, "\(wrong)")
     }
-    #expect(await index.verdict(on: key, right.version) == .pending)
     await index.apply([record(right, batch, at: 1)])
-    #expect(await index.verdict(on: key, right.version) == .visible(chunkCount: 1))
+    #expect(await index.decision(0, 1)?.outcome == .visible(chunkCount: 1))
+    await index.forgetDecisions(before: [0: 2])
+    #expect(await index.decision(0, 1) == nil, "committed by the reporters")
   }
 
   @Test("an empty batch does not set the vector length")

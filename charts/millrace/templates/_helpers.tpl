@@ -78,17 +78,32 @@ probes and, for a model volume, the path of the model.
 {{- end }}
 {{- end -}}
 
+{{/* The start of every group's name, as the binary makes it (Settings+Kafka.swift). */}}
+{{- define "millrace.groupPrefix" -}}
+{{- $topics := .Values.kafka.topicPrefix -}}
+{{- if .Values.kafka.groupPrefix -}}
+{{- .Values.kafka.groupPrefix -}}
+{{- else if eq $topics "rag." -}}
+rag-
+{{- else if regexMatch "^rag--*$" $topics -}}
+{{- $topics }}-
+{{- else -}}
+{{- $topics -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The pools: arguments, the topic whose lag scales the pool, group, whether it reads the model, secrets. */}}
 {{- define "millrace.pools" -}}
 {{- $shards := .Values.search.shards | int -}}
-ingest: {args: [worker, ingest], topic: documents, group: rag-ingest, values: ingest, model: true, secrets: [kafkaProperties]}
-embed-documents: {args: [worker, embed, --lane, documents], topic: chunks, group: rag-embed-documents, values: embed-documents, model: true, secrets: [kafkaProperties, redisAddress]}
-embed-queries: {args: [worker, embed, --lane, queries], topic: queries, group: rag-embed-queries, values: embed-queries, model: true, secrets: [kafkaProperties, redisAddress]}
+{{- $prefix := include "millrace.groupPrefix" . -}}
+ingest: {args: [worker, ingest], topic: documents, group: {{ printf "%singest" $prefix | quote }}, values: ingest, model: true, secrets: [kafkaProperties]}
+embed-documents: {args: [worker, embed, --lane, documents], topic: chunks, group: {{ printf "%sembed-documents" $prefix | quote }}, values: embed-documents, model: true, secrets: [kafkaProperties, redisAddress]}
+embed-queries: {args: [worker, embed, --lane, queries], topic: queries, group: {{ printf "%sembed-queries" $prefix | quote }}, values: embed-queries, model: true, secrets: [kafkaProperties, redisAddress]}
 {{- range $shard := until $shards }}
-search-{{ $shard }}: {args: [worker, search, --shard, {{ $shard | quote }}], topic: searches, group: rag-search-{{ $shards }}-{{ $shard }}, values: search, model: false, stateful: true, secrets: [kafkaProperties]}
+search-{{ $shard }}: {args: [worker, search, --shard, {{ $shard | quote }}], topic: searches, group: {{ printf "%ssearch-%d-%d" $prefix $shards $shard | quote }}, values: search, model: false, stateful: true, secrets: [kafkaProperties]}
 {{- end }}
-retrieve: {args: [worker, retrieve], topic: candidates, group: rag-retrieve, values: retrieve, model: false, secrets: [kafkaProperties]}
-generate: {args: [worker, generate], topic: prompts, group: rag-generate, values: generate, model: true, secrets: [kafkaProperties, redisAddress, llmApiKey]}
+retrieve: {args: [worker, retrieve], topic: candidates, group: {{ printf "%sretrieve" $prefix | quote }}, values: retrieve, model: false, secrets: [kafkaProperties]}
+generate: {args: [worker, generate], topic: prompts, group: {{ printf "%sgenerate" $prefix | quote }}, values: generate, model: true, secrets: [kafkaProperties, redisAddress, llmApiKey]}
 {{- end -}}
 
 {{/* The security context of every pod. Takes root. */}}

@@ -26,7 +26,9 @@ struct PartFields {
 
   func header() throws(WireError) -> PartHeader {
     guard (1...PartHeader.formatCurrent).contains(format) else {
-      throw WireError(position: 0, rule: "format \(format) is newer than \(PartHeader.formatCurrent)")
+      throw WireError(
+        position: 0, rule: "format \(format) is newer than \(PartHeader.formatCurrent)",
+        isNewer: format > PartHeader.formatCurrent)
     }
     var header = PartHeader(document: try document.info())
     header.format = format

@@ -4,6 +4,8 @@ import Failures
 package struct WireError: Failure {
   package var position: Int
   package var rule: String
-  package var kind: FailureKind { .rejected }
+  /// True for a record of a newer release: a worker of that release can read it.
+  package var isNewer = false
+  package var kind: FailureKind { isNewer ? .retriable : .rejected }
   package var description: String { "byte \(position): \(rule)" }
 }

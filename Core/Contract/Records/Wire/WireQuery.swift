@@ -6,6 +6,7 @@ struct WireQuery: WireMessage {
   var filter: [WireFilterEntry] = []
   var topK: UInt32 = 0
   var deadlineAt: Int64 = 0
+  var askedAt: Int64 = 0
   var stream = false
   var replyPartition: Int32 = 0
   var timings: [WireTiming] = []
@@ -23,6 +24,7 @@ struct WireQuery: WireMessage {
     filter = query.filter.sorted { $0.key < $1.key }.map { WireFilterEntry(name: $0.key, values: $0.value) }
     topK = UInt32(clamping: query.topK ?? 0)
     deadlineAt = flight.deadlineAtMilliseconds
+    askedAt = flight.askedAtMilliseconds
     stream = query.stream
     cache = query.cache.rawValue
     after = query.after?.description ?? ""
@@ -42,6 +44,7 @@ struct WireQuery: WireMessage {
     else { throw WireError(position: 0, rule: "a query without a usable id, tenant, mode or cache") }
     try WireBounds.check("deadline_at_ms", time: deadlineAt)
     try WireBounds.check("sent_at_us", time: sentAt)
+    try WireBounds.check("asked_at_ms", time: askedAt)
     var query = QueryRecord(id: queryID, tenant: tenantID, text: text, mode: mode)
     query.principals = principals
     query.history = history.compactMap { turn in
@@ -55,6 +58,9 @@ struct WireQuery: WireMessage {
     query.replyTo = replyTopic.isEmpty ? nil : .init(topic: replyTopic, partition: replyPartition)
     var flight = QueryInFlight(query: query)
     flight.deadlineAtMilliseconds = deadlineAt
+    // The former release did not write it: the query was asked at most the longest deadline before its own.
+    flight.askedAtMilliseconds =
+      askedAt > 0 ? askedAt : max(0, deadlineAt - QueryRecord.deadlineMaxMilliseconds)
     flight.outcome = QueryInFlight.Outcome(rawValue: outcome)
     flight.timings = timings.map(\.timing)
     flight.sentAtMicroseconds = sentAt
@@ -81,6 +87,7 @@ struct WireQuery: WireMessage {
     writer.messages(16, timings)
     writer.int(17, sentAt)
     writer.string(18, requestID)
+    writer.int(19, askedAt)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -103,6 +110,7 @@ struct WireQuery: WireMessage {
     case 16: timings.append(try reader.message(WireTiming.self))
     case 17: sentAt = try reader.int64()
     case 18: requestID = try reader.string()
+    case 19: askedAt = try reader.int64()
     default: return false
     }
     return true

@@ -7,28 +7,30 @@ import Synchronization
 import TestSupport
 import Testing
 
-// Goal: a window stage works as fast as its window allows, and rebalances lose no record and repeat few. Method:
-// stages on the local broker whose work is a pause, compared with the same pauses without Kafka; members join and
-// leave.
+// Goal: a stage that takes records one by one works as fast as its window allows, and rebalances lose no record and
+// repeat few. Method: stages on the local broker whose work is a pause, compared with the same pauses without Kafka;
+// members join and leave.
 
 /// Pauses for each record, and counts the records.
-private final class Pausing: WindowWork {
+private final class Pausing: StageWork {
   private let pause: Duration
   let seen = Mutex<[String: Int]>([:])
   init(_ pause: Duration) { self.pause = pause }
   var distinct: Int { seen.withLock(\.count) }
 
-  func assigned(_ partitions: [TopicPartition]) async throws {}
-  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {}
+  func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] { [] }
 
-  func work(on record: ConsumerRecord, in flight: InFlight) async throws {
-    try await Task.sleep(for: pause)
-    seen.withLock { $0[record.position.description, default: 0] += 1 }
+  func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws -> [Disposition] {
+    for item in records {
+      try await Task.sleep(for: pause)
+      seen.withLock { $0[item.record.position.description, default: 0] += 1 }
+    }
+    return records.map { _ in .done([]) }
   }
 }
 
 /// Keeps its records until `mayFinish` is set. Leaves the records that `leaves` selects when their partition has moved.
-private final class Leaving: WindowWork {
+private final class Leaving: StageWork {
   private let leaves: @Sendable (Int64) -> Bool
   /// How often work on each offset was started.
   let begun = Mutex<[Int64: Int]>([:])
@@ -38,21 +40,27 @@ private final class Leaving: WindowWork {
   init(_ leaves: @escaping @Sendable (Int64) -> Bool) { self.leaves = leaves }
 
   func count(_ offset: Int64) -> Int { begun.withLock { $0[offset] ?? 0 } }
-  func assigned(_ partitions: [TopicPartition]) async throws {}
-  func refused(_ record: ConsumerRecord, _ fault: RecordError) async throws {}
+  func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] { [] }
 
-  func work(on record: ConsumerRecord, in flight: InFlight) async throws {
-    let offset = record.position.offset
+  func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws -> [Disposition] {
+    var dispositions: [Disposition] = []
+    for item in records { dispositions.append(try await work(on: item)) }
+    return dispositions
+  }
+
+  private func work(on item: RecordInWork) async throws -> Disposition {
+    let offset = item.record.position.offset
     begun.withLock { $0[offset, default: 0] += 1 }
     while !mayFinish.withLock({ $0 }) {
-      if leaves(offset), !flight.isOwned() { throw LeftToNextOwner() }
+      if leaves(offset), !item.isOwned { return Disposition(.left) }
       try await Task.sleep(for: .milliseconds(5))
     }
     finished.withLock { $0.append(offset) }
+    return .done([])
   }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(10))) struct WindowStageTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct StageServiceWindowTests {
   private static let topic = "work"
   private static let group = "window"
 
@@ -72,11 +80,10 @@ private final class Leaving: WindowWork {
     return try Settings(SettingsTable(flags: broker))
   }
 
-  private func stage(_ work: any WindowWork, window: Int, in context: StageContext? = nil) -> WindowStage {
-    WindowStage(
-      context ?? self.context, group: Self.group, topic: Self.topic, windowRecords: window,
-      gate: Gate(isOpen: true),
-      mayWork: { true }, work: work)
+  private func stage(_ work: any StageWork, window: Int, in context: StageContext? = nil) -> StageService {
+    StageService(
+      context ?? self.context, group: Self.group, topics: [Self.topic], shape: .window(of: window), work: work
+    )
   }
 
   private func fill(_ count: Int, partitions: Int32) async throws {
@@ -184,6 +191,8 @@ private final class Leaving: WindowWork {
       let before = first.distinct
       try await wait { second.distinct > 500 }
       #expect(first.distinct - before <= 8, "records in flight are finished, waiting records are not started")
+      let gauges = context.metrics.collect().first { $0.metric == .consumerLag }?.samples ?? [:]
+      #expect(gauges.isEmpty, "the partition took its lag with it: \(gauges.keys)")
       #expect(before < 1500, "too few records were waiting: \(before) of 2,048 were processed")
       await stages[1].shutdown()
       while try await committed(1) < Int64(count) { try await Task.sleep(for: .milliseconds(50)) }

@@ -1,0 +1,94 @@
+import KafkaClient
+import Records
+import Stage
+import Time
+
+/// The only way to write an answer: unless the query has one, and no later than its check allows.
+package struct AnswerWriter: Sendable {
+  /// What a phase writes at the last moment.
+  package enum Content: Sendable {
+    case answer(AnswerRecord)
+    /// No terminal state: the query goes on.
+    case next(OutgoingRecord, finishing: QueryMark?)
+  }
+
+  /// What is known of the search behind an answer.
+  package struct Facts: Sendable {
+    package var shardsAnswered: UInt32
+    package var shardsTotal: UInt32
+    package var behind: IndexBehind
+
+    package init(shardsAnswered: UInt32 = 0, shardsTotal: UInt32 = 0, behind: IndexBehind = IndexBehind()) {
+      self.shardsAnswered = shardsAnswered
+      self.shardsTotal = shardsTotal
+      self.behind = behind
+    }
+  }
+
+  private let context: StageContext
+  private let log: QueryLog
+
+  package init(_ context: StageContext, log: QueryLog) {
+    self.context = context
+    self.log = log
+  }
+
+  /// Whether the query has an answer already, or this round of it is finished.
+  ///
+  /// - Throws: `KafkaFailure` when that can't be read back; `CancellationError`.
+  package func isAnswered(_ flight: QueryInFlight, round: UInt32? = nil) async throws -> Bool {
+    let key = flight.key.bytes
+    var marks = [QueryMark.answered(key)]
+    if let round { marks.append(.finished(key, round: round)) }
+    return try await log.contains(
+      marks, ofKey: key, since: flight.askedAtMilliseconds - QueryLog.margin.milliseconds)
+  }
+
+  /// A phase that writes what `content` returns, unless the query has an answer by then.
+  ///
+  /// - Parameters:
+  ///   - facts: of the search behind the answer; nil when the answer carries them.
+  ///   - content: asked right before the record is sent, and again when that fails or comes too late. So the
+  ///     freshness of documents is asked in it.
+  package func phase(
+    _ flight: QueryInFlight, round: UInt32? = nil, facts: Facts?, headers: [RecordHeader],
+    content: @escaping @Sendable () async throws -> Content
+  ) -> Phase {
+    .made {
+      // Another owner of the partition may have come to an end meanwhile.
+      if try await isAnswered(flight, round: round) { return Phase.Made([]) }
+      let key = flight.key.bytes
+      let start = WallClock.milliseconds
+      switch try await content() {
+      case .next(let record, let mark):
+        return Phase.Made([record]) { if let mark { log.insert(mark, ofKey: key) } }
+      case .answer(var answer):
+        if let facts {
+          answer.shardsAnswered = facts.shardsAnswered
+          answer.shardsTotal = facts.shardsTotal
+          answer.behind = facts.behind
+        }
+        // Without citations nothing in it can have changed.
+        let checkedAt = answer.citations.isEmpty ? nil : answer.checkedAtMilliseconds ?? start
+        answer.checkedAtMilliseconds = checkedAt
+        return Phase.Made(
+          context.answerRecords(
+            answer, replyTo: flight.query.replyTo,
+            headers: headers + (checkedAt.map { [RecordHeader(HeaderName.checkedAt, "\($0)")] } ?? [])),
+          validUntil: checkedAt.map { $0 + AnswerRecord.validity.milliseconds }
+        ) { log.insert(.answered(key), ofKey: key) }
+      }
+    }
+  }
+
+  /// Phases that answer a query `failed`.
+  package func failure(_ flight: QueryInFlight, _ fault: RecordError, headers: [RecordHeader]) -> [Phase] {
+    [
+      phase(flight, facts: nil, headers: headers) {
+        var answer = AnswerRecord(flight, status: .failed)
+        answer.error = fault
+        return .answer(answer)
+      }
+    ]
+  }
+}

@@ -1,0 +1,225 @@
+import KafkaClient
+import Records
+import Services
+import Stage
+import Synchronization
+import Time
+
+/// Knows which queries have an answer, and which rounds are finished, from the topics on which that lies.
+///
+/// It follows partitions of these topics from a while before now. A record may be older: a shard that comes back
+/// after an hour brings candidates of an hour ago. So each question says since when everything must be known, and
+/// what is not known yet is read back first.
+package final class QueryLog: Service {
+  /// A repeat of a query counts as the same query for so long, and clocks may differ by the margin.
+  package static let margin = Duration.seconds(60)
+
+  package let name = "query log"
+
+  private struct Partition {
+    /// For each mark the time of its newest record, in milliseconds since 1970.
+    var marks: [QueryMark: Int64] = [:]
+    /// All records from this time on are known; `.max` until the partition has been read.
+    var knownFrom = Int64.max
+    /// The oldest time that was asked for since the last pruning.
+    var askedFrom = Int64.max
+  }
+
+  private struct State {
+    var partitions: [Int32: Partition] = [:]
+    /// The followed partitions. The number is new whenever a partition is followed anew: what was known of it is lost
+    /// in between.
+    var followed: [Int32: Int] = [:]
+    var revision = 0
+  }
+
+  private let context: StageContext
+  private let sources: [MarkSource]
+  private let window: Duration
+  private let state = Mutex(State())
+  private let turns = Turns<Int32>()
+  private let isStopping = Mutex(false)
+
+  /// - Parameter window: how far back followed partitions are read at first, and remembered.
+  package init(_ context: StageContext, sources: [MarkSource], window: Duration) {
+    self.context = context
+    self.sources = sources
+    self.window = window
+  }
+
+  /// Follows these partitions of each topic, and no others.
+  package func follow(_ partitions: [Int32]) {
+    state.withLock { state in
+      guard Set(state.followed.keys) != Set(partitions) else { return }
+      state.revision += 1
+      let former = state.followed
+      state.followed = [:]
+      for partition in partitions { state.followed[partition] = former[partition] ?? state.revision }
+      state.partitions = state.partitions.filter { former[$0.key] != nil && state.followed[$0.key] != nil }
+    }
+  }
+
+  /// Adds what this process has written and the broker has acknowledged.
+  package func insert(_ mark: QueryMark, ofKey key: [UInt8]) {
+    let partition = partition(of: key)
+    let now = WallClock.milliseconds
+    state.withLock { state in
+      guard state.followed[partition] != nil else { return }
+      state.partitions[partition, default: Partition()].marks[mark] = now
+    }
+  }
+
+  /// Whether one of the marks has a record since this time, in milliseconds since 1970 by the broker's clock.
+  ///
+  /// - Throws: `KafkaFailure` when what is not known yet can't be read; `CancellationError`.
+  package func contains(_ marks: [QueryMark], ofKey key: [UInt8], since: Int64) async throws -> Bool {
+    let partition = partition(of: key)
+    try await know(partition, since: since)
+    return state.withLock { state in
+      guard let known = state.partitions[partition]?.marks else { return false }
+      return marks.contains { (known[$0] ?? .min) >= since }
+    }
+  }
+
+  private func partition(of key: [UInt8]) -> Int32 {
+    Partitioner.partition(ofKey: key, partitionCount: context.settings.partitionCount(.answers))
+  }
+
+  private func isKnown(_ partition: Int32, since: Int64) -> Bool {
+    state.withLock { state in
+      // Of a partition that is not followed, only the past is known.
+      guard state.followed[partition] != nil, let known = state.partitions[partition] else { return false }
+      state.partitions[partition]?.askedFrom = min(known.askedFrom, since)
+      return known.knownFrom <= since
+    }
+  }
+
+  private func know(_ partition: Int32, since: Int64) async throws {
+    if isKnown(partition, since: since) { return }
+    // One reads back for all that wait.
+    try await turns.take(partition)
+    defer { turns.release(partition) }
+    if isKnown(partition, since: since) { return }
+    let isFollowed = state.withLock { $0.followed[partition] != nil }
+    // The follower is about to read the window; older times are read back here.
+    if isFollowed, since >= WallClock.milliseconds - window.milliseconds {
+      while state.withLock({ $0.partitions[partition]?.knownFrom ?? .max }) > since {
+        guard state.withLock({ $0.followed[partition] != nil }) else { break }
+        try await Task.sleep(for: .milliseconds(5))
+      }
+      if isKnown(partition, since: since) { return }
+    }
+    context.logger.info(
+      "Answers are read back",
+      [(.partition, "\(partition)"), (.durationMilliseconds, "\(WallClock.milliseconds - since)")])
+    // A little more, so that the next record, a moment older, does not read again.
+    let from = since - Self.margin.milliseconds
+    let starts = sources.map {
+      (TopicPartition(context.topic($0.topic), partition), ReplayReader.Start.time(milliseconds: from))
+    }
+    try await withReader(context.kafka) { reader in
+      try await reader.assign(Dictionary(uniqueKeysWithValues: starts))
+      try await reader.readToEnd(limit: .seconds(3600)) { self.apply($0) }
+    }
+    state.withLock { state in
+      guard let known = state.partitions[partition]?.knownFrom, known < .max else { return }
+      state.partitions[partition]?.knownFrom = min(known, from)
+      state.partitions[partition]?.askedFrom = from
+    }
+  }
+
+  private func apply(_ records: [ConsumerRecord]) {
+    guard !records.isEmpty else { return }
+    var marks: [(partition: Int32, mark: QueryMark, time: Int64)] = []
+    for record in records {
+      for source in sources where context.topic(source.topic) == record.position.topic {
+        guard let mark = source.marks(record) else { continue }
+        marks.append((record.position.partition, mark, record.timestampMilliseconds))
+      }
+    }
+    state.withLock { state in
+      for (partition, mark, time) in marks {
+        let known = state.partitions[partition, default: Partition()].marks[mark] ?? .min
+        state.partitions[partition, default: Partition()].marks[mark] = max(known, time)
+      }
+    }
+  }
+
+  package func shutdown() async { isStopping.withLock { $0 = true } }
+
+  /// - Throws: Only `CancellationError`: failures of Kafka are retried.
+  package func run() async throws {
+    // This process adds its own records at once; those of others are needed when partitions move.
+    var kafka = context.kafka
+    kafka.readsPatiently = true
+    try await withReader(kafka) { reader in try await follow(reader) }
+  }
+
+  private func follow(_ reader: ReplayReader) async throws {
+    var revision = 0
+    var positions: [TopicPartition: Int64] = [:]
+    /// The ends that must be reached before a partition is known, and since when it is known then.
+    var ends: [TopicPartition: Int64] = [:]
+    var from: [Int32: (serial: Int, time: Int64)] = [:]
+    var nextPruning = ContinuousClock.now + .seconds(60)
+    while !isStopping.withLock({ $0 }) {
+      do {
+        let (wanted, now) = state.withLock { ($0.followed, $0.revision) }
+        if now != revision {
+          let start = WallClock.milliseconds - window.milliseconds
+          var starts: [TopicPartition: ReplayReader.Start] = [:]
+          from = from.filter { wanted[$0.key] == $0.value.serial }
+          for (partition, serial) in wanted {
+            let isNew = from[partition] == nil
+            if isNew { from[partition] = (serial, start) }
+            for source in sources {
+              let name = TopicPartition(context.topic(source.topic), partition)
+              starts[name] = isNew ? .time(milliseconds: start) : positions[name].map { .offset($0) } ?? .end
+            }
+          }
+          try await reader.assign(starts)
+          revision = now
+          ends = starts.isEmpty ? [:] : try await reader.ends()
+        }
+        guard !wanted.isEmpty else {
+          try await Task.sleep(for: .milliseconds(20))
+          continue
+        }
+        apply(try await reader.next(maxRecords: 1000, maxWait: .milliseconds(ends.isEmpty ? 500 : 50)))
+        positions = try await reader.currentPositions()
+        if !ends.isEmpty {
+          ends = ends.filter { positions[$0.key] ?? 0 < $0.value }
+          let unread = Set(ends.keys.map(\.partition))
+          state.withLock { state in
+            for (partition, begin) in from
+            where !unread.contains(partition) && state.followed[partition] == begin.serial {
+              let known = state.partitions[partition]?.knownFrom ?? .max
+              if known == .max { state.partitions[partition, default: Partition()].knownFrom = begin.time }
+            }
+          }
+        }
+        if ContinuousClock.now >= nextPruning {
+          nextPruning = .now + .seconds(60)
+          prune()
+        }
+      } catch is KafkaFailure {
+        // While the broker is unreachable, other processes can't write either.
+        try await Task.sleep(for: .milliseconds(200))
+      }
+    }
+  }
+
+  /// Forgets what is older than the window and than every question of the last minute.
+  private func prune() {
+    let horizon = WallClock.milliseconds - window.milliseconds
+    state.withLock { state in
+      for (partition, known) in state.partitions where known.knownFrom < .max {
+        let keepFrom = min(horizon, known.askedFrom)
+        state.partitions[partition]?.askedFrom = .max
+        guard known.knownFrom < keepFrom else { continue }
+        state.partitions[partition]?.marks = known.marks.filter { $0.value >= keepFrom }
+        state.partitions[partition]?.knownFrom = keepFrom
+      }
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import Foundation
+
+/// The metadata of a commit, as text of at most 4,096 bytes:
+///
+///     ~1;<base>;<d or c>;<started>;<deaths>;<suspects>;<alone>;<guilty>;<note>;<bitmap>
+///
+/// The first character is none of base64: releases before this form wrote a bare base64 bitmap, and would take this
+/// text for one. Numbers are decimal; `base` is the committed offset, and the text counts for nothing beside another
+/// one. `c` is an orderly hand-over, `d` a commit of an owner that goes on. `started`, `suspects`, `alone` and `guilty`
+/// are relative to the base; `alone`, `guilty` and `note` may be empty. Bit i of the bitmap (base64) says that
+/// offset base + i is finished.
+struct CommitMetadata: Sendable, Equatable {
+  /// The deaths of processes with records of the partition in work.
+  struct Deaths: Sendable, Equatable {
+    /// How many processes died one after another without getting past `end`.
+    var count = 0
+    /// Records below this offset may have been in work at each of these deaths.
+    var end: Int64 = 0
+    /// The record that is in work alone.
+    var alone: Int64?
+    /// The record that was in work alone when a process died.
+    var guilty: Int64?
+  }
+
+  private static let bitmapBytesMax = 2700
+
+  var base: Int64
+  var isHandedOver: Bool
+  var startedEnd: Int64
+  var deaths: Deaths
+  var note: Int64?
+  var finished: Set<Int64>
+
+  init(
+    base: Int64, isHandedOver: Bool, startedEnd: Int64, deaths: Deaths, note: Int64?, finished: Set<Int64>
+  ) {
+    self.base = base
+    self.isHandedOver = isHandedOver
+    self.startedEnd = startedEnd
+    self.deaths = deaths
+    self.note = note
+    self.finished = finished
+  }
+
+  /// - Returns: nil when the text says nothing of this offset: records are then worked on again.
+  init?(_ text: String, base: Int64) {
+    if text.isEmpty { return nil }
+    guard text.hasPrefix("~") else {
+      // The form of the former release. It knows nothing of deaths.
+      guard let bitmap = Data(base64Encoded: text) else { return nil }
+      self.init(
+        base: base, isHandedOver: true, startedEnd: base, deaths: Deaths(), note: nil,
+        finished: Self.offsets(bitmap, base: base))
+      return
+    }
+    let fields = text.split(separator: ";", omittingEmptySubsequences: false)
+    guard fields.count == 10, fields[0] == "~1", Int64(fields[1]) == base, ["c", "d"].contains(fields[2]),
+      let started = Self.distance(fields[3]), let count = Int(fields[4]), (0...1_000_000).contains(count),
+      let suspects = Self.distance(fields[5]), let bitmap = Data(base64Encoded: String(fields[9])),
+      bitmap.count <= Self.bitmapBytesMax
+    else { return nil }
+    func offset(_ field: Substring) -> Int64? { Self.distance(field).map { base + $0 } }
+    self.init(
+      base: base, isHandedOver: fields[2] == "c", startedEnd: base + started,
+      deaths: Deaths(
+        count: count, end: count == 0 ? 0 : base + suspects, alone: offset(fields[6]),
+        guilty: offset(fields[7])),
+      note: Int64(fields[8]), finished: Self.offsets(bitmap, base: base))
+  }
+
+  /// A distance from the base, so bounded that no sum with an offset overflows.
+  private static func distance(_ field: Substring) -> Int64? {
+    Int64(field).flatMap { (0...(1 << 40)).contains($0) ? $0 : nil }
+  }
+
+  private static func offsets(_ bitmap: Data, base: Int64) -> Set<Int64> {
+    var offsets: Set<Int64> = []
+    for (index, byte) in bitmap.enumerated() where byte != 0 {
+      for bit in 0..<8 where byte & (1 << bit) != 0 { offsets.insert(base + Int64(index * 8 + bit)) }
+    }
+    return offsets
+  }
+
+  var text: String {
+    func relative(_ offset: Int64?) -> String { offset.map { "\(max(0, $0 - base))" } ?? "" }
+    let fields = [
+      "~1", "\(base)", isHandedOver ? "c" : "d", relative(startedEnd), "\(deaths.count)",
+      relative(deaths.end),
+      relative(deaths.alone), relative(deaths.guilty), note.map { "\($0)" } ?? "", bitmap,
+    ]
+    return fields.joined(separator: ";")
+  }
+
+  /// What has no room in it is worked on again by the next owner.
+  private var bitmap: String {
+    let end = base + Int64(Self.bitmapBytesMax * 8)
+    guard let last = finished.lazy.filter({ $0 < end }).max(), last >= base else { return "" }
+    var bitmap = [UInt8](repeating: 0, count: Int(last - base) / 8 + 1)
+    for offset in finished where offset >= base && offset < end {
+      bitmap[Int(offset - base) / 8] |= 1 << UInt8((offset - base) % 8)
+    }
+    return Data(bitmap).base64EncodedString()
+  }
+}

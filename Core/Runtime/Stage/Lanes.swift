@@ -1,0 +1,394 @@
+import KafkaClient
+import Records
+
+/// The partitions of one stage: what waits, what is in work, what may be taken next. A value without I/O.
+///
+/// Polled records wait here rather than in librdkafka: it throws away at a pause what it has fetched, and fetches it
+/// again after the resume, which takes 0.7 s.
+struct Lanes {
+  /// A record that was taken, with what its progress said.
+  struct Taken {
+    var record: ConsumerRecord
+    var incarnation: Int
+    var attempt: Int
+  }
+
+  private struct Waiting {
+    var record: ConsumerRecord
+    var attempt = 0
+    var due: ContinuousClock.Instant?
+  }
+
+  private struct Lane {
+    var progress: PartitionProgress
+    var isMine = true
+    /// Waits to be begun, oldest first. `first` is the index of the next one.
+    var queue: [Waiting] = []
+    var first = 0
+    var queuedBytes = 0
+    /// Waits for another attempt.
+    var retries: [Waiting] = []
+    var inWorkCount = 0
+    var sendingCount = 0
+
+    var count: Int { queue.count - first }
+
+    /// Complexity: amortised O(1).
+    mutating func removeFirst() {
+      queuedBytes -= queue[first].record.byteCount
+      first += 1
+      if first == queue.count || first >= 1024 {
+        queue.removeFirst(first)
+        first = 0
+      }
+    }
+  }
+
+  /// Records and bytes that may wait in all partitions together.
+  static let queuedMax = 2048
+  static let queuedBytesMax = 32 << 20
+  /// Records of one partition that may wait for their acknowledgement: a partition of the output that can't be
+  /// written to must not take all the memory.
+  private static let sendingMax = 256
+
+  /// After so many failed attempts a record is worked on without others.
+  private static let togetherMax = 2
+
+  /// So many batches may begin between two commits, which are some 20 ms apart. More would only mean that a record that
+  /// kills is found one death later.
+  private static let batchesPerCommit = 8
+
+  private let shape: StageShape
+  private let deathsMax: Int
+  private var lanes: [TopicPartition: Lane] = [:]
+  /// The partitions in the order in which they are served.
+  private var order: [TopicPartition] = []
+  private var nextLane = 0
+  /// The record beside which nothing else may be in work.
+  private var alone: RecordPosition?
+  /// Rises whenever partitions come or go.
+  private(set) var generation = 0
+  private(set) var isPolling = false
+  private(set) var inWorkCount = 0
+  private(set) var sendingCount = 0
+  private var queuedCount = 0
+  private var queuedBytes = 0
+
+  init(_ shape: StageShape, deathsMax: Int) {
+    self.shape = shape
+    self.deathsMax = deathsMax
+  }
+
+  /// Records that are in work or wait for their acknowledgement.
+  var inFlightCount: Int { inWorkCount + sendingCount }
+  var isIdle: Bool { inFlightCount == 0 && queuedCount == 0 && lanes.values.allSatisfy(\.retries.isEmpty) }
+  var mine: Set<TopicPartition> { Set(lanes.filter(\.value.isMine).keys) }
+
+  func isFed(_ partition: TopicPartition, since generation: Int) -> Bool {
+    isPolling && generation == self.generation && lanes[partition]?.isMine == true
+  }
+
+  mutating func begin() {
+    generation += 1
+    isPolling = true
+  }
+
+  mutating func end() { isPolling = false }
+
+  mutating func revoke(_ partitions: [TopicPartition]) {
+    generation += 1
+    for partition in partitions {
+      guard lanes[partition] != nil else { continue }
+      lanes[partition]?.isMine = false
+      dropWaiting(partition)
+    }
+  }
+
+  private mutating func dropWaiting(_ partition: TopicPartition) {
+    guard var lane = lanes[partition] else { return }
+    for waiting in lane.queue[lane.first...] { lane.progress.leave(waiting.record.position.offset) }
+    for waiting in lane.retries { lane.progress.leave(waiting.record.position.offset) }
+    queuedCount -= lane.count
+    queuedBytes -= lane.queuedBytes
+    (lane.queue, lane.first, lane.queuedBytes, lane.retries) = ([], 0, 0, [])
+    lanes[partition] = lane
+  }
+
+  /// Takes over partitions. PartitionProgress with records in flight is kept, unless another member has come
+  /// further: to commit for those would set the group back.
+  ///
+  /// - Parameter ends: the ends of partitions whose former owner died; others may be absent.
+  mutating func assign(_ committed: [TopicPartition: CommittedOffset], ends: [TopicPartition: Int64]) {
+    generation += 1
+    for (partition, lane) in lanes
+    where lane.inWorkCount + lane.sendingCount == 0 && committed[partition] == nil {
+      lanes[partition] = nil
+    }
+    for (partition, offset) in committed {
+      dropWaiting(partition)
+      if var lane = lanes[partition], lane.inWorkCount + lane.sendingCount > 0,
+        lane.progress.nextOffset >= offset.nextOffset
+      {
+        lane.progress.resume(at: offset.nextOffset)
+        lane.isMine = true
+        lanes[partition] = lane
+        continue
+      }
+      let old = lanes[partition]
+      var lane = Lane(
+        progress: PartitionProgress(
+          offset, logEnd: ends[partition] ?? .max, inWorkMax: shape.inWorkMax * Self.batchesPerCommit))
+      // What is still in work of the former time ends in that lane's counts.
+      lane.inWorkCount = old?.inWorkCount ?? 0
+      lane.sendingCount = old?.sendingCount ?? 0
+      if let old { lane.progress.follow(old.progress) }
+      lanes[partition] = lane
+    }
+    order = lanes.keys.sorted()
+    nextLane = 0
+  }
+
+  /// Begins a partition at another offset than its commit.
+  mutating func start(_ partition: TopicPartition, at offset: Int64) {
+    lanes[partition]?.progress.start(at: offset)
+  }
+
+  mutating func setNote(_ note: Int64?, of partition: TopicPartition) {
+    if lanes[partition]?.progress.note != note { lanes[partition]?.progress.note = note }
+  }
+
+  /// - Returns: the records that are new.
+  mutating func poll(_ records: [ConsumerRecord]) -> [ConsumerRecord] {
+    records.filter { record in
+      let partition = record.topicPartition
+      guard lanes[partition]?.isMine == true, lanes[partition]?.progress.poll(record.position.offset) == true
+      else { return false }
+      lanes[partition]?.queue.append(Waiting(record: record))
+      lanes[partition]?.queuedBytes += record.byteCount
+      queuedCount += 1
+      queuedBytes += record.byteCount
+      return true
+    }
+  }
+
+  /// The records of the next call of the work; empty when nothing may be begun.
+  mutating func take(
+    now: ContinuousClock.Instant, batchMax: Int, isHeld: (TopicPartition) -> Bool
+  ) -> [Taken] {
+    guard alone == nil, inWorkCount < shape.inWorkMax else { return [] }
+    if let alone = partitionOfSuspect(now, isHeld) {
+      // Other records wait until the suspects are through.
+      guard inWorkCount == 0, let taken = pop(alone, now) else { return [] }
+      self.alone = taken.record.position
+      lanes[alone]?.progress.beginAlone(taken.record.position.offset)
+      count(taken)
+      return [taken]
+    }
+    // One call at a time gets as many as it can: a second one would take its records away.
+    if shape.batchMax == shape.inWorkMax, inWorkCount > 0 { return [] }
+    let room = min(batchMax, shape.batchMax, shape.inWorkMax - inWorkCount)
+    var batch: [Taken] = []
+    var emptyCount = 0
+    // A partition that has records in flight from before takes no part in an ordered stage.
+    let open = order.filter { partition in
+      guard let lane = lanes[partition], lane.isMine, lane.sendingCount < Self.sendingMax, !isHeld(partition)
+      else {
+        return false
+      }
+      return !shape.isOrdered || lane.inWorkCount + lane.sendingCount == 0
+    }
+    guard !open.isEmpty else { return [] }
+    var index = nextLane % open.count
+    while batch.count < room, emptyCount < open.count {
+      let partition = open[index % open.count]
+      // What failed together is repeated one by one, so that the guilty one shows.
+      if batch.count > 0, mustGoAlone(partition, now) { break }
+      if let taken = pop(partition, now) {
+        batch.append(taken)
+        emptyCount = 0
+        if shape.mixesPartitions { index += 1 }
+        if taken.attempt >= Self.togetherMax { break }
+      } else if !shape.mixesPartitions, !batch.isEmpty {
+        break
+      } else {
+        index += 1
+        emptyCount += 1
+      }
+    }
+    nextLane = index % max(1, open.count) + (shape.mixesPartitions ? 0 : 1)
+    for taken in batch {
+      lanes[taken.record.topicPartition]?.progress.begin(taken.record.position.offset)
+      count(taken)
+    }
+    return batch
+  }
+
+  private func mustGoAlone(_ partition: TopicPartition, _ now: ContinuousClock.Instant) -> Bool {
+    lanes[partition].flatMap { next($0, now) }.map { $0.attempt >= Self.togetherMax } ?? false
+  }
+
+  private mutating func count(_ taken: Taken) {
+    inWorkCount += 1
+    lanes[taken.record.topicPartition]?.inWorkCount += 1
+  }
+
+  /// A partition of this member whose next record must be worked on alone.
+  private func partitionOfSuspect(_ now: ContinuousClock.Instant, _ isHeld: (TopicPartition) -> Bool)
+    -> TopicPartition?
+  {
+    order.first { partition in
+      guard let lane = lanes[partition], lane.isMine, !isHeld(partition),
+        let next = next(lane, now)?.record
+      else { return false }
+      return lane.progress.treatment(of: next.position.offset, deathsMax: deathsMax) == .alone
+    }
+  }
+
+  private func next(_ lane: Lane, _ now: ContinuousClock.Instant) -> Waiting? {
+    if let retry = lane.retries.first {
+      if retry.due.map({ $0 <= now }) ?? true { return retry }
+      // In an ordered stage, later records wait for it.
+      if shape.isOrdered { return nil }
+    }
+    return lane.count > 0 ? lane.queue[lane.first] : nil
+  }
+
+  private mutating func pop(_ partition: TopicPartition, _ now: ContinuousClock.Instant) -> Taken? {
+    guard let lane = lanes[partition], let waiting = next(lane, now) else { return nil }
+    let incarnation = lane.progress.incarnation
+    // In place: a copy of the lane would copy its queue with each record.
+    if lane.retries.first?.record.position == waiting.record.position {
+      lanes[partition]?.retries.removeFirst()
+    } else {
+      lanes[partition]?.removeFirst()
+      queuedCount -= 1
+      queuedBytes -= waiting.record.byteCount
+    }
+    return Taken(record: waiting.record, incarnation: incarnation, attempt: waiting.attempt)
+  }
+
+  /// Whether the record killed processes: it is to be rejected without work.
+  func mustReject(_ position: RecordPosition) -> Bool {
+    lanes[position.topicPartition]?.progress.treatment(of: position.offset, deathsMax: deathsMax) == .rejected
+  }
+
+  func isAlone(_ position: RecordPosition) -> Bool {
+    lanes[position.topicPartition]?.progress.treatment(of: position.offset, deathsMax: deathsMax) == .alone
+  }
+
+  /// Whether the record's partition is this member's and the record has not been finished by another one.
+  func isMine(_ taken: Taken) -> Bool {
+    guard isPolling, let lane = lanes[taken.record.topicPartition], lane.isMine else { return false }
+    return lane.progress.incarnation == taken.incarnation
+      && lane.progress.isHeld(taken.record.position.offset)
+  }
+
+  /// The work on a record has ended, and its outputs are being sent.
+  mutating func send(_ taken: Taken) {
+    let partition = taken.record.topicPartition
+    inWorkCount -= 1
+    sendingCount += 1
+    lanes[partition]?.inWorkCount -= 1
+    lanes[partition]?.sendingCount += 1
+  }
+
+  /// A record that was in work alone holds up the others no longer: it is finished, or its outputs can't be sent now.
+  mutating func endAlone(_ position: RecordPosition) {
+    guard alone == position else { return }
+    alone = nil
+    lanes[position.topicPartition]?.progress.endAlone(position.offset)
+  }
+
+  /// What was sent is acknowledged, or the record has no outputs any more.
+  private mutating func sent(_ partition: TopicPartition) {
+    sendingCount -= 1
+    lanes[partition]?.sendingCount -= 1
+  }
+
+  mutating func finish(_ taken: Taken, together: [RecordPosition]) {
+    let partition = taken.record.topicPartition
+    endAlone(taken.record.position)
+    for position in together {
+      lanes[position.topicPartition]?.progress.finish(position.offset, incarnation: taken.incarnation)
+    }
+    lanes[partition]?.progress.finish(taken.record.position.offset, incarnation: taken.incarnation)
+    sent(partition)
+  }
+
+  mutating func leave(_ taken: Taken) {
+    let partition = taken.record.topicPartition
+    endAlone(taken.record.position)
+    lanes[partition]?.progress.leave(taken.record.position.offset)
+    sent(partition)
+  }
+
+  /// Puts a record back: it is begun again when it is due.
+  ///
+  /// - Returns: false when the partition is no longer this member's: the record is left.
+  mutating func retry(_ taken: Taken, at due: ContinuousClock.Instant?, isAttempt: Bool) -> Bool {
+    let partition = taken.record.topicPartition
+    endAlone(taken.record.position)
+    defer { sent(partition) }
+    guard let lane = lanes[partition], lane.progress.incarnation == taken.incarnation else { return false }
+    guard lane.isMine, lane.progress.isHeld(taken.record.position.offset) else {
+      lanes[partition]?.progress.leave(taken.record.position.offset)
+      return false
+    }
+    let waiting = Waiting(record: taken.record, attempt: taken.attempt + (isAttempt ? 1 : 0), due: due)
+    // By offset in an ordered stage, by time elsewhere.
+    let index =
+      lane.retries.firstIndex {
+        shape.isOrdered
+          ? $0.record.position.offset > waiting.record.position.offset
+          : ($0.due ?? .now) > (due ?? .now)
+      } ?? lane.retries.count
+    lanes[partition]?.retries.insert(waiting, at: index)
+    return true
+  }
+
+  /// The partitions to pause and to resume: those that hold the most, when too much waits, and those that are full.
+  func flow(ignores: (TopicPartition) -> Bool) -> (pause: Set<TopicPartition>, resume: Set<TopicPartition>) {
+    let mine = lanes.filter { $0.value.isMine && !ignores($0.key) }
+    guard !mine.isEmpty else { return ([], []) }
+    let isFull = queuedCount >= Self.queuedMax || queuedBytes >= Self.queuedBytesMax
+    let share = Self.queuedMax / mine.count
+    let bytesShare = Self.queuedBytesMax / mine.count
+    var pause: Set<TopicPartition> = []
+    var resume: Set<TopicPartition> = []
+    for (partition, lane) in mine {
+      let hasMuch = lane.count >= max(1, share / 2) || lane.queuedBytes >= bytesShare / 2
+      if lane.progress.isFull || (isFull && hasMuch) {
+        pause.insert(partition)
+      } else if lane.count <= share / 4 && lane.queuedBytes <= bytesShare / 4 {
+        resume.insert(partition)
+      }
+    }
+    return (pause, resume)
+  }
+
+  /// What is to be committed of this member's partitions, with the revision of each.
+  func commits(isHandedOver: Bool, of partitions: [TopicPartition]? = nil) -> [TopicPartition: (
+    offset: CommittedOffset, revision: Int
+  )] {
+    var result: [TopicPartition: (offset: CommittedOffset, revision: Int)] = [:]
+    for (partition, lane) in lanes where lane.isMine && partitions?.contains(partition) != false {
+      result[partition] = (lane.progress.committed(isHandedOver: isHandedOver), lane.progress.revision)
+    }
+    return result
+  }
+
+  var revisions: [TopicPartition: Int] {
+    lanes.filter(\.value.isMine).mapValues(\.progress.revision)
+  }
+}
+
+extension ConsumerRecord {
+  /// Roughly what the record takes in memory.
+  var byteCount: Int {
+    (key?.count ?? 0) + (value?.count ?? 0) + headers.reduce(0) { $0 + $1.value.count + 64 }
+  }
+}
+
+extension RecordPosition {
+  var topicPartition: TopicPartition { TopicPartition(topic, partition) }
+}

@@ -1,0 +1,180 @@
+import Foundation
+import KafkaClient
+
+/// Which records of one partition are finished, and what may be committed. A value without I/O.
+///
+/// Offsets enter when they are polled, whatever the order of the work on them. Committed is the lowest unfinished
+/// offset; gaps in the offsets are tolerated. The commit's metadata tells the next owner which records beyond it are
+/// finished, and how many processes died with records of this partition in work (`CommitMetadata`).
+package struct PartitionProgress: Sendable {
+  /// A partition is full when its newest polled offset is so far past the committed one. The bitmap of so many
+  /// offsets takes 3,336 bytes of the 4,096 that Kafka allows.
+  package static let spanMax: Int64 = 20_000
+
+  /// How a record must be worked on, after processes died.
+  package enum Treatment: Sendable, Equatable {
+    case usual
+    /// Nothing else may be in work in this process, and the begin must be committed before.
+    case alone
+    /// It was in work alone when a process died, after others had died with it.
+    case rejected
+  }
+
+  /// The lowest unfinished offset; one past the highest polled offset when all are finished.
+  package private(set) var nextOffset: Int64
+  /// Rises when the partition starts from another offset than was committed, because its log was truncated or made
+  /// again. What was begun before counts for nothing then: the same offsets are other records.
+  package private(set) var incarnation = 0
+  /// Rises with every change that is worth a commit. It begins at 1, so that each owner commits once at its assignment:
+  /// its death could not be told from an orderly end otherwise.
+  package private(set) var revision = 1
+  /// What the work wants to find at the next assignment; its meaning is the work's.
+  package var note: Int64?
+
+  private var polledEnd: Int64
+  private var lastPolled: Int64
+  /// One past the highest offset on which work was begun.
+  private var startedEnd: Int64
+  private var unfinished: Set<Int64> = []
+  /// Unfinished offsets that nobody works on and that are in no queue: they are new when they are polled again.
+  private var left: Set<Int64> = []
+  /// Finished offsets that are not below `nextOffset`.
+  private var finished: Set<Int64> = []
+  private var deaths = CommitMetadata.Deaths()
+
+  /// Takes over what the former owner committed.
+  ///
+  /// - Parameters:
+  ///   - logEnd: the end of the partition at the moment. Records that come later were in work at no death.
+  ///   - inWorkMax: how many records the former owner may have begun after its last commit.
+  package init(_ committed: CommittedOffset, logEnd: Int64 = .max, inWorkMax: Int = 0) {
+    nextOffset = committed.nextOffset
+    polledEnd = committed.nextOffset
+    lastPolled = committed.nextOffset - 1
+    startedEnd = committed.nextOffset
+    guard let metadata = CommitMetadata(committed.metadata, base: committed.nextOffset) else { return }
+    finished = metadata.finished
+    note = metadata.note
+    deaths = metadata.deaths
+    if metadata.isHandedOver { return }
+    if let alone = deaths.alone {
+      deaths.guilty = alone
+      deaths.alone = nil
+    } else {
+      deaths.count += 1
+      deaths.end = max(deaths.end, metadata.startedEnd + Int64(inWorkMax))
+    }
+    deaths.end = min(deaths.end, logEnd)
+    if nextOffset >= deaths.end { deaths = CommitMetadata.Deaths() }
+  }
+
+  /// Whether a dirty end must be considered, for which the end of the log is needed.
+  package static func isHandedOver(_ committed: CommittedOffset) -> Bool {
+    CommitMetadata(committed.metadata, base: committed.nextOffset)?.isHandedOver ?? true
+  }
+
+  /// The partition was assigned again while its records were in work: it is polled from `offset` on.
+  package mutating func resume(at offset: Int64) { lastPolled = offset - 1 }
+
+  /// A record was polled.
+  ///
+  /// - Returns: false when it is finished or in work already.
+  package mutating func poll(_ offset: Int64) -> Bool {
+    if offset <= lastPolled { restart(at: offset) }
+    lastPolled = offset
+    if unfinished.contains(offset) { return left.remove(offset) != nil }
+    guard offset >= nextOffset else { return false }
+    let isNew = !finished.contains(offset)
+    if unfinished.isEmpty {
+      // Nothing holds the prefix back: it stands at this record, or past it.
+      nextOffset = isNew ? offset : offset + 1
+      finished = finished.filter { $0 >= nextOffset }
+      if !isNew { revision += 1 }
+    }
+    polledEnd = max(polledEnd, offset + 1)
+    if isNew { unfinished.insert(offset) }
+    return isNew
+  }
+
+  private mutating func restart(at offset: Int64) {
+    let (incarnation, revision) = (incarnation + 1, revision + 1)
+    self = PartitionProgress(CommittedOffset(nextOffset: offset))
+    (self.incarnation, self.revision) = (incarnation, revision)
+  }
+
+  package mutating func begin(_ offset: Int64) { startedEnd = max(startedEnd, offset + 1) }
+
+  /// Notes that the record will be in work alone. Commit before the work begins.
+  package mutating func beginAlone(_ offset: Int64) {
+    begin(offset)
+    deaths.alone = offset
+    revision += 1
+  }
+
+  /// The work on a record that was in work alone has ended, and the process lives.
+  package mutating func endAlone(_ offset: Int64) {
+    guard deaths.alone == offset else { return }
+    deaths.alone = nil
+    revision += 1
+  }
+
+  /// Begins at another offset than the commit.
+  package mutating func start(at offset: Int64) { restart(at: offset) }
+
+  /// Takes the place of a former progress of the partition, whose records may still be in work.
+  package mutating func follow(_ former: PartitionProgress) {
+    incarnation = former.incarnation + 1
+    revision = former.revision + 1
+  }
+
+  /// Ends work on a record that is not finished, or drops it from the queue: it is new when it is polled again.
+  package mutating func leave(_ offset: Int64) {
+    if unfinished.contains(offset) { left.insert(offset) }
+    if deaths.alone == offset { deaths.alone = nil }
+  }
+
+  /// Complexity: amortised O(1) for offsets without gaps; the prefix passes each offset once.
+  package mutating func finish(_ offset: Int64, incarnation: Int) {
+    guard incarnation == self.incarnation, unfinished.remove(offset) != nil else { return }
+    left.remove(offset)
+    revision += 1
+    if deaths.alone == offset { deaths.alone = nil }
+    if deaths.guilty == offset { deaths.guilty = nil }
+    finished.insert(offset)
+    guard offset == nextOffset else { return }
+    if unfinished.isEmpty {
+      nextOffset = polledEnd
+      // What the former owner finished beyond this is still to be polled, and skipped.
+      if !finished.isEmpty { finished = finished.filter { $0 >= nextOffset } }
+    } else {
+      while !unfinished.contains(nextOffset) {
+        finished.remove(nextOffset)
+        nextOffset += 1
+      }
+    }
+    if nextOffset >= deaths.end { deaths = CommitMetadata.Deaths() }
+  }
+
+  /// - Parameter deathsMax: at so many deaths a record is given up; at least 2.
+  package func treatment(of offset: Int64, deathsMax: Int) -> Treatment {
+    if deaths.guilty == offset { return .rejected }
+    return offset < deaths.end && deaths.count >= deathsMax - 1 ? .alone : .usual
+  }
+
+  /// Not while an offset was left: it holds the prefix back, and is the next that is polled.
+  package var isFull: Bool { left.isEmpty && polledEnd - nextOffset >= Self.spanMax }
+  package var unfinishedCount: Int { unfinished.count - left.count }
+  /// Whether the record is in work or waits for it.
+  package func isHeld(_ offset: Int64) -> Bool { unfinished.contains(offset) && !left.contains(offset) }
+
+  /// What may be committed.
+  ///
+  /// - Parameter isHandedOver: true for the last commit of an orderly hand-over. Otherwise the next owner takes it
+  ///   that this process died.
+  package func committed(isHandedOver: Bool) -> CommittedOffset {
+    let metadata = CommitMetadata(
+      base: nextOffset, isHandedOver: isHandedOver, startedEnd: max(startedEnd, nextOffset), deaths: deaths,
+      note: note, finished: finished)
+    return CommittedOffset(nextOffset: nextOffset, metadata: metadata.text)
+  }
+}

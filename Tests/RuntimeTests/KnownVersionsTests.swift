@@ -1,0 +1,121 @@
+import Foundation
+import KafkaClient
+import Records
+import Settings
+import Stage
+import TestSupport
+import Testing
+
+@testable import Ingest
+
+// Goal: ingest recognises that rag.documents was made again, whatever its length, and where to begin without a commit.
+// Method: topics with few records on a local broker, deleted and made again.
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct KnownVersionsTests {
+  private let test: TestBroker
+  private let context: StageContext
+  private let admin: KafkaAdmin
+
+  init() async throws {
+    test = try TestBroker()
+    context = try StageContext(
+      name: "ingest",
+      settings: Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers])))
+    admin = KafkaAdmin(test.kafka)
+    _ = try await TopicSetup(settings: context.settings, admin: admin).create()
+  }
+
+  private func key(_ id: String) throws -> DocumentKey {
+    DocumentKey(tenant: .standard, id: try #require(DocumentID(id)))
+  }
+
+  /// Puts documents on partition 0 and writes that they are accepted, as ingest does.
+  private func accept(_ ids: [String]) async throws {
+    for id in ids {
+      let key = try key(id)
+      let put = try await context.producer.send(
+        OutgoingRecord(
+          topic: context.topic(.documents), partition: 0, key: key.bytes, value: Array(#"{"text":"x"}"#.utf8))
+      )
+      var status = StatusRecord(key, Version(epoch: 1, offset: put.position.offset), .put, .accepted)
+      status.recordedAtMilliseconds = put.timestampMilliseconds
+      try await send(status)
+    }
+  }
+
+  private func send(_ status: StatusRecord) async throws {
+    let (document, version) = (try #require(status.document), try #require(status.version))
+    try await context.producer.send(
+      OutgoingRecord(
+        topic: context.topic(.documentStatus), partition: 0,
+        key: StatusKey.bytes(document, version, status.state), value: status.json.bytes))
+  }
+
+  private func known() async throws -> KnownVersions {
+    let known = KnownVersions(context)
+    try await known.read([0, 1])
+    return known
+  }
+
+  @Test("a topic that was made again is recognised when it is shorter and when it is longer than before")
+  func recreated() async throws {
+    try await accept(["a", "b", "c"])
+    try await known().check([0, 1])
+    for count in [1, 20] {
+      // A running ingest knows what it has read.
+      let running = try await known()
+      try await admin.delete(topic: context.topic(.documents))
+      _ = try await TopicSetup(settings: context.settings, admin: admin).create()
+      for number in 0..<count {
+        try await context.producer.send(
+          OutgoingRecord(
+            topic: context.topic(.documents), partition: 0, key: key("\(number)").bytes,
+            value: Array(#"{"text":"x"}"#.utf8)))
+      }
+      await #expect(throws: StageFatal.self, "\(count) records, running") { try await running.check([0]) }
+      await #expect(throws: StageFatal.self, "\(count) records, at the start") {
+        try await known().check([0])
+      }
+    }
+  }
+
+  @Test("a record that compaction took says nothing; the next older one is compared")
+  func compacted() async throws {
+    try await accept(["a"])
+    let known = try await known()
+    // The newest known version has no record at its offset: the next one there is another.
+    let gone = ConsumerRecord(
+      position: RecordPosition(topic: context.topic(.documents), partition: 0, offset: 1),
+      timestampMilliseconds: 7,
+      key: nil, value: nil)
+    try await accept(["b"])
+    known.insert(gone, Version(epoch: 0, offset: 1))
+    try await known.check([0])
+  }
+
+  @Test("a version of any epoch on the status topic can be overtaken by the setting")
+  func epochs() throws {
+    #expect(Version("4294967295.0") == nil)
+    let highest = try #require(Version("\(Version.epochMax).0"))
+    #expect(throws: Never.self) {
+      try Settings(SettingsTable(flags: ["--ingest-epoch": "\(highest.epoch + 1)"]))
+    }
+  }
+
+  @Test(
+    "without a commit ingest begins at the lowest version without a terminal state, else after the highest")
+  func starts() async throws {
+    #expect(try await known().starts([0, 1]).isEmpty)
+    try await accept(["a", "b", "c", "d"])
+    for (id, offset, state) in [("a", 0, .indexed), ("c", 2, .failed)] as [(String, Int64, DocumentState)] {
+      try await send(StatusRecord(key(id), Version(epoch: 1, offset: offset), .put, state))
+    }
+    // Repeated by a crash, after its state.
+    try await send(StatusRecord(key("a"), Version(epoch: 1, offset: 0), .put, .accepted))
+    #expect(try await known().starts([0, 1]) == [0: 1])
+    for (id, offset) in [("b", 1), ("d", 3)] as [(String, Int64)] {
+      try await send(StatusRecord(key(id), Version(epoch: 1, offset: offset), .put, .indexed))
+    }
+    #expect(try await known().starts([0, 1]) == [0: 4])
+  }
+}

@@ -1,0 +1,30 @@
+// Kills the process when it produces a record that holds the marker: for tests of records that kill workers.
+// DEADLY_SIGNAL=6 dies like a crash in C code, 9 like a process that the kernel kills for its memory.
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <librdkafka/rdkafka.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *handle, const rd_kafka_vu_t *fields, size_t count) {
+  static const char marker[] = "MARKER-THAT-KILLS";
+  // Only in what is made of the record: its dead letter holds the marker, too.
+  int is_chunks = 0;
+  for (size_t index = 0; index < count; index++) {
+    if (fields[index].vtype == RD_KAFKA_VTYPE_TOPIC) is_chunks = strstr(fields[index].u.cstr, "chunks") != NULL;
+  }
+  for (size_t index = 0; index < count; index++) {
+    if (!is_chunks || fields[index].vtype != RD_KAFKA_VTYPE_VALUE || !fields[index].u.mem.ptr) continue;
+    if (memmem(fields[index].u.mem.ptr, fields[index].u.mem.size, marker, sizeof marker - 1)) {
+      const char *number = getenv("DEADLY_SIGNAL");
+      int signal = number ? atoi(number) : SIGABRT;
+      // abort() also works where the signal is blocked.
+      if (signal == SIGABRT) abort();
+      raise(signal);
+    }
+  }
+  rd_kafka_error_t *(*produce)(rd_kafka_t *, const rd_kafka_vu_t *, size_t) =
+      (rd_kafka_error_t * (*)(rd_kafka_t *, const rd_kafka_vu_t *, size_t))dlsym(RTLD_NEXT, "rd_kafka_produceva");
+  return produce(handle, fields, count);
+}

@@ -1,0 +1,54 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import KafkaClient
+import Records
+import Testing
+@testable import Search
+
+// Goal: the reporter knows which versions are open, and from where the next owner must read. Method: short sequences of
+// events.
+
+@Suite struct OpenVersionsTests {
+  private func version(_ offset: Int64) -> Version { Version(epoch: 1, offset: offset) }
+  private func apply(_ events: [(Int64, DocumentState)], to open: inout OpenVersions, from start: Int64 = 0) {
+    for (index, event) in events.enumerated() {
+      open.apply(StatusRecord(key, version(event.0), .put, event.1), offset: start + Int64(index))
+    }
+  }
+
+  @Test("an older version stays open until it has a state; a repeated accepted event opens nothing")
+  func openAndFinished() {
+    var open = OpenVersions(start: 0)
+    apply([(1, .accepted), (2, .accepted), (3, .accepted), (3, .indexed)], to: &open)
+    #expect(open.open(key, below: version(3)).map(\.0) == [version(1), version(2)])
+    #expect(open.operation(key, version(3)) == nil && open.operation(key, version(1)) == .put)
+    #expect(open.oldestOffset == 0)
+    apply([(1, .superseded)], to: &open, from: 4)
+    #expect(open.oldestOffset == 1)
+    apply([(2, .failed), (1, .accepted), (3, .accepted)], to: &open, from: 5)
+    #expect(open.open(key, below: version(9)).isEmpty && open.count == 0)
+    #expect(open.oldestOffset == 8, "nothing before it is needed")
+  }
+
+  @Test("a version whose state is being sent gets no other, and counts as open for the next owner")
+  func closing() {
+    var open = OpenVersions(start: 0)
+    apply([(1, .accepted), (2, .accepted)], to: &open)
+    open.beginClosing(key, version(1))
+    #expect(open.operation(key, version(1)) == nil && open.open(key, below: version(2)).isEmpty)
+    #expect(open.oldestOffset == 0)
+    open.reopen(key, version(1))
+    #expect(open.operation(key, version(1)) == .put)
+    open.beginClosing(key, version(1))
+    open.close(key, version(1))
+    #expect(open.oldestOffset == 1)
+  }
+
+  @Test("events before the start tell the newest accepted version, and open nothing")
+  func before() {
+    var open = OpenVersions(start: 10)
+    apply([(5, .accepted), (5, .indexed)], to: &open, from: 8)
+    apply([(5, .accepted), (4, .accepted), (6, .accepted)], to: &open, from: 10)
+    #expect(open.operation(key, version(5)) == nil && open.operation(key, version(4)) == nil)
+    #expect(open.operation(key, version(6)) == .put && open.oldestOffset == 12)
+  }
+}

@@ -1,0 +1,232 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import Foundation
+import KafkaClient
+import Records
+import TestSupport
+import Testing
+@testable import Stage
+
+// Goal: what is committed loses no record, whatever the order of the work, the hand-overs and the deaths. Method: short
+// histories one by one, then random ones against a model of a partition and its owners.
+
+@Suite struct PartitionProgressTests {
+  private func progress(_ offset: Int64, _ metadata: String = "") -> PartitionProgress {
+    PartitionProgress(CommittedOffset(nextOffset: offset, metadata: metadata))
+  }
+  /// Those of the offsets that are new.
+  private func polled(_ offsets: [Int64], _ progress: inout PartitionProgress) -> [Int64] {
+    var new: [Int64] = []
+    for offset in offsets where progress.poll(offset) { new.append(offset) }
+    return new
+  }
+
+  @Test("the lowest unfinished offset is committed; offsets finished beyond it are in the metadata")
+  func prefixAndBitmap() {
+    var owner = progress(10)
+    let first = polled([10, 11, 15, 16], &owner)
+    #expect(first == [10, 11, 15, 16])
+    owner.finish(11, incarnation: 0)
+    owner.finish(16, incarnation: 0)
+    #expect(owner.nextOffset == 10)
+    var successor = PartitionProgress(owner.committed(isHandedOver: true))
+    let second = polled([10, 11, 15, 16], &successor)
+    #expect(second == [10, 15], "11 and 16 were finished by the former owner")
+    owner.finish(10, incarnation: 0)
+    #expect(owner.nextOffset == 15, "gaps in offsets are tolerated")
+    owner.finish(15, incarnation: 0)
+    #expect(owner.nextOffset == 17)
+  }
+
+  @Test("offsets count from the poll on, whatever the order of the work: none is passed by the commit")
+  func orderOfTheWork() {
+    var owner = progress(0)
+    _ = polled([0, 1, 2, 3], &owner)
+    owner.finish(3, incarnation: 0)
+    owner.finish(1, incarnation: 0)
+    #expect(owner.nextOffset == 0)
+    owner.finish(0, incarnation: 0)
+    #expect(owner.nextOffset == 2)
+  }
+
+  @Test("what the former owner finished beyond this owner's last poll is skipped later")
+  func finishedFurtherOn() {
+    var former = progress(0)
+    _ = polled(Array(0..<10), &former)
+    for offset in [5, 6, 9] as [Int64] { former.finish(offset, incarnation: 0) }
+    var owner = PartitionProgress(former.committed(isHandedOver: true))
+    #expect(polled([0], &owner) == [0])
+    owner.finish(0, incarnation: 0)
+    #expect(polled(Array(1..<10), &owner) == [1, 2, 3, 4, 7, 8])
+  }
+
+  @Test("a left record is not held, is not passed by the commit, and may be polled again")
+  func left() {
+    var owner = progress(0)
+    _ = polled([0, 1, 2], &owner)
+    owner.leave(1)
+    #expect(owner.unfinishedCount == 2 && !owner.isHeld(1))
+    owner.finish(0, incarnation: 0)
+    owner.finish(2, incarnation: 0)
+    #expect(owner.nextOffset == 1, "it is not finished: nothing beyond it is committed")
+    owner.resume(at: 0)
+    #expect(polled([0, 1, 2], &owner) == [1])
+    owner.finish(1, incarnation: 0)
+    #expect(owner.nextOffset == 3)
+  }
+
+  @Test("a log that begins again makes its offsets new, and what was in work before counts for nothing")
+  func restarted() {
+    var owner = progress(100)
+    _ = polled([100, 101], &owner)
+    #expect(polled([3], &owner) == [3], "the log was truncated")
+    #expect(owner.incarnation == 1 && owner.nextOffset == 3)
+    _ = polled([100], &owner)
+    owner.finish(100, incarnation: 0)
+    #expect(owner.isHeld(100), "another record than the one that was in work")
+    #expect(polled([2], &owner) == [2] && owner.incarnation == 2)
+  }
+
+  @Test(
+    "metadata of another offset, of a newer form or of nobody says nothing; the former release's bitmap is read"
+  )
+  func forms() throws {
+    var owner = progress(10)
+    _ = polled([10, 11, 12], &owner)
+    owner.finish(12, incarnation: 0)
+    let text = owner.committed(isHandedOver: true).metadata
+    #expect(Data(base64Encoded: text) == nil, "the former release must not take it for its bitmap")
+    for (offset, metadata) in [(11, text), (10, "~2" + text.dropFirst(2)), (10, "~1;10"), (10, "nonsense!")] {
+      var next = progress(Int64(offset), metadata)
+      #expect(polled([11, 12], &next) == [11, 12], "\(metadata)")
+    }
+    let bitmap = Data([0b110]).base64EncodedString()
+    var next = progress(10, bitmap)
+    #expect(polled([10, 11, 12], &next) == [10])
+  }
+
+  @Test("a full partition's metadata fits Kafka's limit, with everything that it can hold")
+  func limits() {
+    var owner = progress(1 << 60)
+    let base: Int64 = 1 << 60
+    _ = polled((0..<PartitionProgress.spanMax).map { base + $0 }, &owner)
+    #expect(owner.isFull)
+    for offset in 1..<PartitionProgress.spanMax { owner.finish(base + offset, incarnation: 0) }
+    owner.beginAlone(base)
+    owner.note = .max
+    #expect(owner.committed(isHandedOver: false).metadata.utf8.count <= 4096)
+    owner.leave(base)
+    #expect(!owner.isFull, "otherwise it could never be polled again")
+  }
+
+  @Test(
+    "a record that is in work at three deaths is rejected, its neighbours are not; orderly days count nothing"
+  )
+  func deaths() {
+    // One guilty record among eight; what the process does with each, until it dies.
+    let (guilty, count) = (Int64(105), Int64(8))
+    var commit = CommittedOffset(nextOffset: 100)
+    var deathCount = 0
+    var rejected: [Int64] = []
+    var done: Set<Int64> = []
+    owners: while deathCount < 10 {
+      var owner = PartitionProgress(commit, logEnd: 100 + count, inWorkMax: 8)
+      commit = owner.committed(isHandedOver: false)
+      let new = polled(Array(owner.nextOffset..<(100 + count)), &owner)
+      if new.isEmpty { break }
+      let together = new.filter { owner.treatment(of: $0, deathsMax: 3) == .usual }
+      for offset in together { owner.begin(offset) }
+      if together.contains(guilty) {
+        deathCount += 1
+        continue owners
+      }
+      for offset in new {
+        switch owner.treatment(of: offset, deathsMax: 3) {
+        case .usual: break
+        case .rejected: rejected.append(offset)
+        case .alone:
+          owner.beginAlone(offset)
+          commit = owner.committed(isHandedOver: false)
+          if offset == guilty {
+            deathCount += 1
+            continue owners
+          }
+          owner.endAlone(offset)
+        }
+        done.insert(offset)
+        owner.finish(offset, incarnation: 0)
+        commit = owner.committed(isHandedOver: false)
+      }
+      break
+    }
+    #expect(deathCount == 3 && rejected == [guilty])
+    #expect(done == Set(100..<100 + count), "its neighbours and all later records finish")
+    let orderly = PartitionProgress(PartitionProgress(commit).committed(isHandedOver: true))
+    #expect(orderly.treatment(of: 108, deathsMax: 3) == .usual)
+  }
+
+  @Test("records that came after a death were in work at none")
+  func laterRecords() {
+    var owner = progress(0)
+    _ = polled([0, 1], &owner)
+    for offset in [0, 1] as [Int64] { owner.begin(offset) }
+    var commit = owner.committed(isHandedOver: false)
+    for _ in 0..<2 {
+      let next = PartitionProgress(commit, logEnd: 2, inWorkMax: 100)
+      commit = next.committed(isHandedOver: false)
+    }
+    let next = PartitionProgress(commit, logEnd: 50, inWorkMax: 100)
+    #expect(next.treatment(of: 1, deathsMax: 3) == .alone)
+    let empty = PartitionProgress(
+      CommittedOffset(nextOffset: 2, metadata: "~1;2;d;0;2;5;;;;"), logEnd: 2, inWorkMax: 100)
+    #expect(empty.treatment(of: 2, deathsMax: 3) == .usual, "nothing was in work")
+  }
+
+  @Test("random polls, finishes, moves, truncations and hand-overs, dirty and clean, lose no record")
+  func random() {
+    let seed = UInt64.random(in: 1...UInt64.max)
+    var generator = SplitMix(state: seed)
+    for round in 0..<300 {
+      var log: [Int64] = []
+      var end: Int64 = 0
+      for _ in 0..<Int.random(in: 5...60, using: &generator) {
+        end += Int64.random(in: 1...3, using: &generator)
+        log.append(end)
+      }
+      var commit = CommittedOffset(nextOffset: 0)
+      var effects: [Int64: Int] = [:]
+      var steps = 0
+      while commit.nextOffset <= end, steps < 10_000 {
+        var owner = PartitionProgress(commit, logEnd: end + 1, inWorkMax: 8)
+        var at = log.firstIndex { $0 >= commit.nextOffset } ?? log.count
+        var inWork: [Int64] = []
+        // An owner takes some steps, then dies or hands over.
+        for _ in 0..<Int.random(in: 1...40, using: &generator) {
+          steps += 1
+          switch Int.random(in: 0..<4, using: &generator) {
+          case 0, 1:
+            guard at < log.count else { continue }
+            if owner.poll(log[at]) { inWork.append(log[at]) }
+            at += 1
+          case 2:
+            guard let offset = inWork.randomElement(using: &generator) else { continue }
+            inWork.removeAll { $0 == offset }
+            owner.begin(offset)
+            effects[offset, default: 0] += 1
+            owner.finish(offset, incarnation: owner.incarnation)
+          default:
+            let new = owner.committed(isHandedOver: false)
+            #expect(new.nextOffset >= commit.nextOffset, "seed \(seed), round \(round)")
+            commit = new
+          }
+          // No unfinished record is below the commit, or marked as finished.
+          let next = owner.committed(isHandedOver: false)
+          for offset in log where offset < next.nextOffset {
+            if effects[offset] == nil { Issue.record("lost \(offset), seed \(seed), round \(round)") }
+          }
+        }
+        if Bool.random(using: &generator) { commit = owner.committed(isHandedOver: true) }
+      }
+      #expect(effects.count == log.count, "seed \(seed), round \(round)")
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import KafkaClient
+import Records
+import Settings
+import Stage
+import Synchronization
+
+/// The newest versions of each partition, and whether `rag.documents` still holds their records.
+///
+/// A topic that was deleted and made again counts from 0: its versions would be older than those of before. It is
+/// recognised whatever its length, by the timestamps of records that are known.
+package final class KnownVersions: Sendable {
+  /// An accepted version and the timestamp of its record, in milliseconds since 1970; nil from the former release.
+  struct Known: Sendable, Equatable {
+    var version: Version
+    var recordedAt: Int64?
+  }
+
+  /// So many records of a status partition are read at first, from its end; more when no version is among them.
+  private static let spanFirst: Int64 = 500
+  /// How many versions of a partition are remembered: records of older ones may be compacted away.
+  private static let countMax = 200
+
+  private let context: StageContext
+  private let known = Mutex<[Int32: [Known]]>([:])
+
+  package init(_ context: StageContext) { self.context = context }
+
+  /// Remembers a version that this process accepts.
+  func insert(_ record: ConsumerRecord, _ version: Version) {
+    known.withLock { known in
+      var versions = known[record.position.partition] ?? []
+      versions.append(Known(version: version, recordedAt: record.timestampMilliseconds))
+      if versions.count > Self.countMax { versions.removeFirst(versions.count - Self.countMax) }
+      known[record.position.partition] = versions
+    }
+  }
+
+  var partitions: [Int32] { known.withLock { Array($0.keys) } }
+
+  func keep(_ partitions: Set<Int32>) { known.withLock { $0 = $0.filter { partitions.contains($0.key) } } }
+
+  /// Reads the newest versions of these partitions from the ends of the status topic.
+  ///
+  /// - Throws: `KafkaFailure`, also when that takes longer than 60 s; `CancellationError`.
+  package func read(_ partitions: [Int32]) async throws {
+    let topic = context.topic(.documentStatus)
+    var missing = Set(partitions)
+    var span = Self.spanFirst
+    while !missing.isEmpty {
+      let names = missing.map { TopicPartition(topic, $0) }
+      let isWhole = try await withReader(context.kafka) { reader in
+        let ends = try await reader.ends(of: names, limit: .seconds(5))
+        let beginnings = try await reader.beginnings(of: names)
+        var starts: [TopicPartition: ReplayReader.Start] = [:]
+        var whole: Set<Int32> = []
+        for name in names {
+          let start = max(beginnings[name] ?? 0, (ends[name] ?? 0) - span)
+          starts[name] = .offset(start)
+          if start == beginnings[name] ?? 0 { whole.insert(name.partition) }
+        }
+        try await reader.assign(starts)
+        let found = Mutex<[Int32: [Known]]>([:])
+        try await reader.readToEnd(limit: .seconds(60)) { records in
+          found.withLock { found in
+            for record in records {
+              guard let value = record.value, let status = try? StatusRecord(value: value),
+                status.state == .accepted,
+                let version = status.version
+              else { continue }
+              found[record.position.partition, default: []].append(
+                Known(version: version, recordedAt: status.recordedAtMilliseconds))
+            }
+          }
+        }
+        self.known.withLock { known in
+          for (partition, versions) in found.withLock({ $0 }) {
+            known[partition] = Array(versions.sorted { $0.version < $1.version }.suffix(Self.countMax))
+          }
+        }
+        return whole
+      }
+      missing = missing.filter { partition in
+        !isWhole.contains(partition) && known.withLock { $0[partition] == nil }
+      }
+      span *= 10
+    }
+  }
+
+  /// Compares what is known with `rag.documents`.
+  ///
+  /// - Throws: `StageFatal` when the topic was made again; `KafkaFailure`; `CancellationError`.
+  package func check(_ partitions: [Int32]) async throws {
+    let topic = context.topic(.documents)
+    let candidates = known.withLock { known in
+      known.filter { partitions.contains($0.key) && !$0.value.isEmpty }
+    }
+    guard !candidates.isEmpty else { return }
+    let epoch = context.settings.ingest.epoch
+    let names = candidates.keys.map { TopicPartition(topic, $0) }
+    try await withReader(context.kafka) { reader in
+      let ends = try await reader.ends(of: names, limit: .seconds(5))
+      for (partition, versions) in candidates {
+        let name = TopicPartition(topic, partition)
+        let end = ends[name] ?? 0
+        guard let newest = versions.last?.version else { continue }
+        if newest.epoch > epoch { throw Self.recreated(name, end, newest, epoch) }
+        if newest.epoch < epoch { continue }
+        if newest.offset >= end { throw Self.recreated(name, end, newest, epoch) }
+        // The newest known version whose record still exists must agree. Compaction may have taken some.
+        for known in versions.reversed().prefix(5) where known.version.epoch == epoch {
+          guard let recordedAt = known.recordedAt else { continue }
+          try await reader.assign([name: .offset(known.version.offset)])
+          let limit = ContinuousClock.now + .seconds(5)
+          var first: ConsumerRecord?
+          while first == nil, ContinuousClock.now < limit {
+            first = try await reader.next(maxRecords: 1, maxWait: .milliseconds(100)).first
+            if first == nil, try await reader.currentPositions()[name] ?? 0 >= end { break }
+          }
+          guard let first, first.position.offset == known.version.offset else { continue }
+          if first.timestampMilliseconds != recordedAt { throw Self.recreated(name, end, newest, epoch) }
+          break
+        }
+      }
+    }
+  }
+
+  private static func recreated(_ name: TopicPartition, _ end: Int64, _ newest: Version, _ epoch: UInt32)
+    -> StageFatal
+  {
+    StageFatal(
+      """
+      \(name) ends at \(end) and does not hold the record of version \(newest), which is known: the topic was made \
+      again. \
+      Set ingest.epoch to \(max(newest.epoch, epoch) + 1) and put the documents again.
+      """)
+  }
+
+  /// Where a partition without a commit must begin: at the lowest version without a terminal state, else after the
+  /// highest known one. Kafka deletes the commits of a group that has no members for a week.
+  ///
+  /// - Returns: absent for a partition of which no version is known.
+  /// - Throws: `KafkaFailure`, also when that takes longer than 300 s; `CancellationError`.
+  package func starts(_ partitions: [Int32]) async throws -> [Int32: Int64] {
+    guard !partitions.isEmpty else { return [:] }
+    let topic = context.topic(.documentStatus)
+    let epoch = context.settings.ingest.epoch
+    let states = Mutex<[Int32: (open: Set<Int64>, highest: Int64)]>([:])
+    try await withReader(context.kafka) { reader in
+      try await reader.assign(
+        Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .beginning) }))
+      try await reader.readToEnd(limit: .seconds(300)) { records in
+        states.withLock { states in
+          for record in records {
+            // The key says enough; millions of values need not be decoded.
+            guard let key = StatusKey(bytes: record.key), key.version.epoch == epoch else { continue }
+            var state = states[record.position.partition] ?? ([], -1)
+            if key.state == .accepted {
+              if key.version.offset > state.highest { state.open.insert(key.version.offset) }
+            } else {
+              state.open.remove(key.version.offset)
+            }
+            state.highest = max(state.highest, key.version.offset)
+            states[record.position.partition] = nil
+            states[record.position.partition] = state
+          }
+        }
+      }
+    }
+    return states.withLock { $0.mapValues { $0.open.min() ?? $0.highest + 1 } }
+  }
+}

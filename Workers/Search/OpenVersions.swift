@@ -1,0 +1,96 @@
+import Records
+
+/// The versions of one partition that have no terminal state yet, from the status topic. A value.
+///
+/// A version that is not open has its state: `accepted` lies before every other record of a version, and what is read
+/// begins at the oldest open version.
+package struct OpenVersions {
+  private struct Version {
+    var operation: StatusRecord.Operation
+    var statusOffset: Int64
+    /// A terminal state is decided and being sent.
+    var isClosing = false
+  }
+
+  private var documents: [DocumentKey: [Records.Version: Version]] = [:]
+  /// In the order of the status topic; versions that are finished are dropped when they come first.
+  private var order: [(statusOffset: Int64, document: DocumentKey, version: Records.Version)] = []
+  private var first = 0
+  /// The newest version that was accepted. `accepted` is written in the order of the versions, so one of an older
+  /// version repeats an earlier one, and opens nothing.
+  private var highest: Records.Version?
+  /// Records before it only tell the newest version.
+  private let start: Int64
+  /// One past the last record that was applied.
+  private var nextOffset: Int64
+
+  /// So many records are read before the oldest open version, to know the newest accepted one.
+  package static let readBefore: Int64 = 1000
+
+  /// - Parameter start: the status offset of the oldest version that was open.
+  package init(start: Int64) {
+    self.start = start
+    nextOffset = start
+  }
+
+  /// The offset from which the next owner must read: that of the oldest version that has no acknowledged state.
+  package var oldestOffset: Int64 { first < order.count ? order[first].statusOffset : nextOffset }
+  package var count: Int { documents.values.reduce(0) { $0 + $1.count } }
+
+  package mutating func apply(_ status: StatusRecord, offset: Int64) {
+    nextOffset = max(nextOffset, offset + 1)
+    guard let document = status.document, let version = status.version else { return }
+    if status.state == .accepted {
+      if let highest, version <= highest { return }
+      highest = version
+      guard offset >= start else { return }
+      documents[document, default: [:]][version] = Version(operation: status.operation, statusOffset: offset)
+      order.append((offset, document, version))
+    } else {
+      close(document, version)
+    }
+  }
+
+  /// Gaps hold no record but move the position.
+  package mutating func advance(to offset: Int64) { nextOffset = max(nextOffset, offset) }
+
+  /// The operation of an open version; nil when it has its state.
+  package func operation(_ document: DocumentKey, _ version: Records.Version) -> StatusRecord.Operation? {
+    documents[document]?[version].flatMap { $0.isClosing ? nil : $0.operation }
+  }
+
+  package func isKnown(_ document: DocumentKey, _ version: Records.Version) -> Bool {
+    documents[document]?[version] != nil
+  }
+
+  /// Open versions below `version`, oldest first.
+  package func open(_ document: DocumentKey, below version: Records.Version) -> [(
+    Records.Version, StatusRecord.Operation
+  )] {
+    (documents[document] ?? [:]).filter { $0.key < version && !$0.value.isClosing }.sorted { $0.key < $1.key }
+      .map {
+        ($0.key, $0.value.operation)
+      }
+  }
+
+  /// A terminal state is being sent: no other is written, and the version counts as open for the next owner.
+  package mutating func beginClosing(_ document: DocumentKey, _ version: Records.Version) {
+    documents[document]?[version]?.isClosing = true
+  }
+
+  /// The state was not acknowledged.
+  package mutating func reopen(_ document: DocumentKey, _ version: Records.Version) {
+    documents[document]?[version]?.isClosing = false
+  }
+
+  /// The state is acknowledged.
+  package mutating func close(_ document: DocumentKey, _ version: Records.Version) {
+    guard documents[document]?.removeValue(forKey: version) != nil else { return }
+    if documents[document]?.isEmpty == true { documents[document] = nil }
+    while first < order.count, documents[order[first].document]?[order[first].version] == nil { first += 1 }
+    if first == order.count || first >= 4096 {
+      order.removeFirst(first)
+      first = 0
+    }
+  }
+}
