@@ -175,7 +175,7 @@ let package = Package(
       "Ingest", in: .workers,
       [
         "BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Pools", "Records", "Services", "Settings",
-        "Stage", "Time", "Tokenizer",
+        "Stage", "Telemetry", "Time", "Tokenizer",
       ]),
     room(
       "Embed", in: .workers,

@@ -104,7 +104,7 @@ enum Growth {
           )
         })
       _ = try await reporter.assigned(committed)
-      for partition in 0..<Int32(count) { try await reporter.readStates(partition) }
+      for partition in 0..<Int32(count) { _ = try await reporter.readStates(partition) }
       print(String(format: ", reporter %.2f s", watch.seconds))
     }
     let watch = Stopwatch()

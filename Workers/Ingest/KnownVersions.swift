@@ -3,6 +3,7 @@ import Records
 import Settings
 import Stage
 import Synchronization
+import Telemetry
 
 /// The newest versions of each partition, and whether `rag.documents` still holds their records.
 ///
@@ -49,11 +50,12 @@ package final class KnownVersions: Sendable {
     while !missing.isEmpty {
       let names = missing.map { TopicPartition(topic, $0) }
       let isWhole = try await withReader(context.kafka) { reader in
-        let ends = try await reader.ends(of: names, limit: .seconds(5))
-        let beginnings = try await reader.beginnings(of: names)
+        let ends = try await Self.ends(reader, names, context.logger)
+        let beginnings = try await reader.beginnings(of: Array(ends.keys))
         var starts: [TopicPartition: ReplayReader.Start] = [:]
-        var whole: Set<Int32> = []
-        for name in names {
+        // A partition that can't be read holds up no other: nothing is known of it.
+        var whole = Set(names.map(\.partition)).subtracting(ends.keys.map(\.partition))
+        for name in ends.keys {
           let start = max(beginnings[name] ?? 0, (ends[name] ?? 0) - span)
           starts[name] = .offset(start)
           if start == beginnings[name] ?? 0 { whole.insert(name.partition) }
@@ -98,10 +100,10 @@ package final class KnownVersions: Sendable {
     let epoch = context.settings.ingest.epoch
     let names = candidates.keys.map { TopicPartition(topic, $0) }
     try await withReader(context.kafka) { reader in
-      let ends = try await reader.ends(of: names, limit: .seconds(5))
+      let ends = try await Self.ends(reader, names, context.logger)
       for (partition, versions) in candidates {
         let name = TopicPartition(topic, partition)
-        let end = ends[name] ?? 0
+        guard let end = ends[name] else { continue }
         guard let newest = versions.last?.version else { continue }
         if newest.epoch > epoch { throw Self.recreated(name, end, newest, epoch) }
         if newest.epoch < epoch { continue }
@@ -122,6 +124,23 @@ package final class KnownVersions: Sendable {
         }
       }
     }
+  }
+
+  /// The ends of the partitions that have a leader: all in one request, one by one when that fails.
+  private static func ends(_ reader: ReplayReader, _ names: [TopicPartition], _ logger: Logger) async throws
+    -> [TopicPartition: Int64]
+  {
+    do { return try await reader.ends(of: names, limit: .seconds(5)) } catch {
+      logger.warning("A partition has no leader", [(.error, "\(error)")])
+    }
+    var ends: [TopicPartition: Int64] = [:]
+    for name in names {
+      try Task.checkCancellation()
+      do { ends[name] = try await reader.ends(of: [name], limit: .milliseconds(500))[name] } catch {
+        continue
+      }
+    }
+    return ends
   }
 
   private static func recreated(_ name: TopicPartition, _ end: Int64, _ newest: Version, _ epoch: UInt32)

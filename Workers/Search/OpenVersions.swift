@@ -16,7 +16,7 @@ package struct OpenVersions {
   /// In the order of the status topic; versions that are finished are dropped when they come first.
   private var order: [(statusOffset: Int64, document: DocumentKey, version: Records.Version)] = []
   private var first = 0
-  /// The newest version that was accepted. `accepted` is written in the order of the versions, so one of an older
+  /// The newest version that has any event. `accepted` is written in the order of the versions, so one of an older
   /// version repeats an earlier one, and opens nothing.
   private var highest: Records.Version?
   /// Records before it only tell the newest version.
@@ -40,10 +40,10 @@ package struct OpenVersions {
   package mutating func apply(_ status: StatusRecord, offset: Int64) {
     nextOffset = max(nextOffset, offset + 1)
     guard let document = status.document, let version = status.version else { return }
+    let isRepeat = highest.map { version <= $0 } ?? false
+    highest = max(highest ?? version, version)
     if status.state == .accepted {
-      if let highest, version <= highest { return }
-      highest = version
-      guard offset >= start else { return }
+      guard !isRepeat, offset >= start else { return }
       documents[document, default: [:]][version] = Version(operation: status.operation, statusOffset: offset)
       order.append((offset, document, version))
     } else {

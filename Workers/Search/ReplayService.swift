@@ -8,8 +8,7 @@ import Time
 
 /// Replays the shard's partitions of `rag.vectors` into the index, then follows their tail.
 ///
-/// The gates of the search group and of the reporter open when the index has caught up; the search group's
-/// closes again when it falls behind the bound.
+/// The gates of the search group and of the reporter open when the index has caught up.
 final class ReplayService: Service {
   let name = "replay"
   private let context: StageContext

@@ -16,6 +16,7 @@ package final class Reporter: StageWork {
   private let index: SearchIndex
   private let states = Mutex<[Int32: OpenVersions]>([:])
   private let tail: ReplayReader
+  private let turns = Turns<Int>()
 
   package init(_ context: StageContext, partitions: Set<Int32>, index: SearchIndex) {
     self.context = context
@@ -46,6 +47,10 @@ package final class Reporter: StageWork {
       let name = TopicPartition(context.topic(.documentStatus), partition.partition)
       starts[name] = .offset(max(beginnings[name] ?? 0, (note ?? 0) - OpenVersions.readBefore, 0))
     }
+    // No reading of the former assignment may take records of this one.
+    states.withLock { $0 = [:] }
+    try await turns.take(0)
+    defer { turns.release(0) }
     try await tail.assign(starts)
     let versions = open
     states.withLock { $0 = versions }
@@ -57,12 +62,20 @@ package final class Reporter: StageWork {
   }
 
   /// Reads one status partition to its end: `accepted` was acknowledged before the vectors were written, so it is
-  /// found.
-  package func readStates(_ partition: Int32) async throws {
+  /// found. One at a time: what a read takes from the tail, also of other partitions, is applied before the next
+  /// begins.
+  ///
+  /// - Returns: false when the partition is no longer this member's.
+  /// - Throws: `KafkaFailure` when the partition can't be read; `CancellationError`.
+  package func readStates(_ partition: Int32) async throws -> Bool {
+    try await turns.take(0)
+    defer { turns.release(0) }
     let name = TopicPartition(context.topic(.documentStatus), partition)
     let end = try await tail.ends(of: [name], limit: .seconds(1))[name] ?? 0
-    while try await tail.currentPositions()[name] ?? 0 < end {
+    while true {
       try Task.checkCancellation()
+      guard states.withLock({ $0[partition] != nil }) else { return false }
+      if try await tail.currentPositions()[name] ?? 0 >= end { break }
       let records = try await tail.next(maxRecords: 1000, maxWait: .milliseconds(100))
       states.withLock { states in
         for record in records {
@@ -72,41 +85,55 @@ package final class Reporter: StageWork {
       }
     }
     states.withLock { $0[partition]?.advance(to: end) }
+    return true
   }
 
-  /// - Throws: `KafkaFailure` when the states can't be read; `CancellationError`.
-  package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
-    -> [Disposition]
-  {
-    var dispositions = [Disposition](repeating: .done([]), count: records.count)
-    for (number, item) in records.enumerated() where item.record.value != nil {
-      guard ContinuousClock.now < limit else {
-        for later in number..<records.count { dispositions[later] = Disposition(.notBegun) }
-        return dispositions
+  /// - Throws: Only `CancellationError`.
+  package func work(
+    on records: [RecordInWork], until limit: ContinuousClock.Instant
+  ) async throws -> [Disposition] {
+    var dispositions = [Disposition](repeating: Disposition(.notBegun), count: records.count)
+    // Dead keys are nulled once for each document, after its last record here.
+    var last: [DocumentKey: Int] = [:]
+    for (number, item) in records.enumerated() {
+      if let key = VectorKey(bytes: item.record.key) { last[key.document] = number }
+    }
+    for (number, item) in records.enumerated() {
+      guard item.record.value != nil, let key = VectorKey(bytes: item.record.key) else {
+        dispositions[number] = .done([])
+        continue
       }
-      dispositions[number] = try await decide(item.record)
+      guard ContinuousClock.now < limit else { break }
+      do {
+        dispositions[number] = try await decide(item.record, key, isLast: last[key.document] == number)
+      } catch let error as KafkaFailure {
+        // Those before are decided, and stay so: their versions are being closed.
+        dispositions[number] = Disposition(.retry(after: nil, error))
+        break
+      }
     }
     return dispositions
   }
 
-  private func decide(_ record: ConsumerRecord) async throws -> Disposition {
-    guard let key = VectorKey(bytes: record.key) else { return .done([]) }
+  private func decide(_ record: ConsumerRecord, _ key: VectorKey, isLast: Bool) async throws -> Disposition {
     let partition = record.position.partition
     try await waitUntilApplied(record)
     var events: [OutgoingRecord] = []
     var closing: [(DocumentKey, Version)] = []
     if let decision = await index.decision(partition, record.position.offset) {
       if !states.withLock({ $0[partition]?.isKnown(key.document, decision.version) ?? false }) {
-        try await readStates(partition)
+        guard try await readStates(partition) else { return Disposition(.left) }
       }
       for status in statuses(key.document, decision, record) {
         events.append(event(status, record))
         if let version = status.version { closing.append((key.document, version)) }
       }
     }
-    let nulls = await index.deadKeys(of: key.document).map { key in
-      OutgoingRecord(topic: context.topic(.vectors), partition: partition, key: key.bytes, value: nil)
-    }
+    let nulls =
+      isLast
+      ? await index.deadKeys(of: key.document).map { key in
+        OutgoingRecord(topic: context.topic(.vectors), partition: partition, key: key.bytes, value: nil)
+      } : []
     let closed = closing
     // States first, acknowledged; only then keys are nulled.
     return Disposition(.done([events, nulls].filter { !$0.isEmpty }.map { .records($0) })) { isFinished in

@@ -16,7 +16,9 @@ package actor KafkaAdmin {
 
   package init(_ configuration: KafkaConfiguration) { self.configuration = configuration }
 
-  func handle(group: String = "millrace-admin") throws(KafkaFailure) -> KafkaHandle {
+  private static let adminGroup = "millrace-admin"
+
+  func handle(group: String = adminGroup) throws(KafkaFailure) -> KafkaHandle {
     if let handle = handles[group] { return handle }
     let handle = try unsafe KafkaHandle(RD_KAFKA_CONSUMER, configuration.consumer(group: group))
     unsafe rd_kafka_poll_set_consumer(handle.pointer)
@@ -137,7 +139,7 @@ package actor KafkaAdmin {
   ///
   /// - Throws: `KafkaFailure` when a partition has no answer within 5 s.
   package func ends(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
-    try offsetsForTimes(try handle(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
+    try question(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_END)) }, .seconds(5))
   }
 
   /// First offsets, in one request per broker. Asked for topics that were just created: on a busy machine a Kafka takes
@@ -145,8 +147,7 @@ package actor KafkaAdmin {
   ///
   /// - Throws: `KafkaFailure` when a partition has no answer within 30 s.
   package func beginnings(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
-    try offsetsForTimes(
-      try handle(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_BEGINNING)) }, limit: .seconds(30))
+    try question(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_BEGINNING)) }, .seconds(30))
   }
 
   /// The committed offsets of a group. Partitions without a commit are absent.
@@ -180,6 +181,20 @@ package actor KafkaAdmin {
       lag[partition] = max(0, end - (committed[partition]?.nextOffset ?? beginnings[partition] ?? 0))
     }
     return lag
+  }
+
+  /// As in `ReplayReader`: a handle that gets no answer may ask leaders of the past.
+  func question(_ queries: [(TopicPartition, Int64)], _ limit: Duration) throws(KafkaFailure)
+    -> [TopicPartition: Int64]
+  {
+    guard !queries.isEmpty else { return [:] }
+    do {
+      return try offsetsForTimes(try handle(), queries, limit: limit / 2)
+    } catch {
+      guard error.kind == .retriable else { throw error }
+      handles.removeValue(forKey: Self.adminGroup)?.destroy(limit: .seconds(1))
+      return try offsetsForTimes(try handle(), queries, limit: limit / 2)
+    }
   }
 
   package func close() {

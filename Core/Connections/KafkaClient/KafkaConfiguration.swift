@@ -15,7 +15,8 @@ package struct KafkaConfiguration: Sendable {
   /// A record that is not acknowledged for so long fails, and is the sender's again. Nil: records wait for a broker
   /// without a limit, and the caller's deadline decides.
   package var deliveryTimeout: Duration?
-  /// True for a reader that nobody waits for: it gets new records in batches, up to half a second late, and wakes seldom.
+  /// True for a reader that nobody waits for: it gets new records in batches, up to half a second late, and wakes
+  /// seldom.
   package var readsPatiently = false
   /// The largest record that the producer accepts.
   package var recordBytesMax: Int

@@ -172,13 +172,16 @@ package actor KafkaConsumer {
   /// - Throws: `KafkaFailure` when it is not done within 10 s.
   package func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaFailure) {
     guard let handle, !offsets.isEmpty else { return }
-    let list = PartitionList(offsets.map { ($0.key, $0.value) })
-    if let error = unsafe rd_kafka_seek_partitions(handle.pointer, list.pointer, 10_000) {
-      defer { unsafe rd_kafka_error_destroy(error) }
-      throw failure(
-        .seek, unsafe rd_kafka_error_code(error), unsafe String(cString: rd_kafka_error_string(error)))
+    // Its time-out is a thousand times too short in librdkafka 2.0.2, so a time-out is tried again.
+    try askAgain(for: .seconds(10)) { milliseconds throws(KafkaFailure) in
+      let list = PartitionList(offsets.map { ($0.key, $0.value) })
+      if let error = unsafe rd_kafka_seek_partitions(handle.pointer, list.pointer, milliseconds) {
+        defer { unsafe rd_kafka_error_destroy(error) }
+        throw failure(
+          .seek, unsafe rd_kafka_error_code(error), unsafe String(cString: rd_kafka_error_string(error)))
+      }
+      try unsafe checkEach(.seek, list.pointer)
     }
-    try unsafe checkEach(.seek, list.pointer)
   }
 
   /// The end offsets as of the last fetch, without a request. For lag gauges.

@@ -143,7 +143,7 @@ package final class KafkaProducer: Sendable {
       if let limit = recordBytesMax[record.topic], record.bytesInBatch > limit {
         return failure(.produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
       }
-      // Copies for a topic without a leader are kept for ever, so their number is limited.
+      // Copies for a topic without a leader may be kept for long, so their number is limited.
       if index == nil, state.copyCount >= Self.copiesMax {
         return failure(.send, RD_KAFKA_RESP_ERR__QUEUE_FULL)
       }

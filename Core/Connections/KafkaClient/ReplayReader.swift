@@ -132,7 +132,7 @@ package actor ReplayReader {
   ///
   /// - Throws: `KafkaFailure` when a partition has no answer within 5 s.
   package func ends() throws(KafkaFailure) -> [TopicPartition: Int64] {
-    try offsetsForTimes(try forQuestions(), positions.keys.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
+    try ends(of: Array(positions.keys), limit: .seconds(5))
   }
 
   /// The end offsets of some partitions, in one request per broker.
@@ -141,15 +141,42 @@ package actor ReplayReader {
   package func ends(of partitions: [TopicPartition], limit: Duration) throws(KafkaFailure) -> [TopicPartition:
     Int64]
   {
-    try offsetsForTimes(
-      try forQuestions(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_END)) }, limit: limit)
+    try question(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_END)) }, limit)
   }
 
   /// The first offsets of some partitions, in one request per broker.
   ///
   /// - Throws: `KafkaFailure` when a partition has no answer within 5 s.
   package func beginnings(of partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
-    try offsetsForTimes(try forQuestions(), partitions.map { ($0, Int64(RD_KAFKA_OFFSET_BEGINNING)) })
+    try question(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_BEGINNING)) }, .seconds(5))
+  }
+
+  /// The first offsets at or after a time, in milliseconds since 1970; the end where there is none.
+  ///
+  /// - Throws: `KafkaFailure` when a partition has no answer within twice the limit.
+  package func offsets(of partitions: [TopicPartition], at milliseconds: Int64, limit: Duration)
+    throws(KafkaFailure)
+    -> [TopicPartition: Int64]
+  {
+    let found = try question(partitions.map { ($0, milliseconds) }, limit)
+    let missing = partitions.filter { found[$0] ?? -1 < 0 }
+    return found.filter { $0.value >= 0 }.merging(try ends(of: missing, limit: limit)) { $1 }
+  }
+
+  /// librdkafka 2.0.2 asks the leaders that a handle has once learned, also when others lead for minutes already. So a
+  /// handle that gets no answer is replaced by one that asks anew.
+  private func question(_ queries: [(TopicPartition, Int64)], _ limit: Duration) throws(KafkaFailure)
+    -> [TopicPartition: Int64]
+  {
+    guard !queries.isEmpty else { return [:] }
+    do {
+      return try offsetsForTimes(try forQuestions(), queries, limit: limit / 2)
+    } catch {
+      guard error.kind == .retriable else { throw error }
+      questions?.destroy(limit: .seconds(1))
+      questions = nil
+      return try offsetsForTimes(try forQuestions(), queries, limit: limit / 2)
+    }
   }
 
   /// Reads from the assigned starts to the present ends.

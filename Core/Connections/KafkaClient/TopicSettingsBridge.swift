@@ -106,8 +106,7 @@ extension KafkaAdmin {
   package func offsets(_ partitions: [TopicPartition], at milliseconds: Int64) throws(KafkaFailure)
     -> [TopicPartition: Int64]
   {
-    let handle = try handle()
-    let found = try offsetsForTimes(handle, partitions.map { ($0, milliseconds) }, limit: .seconds(30))
+    let found = try question(partitions.map { ($0, milliseconds) }, .seconds(30))
     let missing = partitions.filter { found[$0] ?? -1 < 0 }
     return found.filter { $0.value >= 0 }.merging(try ends(missing)) { $1 }
   }

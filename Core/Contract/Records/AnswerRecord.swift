@@ -109,7 +109,7 @@ package struct AnswerRecord: Sendable, Equatable {
         "prompt_tokens": .int(usage.promptTokens), "completion_tokens": .int(usage.completionTokens),
       ]),
       "timings_ms": .object(
-        timings.map {
+        timingsByStage.map {
           JSONMember(
             name: $0.stage,
             value: .object([
@@ -123,6 +123,21 @@ package struct AnswerRecord: Sendable, Equatable {
       "stale_omitted": staleOmitted == 0 ? nil : .int(staleOmitted),
       "checked_at_ms": checkedAtMilliseconds.map { .int($0) }, "error": error?.json,
     ])
+  }
+
+  /// A query that is searched again passes stages twice. A JSON object must not have a name twice, so their times
+  /// add up.
+  private var timingsByStage: [StageTiming] {
+    var result: [StageTiming] = []
+    for timing in timings {
+      if let index = result.firstIndex(where: { $0.stage == timing.stage }) {
+        result[index].waitMilliseconds += timing.waitMilliseconds
+        result[index].workMilliseconds += timing.workMilliseconds
+      } else {
+        result.append(timing)
+      }
+    }
+    return result
   }
 
   private func rounded(_ milliseconds: Double) -> Double { (milliseconds * 1000).rounded() / 1000 }

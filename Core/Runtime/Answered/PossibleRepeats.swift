@@ -16,13 +16,21 @@ package final class PossibleRepeats: Sendable {
 
   /// Remembers the end offsets of the new partitions.
   ///
-  /// - Throws: `KafkaFailure`.
+  /// - Throws: `KafkaFailure` when no client can be made.
   package func assigned(_ partitions: [TopicPartition]) async throws {
     guard !partitions.isEmpty else { return }
     try await withReader(context.kafka) { reader in
-      try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .end) }))
-      let new = try await reader.currentPositions()
-      ends.withLock { ends in for partition in partitions { ends[partition] = new[partition] ?? 0 } }
+      for partition in partitions {
+        // Without its end, every record of a partition may be a repeat. One without a leader holds up no other.
+        var end = Int64.max
+        do {
+          end = try await reader.ends(of: [partition], limit: .milliseconds(500))[partition] ?? .max
+        } catch {
+          context.logger.warning("End is unknown", [(.topic, partition.description), (.error, "\(error)")])
+        }
+        let known = end
+        ends.withLock { $0[partition] = known }
+      }
     }
   }
 

@@ -74,10 +74,16 @@ package final class QueryLog: Service {
   /// - Throws: `KafkaFailure` when what is not known yet can't be read; `CancellationError`.
   package func contains(_ marks: [QueryMark], ofKey key: [UInt8], since: Int64) async throws -> Bool {
     let partition = partition(of: key)
-    try await know(partition, since: since)
-    return state.withLock { state in
-      guard let known = state.partitions[partition]?.marks else { return false }
-      return marks.contains { (known[$0] ?? .min) >= since }
+    while true {
+      // What is read for a partition is lost when it is followed anew in between.
+      let serial = state.withLock { $0.followed[partition] }
+      try await know(partition, since: since)
+      let found: Bool? = state.withLock { state in
+        guard state.followed[partition] == serial else { return nil }
+        guard let known = state.partitions[partition]?.marks else { return false }
+        return marks.contains { (known[$0] ?? .min) >= since }
+      }
+      if let found { return found }
     }
   }
 
@@ -161,25 +167,46 @@ package final class QueryLog: Service {
     /// The ends that must be reached before a partition is known, and since when it is known then.
     var ends: [TopicPartition: Int64] = [:]
     var from: [Int32: (serial: Int, time: Int64)] = [:]
+    /// The serials of partitions that were declared known.
+    var known: [Int32: Int] = [:]
     var nextPruning = ContinuousClock.now + .seconds(60)
+    var nextAttempt = ContinuousClock.now + .seconds(86_400)
     while !isStopping.withLock({ $0 }) {
       do {
         let (wanted, now) = state.withLock { ($0.followed, $0.revision) }
-        if now != revision {
+        if now != revision || ContinuousClock.now >= nextAttempt {
           let start = WallClock.milliseconds - window.milliseconds
+          // Nothing is booked before all calls have succeeded.
+          var new = from.filter { wanted[$0.key] == $0.value.serial }
           var starts: [TopicPartition: ReplayReader.Start] = [:]
-          from = from.filter { wanted[$0.key] == $0.value.serial }
+          var open: [TopicPartition: Int64] = ends.filter { new[$0.key.partition] != nil }
+          var isComplete = true
           for (partition, serial) in wanted {
-            let isNew = from[partition] == nil
-            if isNew { from[partition] = (serial, start) }
-            for source in sources {
-              let name = TopicPartition(context.topic(source.topic), partition)
-              starts[name] = isNew ? .time(milliseconds: start) : positions[name].map { .offset($0) } ?? .end
+            let names = sources.map { TopicPartition(context.topic($0.topic), partition) }
+            if new[partition] != nil {
+              for name in names {
+                starts[name] = positions[name].map { .offset($0) } ?? .time(milliseconds: start)
+              }
+              continue
+            }
+            do {
+              // One by one: a partition without a leader leaves only itself unknown.
+              for (name, end) in try await reader.ends(of: names, limit: .milliseconds(500)) {
+                open[name] = end
+              }
+              for (name, offset) in try await reader.offsets(of: names, at: start, limit: .milliseconds(500))
+              {
+                starts[name] = .offset(offset)
+              }
+              new[partition] = (serial, start)
+            } catch {
+              for name in names { (open[name], starts[name]) = (nil, nil) }
+              isComplete = false
             }
           }
           try await reader.assign(starts)
-          revision = now
-          ends = starts.isEmpty ? [:] : try await reader.ends()
+          (from, ends, revision) = (new, open, now)
+          nextAttempt = isComplete ? .now + .seconds(86_400) : .now + .seconds(2)
         }
         guard !wanted.isEmpty else {
           try await Task.sleep(for: .milliseconds(20))
@@ -187,9 +214,10 @@ package final class QueryLog: Service {
         }
         apply(try await reader.next(maxRecords: 1000, maxWait: .milliseconds(ends.isEmpty ? 500 : 50)))
         positions = try await reader.currentPositions()
-        if !ends.isEmpty {
-          ends = ends.filter { positions[$0.key] ?? 0 < $0.value }
-          let unread = Set(ends.keys.map(\.partition))
+        ends = ends.filter { positions[$0.key] ?? 0 < $0.value }
+        let unread = Set(ends.keys.map(\.partition))
+        if from.contains(where: { known[$0.key] != $0.value.serial && !unread.contains($0.key) }) {
+          for (partition, begin) in from where !unread.contains(partition) { known[partition] = begin.serial }
           state.withLock { state in
             for (partition, begin) in from
             where !unread.contains(partition) && state.followed[partition] == begin.serial {

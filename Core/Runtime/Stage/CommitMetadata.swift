@@ -65,7 +65,8 @@ struct CommitMetadata: Sendable, Equatable {
       deaths: Deaths(
         count: count, end: count == 0 ? 0 : base + suspects, alone: offset(fields[6]),
         guilty: offset(fields[7])),
-      note: Int64(fields[8]), finished: Self.offsets(bitmap, base: base))
+      note: Int64(fields[8]).flatMap { (0...(1 << 60)).contains($0) ? $0 : nil },
+      finished: Self.offsets(bitmap, base: base))
   }
 
   /// A distance from the base, so bounded that no sum with an offset overflows.

@@ -11,12 +11,15 @@ struct Lanes {
     var record: ConsumerRecord
     var incarnation: Int
     var attempt: Int
+    /// The first record after the log began again.
+    var isAfterRestart = false
   }
 
   private struct Waiting {
     var record: ConsumerRecord
     var attempt = 0
     var due: ContinuousClock.Instant?
+    var isAfterRestart = false
   }
 
   private struct Lane {
@@ -37,7 +40,8 @@ struct Lanes {
     mutating func removeFirst() {
       queuedBytes -= queue[first].record.byteCount
       first += 1
-      if first == queue.count || first >= 1024 {
+      // Records that were taken must not stay in memory with those that wait.
+      if first * 2 >= queue.count {
         queue.removeFirst(first)
         first = 0
       }
@@ -73,6 +77,7 @@ struct Lanes {
   private(set) var sendingCount = 0
   private var queuedCount = 0
   private var queuedBytes = 0
+  private var mineCount = 0
 
   init(_ shape: StageShape, deathsMax: Int) {
     self.shape = shape
@@ -102,6 +107,7 @@ struct Lanes {
       lanes[partition]?.isMine = false
       dropWaiting(partition)
     }
+    mineCount = lanes.values.count(where: \.isMine)
   }
 
   private mutating func dropWaiting(_ partition: TopicPartition) {
@@ -145,6 +151,7 @@ struct Lanes {
       lanes[partition] = lane
     }
     order = lanes.keys.sorted()
+    mineCount = lanes.values.count(where: \.isMine)
     nextLane = 0
   }
 
@@ -161,9 +168,11 @@ struct Lanes {
   mutating func poll(_ records: [ConsumerRecord]) -> [ConsumerRecord] {
     records.filter { record in
       let partition = record.topicPartition
+      let incarnation = lanes[partition]?.progress.incarnation
       guard lanes[partition]?.isMine == true, lanes[partition]?.progress.poll(record.position.offset) == true
       else { return false }
-      lanes[partition]?.queue.append(Waiting(record: record))
+      let isAfterRestart = lanes[partition]?.progress.incarnation != incarnation
+      lanes[partition]?.queue.append(Waiting(record: record, isAfterRestart: isAfterRestart))
       lanes[partition]?.queuedBytes += record.byteCount
       queuedCount += 1
       queuedBytes += record.byteCount
@@ -189,13 +198,9 @@ struct Lanes {
     let room = min(batchMax, shape.batchMax, shape.inWorkMax - inWorkCount)
     var batch: [Taken] = []
     var emptyCount = 0
-    // A partition that has records in flight from before takes no part in an ordered stage.
     let open = order.filter { partition in
-      guard let lane = lanes[partition], lane.isMine, lane.sendingCount < Self.sendingMax, !isHeld(partition)
-      else {
-        return false
-      }
-      return !shape.isOrdered || lane.inWorkCount + lane.sendingCount == 0
+      guard let lane = lanes[partition], lane.isMine, !isHeld(partition) else { return false }
+      return isOpen(lane)
     }
     guard !open.isEmpty else { return [] }
     var index = nextLane % open.count
@@ -232,15 +237,24 @@ struct Lanes {
     lanes[taken.record.topicPartition]?.inWorkCount += 1
   }
 
+  /// Whether the partition may have further records in work: one whose output can't be written must not take all
+  /// places. In an ordered stage, none begin while others are in flight.
+  private func isOpen(_ lane: Lane) -> Bool {
+    if shape.isOrdered { return lane.inWorkCount + lane.sendingCount == 0 }
+    let share = max(1, shape.inWorkMax / max(1, min(4, mineCount)))
+    return lane.sendingCount < Self.sendingMax && (shape.batchMax > 1 || lane.inWorkCount < share)
+  }
+
   /// A partition of this member whose next record must be worked on alone.
   private func partitionOfSuspect(_ now: ContinuousClock.Instant, _ isHeld: (TopicPartition) -> Bool)
     -> TopicPartition?
   {
     order.first { partition in
-      guard let lane = lanes[partition], lane.isMine, !isHeld(partition),
+      guard let lane = lanes[partition], lane.isMine, !isHeld(partition), isOpen(lane),
         let next = next(lane, now)?.record
       else { return false }
-      return lane.progress.treatment(of: next.position.offset, deathsMax: deathsMax) == .alone
+      // A rejected one too: its rejection must not wait for a neighbour that kills.
+      return lane.progress.treatment(of: next.position.offset, deathsMax: deathsMax) != .usual
     }
   }
 
@@ -264,7 +278,9 @@ struct Lanes {
       queuedCount -= 1
       queuedBytes -= waiting.record.byteCount
     }
-    return Taken(record: waiting.record, incarnation: incarnation, attempt: waiting.attempt)
+    return Taken(
+      record: waiting.record, incarnation: incarnation, attempt: waiting.attempt,
+      isAfterRestart: waiting.isAfterRestart)
   }
 
   /// Whether the record killed processes: it is to be rejected without work.
@@ -318,7 +334,10 @@ struct Lanes {
   mutating func leave(_ taken: Taken) {
     let partition = taken.record.topicPartition
     endAlone(taken.record.position)
-    lanes[partition]?.progress.leave(taken.record.position.offset)
+    // After a log that begins again, or another owner that came further, the offset is another record's.
+    if lanes[partition]?.progress.incarnation == taken.incarnation {
+      lanes[partition]?.progress.leave(taken.record.position.offset)
+    }
     sent(partition)
   }
 
@@ -334,7 +353,9 @@ struct Lanes {
       lanes[partition]?.progress.leave(taken.record.position.offset)
       return false
     }
-    let waiting = Waiting(record: taken.record, attempt: taken.attempt + (isAttempt ? 1 : 0), due: due)
+    let waiting = Waiting(
+      record: taken.record, attempt: taken.attempt + (isAttempt ? 1 : 0), due: due,
+      isAfterRestart: taken.isAfterRestart)
     // By offset in an ordered stage, by time elsewhere.
     let index =
       lane.retries.firstIndex {

@@ -37,7 +37,7 @@ struct Outbox {
   /// Sends the phases of several records together: all first ones, then all second ones.
   ///
   /// - Returns: false when that failed; some may be delivered.
-  /// - Throws: What is fatal, and `CancellationError`.
+  /// - Throws: What is fatal.
   func sendTogether(_ phases: [[[OutgoingRecord]]]) async throws -> Bool {
     do {
       for number in 0..<(phases.map(\.count).max() ?? 0) {
@@ -89,9 +89,14 @@ struct Outbox {
           return .acknowledged
         }
         context.metrics.increment(.lateAnswers, [("stage", context.name)])
-        context.logger.info(
-          "Appended too long after its check, made anew", [(.topic, late.position.description)])
-        continue
+        delayed()
+        if isStopped() { return .stopped }
+        context.logger.error(
+          "Appended too long after its check, made anew: do the clocks of worker and broker agree?",
+          [
+            (.topic, late.position.description),
+            (.durationMilliseconds, "\(late.timestampMilliseconds - limit)"),
+          ])
       } catch {
         if isStopped() { return .stopped }
         if let failure = error as? KafkaFailure {

@@ -22,8 +22,8 @@ package struct PartitionProgress: Sendable {
 
   /// The lowest unfinished offset; one past the highest polled offset when all are finished.
   package private(set) var nextOffset: Int64
-  /// Rises when the partition starts from another offset than was committed, because its log was truncated or made
-  /// again. What was begun before counts for nothing then: the same offsets are other records.
+  /// Rises when earlier work counts for nothing: the log began again (truncated, or made again), the partition began at
+  /// another offset than its commit, or another owner has come further. The same offsets may be other records then.
   package private(set) var incarnation = 0
   /// Rises with every change that is worth a commit. It begins at 1, so that each owner commits once at its assignment:
   /// its death could not be told from an orderly end otherwise.
@@ -56,7 +56,10 @@ package struct PartitionProgress: Sendable {
     finished = metadata.finished
     note = metadata.note
     deaths = metadata.deaths
-    if metadata.isHandedOver { return }
+    if metadata.isHandedOver {
+      deaths.alone = nil
+      return
+    }
     if let alone = deaths.alone {
       deaths.guilty = alone
       deaths.alone = nil
@@ -87,8 +90,9 @@ package struct PartitionProgress: Sendable {
     let isNew = !finished.contains(offset)
     if unfinished.isEmpty {
       // Nothing holds the prefix back: it stands at this record, or past it.
+      let isGap = offset > nextOffset
       nextOffset = isNew ? offset : offset + 1
-      finished = finished.filter { $0 >= nextOffset }
+      if isGap { finished = finished.filter { $0 >= nextOffset } } else { finished.remove(offset) }
       if !isNew { revision += 1 }
     }
     polledEnd = max(polledEnd, offset + 1)

@@ -4,33 +4,34 @@ import Synchronization
 /// A record that a stage works on, and what the work may ask of it.
 package final class RecordInWork: Sendable {
   package let record: ConsumerRecord
-  let incarnation: Int
+  /// True for the first record after the log began again, because it was truncated or made again.
+  package let isAfterRestart: Bool
   /// How often work on it failed in this process.
   package let attempt: Int
   private let owned: @Sendable () -> Bool
   private let early: @Sendable (Disposition) -> Void
   private let cancelled = Mutex(false)
+  private let settled = Mutex(false)
+  var isSettled: Bool { settled.withLock { $0 } }
 
   init(
-    _ record: ConsumerRecord, incarnation: Int, attempt: Int, isOwned: @escaping @Sendable () -> Bool,
+    _ record: ConsumerRecord, attempt: Int, isAfterRestart: Bool = false,
+    isOwned: @escaping @Sendable () -> Bool,
     early: @escaping @Sendable (Disposition) -> Void = { _ in }
   ) {
     self.record = record
-    self.incarnation = incarnation
+    self.isAfterRestart = isAfterRestart
     self.attempt = attempt
     owned = isOwned
     self.early = early
   }
-
-  /// True when the partition was read from another offset than was committed, because its log was truncated or made
-  /// again.
-  package var isAfterRestart: Bool { incarnation > 0 }
 
   /// True while this member is polling and has owned the partition without a rebalance since the work began.
   package var isOwned: Bool { owned() }
 
   /// Settles the record before the others of its batch; the work then returns `.early` for it.
   package func settle(_ disposition: Disposition) -> Disposition {
+    settled.withLock { $0 = true }
     early(disposition)
     return Disposition(.early)
   }

@@ -119,6 +119,8 @@ package final class StageService: Service {
       } catch  where stopping && !isFatal(error) {
         context.logger.info("Left to the next owner", [(.group, group), (.error, "\(error)")])
       } catch let error as KafkaFailure where error.isForbidden || !isFatal(error) {
+        // In order, if that is still possible: nothing died.
+        do { try await consumer.commit(handOver(Array(lanes.withLock(\.mine)))) } catch {}
         // The broker went away in the middle of an assignment, for example, or an access list is wrong.
         context.logger.info("Joins again", [(.group, group), (.error, "\(error)")])
         if error.isForbidden { context.health.block("group \(group): \(error)") }
@@ -158,7 +160,9 @@ package final class StageService: Service {
       }
       if !poll.assigned.isEmpty {
         try await adopt(poll.assigned, consumer)
-        lagReport.committed = try await consumer.committed(poll.assigned).mapValues(\.nextOffset)
+        lagReport.committed = lanes.withLock {
+          $0.commits(isHandedOver: false).mapValues(\.offset.nextOffset)
+        }
       }
       context.health.unblock("group \(group)")
       if !isEnding {
@@ -191,7 +195,11 @@ package final class StageService: Service {
     let mine = partitions.filter { !work.ignores($0) }
     let committed = try await consumer.committed(mine)
     let dirty = mine.filter { committed[$0].map { !PartitionProgress.isHandedOver($0) } ?? false }
-    let ends = try await consumer.ends(dirty)
+    // Without the end, more records count as suspects. A partition without a leader must not hold up the others.
+    var ends: [TopicPartition: Int64] = [:]
+    do { ends = try await consumer.ends(dirty) } catch {
+      context.logger.warning("Ends are unknown", [(.group, group), (.error, "\(error)")])
+    }
     let starts = try await work.assigned(
       Dictionary(uniqueKeysWithValues: mine.map { ($0, committed[$0]) }))
     lanes.withLock { lanes in
@@ -215,7 +223,7 @@ package final class StageService: Service {
       defer { lanes.revoke(partitions) }
       return lanes.commits(isHandedOver: true, of: partitions)
     }
-    return commits.mapValues(\.offset).filter { $0.value.nextOffset > 0 }
+    return commits.mapValues(\.offset)
   }
 
   /// Commits what has changed. A failed commit only means that effects may repeat: it is tried again.
@@ -253,7 +261,7 @@ package final class StageService: Service {
     let (early, continuation) = AsyncStream.makeStream(of: (Int, Disposition).self)
     let records = taken.indices.map { index in
       let item = taken[index]
-      return RecordInWork(item.record, incarnation: item.incarnation, attempt: item.attempt) {
+      return RecordInWork(item.record, attempt: item.attempt, isAfterRestart: item.isAfterRestart) {
         !self.stopping && self.lanes.withLock { $0.isFed(item.record.topicPartition, since: generation) }
       } early: {
         continuation.yield((index, $0))
@@ -306,7 +314,7 @@ package final class StageService: Service {
     }
     let rest = taken.indices.filter { !isGuilty[$0] }
     if rest.isEmpty { return result }
-    if let first = rest.first, rest.count == 1 { await waitUntilSuspectIsCommitted(taken[first]) }
+    if let first = rest.first, rest.count == 1, await !isSuspectCommitted(taken[first]) { return result }
     let watch = Stopwatch()
     do {
       let made = try await work.work(on: rest.map { records[$0] }, until: .now + Self.batchTimeMax)
@@ -314,7 +322,10 @@ package final class StageService: Service {
       for (index, disposition) in zip(rest, made) { result[index] = disposition }
     } catch {
       if isFatal(error) { throw error }
-      for index in rest { result[index] = Disposition(stopping ? .left : .retry(after: nil, error)) }
+      for index in rest {
+        result[index] = Disposition(
+          records[index].isSettled ? .early : stopping ? .left : .retry(after: nil, error))
+      }
       return result
     }
     size.withLock { $0.adapt(to: .seconds(watch.seconds), of: rest.count) }
@@ -329,14 +340,18 @@ package final class StageService: Service {
   }
 
   /// The next owner must see that this record was in work alone.
-  private func waitUntilSuspectIsCommitted(_ item: Lanes.Taken) async {
+  ///
+  /// - Returns: false when the partition goes, or the stage stops, before that is committed.
+  private func isSuspectCommitted(_ item: Lanes.Taken) async -> Bool {
     let partition = item.record.topicPartition
-    guard lanes.withLock({ $0.isAlone(item.record.position) }) else { return }
+    guard lanes.withLock({ $0.isAlone(item.record.position) }) else { return true }
     context.logger.warning("Record is worked on alone", [(.topic, item.record.position.description)])
     let revision = lanes.withLock { $0.revisions[partition] ?? 0 }
-    while !Task.isCancelled, committedRevisions.withLock({ $0[partition] ?? 0 }) < revision {
-      do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
+    while committedRevisions.withLock({ $0[partition] ?? 0 }) < revision {
+      guard !stopping, lanes.withLock({ $0.isMine(item) }) else { return false }
+      do { try await Task.sleep(for: .milliseconds(5)) } catch { return false }
     }
+    return true
   }
 
   /// Carries out the dispositions of one partition, so that their records are finished in their order: all first
@@ -351,7 +366,7 @@ package final class StageService: Service {
         index += together.count
         continue
       }
-      isBroken = together.count > 1
+      isBroken = isBroken || together.count > 1
       let isFinished = try await settle(items[index].0, items[index].1)
       index += 1
       if isFinished { continue }
@@ -437,7 +452,10 @@ package final class StageService: Service {
       do {
         let phases = try await work.rejection(of: item.record, fault)
         let letter = context.deadLetter(item.record, RecordError(fault), rule: fault.rule)
-        switch try await outbox.send(phases, orStopped: { self.stopping }) {
+        switch try await outbox.send(
+          phases, orStopped: { self.stopping },
+          delayed: { self.lanes.withLock { $0.endAlone(item.record.position) } })
+        {
         case .stopped: return false
         case .refused(let failure): throw failure
         case .acknowledged: return try await outbox.send(letter: letter, orStopped: { self.stopping })

@@ -10,7 +10,7 @@ package protocol StageWork: Sendable {
   func ignores(_ partition: TopicPartition) -> Bool
   /// Called after an assignment, before its first record.
   ///
-  /// - Parameter notes: the notes of the commits (`note(for:)`), nil where there is no commit at all.
+  /// - Parameter partitions: with their commits, whose notes `StageNote` reads; nil where there is no commit at all.
   /// - Returns: the offsets at which partitions begin that must not begin at their commit.
   /// - Throws: A `KafkaFailure` that is not fatal makes the stage join its group again. Any other error stops
   ///   the process.

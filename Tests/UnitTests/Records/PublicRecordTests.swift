@@ -109,5 +109,13 @@ import Testing
     #expect((try? ControlRecord(value: control.json.bytes)) == control)
     #expect((try? StatusRecord(value: status.json.bytes)) == status)
     #expect((try? AnswerRecord(value: answer.json.bytes)) == answer)
+    // A query that was searched again passed two stages twice.
+    var again = answer
+    again.timings = ["search", "retrieve", "search", "retrieve"].map {
+      StageTiming(stage: $0, waitMilliseconds: 1, workMilliseconds: 2)
+    }
+    #expect(
+      (try? AnswerRecord(value: again.json.bytes))?.timings
+        == ["search", "retrieve"].map { StageTiming(stage: $0, waitMilliseconds: 2, workMilliseconds: 4) })
   }
 }
