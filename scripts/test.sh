@@ -100,8 +100,8 @@ if [ "${1:-}" = units ]; then
 fi
 
 # The suites of a round, the longest first; a new suite needs no entry here.
-longest="KillTests BadDayTests PathTests LLMTests NeighbourTests SupervisorTests ReadmeTests ChartTests"
-alone="LoadgenTests/schedule IdleTests"
+longest="KillTests BadDayTests PathTests LLMTests NeighbourTests SupervisorTests BrokersTests ReadmeTests ChartTests"
+alone="LoadgenTests/schedule IdleTests ScaleTests"
 # Asked from the bundle, so that no suite can be forgotten.
 suites=$("$bundle" --testing-library swift-testing --list-tests 2>/dev/null |
   sed -nE 's/^IntegrationTests\.(\w+).*/\1/p' | sort -u)
@@ -112,7 +112,8 @@ round() {
   for suite in $longest $(grep -vxF -f <(tr ' ' '\n' <<<"$longest $alone") <<<"$suites"); do
     calls+=("$on-$suite --no-parallel --filter IntegrationTests.$suite/ --skip '${alone// /|}'")
   done
-  together "${calls[@]}" "$@"
+  # The runtime tests are among the longest.
+  together "$@" "${calls[@]}"
   for suite in $alone; do
     together "$on-${suite%/*}-alone --no-parallel --filter IntegrationTests.$suite"
   done
