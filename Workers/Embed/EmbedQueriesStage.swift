@@ -107,7 +107,7 @@ package struct EmbedQueriesStage: StageWork {
       throw FieldError(.notJSON, field: "value", value: "null", rule: "must be a JSON object")
     }
     let query = try QueryRecord(value: value)
-    let askedAt = min(max(0, record.timestampMilliseconds), 1 << 52)
+    let askedAt = record.timestampMilliseconds
     let key = query.key.bytes
     if try await log.contains([.answered(key)], ofKey: key, since: askedAt - Self.memory.milliseconds) {
       return nil

@@ -16,7 +16,7 @@ import Time
 
 /// `rag.prompts` → `rag.answers`: answers with citations, or refuses. The documents of an answer are checked
 /// right before the answer is produced.
-package final class GenerateStage: StageWork {
+package final class GenerateStage: RecordWork {
   private let context: StageContext
   private let freshness: FreshnessTail
   private let log: QueryLog
@@ -102,15 +102,7 @@ package final class GenerateStage: StageWork {
   }
 
   /// - Throws: `KafkaFailure` when it can't be read back what is answered; `CancellationError`.
-  package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
-    -> [Disposition]
-  {
-    var dispositions: [Disposition] = []
-    for record in records { dispositions.append(try await decide(record)) }
-    return dispositions
-  }
-
-  private func decide(_ item: RecordInWork) async throws -> Disposition {
+  package func decide(_ item: RecordInWork) async throws -> Disposition {
     let record = item.record
     guard let value = record.value else { return .done([]) }
     let prompt: PromptRecord

@@ -14,7 +14,7 @@ import Time
 ///
 /// The candidates of a round are joined in the window: they stay in work until the round's output is
 /// acknowledged, and are finished in one step.
-package final class RetrieveStage: StageWork {
+package final class RetrieveStage: RecordWork {
   private let context: StageContext
   private let freshness: FreshnessTail
   private let log: QueryLog
@@ -61,15 +61,7 @@ package final class RetrieveStage: StageWork {
   }
 
   /// - Throws: `KafkaFailure` when it can't be read back what is finished; `CancellationError`.
-  package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
-    -> [Disposition]
-  {
-    var dispositions: [Disposition] = []
-    for record in records { dispositions.append(try await decide(record)) }
-    return dispositions
-  }
-
-  private func decide(_ item: RecordInWork) async throws -> Disposition {
+  package func decide(_ item: RecordInWork) async throws -> Disposition {
     let record = item.record
     guard let value = record.value else { return .done([]) }
     let candidates: CandidatesRecord

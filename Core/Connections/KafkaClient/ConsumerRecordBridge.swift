@@ -9,7 +9,8 @@ func copyRecord(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Consumer
   let timestamp = unsafe rd_kafka_message_timestamp(message, &type)
   var record = ConsumerRecord(
     position: RecordPosition(topic: topic, partition: unsafe m.partition, offset: unsafe m.offset),
-    timestampMilliseconds: timestamp, key: unsafe copyBytes(m.key, m.key_len),
+    // A producer may write any number where the topic does not use the broker's clock: no difference may overflow.
+    timestampMilliseconds: min(max(0, timestamp), 1 << 52), key: unsafe copyBytes(m.key, m.key_len),
     value: unsafe copyBytes(m.payload, m.len))
   var headers: OpaquePointer?
   if unsafe rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR,

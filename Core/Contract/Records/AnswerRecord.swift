@@ -172,7 +172,10 @@ package struct AnswerRecord: Sendable, Equatable {
     engine = try fields.string("engine") ?? ""
     model = try fields.string("model") ?? ""
     staleOmitted = UInt32(clamping: fields.object["stale_omitted"]?.integerValue ?? 0)
-    checkedAtMilliseconds = fields.object["checked_at_ms"]?.integerValue
+    // A time out of range counts for nothing: differences of it could overflow.
+    checkedAtMilliseconds = fields.object["checked_at_ms"]?.integerValue.flatMap {
+      (0...(1 << 52)).contains($0) ? $0 : nil
+    }
     error = RecordError(json: fields.object["error"])
   }
 }

@@ -34,8 +34,10 @@ package struct MarkSource: Sendable {
 extension ConsumerRecord {
   /// Whether a record of `rag.answers` was appended too long after its documents were checked.
   fileprivate var isVoidAnswer: Bool {
-    guard let checkedAt = header(HeaderName.checkedAt).flatMap({ Int64($0) }) else { return false }
-    return timestampMilliseconds.subtractingReportingOverflow(checkedAt).partialValue
+    guard let checkedAt = header(HeaderName.checkedAt).flatMap({ Int64($0) }),
+      (0...(1 << 52)).contains(checkedAt)
+    else { return false }
+    return timestampMilliseconds - checkedAt
       > AnswerRecord.validity.milliseconds
   }
 }

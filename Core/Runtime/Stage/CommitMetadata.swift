@@ -44,7 +44,8 @@ struct CommitMetadata: Sendable, Equatable {
 
   /// - Returns: nil when the text says nothing of this offset: records are then worked on again.
   init?(_ text: String, base: Int64) {
-    if text.isEmpty { return nil }
+    // No sum with an offset may overflow.
+    guard !text.isEmpty, (0...(1 << 61)).contains(base) else { return nil }
     guard text.hasPrefix("~") else {
       // The form of the former release. It knows nothing of deaths.
       guard let bitmap = Data(base64Encoded: text) else { return nil }

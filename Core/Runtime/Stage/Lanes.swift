@@ -120,8 +120,8 @@ struct Lanes {
     lanes[partition] = lane
   }
 
-  /// Takes over partitions. PartitionProgress with records in flight is kept, unless another member has come
-  /// further: to commit for those would set the group back.
+  /// Takes over partitions. A progress with records in flight is kept, unless another member has come further: to
+  /// commit for those would set the group back.
   ///
   /// - Parameter ends: the ends of partitions whose former owner died; others may be absent.
   mutating func assign(_ committed: [TopicPartition: CommittedOffset], ends: [TopicPartition: Int64]) {

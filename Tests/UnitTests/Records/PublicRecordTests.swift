@@ -109,6 +109,13 @@ import Testing
     #expect((try? ControlRecord(value: control.json.bytes)) == control)
     #expect((try? StatusRecord(value: status.json.bytes)) == status)
     #expect((try? AnswerRecord(value: answer.json.bytes)) == answer)
+    // A hostile time must not overflow where it is compared.
+    for time in [Int64.min, -1, .max] {
+      var hostile = answer
+      hostile.checkedAtMilliseconds = time
+      #expect(
+        (try? AnswerRecord(value: hostile.json.bytes))?.isVoid(appendedAtMilliseconds: 1 << 52) == false)
+    }
     // A query that was searched again passed two stages twice.
     var again = answer
     again.timings = ["search", "retrieve", "search", "retrieve"].map {
