@@ -6,71 +6,22 @@ usage: three_brokers.py MILLRACE KAFKA_HOME   (prints JSON; exit status 1 when s
 """
 import json
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from kafka_cluster import Cluster
 from partitioner import murmur2
 
 millrace, home = sys.argv[1:3]
-folder = tempfile.mkdtemp(prefix="three-")
 STUCK = 0
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
-ports = free_ports(4)
-brokers = ",".join(f"127.0.0.1:{p}" for p in ports[:3])
-environment = dict(os.environ, KAFKA_HEAP_OPTS="-Xmx256m -Xms64m",
-                   KAFKA_JVM_PERFORMANCE_OPTS="-XX:+UseSerialGC -XX:TieredStopAtLevel=1")
-processes = {}
-
-
-def prepare(node):
-    role = "broker,controller" if node == 1 else "broker"
-    controller = f",CONTROLLER://127.0.0.1:{ports[3]}" if node == 1 else ""
-    path = f"{folder}/{node}.properties"
-    with open(path, "w") as file:
-        file.write(f"""process.roles={role}
-node.id={node}
-controller.quorum.voters=1@127.0.0.1:{ports[3]}
-listeners=PLAINTEXT://127.0.0.1:{ports[node - 1]}{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{ports[node - 1]}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={folder}/data{node}
-auto.create.topics.enable=false
-offsets.topic.replication.factor=3
-offsets.topic.num.partitions=8
+cluster = Cluster(home, 3, """offsets.topic.replication.factor=3
 min.insync.replicas=2
-group.initial.rebalance.delay.ms=0
-broker.session.timeout.ms=6000
-replica.lag.time.max.ms=4000
-message.max.bytes=10485760
-""")
-    subprocess.run([f"{home}/bin/kafka-storage.sh", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAA", "-c", path],
-                   env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def start(node):
-    log = open(f"{folder}/{node}.log", "ab")
-    processes[node] = subprocess.Popen([f"{home}/bin/kafka-server-start.sh", f"{folder}/{node}.properties"],
-                                       env=environment, stdout=log, stderr=log, start_new_session=True)
+replica.lag.time.max.ms=4000""")
+folder, brokers = cluster.folder, cluster.addresses
 
 
 def run(*words, code=0):
@@ -125,8 +76,7 @@ class Answers:
 report, problems = {}, []
 try:
     for node in (1, 2, 3):
-        prepare(node)
-        start(node)
+        cluster.start(node)
     admin = AdminClient({"bootstrap.servers": brokers})
     for _ in range(60):
         if len(admin.list_topics(timeout=10).brokers) == 3:
@@ -156,7 +106,7 @@ try:
     if missing:
         problems.append(f"not answered while all was well: {missing}")
 
-    os.killpg(processes[2].pid, signal.SIGKILL)
+    cluster.kill(2)
     time.sleep(12)  # its session ends, and the partition has one replica in sync
     stuck, others = ids(12, True, "stuck"), ids(60, False, "other")
     start_at = time.time()
@@ -178,7 +128,7 @@ try:
     for name in sorted(cited):
         run("documents", "delete", name)
     time.sleep(12)
-    start(2)
+    cluster.start(2)
     missing = answers.wait(stuck, 120)
     if missing:
         problems.append(f"not answered after the broker came back: {missing}")
@@ -201,13 +151,7 @@ try:
         problems.append("a worker was restarted")
 finally:
     run("down", code=None)
-    for process in processes.values():
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    if not problems or not os.environ.get("MILLRACE_KEEP"):
-        shutil.rmtree(folder, ignore_errors=True)
+    cluster.close(keeps_files=problems and os.environ.get("MILLRACE_KEEP"))
 report["problems"] = problems
 print(json.dumps(report))
 sys.exit(1 if problems else 0)

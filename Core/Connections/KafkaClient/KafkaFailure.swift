@@ -31,6 +31,8 @@ package struct KafkaFailure: Failure {
     case topicMissing
     /// The group's coordinator is unknown, is moving or is loading.
     case coordinatorMissing
+    /// A commit from outside of the group, or of a member that the group no longer knows.
+    case groupHasMembers
     /// The partition has no leader, or another broker has become its leader.
     case leaderMissing
     case other(Int32)
@@ -51,9 +53,6 @@ package struct KafkaFailure: Failure {
 
   /// True when a person must mend the cluster's settings: rights, policies, a missing topic. No record is at fault.
   package var isForbidden: Bool { code == .forbidden || code == .topicMissing }
-
-  /// True when no broker answered in time.
-  package var isTimeout: Bool { code == .timedOut }
 
   package var description: String {
     "\(call.rawValue): \(name)\(detail.isEmpty ? "" : ": " + detail)"

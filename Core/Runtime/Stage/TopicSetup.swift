@@ -22,7 +22,8 @@ package struct TopicSetup: Sendable {
   }
 
   /// - Throws: `StageFatal` when an existing topic has another number of partitions than the settings say, or
-  ///   when the new topics do not appear within 30 seconds; `KafkaFailure`; `CancellationError`.
+  ///   when the new topics do not appear within 30 seconds; `KafkaFailure`, also when a group's coordinator does not
+  ///   answer within 60 seconds; `CancellationError`.
   package func create() async throws -> Outcome {
     let existing = try await admin.topics()
     try check(existing)
@@ -109,21 +110,32 @@ package struct TopicSetup: Sendable {
     throw StageFatal("the new topics did not appear within 30 seconds: \(names.joined(separator: ", "))")
   }
 
-  /// Without a commit a group's lag is unknown to whoever scales it.
+  /// Without a commit a group's lag is unknown to whoever scales it. A cluster that has just started may take half a
+  /// minute until the coordinators of all groups answer.
   private func commitFirstOffsets() async throws {
+    let end = ContinuousClock.now + .seconds(60)
     for group in ConsumerGroup.all(of: settings.search.layout) {
-      let name = settings.group(group)
-      let partitions = settings.partitions(of: group)
-      let committed = try await admin.committed(group: name, partitions)
-      let missing = partitions.filter { committed[$0] == nil }
-      if missing.isEmpty { continue }
-      do {
-        try await admin.commit(group: name, try await firstOffsets(of: group, missing))
-      } catch let error as KafkaFailure {
-        // A group with members refuses a stranger's commit, and commits by itself. No answer is no refusal.
-        if error.kind != .retriable || error.isTimeout { throw error }
+      while true {
+        do {
+          try await commitFirstOffsets(of: group)
+          break
+        } catch let error as KafkaFailure {
+          // A group with members refuses a stranger's commit, and commits by itself.
+          if error.code == .groupHasMembers { break }
+          // A missing topic, too: it exists, but not every broker has heard of it.
+          guard error.kind == .retriable, ContinuousClock.now < end else { throw error }
+          try await Task.sleep(for: .milliseconds(200))
+        }
       }
     }
+  }
+
+  private func commitFirstOffsets(of group: ConsumerGroup) async throws {
+    let name = settings.group(group)
+    let partitions = settings.partitions(of: group)
+    let committed = try await admin.committed(group: name, partitions)
+    let missing = partitions.filter { committed[$0] == nil }
+    if !missing.isEmpty { try await admin.commit(group: name, try await firstOffsets(of: group, missing)) }
   }
 
   /// The first commits of a group: those of its former name, of the last layout's groups, or the beginning.
