@@ -222,8 +222,8 @@ let package = Package(
       "Bench", path: "Tests/Benchmarks", exclude: ["README.md"],
       [
         "Caching", "Catalog", "CommandLine", "Cryptography", "Encoder", "Flat", "Ingest", "KafkaClient",
-        "Records",
-        "Search", "Settings", "Stage", "Telemetry", "TestSupport", "Time", "VectorMath",
+        "Records", "Retrieve", "Search", "Services", "Settings", "Stage", "Telemetry", "TestSupport", "Time",
+        "VectorMath",
       ]),
 
     testRoom("TestSupport", ["KafkaClient", "LocalBroker"]),

@@ -32,6 +32,7 @@ enum Bench {
     if words.first == "assignments" {
       return try await Growth.assignments(states: (words.count > 1 ? Int(words[1]) : nil) ?? 1_000_000)
     }
+    if words.first == "memory", words.count > 1 { return try await MemoryOverTime.run(broker: words[1]) }
     if words.first == "fuzz" {
       let golden = URL(fileURLWithPath: Checkout.path + "/Tests/UnitTests/Records/GoldenBytes.swift")
       let seed = words.count > 2 ? UInt64(words[2]) : nil

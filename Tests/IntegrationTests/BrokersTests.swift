@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 // Goal: what goes wrong with one broker holds up only what needs it. Method: several brokers of Apache Kafka, of which
-// one is killed or comes late.
+// one is killed, comes late or takes rights away.
 
 @Suite(
   .serialized, .timeLimit(.minutes(20)),
@@ -15,6 +15,9 @@ struct BrokersTests {
 
   @Test("the first offsets of groups wait for the coordinators of a cluster that has just started")
   func lateCoordinator() throws { try run("late_coordinator.py") }
+
+  @Test("without a right a worker says so and is not ready, and nothing becomes a dead letter")
+  func accessLists() throws { try run("access_lists.py") }
 
   private func run(_ script: String) throws {
     let home = try #require(Pipeline.kafkaHome)

@@ -140,6 +140,9 @@ import Testing
     #expect(try pipeline.millrace(["explain", "nobody"]).code == 1)
     let doctor = try pipeline.millrace(["doctor"])
     #expect(doctor.code == 0 && !doctor.text.contains("FAILED"), "\(doctor.text)")
+    let other = try pipeline.millrace(["doctor", "--encoder-model", "other/model"])
+    #expect(
+      other.code == 1 && other.text.contains("FAILED   model: rag.vectors holds vectors of"), "\(other.text)")
     let ill = try pipeline.millrace([
       "doctor", "--redis-address", "redis://127.0.0.1:1", "--encoder-model-path", "/nonexistent",
     ])

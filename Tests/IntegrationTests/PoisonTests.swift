@@ -6,8 +6,8 @@ import TestSupport
 import Testing
 
 // Goal: a record that kills its process is given up at the third death, with its terminal state, while its neighbours
-// finish; orderly stops and single deaths give nothing up. Method: an ingest worker with a C library that kills it
-// when it produces a certain record, started again whenever it dies; then one that is killed at random.
+// finish; orderly stops and single deaths give nothing up. Method: an ingest worker with a C library that crashes, or
+// takes all memory, when the worker produces a certain record, started again whenever it dies; then one that is killed at random.
 
 @Suite(
   .serialized, .timeLimit(.minutes(10)),
@@ -108,9 +108,9 @@ struct PoisonTests {
 
   @Test(
     "one guilty record in a batch of 32: three deaths, then it is failed; its neighbours are chunked",
-    arguments: [SIGABRT, SIGKILL])
-  func guilty(signal: Int32) async throws {
-    let environment = ["LD_PRELOAD": try library(), "DEADLY_SIGNAL": "\(signal)"]
+    arguments: ["crash", "memory"])
+  func guilty(way: String) async throws {
+    let environment = ["LD_PRELOAD": try library(), "DEADLY_WAY": way]
     // All on one partition, so that one batch holds them.
     let ids = (0..<2000).map { "doc-\($0)" }.filter {
       Partitioner.partition(ofKey: Array("default/\($0)".utf8), partitionCount: 12) == 5

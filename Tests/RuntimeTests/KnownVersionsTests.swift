@@ -118,4 +118,46 @@ import Testing
     }
     #expect(try await known().starts([0, 1]) == [0: 4])
   }
+
+  @Test("the reporter's commit says where the status topic is read from; one of a deleted topic says nothing")
+  func reporterCommit() async throws {
+    try await accept(["a", "b", "c"])
+    try await send(StatusRecord(key("b"), Version(epoch: 1, offset: 1), .put, .indexed))
+    let vectors = TopicPartition(context.topic(.vectors), 0)
+    func commit(note: Int64) async throws {
+      try await admin.commit(
+        group: context.settings.group(.index(shard: 0, of: context.settings.search.layout)),
+        [vectors: CommittedOffset(nextOffset: 0, metadata: "~1;0;c;0;0;0;;;\(note);")])
+    }
+    // Version 0 is open, but the commit says that none before the status of version 2 is.
+    for (note, start) in [(0, 0), (2, 2), (4, 3), (5, 0)] as [(Int64, Int64)] {
+      try await commit(note: note)
+      #expect(try await known().starts([0, 1]) == [0: start], "note \(note)")
+    }
+  }
+
+  @Test("a partition whose chunks wait for half of their topic's retention is held until they are embedded")
+  func backlog() async throws {
+    // Retention that is too short for a test is shown to the watch only: the topic keeps its own.
+    let short = try StageContext(
+      name: "ingest",
+      settings: Settings(
+        SettingsTable(flags: [
+          "--kafka-bootstrap-servers": test.kafka.bootstrapServers, "--topics-chunks-retention": "4s",
+        ])))
+    let held = HeldPartitions()
+    let watch = EmbedBacklogWatch(short, held)
+    let chunks = TopicPartition(context.topic(.chunks), 3)
+    try await context.producer.send(
+      OutgoingRecord(topic: chunks.topic, partition: chunks.partition, key: [1], value: [1]))
+    try await watch.look()
+    #expect(!held.contains(3), "it has only just come")
+    try await Task.sleep(for: .seconds(2.2))
+    try await watch.look()
+    #expect((0..<12).filter { held.contains($0) } == [3])
+    try await admin.commit(
+      group: context.settings.group(.embedDocuments), [chunks: CommittedOffset(nextOffset: 1)])
+    try await watch.look()
+    #expect(!held.contains(3), "embedded")
+  }
 }

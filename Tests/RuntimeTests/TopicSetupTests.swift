@@ -112,4 +112,28 @@ import Time
       #expect(ingest[documents]?.nextOffset == 9 && ingest.count == 2)
     }
   }
+
+  @Test(
+    "commits beyond the end of a topic, and records that were deleted before they were finished, are named")
+  func groupProblems() async throws {
+    try await withSetup(try settings()) { setup, admin in
+      _ = try await setup.create()
+      #expect(try await setup.groupProblems().isEmpty)
+      try await admin.commit(
+        group: "rag-ingest", [TopicPartition("rag.documents", 3): CommittedOffset(nextOffset: 9)])
+      #expect(
+        try await setup.groupProblems().map(\.description) == [
+          "group rag-ingest: its commit 9 on rag.documents[3] is beyond the end 0: the topic was made again"
+        ])
+    }
+    let partition = TopicPartition("t", 0)
+    func kinds(_ committed: Int64, isCompacted: Bool) -> [GroupCheck.Problem.Kind] {
+      GroupCheck.problems(
+        "g", committed: [partition: committed], isCompacted: isCompacted, beginnings: [partition: 5],
+        ends: [partition: 9]
+      ).map(\.kind)
+    }
+    #expect([4, 5, 9, 10].map { kinds($0, isCompacted: false) } == [[.deletedBefore], [], [], [.beyondEnd]])
+    #expect(kinds(4, isCompacted: true).isEmpty)
+  }
 }

@@ -1,11 +1,13 @@
 // Kills the process when it produces a record that holds the marker: for tests of records that kill workers.
-// DEADLY_SIGNAL=6 dies like a crash in C code, 9 like a process that the kernel kills for its memory.
+// DEADLY_WAY=crash dies like a fault in C code; memory takes all the memory that the process may have, so that the next
+// allocation of anybody kills it.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *handle, const rd_kafka_vu_t *fields, size_t count) {
   static const char marker[] = "MARKER-THAT-KILLS";
@@ -17,11 +19,15 @@ rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *handle, const rd_kafka_vu_t *fi
   for (size_t index = 0; index < count; index++) {
     if (!is_chunks || fields[index].vtype != RD_KAFKA_VTYPE_VALUE || !fields[index].u.mem.ptr) continue;
     if (memmem(fields[index].u.mem.ptr, fields[index].u.mem.size, marker, sizeof marker - 1)) {
-      const char *number = getenv("DEADLY_SIGNAL");
-      int signal = number ? atoi(number) : SIGABRT;
+      const char *way = getenv("DEADLY_WAY");
       // abort() also works where the signal is blocked.
-      if (signal == SIGABRT) abort();
-      raise(signal);
+      if (!way || strcmp(way, "memory")) abort();
+      // Below what the process has mapped already, so no further page is mapped.
+      struct rlimit limit = {1 << 20, 1 << 20};
+      setrlimit(RLIMIT_AS, &limit);
+      for (size_t size = 1 << 20; size >= 16; size /= 2) {
+        for (void *block = malloc(size); block; block = malloc(size)) memset(block, 1, size);
+      }
     }
   }
   rd_kafka_error_t *(*produce)(rd_kafka_t *, const rd_kafka_vu_t *, size_t) =

@@ -43,7 +43,8 @@ final class EmbedBacklogWatch: Service {
     return topic?.settings["retention.ms"].flatMap { Int64($0) }.map { .milliseconds($0 / 2) }
   }
 
-  private func look() async throws {
+  /// - Throws: `KafkaFailure`; `CancellationError`.
+  func look() async throws {
     guard let ageMax else { return }
     let topic = context.topic(.chunks)
     let partitions = (0..<context.settings.partitionCount(.chunks)).map { TopicPartition(topic, $0) }

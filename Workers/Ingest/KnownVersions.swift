@@ -1,4 +1,5 @@
 import KafkaClient
+import Pools
 import Records
 import Settings
 import Stage
@@ -157,34 +158,72 @@ package final class KnownVersions: Sendable {
   /// Where a partition without a commit must begin: at the lowest version without a terminal state, else after the
   /// highest known one. Kafka deletes the commits of a group that has no members for a week.
   ///
+  /// Call `read` before. The reporter's commits tell where the oldest version without a terminal state lies on the
+  /// status topic; without them the keys of the whole topic are read.
+  ///
   /// - Returns: absent for a partition of which no version is known.
   /// - Throws: `KafkaFailure`, also when that takes longer than 300 s; `CancellationError`.
   package func starts(_ partitions: [Int32]) async throws -> [Int32: Int64] {
     guard !partitions.isEmpty else { return [:] }
     let topic = context.topic(.documentStatus)
     let epoch = context.settings.ingest.epoch
+    let notes = try await reporterNotes(Set(partitions))
     let states = Mutex<[Int32: (open: Set<Int64>, highest: Int64)]>([:])
     try await withReader(context.kafka) { reader in
-      try await reader.assign(
-        Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .beginning) }))
+      let names = partitions.map { TopicPartition(topic, $0) }
+      let (beginnings, ends) = (
+        try await reader.beginnings(of: names), try await reader.ends(of: names, limit: .seconds(5))
+      )
+      var starts: [TopicPartition: ReplayReader.Start] = [:]
+      for name in names {
+        let beginning = beginnings[name] ?? 0
+        // A note beyond the end is of a topic that was deleted since.
+        let note = notes[name.partition].flatMap { $0 <= ends[name] ?? 0 ? $0 : nil }
+        starts[name] = .offset(max(beginning, note ?? beginning))
+      }
+      try await reader.assign(starts)
       try await reader.readToEnd(limit: .seconds(300)) { records in
         states.withLock { states in
           for record in records {
             // The key says enough; millions of values need not be decoded.
             guard let key = StatusKey(bytes: record.key), key.version.epoch == epoch else { continue }
-            var state = states[record.position.partition] ?? ([], -1)
-            if key.state == .accepted {
-              if key.version.offset > state.highest { state.open.insert(key.version.offset) }
-            } else {
-              state.open.remove(key.version.offset)
+            let (partition, offset) = (record.position.partition, key.version.offset)
+            let highest = states[partition]?.highest ?? -1
+            if key.state != .accepted {
+              states[partition]?.open.remove(offset)
+            } else if offset > highest {
+              states[partition, default: ([], -1)].open.insert(offset)
             }
-            state.highest = max(state.highest, key.version.offset)
-            states[record.position.partition] = nil
-            states[record.position.partition] = state
+            states[partition, default: ([], -1)].highest = max(highest, offset)
           }
         }
       }
     }
-    return states.withLock { $0.mapValues { $0.open.min() ?? $0.highest + 1 } }
+    var result = states.withLock { $0.mapValues { $0.open.min() ?? $0.highest + 1 } }
+    // What was read may begin after the newest version's states.
+    let newest = known.withLock { $0.compactMapValues { $0.last?.version } }
+    for partition in partitions {
+      guard let version = newest[partition], version.epoch == epoch else { continue }
+      let isOpen = states.withLock { $0[partition]?.open.isEmpty == false }
+      if !isOpen { result[partition] = max(result[partition] ?? 0, version.offset + 1) }
+    }
+    return result
+  }
+
+  /// The status offsets of the oldest versions without a terminal state, as the reporters have committed them.
+  private func reporterNotes(_ partitions: Set<Int32>) async throws -> [Int32: Int64] {
+    let (settings, layout) = (context.settings, context.settings.search.layout)
+    return try await withAdmin(context.kafka) { admin in
+      var notes: [Int32: Int64] = [:]
+      for shard in 0..<layout.count {
+        let group = ConsumerGroup.index(shard: shard, of: layout)
+        let own = group.partitions(of: settings.partitionCount(.vectors), layout).filter(partitions.contains)
+        guard !own.isEmpty else { continue }
+        let committed = try await admin.committed(
+          group: settings.group(group), own.map { TopicPartition(settings.topic(.vectors), $0) })
+        for (name, offset) in committed { notes[name.partition] = StageNote.read(offset) }
+      }
+      return notes
+    }
   }
 }

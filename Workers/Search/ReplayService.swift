@@ -17,6 +17,8 @@ final class ReplayService: Service {
   private let gates: [Gate]
   private let group: String
   private let isStopping = Mutex(false)
+  /// The reason that keeps the worker from being ready, while it holds.
+  private let blocked = Mutex<String?>(nil)
 
   /// - Parameter group: the group that reports the states of the shard's versions.
   init(_ context: StageContext, partitions: [Int32], index: SearchIndex, gates: [Gate], group: String) {
@@ -95,12 +97,16 @@ final class ReplayService: Service {
       Dictionary(map.map { ($0.key.partition, $0.value) }, uniquingKeysWith: max)
     }
     await index.advance(positions: byNumber(positions), ends: byNumber(ends))
-    if let other = await index.otherModel {
-      context.health.block(
-        "the index holds vectors of model '\(other)', not '\(context.settings.encoder.model)'")
+    let unread = await index.unreadReason
+    let former = blocked.withLock { blocked in
+      defer { blocked = unread }
+      return blocked
     }
-    let behind = await index.behind
-    if behind.records == 0, !gates[0].isOpen {
+    if former != unread {
+      if let former { context.health.unblock(former) }
+      if let unread { context.health.block(unread) }
+    }
+    if await index.isCaughtUp, !gates[0].isOpen {
       context.logger.info(
         "Index caught up", [(.durationMilliseconds, "\(Int(watch.milliseconds))")])
       for gate in gates { gate.set(open: true) }

@@ -35,16 +35,25 @@ package final class Reporter: StageWork {
   {
     let names = assigned.keys.map { TopicPartition(context.topic(.documentStatus), $0.partition) }
     // Retention may have taken what a note points at. A partition without a leader must not hold up the others.
-    var beginnings: [TopicPartition: Int64] = [:]
-    do { beginnings = try await tail.beginnings(of: names) } catch {
-      context.logger.warning("Beginnings of the status partitions are unknown", [(.error, "\(error)")])
+    var (beginnings, ends): ([TopicPartition: Int64], [TopicPartition: Int64]) = ([:], [:])
+    do {
+      beginnings = try await tail.beginnings(of: names)
+      ends = try await tail.ends(of: names, limit: .seconds(5))
+    } catch {
+      context.logger.warning("Bounds of the status partitions are unknown", [(.error, "\(error)")])
     }
     var starts: [TopicPartition: ReplayReader.Start] = [:]
     var open: [Int32: OpenVersions] = [:]
     for (partition, committed) in assigned {
-      let note = committed.flatMap { StageNote.read($0) }
-      open[partition.partition] = OpenVersions(start: note ?? 0)
       let name = TopicPartition(context.topic(.documentStatus), partition.partition)
+      var note = committed.flatMap { StageNote.read($0) }
+      if let known = note, let end = ends[name], known > end {
+        context.logger.warning(
+          "The status topic was made again: versions accepted before have no state there",
+          [(.partition, "\(partition.partition)")])
+        note = nil
+      }
+      open[partition.partition] = OpenVersions(start: note ?? 0)
       starts[name] = .offset(max(beginnings[name] ?? 0, (note ?? 0) - OpenVersions.readBefore, 0))
     }
     // No reading of the former assignment may take records of this one.
@@ -66,12 +75,17 @@ package final class Reporter: StageWork {
   /// begins.
   ///
   /// - Returns: false when the partition is no longer this member's.
-  /// - Throws: `KafkaFailure` when the partition can't be read; `CancellationError`.
+  /// - Throws: `KafkaFailure` when the partition can't be read; `StageFatal` when its topic was made again: the next
+  ///   start begins anew; `CancellationError`.
   package func readStates(_ partition: Int32) async throws -> Bool {
     try await turns.take(0)
     defer { turns.release(0) }
     let name = TopicPartition(context.topic(.documentStatus), partition)
     let end = try await tail.ends(of: [name], limit: .seconds(1))[name] ?? 0
+    let position = try await tail.currentPositions()[name] ?? 0
+    if position > end {
+      throw StageFatal("\(name) ends at \(end) and was read to \(position): the topic was made again")
+    }
     while true {
       try Task.checkCancellation()
       guard states.withLock({ $0[partition] != nil }) else { return false }
@@ -88,7 +102,7 @@ package final class Reporter: StageWork {
     return true
   }
 
-  /// - Throws: Only `CancellationError`.
+  /// - Throws: `StageFatal`, as `readStates`; `CancellationError`.
   package func work(
     on records: [RecordInWork], until limit: ContinuousClock.Instant
   ) async throws -> [Disposition] {
@@ -118,6 +132,14 @@ package final class Reporter: StageWork {
   private func decide(_ record: ConsumerRecord, _ key: VectorKey, isLast: Bool) async throws -> Disposition {
     let partition = record.position.partition
     try await waitUntilApplied(record)
+    if await index.isUnread(partition, record.position.offset, key) {
+      // Another worker decides it: one of the right model, or of a newer release.
+      return Disposition(
+        .retry(
+          after: .seconds(5),
+          FieldError(
+            .badRecord, field: "value", value: key.description, rule: "must be readable by this index")))
+    }
     var events: [OutgoingRecord] = []
     var closing: [(DocumentKey, Version)] = []
     if let decision = await index.decision(partition, record.position.offset) {

@@ -24,7 +24,10 @@ package actor SearchIndex {
   /// What the records decided that the reporters have not committed, by partition and offset.
   private var decisions: [Int32: [Int64: DocumentCatalog.Decision]] = [:]
   private var reportedTo: [Int32: Int64] = [:]
-  private var foreignModel: String?
+  /// The newest version of each document of which a record can't be read here, with the reason.
+  private var unread: [DocumentKey: (version: Version, reason: String)] = [:]
+  /// Offsets of such records that the reporters have not committed, by partition.
+  private var unreadOffsets: [Int32: Set<Int64>] = [:]
   private var ends: [Int32: Int64] = [:]
   private var newestAppliedMilliseconds: Int64 = 0
   private var endsKnownAt = ContinuousClock.now
@@ -58,6 +61,7 @@ package actor SearchIndex {
     do {
       batch = try VectorBatch(wireBytes: value)
     } catch {
+      if error.isNewer { return leave(record, key, "records of a newer release (\(error.rule))", .badRecord) }
       logger.warning("Vector record skipped", [(.topic, record.position.description), (.error, "\(error)")])
       skip(.badRecord)
       return
@@ -73,18 +77,18 @@ package actor SearchIndex {
     if case .vectors(let chunks, let width, _) = batch.content {
       // An index of one model must not hold another's vectors: their scores mean nothing together.
       guard batch.header.model == model, chunks.isEmpty || dimension == 0 || dimension == width else {
-        skip(.wrongModel)
-        if foreignModel == nil, batch.header.model != model {
-          foreignModel = batch.header.model
-          logger.error(
-            "The index holds vectors of another model, which it can't search", [(.value, batch.header.model)])
-        }
-        return
+        let other = batch.header.model
+        return leave(
+          record, key, other == model ? "vectors of \(width) values" : "vectors of model '\(other)'",
+          .wrongModel)
       }
       // An empty batch must not fix the dimension.
       if !chunks.isEmpty { dimension = width }
     }
     let (change, decision) = catalog.apply(key, batch)
+    if let known = unread[key.document], catalog.isOvertaken(key.document, known.version) {
+      unread[key.document] = nil
+    }
     let position = record.position
     if let decision, position.offset >= reportedTo[position.partition] ?? 0 {
       decisions[position.partition, default: [:]][position.offset] = decision
@@ -96,12 +100,36 @@ package actor SearchIndex {
     }
   }
 
+  /// Not applied: another worker can read it, or its document is put again. Until then the index is incomplete.
+  private func leave(_ record: ConsumerRecord, _ key: VectorKey, _ reason: String, _ code: ErrorCode) {
+    skip(code)
+    let position = record.position
+    if position.offset >= reportedTo[position.partition] ?? 0 {
+      unreadOffsets[position.partition, default: []].insert(position.offset)
+    }
+    if catalog.isOvertaken(key.document, key.version) { return }
+    if unread.isEmpty {
+      logger.error(
+        "The index can't read some records", [(.topic, position.description), (.reason, reason)])
+    }
+    if let known = unread[key.document], known.version > key.version { return }
+    unread[key.document] = (key.version, reason)
+  }
+
   private func skip(_ reason: ErrorCode) {
     metrics.increment(.indexSkipped, [("reason", reason.rawValue)])
   }
 
-  /// The model of vectors that this index can't search; nil when there are none.
-  package var otherModel: String? { foreignModel }
+  /// What this index can't read, of documents that have nothing newer; nil when it can read all.
+  package var unreadReason: String? {
+    guard let (_, reason) = unread.first?.value else { return nil }
+    return "the index can't read \(unread.count) documents, for example \(reason)"
+  }
+
+  /// True for a record that was not read here, and whose document has no newer version that was.
+  package func isUnread(_ partition: Int32, _ offset: Int64, _ key: VectorKey) -> Bool {
+    unreadOffsets[partition]?.contains(offset) == true && !catalog.isOvertaken(key.document, key.version)
+  }
 
   /// What the record decided; nil when it decided nothing, or its states were written and committed.
   package func decision(_ partition: Int32, _ offset: Int64) -> DocumentCatalog.Decision? {
@@ -113,6 +141,7 @@ package actor SearchIndex {
     for (partition, offset) in committed where offset > reportedTo[partition] ?? -1 {
       reportedTo[partition] = offset
       decisions[partition] = decisions[partition]?.filter { $0.key >= offset }
+      unreadOffsets[partition] = unreadOffsets[partition]?.filter { $0 >= offset }
     }
   }
 
@@ -126,8 +155,14 @@ package actor SearchIndex {
     metrics.set(.indexBehind, to: Double(behind.records))
   }
 
+  private var notApplied: Int64 { ends.reduce(0) { $0 + max(0, $1.value - (positions[$1.key] ?? 0)) } }
+
+  /// True when every record is applied that was there at the last look.
+  package var isCaughtUp: Bool { notApplied == 0 && ContinuousClock.now - endsKnownAt <= Self.endsAgeMax }
+
+  /// What answers say of the index: records that are not applied yet, and documents that can't be read.
   package var behind: IndexBehind {
-    let records = ends.reduce(Int64(0)) { $0 + max(0, $1.value - (positions[$1.key] ?? 0)) }
+    let records = notApplied + Int64(unread.count)
     let age = ContinuousClock.now - endsKnownAt
     if age > Self.endsAgeMax { return IndexBehind(records: max(1, records), milliseconds: age.milliseconds) }
     return IndexBehind(

@@ -187,6 +187,13 @@ package struct DocumentCatalog {
     return (change, Decision(version: version, outcome: .visible(chunkCount: header.chunkCount)))
   }
 
+  /// True when a newer version is visible, or a deletion of this version or a newer one was applied.
+  package func isOvertaken(_ document: DocumentKey, _ version: Version) -> Bool {
+    guard let entry = entries[document] else { return false }
+    return entry.visible.map { $0.version > version } ?? false
+      || entry.deletedAt.map { $0 >= version } ?? false
+  }
+
   /// The keys to null: those of versions older than the visible one or than a deletion, `failed` and
   /// `dropped` marks of that version itself, other chunkings of the visible version with a higher digest, and the
   /// chunks of versions that a mark took.

@@ -8,6 +8,7 @@ import Records
 import RedisClient
 import Settings
 import Stage
+import Synchronization
 import VectorMath
 
 /// Examines this machine for what `up` needs, and says how to correct what is missing or wrong.
@@ -27,7 +28,8 @@ package enum Doctor {
     var findings = [processor(), memory(), disk(directory), await encoder(settings)]
     findings += tools()
     findings += secretFiles(settings)
-    findings += [await redis(settings), await llm(settings), await kafka(settings, directory)]
+    findings += [await redis(settings), await llm(settings)]
+    findings += await kafka(settings, directory)
     return findings
   }
 
@@ -221,46 +223,94 @@ package enum Doctor {
       advice: "use --llm http://host:port/v1, or --llm extractive")
   }
 
-  private static func kafka(_ settings: Settings, _ directory: StateDirectory) async -> Finding {
-    let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-doctor"))
+  private static func kafka(_ settings: Settings, _ directory: StateDirectory) async -> [Finding] {
     let address = settings.kafka.bootstrapServers
-    do {
-      let topics = try await admin.topics(timeout: .seconds(3))
-      let setup = TopicSetup(settings: settings, admin: admin)
-      let missing = settings.topics.filter { topics[settings.topic($0.topic)] == nil }
-      guard missing.isEmpty else {
-        await admin.close()
-        return Finding(
-          grade: .failure, subject: "kafka",
-          text: "\(address) answers, but \(missing.count) topics are missing",
-          advice: "run `millrace topics create`")
-      }
-      try setup.check(topics)
-      let problems = try await setup.problems()
-      await admin.close()
-      guard problems.isEmpty else {
-        return Finding(
-          grade: .failure, subject: "kafka",
-          text: "\(address): " + problems.map(\.description).joined(separator: "; "),
-          advice: "run `millrace topics create`, which corrects these settings")
-      }
-      return Finding(grade: .ok, subject: "kafka", text: "\(address) answers and has all topics")
-    } catch let failure as KafkaFailure where failure.isForbidden {
-      await admin.close()
-      return Finding(
-        grade: .warning, subject: "kafka",
-        text: "\(address) answers; its topics' settings can't be checked: \(failure)",
-        advice: "grant DescribeConfigs on the topics")
-    } catch let failure as KafkaFailure where failure.kind == .retriable {
-      await admin.close()
-      let isStarted = directory.read() != nil
-      return Finding(
-        grade: isStarted ? .failure : .ok, subject: "kafka",
-        text: "no broker answers at \(address)" + (isStarted ? "" : "; `up` will start one"),
-        advice: isStarted ? "see \(directory.logsPath)" : "")
-    } catch {
-      await admin.close()
-      return Finding(grade: .failure, subject: "kafka", text: "\(error)", advice: "")
+    func finding(_ grade: Finding.Grade, _ text: String, _ advice: String = "") -> [Finding] {
+      [Finding(grade: grade, subject: "kafka", text: text, advice: advice)]
     }
+    do {
+      return try await withAdmin(settings.kafkaConfiguration(clientID: "millrace-doctor")) { admin in
+        let topics = try await admin.topics(timeout: .seconds(3))
+        let setup = TopicSetup(settings: settings, admin: admin)
+        let missing = settings.topics.filter { topics[settings.topic($0.topic)] == nil }
+        guard missing.isEmpty else {
+          return finding(
+            .failure, "\(address) answers, but \(missing.count) topics are missing",
+            "run `millrace topics create`")
+        }
+        try setup.check(topics)
+        var findings: [Finding] = []
+        do throws(KafkaFailure) {
+          let problems = try await setup.problems()
+          if !problems.isEmpty {
+            findings += finding(
+              .failure, "\(address): " + problems.map(\.description).joined(separator: "; "),
+              "run `millrace topics create`, which corrects these settings")
+          }
+        } catch {
+          guard error.isForbidden else { throw error }
+          findings += finding(
+            .warning, "\(address) answers; its topics' settings can't be checked: \(error)",
+            "grant DescribeConfigs on the topics")
+        }
+        if findings.isEmpty { findings += finding(.ok, "\(address) answers and has all topics") }
+        return findings + groups(try await setup.groupProblems()) + [try await model(settings)]
+      }
+    } catch let failure as KafkaFailure where failure.kind == .retriable {
+      let isStarted = directory.read() != nil
+      return finding(
+        isStarted ? .failure : .ok,
+        "no broker answers at \(address)" + (isStarted ? ": \(failure)" : "; `up` will start one"),
+        isStarted ? "see \(directory.logsPath)" : "")
+    } catch {
+      return finding(.failure, "\(error)")
+    }
+  }
+
+  private static func groups(_ problems: [GroupCheck.Problem]) -> [Finding] {
+    let advice: [GroupCheck.Problem.Kind: String] = [
+      .beyondEnd:
+        "what was there is gone: put the documents again, with a higher ingest.epoch for rag.documents",
+      .deletedBefore: "a stage was down for longer than the topic keeps records: put the documents again",
+    ]
+    guard !problems.isEmpty else {
+      return [Finding(grade: .ok, subject: "groups", text: "all commits agree with the topics")]
+    }
+    return problems.map {
+      Finding(
+        grade: $0.kind == .beyondEnd ? .failure : .warning, subject: "groups", text: $0.description,
+        advice: advice[$0.kind] ?? "")
+    }
+  }
+
+  /// Looks at the last vectors of each partition: an index holds one model's.
+  private static func model(_ settings: Settings) async throws -> Finding {
+    let names = (0..<settings.partitionCount(.vectors)).map { TopicPartition(settings.topic(.vectors), $0) }
+    let found = Mutex<Set<String>>([])
+    try await withReader(settings.kafkaConfiguration(clientID: "millrace-doctor")) { reader in
+      let (beginnings, ends) = (
+        try await reader.beginnings(of: names), try await reader.ends(of: names, limit: .seconds(5))
+      )
+      try await reader.assign(
+        Dictionary(
+          uniqueKeysWithValues: names.map { ($0, .offset(max(beginnings[$0] ?? 0, (ends[$0] ?? 0) - 10))) }))
+      try await reader.readToEnd(limit: .seconds(20)) { records in
+        for record in records {
+          guard let value = record.value, let batch = try? VectorBatch(wireBytes: value),
+            case .vectors(let chunks, _, _) = batch.content, !chunks.isEmpty
+          else { continue }
+          found.withLock { _ = $0.insert(batch.header.model) }
+        }
+      }
+    }
+    let own = settings.encoder.model
+    let others = found.withLock { $0.subtracting([own]).sorted() }
+    guard others.isEmpty else {
+      return Finding(
+        grade: .failure, subject: "model",
+        text: "\(settings.topic(.vectors)) holds vectors of \(others.joined(separator: ", ")), not \(own)",
+        advice: "set encoder.model back, or rebuild: another kafka.topicPrefix, and the documents put again")
+    }
+    return Finding(grade: .ok, subject: "model", text: "all vectors that were looked at are of \(own)")
   }
 }

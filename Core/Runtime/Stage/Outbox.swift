@@ -70,7 +70,7 @@ struct Outbox {
     var refusals = 0
     let reason = "group \(group): its outputs are refused"
     var isBlocked = false
-    defer { if isBlocked { context.health.unblock(reason) } }
+    defer { if isBlocked { context.health.release(reason) } }
     while true {
       var spread = 1.0
       do {
@@ -108,7 +108,7 @@ struct Outbox {
             spread = Double.random(in: 0.5...1.5)
           } else if failure.isForbidden {
             // A mistake in an access list must not empty a backlog into the dead letters.
-            context.health.block(reason)
+            if !isBlocked { context.health.hold(reason) }
             isBlocked = true
           } else if failure.kind == .fatal {
             throw error

@@ -78,6 +78,22 @@ package struct TopicSetup: Sendable {
     }
   }
 
+  /// The commits of our groups that contradict what the topics hold.
+  ///
+  /// - Throws: `KafkaFailure`.
+  package func groupProblems() async throws(KafkaFailure) -> [GroupCheck.Problem] {
+    var problems: [GroupCheck.Problem] = []
+    for group in ConsumerGroup.all(of: settings.search.layout) {
+      let partitions = settings.partitions(of: group)
+      let committed = try await admin.committed(group: settings.group(group), partitions)
+      problems += GroupCheck.problems(
+        settings.group(group), committed: committed.mapValues(\.nextOffset),
+        isCompacted: group.topic == .documents || group.topic == .vectors,
+        beginnings: try await admin.beginnings(partitions), ends: try await admin.ends(partitions))
+    }
+    return problems
+  }
+
   /// Gives existing topics the settings that the promises need. Topics are often made by a platform team.
   private func alter(_ existing: [String: Int32]) async throws -> [String] {
     let problems: [TopicCheck.Problem]

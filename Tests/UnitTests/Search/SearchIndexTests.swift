@@ -54,4 +54,29 @@ import Testing
     let found = await index.search([IndexQuery(tenant: .standard, vector: [1, 0], depth: 1)])
     #expect(found[0].map(\.chunk.text) == ["v2"])
   }
+
+  @Test(
+    "a record of another model or of a newer format is not read, until its document has a newer version",
+    arguments: ["model", "format"])
+  func unread(_ difference: String) async {
+    let index = index()
+    var (right, batch) = part(5, digest: 1)
+    if difference == "model" { batch.header.model = "other" } else { batch.header.format = 99 }
+    await index.apply([record(right, batch, at: 0)])
+    #expect(await index.unreadReason?.contains(difference == "model" ? "model 'other'" : "newer") == true)
+    #expect(await index.isUnread(0, 0, right), "the reporter must not pass it")
+    #expect(await index.behind.records == 1)
+    (right, batch) = part(6, digest: 1)
+    await index.apply([record(right, batch, at: 1)])
+    #expect(await index.unreadReason == nil)
+    #expect(await !index.isUnread(0, 0, part(5, digest: 1).0), "overtaken")
+    #expect(await index.behind.records == 0)
+    // Behind the reporters' commits nothing is kept for them.
+    (right, batch) = part(7, digest: 1)
+    batch.header.model = "other"
+    await index.forgetDecisions(before: [0: 9])
+    await index.apply([record(right, batch, at: 8)])
+    #expect(await !index.isUnread(0, 8, right))
+    #expect(await index.unreadReason != nil, "its text can't be found here")
+  }
 }

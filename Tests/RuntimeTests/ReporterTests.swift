@@ -1,0 +1,155 @@
+import Foundation
+import KafkaClient
+import Records
+import Search
+import Services
+import Settings
+import Stage
+import Synchronization
+import TestSupport
+import Testing
+
+// Goal: the reporter begins at the oldest open version, notices that the status topic was made again, and passes
+// nothing that its index can't read. Method: topics with few records on a local broker, and commits that point into
+// them or beyond them.
+
+@Suite(.serialized, .timeLimit(.minutes(5))) struct ReporterTests {
+  private let test: TestBroker
+  private let context: StageContext
+  private let admin: KafkaAdmin
+  private let reporter: Reporter
+
+  init() async throws {
+    test = try TestBroker()
+    context = try StageContext(
+      name: "reporter",
+      settings: Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers])))
+    admin = KafkaAdmin(test.kafka)
+    _ = try await TopicSetup(settings: context.settings, admin: admin).create()
+    let index = SearchIndex(model: "", metrics: context.metrics, logger: context.logger)
+    reporter = Reporter(context, partitions: [0], index: index)
+  }
+
+  private var vectors: TopicPartition { TopicPartition(context.topic(.vectors), 0) }
+
+  private func accept(_ ids: [String]) async throws {
+    for (offset, id) in ids.enumerated() {
+      let key = DocumentKey(tenant: .standard, id: try #require(DocumentID(id)))
+      let version = Version(epoch: 1, offset: Int64(offset))
+      try await context.producer.send(
+        OutgoingRecord(
+          topic: context.topic(.documentStatus), partition: 0, key: StatusKey.bytes(key, version, .accepted),
+          value: StatusRecord(key, version, .put, .accepted).json.bytes))
+    }
+  }
+
+  private func assign(note: Int64) async throws {
+    _ = try await reporter.assigned([
+      vectors: CommittedOffset(nextOffset: 0, metadata: "~1;0;c;0;0;0;;;\(note);")
+    ])
+  }
+
+  @Test("an assignment begins at the oldest open version; a note beyond the end is of a topic that is gone")
+  func notes() async throws {
+    try await accept(["a", "b", "c"])
+    for (note, oldest) in [(0, 0), (1, 1), (3, 3), (50, 0)] as [(Int64, Int64)] {
+      try await assign(note: note)
+      #expect(try await reporter.readStates(0))
+      #expect(reporter.note(for: vectors) == oldest, "note \(note)")
+    }
+  }
+
+  @Test("a status topic that is made again under a running reporter ends it, so that it begins anew")
+  func recreated() async throws {
+    try await accept(["a", "b", "c"])
+    try await assign(note: 0)
+    #expect(try await reporter.readStates(0))
+    try await admin.delete(topic: context.topic(.documentStatus))
+    _ = try await TopicSetup(settings: context.settings, admin: admin).create()
+    await #expect(throws: StageFatal.self) { try await reporter.readStates(0) }
+  }
+
+  @Test("a search worker with another model is not ready, and leaves the states to one with the right model")
+  func otherModel() async throws {
+    let own = context.settings.encoder.model
+    try await accept(["a"])
+    try await put("a", 0, model: own)
+    func worker(_ model: String) throws -> (
+      StageContext, ServiceGroup, AsyncStream<Void>.Continuation, AsyncStream<Void>
+    ) {
+      let settings = try Settings(
+        SettingsTable(flags: [
+          "--kafka-bootstrap-servers": test.kafka.bootstrapServers, "--encoder-model": model,
+        ]))
+      let context = try StageContext(name: "search-0", settings: settings)
+      let stopping = AsyncStream.makeStream(of: Void.self)
+      let services = ServiceGroup(SearchStage.services(context, shard: 0), graceDeadline: .seconds(10)) {
+        Issue.record("\($0) did not stop")
+      }
+      return (context, services, stopping.continuation, stopping.stream)
+    }
+    func states() async throws -> [DocumentState] {
+      let found = Mutex<[DocumentState]>([])
+      try await withReader(test.kafka) { reader in
+        try await reader.assign([TopicPartition(context.topic(.documentStatus), 0): .beginning])
+        try await reader.readToEnd(limit: .seconds(10)) { records in
+          for record in records {
+            guard let value = record.value else { continue }
+            let status = try StatusRecord(value: value)
+            found.withLock { $0.append(status.state) }
+          }
+        }
+      }
+      return found.withLock { $0 }
+    }
+    for (model, isRight) in [("other/model", false), (own, true)] {
+      let (context, services, stop, stopped) = try worker(model)
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await services.run(until: stopped) }
+        context.health.unblock("starting")
+        try await wait(for: "the worker has looked") {
+          isRight
+            ? context.health.isReady
+            : context.health.blockers.contains { $0.contains("can't read 1 documents") }
+        }
+        if isRight {
+          try await wait(for: "the state") { try await states() == [.accepted, .indexed] }
+        } else {
+          // Long enough for its reporter, which has joined, to pass the record.
+          try await wait(for: "the group") { !context.health.blockers.contains { $0.hasPrefix("group") } }
+          try await Task.sleep(for: .seconds(2))
+          #expect(try await states() == [.accepted])
+          #expect(!context.health.isReady)
+        }
+        stop.finish()
+        try await group.waitForAll()
+      }
+    }
+  }
+
+  private func put(_ id: String, _ offset: Int64, model: String) async throws {
+    let key = DocumentKey(tenant: .standard, id: try #require(DocumentID(id)))
+    var header = PartHeader(document: DocumentInfo(key: key, version: Version(epoch: 1, offset: offset)))
+    header.digest = [UInt8](repeating: 1, count: 16)
+    header.partCount = 1
+    header.chunkCount = 1
+    header.model = model
+    var chunk = Chunk()
+    chunk.text = "text"
+    let batch = VectorBatch(header: header, content: .vectors(chunks: [chunk], dimension: 2, values: [1, 0]))
+    try await context.producer.send(
+      OutgoingRecord(
+        topic: context.topic(.vectors), partition: 0, key: batch.key.bytes, value: batch.wireBytes))
+  }
+
+  private func wait(for what: String, _ isTrue: () async throws -> Bool) async throws {
+    let end = ContinuousClock.now + .seconds(30)
+    while try await !isTrue() {
+      if ContinuousClock.now > end {
+        Issue.record("waited in vain for \(what)")
+        return
+      }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+  }
+}
