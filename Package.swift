@@ -118,7 +118,7 @@ let package = Package(
 
     room("Tokenizer", in: .text, ["Failures"]),
     room("Parsing", in: .text, ["Failures", "Records", "CCMark", "CUchardet", "CXML2", "Time"]),
-    room("Chunking", in: .text, ["Cryptography", "Parsing", "Records", "Tokenizer"]),
+    room("Chunking", in: .text, ["Cryptography", "Failures", "Parsing", "Records", "Tokenizer"]),
 
     room("VectorMath", in: .vectors, ["Failures", "CKernels", "COpenBLAS"]),
     room("Encoder", in: .vectors, ["BlockingExecutor", "Tokenizer", "VectorMath"]),

@@ -1,4 +1,5 @@
 import Foundation
+import KafkaClient
 import Testing
 
 // Goal: documents and queries from every client become cited answers, on each broker; bad input gets a state and
@@ -49,8 +50,8 @@ private func quotes(_ answer: [String: Any]) -> String {
   }
 
   @Test("bad documents get failed and a dead letter, bad queries get answers, other records are processed")
-  func badInput() throws {
-    let pipeline = try Pipeline()
+  func badInput() async throws {
+    let pipeline = try Pipeline(["--kafka-reply-prefixes", "shop.,app."])
     let bad: [(key: String, value: String, code: String)] = [
       ("default/b1", "not json", "not_json"), ("default/b2", #"{"id":"b2"}"#, "missing_field"),
       ("default/b3", #"{"id":"b3","text":""}"#, "empty_text"),
@@ -93,9 +94,20 @@ private func quotes(_ answer: [String: Any]) -> String {
     let queries = [
       "nonsense", #"{"id":"q1"}"#, #"{"id":"q2","text":"x","top_k":"many"}"#, #"{"id":"","text":"x"}"#,
       #"{"id":"q3","tenant":"a/b","text":"x"}"#,
-      #"{"id":"q4","text":"x","reply_to":{"topic":"nowhere","partition":0}}"#,
+      #"{"id":"q4","text":"x","reply_to":{"topic":"app.nowhere","partition":0}}"#,
       #"{"id":"q5","text":"x","reply_to":{"topic":"rag.vectors","partition":0}}"#,
+      // An answer is a valid document: another pipeline would take it in.
+      #"{"id":"q6","text":"x","reply_to":{"topic":"app.documents","partition":0}}"#,
+      #"{"id":"q7","text":"x","reply_to":{"topic":"payments.orders","partition":0}}"#,
     ]
+    let reachable = ["app.documents", "payments.orders", "app.replies"]
+    try await withAdmin(KafkaConfiguration(bootstrapServers: pipeline.kafka, clientID: "test")) { admin in
+      _ = try await admin.create(
+        reachable.map { TopicPlan(name: $0, partitionCount: 1, replicationFactor: 1, settings: [:]) })
+    }
+    let allowed =
+      #"{"id":"q8","text":"How long are backups kept?","reply_to":{"topic":"app.replies","partition":0}}"#
+    _ = try pipeline.kcat(["-P", "-t", "rag.queries"], input: allowed)
     for query in queries { _ = try pipeline.kcat(["-P", "-t", "rag.queries"], input: query) }
     #expect(try pipeline.ask("How long are database backups kept?")["status"] as? String == "answered")
     var answers = ""
@@ -105,6 +117,12 @@ private func quotes(_ answer: [String: Any]) -> String {
         return answers.components(separatedBy: #""status":"failed""#).count - 1 == queries.count
       }, "\(answers)")
     #expect(answers.contains(#""field":"top_k""#) && answers.contains(#""id":"rag.queries-"#))
+    let refused = answers.split(separator: "\n").filter { $0.contains(#""field":"reply_to.topic""#) }
+    #expect(refused.count == 3 && refused.contains { $0.contains("must start with one of") }, "\(refused)")
+    for (topic, count) in zip(reachable, [0, 0, 1]) {
+      let copies = try pipeline.kcat(["-C", "-t", topic, "-o", "beginning", "-e", "-q"]).text
+      #expect(copies.split(separator: "\n").count == count, "\(topic): \(copies)")
+    }
     // Deleting a document that never existed results in deleted.
     let nothing = try pipeline.millrace(["documents", "delete", "never-was"])
     #expect(nothing.code == 0 && nothing.text.contains("1 deleted"), "\(nothing.text)\(nothing.error)")

@@ -7,7 +7,8 @@ import Testing
 
 // Goal: a record that kills its process is given up at the third death, with its terminal state, while its neighbours
 // finish; orderly stops and single deaths give nothing up. Method: an ingest worker with a C library that crashes, or
-// takes all memory, when the worker produces a certain record, started again whenever it dies; then one that is killed at random.
+// takes all memory, when the worker produces a certain record, started again whenever it dies; then one that is killed
+// at random.
 
 @Suite(
   .serialized, .timeLimit(.minutes(10)),

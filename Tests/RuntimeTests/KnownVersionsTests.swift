@@ -160,4 +160,22 @@ import Testing
     try await watch.look()
     #expect(!held.contains(3), "embedded")
   }
+
+  @Test("without a commit, a version whose `accepted` is not acknowledged yet is not passed")
+  func planned() async throws {
+    let known = try await known()
+    let planned = ConsumerRecord(
+      position: RecordPosition(topic: context.topic(.documents), partition: 0, offset: 7),
+      timestampMilliseconds: 7,
+      key: nil, value: nil)
+    known.insert(planned, Version(epoch: 1, offset: 7))
+    #expect(try await known.starts([0]).isEmpty)
+    try await accept(["a", "b"])
+    for (id, offset) in [("a", 0), ("b", 1)] as [(String, Int64)] {
+      try await send(StatusRecord(key(id), Version(epoch: 1, offset: offset), .put, .indexed))
+    }
+    try await known.read([0])
+    known.insert(planned, Version(epoch: 1, offset: 7))
+    #expect(try await known.starts([0]) == [0: 2])
+  }
 }

@@ -59,14 +59,19 @@ import Testing
     }
   }
 
-  @Test("a status topic that is made again under a running reporter ends it, so that it begins anew")
+  @Test(
+    "a status topic that is made again under a running reporter is read from its beginning")
   func recreated() async throws {
-    try await accept(["a", "b", "c"])
-    try await assign(note: 0)
+    try await accept((0..<10).map { "old-\($0)" })
+    try await assign(note: 8)
     #expect(try await reporter.readStates(0))
+    #expect(reporter.note(for: vectors) == 8)
     try await admin.delete(topic: context.topic(.documentStatus))
     _ = try await TopicSetup(settings: context.settings, admin: admin).create()
-    await #expect(throws: StageFatal.self) { try await reporter.readStates(0) }
+    try await accept((0..<2).map { "new-\($0)" })
+    try await wait(for: "the new topic") {
+      try await reporter.readStates(0) && reporter.note(for: vectors) == 0
+    }
   }
 
   @Test("a search worker with another model is not ready, and leaves the states to one with the right model")
@@ -102,28 +107,26 @@ import Testing
       }
       return found.withLock { $0 }
     }
-    for (model, isRight) in [("other/model", false), (own, true)] {
-      let (context, services, stop, stopped) = try worker(model)
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await services.run(until: stopped) }
-        context.health.unblock("starting")
-        try await wait(for: "the worker has looked") {
-          isRight
-            ? context.health.isReady
-            : context.health.blockers.contains { $0.contains("can't read 1 documents") }
-        }
-        if isRight {
-          try await wait(for: "the state") { try await states() == [.accepted, .indexed] }
-        } else {
-          // Long enough for its reporter, which has joined, to pass the record.
-          try await wait(for: "the group") { !context.health.blockers.contains { $0.hasPrefix("group") } }
-          try await Task.sleep(for: .seconds(2))
-          #expect(try await states() == [.accepted])
-          #expect(!context.health.isReady)
-        }
-        stop.finish()
-        try await group.waitForAll()
+    let (blind, blindServices, stopBlind, blindStopped) = try worker("other/model")
+    let (seeing, seeingServices, stopSeeing, seeingStopped) = try worker(own)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await blindServices.run(until: blindStopped) }
+      blind.health.unblock("starting")
+      try await wait(for: "the worker has looked") {
+        blind.health.blockers.contains { $0.contains("can't read 1 documents") }
       }
+      // Long enough for its reporter to pass the record.
+      try await Task.sleep(for: .seconds(2))
+      #expect(try await states() == [.accepted])
+      #expect(!blind.health.isReady)
+      // The other one lives on, and must leave the partitions to this one.
+      group.addTask { try await seeingServices.run(until: seeingStopped) }
+      seeing.health.unblock("starting")
+      try await wait(for: "the state") { try await states() == [.accepted, .indexed] }
+      #expect(seeing.health.isReady && !blind.health.isReady)
+      stopBlind.finish()
+      stopSeeing.finish()
+      try await group.waitForAll()
     }
   }
 

@@ -389,4 +389,23 @@ private final class Failing: StageWork {
     await reader.close()
     return seen.withLock { $0 }
   }
+
+  @Test("of a record with very many headers only the first ones are read")
+  func manyHeaders() async throws {
+    let test = try TestBroker()
+    try await create(test, [("in", 1, [:])])
+    let producer = try KafkaProducer(test.kafka)
+    let headers = (0..<2000).map { RecordHeader("name-\($0)", [1]) }
+    try await producer.send([
+      OutgoingRecord(topic: "in", partition: 0, key: [1], value: [2], headers: headers)
+    ])
+    await producer.close(deadline: .seconds(5))
+    let read = Mutex<[ConsumerRecord]>([])
+    try await withReader(test.kafka) { reader in
+      try await reader.assign([TopicPartition("in", 0): .beginning])
+      try await reader.readToEnd(limit: .seconds(20)) { records in read.withLock { $0 += records } }
+    }
+    let record = try #require(read.withLock { $0 }.first)
+    #expect(record.value == [2] && record.headers.count == 64 && record.headers[63].name == "name-63")
+  }
 }

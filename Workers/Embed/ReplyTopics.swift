@@ -3,8 +3,7 @@ import Records
 import Stage
 import Synchronization
 
-/// Checks that a query's `reply_to` names an existing topic and partition, which must not belong to the
-/// pipeline or to Kafka itself.
+/// Checks that a query's `reply_to` names an existing topic and partition, to which the settings allow copies.
 final class ReplyTopics: Sendable {
   private struct State {
     var partitionCounts: [String: Int32] = [:]
@@ -21,11 +20,8 @@ final class ReplyTopics: Sendable {
   /// - Throws: `FieldError` for a `reply_to` that is refused; `KafkaFailure` when the broker can't be asked.
   func check(_ query: QueryRecord) async throws {
     guard let replyTo = query.replyTo else { return }
-    let own = Set(context.settings.topics.map { context.topic($0.topic) })
-    if own.contains(replyTo.topic) || replyTo.topic.hasPrefix("__") {
-      throw FieldError(
-        .badValue, field: "reply_to.topic", value: replyTo.topic,
-        rule: "must not be a topic of the pipeline or of Kafka itself")
+    if let rule = context.settings.kafka.brokenReplyRule(replyTo.topic) {
+      throw FieldError(.badValue, field: "reply_to.topic", value: replyTo.topic, rule: rule)
     }
     if !isKnown(replyTo), state.withLock({ ContinuousClock.now - $0.readAt > Self.interval }) {
       let counts = try await withAdmin(context.kafka) { try await $0.topics(timeout: .seconds(3)) }

@@ -212,7 +212,7 @@ package struct IngestStage: StageWork {
     let parsed = try parse(document)
     var info = DocumentInfo(document, version: version)
     if info.title.isEmpty { info.title = parsed.title }
-    let result = chunker.chunks(of: parsed)
+    let result = try chunks(of: parsed)
     guard !result.chunks.isEmpty else {
       throw FieldError(
         .emptyText, field: "text", value: "", rule: "holds no text once its markup is taken away")
@@ -231,6 +231,25 @@ package struct IngestStage: StageWork {
           topic: context.topic(.chunks), partition: record.position.partition, key: document.key.bytes,
           value: part.wireBytes, headers: record.passedHeaders)
       })
+  }
+
+  private func chunks(of parsed: ParsedDocument) throws(FieldError) -> Chunker.Result {
+    let settings = context.settings.ingest
+    do throws(ChunkingError) {
+      return try chunker.chunks(
+        of: parsed, chunksMax: settings.chunksMax, until: .now + settings.parserTimeout)
+    } catch {
+      switch error {
+      case .tooMany:
+        throw FieldError(
+          .tooManyChunks, field: "text", value: "\(parsed.text.count) bytes of text",
+          rule: "must become at most ingest.chunksMax, \(settings.chunksMax) chunks")
+      case .tookTooLong:
+        throw FieldError(
+          .parserTimeout, field: "text", value: "\(parsed.text.count) bytes of text",
+          rule: "must be cut into chunks within ingest.parserTimeout")
+      }
+    }
   }
 
   private func parse(_ document: DocumentRecord) throws(FieldError) -> ParsedDocument {

@@ -19,11 +19,16 @@ package final class KnownVersions: Sendable {
 
   /// So many records of a status partition are read at first, from its end; more when no version is among them.
   private static let spanFirst: Int64 = 500
+  /// So many records are read before the oldest open version.
+  private static let readBefore: Int64 = 1000
   /// How many versions of a partition are remembered: records of older ones may be compacted away.
   private static let countMax = 200
 
   private let context: StageContext
   private let known = Mutex<[Int32: [Known]]>([:])
+  /// The newest versions that `read` found on the status topic. `known` also holds versions of this process whose
+  /// `accepted` may not be acknowledged yet.
+  private let acknowledged = Mutex<[Int32: Version]>([:])
 
   package init(_ context: StageContext) { self.context = context }
 
@@ -46,6 +51,7 @@ package final class KnownVersions: Sendable {
   /// - Throws: `KafkaFailure`, also when that takes longer than 60 s; `CancellationError`.
   package func read(_ partitions: [Int32]) async throws {
     let topic = context.topic(.documentStatus)
+    acknowledged.withLock { $0 = [:] }
     var missing = Set(partitions)
     var span = Self.spanFirst
     while !missing.isEmpty {
@@ -75,10 +81,10 @@ package final class KnownVersions: Sendable {
             }
           }
         }
-        self.known.withLock { known in
-          for (partition, versions) in found.withLock({ $0 }) {
-            known[partition] = Array(versions.sorted { $0.version < $1.version }.suffix(Self.countMax))
-          }
+        for (partition, versions) in found.withLock({ $0 }) {
+          let sorted = versions.sorted { $0.version < $1.version }
+          self.known.withLock { $0[partition] = Array(sorted.suffix(Self.countMax)) }
+          self.acknowledged.withLock { $0[partition] = sorted.last?.version }
         }
         return whole
       }
@@ -175,12 +181,16 @@ package final class KnownVersions: Sendable {
         try await reader.beginnings(of: names), try await reader.ends(of: names, limit: .seconds(5))
       )
       var starts: [TopicPartition: ReplayReader.Start] = [:]
+      var opens: [Int32: Int64] = [:]
       for name in names {
         let beginning = beginnings[name] ?? 0
         // A note beyond the end is of a topic that was deleted since.
         let note = notes[name.partition].flatMap { $0 <= ends[name] ?? 0 ? $0 : nil }
-        starts[name] = .offset(max(beginning, note ?? beginning))
+        opens[name.partition] = note ?? beginning
+        // A repeated `accepted` of a finished version shows by what lies before it.
+        starts[name] = .offset(max(beginning, (note ?? beginning) - Self.readBefore))
       }
+      let openFrom = opens
       try await reader.assign(starts)
       try await reader.readToEnd(limit: .seconds(300)) { records in
         states.withLock { states in
@@ -191,7 +201,7 @@ package final class KnownVersions: Sendable {
             let highest = states[partition]?.highest ?? -1
             if key.state != .accepted {
               states[partition]?.open.remove(offset)
-            } else if offset > highest {
+            } else if offset > highest, record.position.offset >= openFrom[partition] ?? 0 {
               states[partition, default: ([], -1)].open.insert(offset)
             }
             states[partition, default: ([], -1)].highest = max(highest, offset)
@@ -201,7 +211,7 @@ package final class KnownVersions: Sendable {
     }
     var result = states.withLock { $0.mapValues { $0.open.min() ?? $0.highest + 1 } }
     // What was read may begin after the newest version's states.
-    let newest = known.withLock { $0.compactMapValues { $0.last?.version } }
+    let newest = acknowledged.withLock { $0 }
     for partition in partitions {
       guard let version = newest[partition], version.epoch == epoch else { continue }
       let isOpen = states.withLock { $0[partition]?.open.isEmpty == false }
@@ -210,8 +220,16 @@ package final class KnownVersions: Sendable {
     return result
   }
 
-  /// The status offsets of the oldest versions without a terminal state, as the reporters have committed them.
+  /// The status offsets of the oldest versions without a terminal state, as the reporters have committed them; none
+  /// where the commits can't be read: then everything is.
   private func reporterNotes(_ partitions: Set<Int32>) async throws -> [Int32: Int64] {
+    do { return try await committedNotes(partitions) } catch let error as KafkaFailure {
+      context.logger.warning("The reporter's commits can't be read", [(.error, "\(error)")])
+      return [:]
+    }
+  }
+
+  private func committedNotes(_ partitions: Set<Int32>) async throws -> [Int32: Int64] {
     let (settings, layout) = (context.settings, context.settings.search.layout)
     return try await withAdmin(context.kafka) { admin in
       var notes: [Int32: Int64] = [:]

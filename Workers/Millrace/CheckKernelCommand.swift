@@ -4,7 +4,9 @@ import VectorMath
 /// `millrace check-kernel`: this program runs it before it forces a kernel of OpenBLAS.
 enum CheckKernelCommand {
   static let command = Command(
-    "check-kernel", abstract: "Compare OpenBLAS with scalar loops: run before Millrace forces a kernel."
+    "check-kernel",
+    abstract:
+      "Check OpenBLAS against plain loops. Millrace runs this itself before it forces an OpenBLAS kernel."
   ) { _ in
     BLAS.useOneThread()
     if let shape = KernelCheck.firstMismatch() {

@@ -105,7 +105,7 @@ enum DemoCommand {
     await client.close()
     let indexed = outcome.states.filter { $0.state == .indexed }
     for state in outcome.states where state.state == .failed {
-      Terminal.complain("\(state.id): \(state.error?.message ?? "")")
+      Terminal.complain("document \(state.id) failed: \(state.error?.message ?? "no reason was recorded")")
     }
     let chunks = indexed.reduce(0) { $0 + Int($1.chunks) }
     Terminal.print(

@@ -58,7 +58,8 @@ enum UpCommand {
   ) { arguments in
     let directory = try StateDirectory.find(arguments)
     guard let record = directory.read() else {
-      throw Unavailable("nothing to stop: no usable record of an `up` is in \(directory.path)")
+      throw Unavailable(
+        "nothing to stop: \(directory.recordPath), which `up` writes, is missing or can't be read")
     }
     if let program = record.supervisor.impostor {
       // It may be an `up` that was installed elsewhere, and it would restart every process that is stopped

@@ -8,7 +8,8 @@ import Time
 
 /// Replays the shard's partitions of `rag.vectors` into the index, then follows their tail.
 ///
-/// The gates of the search group and of the reporter open when the index has caught up.
+/// The gates of the search group and of the reporter open when the index has caught up. The reporter's closes while the
+/// index holds records that it can't read.
 final class ReplayService: Service {
   let name = "replay"
   private let context: StageContext
@@ -46,8 +47,11 @@ final class ReplayService: Service {
       do {
         let topic = context.topic(.vectors)
         let committed = try await admin.committed(group: group, partitions.map { TopicPartition(topic, $0) })
+        let ends = try await admin.ends(Array(committed.keys))
+        // A commit beyond the end is of a topic that was deleted since.
+        let reported = committed.filter { $0.value.nextOffset <= ends[$0.key] ?? -1 }
         await index.forgetDecisions(
-          before: Dictionary(committed.map { ($0.key.partition, $0.value.nextOffset) }, uniquingKeysWith: max)
+          before: Dictionary(reported.map { ($0.key.partition, $0.value.nextOffset) }, uniquingKeysWith: max)
         )
         return
       } catch {
@@ -74,7 +78,7 @@ final class ReplayService: Service {
         }
         let records = try await reader.next(
           maxRecords: 512, maxWait: .milliseconds(gates[0].isOpen ? 500 : 100))
-        if !records.isEmpty { await index.apply(records) }
+        if !records.isEmpty, await !index.apply(records) { throw Self.madeAgain(topic) }
         if ContinuousClock.now >= nextCheck {
           nextCheck = .now + .milliseconds(gates[0].isOpen ? 1000 : 50)
           try await check(reader, watch)
@@ -90,9 +94,16 @@ final class ReplayService: Service {
     }
   }
 
+  private static func madeAgain(_ topic: String) -> StageFatal {
+    StageFatal("\(topic) was deleted and made again: the index of its records begins anew")
+  }
+
   private func check(_ reader: ReplayReader, _ watch: Stopwatch) async throws {
+    let topic = context.topic(.vectors)
     let ends = try await reader.ends()
     let positions = try await reader.currentPositions()
+    // Nothing was polled since the ends were asked for.
+    if positions.contains(where: { $0.value > ends[$0.key] ?? .max }) { throw Self.madeAgain(topic) }
     func byNumber(_ map: [TopicPartition: Int64]) -> [Int32: Int64] {
       Dictionary(map.map { ($0.key.partition, $0.value) }, uniquingKeysWith: max)
     }
@@ -103,9 +114,12 @@ final class ReplayService: Service {
       return blocked
     }
     if former != unread {
-      if let former { context.health.unblock(former) }
       if let unread { context.health.block(unread) }
+      if let former { context.health.unblock(former) }
     }
+    // Outside of the group, so that a worker that can read the records is given their partitions.
+    let reports = await !index.holdsUnread
+    if gates[0].isOpen, gates[1].isOpen != reports { gates[1].set(open: reports) }
     if await index.isCaughtUp, !gates[0].isOpen {
       context.logger.info(
         "Index caught up", [(.durationMilliseconds, "\(Int(watch.milliseconds))")])

@@ -15,6 +15,8 @@ package final class Reporter: StageWork {
   private let partitions: Set<Int32>
   private let index: SearchIndex
   private let states = Mutex<[Int32: OpenVersions]>([:])
+  /// The offset of the newest status record that was read, by partition.
+  private let lastRead = Mutex<[Int32: Int64]>([:])
   private let tail: ReplayReader
   private let turns = Turns<Int>()
 
@@ -58,6 +60,7 @@ package final class Reporter: StageWork {
     }
     // No reading of the former assignment may take records of this one.
     states.withLock { $0 = [:] }
+    lastRead.withLock { $0 = [:] }
     try await turns.take(0)
     defer { turns.release(0) }
     try await tail.assign(starts)
@@ -75,22 +78,29 @@ package final class Reporter: StageWork {
   /// begins.
   ///
   /// - Returns: false when the partition is no longer this member's.
-  /// - Throws: `KafkaFailure` when the partition can't be read; `StageFatal` when its topic was made again: the next
-  ///   start begins anew; `CancellationError`.
+  /// - Throws: `KafkaFailure` when the partition can't be read; `CancellationError`.
   package func readStates(_ partition: Int32) async throws -> Bool {
     try await turns.take(0)
     defer { turns.release(0) }
     let name = TopicPartition(context.topic(.documentStatus), partition)
     let end = try await tail.ends(of: [name], limit: .seconds(1))[name] ?? 0
-    let position = try await tail.currentPositions()[name] ?? 0
-    if position > end {
-      throw StageFatal("\(name) ends at \(end) and was read to \(position): the topic was made again")
+    var positions = try await tail.currentPositions()
+    if positions[name] ?? 0 > end {
+      restart(partition)
+      positions[name] = 0
+      try await tail.assign(positions.mapValues { .offset($0) })
     }
     while true {
       try Task.checkCancellation()
       guard states.withLock({ $0[partition] != nil }) else { return false }
       if try await tail.currentPositions()[name] ?? 0 >= end { break }
       let records = try await tail.next(maxRecords: 1000, maxWait: .milliseconds(100))
+      for record in records {
+        let (partition, offset) = (record.position.partition, record.position.offset)
+        // The client begins anew where the topic was made again and is longer already.
+        if offset <= lastRead.withLock({ $0[partition] }) ?? -1 { restart(partition) }
+        lastRead.withLock { $0[partition] = offset }
+      }
       states.withLock { states in
         for record in records {
           guard let value = record.value, let status = try? StatusRecord(value: value) else { continue }
@@ -102,7 +112,16 @@ package final class Reporter: StageWork {
     return true
   }
 
-  /// - Throws: `StageFatal`, as `readStates`; `CancellationError`.
+  /// The status topic was deleted and made again: what was known of the partition lies nowhere any more.
+  private func restart(_ partition: Int32) {
+    context.logger.warning(
+      "The status topic was made again: versions accepted before have no state there",
+      [(.partition, "\(partition)")])
+    lastRead.withLock { $0[partition] = nil }
+    states.withLock { if $0[partition] != nil { $0[partition] = OpenVersions(start: 0) } }
+  }
+
+  /// - Throws: Only `CancellationError`.
   package func work(
     on records: [RecordInWork], until limit: ContinuousClock.Instant
   ) async throws -> [Disposition] {
@@ -132,7 +151,7 @@ package final class Reporter: StageWork {
   private func decide(_ record: ConsumerRecord, _ key: VectorKey, isLast: Bool) async throws -> Disposition {
     let partition = record.position.partition
     try await waitUntilApplied(record)
-    if await index.isUnread(partition, record.position.offset, key) {
+    if await index.isUnread(partition, record.position.offset) {
       // Another worker decides it: one of the right model, or of a newer release.
       return Disposition(
         .retry(

@@ -26,8 +26,8 @@ package actor SearchIndex {
   private var reportedTo: [Int32: Int64] = [:]
   /// The newest version of each document of which a record can't be read here, with the reason.
   private var unread: [DocumentKey: (version: Version, reason: String)] = [:]
-  /// Offsets of such records that the reporters have not committed, by partition.
-  private var unreadOffsets: [Int32: Set<Int64>] = [:]
+  /// Such records that the reporters have not committed, by partition and offset.
+  private var unreadRecords: [Int32: [Int64: VectorKey]] = [:]
   private var ends: [Int32: Int64] = [:]
   private var newestAppliedMilliseconds: Int64 = 0
   private var endsKnownAt = ContinuousClock.now
@@ -41,14 +41,19 @@ package actor SearchIndex {
   }
 
   /// Applies records of `rag.vectors` in their order.
-  package func apply(_ records: [ConsumerRecord]) {
+  ///
+  /// - Returns: false when the topic was deleted and made again: this index is of a log that is gone.
+  @discardableResult
+  package func apply(_ records: [ConsumerRecord]) -> Bool {
     for record in records {
+      guard record.position.offset >= positions[record.position.partition] ?? 0 else { return false }
       apply(record)
       positions[record.position.partition] = record.nextOffset
       newestAppliedMilliseconds = max(newestAppliedMilliseconds, record.timestampMilliseconds)
     }
     metrics.set(.indexVectors, to: Double(index?.rowCount ?? 0))
     metrics.set(.indexDocuments, to: Double(catalog.visibleCount))
+    return true
   }
 
   private func apply(_ record: ConsumerRecord) {
@@ -56,7 +61,11 @@ package actor SearchIndex {
       skip(.badKey)
       return
     }
-    guard let value = record.value else { return catalog.forget(key) }
+    guard let value = record.value else {
+      catalog.forget(key)
+      forgetUnread(key, record.position.partition)
+      return
+    }
     let batch: VectorBatch
     do {
       batch = try VectorBatch(wireBytes: value)
@@ -86,7 +95,7 @@ package actor SearchIndex {
       if !chunks.isEmpty { dimension = width }
     }
     let (change, decision) = catalog.apply(key, batch)
-    if let known = unread[key.document], catalog.isOvertaken(key.document, known.version) {
+    if let known = unread[key.document], catalog.isDecided(key.document, known.version) {
       unread[key.document] = nil
     }
     let position = record.position
@@ -105,9 +114,10 @@ package actor SearchIndex {
     skip(code)
     let position = record.position
     if position.offset >= reportedTo[position.partition] ?? 0 {
-      unreadOffsets[position.partition, default: []].insert(position.offset)
+      unreadRecords[position.partition, default: [:]][position.offset] = key
     }
-    if catalog.isOvertaken(key.document, key.version) { return }
+    catalog.leave(key)
+    if catalog.isDecided(key.document, key.version) { return }
     if unread.isEmpty {
       logger.error(
         "The index can't read some records", [(.topic, position.description), (.reason, reason)])
@@ -116,19 +126,34 @@ package actor SearchIndex {
     unread[key.document] = (key.version, reason)
   }
 
+  /// The record is gone from the topic.
+  private func forgetUnread(_ key: VectorKey, _ partition: Int32) {
+    guard unread[key.document] != nil || unreadRecords[partition]?.isEmpty == false else { return }
+    if unread[key.document]?.version == key.version { unread[key.document] = nil }
+    unreadRecords[partition] = unreadRecords[partition]?.filter { $0.value != key }
+  }
+
   private func skip(_ reason: ErrorCode) {
     metrics.increment(.indexSkipped, [("reason", reason.rawValue)])
   }
 
   /// What this index can't read, of documents that have nothing newer; nil when it can read all.
   package var unreadReason: String? {
-    guard let (_, reason) = unread.first?.value else { return nil }
-    return "the index can't read \(unread.count) documents, for example \(reason)"
+    guard let (document, known) = unread.first else { return nil }
+    return "the index can't read \(unread.count) documents, for example \(document): \(known.reason)"
   }
 
-  /// True for a record that was not read here, and whose document has no newer version that was.
-  package func isUnread(_ partition: Int32, _ offset: Int64, _ key: VectorKey) -> Bool {
-    unreadOffsets[partition]?.contains(offset) == true && !catalog.isOvertaken(key.document, key.version)
+  /// True for a record that was not read here, and on which the state of its version depends.
+  package func isUnread(_ partition: Int32, _ offset: Int64) -> Bool {
+    guard let key = unreadRecords[partition]?[offset] else { return false }
+    return !catalog.isDecided(key.document, key.version)
+  }
+
+  /// True when the reporter must leave a record to another worker.
+  package var holdsUnread: Bool {
+    unreadRecords.values.contains { records in
+      records.values.contains { !catalog.isDecided($0.document, $0.version) }
+    }
   }
 
   /// What the record decided; nil when it decided nothing, or its states were written and committed.
@@ -141,7 +166,7 @@ package actor SearchIndex {
     for (partition, offset) in committed where offset > reportedTo[partition] ?? -1 {
       reportedTo[partition] = offset
       decisions[partition] = decisions[partition]?.filter { $0.key >= offset }
-      unreadOffsets[partition] = unreadOffsets[partition]?.filter { $0 >= offset }
+      unreadRecords[partition] = unreadRecords[partition]?.filter { $0.key >= offset }
     }
   }
 
@@ -167,7 +192,7 @@ package actor SearchIndex {
     if age > Self.endsAgeMax { return IndexBehind(records: max(1, records), milliseconds: age.milliseconds) }
     return IndexBehind(
       records: records,
-      milliseconds: records == 0 ? 0 : max(0, WallClock.milliseconds - newestAppliedMilliseconds))
+      milliseconds: notApplied == 0 ? 0 : max(0, WallClock.milliseconds - newestAppliedMilliseconds))
   }
 
   package func position(of partition: Int32) -> Int64 { positions[partition] ?? 0 }

@@ -1,7 +1,11 @@
 internal import CRdKafka
 import Records
 
-/// Copies a message. The caller destroys the original.
+/// A client may add any number of headers, and each takes far more memory here than on the wire. What the pipeline
+/// passes on is among its own client's first ones.
+private let headersMax = 64
+
+/// Copies a message, with its first headers. The caller destroys the original.
 func copyRecord(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> ConsumerRecord {
   let m = unsafe message.pointee
   let topic = unsafe m.rkt.map { unsafe String(cString: rd_kafka_topic_name($0)) } ?? ""
@@ -20,8 +24,9 @@ func copyRecord(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Consumer
     var name: UnsafePointer<CChar>?
     var value: UnsafeRawPointer?
     var byteCount = 0
-    while unsafe rd_kafka_header_get_all(headers, index, &name, &value, &byteCount)
-      == RD_KAFKA_RESP_ERR_NO_ERROR
+    while index < headersMax,
+      unsafe rd_kafka_header_get_all(headers, index, &name, &value, &byteCount)
+        == RD_KAFKA_RESP_ERR_NO_ERROR
     {
       if let name = unsafe name {
         record.headers.append(

@@ -4,8 +4,8 @@ import Synchronization
 
 /// The messages of one channel. Releasing the object ends the subscription.
 package final class RedisSubscription: Sendable {
-  /// While this many messages are waiting, further messages are dropped. A stream is only a preview of the
-  /// answer's record.
+  /// When this many messages wait to be read, new messages are dropped. No answer is lost: the messages only preview
+  /// it, and its record holds all of it.
   private static let messagesMax = 1000
   package let messages: AsyncStream<[UInt8]>
   private let isStopped: Flag

@@ -26,6 +26,7 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable, CustomStringCon
   case tooComplex = "too_complex"
   case tooLarge = "too_large"
   case tooLong = "too_long"
+  case tooManyChunks = "too_many_chunks"
   case unreadable
   case unsupported
   case unsupportedMediaType = "unsupported_media_type"

@@ -11,6 +11,8 @@ package enum DefaultValues {
       topicPrefix: "rag."
       # start of every consumer group's name; empty: follows topicPrefix (`rag.`: rag-ingest, `a.`: a.ingest)
       groupPrefix: ""
+      # starts of the topics that a query may name in `reply_to`, separated by commas; empty: no query may
+      replyPrefixes: ""
       # client id of the workers, followed by the pool's name
       clientID: "millrace"
       # a consumer that is silent for so long is removed from its group (`up`: 6s)
@@ -66,6 +68,8 @@ package enum DefaultValues {
       documentBytesMax: 8388608
       # maximum size of a document's text without markup
       textBytesMax: 8388608
+      # the most chunks of a document; one that would become more is failed
+      chunksMax: 10000
       # limits of the child process that reads a PDF, unpacks gzip, or reads Markdown or HTML of more than 32 KiB
       parserTimeout: "8s"
       # memory of the same process

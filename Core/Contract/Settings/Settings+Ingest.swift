@@ -7,6 +7,7 @@ extension Settings {
     package var overlapTokens: Int
     package var documentBytesMax: Int
     package var textBytesMax: Int
+    package var chunksMax: Int
     package var parserTimeout: Duration
     package var parserMemoryBytesMax: Int
     package var fieldMap: [String: String]
@@ -18,6 +19,7 @@ extension Settings {
       overlapTokens = try table.integer("ingest.overlapTokens", in: 0...(chunkTokens - 1))
       documentBytesMax = try table.integer("ingest.documentBytesMax", in: 1024...104_857_600)
       textBytesMax = try table.integer("ingest.textBytesMax", in: 1024...104_857_600)
+      chunksMax = try table.integer("ingest.chunksMax", in: 1...1_000_000)
       parserTimeout = try table.duration("ingest.parserTimeout")
       // The minimum is the address space that our binary needs to read Markdown, with a margin.
       parserMemoryBytesMax = try table.integer(

@@ -7,6 +7,8 @@ extension Settings {
     package var topicPrefix: String
     /// The start of every group's name. Two releases on one cluster must never share a group.
     package var groupPrefix: String
+    /// The starts of the topics that a query may name in `reply_to`.
+    package var replyPrefixes: [String]
     package var clientID: String
     package var sessionTimeout: Duration
     package var pollIntervalMax: Duration
@@ -28,11 +30,36 @@ extension Settings {
         text.isEmpty || TenantID(text) != nil
       }
       groupPrefix = groups.isEmpty ? Self.groupPrefix(ofTopics: topicPrefix) : groups
+      replyPrefixes = try table.string(
+        "kafka.replyPrefixes", "must be starts of topics' names (A-Z a-z 0-9 . _ -), separated by commas"
+      ) { text in
+        text.isEmpty
+          || text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy {
+            $0.wholeMatch(of: /[A-Za-z0-9._\-]{1,200}/) != nil
+          }
+      }.split(separator: ",").map(String.init)
       clientID = table.text("kafka.clientID")
       sessionTimeout = try table.duration("kafka.sessionTimeout")
       pollIntervalMax = try table.duration("kafka.pollIntervalMax")
       properties = try Self.properties(table)
       replicationFactor = try table.integer("kafka.replicationFactor", in: 0...10)
+    }
+
+    /// The rule that a topic breaks to which an answer was to be copied; nil for one that may take it.
+    ///
+    /// An answer is a valid document and a valid record of several other topics of a pipeline. So no copy goes to a
+    /// topic that is named like one, of whatever pipeline.
+    package func brokenReplyRule(_ topic: String) -> String? {
+      if let taken = TopicName.allCases.first(where: { topic.hasSuffix($0.rawValue) }) {
+        return "must not end with '\(taken.rawValue)', as a topic of a pipeline does"
+      }
+      if topic.hasPrefix("__") { return "must not be a topic of Kafka itself" }
+      guard replyPrefixes.contains(where: topic.hasPrefix) else {
+        return replyPrefixes.isEmpty
+          ? "must be absent: kafka.replyPrefixes allows no topic"
+          : "must start with one of kafka.replyPrefixes: \(replyPrefixes.joined(separator: ", "))"
+      }
+      return nil
     }
 
     /// The default `rag.` keeps the group names `rag-ingest` and so on; any other prefix is taken unchanged. No two

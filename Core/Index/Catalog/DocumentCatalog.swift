@@ -56,6 +56,8 @@ package struct DocumentCatalog {
     var marked: [Version: Mark] = [:]
     /// Every key whose newest record in the topic has a value.
     var keys: Set<VectorKey> = []
+    /// Keys of records that can't be read here.
+    var unreadKeys: Set<VectorKey> = []
 
     var fence: Version? { [visible?.version, deletedAt].compactMap { $0 }.max() }
 
@@ -105,6 +107,7 @@ package struct DocumentCatalog {
   package mutating func forget(_ key: VectorKey) {
     guard var entry = entries.removeValue(forKey: key.document) else { return }
     entry.keys.remove(key)
+    entry.unreadKeys.remove(key)
     switch key.set {
     case .mark: entry.marked[key.version] = nil
     case .chunks(let digest):
@@ -113,7 +116,9 @@ package struct DocumentCatalog {
         if PartHeader.hex(set.digest) == digest { entry.sets[set] = nil }
       }
     }
-    if !entry.keys.isEmpty || entry.visible != nil { entries[key.document] = entry }
+    if !entry.keys.isEmpty || !entry.unreadKeys.isEmpty || entry.visible != nil {
+      entries[key.document] = entry
+    }
   }
 
   private func delete(_ version: Version, _ entry: inout Entry) -> (Change, Decision?) {
@@ -187,11 +192,16 @@ package struct DocumentCatalog {
     return (change, Decision(version: version, outcome: .visible(chunkCount: header.chunkCount)))
   }
 
-  /// True when a newer version is visible, or a deletion of this version or a newer one was applied.
-  package func isOvertaken(_ document: DocumentKey, _ version: Version) -> Bool {
+  /// True when the version's state does not depend on records that were left out: it or a newer one is visible or
+  /// deleted, or a mark was first.
+  package func isDecided(_ document: DocumentKey, _ version: Version) -> Bool {
     guard let entry = entries[document] else { return false }
-    return entry.visible.map { $0.version > version } ?? false
-      || entry.deletedAt.map { $0 >= version } ?? false
+    return entry.marked[version] != nil || entry.fence.map { version <= $0 } ?? false
+  }
+
+  /// Notes the key of a record that is not applied, because it can't be read here, so that it is nulled in time.
+  package mutating func leave(_ key: VectorKey) {
+    entries[key.document, default: Entry()].unreadKeys.insert(key)
   }
 
   /// The keys to null: those of versions older than the visible one or than a deletion, `failed` and
@@ -199,7 +209,11 @@ package struct DocumentCatalog {
   /// chunks of versions that a mark took.
   package func deadKeys(of document: DocumentKey) -> [VectorKey] {
     guard let entry = entries[document] else { return [] }
-    return entry.keys.filter { key in
+    // Not those of the visible version: another index may show them.
+    let unread = entry.unreadKeys.filter { key in
+      entry.fence.map { key.version < $0 } ?? false || key.version == entry.deletedAt
+    }
+    let dead = entry.keys.filter { key in
       switch key.set {
       // A deletion mark stays: an old chunk may still arrive later, and must not become visible again.
       case .mark(.deleted): return false
@@ -211,6 +225,7 @@ package struct DocumentCatalog {
           || (key.version == entry.visible?.version
             && PartHeader.hex(entry.visible?.digest ?? []) < digest)
       }
-    }.sorted { $0.description < $1.description }
+    }
+    return dead.union(unread).sorted { $0.description < $1.description }
   }
 }

@@ -16,10 +16,14 @@ package struct FlatIndex: VectorIndex {
   package private(set) var rowCount = 0
 
   package mutating func insert(_ rows: [IndexRow]) {
+    // The rows of a set share one list.
+    var lists: [SetID: AccessList] = [:]
     for row in rows {
       precondition(
         row.vector.count == dimension, "a vector of \(row.vector.count) in an index of \(dimension)")
-      tenants[row.document.key.tenant, default: TenantRows(dimension: dimension)].append(row)
+      if let acl = row.document.acl, lists[row.set]?.names != acl { lists[row.set] = AccessList(acl) }
+      tenants[row.document.key.tenant, default: TenantRows(dimension: dimension)].append(
+        row, row.document.acl == nil ? nil : lists[row.set])
     }
     rowCount += rows.count
   }
@@ -49,6 +53,7 @@ package struct FlatIndex: VectorIndex {
     let block = Self.blockRows
     if scores.count < queries.count * block { scores = FloatBuffer(count: queries.count * block) }
     let questions = FloatBuffer(queries.flatMap(\.vector))
+    var readable = queries.map { ReadableLists($0.principals) }
     var start = 0
     while start < rows.rows.count {
       let count = min(block, rows.rows.count - start)
@@ -61,7 +66,7 @@ package struct FlatIndex: VectorIndex {
         let values = scores.read(at: position * count, count: count)
         for (index, score) in values.enumerated() where tops[position].mayEnter(score) {
           let row = start + index
-          guard rows.rows[row].isVisible(to: queries[position]) else { continue }
+          guard rows.rows[row].isVisible(to: queries[position], &readable[position]) else { continue }
           tops[position].insert(row, score, rows)
         }
       }
@@ -76,11 +81,11 @@ private struct TenantRows {
     var document: DocumentInfo
     var set: SetID
     var chunk: Chunk
+    /// Who may read it; nil for the whole tenant.
+    var access: AccessList?
 
-    func isVisible(to query: IndexQuery) -> Bool {
-      if let acl = document.acl, !acl.contains(where: { query.principals.contains(Principal($0)) }) {
-        return false
-      }
+    func isVisible(to query: IndexQuery, _ readable: inout ReadableLists) -> Bool {
+      if let access, !readable.contains(access) { return false }
       if document.isExpired(at: query.nowMilliseconds) { return false }
       return query.filter.allSatisfy { name, values in
         document.metadata[name].map { values.contains($0) } ?? false
@@ -103,7 +108,7 @@ private struct TenantRows {
     vectors = FloatBuffer(count: 64 * dimension)
   }
 
-  mutating func append(_ row: IndexRow) {
+  mutating func append(_ row: IndexRow, _ access: AccessList?) {
     let needed = (rows.count + 1) * dimension
     if needed > vectors.count {
       let larger = FloatBuffer(count: vectors.count * 2)
@@ -112,7 +117,7 @@ private struct TenantRows {
     }
     vectors.write(row.vector, at: rows.count * dimension)
     places[row.document.key.id, default: []].insert(rows.count)
-    rows.append(Row(document: row.document, set: row.set, chunk: row.chunk))
+    rows.append(Row(document: row.document, set: row.set, chunk: row.chunk, access: access))
   }
 
   /// Removes the set's rows and fills each gap with the last row.

@@ -37,7 +37,8 @@ package struct Ledger: Sendable {
       milliseconds: max(retention(.documentStatus) / 2, retention(.documentStatus) - 3_600_000))
     let since = since ?? kept
     let all = partitions(.documents)
-    // Groups first, upstream first: whatever moves on meanwhile is found further down.
+    // Read the groups' commits before the topics, and those of earlier stages before later ones: a record that moves
+    // on meanwhile is then found at a later stage.
     let (ingested, embedded, reported) = try await withAdmin(
       settings.kafkaConfiguration(clientID: "millrace-ledger")
     ) { admin in

@@ -230,7 +230,15 @@ package enum Doctor {
     }
     do {
       return try await withAdmin(settings.kafkaConfiguration(clientID: "millrace-doctor")) { admin in
-        let topics = try await admin.topics(timeout: .seconds(3))
+        let topics: [String: Int32]
+        do throws(KafkaFailure) { topics = try await admin.topics(timeout: .seconds(3)) } catch {
+          guard error.kind == .retriable else { throw error }
+          let isStarted = directory.read() != nil
+          return finding(
+            isStarted ? .failure : .ok,
+            "no broker answers at \(address)" + (isStarted ? "" : "; `up` will start one"),
+            isStarted ? "see \(directory.logsPath)" : "")
+        }
         let setup = TopicSetup(settings: settings, admin: admin)
         let missing = settings.topics.filter { topics[settings.topic($0.topic)] == nil }
         guard missing.isEmpty else {
@@ -242,29 +250,38 @@ package enum Doctor {
         var findings: [Finding] = []
         do throws(KafkaFailure) {
           let problems = try await setup.problems()
-          if !problems.isEmpty {
-            findings += finding(
+          findings +=
+            problems.isEmpty
+            ? finding(.ok, "\(address) answers and has all topics")
+            : finding(
               .failure, "\(address): " + problems.map(\.description).joined(separator: "; "),
               "run `millrace topics create`, which corrects these settings")
-          }
         } catch {
-          guard error.isForbidden else { throw error }
-          findings += finding(
-            .warning, "\(address) answers; its topics' settings can't be checked: \(error)",
-            "grant DescribeConfigs on the topics")
+          findings += unknown(
+            "kafka", "\(address) answers; its topics' settings", error, "DescribeConfigs on the topics")
         }
-        if findings.isEmpty { findings += finding(.ok, "\(address) answers and has all topics") }
-        return findings + groups(try await setup.groupProblems()) + [try await model(settings)]
+        do throws(KafkaFailure) { findings += groups(try await setup.groupProblems()) } catch {
+          findings += unknown("groups", "the commits of the groups", error, "Describe on groups and topics")
+        }
+        do { findings.append(try await model(settings)) } catch let error as KafkaFailure {
+          findings += unknown(
+            "model", "the model of the vectors", error, "Read on \(settings.topic(.vectors))")
+        }
+        return findings
       }
-    } catch let failure as KafkaFailure where failure.kind == .retriable {
-      let isStarted = directory.read() != nil
-      return finding(
-        isStarted ? .failure : .ok,
-        "no broker answers at \(address)" + (isStarted ? ": \(failure)" : "; `up` will start one"),
-        isStarted ? "see \(directory.logsPath)" : "")
     } catch {
       return finding(.failure, "\(error)")
     }
+  }
+
+  private static func unknown(_ subject: String, _ what: String, _ error: KafkaFailure, _ right: String)
+    -> [Finding]
+  {
+    [
+      Finding(
+        grade: .warning, subject: subject, text: "\(what) can't be checked: \(error)",
+        advice: error.isForbidden ? "grant \(right)" : "try again when all brokers answer")
+    ]
   }
 
   private static func groups(_ problems: [GroupCheck.Problem]) -> [Finding] {

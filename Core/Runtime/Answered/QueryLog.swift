@@ -167,7 +167,7 @@ package final class QueryLog: Service {
     /// The ends that must be reached before a partition is known, and since when it is known then.
     var ends: [TopicPartition: Int64] = [:]
     var from: [Int32: (serial: Int, time: Int64)] = [:]
-    /// The serials of partitions that were declared known.
+    /// By partition: its number in `State.followed` when it was read up to `ends`.
     var known: [Int32: Int] = [:]
     var nextPruning = ContinuousClock.now + .seconds(60)
     var nextAttempt = ContinuousClock.now + .seconds(86_400)

@@ -77,7 +77,8 @@ package struct StageContext: Sendable {
     var records = [
       OutgoingRecord(topic: topic(.answers), partition: partition, key: key, value: value, headers: headers)
     ]
-    if let replyTo {
+    // Checked where the query came in, too; that worker may have had other settings.
+    if let replyTo, settings.kafka.brokenReplyRule(replyTo.topic) == nil {
       records.append(
         OutgoingRecord(
           topic: replyTo.topic, partition: replyTo.partition, key: key, value: value, headers: headers,

@@ -464,7 +464,7 @@ package final class StageService: Service {
         if isFatal(error) { throw error }
         if stopping { return false }
         context.logger.error(
-          "Record has no terminal state yet",
+          "Record could not be rejected, trying again",
           [(.topic, item.record.position.description), (.error, "\(error)")])
         do { try await Task.sleep(for: backoff.next()) } catch { return false }
       }

@@ -159,7 +159,8 @@ package struct TopicSetup: Sendable {
     -> [TopicPartition: CommittedOffset]
   {
     var offsets: [TopicPartition: CommittedOffset] = [:]
-    // Before groups followed the prefix, they were named like this whatever the prefix was.
+    // Earlier releases named each group "rag-…", whatever `kafka.topicPrefix` was. If such a group has commits, the new
+    // group continues from them.
     let former = "rag-" + group.baseName
     if former != settings.group(group) { offsets = try await admin.committed(group: former, partitions) }
     if case .search = group.pool {

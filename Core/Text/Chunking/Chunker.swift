@@ -5,14 +5,19 @@ import Tokenizer
 
 /// Cuts a parsed document into chunks, measured in the encoder's tokens.
 ///
-/// A chunk is a contiguous range of the extracted text. It ends at the end of a sentence where possible, and
-/// never crosses a heading. Its heading path is embedded before its text.
+/// A chunk is a contiguous range of the extracted text. It ends at the end of a sentence where possible, and crosses a
+/// heading only between sections of a few words. Its heading path is embedded before its text.
 package struct Chunker: Sendable {
   package static let textBytesMax = 8000
   /// `[CLS]` and `[SEP]`.
   private static let specialTokens = 2
   /// A heading path may take at most one part in this many of a chunk's tokens.
   private static let headingShare = 4
+  /// It travels with each chunk. Few tokens may be many bytes: a word of 10,000 letters is one token.
+  private static let headingBytesMax = 1000
+  /// Sections of fewer tokens share a chunk with their neighbours: a document of headings with a word each would
+  /// become as many vectors as it has words.
+  private static let sectionTokensMin = 4
 
   package let tokensMax: Int
   package let overlapTokens: Int
@@ -47,64 +52,136 @@ package struct Chunker: Sendable {
     var tokenCount: Int
   }
 
+  /// The text below one heading path.
+  private struct Section {
+    var path: HeadingPath
+    var units: [Unit]
+    /// Where its first heading begins; its text without one.
+    var start = 0
+    var tokenCount: Int { units.reduce(0) { $0 + $1.tokenCount } }
+  }
+
+  /// A heading path whose titles are tokenised once, however many sections are below them.
+  private struct HeadingPath {
+    var titles: [String] = []
+    /// Tokens of each title.
+    var tokenCounts: [Int] = []
+    /// The innermost titles that fit in the headings' share of a chunk.
+    var shortened: [String] = []
+    /// Tokens that a chunk has left for its text.
+    var budget = 0
+  }
+
   /// The chunks, and the number of tokens that the document has without overlap.
   package struct Result: Sendable {
     package var chunks: [Chunk]
     package var documentTokens: Int
   }
 
-  package func chunks(of document: ParsedDocument) -> Result {
+  /// - Parameters:
+  ///   - chunksMax: the most chunks that a document may become.
+  ///   - limit: when the work is given up.
+  /// - Throws: `ChunkingError` when one of the limits is reached.
+  package func chunks(
+    of document: ParsedDocument, chunksMax: Int = .max, until limit: ContinuousClock.Instant? = nil
+  ) throws(ChunkingError) -> Result {
     var result = Result(chunks: [], documentTokens: 0)
-    var section: [Unit] = []
-    var path: [String] = []
-    func close() {
-      append(section, path, document.text, to: &result.chunks)
-      section = []
+    var section = Section(path: extended(HeadingPath(), to: []), units: [])
+    /// Small sections that wait for further ones.
+    var small: Section?
+    /// The first heading since the last text.
+    var heading: Int?
+    func closeSmall() throws(ChunkingError) {
+      guard let sections = small else { return }
+      small = nil
+      try append(sections, document.text, chunksMax, to: &result.chunks)
+    }
+    func close() throws(ChunkingError) {
+      guard !section.units.isEmpty else { return }
+      if section.tokenCount >= Self.sectionTokensMin {
+        try closeSmall()
+        try append(section, document.text, chunksMax, to: &result.chunks)
+      } else if let waiting = small, let both = joined(waiting, section, document.text) {
+        small = both
+      } else {
+        try closeSmall()
+        small = section
+      }
+      section.units = []
     }
     for block in document.blocks {
-      if block.headingPath != path {
-        close()
-        path = block.headingPath
+      if let limit, ContinuousClock.now > limit { throw .tookTooLong }
+      if block.headingPath != section.path.titles {
+        try close()
+        section.path = extended(section.path, to: block.headingPath)
       }
-      if block.kind == .heading { continue }
-      let budget = budget(for: path)
+      if block.kind == .heading {
+        heading = heading ?? block.range.lowerBound
+        continue
+      }
       for range in SentenceSplitter.sentences(
         in: document.text, block.range, linesAreSentences: block.kind == .code)
       {
-        for unit in split(range, document.text, budget: budget) {
-          section.append(unit)
+        if let limit, ContinuousClock.now > limit { throw .tookTooLong }
+        for unit in split(range, document.text, budget: section.path.budget) {
+          if section.units.isEmpty {
+            section.start = heading ?? unit.range.lowerBound
+            heading = nil
+          }
+          section.units.append(unit)
           result.documentTokens += unit.tokenCount
         }
       }
     }
-    close()
+    try close()
+    try closeSmall()
     if result.chunks.isEmpty, let heading = document.blocks.first {
       // A document that consists of headings must still be found, so its headings become its chunks.
       let whole = heading.range.lowerBound..<(document.blocks.last ?? heading).range.upperBound
-      let units = split(whole, document.text, budget: budget(for: []))
+      let path = extended(HeadingPath(), to: [])
+      let units = split(whole, document.text, budget: path.budget)
       result.documentTokens = units.reduce(0) { $0 + $1.tokenCount }
-      append(units, [], document.text, to: &result.chunks)
+      try append(Section(path: path, units: units), document.text, chunksMax, to: &result.chunks)
     }
     return result
   }
 
-  private func prefix(_ path: [String]) -> String { path.isEmpty ? "" : path.joined(separator: " > ") + "\n" }
-
-  private func budget(for path: [String]) -> Int {
-    max(4, tokensMax - Self.specialTokens - tokenizer.tokenCount(prefix(shortened(path))))
+  /// Two small sections as one, with the headings between them in its text; nil when a chunk can't hold that.
+  private func joined(_ first: Section, _ second: Section, _ text: [UInt8]) -> Section? {
+    guard let end = second.units.last?.range.upperBound, let begin = first.units.first?.range.lowerBound,
+      let middle = first.units.last?.range.upperBound, let next = second.units.first?.range.lowerBound,
+      first.start <= begin, middle <= next, end - first.start <= Self.textBytesMax
+    else { return nil }
+    let common = zip(first.path.titles, second.path.titles).prefix { $0 == $1 }.map(\.0)
+    // Their headings become a part of the text.
+    let headings = [first.start..<begin, middle..<next].reduce(0) {
+      $0 + tokenizer.tokenCount(String(decoding: text[$1], as: UTF8.self))
+    }
+    let count = first.tokenCount + headings + second.tokenCount
+    let path = extended(first.path, to: common)
+    guard count <= path.budget else { return nil }
+    return Section(
+      path: path, units: [Unit(range: first.start..<end, tokenCount: count)], start: first.start)
   }
 
-  /// The innermost headings that fit in the headings' share of a chunk.
-  private func shortened(_ path: [String]) -> [String] {
-    var kept: [String] = []
+  private func prefix(_ path: [String]) -> String { path.isEmpty ? "" : path.joined(separator: " > ") + "\n" }
+
+  /// The path with these titles; those that it has already are not tokenised again.
+  private func extended(_ path: HeadingPath, to titles: [String]) -> HeadingPath {
+    var new = HeadingPath(titles: titles)
+    let known = zip(path.titles, titles).prefix { $0 == $1 }.count
+    new.tokenCounts =
+      path.tokenCounts.prefix(known) + titles[known...].map { tokenizer.tokenCount($0) + 1 }
     var left = (tokensMax - Self.specialTokens) / Self.headingShare
-    for title in path.reversed() {
-      let count = tokenizer.tokenCount(title) + 1
-      guard count <= left else { break }
+    var bytes = Self.headingBytesMax
+    for (title, count) in zip(titles, new.tokenCounts).reversed() {
+      guard count <= left, title.utf8.count <= bytes else { break }
       left -= count
-      kept.insert(title, at: 0)
+      bytes -= title.utf8.count
+      new.shortened.insert(title, at: 0)
     }
-    return kept
+    new.budget = max(4, tokensMax - Self.specialTokens - tokenizer.tokenCount(prefix(new.shortened)))
+    return new
   }
 
   /// Cuts a sentence that is too long for a chunk between words, and a word that is too long between
@@ -160,25 +237,26 @@ package struct Chunker: Sendable {
       + pieces(middle..<word.upperBound, text, budget: budget)
   }
 
-  private func append(_ section: [Unit], _ fullPath: [String], _ text: [UInt8], to chunks: inout [Chunk]) {
-    guard !section.isEmpty else { return }
-    let path = shortened(fullPath)
-    let budget = max(4, tokensMax - Self.specialTokens - tokenizer.tokenCount(prefix(path)))
+  private func append(_ section: Section, _ text: [UInt8], _ chunksMax: Int, to chunks: inout [Chunk])
+    throws(ChunkingError)
+  {
+    let units = section.units
     var first = 0
-    while first < section.count {
+    while first < units.count {
       var end = first
       var tokens = 0
-      while end < section.count,
+      while end < units.count,
         end == first
-          || (tokens + section[end].tokenCount <= budget
-            && section[end].range.upperBound - section[first].range.lowerBound <= Self.textBytesMax)
+          || (tokens + units[end].tokenCount <= section.path.budget
+            && units[end].range.upperBound - units[first].range.lowerBound <= Self.textBytesMax)
       {
-        tokens += section[end].tokenCount
+        tokens += units[end].tokenCount
         end += 1
       }
-      chunks.append(chunk(section[first..<end], path, tokens, text, number: chunks.count))
-      if end == section.count { break }
-      first = overlapStart(section, first: first, end: end)
+      guard chunks.count < chunksMax else { throw .tooMany(chunksMax) }
+      chunks.append(chunk(units[first..<end], section.path.shortened, tokens, text, number: chunks.count))
+      if end == units.count { break }
+      first = overlapStart(units, first: first, end: end)
     }
   }
 

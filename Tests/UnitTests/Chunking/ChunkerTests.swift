@@ -23,7 +23,7 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
   private func checkInvariants(_ text: String, _ type: MediaType, _ chunker: Chunker) throws {
     let tokenizer = try WordPieceTokenizer(path: Checkout.model + "/vocab.txt")
     let parsed = try parse(text, type)
-    let chunks = chunker.chunks(of: parsed).chunks
+    let chunks = try chunker.chunks(of: parsed).chunks
     for (index, chunk) in chunks.enumerated() {
       #expect(Int(chunk.number) == index)
       #expect(
@@ -145,5 +145,41 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
         $0.chunks.count <= PartDivision.chunksMax && $0.header.partCount == UInt32(parts.count)
       })
     #expect(parts.flatMap(\.chunks) == chunks)
+  }
+
+  @Test("sections of a word share chunks with their neighbours, with their headings in the text")
+  func tinySections() throws {
+    let text = (0..<3000).map { "## H\($0)\n\nx.\n" }.joined(separator: "\n")
+    try checkInvariants(text, .markdown, chunker())
+    let chunks = try chunker().chunks(of: try parse(text, .markdown)).chunks
+    #expect(chunks.count < 150, "\(chunks.count) chunks for 3,000 sections")
+    let all = chunks.map(\.text).joined(separator: "\n")
+    for number in [0, 1, 1499, 2999] { #expect(all.contains("H\(number)\n")) }
+    // Sections of a few words keep their own chunk and heading.
+    let guide = "# Ports\n\nThe port is 8080 by default.\n\n# Hosts\n\nThe host is named alpha here.\n"
+    #expect(
+      try chunker().chunks(of: try parse(guide, .markdown)).chunks.map(\.headingPath) == [
+        ["Ports"], ["Hosts"],
+      ])
+  }
+
+  @Test("long headings do not travel with every chunk, and limits of number and time hold")
+  func limits() throws {
+    let headings = (1...6).map {
+      String(repeating: "#", count: $0) + " " + String(repeating: "x", count: 10_000)
+    }
+    let paragraphs = (0..<500).map { "The paragraph with number \($0) has a few words of its own." }
+    let text = (headings + paragraphs).joined(separator: "\n\n")
+    try checkInvariants(text, .markdown, chunker())
+    let parsed = try parse(text, .markdown)
+    for chunk in try chunker().chunks(of: parsed).chunks {
+      #expect(chunk.headingPath.reduce(0) { $0 + $1.utf8.count } <= 1000)
+    }
+    let count = try chunker().chunks(of: parsed).chunks.count
+    #expect(try chunker().chunks(of: parsed, chunksMax: count).chunks.count == count)
+    #expect(throws: ChunkingError.tooMany(count - 1)) {
+      try chunker().chunks(of: parsed, chunksMax: count - 1)
+    }
+    #expect(throws: ChunkingError.tookTooLong) { try chunker().chunks(of: parsed, until: .now - .seconds(1)) }
   }
 }

@@ -85,4 +85,20 @@ import Testing
       #expect(index.rowCount == expected.count)
     }
   }
+
+  @Test("a list of a thousand names opens a document's rows to each of them, and to nobody else")
+  func longLists() {
+    let names = (0..<1000).map { "group-\($0)" }
+    var index = FlatIndex(dimension: 2)
+    index.insert((0..<50).map { row("long", $0, [1, 0], acl: names) })
+    index.insert([row("short", 0, [0.5, 0], acl: ["group-7"])])
+    func found(_ principals: [String]) -> [String] {
+      ids(index, IndexQuery(tenant: TenantID("a")!, principals: principals, vector: [1, 0], depth: 100))
+    }
+    #expect(found(["group-999"]).count == 50)
+    #expect(found(["group-7"]).count == 51)
+    #expect(found(["group-7x", "Group-7", ""]).isEmpty && found([]).isEmpty)
+    // More principals than a list has names.
+    #expect(found((0..<2000).map { "other-\($0)" } + ["group-7"]).count == 51)
+  }
 }

@@ -55,4 +55,24 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: file) }
     #expect(throws: SettingsError.self) { try SettingsTable(file: file) }
   }
+
+  @Test(
+    "answers are copied only to topics of the allowed starts, and to none that is named like one of a pipeline"
+  )
+  func replyPrefixes() throws {
+    let closed = try Settings(SettingsTable()).kafka
+    #expect(closed.brokenReplyRule("app.replies")?.contains("allows no topic") == true)
+    let open = try Settings(SettingsTable(flags: ["--kafka-reply-prefixes": "app.,rag."])).kafka
+    #expect(open.brokenReplyRule("app.replies") == nil)
+    for topic in ["payments.orders", "__consumer_offsets", "xapp.replies", ""]
+      + TopicName.allCases.map({ "app.\($0.rawValue)" })
+    {
+      #expect(open.brokenReplyRule(topic) != nil, "\(topic)")
+    }
+    for value in [",", "a,,b", "a b", "*"] {
+      #expect(throws: SettingsError.self) {
+        try Settings(SettingsTable(flags: ["--kafka-reply-prefixes": value]))
+      }
+    }
+  }
 }
