@@ -112,7 +112,7 @@ let package = Package(
     room(
       "KafkaClient", in: .connections,
       ["Failures", "BlockingExecutor", "CRdKafka", "Records", "Telemetry", "Time"]),
-    room("RedisClient", in: .connections, ["Failures", "BlockingExecutor", "CHiredis", "Time"]),
+    room("RedisClient", in: .connections, ["Failures", "BlockingExecutor", "CHiredis", "Telemetry", "Time"]),
     room("HTTPClient", in: .connections, ["Failures", "BlockingExecutor", "CCurl", "Time"]),
     room("HTTPServer", in: .connections, ["Failures", "CMicroHTTPD"]),
 
@@ -231,7 +231,8 @@ let package = Package(
     tests(
       "UnitTests",
       [
-        "BlockingExecutor", "Catalog", "Chunking", "Client", "CommandLine", "Cryptography", "Encoder",
+        "BlockingExecutor", "Caching", "Catalog", "Chunking", "Client", "CommandLine", "Cryptography",
+        "Encoder",
         "Evaluation", "Flat", "Freshness", "Generation", "HTTPClient", "HTTPServer", "KafkaClient", "Parsing",
         "Pools", "Records", "RedisClient", "Retrieval", "Search", "Services", "Settings", "Stage",
         "Supervision",
@@ -249,6 +250,6 @@ let package = Package(
     tests("LocalBrokerTests", ["KafkaClient", "LocalBroker", "Records", "Telemetry", "TestSupport", "Time"]),
     tests(
       "IntegrationTests",
-      ["HTTPClient", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "TestSupport"]),
+      ["Caching", "HTTPClient", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "TestSupport"]),
   ]
 )

@@ -1,4 +1,5 @@
 // swift-format-ignore-file: NeverForceUnwrap
+import Caching
 import Foundation
 import RedisClient
 import Testing
@@ -130,25 +131,36 @@ private func quote(_ answer: [String: Any]) -> String {
     let answer = try pipeline.ask(question)
     #expect(!isHit(answer) && quote(answer).contains("green"))
     #expect(try misses(pipeline, "stale") >= 1)
+    // A worker that has the key, of an earlier release or with a wrong clock, can write what verifies.
+    let seal = CacheSeal(
+      secret: Array(
+        try String(contentsOfFile: pipeline.state + "/cache.key", encoding: .utf8).utf8.dropLast()))
+    func writeSealed(_ payload: [UInt8]) async throws { try await write(seal.seal(payload, under: name)) }
     // An entry that is too old by its own time, although Redis still has it.
-    let text = String(
-      decoding: try #require(try await redis.send([[Array("GET".utf8), name]])[0].bytesValue), as: UTF8.self)
+    let entry = try #require(try await redis.send([[Array("GET".utf8), name]])[0].bytesValue)
+    let text = String(decoding: try #require(seal.open(entry, under: name)), as: UTF8.self)
     let madeAt = try #require(text.firstMatch(of: /"made_at":(\d+)/)?.1)
-    try await write(Array(text.replacing(madeAt, with: "\(Int64(madeAt)! - 3_600_000)").utf8))
+    try await writeSealed(Array(text.replacing(madeAt, with: "\(Int64(madeAt)! - 3_600_000)").utf8))
     #expect(!isHit(try pipeline.ask(question)))
     #expect(try misses(pipeline, "expired") >= 1)
     // The entry of another question under this name, and invalid bytes.
     _ = try pipeline.ask("What is painted in the harbour?")
     guard case .array(let all) = try await redis.send("KEYS", "millrace:answer:*") else { return }
     let other = try #require(all.compactMap(\.bytesValue).first { $0 != name })
-    try await write(try #require(try await redis.send([[Array("GET".utf8), other]])[0].bytesValue))
+    let others = try #require(try await redis.send([[Array("GET".utf8), other]])[0].bytesValue)
+    try await write(others)
+    #expect(!isHit(try pipeline.ask(question)))
+    try await writeSealed(try #require(seal.open(others, under: other)))
     #expect(!isHit(try pipeline.ask(question)))
     let lowest = text.replacing(madeAt, with: "\(Int64.min)")
-    for rubbish in [Array(lowest.utf8), [], [0xFF], Array("{}".utf8), Array(old.prefix(100))] {
+    for rubbish in [Array(lowest.utf8), [], [0xFF], Array("{}".utf8), Array(old[32...].prefix(100))] {
       try await write(rubbish)
       #expect(!isHit(try pipeline.ask(question)))
+      try await writeSealed(rubbish)
+      #expect(!isHit(try pipeline.ask(question)))
     }
-    #expect(try misses(pipeline, "bad_entry") >= 5)
+    #expect(try misses(pipeline, "bad_entry") >= 6)
+    #expect(try misses(pipeline, "unverified") >= 6)
     for (_, count) in try pipeline.restarts() { #expect(count == 0) }
   }
 
@@ -220,5 +232,41 @@ private func quote(_ answer: [String: Any]) -> String {
     )
     let found = try pipeline.json(["search", "A new sentence stands here"])
     #expect(documents(found).contains("long"))
+  }
+
+  @Test("an answer that somebody else wrote into Redis is never served, and a refusal by Redis is named")
+  func forged() async throws {
+    let pipeline = try Pipeline(["--llm", "extractive"])
+    try put(pipeline, "red")
+    _ = try pipeline.ask(question)
+    #expect(isHit(try pipeline.ask(question)))
+    let redis = try client(pipeline)
+    guard case .array(let keys) = try await redis.send("KEYS", "millrace:answer:*") else { return }
+    let key = try #require(keys.first?.bytesValue)
+    let entry = try #require(try await redis.send([[Array("GET".utf8), key]])[0].bytesValue)
+    // The text of the answer and of its quote, with the lengths and all else as they were.
+    let text = String(decoding: entry[32...], as: UTF8.self)
+    #expect(text.contains("painted red"))
+    let forged = entry[..<32] + Array(text.replacingOccurrences(of: "painted red", with: "painted tan").utf8)
+    _ = try await redis.send([[Array("SET".utf8), key, Array(forged)]])
+    let answer = try pipeline.ask(question)
+    #expect(!isHit(answer) && quote(answer) == "The harbour lamp is painted red.")
+    #expect(try misses(pipeline, "unverified") == 1)
+    // Vectors last longer: a forged one is a miss, too.
+    guard case .array(let vectors) = try await redis.send("KEYS", "millrace:embedding:*") else { return }
+    for key in vectors.compactMap(\.bytesValue) {
+      let entry = try #require(try await redis.send([[Array("GET".utf8), key]])[0].bytesValue)
+      var changed = entry
+      changed[40] ^= 1
+      _ = try await redis.send([[Array("SET".utf8), key, changed]])
+    }
+    let again = try pipeline.millrace(
+      ["documents", "put", "-", "--id", "lamp2"], input: "The harbour lamp is painted red.")
+    #expect(again.code == 0)
+    #expect(
+      try pipeline.metric(
+        "millrace_cache_requests_total", of: "embed-documents", "cache=\"embeddings\"",
+        "reason=\"unverified\"")
+        == 1)
   }
 }

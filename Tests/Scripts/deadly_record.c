@@ -1,6 +1,6 @@
 // Kills the process when it produces a record that holds the marker: for tests of records that kill workers.
-// DEADLY_WAY=crash dies like a fault in C code; memory takes all the memory that the process may have, so that the next
-// allocation of anybody kills it.
+// DEADLY_WAY=crash dies like a fault in C code; memory takes all the memory that the process may have, and dies like
+// code that needs more.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <librdkafka/rdkafka.h>
@@ -28,6 +28,8 @@ rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *handle, const rd_kafka_vu_t *fi
       for (size_t size = 1 << 20; size >= 16; size /= 2) {
         for (void *block = malloc(size); block; block = malloc(size)) memset(block, 1, size);
       }
+      char *volatile more = malloc(1 << 20);
+      more[0] = 1;
     }
   }
   rd_kafka_error_t *(*produce)(rd_kafka_t *, const rd_kafka_vu_t *, size_t) =

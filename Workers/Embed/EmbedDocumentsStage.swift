@@ -23,15 +23,19 @@ package struct EmbedDocumentsStage: StageWork {
   private let encoder: Encoder
   private let cache: EmbeddingCache?
 
-  package static func service(_ context: StageContext, encoder: Encoder, redis: RedisClient?) -> StageService
+  /// - Throws: `SettingsError` for a key of the cache that can't be used.
+  package static func service(_ context: StageContext, encoder: Encoder, redis: RedisClient?) throws
+    -> StageService
   {
-    StageService(
+    let seal = try CacheSeal.named(in: context.settings)
+    return StageService(
       context, group: context.group(.embedDocuments), topics: [context.topic(.chunks)],
       // The catalog takes versions in any order.
       shape: .batches(of: context.settings.embedBatchRecordsMax, isOrdered: false),
       work: EmbedDocumentsStage(
         context: context, encoder: encoder,
-        cache: EmbeddingCache(context, redis: redis, model: encoder.modelID, dimension: encoder.dimension)))
+        cache: EmbeddingCache(
+          context, redis: redis, seal: seal, model: encoder.modelID, dimension: encoder.dimension)))
   }
 
   /// - Throws: Only `CancellationError`.

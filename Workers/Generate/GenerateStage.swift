@@ -63,7 +63,9 @@ package final class GenerateStage: RecordWork {
       encoder: encoder, chat: chat, limit: limit, refusalScore: settings.generate.refusalScore,
       sentencesMax: settings.generate.sentencesMax, supportScore: settings.generate.supportScore,
       promptTokensMax: settings.llm.promptTokensMax)
-    cache = AnswerCache(context, redis: redis, freshness: freshness, promptVersion: ChatPrompt.version)
+    cache = AnswerCache(
+      context, redis: redis, seal: try CacheSeal.named(in: context.settings), freshness: freshness,
+      promptVersion: ChatPrompt.version)
     stream = redis.map { AnswerStream(redis: $0, context: context) }
   }
 

@@ -152,7 +152,13 @@ package struct IngestStage: StageWork {
     try checkPartition(record, key)
     let version = Version(epoch: context.settings.ingest.epoch, offset: record.position.offset)
     guard let value = record.value else { return deletion(record, key, version) }
-    let document = try DocumentRecord(value: value, key: key, fieldMap: context.settings.ingest.fieldMap)
+    let settings = context.settings.ingest
+    let document = try DocumentRecord(value: value, key: key, fieldMap: settings.fieldMap)
+    if settings.isStrict, let doubt = document.doubts.first { throw doubt }
+    guard document.acl != nil || !settings.aclRequired else {
+      throw FieldError(
+        .missingField, field: "acl", value: "", rule: "must be present: ingest.aclRequired is set")
+    }
     return try put(record, document, version)
   }
 
@@ -224,7 +230,9 @@ package struct IngestStage: StageWork {
     return Plan(
       version: version,
       accepted: [
-        accepted(record, document.key, version, .put, warnings: chunker.warning.map { [$0] } ?? [])
+        accepted(
+          record, document.key, version, .put,
+          warnings: (chunker.warning.map { [$0] } ?? []) + document.doubts.map(\.description))
       ],
       outputs: parts.map { part in
         OutgoingRecord(

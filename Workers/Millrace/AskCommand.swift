@@ -111,7 +111,8 @@ private enum SentencePrinter {
     guard let subscription else { return "" }
     var sentences: [String] = []
     for await message in subscription.messages {
-      let sentence = String(decoding: message, as: UTF8.self)
+      // Whoever may publish in Redis has written it.
+      let sentence = Terminal.harmless(String(decoding: message, as: UTF8.self))
       FileHandle.standardOutput.write(Data(((sentences.isEmpty ? "" : " ") + sentence).utf8))
       sentences.append(sentence)
     }

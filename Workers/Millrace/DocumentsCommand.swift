@@ -201,8 +201,12 @@ enum DocumentsCommand {
     }
     let document = try DocumentRecord(value: value, key: key, fieldMap: settings.ingest.fieldMap)
     switch document.content {
-    case .text(let text): FileHandle.standardOutput.write(Data(text.utf8))
-    case .base64(let text): FileHandle.standardOutput.write(Data(base64Encoded: text) ?? Data())
+    case .text(let text):
+      FileHandle.standardOutput.write(Data((Terminal.isRead ? Terminal.harmless(text) : text).utf8))
+    case .base64(let text):
+      let data = Data(base64Encoded: text) ?? Data()
+      FileHandle.standardOutput.write(
+        Terminal.isRead ? Data(Terminal.harmless(String(decoding: data, as: UTF8.self)).utf8) : data)
     case .uri(let uri): Terminal.print(uri)
     }
     return .success

@@ -19,6 +19,9 @@ extension Pool {
   /// The services of the pool, in start order.
   func services(_ context: StageContext) throws -> [any Service] {
     let settings = context.settings
+    if secrets.contains("cache.key"), !settings.redis.address.isEmpty, settings.cache.key.isEmpty {
+      context.logger.warning("Nothing is cached: cache.key is not set")
+    }
     switch self {
     case .ingest:
       let tokenizer = try WordPieceTokenizer(path: ModelPath.find(settings) + "/vocab.txt")
@@ -26,11 +29,11 @@ extension Pool {
         context, tokenizer: tokenizer, markup: MarkupReader(executable: OwnExecutable.running))
     case .embedDocuments:
       return [
-        EmbedDocumentsStage.service(
+        try EmbedDocumentsStage.service(
           context, encoder: try encoder(context), redis: try RedisClient.named(in: settings))
       ]
     case .embedQueries:
-      return EmbedQueriesStage.services(
+      return try EmbedQueriesStage.services(
         context, encoder: try encoder(context), redis: try RedisClient.named(in: settings),
         promptVersion: ChatPrompt.version)
     case .search(let shard):

@@ -191,7 +191,8 @@ package final class RetrieveStage: RecordWork {
     AnswerRecord.Citation(
       n: index + 1, documentID: hit.document.key.id, version: hit.document.version,
       chunkID: "\(hit.document.key)@\(hit.document.version)#\(hit.chunk.number)", title: hit.document.title,
-      uri: hit.document.uri, start: hit.chunk.start, end: hit.chunk.end, quote: hit.chunk.text,
+      uri: CitationURI.shown(hit.document.uri), start: hit.chunk.start, end: hit.chunk.end,
+      quote: hit.chunk.text,
       score: Double(hit.denseScore))
   }
 }

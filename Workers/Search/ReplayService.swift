@@ -123,7 +123,8 @@ final class ReplayService: Service {
     if await index.isCaughtUp, !gates[0].isOpen {
       context.logger.info(
         "Index caught up", [(.durationMilliseconds, "\(Int(watch.milliseconds))")])
-      for gate in gates { gate.set(open: true) }
+      gates[0].set(open: true)
+      gates[1].set(open: reports)
       context.health.unblock("replay")
     }
   }

@@ -100,12 +100,8 @@ package final class Reporter: StageWork {
         // The client begins anew where the topic was made again and is longer already.
         if offset <= lastRead.withLock({ $0[partition] }) ?? -1 { restart(partition) }
         lastRead.withLock { $0[partition] = offset }
-      }
-      states.withLock { states in
-        for record in records {
-          guard let value = record.value, let status = try? StatusRecord(value: value) else { continue }
-          states[record.position.partition]?.apply(status, offset: record.position.offset)
-        }
+        guard let value = record.value, let status = try? StatusRecord(value: value) else { continue }
+        states.withLock { $0[partition]?.apply(status, offset: offset) }
       }
     }
     states.withLock { $0[partition]?.advance(to: end) }

@@ -139,8 +139,9 @@ package actor SearchIndex {
 
   /// What this index can't read, of documents that have nothing newer; nil when it can read all.
   package var unreadReason: String? {
-    guard let (document, known) = unread.first else { return nil }
-    return "the index can't read \(unread.count) documents, for example \(document): \(known.reason)"
+    // No ids: whoever probes the worker reads this. The log has the first record's place.
+    guard let known = unread.first?.value else { return nil }
+    return "the index can't read \(unread.count) documents, for example \(known.reason)"
   }
 
   /// True for a record that was not read here, and on which the state of its version depends.

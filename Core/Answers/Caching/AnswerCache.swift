@@ -11,21 +11,25 @@ import Time
 package struct AnswerCache: Sendable {
   /// Why there was no hit: the metric's label.
   package enum Miss: String, Sendable {
-    case bypass, absent, expired, stale, unconfirmed, unreachable, timeout, badEntry = "bad_entry"
+    case bypass, absent, expired, stale, unconfirmed, unreachable, timeout, refused, unverified
+    case badEntry = "bad_entry"
   }
 
   private let context: StageContext
   private let redis: RedisClient
+  private let seal: CacheSeal
   private let freshness: FreshnessTail
   private let promptVersion: Int
 
-  /// - Returns: nil without a Redis, or when `cache.answerTTL` is zero.
+  /// - Returns: nil without a Redis or a seal, or when `cache.answerTTL` is zero.
   package init?(
-    _ context: StageContext, redis: RedisClient?, freshness: FreshnessTail, promptVersion: Int
+    _ context: StageContext, redis: RedisClient?, seal: CacheSeal?, freshness: FreshnessTail,
+    promptVersion: Int
   ) {
-    guard let redis, context.settings.cache.answerTTL > .zero else { return nil }
+    guard let redis, let seal, context.settings.cache.answerTTL > .zero else { return nil }
     self.context = context
     self.redis = redis
+    self.seal = seal
     self.freshness = freshness
     self.promptVersion = promptVersion
   }
@@ -56,7 +60,12 @@ package struct AnswerCache: Sendable {
       replies = try await redis.send([[Array("MGET".utf8)] + asked.map(\.key.redisKey)])
     } catch {
       let isTimeout = (error as? RedisFailure)?.reason == .timeout
-      for _ in asked { count(isTimeout ? .timeout : .unreachable) }
+      let isRefused = (error as? RedisFailure)?.reason == .refused
+      for _ in asked { count(isTimeout ? .timeout : isRefused ? .refused : .unreachable) }
+      return results
+    }
+    if case .error? = replies.first {
+      for _ in asked { count(.refused) }
       return results
     }
     guard case .array(let values)? = replies.first, values.count == asked.count else {
@@ -81,7 +90,8 @@ package struct AnswerCache: Sendable {
   {
     func miss(_ reason: Miss) -> Result<AnswerRecord, Refused> { .failure(Refused(reason: reason)) }
     guard let bytes = value.bytesValue else { return miss(.absent) }
-    guard let entry = AnswerEntry(bytes, key: key), entry.answer.tenant == query.tenant.rawValue else {
+    guard let payload = seal.open(bytes, under: key.redisKey) else { return miss(.unverified) }
+    guard let entry = AnswerEntry(payload, key: key), entry.answer.tenant == query.tenant.rawValue else {
       return miss(.badEntry)
     }
     let now = WallClock.milliseconds
@@ -127,7 +137,8 @@ package struct AnswerCache: Sendable {
     do {
       let replies = try await redis.send([
         [
-          Array("SET".utf8), key.redisKey, entry.bytes(key), Array("PX".utf8), Array("\(life)".utf8),
+          Array("SET".utf8), key.redisKey, seal.seal(entry.bytes(key), under: key.redisKey), Array("PX".utf8),
+          Array("\(life)".utf8),
         ]
       ])
       if case .error? = replies.first { writeFailed("refused") }

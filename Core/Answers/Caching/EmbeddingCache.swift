@@ -8,19 +8,22 @@ import Time
 /// Caches the vectors of chunks in Redis by model, precision and content hash, so that unchanged chunks are
 /// not embedded again.
 ///
-/// An entry is a CRC-32C of the rest (4 bytes, little endian) and `dimension` IEEE 754 half-precision floats
-/// (little endian). Anything else is a miss, and so is a vector that is not of unit length.
+/// An entry is sealed (`CacheSeal`) and holds `dimension` IEEE 754 half-precision floats (little endian). Anything else
+/// is a miss, and so is a vector that is not of unit length.
 package struct EmbeddingCache: Sendable {
   package static let precision = "f16"
   private let redis: RedisClient
+  private let seal: CacheSeal
   private let context: StageContext
   private let model: String
   private let dimension: Int
 
-  /// - Returns: nil without a Redis, or when `cache.embeddingTTL` is zero.
-  package init?(_ context: StageContext, redis: RedisClient?, model: String, dimension: Int) {
-    guard let redis, context.settings.cache.embeddingTTL > .zero else { return nil }
+  /// - Returns: nil without a Redis or a seal, or when `cache.embeddingTTL` is zero.
+  package init?(_ context: StageContext, redis: RedisClient?, seal: CacheSeal?, model: String, dimension: Int)
+  {
+    guard let redis, let seal, context.settings.cache.embeddingTTL > .zero else { return nil }
     self.redis = redis
+    self.seal = seal
     self.context = context
     self.model = model
     self.dimension = dimension
@@ -42,20 +45,28 @@ package struct EmbeddingCache: Sendable {
     do {
       replies = try await redis.send([[Array("MGET".utf8)] + hashes.map(key)])
     } catch {
-      let isTimeout = (error as? RedisFailure)?.reason == .timeout
-      count("miss", isTimeout ? "timeout" : "unreachable", hashes.count)
+      let reason = RedisFailure.label(of: error)
+      count("miss", ["timeout", "refused"].contains(reason) ? reason : "unreachable", hashes.count)
+      return none
+    }
+    if case .error? = replies.first {
+      count("miss", "refused", hashes.count)
       return none
     }
     guard case .array(let values)? = replies.first, values.count == hashes.count else {
       count("miss", "bad_entry", hashes.count)
       return none
     }
-    return values.map { value in
+    return zip(hashes, values).map { hash, value in
       guard let bytes = value.bytesValue else {
         count("miss", "absent", 1)
         return nil
       }
-      guard let vector = Self.decode(bytes, dimension: dimension) else {
+      guard let payload = seal.open(bytes, under: key(hash)) else {
+        count("miss", "unverified", 1)
+        return nil
+      }
+      guard let vector = Self.decode(payload, dimension: dimension) else {
         count("miss", "bad_entry", 1)
         return nil
       }
@@ -69,7 +80,10 @@ package struct EmbeddingCache: Sendable {
     guard !vectors.isEmpty else { return }
     let life = Array("\(context.settings.cache.embeddingTTL.milliseconds)".utf8)
     let commands = vectors.map { entry in
-      [Array("SET".utf8), key(entry.hash), Self.encode(entry.vector), Array("PX".utf8), life]
+      [
+        Array("SET".utf8), key(entry.hash), seal.seal(Self.encode(entry.vector), under: key(entry.hash)),
+        Array("PX".utf8), life,
+      ]
     }
     do {
       let replies = try await redis.send(commands)
@@ -82,24 +96,21 @@ package struct EmbeddingCache: Sendable {
 
   package static func encode(_ vector: [Float]) -> [UInt8] {
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(4 + vector.count * 2)
+    bytes.reserveCapacity(vector.count * 2)
     for value in vector {
       let pattern = Float16(value).bitPattern
       bytes.append(UInt8(truncatingIfNeeded: pattern))
       bytes.append(UInt8(truncatingIfNeeded: pattern >> 8))
     }
-    let sum = Checksum.crc32c(bytes[...])
-    return (0..<4).map { UInt8(truncatingIfNeeded: sum >> (8 * UInt32($0))) } + bytes
+    return bytes
   }
 
   package static func decode(_ bytes: [UInt8], dimension: Int) -> [Float]? {
-    guard bytes.count == 4 + dimension * 2 else { return nil }
-    let sum = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[$1]) << (8 * UInt32($1)) }
-    guard sum == Checksum.crc32c(bytes[4...]) else { return nil }
+    guard bytes.count == dimension * 2 else { return nil }
     var vector: [Float] = []
     vector.reserveCapacity(dimension)
     var squares: Float = 0
-    for index in stride(from: 4, to: bytes.count, by: 2) {
+    for index in stride(from: 0, to: bytes.count, by: 2) {
       let value = Float(Float16(bitPattern: UInt16(bytes[index]) | UInt16(bytes[index + 1]) << 8))
       squares += value * value
       vector.append(value)

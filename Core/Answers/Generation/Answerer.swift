@@ -220,7 +220,7 @@ private struct Draft {
       numbers[source.place] = number
       citations.append(source.citation(number))
     }
-    let marked = "\(sentence) [\(number)]"
+    let marked = "\(UntrustedText.forAnswer(sentence)) [\(number)]"
     sentences.append(marked)
     await onSentence(marked, citations[number - 1])
   }

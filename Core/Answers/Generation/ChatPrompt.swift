@@ -6,7 +6,7 @@ import Tokenizer
 package struct ChatPrompt: Sendable {
   /// Must be raised with every change to the texts below, so that cached answers to the earlier prompt are no
   /// longer found.
-  package static let version = 1
+  package static let version = 2
   /// The text that the model must give when the context holds no answer.
   package static let noAnswer = "NOT IN THE DOCUMENTS"
   /// The chat template's tokens around each message.
@@ -22,11 +22,12 @@ package struct ChatPrompt: Sendable {
   ///     order of the context, each section under its heading.
   ///   - tokensMax: the limit for the whole prompt, by an estimate.
   init(_ query: QueryRecord, _ context: ContextSentences, tokensMax: Int, tokenizer: WordPieceTokenizer) {
+    let question = UntrustedText.forPrompt(query.text)
     func cost(_ text: String) -> Int { Int(Double(tokenizer.tokenCount(text)) * Self.tokensPerPiece) + 1 }
     let system =
       "You copy the sentences of the text that answer the question. If none does, say \(Self.noAnswer)."
     let order = "Copy the one or two sentences of the text that answer the question, word for word."
-    var left = tokensMax - cost(system) - cost(order) - cost(query.text) - 3 * Self.messageTokens
+    var left = tokensMax - cost(system) - cost(order) - cost(question) - 3 * Self.messageTokens
     var headings: Set<String> = []
     var kept: [Int] = []
     for index in context.ranking {
@@ -45,7 +46,8 @@ package struct ChatPrompt: Sendable {
       guard price <= left else { break }
       left -= price
       turns.insert(
-        ChatMessage(role: turn.role == .user ? .user : .assistant, content: turn.text), at: 0)
+        ChatMessage(
+          role: turn.role == .user ? .user : .assistant, content: UntrustedText.forPrompt(turn.text)), at: 0)
     }
     var text = ""
     var last: String?
@@ -54,12 +56,12 @@ package struct ChatPrompt: Sendable {
       let heading = Self.heading(sentence.item)
       if heading != last { text += (text.isEmpty ? "" : "\n\n") + (heading.isEmpty ? "" : heading + "\n") }
       if heading == last { text += " " }
-      text += sentence.folded
+      text += UntrustedText.forPrompt(sentence.folded)
       last = heading
     }
     messages =
       [ChatMessage(role: .system, content: system)] + turns + [
-        ChatMessage(role: .user, content: "Text:\n\(text)\n\nQuestion: \(query.text)\n\n\(order)")
+        ChatMessage(role: .user, content: "Text:\n\(text)\n\nQuestion: \(question)\n\n\(order)")
       ]
   }
 
@@ -68,6 +70,8 @@ package struct ChatPrompt: Sendable {
     for name in [item.document.title] + item.headingPath where !name.isEmpty && names.last != name {
       names.append(name)
     }
-    return names.joined(separator: " > ")
+    // A title with line breaks could repeat the layout of the prompt.
+    let folded = names.joined(separator: " > ").split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    return UntrustedText.forPrompt(folded)
   }
 }

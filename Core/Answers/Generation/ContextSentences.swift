@@ -24,7 +24,7 @@ struct ContextSentences: Sendable {
     func citation(_ number: Int) -> AnswerRecord.Citation {
       AnswerRecord.Citation(
         n: number, documentID: item.document.key.id, version: item.document.version, chunkID: item.chunkID,
-        title: item.document.title, uri: item.document.uri, start: start,
+        title: item.document.title, uri: CitationURI.shown(item.document.uri), start: start,
         end: item.start + UInt64(range.upperBound), quote: text, score: (score * 1e6).rounded() / 1e6)
     }
   }

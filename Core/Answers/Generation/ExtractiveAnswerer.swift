@@ -19,7 +19,7 @@ struct ExtractiveAnswerer: Sendable {
     answer.text =
       chosen.isEmpty
       ? AnswerRecord.refusalText
-      : chosen.enumerated().map { "\($1.folded) [\($0 + 1)]" }.joined(separator: " ")
+      : chosen.enumerated().map { "\(UntrustedText.forAnswer($1.folded)) [\($0 + 1)]" }.joined(separator: " ")
     return answer
   }
 

@@ -9,7 +9,7 @@ enum JSONText {
       case "\"": line += "\\\""
       case "\\": line += "\\\\"
       case "\n": line += "\\n"
-      case _ where scalar.value < 0x20:
+      case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
         let digits = String(scalar.value, radix: 16)
         line += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
       default: line.unicodeScalars.append(scalar)

@@ -1,7 +1,8 @@
 import Foundation
 
-/// The address of a Redis: `redis://[:password@]host:port[/database]`, or
-/// `unix://[:password@]/path[?db=database]`.
+/// The address of a Redis: `redis://[[user]:password@]host:port[/database]`, or
+/// `unix://[[user]:password@]/path[?db=database]`. User and password may have percent escapes, as in every URL; a `%`
+/// in them is `%25`.
 package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
   /// A TCP address or a Unix socket.
   package enum Endpoint: Sendable, Equatable {
@@ -11,11 +12,14 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
   }
 
   package var endpoint: Endpoint
+  /// Empty: Redis's default user.
+  package var user = ""
   package var password = ""
   package var database = 0
 
   package static let rule =
-    "must be redis://[:password@]host:port[/database], unix://[:password@]/path[?db=database], or empty for none"
+    "must be redis://[[user]:password@]host:port[/database], unix://[[user]:password@]/path[?db=database], or empty "
+    + "for none, with a % in user and password as %25"
 
   /// - Parameter path: absolute.
   package init(socket path: String) { endpoint = .unixSocket(path) }
@@ -38,8 +42,13 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
       rest = rest[..<slash]
     }
     if !isSocket || !rest.hasPrefix("/"), let at = rest.lastIndex(of: "@") {
-      guard rest.hasPrefix(":") else { return nil }
-      password = String(rest[rest.index(after: rest.startIndex)..<at])
+      guard let colon = rest[..<at].firstIndex(of: ":"),
+        let user = String(rest[..<colon]).removingPercentEncoding,
+        let password = String(rest[rest.index(after: colon)..<at]).removingPercentEncoding
+      else { return nil }
+      // Without a password Redis would take us for its default user.
+      guard user.isEmpty || !password.isEmpty else { return nil }
+      (self.user, self.password) = (user, password)
       rest = rest[rest.index(after: at)...]
     }
     if isSocket {

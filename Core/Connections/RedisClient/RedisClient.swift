@@ -1,6 +1,7 @@
 import BlockingExecutor
 import Foundation
 import Synchronization
+import Telemetry
 import Time
 
 /// Sends commands to one Redis. Commands that wait at the same time go out in one write (pipelining). Every
@@ -133,6 +134,8 @@ private final class CallLoop {
   private var backoff = Backoff(first: .milliseconds(50), max: .seconds(2))
   private var nextConnect = ContinuousClock.now
   private var lastFailure = RedisFailure(.unreachable, "not connected yet")
+  /// What Redis has refused, by the first word of its error. A person must mend it, so it is logged once.
+  private var refusals: Set<String> = []
 
   init(_ address: RedisAddress, _ deadline: Duration) {
     self.address = address
@@ -147,6 +150,7 @@ private final class CallLoop {
       let commands = calls.flatMap(\.commands)
       do throws(RedisFailure) {
         let replies = try exchange(commands)
+        for reply in replies { if case .error(let text) = reply { logRefusal(text) } }
         var start = 0
         for call in calls {
           call.finish(.success(Array(replies[start..<start + call.commands.count])))
@@ -178,8 +182,16 @@ private final class CallLoop {
     }
   }
 
+  private func logRefusal(_ text: String) {
+    // Only the error's name: the rest may repeat what was sent, a password above all.
+    let name = String(text.prefix { $0 != " " }.unicodeScalars.prefix(32))
+    guard refusals.count < 16, refusals.insert(name).inserted else { return }
+    Logger(label: "redis").error("Redis refuses a command", [(.value, "\(address)"), (.error, name)])
+  }
+
   private func putOff(_ failure: RedisFailure) -> RedisFailure {
     connection = nil
+    if failure.reason == .refused { logRefusal(failure.message) }
     lastFailure = failure
     nextConnect = .now + backoff.next()
     return failure

@@ -25,7 +25,10 @@ import Time
     // Only for TCP: on a Unix socket the call fails, and the failure would count as the connection's.
     if case .tcp = address.endpoint { unsafe redisEnableKeepAlive(context) }
     var greetings: [[[UInt8]]] = []
-    if !address.password.isEmpty { greetings.append([Array("AUTH".utf8), Array(address.password.utf8)]) }
+    if !address.password.isEmpty {
+      let user = address.user.isEmpty ? [] : [Array(address.user.utf8)]
+      greetings.append([Array("AUTH".utf8)] + user + [Array(address.password.utf8)])
+    }
     if address.database != 0 {
       greetings.append([Array("SELECT".utf8), Array("\(address.database)".utf8)])
     }

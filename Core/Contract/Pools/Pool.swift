@@ -54,8 +54,8 @@ package enum Pool: Sendable, Hashable {
   package var secrets: [String] {
     switch self {
     case .ingest, .search, .retrieve: ["kafka.properties"]
-    case .embedDocuments, .embedQueries: ["kafka.properties", "redis.address"]
-    case .generate: ["kafka.properties", "redis.address", "llm.apiKey", "llm.url"]
+    case .embedDocuments, .embedQueries: ["kafka.properties", "redis.address", "cache.key"]
+    case .generate: ["kafka.properties", "redis.address", "cache.key", "llm.apiKey", "llm.url"]
     }
   }
 }

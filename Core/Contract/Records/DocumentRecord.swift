@@ -27,6 +27,8 @@ package struct DocumentRecord: Sendable, Equatable {
   package var acl: [String]?
   package var language: String
   package var expiresAtMilliseconds: Int64?
+  /// Fields that are ignored or count as absent, though their sender must have meant something by them.
+  package var doubts: [FieldError] = []
 
   package init(id: DocumentID, tenant: TenantID = .standard, title: String = "", content: Content) {
     self.id = id
@@ -46,7 +48,8 @@ package struct DocumentRecord: Sendable, Equatable {
   /// - Parameter fieldMap: the producer's names for our fields, for example `["text": "body"]`.
   /// - Throws: `FieldError` for the first field that breaks its rule.
   package init(value: [UInt8], key: DocumentKey, fieldMap: [String: String] = [:]) throws(FieldError) {
-    let fields = FieldReader(object: try FieldReader.read(value).object.renamed(by: fieldMap))
+    let written = try FieldReader.read(value).object
+    let fields = FieldReader(object: written.renamed(by: fieldMap))
     tenant = try fields.tenant()
     id = try Self.documentID(fields)
     guard tenant == key.tenant, id == key.id else {
@@ -68,6 +71,42 @@ package struct DocumentRecord: Sendable, Equatable {
     metadata = try Self.metadata(fields)
     uri = try fields.string("uri") ?? ""
     content = try Self.content(fields, uri: uri)
+    doubts = Self.doubts(written, fieldMap)
+  }
+
+  private static let names = [
+    "id", "tenant", "title", "media_type", "uri", "source", "metadata", "acl", "language", "expires_at",
+    "text",
+    "content_base64",
+  ]
+
+  private static let doubtsMax = 10
+
+  /// `"acl": null` opens a document to its whole tenant, and so does a list under the name `ACL`, or under our name
+  /// where the producer's is another one.
+  private static func doubts(_ written: JSONValue, _ fieldMap: [String: String]) -> [FieldError] {
+    func bare(_ name: String) -> String { String(name.lowercased().filter { $0.isLetter || $0.isNumber }) }
+    let expected = names.map { fieldMap[$0] ?? $0 }
+    var meant: [String: String] = [:]
+    for (name, own) in zip(expected, names) {
+      meant[bare(name)] = name
+      if meant[bare(own)] == nil { meant[bare(own)] = name }
+    }
+    var doubts: [FieldError] = []
+    for member in written.members ?? [] where doubts.count < doubtsMax {
+      if member.name == fieldMap["acl"] ?? "acl", member.value == .null {
+        doubts.append(
+          FieldError(
+            .badValue, field: member.name, value: "null",
+            rule: "must be a list, or absent for the whole tenant"))
+      } else if !expected.contains(member.name), member.name.utf8.count <= 64,
+        let name = meant[bare(member.name)]
+      {
+        doubts.append(
+          FieldError(.badValue, field: member.name, value: "", rule: "is no field: '\(name)' is written so"))
+      }
+    }
+    return doubts
   }
 
   private static func documentID(_ fields: FieldReader) throws(FieldError) -> DocumentID {

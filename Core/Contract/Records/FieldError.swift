@@ -3,6 +3,7 @@ import Failures
 /// The reason why a record is rejected: a code for programs, and the field, value and rule for people.
 package struct FieldError: Failure, Equatable {
   package var code: ErrorCode
+  /// At most 120 Unicode scalars: a producer chooses the names of metadata.
   package var field: String
   /// At most 120 Unicode scalars of the offending value. Scalars are counted because one character may have
   /// a million of them.
@@ -11,12 +12,15 @@ package struct FieldError: Failure, Equatable {
 
   package init(_ code: ErrorCode, field: String, value: String, rule: String) {
     self.code = code
-    self.field = field
-    let start = value.unicodeScalars.prefix(120)
-    self.value =
-      start.endIndex < value.unicodeScalars.endIndex
-      ? String(String.UnicodeScalarView(start.dropLast())) + "…" : value
-    self.rule = rule
+    self.field = Self.start(field, 120)
+    self.value = Self.start(value, 120)
+    self.rule = Self.start(rule, 1000)
+  }
+
+  private static func start(_ text: String, _ count: Int) -> String {
+    let start = text.unicodeScalars.prefix(count)
+    return start.endIndex < text.unicodeScalars.endIndex
+      ? String(String.UnicodeScalarView(start.dropLast())) + "…" : text
   }
 
   package var kind: FailureKind { code == .machineFault ? .retriable : .rejected }

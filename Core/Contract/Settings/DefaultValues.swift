@@ -76,6 +76,10 @@ package enum DefaultValues {
       parserMemoryBytesMax: 1073741824
       # field names of other producers, ours=theirs, separated by commas: text=body,id=key
       fieldMap: ""
+      # a document without `acl` is failed, instead of being open to its whole tenant
+      aclRequired: false
+      # `"acl": null`, and fields that are written nearly like known ones (`ACL`), fail a document; false: only a warning
+      strict: false
     embed:
       # records per batch
       batchRecordsMax: 32
@@ -124,13 +128,17 @@ package enum DefaultValues {
       # requests in flight of all workers together; each has the share of its partitions
       concurrencyMax: 64
     redis:
-      # redis://[:password@]host:port[/database] or unix://[:password@]/path[?db=database]; empty: no cache, no streams
+      # redis://[[user]:password@]host:port[/database] or unix://[[user]:password@]/path[?db=N]; empty: no cache, no streams
       address: ""
       # file that contains the address
       addressFile: ""
       # maximum time of one exchange; after that the caches are skipped
       deadline: "50ms"
     cache:
+      # signs the entries in Redis, at least 16 bytes; empty: nothing is cached (`up` makes one)
+      key: ""
+      # file that contains the key
+      keyFile: ""
       # how long a cached answer may be served, counted from the last check of its documents; 0s: never
       answerTTL: "5m"
       # how long a chunk's vector may be reused; 0s: never
@@ -238,6 +246,7 @@ package enum DefaultValues {
         kafkaProperties: ""
         redisAddress: ""
         llmApiKey: ""
+        cacheKey: ""
     # Memory, measured idle after 15 documents (VmHWM, 2 cores, AVX2): ingest 46 MiB, embed-documents 144 MiB,
     # embed-queries 118 MiB, search 44 MiB, retrieve 42 MiB, generate 119 MiB. The encoder's weights, in the pools that
     # load them, are 87 MiB of this. Requests are what a pool uses; limits are the most that its settings allow. There

@@ -11,6 +11,10 @@ extension Settings {
     package var parserTimeout: Duration
     package var parserMemoryBytesMax: Int
     package var fieldMap: [String: String]
+    /// A document must say who may read it.
+    package var aclRequired: Bool
+    /// Fields in doubt fail a document instead of being reported.
+    package var isStrict: Bool
 
     init(_ table: SettingsTable) throws(SettingsError) {
       epoch = UInt32(try table.integer("ingest.epoch", in: 1...1_000_000))
@@ -24,6 +28,8 @@ extension Settings {
       // The minimum is the address space that our binary needs to read Markdown, with a margin.
       parserMemoryBytesMax = try table.integer(
         "ingest.parserMemoryBytesMax", in: 402_653_184...68_719_476_736)
+      aclRequired = try table.bool("ingest.aclRequired")
+      isStrict = try table.bool("ingest.strict")
       fieldMap = try table.pairs("ingest.fieldMap")
     }
   }

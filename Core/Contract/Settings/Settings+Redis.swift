@@ -8,7 +8,7 @@ extension Settings {
     init(_ table: SettingsTable) throws(SettingsError) {
       _ = try table.string(
         "redis.address",
-        "must be redis://[:password@]host:port[/database], unix://[:password@]/path[?db=database], or empty"
+        "must be redis://[[user]:password@]host:port[/database], unix://[[user]:password@]/path[?db=database], or empty"
       ) { $0.isEmpty || $0.hasPrefix("redis://") || $0.hasPrefix("unix://") }
       address = SecretSetting("redis.address", table)
       deadline = try table.duration("redis.deadline")

@@ -65,7 +65,7 @@ package struct SettingsTable: Sendable {
       set(entry.key, value, .flag)
       if showsSecret(entry.key) { throw Self.secretOption(entry.key, shown(entry.key)) }
     }
-    for key in ["redis.address", "llm.apiKey"] { try keepOne(key, Self.secretFiles[key] ?? "") }
+    for key in ["redis.address", "llm.apiKey", "cache.key"] { try keepOne(key, Self.secretFiles[key] ?? "") }
   }
 
   /// When both a secret and its file are set, the source nearer to the command wins: `--llm-api-key-file`
@@ -127,7 +127,7 @@ package struct SettingsTable: Sendable {
   /// Settings that may hold a secret, each with the setting that names a file for the secret.
   private static let secretFiles = [
     "kafka.properties": "kafka.propertiesFile", "redis.address": "redis.addressFile",
-    "llm.apiKey": "llm.apiKeyFile",
+    "llm.apiKey": "llm.apiKeyFile", "cache.key": "cache.keyFile",
   ]
 
   package static let secretFileKeys = secretFiles.values.sorted()
@@ -142,7 +142,7 @@ package struct SettingsTable: Sendable {
     let value = text(key)
     if value.isEmpty { return value }
     switch key {
-    case "llm.apiKey": return Self.hidden
+    case "llm.apiKey", "cache.key": return Self.hidden
     case "kafka.properties": return KafkaClientProperties.areHarmless(value) ? value : Self.hidden
     case "redis.address": return Self.shownAddress(value)
     case "llm.url": return Self.shownURL(value)

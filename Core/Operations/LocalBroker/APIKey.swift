@@ -21,7 +21,10 @@ enum APIKey: Int16, CaseIterable {
   case alterConfigs = 33
   case deleteGroups = 42
 
-  /// The supported versions. An unsupported version of ApiVersions is answered with its error code; any other
+  /// The supported versions. Those of groups end before `group.instance.id`, which this broker does not keep: a client
+  /// that sets it must not believe that it is a static member.
+  ///
+  /// An unsupported version of ApiVersions is answered with its error code; any other
   /// unsupported request closes the connection.
   var versions: ClosedRange<Int16> {
     switch self {
@@ -29,13 +32,13 @@ enum APIKey: Int16, CaseIterable {
     case .fetch: 4...11
     case .listOffsets: 1...5
     case .metadata: 0...8
-    case .offsetCommit: 2...7
+    case .offsetCommit: 2...6
     case .offsetFetch: 1...5
     case .findCoordinator: 0...2
-    case .joinGroup: 0...5
-    case .heartbeat: 0...3
-    case .leaveGroup: 0...3
-    case .syncGroup: 0...3
+    case .joinGroup: 0...4
+    case .heartbeat: 0...2
+    case .leaveGroup: 0...2
+    case .syncGroup: 0...2
     case .describeGroups: 0...4
     case .listGroups: 0...2
     case .apiVersions: 0...3

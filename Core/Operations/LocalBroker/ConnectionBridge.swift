@@ -6,6 +6,10 @@ final class Connection {
   /// Both limits apply inside a frame. Between frames a peer may be silent without limit.
   private static let silenceSecondsMax = 30
   private static let frameSecondsMax = 300
+  /// A peer that does not read holds a thread and its answer: for so long without taking a byte, and for so long in
+  /// all.
+  private static let unreadSecondsMax = 10
+  private static let answerSecondsMax = 30
 
   private let descriptor: Int32
 
@@ -13,6 +17,8 @@ final class Connection {
     self.descriptor = descriptor
     var one: Int32 = 1
     unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    var limit = timeval(tv_sec: Self.unreadSecondsMax, tv_usec: 0)
+    unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
 
   deinit { closeDescriptor(descriptor) }
@@ -91,8 +97,9 @@ final class Connection {
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
 
-  /// - Returns: false when the connection has ended.
+  /// - Returns: false when the connection has ended, or the peer exceeds a time limit.
   func write(_ bytes: [UInt8]) -> Bool {
+    let end = ContinuousClock.now + .seconds(Self.answerSecondsMax)
     var sent = 0
     while sent < bytes.count {
       let put = unsafe bytes.withUnsafeBytes { buffer in
@@ -102,6 +109,7 @@ final class Connection {
       if put < 0, errno == EINTR { continue }
       guard put > 0 else { return false }
       sent += put
+      if sent < bytes.count, ContinuousClock.now > end { return false }
     }
     return true
   }

@@ -50,14 +50,17 @@ final class GroupCoordinator {
     var members: [String: Member] = [:]
     /// In join order: when the leader has left, the first member becomes the leader.
     var order: [String] = []
-    /// Member ids that were handed out and have not joined yet.
-    var promised: Set<String> = []
+    /// Member ids that were handed out and have not joined yet, with the time when they are forgotten.
+    var promised: [String: Date] = [:]
     var gatherDeadline = Date.distantFuture
   }
 
   private let condition = NSCondition()
   private var groups: [String: Group] = [:]
   private var nextMember = 0
+  private static let promisedMax = 10_000
+  private static let promiseSeconds = 60.0
+  private var promisedCount = 0
   private var isStopped = false
 
   private func locked<Result>(_ body: () -> Result) -> Result {
@@ -77,7 +80,13 @@ final class GroupCoordinator {
   /// Called ten times a second.
   func expire(now: Date = Date()) {
     locked {
-      for group in groups.values {
+      for (name, group) in groups {
+        for (id, deadline) in group.promised where deadline < now {
+          group.promised[id] = nil
+          promisedCount -= 1
+        }
+        // It never had a member: nobody knows its name.
+        if group.generation == 0, group.members.isEmpty, group.promised.isEmpty { groups[name] = nil }
         let silent = group.members.values.filter { !$0.isJoining && $0.deadline < now }.map(\.id)
         for id in silent { remove(id, from: group) }
         if group.phase == .preparing, now >= group.gatherDeadline { completeJoin(group, force: true) }
@@ -94,17 +103,35 @@ final class GroupCoordinator {
         nextMember += 1
         id = "\(request.clientID)-\(UUID().uuidString.lowercased())-\(nextMember)"
         if request.mustKnowID {
-          group.promised.insert(id)
+          // Clients join again at once. The newest promises count when there are too many.
+          if promisedCount >= Self.promisedMax { forgetOldestPromise() }
+          group.promised[id] = Date().addingTimeInterval(Self.promiseSeconds)
+          promisedCount += 1
           return JoinResult(error: .memberIDRequired, memberID: id)
         }
-      } else if group.members[id] == nil, group.promised.remove(id) == nil {
-        return JoinResult(error: .unknownMemberID, memberID: id)
+      } else if group.members[id] == nil {
+        guard group.promised.removeValue(forKey: id) != nil else {
+          return JoinResult(error: .unknownMemberID, memberID: id)
+        }
+        promisedCount -= 1
       }
       guard agrees(request, with: group) else {
         return JoinResult(error: .inconsistentGroupProtocol, memberID: id)
       }
       return join(request, as: id, group)
     }
+  }
+
+  /// Member ids that were handed out and have not joined yet, and the groups that are known.
+  var memory: (promises: Int, groups: Int) { locked { (promisedCount, groups.count) } }
+
+  private func forgetOldestPromise() {
+    let oldest = groups.values.compactMap { group in
+      group.promised.min { $0.value < $1.value }.map { (group, $0.key, $0.value) }
+    }.min { $0.2 < $1.2 }
+    guard let (group, id, _) = oldest else { return }
+    group.promised[id] = nil
+    promisedCount -= 1
   }
 
   private func agrees(_ request: JoinRequest, with group: Group) -> Bool {

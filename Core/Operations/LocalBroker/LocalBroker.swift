@@ -14,6 +14,8 @@ package final class LocalBroker: Sendable {
   private static let groupBytesMax = 8 << 20
   private static let otherBytesMax = 1 << 20
   package static let connectionsMax = 2000
+  /// Of all large requests that are being received or served at one moment.
+  private static let requestsBytesMax = 512 << 20
 
   package let port: UInt16
   private let host: String
@@ -25,6 +27,7 @@ package final class LocalBroker: Sendable {
   private let logger: Logger
   private let connections = Mutex<[ObjectIdentifier: Connection]>([:])
   private let isStopped = Mutex(false)
+  private let requestsBytes = Mutex(0)
   private let cleaner: Cleaner
   private let cleanInterval: TimeInterval
 
@@ -143,6 +146,14 @@ package final class LocalBroker: Sendable {
     }
   }
 
+  private func reserve(_ count: Int) -> Bool {
+    requestsBytes.withLock { total in
+      guard total + count <= Self.requestsBytesMax else { return false }
+      total += count
+      return true
+    }
+  }
+
   private func serve(_ connection: Connection) {
     let peer = connection.peer
     while let header = connection.read(4) {
@@ -160,6 +171,13 @@ package final class LocalBroker: Sendable {
           [(.count, "\(length)"), (.key, "\(api)")])
         return
       }
+      // Small ones are bounded by the number of connections.
+      let reserved = Int(length) > Self.otherBytesMax ? Int(length) : 0
+      guard reserve(reserved) else {
+        logger.warning("Connection closed: too many large requests at once", [(.count, "\(length)")])
+        return
+      }
+      defer { requestsBytes.withLock { $0 -= reserved } }
       guard let frame = connection.readFrame(Int(length), after: key) else { return }
       do {
         guard let response = try handler.respond(to: frame, from: peer) else { continue }

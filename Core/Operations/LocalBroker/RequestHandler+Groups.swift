@@ -23,7 +23,6 @@ extension RequestHandler {
     let session = try reader.int32()
     let rebalance = version >= 1 ? try reader.int32() : session
     let memberID = try reader.string()
-    if version >= 5 { _ = try reader.nullableString() }
     let type = try reader.string()
     let protocols = try reader.array { (reader) throws(ProtocolError) in
       (name: try reader.string(), metadata: try reader.data())
@@ -49,7 +48,6 @@ extension RequestHandler {
     writer.string(result.memberID)
     writer.array(result.members) { writer, member in
       writer.string(member.id)
-      if version >= 5 { writer.string(nil) }
       writer.data(member.metadata)
     }
   }
@@ -58,7 +56,6 @@ extension RequestHandler {
     let group = try reader.string()
     let generation = try reader.int32()
     let memberID = try reader.string()
-    if version >= 3 { _ = try reader.nullableString() }
     let assignments = try reader.array { (reader) throws(ProtocolError) in
       (try reader.string(), try reader.data())
     }
@@ -101,7 +98,6 @@ extension RequestHandler {
     let group = try reader.string()
     let generation = try reader.int32()
     let memberID = try reader.string()
-    if version >= 7 { _ = try reader.nullableString() }
     if version <= 4 { _ = try reader.int64() }
     let topics = try reader.array { (reader) throws(ProtocolError) in
       let name = try reader.string()

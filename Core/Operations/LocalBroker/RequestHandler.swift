@@ -3,6 +3,8 @@ import Telemetry
 
 /// Answers one request of Kafka's protocol.
 struct RequestHandler: Sendable {
+  /// Of all topics together: each partition costs memory.
+  private static let partitionsMax = 20_000
   static let metadataBytesMax = 4096
   static let fetchWaitMax: Int32 = 60_000
   /// Milliseconds between two looks for a reader that wants many bytes at once.
@@ -312,6 +314,10 @@ struct RequestHandler: Sendable {
         settings[name] = value
       }
       if fault == nil, store.topic(order.name) != nil { fault = (.topicAlreadyExists, "the topic exists") }
+      let total = store.topics().reduce(0) { $0 + Int($1.partitionCount) }
+      if fault == nil, total + Int(count) > Self.partitionsMax {
+        fault = (.invalidPartitions, "all topics together may have \(Self.partitionsMax) partitions")
+      }
       if fault == nil, !validateOnly {
         do {
           if try !store.create(order.name, partitionCount: count, settings: settings) {

@@ -11,11 +11,13 @@ package struct StateDirectory: Sendable {
     folder = PrivateFolder(
       path,
       contents: [
-        "state.json", "broker.port", "up.lock", "logs", "run", "broker", "redis", "kafka",
+        "state.json", "cache.key", "broker.port", "up.lock", "logs", "run", "broker", "redis", "kafka",
       ], marks: ["broker.port", "up.lock"], early: ["broker", "logs", "run"])
     self.path = folder.path
   }
 
+  /// The key that signs what this folder's pipeline caches.
+  package var cacheKeyPath: String { path + "/cache.key" }
   package var recordPath: String { path + "/state.json" }
   /// Locked by the `up` that owns the folder.
   package var lockPath: String { path + "/up.lock" }

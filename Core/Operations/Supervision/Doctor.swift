@@ -28,7 +28,7 @@ package enum Doctor {
     var findings = [processor(), memory(), disk(directory), await encoder(settings)]
     findings += tools()
     findings += secretFiles(settings)
-    findings += [await redis(settings), await llm(settings)]
+    findings += [await redis(settings, directory), await llm(settings)]
     findings += await kafka(settings, directory)
     return findings
   }
@@ -106,7 +106,7 @@ package enum Doctor {
     }
   }
 
-  private static func redis(_ settings: Settings) async -> Finding {
+  private static func redis(_ settings: Settings, _ directory: StateDirectory) async -> Finding {
     let address: RedisAddress?
     do {
       address = try RedisAddress.named(in: settings)
@@ -123,6 +123,18 @@ package enum Doctor {
     }
     do {
       let reply = try await RedisClient(address, deadline: .seconds(2)).send("PING")
+      if case .error(let text) = reply {
+        return Finding(
+          grade: .failure, subject: "redis",
+          text: "\(address) refuses: \(text.prefix { $0 != " " }.prefix(32))",
+          advice: "check the password and database of redis.address")
+      }
+      guard !settings.cache.key.isEmpty || directory.read() != nil else {
+        return Finding(
+          grade: .warning, subject: "redis",
+          text: "\(address) answers; nothing is cached, because cache.key is not set",
+          advice: "set CACHE_KEY or cache.keyFile: at least 16 random bytes, the same for all workers")
+      }
       return Finding(grade: .ok, subject: "redis", text: "\(address) answers \(reply)")
     } catch {
       return Finding(

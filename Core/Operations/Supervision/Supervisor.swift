@@ -265,6 +265,17 @@ package actor Supervisor {
     }
   }
 
+  /// A key of this state folder, so that entries stay valid over restarts.
+  private func cacheKeyFile() throws -> String {
+    let path = directory.cacheKeyPath
+    // An earlier `up` may have been killed while it wrote.
+    if let known = FileManager.default.contents(atPath: path), known.count >= 32 { return path }
+    let key = (0..<32).map { _ in UInt8.random(in: 0...255) }.map { String(format: "%02x", $0) }.joined()
+    try Data((key + "\n").utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+    return path
+  }
+
   /// Starts Redis and an LLM, unless the options name others or turn them off.
   private func startLocalServices() throws {
     if !options.namesRedis, settings.redis.address.isEmpty {
@@ -293,6 +304,7 @@ package actor Supervisor {
       if flags["--llm-answer-tokens-max"] == nil { flags["--llm-answer-tokens-max"] = "64" }
       try add("llm", launch, readiness: .http(port, path: "/health"))
     }
+    if settings.cache.key.isEmpty { flags["--cache-key-file"] = try cacheKeyFile() }
     try readSettings()
     if let redis = try RedisAddress.named(in: settings) { endpoints["redis"] = redis.description }
     endpoints["llm"] = settings.llm.url == nil ? "extractive" : settings.table.shown("llm.url")

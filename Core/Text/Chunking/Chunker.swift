@@ -15,6 +15,8 @@ package struct Chunker: Sendable {
   private static let headingShare = 4
   /// It travels with each chunk. Few tokens may be many bytes: a word of 10,000 letters is one token.
   private static let headingBytesMax = 1000
+  /// Units without a token (characters that the model does not see) would repeat whole chunks otherwise.
+  private static let overlapBytesMax = 1000
   /// Sections of fewer tokens share a chunk with their neighbours: a document of headings with a word each would
   /// become as many vectors as it has words.
   private static let sectionTokensMin = 4
@@ -111,7 +113,7 @@ package struct Chunker: Sendable {
     }
     for block in document.blocks {
       if let limit, ContinuousClock.now > limit { throw .tookTooLong }
-      if block.headingPath != section.path.titles {
+      if block.headingPath != section.path.titles || block.kind == .heading {
         try close()
         section.path = extended(section.path, to: block.headingPath)
       }
@@ -122,12 +124,9 @@ package struct Chunker: Sendable {
       for range in SentenceSplitter.sentences(
         in: document.text, block.range, linesAreSentences: block.kind == .code)
       {
-        if let limit, ContinuousClock.now > limit { throw .tookTooLong }
-        for unit in split(range, document.text, budget: section.path.budget) {
-          if section.units.isEmpty {
-            section.start = heading ?? unit.range.lowerBound
-            heading = nil
-          }
+        for unit in try split(range, document.text, budget: section.path.budget, limit) {
+          if section.units.isEmpty { section.start = heading ?? unit.range.lowerBound }
+          heading = nil
           section.units.append(unit)
           result.documentTokens += unit.tokenCount
         }
@@ -139,7 +138,7 @@ package struct Chunker: Sendable {
       // A document that consists of headings must still be found, so its headings become its chunks.
       let whole = heading.range.lowerBound..<(document.blocks.last ?? heading).range.upperBound
       let path = extended(HeadingPath(), to: [])
-      let units = split(whole, document.text, budget: path.budget)
+      let units = try split(whole, document.text, budget: path.budget, limit)
       result.documentTokens = units.reduce(0) { $0 + $1.tokenCount }
       try append(Section(path: path, units: units), document.text, chunksMax, to: &result.chunks)
     }
@@ -186,7 +185,10 @@ package struct Chunker: Sendable {
 
   /// Cuts a sentence that is too long for a chunk between words, and a word that is too long between
   /// characters.
-  private func split(_ range: Range<Int>, _ text: [UInt8], budget: Int) -> [Unit] {
+  private func split(
+    _ range: Range<Int>, _ text: [UInt8], budget: Int, _ limit: ContinuousClock.Instant?
+  ) throws(ChunkingError) -> [Unit] {
+    if let limit, ContinuousClock.now > limit { throw .tookTooLong }
     let whole = tokenizer.tokenCount(String(decoding: text[range], as: UTF8.self))
     if whole <= budget, range.count <= Self.textBytesMax { return [Unit(range: range, tokenCount: whole)] }
     var units: [Unit] = []
@@ -196,7 +198,7 @@ package struct Chunker: Sendable {
       current = Unit(range: current.range.upperBound..<current.range.upperBound, tokenCount: 0)
     }
     for word in words(range, text) {
-      for piece in pieces(word, text, budget: budget) {
+      for piece in try pieces(word, text, budget: budget, limit) {
         if current.tokenCount + piece.tokenCount > budget
           || piece.range.upperBound - current.range.lowerBound > Self.textBytesMax
         {
@@ -226,15 +228,18 @@ package struct Chunker: Sendable {
     return words
   }
 
-  private func pieces(_ word: Range<Int>, _ text: [UInt8], budget: Int) -> [Unit] {
+  private func pieces(
+    _ word: Range<Int>, _ text: [UInt8], budget: Int, _ limit: ContinuousClock.Instant?
+  ) throws(ChunkingError) -> [Unit] {
+    if let limit, ContinuousClock.now > limit { throw .tookTooLong }
     let count = tokenizer.tokenCount(String(decoding: text[word], as: UTF8.self))
     if count <= budget, word.count <= Self.textBytesMax { return [Unit(range: word, tokenCount: count)] }
     // Halve at a character boundary until each half fits. A single character is never cut.
     var middle = word.lowerBound + word.count / 2
     while middle > word.lowerBound, text[middle] & 0xC0 == 0x80 { middle -= 1 }
     guard middle > word.lowerBound else { return [Unit(range: word, tokenCount: count)] }
-    return pieces(word.lowerBound..<middle, text, budget: budget)
-      + pieces(middle..<word.upperBound, text, budget: budget)
+    return try pieces(word.lowerBound..<middle, text, budget: budget, limit)
+      + pieces(middle..<word.upperBound, text, budget: budget, limit)
   }
 
   private func append(_ section: Section, _ text: [UInt8], _ chunksMax: Int, to chunks: inout [Chunk])
@@ -264,7 +269,9 @@ package struct Chunker: Sendable {
   private func overlapStart(_ section: [Unit], first: Int, end: Int) -> Int {
     var start = end
     var tokens = 0
-    while start - 1 > first, tokens + section[start - 1].tokenCount <= overlapTokens {
+    while start - 1 > first, tokens + section[start - 1].tokenCount <= overlapTokens,
+      section[end - 1].range.upperBound - section[start - 1].range.lowerBound <= Self.overlapBytesMax
+    {
       start -= 1
       tokens += section[start].tokenCount
     }

@@ -504,7 +504,8 @@ def environment(r):
     known = set() if error else {entry["environment"] for entry in shown.values()}
     secrets = r.values["secrets"]
     variables = {"kafka.properties": ("kafkaProperties", "KAFKA_PROPERTIES"),
-                 "redis.address": ("redisAddress", "REDIS_ADDRESS"), "llm.apiKey": ("llmApiKey", "LLM_API_KEY")}
+                 "redis.address": ("redisAddress", "REDIS_ADDRESS"), "llm.apiKey": ("llmApiKey", "LLM_API_KEY"),
+                 "cache.key": ("cacheKey", "CACHE_KEY")}
     needed = {p["name"]: p["secrets"] for p in r.contract["pools"]}
     pools_ = {who(w): component(w) for w in r.workloads}
     for where, _, container in r.containers:

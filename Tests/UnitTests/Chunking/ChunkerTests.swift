@@ -182,4 +182,13 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
     }
     #expect(throws: ChunkingError.tookTooLong) { try chunker().chunks(of: parsed, until: .now - .seconds(1)) }
   }
+
+  @Test("units that the model does not see are not repeated with every chunk")
+  func invisible() throws {
+    let lines = String(repeating: "\u{AD}\n", count: 10_000)
+    let parsed = try parse("# T\n\nWords.\n\n```\n\(lines)```\n", .markdown)
+    let chunks = try chunker().chunks(of: parsed).chunks
+    let bytes = chunks.reduce(0) { $0 + $1.text.utf8.count }
+    #expect(bytes < 2 * parsed.text.count, "\(chunks.count) chunks, \(bytes) of \(parsed.text.count) bytes")
+  }
 }

@@ -125,4 +125,64 @@ import Testing
       (try? AnswerRecord(value: again.json.bytes))?.timings
         == ["search", "retrieve"].map { StageTiming(stage: $0, waitMilliseconds: 2, workMilliseconds: 4) })
   }
+
+  @Test("null for an ACL, and names that are written nearly like ours, are doubted")
+  func doubts() throws {
+    let key = DocumentKey(tenant: .standard, id: DocumentID("d")!)
+    func doubts(_ json: String) throws -> [String] {
+      try DocumentRecord(value: Array(json.utf8), key: key).doubts.map(\.field)
+    }
+    #expect(try doubts(#"{"id":"d","text":"x","acl":["a"],"metadata":{"ACL":1},"extra":1}"#) == [])
+    #expect(
+      try doubts(#"{"id":"d","text":"x","acl":null,"ACL":["a"],"Tenant":"t","media-type":"m","expiresAt":5}"#)
+        == ["acl", "ACL", "Tenant", "media-type", "expiresAt"])
+  }
+
+  @Test(
+    "names that a producer chooses stay short in errors, and doubts are few and know the producer's names")
+  func longNames() throws {
+    let key = DocumentKey(tenant: .standard, id: DocumentID("d")!)
+    let long = String(repeating: "m", count: 1_000_000)
+    let error = #expect(throws: FieldError.self) {
+      try DocumentRecord(value: Array(#"{"id":"d","text":"x","metadata":{"\#(long)":[[]]}}"#.utf8), key: key)
+    }
+    #expect((error?.message.utf8.count ?? .max) < 3000)
+    let many = (0..<200).map {
+      #""\#(String(repeating: "_", count: $0 % 60 + 1))acl\#(String(repeating: ".", count: $0))":1"#
+    }
+    let document = try DocumentRecord(
+      value: Array(#"{"id":"d","text":"x",\#(many.joined(separator: ","))}"#.utf8), key: key)
+    #expect(document.doubts.count == 10)
+    let mapped = ["acl": "permissions"]
+    for (json, fields) in [
+      (#""acl":["hr"]"#, ["acl"]), (#""Permissions":["hr"]"#, ["Permissions"]),
+      (#""permissions":null"#, ["permissions"]),
+      (#""permissions":["hr"]"#, []),
+    ] {
+      let value = Array(#"{"id":"d","text":"x",\#(json)}"#.utf8)
+      #expect(
+        try DocumentRecord(value: value, key: key, fieldMap: mapped).doubts.map(\.field) == fields, "\(json)")
+    }
+  }
+
+  @Test("an address is shown only with a scheme that a reader may follow")
+  func addresses() {
+    for uri in ["https://a/b", "HTTP://a", "file:///a", "s3://bucket/key", "urn:isbn:1"] {
+      #expect(CitationURI.shown(uri) == uri)
+    }
+    for uri in [
+      "javascript:alert(1)", "JaVaScRiPt:x", "data:text/html,x", "//a/b", "a/b", "", "https://a/\u{1B}[2J",
+      " https://a", "vbscript:x",
+    ] {
+      #expect(CitationURI.shown(uri) == "", "\(uri)")
+    }
+  }
+
+  @Test("control characters of texts are escaped in JSON, also those of two bytes")
+  func escapes() throws {
+    let text = "a\u{7F}b\u{85}c\u{9B}31md\u{1B}e\u{A0}ä"
+    let bytes = JSONValue.string(text).bytes
+    #expect(String(decoding: bytes, as: UTF8.self) == #""a\u007fb\u0085c\u009b31md\u001be"# + "\u{A0}ä\"")
+    #expect(try JSONReader.read(bytes).stringValue == text)
+  }
 }

@@ -172,6 +172,12 @@ import Testing
   @Test("Redis addresses are parsed, and invalid ones are refused")
   func addresses() throws {
     #expect(RedisAddress("redis://:p@h:1/2")?.endpoint == .tcp(host: "h", port: 1))
+    let named = try #require(RedisAddress("redis://us%40er:p%3Aa%25b%2F@h:1"))
+    #expect(named.user == "us@er" && named.password == "p:a%b/" && !named.description.contains("p:"))
+    #expect(RedisAddress("redis://:50%@h:1") == nil, "not an escape")
+    for text in ["redis://user@h:1", "redis://user:@h:1"] {
+      #expect(RedisAddress(text) == nil, "no password")
+    }
     #expect(RedisAddress("redis://[::1]:6379")?.endpoint == .tcp(host: "::1", port: 6379))
     let socket = try #require(RedisAddress("unix:///run/a@b.sock?db=3"))
     #expect(

@@ -97,13 +97,13 @@ rag-
 {{- $shards := .Values.search.shards | int -}}
 {{- $prefix := include "millrace.groupPrefix" . -}}
 ingest: {args: [worker, ingest], topic: documents, group: {{ printf "%singest" $prefix | quote }}, values: ingest, model: true, secrets: [kafkaProperties]}
-embed-documents: {args: [worker, embed, --lane, documents], topic: chunks, group: {{ printf "%sembed-documents" $prefix | quote }}, values: embed-documents, model: true, secrets: [kafkaProperties, redisAddress]}
-embed-queries: {args: [worker, embed, --lane, queries], topic: queries, group: {{ printf "%sembed-queries" $prefix | quote }}, values: embed-queries, model: true, secrets: [kafkaProperties, redisAddress]}
+embed-documents: {args: [worker, embed, --lane, documents], topic: chunks, group: {{ printf "%sembed-documents" $prefix | quote }}, values: embed-documents, model: true, secrets: [kafkaProperties, redisAddress, cacheKey]}
+embed-queries: {args: [worker, embed, --lane, queries], topic: queries, group: {{ printf "%sembed-queries" $prefix | quote }}, values: embed-queries, model: true, secrets: [kafkaProperties, redisAddress, cacheKey]}
 {{- range $shard := until $shards }}
 search-{{ $shard }}: {args: [worker, search, --shard, {{ $shard | quote }}], topic: searches, group: {{ printf "%ssearch-%d-%d" $prefix $shards $shard | quote }}, values: search, model: false, stateful: true, secrets: [kafkaProperties]}
 {{- end }}
 retrieve: {args: [worker, retrieve], topic: candidates, group: {{ printf "%sretrieve" $prefix | quote }}, values: retrieve, model: false, secrets: [kafkaProperties]}
-generate: {args: [worker, generate], topic: prompts, group: {{ printf "%sgenerate" $prefix | quote }}, values: generate, model: true, secrets: [kafkaProperties, redisAddress, llmApiKey]}
+generate: {args: [worker, generate], topic: prompts, group: {{ printf "%sgenerate" $prefix | quote }}, values: generate, model: true, secrets: [kafkaProperties, redisAddress, llmApiKey, cacheKey]}
 {{- end -}}
 
 {{/* The security context of every pod. Takes root. */}}
@@ -157,7 +157,7 @@ process gets no other keys.
 {{- $secret := .root.Values.secrets.name -}}
 {{- $root := .root -}}
 {{- $needed := .secrets -}}
-{{- range $key, $variable := dict "kafkaProperties" "KAFKA_PROPERTIES" "redisAddress" "REDIS_ADDRESS" "llmApiKey" "LLM_API_KEY" }}
+{{- range $key, $variable := dict "kafkaProperties" "KAFKA_PROPERTIES" "redisAddress" "REDIS_ADDRESS" "llmApiKey" "LLM_API_KEY" "cacheKey" "CACHE_KEY" }}
 {{- if has $key $needed }}
 {{- with index $root.Values.secrets.keys $key }}
 - name: {{ $variable }}

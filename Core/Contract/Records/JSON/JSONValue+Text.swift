@@ -36,13 +36,20 @@ extension JSONValue {
 
   private static func write(_ text: String, into out: inout [UInt8]) {
     out.append(UInt8(ascii: "\""))
+    var last: UInt8 = 0
     for byte in text.utf8 {
+      defer { last = byte }
       switch byte {
       case UInt8(ascii: "\""), UInt8(ascii: "\\"): out.append(contentsOf: [UInt8(ascii: "\\"), byte])
       case 0x0A: out.append(contentsOf: "\\n".utf8)
       case 0x0D: out.append(contentsOf: "\\r".utf8)
       case 0x09: out.append(contentsOf: "\\t".utf8)
       case 0..<0x20: out.append(contentsOf: "\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8)
+      // DEL and C1: a terminal that shows the JSON would obey them.
+      case 0x7F: out.append(contentsOf: "\\u007f".utf8)
+      case 0x80..<0xA0 where last == 0xC2:
+        out.removeLast()
+        out.append(contentsOf: "\\u00\(String(byte, radix: 16))".utf8)
       default: out.append(byte)
       }
     }

@@ -1,0 +1,46 @@
+import Cryptography
+import Settings
+
+/// Signs what is stored in Redis, so that whoever else can write there can't forge an entry.
+///
+/// A sealed entry is an HMAC-SHA-256 (32 bytes) and the payload. The code covers the key in Redis too: an entry that
+/// was copied under another key does not verify.
+package struct CacheSeal: Sendable {
+  private static let codeBytes = 32
+  private static let keyBytesMin = 16
+  private let secret: [UInt8]
+
+  package init(secret: [UInt8]) { self.secret = secret }
+
+  /// The seal that the settings name; nil without `cache.key`: then nothing is cached.
+  ///
+  /// - Throws: `SettingsError` for a key that is too short, or a file with it that can't be read.
+  package static func named(in settings: Settings) throws(SettingsError) -> CacheSeal? {
+    if settings.cache.key.isEmpty { return nil }
+    let secret = Array(try settings.cache.key.read().utf8)
+    guard secret.count >= keyBytesMin else {
+      throw SettingsError(
+        key: "cache.key", value: settings.table.shown("cache.key"),
+        rule: "must have at least \(keyBytesMin) bytes")
+    }
+    return CacheSeal(secret: secret)
+  }
+
+  package func seal(_ payload: [UInt8], under redisKey: [UInt8]) -> [UInt8] {
+    code(payload[...], redisKey) + payload
+  }
+
+  /// - Returns: nil for an entry that was not sealed with this key under `redisKey`.
+  package func open(_ entry: [UInt8], under redisKey: [UInt8]) -> [UInt8]? {
+    guard entry.count >= Self.codeBytes else { return nil }
+    let payload = entry[Self.codeBytes...]
+    guard MessageCode.areEqual(entry[..<Self.codeBytes], code(payload, redisKey)) else { return nil }
+    return Array(payload)
+  }
+
+  private func code(_ payload: ArraySlice<UInt8>, _ redisKey: [UInt8]) -> [UInt8] {
+    // With the length, no byte can pass from the key to the payload.
+    let length = (0..<8).map { UInt8(truncatingIfNeeded: redisKey.count >> (8 * $0)) }
+    return MessageCode.hmacSHA256(length + redisKey + payload, key: secret)
+  }
+}
