@@ -79,7 +79,7 @@ try:
         cluster.start(node)
     admin = AdminClient({"bootstrap.servers": brokers})
     for _ in range(60):
-        if len(admin.list_topics(timeout=10).brokers) == 3:
+        if len(admin.list_topics(timeout=60).brokers) == 3:
             break
         time.sleep(1)
     # Partition 0 lies on brokers 2 and 3, all others on 1 and 3: without broker 2, only it is below its minimum.

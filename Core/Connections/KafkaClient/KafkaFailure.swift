@@ -29,6 +29,8 @@ package struct KafkaFailure: Failure {
     /// The right to do this is missing, or a policy of the cluster is against it.
     case forbidden
     case topicMissing
+    /// The client knows no such partition. Of a topic that was just made, it may not have heard of all yet.
+    case partitionMissing
     /// The group's coordinator is unknown, is moving or is loading.
     case coordinatorMissing
     /// A commit from outside of the group, or of a member that the group no longer knows.

@@ -138,8 +138,10 @@ package struct TopicSetup: Sendable {
         } catch let error as KafkaFailure {
           // A group with members refuses a stranger's commit, and commits by itself.
           if error.code == .groupHasMembers { break }
-          // A missing topic, too: it exists, but not every broker has heard of it.
-          guard error.kind == .retriable, ContinuousClock.now < end else { throw error }
+          // A missing topic or partition, too: it exists, but not every broker has heard of it.
+          guard error.kind == .retriable || error.code == .partitionMissing, ContinuousClock.now < end else {
+            throw error
+          }
           try await Task.sleep(for: .milliseconds(200))
         }
       }
