@@ -260,6 +260,9 @@ def notes(r):
         # KEDA would connect to the brokers without a login. With its own address it may not need a login.
         "keda.authentication.enabled": (
             keda["enabled"] and secure and not keda["authentication"]["enabled"] and not keda["bootstrapServers"]),
+        "secrets.keys.cacheKey": (
+            (v["redis"]["address"] or v["secrets"]["keys"]["redisAddress"])
+            and not v["secrets"]["keys"]["cacheKey"] and not v["cache"]["keyFile"]),
         "networkPolicy.egress": v["networkPolicy"]["enabled"] and not v["networkPolicy"]["egress"] and outside,
     }
     for pool, (section, key) in TAKEN.items():
