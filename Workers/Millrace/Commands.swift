@@ -33,7 +33,7 @@ enum Commands {
       + group(
         "For operators", TopicsCommand.command, SettingsCommand.command, ContractCommand.command,
         WorkerCommand.command, BrokerCommand.command)
-      + group("Used by Millrace itself", CheckKernelCommand.command, MarkupCommand.command))
+      + group("Used by Millrace itself", CheckKernelCommand.command))
 
   private static func group(_ title: String, _ commands: Command...) -> [Command] {
     commands.map { $0.listed(under: title) }

@@ -25,8 +25,14 @@ extension Pool {
     switch self {
     case .ingest:
       let tokenizer = try WordPieceTokenizer(path: ModelPath.find(settings) + "/vocab.txt")
-      return IngestStage.services(
-        context, tokenizer: tokenizer, markup: MarkupReader(executable: OwnExecutable.running))
+      let programs = ParserPrograms(
+        besides: OwnExecutable.url, confinement: settings.ingest.isSandboxRequired ? .required : .unconfined)
+      do { try programs.check() } catch {
+        throw SettingsError(
+          key: "ingest.parserSandbox", value: settings.ingest.isSandboxRequired ? "required" : "off",
+          rule: "needs parsers that start\(settings.ingest.isSandboxRequired ? " and can be confined" : ""): \(error)")
+      }
+      return IngestStage.services(context, tokenizer: tokenizer, programs: programs)
     case .embedDocuments:
       return [
         try EmbedDocumentsStage.service(

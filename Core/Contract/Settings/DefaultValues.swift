@@ -70,10 +70,12 @@ package enum DefaultValues {
       textBytesMax: 8388608
       # the most chunks of a document; one that would become more is failed
       chunksMax: 10000
-      # limits of the child process that reads a PDF, unpacks gzip, or reads Markdown or HTML of more than 32 KiB
+      # time to read one document. All but plain text in UTF-8 is read in child processes
       parserTimeout: "8s"
-      # memory of the same process
+      # address space of each of these processes
       parserMemoryBytesMax: 1073741824
+      # required: a worker doesn't start where these processes can't be confined by seccomp; off: they aren't confined
+      parserSandbox: "required"
       # field names of other producers, ours=theirs, separated by commas: text=body,id=key
       fieldMap: ""
       # a document without `acl` is failed, instead of being open to its whole tenant

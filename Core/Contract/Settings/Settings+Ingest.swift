@@ -10,6 +10,8 @@ extension Settings {
     package var chunksMax: Int
     package var parserTimeout: Duration
     package var parserMemoryBytesMax: Int
+    /// A worker doesn't start where its parsers can't be confined.
+    package var isSandboxRequired: Bool
     package var fieldMap: [String: String]
     /// A document must say who may read it.
     package var aclRequired: Bool
@@ -25,9 +27,12 @@ extension Settings {
       textBytesMax = try table.integer("ingest.textBytesMax", in: 1024...104_857_600)
       chunksMax = try table.integer("ingest.chunksMax", in: 1...1_000_000)
       parserTimeout = try table.duration("ingest.parserTimeout")
-      // The minimum is the address space that our binary needs to read Markdown, with a margin.
+      // The minimum is the address space that a parser needs for a small document, with a margin.
       parserMemoryBytesMax = try table.integer(
-        "ingest.parserMemoryBytesMax", in: 402_653_184...68_719_476_736)
+        "ingest.parserMemoryBytesMax", in: 67_108_864...68_719_476_736)
+      isSandboxRequired =
+        try table.string("ingest.parserSandbox", "must be required or off") { ["required", "off"].contains($0) }
+        == "required"
       aclRequired = try table.bool("ingest.aclRequired")
       isStrict = try table.bool("ingest.strict")
       fieldMap = try table.pairs("ingest.fieldMap")

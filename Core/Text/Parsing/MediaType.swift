@@ -1,10 +1,13 @@
 /// The media types that can be parsed.
-package enum MediaType: String, Sendable, CaseIterable {
+package enum MediaType: String, Sendable, CaseIterable, Codable {
   case plainText = "text/plain"
   case markdown = "text/markdown"
   case html = "text/html"
   case pdf = "application/pdf"
   case gzip = "application/gzip"
+
+  /// All of them, for messages.
+  package static let known = allCases.map(\.rawValue).joined(separator: ", ")
 
   private static let aliases: [String: MediaType] = [
     "text/x-markdown": .markdown, "application/xhtml+xml": .html, "application/x-pdf": .pdf,
@@ -21,7 +24,7 @@ package enum MediaType: String, Sendable, CaseIterable {
   }
 
   /// The encoding that a declaration names, empty for none.
-  static func charset(_ declared: String) -> String {
+  package static func charset(_ declared: String) -> String {
     for parameter in declared.split(separator: ";").dropFirst() {
       let sides = parameter.split(separator: "=", maxSplits: 1)
       if sides.count == 2, sides[0].filter({ $0 != " " }).lowercased() == "charset" {
@@ -32,7 +35,7 @@ package enum MediaType: String, Sendable, CaseIterable {
   }
 
   /// The format that the first bytes identify; nil when they identify none.
-  static func ofBytes(_ bytes: [UInt8]) -> MediaType? {
+  package static func ofBytes(_ bytes: [UInt8]) -> MediaType? {
     if bytes.starts(with: [0x1F, 0x8B]) { return .gzip }
     // PDF readers accept a file whose mark is anywhere in its first kilobyte.
     let head = bytes.prefix(1024)
@@ -46,7 +49,7 @@ package enum MediaType: String, Sendable, CaseIterable {
   }
 
   /// The name of an unsupported binary format that the first bytes identify; nil when they identify none.
-  static func unsupported(_ bytes: [UInt8]) -> String? {
+  package static func unsupported(_ bytes: [UInt8]) -> String? {
     let marks: [(String, [UInt8])] = [
       ("a ZIP archive (EPUB, DOCX and the like)", [0x50, 0x4B, 0x03, 0x04]),
       ("a PNG picture", [0x89, 0x50, 0x4E, 0x47]),
@@ -60,7 +63,7 @@ package enum MediaType: String, Sendable, CaseIterable {
 
   /// The declared type for plain text and Markdown, and for HTML if the text looks like HTML. Otherwise the
   /// content decides.
-  static func ofText(_ text: String, declared: MediaType?) -> MediaType {
+  package static func ofText(_ text: String, declared: MediaType?) -> MediaType {
     switch declared {
     case .plainText: .plainText
     case .markdown: .markdown

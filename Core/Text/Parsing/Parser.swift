@@ -1,121 +1,204 @@
-import Records
 import Foundation
+import Records
+import Sandbox
 
-/// Parses a document's bytes, whatever their format and encoding.
+/// Parses a document's bytes, whatever their format and encoding. Libraries and programs that read formats run in
+/// confined child processes; plain text in UTF-8 needs none.
 package struct Parser: Sendable {
   private let limits: ParsingLimits
-  private let markup: MarkupReader?
+  private let programs: ParserPrograms
+  private let children = ParserChildren()
 
-  /// - Parameter markup: nil parses large markup in this process too; only for text that is known to be
-  ///   harmless.
-  package init(_ limits: ParsingLimits, markup: MarkupReader?) {
+  package init(_ limits: ParsingLimits, _ programs: ParserPrograms) {
     self.limits = limits
-    self.markup = markup
+    self.programs = programs
   }
 
-  /// Blocks while child processes read binary formats and large markup.
+  /// Blocks while child processes read.
   ///
-  /// - Parameter declared: the media type as sent, empty for none. A binary format is recognised by its first
-  ///   bytes, whatever is declared; `MediaType.ofText` decides between the text formats.
+  /// - Parameter declared: the media type as sent, empty for none. A binary format is recognised by its first bytes,
+  ///   whatever is declared; `MediaType.ofText` decides between the text formats.
   /// - Throws: `ParsingError` for content that can't be parsed, or not within the limits.
-  package func parse(_ bytes: [UInt8], declared: String) throws(ParsingError) -> ParsedDocument {
+  package func parse(_ bytes: [UInt8], declared: String, tenant: String) throws(ParsingError) -> ParsedDocument {
+    let deadline = ContinuousClock.now + limits.timeout
     let type = try Self.declaredType(declared)
-    var content = bytes
-    var limits = limits
-    let start = ContinuousClock.now
-    if MediaType.ofBytes(content) == .gzip {
-      content = try ChildProcess.run(
-        "gzip", ["-dc", "--", "{}"], input: content, limits: limits, outputBytesMax: limits.textBytesMax)
-      limits.timeout = max(.seconds(1), limits.timeout - (ContinuousClock.now - start))
-      if MediaType.ofBytes(content) == .gzip {
-        throw ParsingError(.unsupportedMediaType, rule: "must not be gzip within gzip")
-      }
-    }
-    if MediaType.ofBytes(content) == .pdf { return try pdf(content, limits) }
-    if let name = MediaType.unsupported(content) {
-      throw ParsingError(.unsupportedMediaType, rule: "is \(name): must be \(Self.known)")
-    }
-    if type == .pdf { throw ParsingError(.badPDF, rule: "is declared \(declared) but holds no %PDF mark") }
+    if MediaType.ofBytes(bytes) == .pdf { return try pdf(bytes, tenant, deadline) }
+    if let name = MediaType.unsupported(bytes) { throw ParsingError.unsupported(name) }
+    if type == .pdf, MediaType.ofBytes(bytes) == nil { throw ParsingError(.badPDF, rule: "is declared \(declared) but holds no %PDF mark") }
     let charset = MediaType.charset(declared)
-    let text = try TextEncoding.decode(
-      content, declared: charset.isEmpty ? Self.charsetInMarkup(content) : charset)
-    return try parse(text, type, limits)
+    if let text = Self.plainText(bytes, type, charset) { return try plain(text) }
+    switch try ask(ParserRequest(.bytes, type: type, charset: charset, limits), bytes, tenant, deadline) {
+    case .document(let document): return document
+    case .pdf(let content): return try pdf(content, tenant, deadline)
+    case .fault(let fault): throw fault
+    }
   }
 
-  /// Parses text that is already decoded. Blocks while a child process reads large markup.
+  /// Parses text that is already decoded. Blocks while a child process reads markup.
   ///
-  /// - Throws: `ParsingError` for a binary or unknown media type, and for text that can't be parsed within
-  ///   the limits.
-  package func parse(_ text: String, declared: String) throws(ParsingError) -> ParsedDocument {
-    let type = try Self.declaredType(declared)
-    if type == .pdf || type == .gzip {
+  /// - Throws: `ParsingError` for a binary or unknown media type, and for text that can't be parsed within the limits.
+  package func parse(_ text: String, declared: String, tenant: String) throws(ParsingError) -> ParsedDocument {
+    let declaredType = try Self.declaredType(declared)
+    if declaredType == .pdf || declaredType == .gzip {
       throw ParsingError(.unsupportedMediaType, rule: "is \(declared): send it as content_base64")
     }
-    return try parse(text, type, limits)
+    try checkLength(text.utf8.count)
+    let type = MediaType.ofText(text, declared: declaredType)
+    guard type == .markdown || type == .html else { return try plain(text) }
+    return try document(.text, type, Array(text.utf8), tenant, .now + limits.timeout)
   }
-
-  private static let known = MediaType.allCases.map(\.rawValue).joined(separator: ", ")
 
   private static func declaredType(_ declared: String) throws(ParsingError) -> MediaType? {
     if declared.isEmpty || declared.hasPrefix("application/octet-stream") { return nil }
     guard let type = MediaType.named(declared) else {
-      throw ParsingError(.unsupportedMediaType, rule: "must be one of \(known)")
+      throw ParsingError(.unsupportedMediaType, rule: "must be one of \(MediaType.known)")
     }
     return type
   }
 
-  private func parse(_ text: String, _ type: MediaType?, _ limits: ParsingLimits) throws(ParsingError)
-    -> ParsedDocument
-  {
-    guard text.utf8.count <= limits.textBytesMax else {
-      throw ParsingError(
-        .tooLong, rule: "must hold at most ingest.textBytesMax, \(limits.textBytesMax) bytes of text")
-    }
-    let type = MediaType.ofText(text, declared: type)
-    if let markup, type == .markdown || type == .html, text.utf8.count > MarkupReader.inPlaceBytesMax {
-      return try markup.read(text, type, limits)
-    }
-    return switch type {
-    case .markdown: Markdown.parse(text)
-    case .html: try HTML.parse(text)
-    case .plainText, .pdf, .gzip: PlainText.parse(text)
+  /// - Returns: nil for bytes that a library must decode or parse.
+  private static func plainText(_ bytes: [UInt8], _ type: MediaType?, _ charset: String) -> String? {
+    guard type == nil || type == .plainText, charset.isEmpty || charset.lowercased() == "utf-8",
+      MediaType.ofBytes(bytes) == nil, !bytes.starts(with: [0xEF, 0xBB, 0xBF]),
+      let text = String(validating: bytes, as: UTF8.self),
+      MediaType.ofText(text, declared: type) == .plainText
+    else { return nil }
+    return text
+  }
+
+  private func plain(_ text: String) throws(ParsingError) -> ParsedDocument {
+    try checkLength(text.utf8.count)
+    return PlainText.parse(text)
+  }
+
+  private func checkLength(_ count: Int) throws(ParsingError) {
+    guard count <= limits.textBytesMax else { throw tooLong }
+  }
+
+  private var tooLong: ParsingError {
+    ParsingError(.tooLong, rule: "must hold at most ingest.textBytesMax, \(limits.textBytesMax) bytes of text")
+  }
+
+  private func document(
+    _ work: ParserRequest.Work, _ type: MediaType?, _ bytes: [UInt8], _ tenant: String,
+    _ deadline: ContinuousClock.Instant
+  ) throws(ParsingError) -> ParsedDocument {
+    switch try ask(ParserRequest(work, type: type, limits), bytes, tenant, deadline) {
+    case .document(let document): return document
+    case .fault(let fault): throw fault
+    case .pdf: throw ParsingError(.unreadable, rule: "must be readable: its reader answered with a PDF")
     }
   }
 
-  private func pdf(_ bytes: [UInt8], _ limits: ParsingLimits) throws(ParsingError) -> ParsedDocument {
-    // pdftotext repairs a damaged file without reporting what it lost. Half a document must not look like a
-    // whole one.
+  /// Asks a child. A document that a used child can't read gets a fresh one, because what came before may be at fault.
+  private func ask(
+    _ request: ParserRequest, _ bytes: [UInt8], _ tenant: String, _ deadline: ContinuousClock.Instant
+  ) throws(ParsingError) -> ParserReply {
+    var waiting = children.take(tenant)
+    do throws(SandboxError) {
+      while true {
+        let child: ParserChild
+        let documents = waiting?.documents ?? 0
+        if let used = waiting?.child {
+          child = used
+        } else {
+          child = try ParserChild(programs.reading(limits, documentsMax: ParserChildren.documentsMax))
+        }
+        waiting = nil
+        switch try child.answer(request, bytes, until: deadline) {
+        case .reply(let reply):
+          children.giveBack(child, tenant, documents: documents + 1)
+          // A child judges documents, never this machine.
+          if case .fault(let fault) = reply, fault.kind != .rejected { return .fault(Self.strange) }
+          return reply
+        case .ended(let ending):
+          if documents == 0 { return .fault(fault(ending, "the reader")) }
+        }
+      }
+    } catch {
+      throw fault(error)
+    }
+  }
+
+  private static let strange = ParsingError(.unreadable, rule: "must be readable: its reader answered strangely")
+
+  private func fault(_ error: SandboxError) -> ParsingError {
+    switch error {
+    case .tookTooLong:
+      ParsingError(
+        .parserTimeout,
+        rule: "must be readable within ingest.parserTimeout, \(limits.timeout.components.seconds) s")
+    case .notStarted, .cancelled, .ended:
+      ParsingError(.machineFault, rule: "can't be read at the moment: \(error)")
+    }
+  }
+
+  private func fault(_ ending: SandboxedProcess.Ending, _ name: String) -> ParsingError {
+    // The reader's and the preloaded library's status when they can't be confined.
+    if ending.status == 125 { return fault(.notStarted(ending.complaint)) }
+    // Each tool reports a lack of memory in its own words before it ends with abort() or exit().
+    if ["alloc", "memory"].contains(where: ending.complaint.lowercased().contains) {
+      return ParsingError(
+        .parserMemory,
+        rule: "must be readable within ingest.parserMemoryBytesMax, \(limits.memoryBytesMax) bytes (\(ending.complaint))"
+      )
+    }
+    if let signal = ending.signal {
+      switch Int32(signal) {
+      case SIGXCPU, SIGKILL, SIGALRM: return fault(.tookTooLong)
+      case SIGSYS:
+        return ParsingError(.unreadable, rule: "must be readable: \(name) was stopped at a forbidden system call")
+      default: break
+      }
+      return ParsingError(
+        .unreadable, rule: "must be readable: \(name) was ended by signal \(signal) (\(ending.complaint))")
+    }
+    return ParsingError(
+      .unreadable,
+      rule: "must be readable: \(name) ended with status \(ending.status ?? 0) (\(ending.complaint))")
+  }
+
+  private func pdf(_ bytes: [UInt8], _ tenant: String, _ deadline: ContinuousClock.Instant) throws(ParsingError)
+    -> ParsedDocument
+  {
+    // pdftotext repairs a damaged file without reporting what it lost. Half a document must not look like a whole one.
     guard Data(bytes.suffix(2048)).range(of: Data("%%EOF".utf8)) != nil else {
       throw ParsingError(.badPDF, rule: "must be a whole PDF: it ends without %%EOF, so it was cut short")
     }
-    let text: [UInt8]
-    do throws(ParsingError) {
-      text = try ChildProcess.run(
-        "pdftotext", ["-q", "-layout", "-enc", "UTF-8", "{}", "-"], input: bytes, limits: limits,
-        outputBytesMax: limits.textBytesMax)
-    } catch {
-      throw error.code == .unreadable ? ParsingError(.badPDF, rule: error.rule) : error
+    guard FileManager.default.isExecutableFile(atPath: programs.pdftotext) else {
+      throw ParsingError(
+        .parserUnavailable, rule: "can't be read here: pdftotext is missing (apt-get install poppler-utils)")
     }
-    return PDFText.parse(String(decoding: text, as: UTF8.self))
+    let output: PDFOutput
+    do throws(SandboxError) { output = try self.output(ofPDF: bytes, until: deadline) } catch { throw fault(error) }
+    switch output {
+    case .text(let text): return try document(.pdfText, nil, text, tenant, deadline)
+    case .tooLong: throw tooLong
+    case .failed(let ending):
+      let fault = fault(ending, "pdftotext")
+      throw fault.code == .unreadable ? ParsingError(.badPDF, rule: fault.rule) : fault
+    }
   }
 
-  /// The encoding that an HTML or XML text declares in its first 4 kB; empty for none.
-  private static func charsetInMarkup(_ bytes: [UInt8]) -> String {
-    let head = String(decoding: bytes.prefix(4096).map { $0 < 0x80 ? $0 : 0x3F }, as: UTF8.self).lowercased()
-    let start = head.drop { $0.isWhitespace }
-    guard start.hasPrefix("<") else { return "" }  // a text that only quotes markup declares nothing
-    for (tag, mark) in [("<meta", "charset="), ("<?xml", "encoding=")] {
-      var rest = start
-      while let open = rest.range(of: tag) {
-        let element = rest[open.lowerBound...].prefix { $0 != ">" }
-        rest = rest[element.endIndex...]
-        guard let range = element.range(of: mark) else { continue }
-        let value = element[range.upperBound...].drop { $0 == "\"" || $0 == "'" || $0 == " " }
-        let name = String(value.prefix { $0.isLetter || $0.isNumber || "-_:.".contains($0) })
-        // The declaration was readable as ASCII, so the text is not UTF-16 or UTF-32, whatever it declares.
-        return name.hasPrefix("utf-16") || name.hasPrefix("utf-32") ? "" : name
-      }
+  private enum PDFOutput {
+    case text([UInt8])
+    case tooLong
+    case failed(SandboxedProcess.Ending)
+  }
+
+  private func output(ofPDF bytes: [UInt8], until deadline: ContinuousClock.Instant) throws(SandboxError) -> PDFOutput
+  {
+    let process = try SandboxedProcess(programs.readingPDF(limits), input: .file(bytes))
+    var text: [UInt8] = []
+    while true {
+      let more = try process.read(atMost: 1 << 18, until: deadline)
+      if more.isEmpty { break }
+      text += more
+      if text.count > limits.textBytesMax { return .tooLong }
     }
-    return ""
+    let ending = try process.finish(until: deadline)
+    // The loader only says so when it can't preload the library, and goes on without it.
+    if ending.complaint.hasPrefix("ERROR: ld.so") { throw .notStarted(ending.complaint) }
+    return ending.status == 0 ? .text(text) : .failed(ending)
   }
 }

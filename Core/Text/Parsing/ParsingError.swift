@@ -11,6 +11,12 @@ package struct ParsingError: Failure, Equatable, Codable {
     self.code = code
     self.rule = rule
   }
+
+  /// The error for a binary format that can't be read.
+  package static func unsupported(_ name: String) -> ParsingError {
+    ParsingError(.unsupportedMediaType, rule: "is \(name): must be \(MediaType.known)")
+  }
+
   package var kind: FailureKind { code == .machineFault ? .retriable : .rejected }
   package var description: String { "\(code): \(rule)" }
 }

@@ -1,9 +1,9 @@
 import Foundation
 
 /// Plain text, without structure beyond its paragraphs.
-enum PlainText {
+package enum PlainText {
   /// Blank lines separate the blocks. The text equals the source byte for byte.
-  static func parse(_ source: String) -> ParsedDocument {
+  package static func parse(_ source: String) -> ParsedDocument {
     let text = Array(source.utf8)
     var blocks: [ParsedDocument.Block] = []
     var start: Int?

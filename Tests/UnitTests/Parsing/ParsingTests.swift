@@ -1,7 +1,8 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import Foundation
 import BlockingExecutor
-@testable import Parsing
+import Parsing
+import Sandbox
 import TestSupport
 import Testing
 
@@ -10,7 +11,18 @@ import Testing
 
 @Suite struct ParsingTests {
   static let limits = ParsingLimits(timeout: .seconds(20), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
-  private let parser = Parser(ParsingTests.limits, markup: nil)
+  /// The programs that were built with these tests.
+  static let programs = ParserPrograms(
+    besides: URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath(), confinement: .required)
+  static let parser = Parser(limits, programs)
+
+  private func parse(_ bytes: [UInt8], declared: String) throws(ParsingError) -> ParsedDocument {
+    try Self.parser.parse(bytes, declared: declared, tenant: "t")
+  }
+
+  private func parse(_ text: String, declared: String) throws(ParsingError) -> ParsedDocument {
+    try Self.parser.parse(text, declared: declared, tenant: "t")
+  }
 
   private func folded(_ text: some StringProtocol) -> String {
     text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
@@ -20,7 +32,7 @@ import Testing
     -> ParsingError?
   {
     do throws(ParsingError) {
-      _ = try Parser(limits, markup: nil).parse(bytes, declared: declared)
+      _ = try Parser(limits, Self.programs).parse(bytes, declared: declared, tenant: "t")
       return nil
     } catch { return error }
   }
@@ -39,7 +51,7 @@ import Testing
       // The media type that `documents put` declares: none, or one from the file's extension, which may be wrong.
       let declared = path.hasSuffix(".html") ? "text/html" : path.hasSuffix(".pdf") ? "application/pdf" : ""
       do throws(ParsingError) {
-        let parsed = try parser.parse(bytes, declared: declared)
+        let parsed = try parse(bytes, declared: declared)
         // The manifest quotes the source. In Markdown, the marks of emphasis and code are not text.
         func comparable(_ text: String) -> String {
           folded(path.hasSuffix(".md") ? text.filter { !"_*`".contains($0) } : text)
@@ -65,7 +77,7 @@ import Testing
 
   @Test("HTML: markup, scripts and navigation are removed, headings become the path, tables are kept")
   func html() throws {
-    let parsed = try parser.parse(
+    let parsed = try parse(
       """
       <!doctype html><html><head><title>Pumps &amp; valves</title><script>var secret = 1</script></head><body>
       <nav><a href="/">Home</a></nav><h1>Pumps</h1><p>A <b>pump</b> moves
@@ -91,7 +103,7 @@ import Testing
       "<!doctype html>&#x110000;&nosuch;<p id=\"" + String(repeating: "a", count: 200_000),
       "<html><svg><p>x</svg>y",
     ] {
-      let parsed = try parser.parse(text, declared: "text/html")
+      let parsed = try parse(text, declared: "text/html")
       #expect(parsed.blocks.allSatisfy { $0.range.upperBound <= parsed.text.count })
       let isWhole = !text.hasSuffix("deep") || String(decoding: parsed.text, as: UTF8.self).contains("deep")
       #expect(isWhole, "no text is dropped")
@@ -108,7 +120,7 @@ import Testing
   @Test("the encoding is taken from a byte order mark, the declaration, the markup, or guessed")
   func encodings() throws {
     func text(_ bytes: [UInt8], _ declared: String = "text/plain") throws -> String {
-      String(decoding: try parser.parse(bytes, declared: declared).text, as: UTF8.self)
+      String(decoding: try parse(bytes, declared: declared).text, as: UTF8.self)
     }
     #expect(try text([0xEF, 0xBB, 0xBF] + Array("gr\u{FC}n".utf8)) == "grün")
     #expect(try text([0xFF, 0xFE, 0x67, 0x00, 0xFC, 0x00]) == "gü")
@@ -144,20 +156,21 @@ import Testing
     #expect(bomb.count < 100_000 && slow.timeout == .seconds(1))
   }
 
-  private static func sleepInChild(_ limits: ParsingLimits) async {
+  private static func sleepInChild() async {
     await BlockingCalls(name: "parser").run {
-      _ = #expect(throws: ParsingError.self) {
-        try ChildProcess.run("sleep", ["600"], input: [], limits: limits, outputBytesMax: 1)
+      _ = #expect(throws: SandboxError.self) {
+        let program = SandboxedProgram(
+          path: "/bin/sleep", arguments: ["600"], memoryBytesMax: 1 << 30, processorSecondsMax: 600, isFiltered: true)
+        return try SandboxedProcess(program, input: .file([])).read(atMost: 1, until: .now + .seconds(600))
       }
     }
   }
 
   @Test("a child process is ended when the task that waits for it is cancelled")
   func cancelledChild() async throws {
-    let limits = ParsingLimits(timeout: .seconds(600), memoryBytesMax: 1 << 30, textBytesMax: 1 << 20)
     let time = await ContinuousClock().measure {
       await withTaskGroup(of: Void.self) { group in
-        group.addTask { await Self.sleepInChild(limits) }
+        group.addTask { await Self.sleepInChild() }
         group.cancelAll()
       }
     }
@@ -168,79 +181,8 @@ import Testing
   @Test("if the declared type is wrong, the content decides")
   func detection() throws {
     let markdown = "# Title\n\n- one\n- two\n\nSee [here](x) for `<b>` elements."
-    #expect(try parser.parse(Array(markdown.utf8), declared: "text/html").title == "Title")
-    #expect(try parser.parse(Array("<html><h1>T</h1><p>x".utf8), declared: "").title == "T")
-    #expect(try parser.parse(Array("a\rb\r\rc".utf8), declared: "text/plain").blocks.count == 2)
-  }
-
-  private static let binary = ProcessInfo.processInfo.environment["MILLRACE_BINARY"]
-
-  @Test(
-    "a child process reads large markup, with the same result as in place, and is ended if it takes too long",
-    .enabled(if: binary != nil, "MILLRACE_BINARY is not set"))
-  func markupInChild() throws {
-    let reader = MarkupReader(executable: try #require(Self.binary))
-    let child = Parser(Self.limits, markup: reader)
-    let markdown = (1...2000).map { "# Ä \($0)\n\n## B\n\nText of *\($0)*.\n\n```\ncode \n```\n" }.joined()
-    let html = "<html><title>T</title>" + (1...2000).map { "<h1>Ö \($0)</h1><p>Text <b>\($0)</b>" }.joined()
-    for (text, type) in [(markdown, "text/markdown"), (html, "text/html")] {
-      #expect(text.utf8.count > MarkupReader.inPlaceBytesMax)
-      let read = try child.parse(text, declared: type)
-      #expect(read.blocks.count >= 4000 && read.title.hasSuffix("1") == (type == "text/markdown"))
-      #expect(try read == parser.parse(text, declared: type))
-    }
-    // cmark-gfm 0.29 needs quadratic time for this: minutes for a quarter of a megabyte.
-    let limits = ParsingLimits(timeout: .seconds(2), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
-    let hostile = String(repeating: "|\n-|\n", count: 50_000)
-    let time = ContinuousClock().measure {
-      #expect(
-        throws: ParsingError(.parserTimeout, rule: "must be readable within ingest.parserTimeout, 2 s")
-      ) {
-        try Parser(limits, markup: reader).parse(hostile, declared: "text/markdown")
-      }
-    }
-    #expect(time < .seconds(20), "\(time)")
-    // The nodes of two million paragraphs need more memory than this limit.
-    let small = ParsingLimits(timeout: .seconds(20), memoryBytesMax: 400 << 20, textBytesMax: 8 << 20)
-    let error = #expect(throws: ParsingError.self) {
-      try Parser(small, markup: reader).parse(
-        String(repeating: "a\n\n", count: 2_000_000), declared: "text/markdown")
-    }
-    #expect(error?.code == .parserMemory, "\(error as Any)")
-    #expect(throws: ParsingError.self, "a reader that prints something else") {
-      try Parser(limits, markup: MarkupReader(executable: "/bin/echo")).parse(
-        markdown, declared: "text/markdown")
-    }
-  }
-
-  @Test("if no reader process can start, the error is retriable and not the document's fault")
-  func readerIsMissing() throws {
-    let markdown = String(repeating: "# A\n\ntext\n\n", count: 5000)
-    // A program with the exit status of a failing `timeout` or `prlimit`, and a missing program.
-    let failing = FileManager.default.temporaryDirectory.appendingPathComponent("reader-\(UUID().uuidString)")
-    try "#!/bin/sh\necho no memory for a process >&2\nexit 125\n".write(
-      to: failing, atomically: true, encoding: .utf8)
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: failing.path)
-    defer { try? FileManager.default.removeItem(at: failing) }
-    for executable in [failing.path, "/nonexistent"] {
-      let error = #expect(throws: ParsingError.self) {
-        try Parser(Self.limits, markup: MarkupReader(executable: executable)).parse(
-          markdown, declared: "text/markdown")
-      }
-      #expect(error?.code == .machineFault, "\(executable): \(error as Any)")
-    }
-  }
-
-  @Test("only its user can read a child's input file, whatever the umask, and it replaces no file")
-  func temporaryFile() throws {
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent("private-\(UUID().uuidString)")
-      .path
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    let former = umask(0)
-    defer { umask(former) }
-    try PrivateFile.write(Array("text".utf8), to: path)
-    #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o600)
-    #expect(throws: (any Error).self) { try PrivateFile.write([1], to: path) }
-    #expect(try String(contentsOfFile: path, encoding: .utf8) == "text")
+    #expect(try parse(Array(markdown.utf8), declared: "text/html").title == "Title")
+    #expect(try parse(Array("<html><h1>T</h1><p>x".utf8), declared: "").title == "T")
+    #expect(try parse(Array("a\rb\r\rc".utf8), declared: "text/plain").blocks.count == 2)
   }
 }

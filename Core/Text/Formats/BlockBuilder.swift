@@ -1,3 +1,5 @@
+import Parsing
+
 /// Builds an extracted text: blocks separated by an empty line, each with the path of the headings above it.
 struct BlockBuilder {
   private(set) var text: [UInt8] = []

@@ -1,4 +1,4 @@
-import Records
+import Parsing
 
 /// Parses HTML with libxml2's tolerant parser. Markup is removed; headings form the heading path of the
 /// blocks below. Scripts, styles, navigation and controls are left out.

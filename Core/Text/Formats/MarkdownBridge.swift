@@ -1,4 +1,5 @@
 internal import CCMark
+import Parsing
 
 /// Parses GitHub's Markdown with cmark-gfm. Markup is removed; headings form the heading path of the blocks
 /// below.

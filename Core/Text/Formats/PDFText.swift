@@ -1,4 +1,5 @@
 import Foundation
+import Parsing
 
 /// Parses the output of `pdftotext -layout`: a form feed ends a page, an empty line ends a paragraph, and
 /// spaces separate the columns of a table.

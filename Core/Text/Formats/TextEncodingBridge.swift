@@ -1,6 +1,7 @@
+internal import CICU
 internal import CUchardet
-import Records
 import Foundation
+import Parsing
 
 /// Converts bytes of any encoding to UTF-8. A byte order mark decides first, then the declared encoding, then
 /// UTF-8 if the bytes are valid, then a guess from the content (uchardet).
@@ -41,7 +42,7 @@ enum TextEncoding {
     switch upper {
     case "ISO-8859-1", "LATIN1", "US-ASCII", "ASCII": return "WINDOWS-1252"
     case "UTF8": return "UTF-8"
-    case "EUC-KR", "KS_C_5601-1987": return "UHC"
+    case "EUC-KR", "KS_C_5601-1987": return "WINDOWS-949"
     case "GB2312", "GBK": return "GB18030"
     default: return upper
     }
@@ -63,39 +64,17 @@ enum TextEncoding {
   /// Bytes that are invalid in the encoding become U+FFFD.
   private static func convert(_ bytes: [UInt8], from name: String) throws(ParsingError) -> String {
     if name == "UTF-8" { return String(decoding: bytes, as: UTF8.self) }
-    let converter = unsafe iconv_open("UTF-8", name)
-    guard Int(bitPattern: converter) != -1 else {
-      throw ParsingError(.badEncoding, rule: "names the encoding '\(name)', which is not known here")
+    var units: UnsafeMutablePointer<UInt16>?
+    var count = 0
+    let code = unsafe bytes.withUnsafeBytes { buffer in
+      unsafe millrace_icu_decode(name, buffer.baseAddress, buffer.count, &units, &count)
     }
-    defer { unsafe iconv_close(converter) }
-    var input = bytes
-    var output: [UInt8] = []
-    output.reserveCapacity(bytes.count * 2)
-    var buffer = [UInt8](repeating: 0, count: 65_536)
-    var position = 0
-    while position < input.count {
-      var isBad = false
-      let (read, written) = unsafe input.withUnsafeMutableBytes { source in
-        unsafe buffer.withUnsafeMutableBytes { target -> (Int, Int) in
-          var from = unsafe source.baseAddress?.advanced(by: position).assumingMemoryBound(to: CChar.self)
-          var fromLeft = source.count - position
-          var to = unsafe target.baseAddress?.assumingMemoryBound(to: CChar.self)
-          var toLeft = target.count
-          let before = fromLeft
-          let code = unsafe iconv(converter, &from, &fromLeft, &to, &toLeft)
-          isBad = code == UInt.max && errno != E2BIG
-          return (before - fromLeft, target.count - toLeft)
-        }
-      }
-      output += buffer[0..<written]
-      position += read
-      if isBad {
-        output += [0xEF, 0xBF, 0xBD]
-        position += 1
-      } else if read == 0, written == 0 {
-        break
-      }
+    defer { unsafe free(units) }
+    guard code == 0, let units = unsafe units else {
+      throw code == -1
+        ? ParsingError(.badEncoding, rule: "names the encoding '\(name)', which is not known here")
+        : ParsingError(.parserMemory, rule: "must be convertible from \(name) within ingest.parserMemoryBytesMax")
     }
-    return String(decoding: output, as: UTF8.self)
+    return unsafe String(decoding: UnsafeBufferPointer(start: units, count: count), as: UTF16.self)
   }
 }

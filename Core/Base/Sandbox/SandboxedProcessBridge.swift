@@ -1,0 +1,269 @@
+internal import CSandbox
+import Foundation
+import Synchronization
+
+/// A child process with pipes and nothing else: no environment but what is named, no other descriptors, a seccomp filter
+/// and limits. Its calls block, so they must not be made on Swift's cooperative pool, and one thread at a time makes
+/// them. The process is killed and collected when this object is released.
+@safe package final class SandboxedProcess {
+  /// What the child finds at its standard input.
+  package enum Input {
+    /// What `write` writes.
+    case pipe
+    /// A file that holds these bytes and has no name.
+    case file([UInt8])
+  }
+
+  /// How a process ended.
+  package struct Ending: Sendable, Equatable {
+    /// nil when a signal ended it.
+    package var status: Int?
+    package var signal: Int?
+    /// The first line that it wrote to its standard error; "no message" without one.
+    package var complaint: String
+  }
+
+  private static let complaintBytesMax = 4096
+  /// A cancelled task is noticed after so many milliseconds.
+  private static let tickMilliseconds: Int32 = 100
+
+  private let process: pid_t
+  private var input: Int32
+  private let output: Int32
+  private let errors: Int32
+  private var complaint: [UInt8] = []
+  private var isErrorsOpen = true
+  private var ending: (status: Int?, signal: Int?)?
+
+  /// - Throws: `SandboxError.notStarted`.
+  package init(_ program: SandboxedProgram, input source: Input) throws(SandboxError) {
+    let (toChild, toWrite) = try Self.source(source)
+    defer { close(toChild) }
+    let pipes: (output: (Int32, Int32), errors: (Int32, Int32))
+    do throws(SandboxError) {
+      pipes.output = try Self.pipe()
+      do throws(SandboxError) {
+        pipes.errors = try Self.pipe()
+      } catch {
+        close(pipes.output.0)
+        close(pipes.output.1)
+        throw error
+      }
+    } catch {
+      if toWrite >= 0 { close(toWrite) }
+      throw error
+    }
+    (input, output, errors) = (toWrite, pipes.output.0, pipes.errors.0)
+    let words = [program.path] + program.arguments
+    process = unsafe Self.withCStrings(words) { arguments in
+      unsafe Self.withCStrings(program.environment) { environment in
+        unsafe program.path.withCString { path in
+          var request = unsafe millrace_sandbox_program(
+            path: path, arguments: arguments, environment: environment, input: toChild,
+            output: pipes.output.1, errors: pipes.errors.1,
+            memory_bytes_max: UInt64(max(0, program.memoryBytesMax)),
+            processor_seconds_max: UInt64(max(0, program.processorSecondsMax)),
+            is_filtered: program.isFiltered ? 1 : 0)
+          return unsafe millrace_sandbox_spawn(&request)
+        }
+      }
+    }
+    close(pipes.output.1)
+    close(pipes.errors.1)
+    guard process > 0 else {
+      for descriptor in [input, output, errors] where descriptor >= 0 { close(descriptor) }
+      input = -1
+      ending = (nil, nil)
+      throw .notStarted("\(program.path) does not start: \(Self.name(-process))")
+    }
+  }
+
+  deinit {
+    guard process > 0 else { return }
+    if ending == nil {
+      kill(process, SIGKILL)
+      _ = collect(isWaiting: true)
+    }
+    if input >= 0 { close(input) }
+    close(output)
+    close(errors)
+  }
+
+  /// Writes to the child's standard input.
+  ///
+  /// - Throws: `SandboxError`.
+  package func write(_ bytes: [UInt8], until limit: ContinuousClock.Instant) throws(SandboxError) {
+    var position = 0
+    while position < bytes.count {
+      let written = unsafe bytes.withUnsafeBytes { buffer in
+        // Not write(): the signal of a closed pipe would end this process where it is not ignored.
+        Self.quietly { unsafe Foundation.write(input, buffer.baseAddress! + position, buffer.count - position) }
+      }
+      if written > 0 {
+        position += written
+      } else if errno == EAGAIN || errno == EINTR {
+        try wait(input, POLLOUT, until: limit)
+      } else {
+        throw .ended
+      }
+    }
+  }
+
+  /// Ends the child's standard input.
+  package func endInput() {
+    if input >= 0 { close(input) }
+    input = -1
+  }
+
+  /// Reads what the child has written to its standard output, at most `countMax` bytes of it.
+  ///
+  /// - Returns: at least one byte; none at the end.
+  /// - Throws: `SandboxError`.
+  package func read(atMost countMax: Int, until limit: ContinuousClock.Instant) throws(SandboxError) -> [UInt8] {
+    while true {
+      var got = 0
+      let bytes = unsafe [UInt8](unsafeUninitializedCapacity: min(countMax, 1 << 18)) { buffer, count in
+        got = unsafe Foundation.read(output, buffer.baseAddress, buffer.count)
+        count = max(0, got)
+      }
+      if got >= 0 { return bytes }
+      guard errno == EAGAIN || errno == EINTR else { throw .ended }
+      try wait(output, POLLIN, until: limit)
+    }
+  }
+
+  /// Waits for the end of a child that is expected to end by itself, and kills it at the limit.
+  ///
+  /// - Throws: `SandboxError`; the process has ended then too.
+  package func finish(until limit: ContinuousClock.Instant) throws(SandboxError) -> Ending {
+    while collect(isWaiting: false) == nil {
+      do throws(SandboxError) {
+        try check(limit)
+      } catch {
+        _ = end()
+        throw error
+      }
+      // A child that has closed its pipes ends within microseconds.
+      usleep(500)
+    }
+    return end()
+  }
+
+  /// Kills the process if it still runs.
+  package func end() -> Ending {
+    if ending == nil {
+      kill(process, SIGKILL)
+      _ = collect(isWaiting: true)
+    }
+    takeComplaint()
+    let line = String(decoding: complaint, as: UTF8.self).split(separator: "\n").first ?? "no message"
+    return Ending(status: ending?.status, signal: ending?.signal, complaint: String(line.prefix(200)))
+  }
+
+  /// - Returns: nil while the process runs. A process that has ended is collected without a signal of ours, so this
+  ///   tells what ended it.
+  package func endingIfAny() -> Ending? { collect(isWaiting: false) == nil ? nil : end() }
+
+  private func collect(isWaiting: Bool) -> (status: Int?, signal: Int?)? {
+    if let ending { return ending }
+    var status: Int32 = 0
+    var got = unsafe waitpid(process, &status, isWaiting ? 0 : WNOHANG)
+    while got < 0, errno == EINTR { got = unsafe waitpid(process, &status, isWaiting ? 0 : WNOHANG) }
+    guard got != 0 else { return nil }
+    let signal = Int(status & 0x7F)
+    ending = signal == 0 ? (Int(status >> 8) & 0xFF, nil) : (nil, signal)
+    return ending
+  }
+
+  private func check(_ limit: ContinuousClock.Instant) throws(SandboxError) {
+    if Task.isCancelled { throw .cancelled }
+    if ContinuousClock.now >= limit { throw .tookTooLong }
+  }
+
+  /// Waits until the descriptor is ready. Meanwhile the child's complaints are read: it blocks when it fills a pipe that
+  /// nobody reads.
+  private func wait(_ descriptor: Int32, _ event: Int32, until limit: ContinuousClock.Instant) throws(SandboxError) {
+    while true {
+      try check(limit)
+      var entries = [pollfd(fd: descriptor, events: Int16(event), revents: 0)]
+      if isErrorsOpen { entries.append(pollfd(fd: errors, events: Int16(POLLIN), revents: 0)) }
+      let left = (limit - .now).components
+      let milliseconds = left.seconds > 0 ? 1000 : Int32(left.attoseconds / 1_000_000_000_000_000)
+      let ready = unsafe poll(&entries, nfds_t(entries.count), max(1, min(Self.tickMilliseconds, milliseconds)))
+      if ready > 0, isErrorsOpen, entries[1].revents != 0 { takeComplaint() }
+      if ready > 0, entries[0].revents != 0 { return }
+    }
+  }
+
+  private func takeComplaint() {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while isErrorsOpen {
+      let got = unsafe Foundation.read(errors, &buffer, buffer.count)
+      if got > 0 {
+        complaint += buffer[0..<min(got, max(0, Self.complaintBytesMax - complaint.count))]
+      } else {
+        if got == 0 || (errno != EAGAIN && errno != EINTR) { isErrorsOpen = false }
+        return
+      }
+    }
+  }
+
+  private static func source(_ source: Input) throws(SandboxError) -> (child: Int32, ours: Int32) {
+    switch source {
+    case .pipe:
+      let ends = try ends()
+      _ = fcntl(ends.write, F_SETFL, O_NONBLOCK)
+      return (ends.read, ends.write)
+    case .file(let bytes):
+      let file = unsafe bytes.withUnsafeBytes { unsafe millrace_sandbox_memory_file($0.baseAddress, $0.count) }
+      guard file >= 0 else { throw .notStarted("no file in memory: \(name(-file))") }
+      return (file, -1)
+    }
+  }
+
+  /// A pipe that the child writes to. Reading does not block.
+  private static func pipe() throws(SandboxError) -> (Int32, Int32) {
+    let ends = try ends()
+    _ = fcntl(ends.read, F_SETFL, O_NONBLOCK)
+    return (ends.read, ends.write)
+  }
+
+  private static func ends() throws(SandboxError) -> (read: Int32, write: Int32) {
+    var ends: (read: Int32, write: Int32) = (-1, -1)
+    let code = unsafe millrace_sandbox_pipe(&ends.read, &ends.write)
+    guard code == 0 else { throw .notStarted("no pipe: \(name(-code))") }
+    return ends
+  }
+
+  private static func name(_ code: Int32) -> String { POSIXErrorCode(rawValue: code).map { "\($0)" } ?? "errno \(code)" }
+
+  /// Null-terminated, for the time of the call.
+  private static func withCStrings<Result>(
+    _ words: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Result
+  ) -> Result {
+    let copies = unsafe words.map { unsafe strdup($0) }
+    defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
+    let pointers = unsafe copies.map { unsafe UnsafePointer($0) } + [nil]
+    return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
+  }
+
+  /// Blocks SIGPIPE of this thread for a call, and takes back the one that the call has caused.
+  private static func quietly(_ body: () -> Int) -> Int {
+    var (pipes, former) = (sigset_t(), sigset_t())
+    unsafe sigemptyset(&pipes)
+    unsafe sigaddset(&pipes, SIGPIPE)
+    unsafe pthread_sigmask(SIG_BLOCK, &pipes, &former)
+    let result = body()
+    let code = errno
+    if result < 0, code == EPIPE {
+      var none = timespec()
+      _ = unsafe sigtimedwait(&pipes, nil, &none)
+    }
+    unsafe pthread_sigmask(SIG_SETMASK, &former, nil)
+    errno = code
+    return result
+  }
+}
+
+// It has no shared state but its own, and one thread at a time uses it.
+extension SandboxedProcess: @unchecked Sendable {}

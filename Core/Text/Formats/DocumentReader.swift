@@ -1,0 +1,65 @@
+import Foundation
+import Parsing
+
+/// Reads documents with the libraries of their formats. Only `millrace-parser` calls it, in a confined process.
+package enum DocumentReader {
+  package static func reply(to request: ParserRequest, _ bytes: [UInt8]) -> ParserReply {
+    do throws(ParsingError) {
+      switch request.work {
+      case .bytes: return try read(bytes, request)
+      case .text: return .document(try parse(String(decoding: bytes, as: UTF8.self), request))
+      case .pdfText: return .document(PDFText.parse(String(decoding: bytes, as: UTF8.self)))
+      }
+    } catch {
+      return .fault(error)
+    }
+  }
+
+  private static func read(_ bytes: [UInt8], _ request: ParserRequest) throws(ParsingError) -> ParserReply {
+    var content = bytes
+    if MediaType.ofBytes(content) == .gzip {
+      content = try Gzip.unpacked(content, bytesMax: request.textBytesMax)
+      switch MediaType.ofBytes(content) {
+      case .gzip: throw ParsingError(.unsupportedMediaType, rule: "must not be gzip within gzip")
+      case .pdf: return .pdf(content)
+      default: break
+      }
+      if let name = MediaType.unsupported(content) { throw ParsingError.unsupported(name) }
+    }
+    let text = try TextEncoding.decode(
+      content, declared: request.charset.isEmpty ? charsetInMarkup(content) : request.charset)
+    return .document(try parse(text, request))
+  }
+
+  private static func parse(_ text: String, _ request: ParserRequest) throws(ParsingError) -> ParsedDocument {
+    guard text.utf8.count <= request.textBytesMax else {
+      throw ParsingError(
+        .tooLong, rule: "must hold at most ingest.textBytesMax, \(request.textBytesMax) bytes of text")
+    }
+    return switch MediaType.ofText(text, declared: request.type) {
+    case .markdown: Markdown.parse(text)
+    case .html: try HTML.parse(text)
+    case .plainText, .pdf, .gzip: PlainText.parse(text)
+    }
+  }
+
+  /// The encoding that an HTML or XML text declares in its first 4 kB; empty for none.
+  private static func charsetInMarkup(_ bytes: [UInt8]) -> String {
+    let head = String(decoding: bytes.prefix(4096).map { $0 < 0x80 ? $0 : 0x3F }, as: UTF8.self).lowercased()
+    let start = head.drop { $0.isWhitespace }
+    guard start.hasPrefix("<") else { return "" }  // a text that only quotes markup declares nothing
+    for (tag, mark) in [("<meta", "charset="), ("<?xml", "encoding=")] {
+      var rest = start
+      while let open = rest.range(of: tag) {
+        let element = rest[open.lowerBound...].prefix { $0 != ">" }
+        rest = rest[element.endIndex...]
+        guard let range = element.range(of: mark) else { continue }
+        let value = element[range.upperBound...].drop { $0 == "\"" || $0 == "'" || $0 == " " }
+        let name = String(value.prefix { $0.isLetter || $0.isNumber || "-_:.".contains($0) })
+        // The declaration was readable as ASCII, so the text is not UTF-16 or UTF-32, whatever it declares.
+        return name.hasPrefix("utf-16") || name.hasPrefix("utf-32") ? "" : name
+      }
+    }
+    return ""
+  }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import Sandbox
+
+/// A process that reads documents of one tenant, one after another. It blocks while the child works.
+final class ParserChild: Sendable {
+  /// What a child has answered, or why there is no answer.
+  enum Outcome {
+    case reply(ParserReply)
+    /// The process has ended, or it wrote what no well-behaved child writes.
+    case ended(SandboxedProcess.Ending)
+  }
+
+  private let process: SandboxedProcess
+
+  /// - Throws: `SandboxError.notStarted`.
+  init(_ program: SandboxedProgram) throws(SandboxError) {
+    process = try SandboxedProcess(program, input: .pipe)
+  }
+
+  /// - Throws: `SandboxError` of the kinds `tookTooLong` and `cancelled`; the child has to be dropped then.
+  func answer(_ request: ParserRequest, _ bytes: [UInt8], until limit: ContinuousClock.Instant) throws(SandboxError)
+    -> Outcome
+  {
+    guard let head = try? JSONEncoder().encode(request) else { return .ended(process.end()) }
+    do throws(SandboxError) {
+      try process.write(ParserFrame.lengths(head: head.count, body: bytes.count) + head, until: limit)
+      try process.write(bytes, until: limit)
+      guard let lengths = ParserFrame.lengths(try read(ParserFrame.lengthBytes, until: limit)),
+        // With many short blocks, the structure is larger than the text.
+        lengths.head <= 4 * request.textBytesMax + (1 << 16), lengths.body <= request.textBytesMax,
+        let reply = ParserReply(
+          head: try read(lengths.head, until: limit), body: try read(lengths.body, until: limit))
+      else { return .ended(process.end()) }
+      return .reply(reply)
+    } catch .ended {
+      // The pipes close a moment before the process can be collected.
+      return .ended((try? process.finish(until: .now + .seconds(1))) ?? process.end())
+    }
+  }
+
+  /// - Throws: `SandboxError.ended` at an early end.
+  private func read(_ count: Int, until limit: ContinuousClock.Instant) throws(SandboxError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
+    while bytes.count < count {
+      let more = try process.read(atMost: count - bytes.count, until: limit)
+      guard !more.isEmpty else { throw .ended }
+      bytes += more
+    }
+    return bytes
+  }
+}

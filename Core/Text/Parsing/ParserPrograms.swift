@@ -1,0 +1,85 @@
+import Foundation
+import Sandbox
+
+/// The programs that read documents, and whether they must be confined.
+package struct ParserPrograms: Sendable {
+  /// Whether a worker may run where no seccomp filter can be set.
+  package enum Confinement: Sendable { case required, unconfined }
+
+  /// `millrace-parser`.
+  package var reader: String
+  /// The library that confines `pdftotext` once it is loaded.
+  package var preload: String
+  package var pdftotext = "/usr/bin/pdftotext"
+  package var confinement: Confinement
+
+  package init(reader: String, preload: String, confinement: Confinement) {
+    self.reader = reader
+    self.preload = preload
+    self.confinement = confinement
+  }
+
+  /// The programs that are installed with `executable`: beside it, the library there or in `../lib`.
+  package init(besides executable: URL, confinement: Confinement) {
+    let folder = executable.deletingLastPathComponent()
+    let library = "libmillrace-sandbox.so"
+    let installed = folder.deletingLastPathComponent().appendingPathComponent("lib/\(library)").path
+    let built = folder.appendingPathComponent(library).path
+    self.init(
+      reader: folder.appendingPathComponent("millrace-parser").path,
+      preload: FileManager.default.fileExists(atPath: built) ? built : installed, confinement: confinement)
+  }
+
+  /// Starts both programs' confinement once and looks at it from inside.
+  ///
+  /// - Throws: `SandboxError.notStarted`, which says what is missing. Never in `.unconfined`, unless the reader itself
+  ///   can't be started.
+  package func check() throws(SandboxError) {
+    let limits = ParsingLimits(timeout: .seconds(10), memoryBytesMax: 1 << 30, textBytesMax: 1 << 20)
+    // The reader confines itself; as another's program it is confined by the preloaded library.
+    for isPreloaded in [false, true] where confinement == .required || !isPreloaded {
+      let process = try SandboxedProcess(program(isPreloaded, ["--probe"], limits), input: .file([]))
+      let deadline = ContinuousClock.now + limits.timeout
+      var output: [UInt8] = []
+      while true {
+        let bytes = try process.read(atMost: 1 << 16, until: deadline)
+        if bytes.isEmpty { break }
+        output += bytes
+      }
+      let ending = try process.finish(until: deadline)
+      guard ending.status == 0, let tries = try? JSONDecoder().decode([String: Int].self, from: Data(output)) else {
+        throw .notStarted("\(reader) can't be confined: \(ending.complaint)")
+      }
+      guard confinement == .required else { continue }
+      if let allowed = tries.filter({ $0.value == 0 }).keys.sorted().first {
+        throw .notStarted("\(isPreloaded ? preload : reader) does not confine: '\(allowed)' is allowed")
+      }
+    }
+  }
+
+  /// - Parameter isPreloaded: true for a program that isn't ours, or that is treated like one.
+  private func program(_ isPreloaded: Bool, _ arguments: [String], _ limits: ParsingLimits) -> SandboxedProgram {
+    var program = SandboxedProgram(
+      path: reader, arguments: isPreloaded ? arguments + ["--preloaded"] : arguments,
+      memoryBytesMax: limits.memoryBytesMax, processorSecondsMax: max(1, Int(limits.timeout.components.seconds)),
+      isFiltered: confinement == .required)
+    if isPreloaded, confinement == .required { program.environment = ["LD_PRELOAD=\(preload)"] }
+    if !isPreloaded, confinement == .unconfined { program.arguments.append("--unconfined") }
+    return program
+  }
+
+  /// The program of a child that serves up to `documentsMax` documents.
+  func reading(_ limits: ParsingLimits, documentsMax: Int) -> SandboxedProgram {
+    var program = program(false, [], limits)
+    program.processorSecondsMax *= documentsMax
+    return program
+  }
+
+  /// `pdftotext`, for a PDF at its standard input.
+  func readingPDF(_ limits: ParsingLimits) -> SandboxedProgram {
+    var program = program(true, [], limits)
+    program.path = pdftotext
+    program.arguments = ["-q", "-layout", "-enc", "UTF-8", "-", "-"]
+    return program
+  }
+}

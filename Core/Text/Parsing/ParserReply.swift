@@ -1,0 +1,82 @@
+import Foundation
+
+/// What a parser's child answers. A child may have been taken over by the document that it has read, so a reply is
+/// checked like any other input.
+package enum ParserReply: Sendable {
+  case document(ParsedDocument)
+  /// The content, unpacked, is a PDF, which another program reads.
+  case pdf([UInt8])
+  case fault(ParsingError)
+
+  /// The part of a reply that is JSON. The text, or the PDF's bytes, follow it.
+  private struct Head: Codable {
+    var fault: ParsingError?
+    var isPDF = false
+    var title = ""
+    /// Consecutive blocks under the same headings share one entry.
+    var headingPaths: [[String]] = []
+    /// For each block: the number of its kind, its start and end in the text, and the index of its heading path.
+    var blocks: [[Int]] = []
+  }
+
+  private static let kinds: [ParsedDocument.Block.Kind] = [.heading, .prose, .code]
+
+  private static let titleBytesMax = 8192
+  private static let headingsMax = 64
+  private static let headingBytesMax = 1000
+
+  /// - Returns: the head in JSON, and the body; nil if the head can't be written as JSON.
+  package var parts: (head: [UInt8], body: [UInt8])? {
+    var head = Head()
+    var body: [UInt8] = []
+    switch self {
+    case .fault(let fault): head.fault = fault
+    case .pdf(let bytes):
+      head.isPDF = true
+      body = bytes
+    case .document(let document):
+      head.title = document.title
+      body = document.text
+      for block in document.blocks {
+        if head.headingPaths.last != block.headingPath { head.headingPaths.append(block.headingPath) }
+        head.blocks.append([
+          Self.kinds.firstIndex(of: block.kind) ?? 0, block.range.lowerBound, block.range.upperBound,
+          head.headingPaths.count - 1,
+        ])
+      }
+    }
+    return (try? JSONEncoder().encode(head)).map { (Array($0), body) }
+  }
+
+  /// - Returns: nil for parts that no well-behaved child writes.
+  package init?(head bytes: [UInt8], body: [UInt8]) {
+    guard let head = try? JSONDecoder().decode(Head.self, from: Data(bytes)) else { return nil }
+    if let fault = head.fault {
+      self = .fault(fault)
+      return
+    }
+    if head.isPDF {
+      self = .pdf(body)
+      return
+    }
+    guard String(validating: body, as: UTF8.self) != nil, head.title.utf8.count <= Self.titleBytesMax,
+      head.headingPaths.allSatisfy({ path in
+        path.count <= Self.headingsMax && path.allSatisfy { $0.utf8.count <= Self.headingBytesMax }
+      })
+    else { return nil }
+    var document = ParsedDocument(text: body, blocks: [], title: head.title)
+    for block in head.blocks {
+      guard block.count == 4, Self.kinds.indices.contains(block[0]), 0 <= block[1], block[1] <= block[2],
+        block[2] <= body.count, Self.isBoundary(block[1], body), Self.isBoundary(block[2], body),
+        head.headingPaths.indices.contains(block[3])
+      else { return nil }
+      document.blocks.append(
+        .init(kind: Self.kinds[block[0]], range: block[1]..<block[2], headingPath: head.headingPaths[block[3]]))
+    }
+    self = .document(document)
+  }
+
+  private static func isBoundary(_ offset: Int, _ text: [UInt8]) -> Bool {
+    offset == text.count || text[offset] & 0xC0 != 0x80
+  }
+}

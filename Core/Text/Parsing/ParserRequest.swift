@@ -1,0 +1,29 @@
+import Foundation
+
+/// What a parser's child is asked to do with the bytes that follow.
+package struct ParserRequest: Codable, Sendable, Equatable {
+  package enum Work: String, Codable, Sendable {
+    /// Bytes of any format but PDF: unpack, decode and parse them.
+    case bytes
+    /// Text in UTF-8, of the type `type`.
+    case text
+    /// The output of pdftotext.
+    case pdfText
+  }
+  package var work: Work
+  /// The declared type, or, for text, the type as which it is parsed. nil for none.
+  package var type: MediaType?
+  /// The declared encoding; empty for none.
+  package var charset = ""
+  package var textBytesMax: Int
+  /// The child is ended after so many seconds even when its parent is gone.
+  package var secondsMax: Int
+
+  package init(_ work: Work, type: MediaType?, charset: String = "", _ limits: ParsingLimits) {
+    self.work = work
+    self.type = type
+    self.charset = charset
+    textBytesMax = limits.textBytesMax
+    secondsMax = max(1, Int(limits.timeout.components.seconds))
+  }
+}

@@ -1,0 +1,89 @@
+import Formats
+import Foundation
+import Parsing
+import Sandbox
+
+/// `millrace-parser`: reads documents from its standard input and writes what they hold to its standard output.
+/// Ingest starts it; it is of no use by hand.
+///
+///     --unconfined    sets no seccomp filter
+///     --probe         tries what no parser may do, prints the errors in JSON, and ends
+///     --probe-start   tries to start a program, which kills this process
+///     --preloaded     with a probe: the filter was set by the preloaded library, so it isn't set again
+@main
+enum ParserProgram {
+  /// A child that nobody asks for so long ends.
+  private static let idleSeconds = 30
+
+  static func main() {
+    endAtOnce()
+    let arguments = Set(CommandLine.arguments.dropFirst())
+    prepare()
+    do throws(SandboxError) {
+      if !arguments.contains("--unconfined"), !arguments.contains("--preloaded") { try Sandbox.enter() }
+    } catch {
+      complain("\(error)")
+      exit(125)
+    }
+    if arguments.contains("--probe-start") {
+      complain("another program could be tried: errno \(Sandbox.probeStart())")
+      exit(1)
+    }
+    if arguments.contains("--probe") {
+      write(Array((try? JSONEncoder().encode(Sandbox.probe())) ?? Data()))
+      exit(0)
+    }
+    serve()
+  }
+
+  /// What reads files when it is first used must be used before the filter is set.
+  private static func prepare() {
+    _ = DocumentReader.reply(
+      to: ParserRequest(
+        .text, type: .html, ParsingLimits(timeout: .seconds(1), memoryBytesMax: 0, textBytesMax: 1 << 16)),
+      Array("<p>a".utf8)
+    ).parts
+  }
+
+  private static func serve() {
+    while true {
+      Sandbox.endAfter(seconds: idleSeconds)
+      guard let lengths = ParserFrame.lengths(read(ParserFrame.lengthBytes)) else { exit(0) }
+      guard let request = try? JSONDecoder().decode(ParserRequest.self, from: Data(read(lengths.head))) else {
+        complain("the request is no JSON of a known layout")
+        exit(1)
+      }
+      Sandbox.endAfter(seconds: request.secondsMax + 1)
+      let bytes = read(lengths.body)
+      guard bytes.count == lengths.body else { exit(0) }
+      guard let parts = DocumentReader.reply(to: request, bytes).parts else {
+        complain("the reply can't be written as JSON")
+        exit(1)
+      }
+      write(ParserFrame.lengths(head: parts.head.count, body: parts.body.count) + parts.head + parts.body)
+    }
+  }
+
+  /// - Returns: fewer bytes only at the end of the input.
+  private static func read(_ count: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < count {
+      guard let more = try? FileHandle.standardInput.read(upToCount: count - bytes.count), !more.isEmpty else { break }
+      bytes += more
+    }
+    return bytes
+  }
+
+  private static func write(_ bytes: [UInt8]) {
+    do { try FileHandle.standardOutput.write(contentsOf: Data(bytes)) } catch { exit(1) }
+  }
+
+  private static func complain(_ text: String) {
+    try? FileHandle.standardError.write(contentsOf: Data("\(text)\n".utf8))
+  }
+
+  /// Swift's runtime would write a backtrace before a crashed process ends, which takes seconds.
+  private static func endAtOnce() {
+    for number in [SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGTRAP] { signal(number, SIG_DFL) }
+  }
+}
