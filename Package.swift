@@ -95,6 +95,7 @@ let package = Package(
     cLibrary("CHiredis"),
     cLibrary("CZLib"),
     cRoom("CICU", libraries: ["icuuc"]),
+    cRoom("CTLS", libraries: ["ssl", "crypto"]),
     cRoom("CSandbox", libraries: ["seccomp"]),
     cRoom("CSandboxPreload", ["CSandbox"]),
     cRoom("CMicroHTTPD", libraries: ["microhttpd"]),
@@ -121,7 +122,7 @@ let package = Package(
     room(
       "KafkaClient", in: .connections,
       ["Failures", "BlockingExecutor", "CRdKafka", "Records", "Telemetry", "Time"]),
-    room("RedisClient", in: .connections, ["Failures", "BlockingExecutor", "CHiredis", "Telemetry", "Time"]),
+    room("RedisClient", in: .connections, ["Failures", "BlockingExecutor", "CHiredis", "CTLS", "Telemetry", "Time"]),
     room("HTTPClient", in: .connections, ["Failures", "BlockingExecutor", "CCurl", "Time"]),
     room("HTTPServer", in: .connections, ["Failures", "CMicroHTTPD"]),
 

@@ -89,7 +89,7 @@ final class QueryBook: Sendable {
       report.sent = state.sent
       var perSecond: [Int: Int] = [:]
       for entry in state.entries {
-        perSecond[Int(entry.at), default: 0] += 1
+        perSecond[Int(min(1e15, entry.at)), default: 0] += 1
         report.lateness.append(entry.late)
         guard let status = entry.status else {
           report.lost += 1

@@ -68,7 +68,8 @@ struct ReplayReport: Sendable {
   }
 
   private static func format(_ value: Double) -> String {
-    let tenths = Int((value * 10).rounded())
+    // An answer's times are what its sender wrote.
+    let tenths = Int(min(1e15, max(-1e15, (value * 10).rounded())))
     return "\(tenths / 10).\(tenths % 10)"
   }
 

@@ -33,6 +33,9 @@ struct Trace {
       guard let time = line["timestamp_ms"]?.doubleValue else {
         throw UsageError("\(path):\(number): `timestamp_ms` must be a number")
       }
+      guard (0...1e15).contains(time) else {
+        throw UsageError("\(path):\(number): `timestamp_ms` \(time) must be from 0 to 1e15")
+      }
       let start = first ?? time
       first = start
       var question = order[arrivals.count % order.count]

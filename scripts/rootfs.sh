@@ -3,7 +3,8 @@
 # only /tmp writable. This finds libraries and tools that are missing in the image.
 #   rootfs.sh [BINARY] [FOLDER]      builds in FOLDER (.build/rootfs), checks, prints sizes; needs root, Debian and
 #                                    debootstrap
-#   rootfs.sh collect BINARY FOLDER  only copies the binary and Swift's libraries into FOLDER (for the Dockerfile)
+#   rootfs.sh collect BINARY FOLDER  only copies the binary, its parser and Swift's libraries into FOLDER (for the
+#                                    Dockerfile)
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 owner=65532
@@ -16,11 +17,13 @@ collect() {
   local binary=$1 into=$2 library
   install -d "$into/usr/local/bin" "$into/usr/local/lib"
   install -m 755 "$binary" "$into/usr/local/bin/millrace"
-  for library in $(ldd "$binary" | awk '$3 ~ /\/swift\/linux\// { print $3 }'); do
+  install -m 755 "$(dirname "$binary")/millrace-parser" "$into/usr/local/bin/millrace-parser"
+  install -m 644 "$(dirname "$binary")/libmillrace-sandbox.so" "$into/usr/local/lib/"
+  for library in $(ldd "$binary" "$(dirname "$binary")/millrace-parser" | awk '$3 ~ /\/swift\/linux\// { print $3 }'); do
     install -m 644 "$library" "$into/usr/local/lib/"
   done
   if command -v strip >/dev/null; then
-    strip --strip-unneeded "$into/usr/local/bin/millrace" "$into"/usr/local/lib/*.so
+    strip --strip-unneeded "$into"/usr/local/bin/millrace* "$into"/usr/local/lib/*.so
   fi
 }
 
@@ -90,7 +93,7 @@ install -d "$root/usr/local/share/millrace/model"
 install -m 644 "${model[0]}"/{config.json,vocab.txt,model.safetensors} "$root/usr/local/share/millrace/model"
 chroot "$root" ldconfig
 
-missing=$(chroot "$root" ldd /usr/local/bin/millrace | grep 'not found' || true)
+missing=$(chroot "$root" ldd /usr/local/bin/millrace /usr/local/bin/millrace-parser | grep 'not found' || true)
 [ -z "$missing" ] || fail "libraries that are missing in the image:"$'\n'"$missing"
 
 # --- run as the image would be run ---
@@ -108,13 +111,11 @@ millrace settings --json >/tmp/settings.json
 say "settings: $(wc -c </tmp/settings.json) bytes"
 millrace contract --json >/tmp/contract.json
 say "contract: $(wc -c </tmp/contract.json) bytes"
-for tool in pdftotext timeout prlimit; do
-  command -v "$tool" >/dev/null || { echo "rootfs: $tool is missing" >&2; exit 1; }
-done
+command -v pdftotext >/dev/null || { echo "rootfs: pdftotext is missing" >&2; exit 1; }
 say "pdftotext: $(pdftotext -v 2>&1 | head -1)"
-text=$(timeout --signal=KILL 15 prlimit --as=1073741824 --cpu=15 --core=0 pdftotext -enc UTF-8 /tmp/page.pdf -)
+text=$(LD_PRELOAD=/usr/local/lib/libmillrace-sandbox.so pdftotext -enc UTF-8 - - </tmp/page.pdf)
 [ -n "$text" ] || { echo "rootfs: pdftotext found no text" >&2; exit 1; }
-say "pdftotext read $(printf %s "$text" | wc -w) words of a page within the parser's limits"
+say "pdftotext read $(printf %s "$text" | wc -w) words of a page, confined"
 # A whole pipeline: broker, all pools and the model. The image contains no LLM and no Redis.
 millrace up --detach --llm extractive --redis none >/tmp/up.log 2>&1 || { cat /tmp/up.log >&2; exit 1; }
 say "up: $(tail -1 /tmp/up.log)"
@@ -130,7 +131,7 @@ done
 say "/healthz of six workers: 200"
 millrace documents put /tmp/page.pdf --timeout 60 >/tmp/put.log 2>&1 || { cat /tmp/put.log >&2; exit 1; }
 say "a PDF: $(tail -1 /tmp/put.log)"
-# Large markup is read in a child process of the binary.
+# Markup is read by millrace-parser, confined.
 for number in $(seq 2000); do printf '# Part %s\n\nThe depot opens at six.\n\n' "$number"; done >/tmp/large.md
 millrace documents put /tmp/large.md --timeout 300 >/tmp/put.log 2>&1 || { cat /tmp/put.log >&2; exit 1; }
 say "$(wc -c </tmp/large.md) bytes of Markdown: $(tail -1 /tmp/put.log)"

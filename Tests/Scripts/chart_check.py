@@ -38,7 +38,7 @@ MARKER = "# --- deployment: read by the chart, not by the binary's settings ---"
 NARROW = {
     "pools": {"retrieve": {"maxReplicas": 1}, "generate": {"lagThreshold": 11}},
     "llm": {"url": "http://vllm.models.svc:8000/v1"},
-    "networkPolicy": {"enabled": True, "kafkaPorts": []},
+    "networkPolicy": {"llmPorts": [8001], "dnsAddresses": []},
     "secrets": {"name": "millrace", "keys": {"kafkaProperties": "kafka.properties"}},
 }
 
@@ -60,6 +60,7 @@ UNSET = [
 
 # Values that must be refused, and words of the error message.
 REFUSED = [
+    ("no image", {"image": {"repository": ""}}, "image.repository: must name the image"),
     ("a misspelt key", {"pools": {"ingest": {"lagTreshold": 5}}}, "lagTreshold"),
     ("an unknown section", {"autoscaling": {}}, "autoscaling"),
     ("a duration without unit", {"worker": {"graceDeadline": "25"}}, "graceDeadline"),
@@ -88,6 +89,11 @@ REFUSED = [
 ]
 
 
+def with_image(values):
+    """The values with an image, which the chart requires."""
+    return {**values, "image": {"repository": "registry.example/millrace", **values.get("image", {})}}
+
+
 class Checker:
     def __init__(self, chart, binary, promtool):
         self.chart, self.binary, self.promtool = chart, Binary(str(binary)), promtool
@@ -101,7 +107,7 @@ class Checker:
 
     def render(self, values):
         rendering = Rendering.parse(
-            "", self.loaded.render(values, name=RELEASE, namespace=NAMESPACE), self.loaded.merge_values(values),
+            "", self.loaded.render(with_image(values), name=RELEASE, namespace=NAMESPACE), self.loaded.merge_values(with_image(values)),
             self.binary, self.chart)
         return rendering
 
@@ -134,7 +140,7 @@ class Checker:
             self.expect(name in self.loaded.schema["properties"], f"values.schema.json: {name} is missing")
 
     def lint(self, name, values):
-        result = helm_python.lint(str(self.chart), values, strict=True, namespace=NAMESPACE)
+        result = helm_python.lint(str(self.chart), with_image(values), strict=True, namespace=NAMESPACE)
         problems = list(result["errors"]) + [m for m in result["messages"] if m["severity"] >= 2]
         self.expect(not problems, f"{name}: helm lint --strict: {problems}")
 
@@ -192,7 +198,7 @@ class Checker:
     def refused(self):
         for name, values, words in REFUSED:
             try:
-                self.loaded.render(values, name=RELEASE, namespace=NAMESPACE)
+                self.loaded.render(with_image(values), name=RELEASE, namespace=NAMESPACE)
                 self.expect(False, f"refused values: {name} was rendered")
             except helm_python.HelmError as error:
                 self.expect(words in str(error), f"refused values: {name}: no '{words}' in the message: {error}")

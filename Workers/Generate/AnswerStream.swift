@@ -1,3 +1,4 @@
+import Caching
 import Records
 import RedisClient
 import Stage
@@ -8,14 +9,12 @@ struct AnswerStream: Sendable {
   let redis: RedisClient
   let context: StageContext
 
-  func publish(_ sentence: String, for key: QueryKey) async {
+  func publish(_ sentence: String, for query: QueryRecord) async {
+    guard let stream = SentenceStream(query, topicPrefix: context.settings.kafka.topicPrefix),
+      let message = stream.seal(sentence)
+    else { return }
     do {
-      _ = try await redis.send([
-        [
-          Array("PUBLISH".utf8), Array(StreamChannel.name(context.settings.kafka.topicPrefix, key).utf8),
-          Array(sentence.utf8),
-        ]
-      ])
+      _ = try await redis.send([[Array("PUBLISH".utf8), Array(stream.channel.utf8), message]])
     } catch {
       context.metrics.increment(
         .cacheWriteFailures,

@@ -219,7 +219,7 @@ package final class GenerateStage: RecordWork {
         !self.freshness.table.isStale(
           DocumentKey(tenant: query.tenant, id: citation.documentID), citation.version)
       else { return }
-      await stream.publish(sentence, for: query.key)
+      await stream.publish(sentence, for: query)
     }
     measure(outcome)
     return Draft(answer: outcome.answer, isWorthKeeping: outcome.fallback?.isLasting ?? true)

@@ -1,3 +1,4 @@
+import Caching
 import Client
 import CommandLine
 import Foundation
@@ -39,8 +40,9 @@ enum AskCommand {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let client = try QueryClient(settings: settings)
-    let subscription = await SentencePrinter.subscribe(query, settings)
-    async let printed = SentencePrinter.print(subscription)
+    let stream = SentenceStream(query, topicPrefix: settings.kafka.topicPrefix)
+    let subscription = await SentencePrinter.subscribe(stream, settings)
+    async let printed = SentencePrinter.print(subscription, stream)
     defer { subscription?.stop() }
     let answer = try await client.ask(query)
     subscription?.stop()
@@ -76,6 +78,8 @@ enum AskCommand {
       query.cache = policy
     }
     query.stream = mode == .answer && !arguments.flag("--json")
+    // 122 bits at random each, from the system's generator.
+    if query.stream { query.streamToken = "\(UUID().uuidString)-\(UUID().uuidString)" }
     query.principals = arguments.allValues("--principal")
     query.topK = try arguments.integer("--top-k", in: 1...Int(QueryRecord.topKMax))
     if let deadline = try arguments.integer("--deadline", in: 1...Int(QueryRecord.deadlineMaxMilliseconds)) {
@@ -94,25 +98,22 @@ enum AskCommand {
 /// Prints supported sentences as they arrive. Without Redis, or when Redis does not answer within 500 ms,
 /// nothing is streamed and the answer is printed when it is complete.
 private enum SentencePrinter {
-  static func subscribe(_ query: QueryRecord, _ settings: Settings) async -> RedisSubscription? {
-    guard query.stream else { return nil }
+  static func subscribe(_ stream: SentenceStream?, _ settings: Settings) async -> RedisSubscription? {
     do {
-      guard let address = try RedisAddress.named(in: settings) else { return nil }
-      return try await RedisSubscription(
-        address, channel: StreamChannel.name(settings.kafka.topicPrefix, query.key),
-        deadline: .milliseconds(500))
+      guard let stream, let address = try RedisAddress.named(in: settings) else { return nil }
+      return try await RedisSubscription(address, channel: stream.channel, deadline: .milliseconds(500))
     } catch {
       return nil
     }
   }
 
   /// - Returns: the printed text, after the subscription has ended.
-  static func print(_ subscription: RedisSubscription?) async -> String {
-    guard let subscription else { return "" }
+  static func print(_ subscription: RedisSubscription?, _ stream: SentenceStream?) async -> String {
+    guard let subscription, let stream else { return "" }
     var sentences: [String] = []
     for await message in subscription.messages {
-      // Whoever may publish in Redis has written it.
-      let sentence = Terminal.harmless(String(decoding: message, as: UTF8.self))
+      guard let text = stream.open(message) else { continue }
+      let sentence = Terminal.harmless(text)
       FileHandle.standardOutput.write(Data(((sentences.isEmpty ? "" : " ") + sentence).utf8))
       sentences.append(sentence)
     }

@@ -8,10 +8,11 @@ extension RedisAddress {
   package static func named(in settings: Settings) throws(SettingsError) -> RedisAddress? {
     let setting = settings.redis.address
     if setting.isEmpty { return nil }
-    guard let address = RedisAddress(try setting.read()) else {
+    guard var address = RedisAddress(try setting.read()) else {
       throw SettingsError(
         key: "redis.address", value: settings.table.shown("redis.address"), rule: RedisAddress.rule)
     }
+    address.caFile = settings.redis.caFile
     return address
   }
 }

@@ -34,7 +34,7 @@ package enum Terminal {
 
   package static func bar(_ done: Int, of total: Int, _ label: String) {
     let width = 30
-    let filled = total > 0 ? done * width / total : width
+    let filled = total > 0 ? min(width, max(0, done * width / total)) : width
     progress(
       "[\(String(repeating: "#", count: filled))\(String(repeating: ".", count: width - filled))] "
         + "\(done)/\(total) \(label)")

@@ -4,6 +4,18 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/// A connection, from its start to its end.
+struct client {
+  struct client *next, *previous;
+  uint32_t address;
+  int socket;
+  double since;         // when it began to wait for a request, or to take a response
+  int is_awaited;       // the handler has its request, or a stream is open
+  int is_shut;
+};
 
 struct millrace_http_server {
   pthread_mutex_t lock;  // guards everything below, and every exchange
@@ -14,10 +26,14 @@ struct millrace_http_server {
   struct millrace_http_exchange *exchanges;  // those whose connection lives
   int references;                            // the owner's, and one for each exchange
   int is_stopping;
-  unsigned int handed_over;  // exchanges that the handler has got, and whose connection lives
+  struct client *clients;    // the newest first
+  unsigned int handed_over;  // exchanges that the handler has got and not answered, and streams that are open
   pthread_t thread;          // libmicrohttpd's, known from its first call
   int has_thread;
 };
+
+// Connections that are shut, and not closed yet, take no place of others.
+enum { shut_connections_max = 64 };
 
 struct header {
   struct header *next;
@@ -32,7 +48,7 @@ struct millrace_http_exchange {
   char *method, *path;
   char *body;
   size_t length, capacity;
-  int is_too_large, is_suspended, is_queued, is_handed_over, is_claimed;
+  int is_too_large, is_suspended, is_queued, is_handed_over, is_counted, is_claimed;
   // The response.
   int has_response;
   unsigned int status;
@@ -77,6 +93,97 @@ static void drop(struct millrace_http_exchange *exchange) {
   drop_server(server);
 }
 
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static struct client *client_of(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  return info ? info->socket_context : NULL;
+}
+
+/// With the lock held.
+static void shut(struct client *client) {
+  client->is_shut = 1;
+  shutdown(client->socket, SHUT_RDWR);
+}
+
+/// With the lock held: makes room for a new connection. A client that sends its request, or takes its response, byte by
+/// byte would otherwise hold its connection for ever, and a few of them would keep everybody out. The longest waiting
+/// connection of the address that has most of them goes, so that nobody is shut out by another address.
+static void make_room(struct millrace_http_server *server) {
+  double oldest = now() - server->limits.request_seconds_max;
+  unsigned int all = 0;
+  for (struct client *client = server->clients; client; client = client->next) {
+    if (!client->is_awaited && !client->is_shut && client->since < oldest) shut(client);
+    all += !client->is_shut;
+  }
+  while (all >= server->limits.connections_max) {
+    struct client *victim = NULL;
+    unsigned int most = 0;
+    for (struct client *client = server->clients; client; client = client->next) {
+      if (client->is_awaited || client->is_shut) continue;
+      unsigned int same = 0;
+      for (struct client *other = server->clients; other; other = other->next)
+        same += !other->is_awaited && !other->is_shut && other->address == client->address;
+      if (same > most || (same == most && client->since < victim->since)) {
+        victim = client;
+        most = same;
+      }
+    }
+    if (!victim) return;
+    shut(victim);
+    all--;
+  }
+}
+
+/// A connection begins or ends.
+static void connected(void *cls, struct MHD_Connection *connection, void **state,
+                      enum MHD_ConnectionNotificationCode code) {
+  struct millrace_http_server *server = cls;
+  struct client *client = *state;
+  if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+    const union MHD_ConnectionInfo *socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    // Without memory it is served, and counts for nothing.
+    if (!socket || !(client = calloc(1, sizeof *client))) return;
+    client->socket = socket->connect_fd;
+    if (address && address->client_addr->sa_family == AF_INET)
+      client->address = ((const struct sockaddr_in *)(const void *)address->client_addr)->sin_addr.s_addr;
+    client->since = now();
+    pthread_mutex_lock(&server->lock);
+    make_room(server);
+    client->next = server->clients;
+    if (client->next) client->next->previous = client;
+    server->clients = client;
+    pthread_mutex_unlock(&server->lock);
+    *state = client;
+  } else if (client) {
+    pthread_mutex_lock(&server->lock);
+    if (client->previous) client->previous->next = client->next;
+    else server->clients = client->next;
+    if (client->next) client->next->previous = client->previous;
+    pthread_mutex_unlock(&server->lock);
+    free(client);
+    *state = NULL;
+  }
+}
+
+/// With the lock held: the handler has the request now, or has answered it.
+static void count(struct millrace_http_exchange *exchange, struct MHD_Connection *connection, int is_awaited) {
+  struct client *client = connection ? client_of(connection) : NULL;
+  if (client) {
+    client->is_awaited = is_awaited;
+    client->since = now();
+  }
+  if (exchange->is_counted == is_awaited) return;
+  exchange->is_counted = is_awaited;
+  if (is_awaited) exchange->server->handed_over++;
+  else exchange->server->handed_over--;
+}
+
 /// With the lock held: the server's thread goes on with this connection.
 static void wake(struct millrace_http_exchange *exchange) {
   if (!exchange->is_suspended || !exchange->connection) return;
@@ -116,6 +223,11 @@ static ssize_t read_piece(void *cls, uint64_t position, char *buffer, size_t max
 static enum MHD_Result queue(struct millrace_http_exchange *exchange, struct MHD_Connection *connection) {
   if (exchange->is_queued) return MHD_YES;
   exchange->is_queued = 1;
+  if (!exchange->is_stream) {
+    pthread_mutex_lock(&exchange->server->lock);
+    count(exchange, connection, 0);
+    pthread_mutex_unlock(&exchange->server->lock);
+  }
   struct MHD_Response *response =
       exchange->is_stream
           ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, read_piece, exchange, NULL)
@@ -210,7 +322,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
   int is_full = is_new && server->handed_over >= server->limits.exchanges_max;
   if (is_new && !is_full) {
     exchange->is_handed_over = 1;
-    server->handed_over++;
+    count(exchange, connection, 1);
     exchange->references++;  // the receiver's
   }
   pthread_mutex_unlock(&server->lock);
@@ -231,7 +343,6 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 
 /// The connection needs the exchange no more: the response is sent, or the client has left.
 static void completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code) {
-  (void)connection;
   (void)code;
   struct millrace_http_server *server = cls;
   struct millrace_http_exchange *exchange = *state;
@@ -239,7 +350,7 @@ static void completed(void *cls, struct MHD_Connection *connection, void **state
   *state = NULL;
   pthread_mutex_lock(&server->lock);
   exchange->connection = NULL;
-  if (exchange->is_handed_over) server->handed_over--;
+  count(exchange, connection, 0);
   if (exchange->previous) exchange->previous->next = exchange->next;
   else server->exchanges = exchange->next;
   if (exchange->next) exchange->next->previous = exchange->previous;
@@ -265,9 +376,9 @@ struct millrace_http_server *millrace_http_start(const char *host, uint16_t port
   server->context = context;
   server->daemon = MHD_start_daemon(
       MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, port, NULL, NULL, answer, server, MHD_OPTION_SOCK_ADDR,
-      (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT, limits.connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
-      limits.idle_seconds_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768, MHD_OPTION_NOTIFY_COMPLETED, completed,
-      server, MHD_OPTION_END);
+      (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT, limits.connections_max + shut_connections_max,
+      MHD_OPTION_CONNECTION_TIMEOUT, limits.idle_seconds_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768,
+      MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_NOTIFY_CONNECTION, connected, server, MHD_OPTION_END);
   if (!server->daemon) {
     drop_server(server);
     return NULL;

@@ -21,7 +21,8 @@ import Foundation
       body_bytes_max: limits.bodyBytesMax, stream_bytes_max: limits.streamBytesMax,
       connections_max: UInt32(clamping: limits.connectionsMax),
       exchanges_max: UInt32(clamping: limits.exchangesMax),
-      idle_seconds_max: UInt32(clamping: limits.idleSecondsMax))
+      idle_seconds_max: UInt32(clamping: limits.idleSecondsMax),
+      request_seconds_max: UInt32(clamping: limits.requestSecondsMax))
     // Not retained: the server holds the handler, and its thread ends in deinit.
     let context = unsafe Unmanaged.passUnretained(handler).toOpaque()
     guard let server = unsafe millrace_http_start(host, port, bounds, passToHandler, context) else {

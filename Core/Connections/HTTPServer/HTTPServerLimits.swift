@@ -11,6 +11,10 @@ package struct HTTPServerLimits: Sendable {
   /// Seconds after which a connection without traffic is closed. Time during which a response is awaited
   /// does not count.
   package var idleSecondsMax = 10
+  /// Seconds in which a whole request must arrive, and in which a response must be taken, unless it is streamed. A
+  /// connection that needs longer is closed when the next one begins. When all connections are in use, the longest
+  /// waiting one of the address with the most connections is closed for a new one.
+  package var requestSecondsMax = 15
 
   package init() {}
 }

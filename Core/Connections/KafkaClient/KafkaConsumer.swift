@@ -85,7 +85,9 @@ package actor KafkaConsumer {
     _ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?,
     _ pointer: OpaquePointer?
   ) {
-    let moved = unsafe partitions(of: list)
+    // Another client that leads the group may assign a partition twice; librdkafka then assigns none.
+    var seen: Set<TopicPartition> = []
+    let moved = unsafe partitions(of: list).filter { seen.insert($0).inserted }
     if code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, !isLeaving {
       unsafe rd_kafka_assign(pointer, list)
       pending.assigned += moved
@@ -266,7 +268,9 @@ func committedOffsets(_ handle: KafkaHandle, _ partitions: [TopicPartition]) thr
     let list = PartitionList(partitions)
     try check(.committed, unsafe rd_kafka_committed(handle.pointer, list.pointer, milliseconds))
     var result: [TopicPartition: CommittedOffset] = [:]
-    for (partition, offset) in try list.elements(.committed) where offset.nextOffset >= 0 {
+    for (partition, offset) in try list.elements(.committed)
+    // No log gets so long. Any client may commit any number, and sums with an offset must not overflow.
+    where (0...(Int64(1) << 60)).contains(offset.nextOffset) {
       result[partition] = offset
     }
     return result

@@ -20,10 +20,13 @@ import Records
       let element = unsafe rd_kafka_topic_partition_list_add(pointer, partition.topic, partition.partition)
     else { return }
     unsafe element.pointee.offset = offset
-    guard !metadata.isEmpty else { return }
-    // librdkafka frees the metadata together with the list, with free().
-    unsafe element.pointee.metadata = UnsafeMutableRawPointer(strdup(metadata))
-    unsafe element.pointee.metadata_size = metadata.utf8.count
+    // librdkafka frees the metadata together with the list, with free(). Not strdup(): another client's metadata may
+    // hold a NUL, and librdkafka copies as many bytes as the size says.
+    let bytes = Array(metadata.utf8)
+    guard !bytes.isEmpty, let copy = unsafe malloc(bytes.count) else { return }
+    unsafe bytes.withUnsafeBytes { unsafe copy.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    unsafe element.pointee.metadata = copy
+    unsafe element.pointee.metadata_size = bytes.count
   }
 
   /// Every element with its offset and metadata.

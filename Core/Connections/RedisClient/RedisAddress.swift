@@ -1,6 +1,6 @@
 import Foundation
 
-/// The address of a Redis: `redis://[[user]:password@]host:port[/database]`, or
+/// The address of a Redis: `redis://[[user]:password@]host:port[/database]`, `rediss://…` for the same with TLS, or
 /// `unix://[[user]:password@]/path[?db=database]`. User and password may have percent escapes, as in every URL; a `%`
 /// in them is `%25`.
 package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
@@ -16,9 +16,13 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
   package var user = ""
   package var password = ""
   package var database = 0
+  /// TLS (`rediss://`): the server's certificate and name are verified.
+  package var isEncrypted = false
+  /// The certificates that are trusted, in PEM; empty for the system's.
+  package var caFile = ""
 
   package static let rule =
-    "must be redis://[[user]:password@]host:port[/database], unix://[[user]:password@]/path[?db=database], or empty "
+    "must be redis:// or rediss://[[user]:password@]host:port[/database], unix://[[user]:password@]/path[?db=database], or empty "
     + "for none, with a % in user and password as %25"
 
   /// - Parameter path: absolute.
@@ -26,7 +30,8 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
 
   package init?(_ text: String) {
     let isSocket = text.hasPrefix("unix://")
-    guard isSocket || text.hasPrefix("redis://") else { return nil }
+    isEncrypted = text.hasPrefix("rediss://")
+    guard isSocket || isEncrypted || text.hasPrefix("redis://") else { return nil }
     var rest = text[(text.range(of: "://")?.upperBound ?? text.endIndex)...]
     if isSocket {
       // If no number follows, `?db=` is part of the path.
@@ -76,7 +81,7 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
   /// The address without the password.
   package var description: String {
     switch endpoint {
-    case .tcp(let host, let port): "redis://\(host):\(port)/\(database)"
+    case .tcp(let host, let port): "\(isEncrypted ? "rediss" : "redis")://\(host):\(port)/\(database)"
     case .unixSocket(let path): "unix://\(path)" + (database == 0 ? "" : "?db=\(database)")
     }
   }

@@ -1,4 +1,5 @@
 internal import CHiredis
+internal import CTLS
 import Foundation
 import Time
 
@@ -14,7 +15,7 @@ import Time
   /// - Throws: `RedisFailure` when Redis does not answer in time or refuses the password or the database.
   init(_ address: RedisAddress, deadline: ContinuousClock.Instant, writeLimit: Duration) throws(RedisFailure)
   {
-    guard let context = unsafe Self.connected(address.endpoint, Self.timeLeft(deadline)) else {
+    guard let context = unsafe try Self.connected(address, deadline) else {
       throw RedisFailure(.unreachable, "out of memory")
     }
     unsafe self.context = context
@@ -23,7 +24,7 @@ import Time
     }
     unsafe redisSetTimeout(context, Self.timeLeft(.now + writeLimit))
     // Only for TCP: on a Unix socket the call fails, and the failure would count as the connection's.
-    if case .tcp = address.endpoint { unsafe redisEnableKeepAlive(context) }
+    if case .tcp = address.endpoint, !address.isEncrypted { unsafe redisEnableKeepAlive(context) }
     var greetings: [[[UInt8]]] = []
     if !address.password.isEmpty {
       let user = address.user.isEmpty ? [] : [Array(address.user.utf8)]
@@ -40,10 +41,21 @@ import Time
 
   deinit { unsafe redisFree(context) }
 
-  private static func connected(_ endpoint: RedisAddress.Endpoint, _ limit: timeval)
+  private static func connected(_ address: RedisAddress, _ deadline: ContinuousClock.Instant) throws(RedisFailure)
     -> UnsafeMutablePointer<redisContext>?
   {
-    switch endpoint {
+    let limit = timeLeft(deadline)
+    switch address.endpoint {
+    case .tcp(let host, let port) where address.isEncrypted:
+      var message = [CChar](repeating: 0, count: 300)
+      let milliseconds = Int32(clamping: max(1, (deadline - .now).milliseconds))
+      let socket = unsafe millrace_tls_connect(
+        host, port, address.caFile.isEmpty ? nil : address.caFile, milliseconds, &message, message.count)
+      guard socket >= 0 else {
+        let reason = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        throw RedisFailure(.unreachable, "\(address): \(reason)")
+      }
+      return unsafe redisConnectFd(socket)
     case .tcp(let host, let port): return unsafe redisConnectWithTimeout(host, Int32(port), limit)
     case .unixSocket(let path):
       // The kernel accepts a path of at most 107 bytes (unix(7)). A longer path is reached through an open

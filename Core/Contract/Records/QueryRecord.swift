@@ -32,6 +32,8 @@ package struct QueryRecord: Sendable, Equatable {
   package static let deadlineDefaultMilliseconds: Int64 = 60_000
   package static let deadlineMaxMilliseconds: Int64 = 600_000
   package static let textBytesMax = 32_768
+  /// 22 characters of 64 kinds are 132 bits.
+  private static let streamTokenCharacters = 22...128
   package static let topKMax: Int64 = 100
   /// The limit for the whole value: the records that the stages make from it must fit the later topics.
   package static let bytesMax = 262_144
@@ -49,6 +51,8 @@ package struct QueryRecord: Sendable, Equatable {
   package var topK: Int?
   package var deadlineMilliseconds: Int64
   package var stream: Bool
+  /// What the streamed sentences are encrypted under; without it nothing is streamed.
+  package var streamToken: String?
   package var cache: CachePolicy
   /// The token of a status event: `partition:next_offset` of `rag.vectors`. The search waits a limited time
   /// until the index has reached this offset.
@@ -110,12 +114,32 @@ package struct QueryRecord: Sendable, Equatable {
       try fields.integer("deadline_ms", in: 1...Self.deadlineMaxMilliseconds)
       ?? Self.deadlineDefaultMilliseconds
     stream = try fields.bool("stream") ?? false
+    streamToken = try Self.streamToken(fields)
     cache = try fields.choice("cache", CachePolicy.self) ?? .default
     mode = try fields.choice("mode", Mode.self) ?? .answer
     after = try Self.after(fields)
     replyTo = try Self.replyTo(fields)
     history = try Self.history(fields)
     filter = try Self.filter(fields)
+  }
+
+  private static func streamToken(_ fields: FieldReader) throws(FieldError) -> String? {
+    guard let text = try fields.string("stream_token") else { return nil }
+    guard streamTokenCharacters.contains(text.utf8.count),
+      text.utf8.allSatisfy({ byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+          true
+        default: false
+        }
+      })
+    else {
+      throw FieldError(
+        .badValue, field: "stream_token", value: "\(text.utf8.count) characters",
+        rule: "must be 22 to 128 of A-Z, a-z, 0-9, - and _, taken at random")
+    }
+    return text
   }
 
   private static func after(_ fields: FieldReader) throws(FieldError) -> VectorsToken? {
@@ -201,7 +225,8 @@ package struct QueryRecord: Sendable, Equatable {
             JSONMember(name: $0.key, value: .array($0.value.map(\.json)))
           }),
       "top_k": topK.map(JSONValue.int), "deadline_ms": .int(deadlineMilliseconds),
-      "stream": stream ? .bool(true) : nil, "cache": cache == .default ? nil : .string(cache.rawValue),
+      "stream": stream ? .bool(true) : nil, "stream_token": streamToken.map(JSONValue.string),
+      "cache": cache == .default ? nil : .string(cache.rawValue),
       "after": after.map { .string($0.description) }, "mode": .string(mode.rawValue),
       "reply_to": replyTo.map { .object(["topic": .string($0.topic), "partition": .int($0.partition)]) },
     ])

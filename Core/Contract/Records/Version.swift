@@ -11,11 +11,14 @@ package struct Version: Sendable, Hashable, Comparable, CustomStringConvertible 
   /// The setting `ingest.epoch` can be raised beyond every version that is read.
   package static let epochMax: UInt32 = 999_999
 
+  /// No log gets so long, and sums with an offset can't overflow.
+  package static let offsetMax: Int64 = 1 << 53
+
   /// Reads `epoch.offset`.
   package init?(_ text: some StringProtocol) {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 2, let epoch = UInt32(parts[0]), epoch <= Self.epochMax,
-      let offset = Int64(parts[1]), offset >= 0
+      let offset = Int64(parts[1]), (0...Self.offsetMax).contains(offset)
     else {
       return nil
     }

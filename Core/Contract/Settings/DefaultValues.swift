@@ -130,10 +130,12 @@ package enum DefaultValues {
       # requests in flight of all workers together; each has the share of its partitions
       concurrencyMax: 64
     redis:
-      # redis://[[user]:password@]host:port[/database] or unix://[[user]:password@]/path[?db=N]; empty: no cache, no streams
+      # redis://[[user]:password@]host:port[/database], rediss:// (TLS), or unix:// and a path; empty: no cache, no streams
       address: ""
       # file that contains the address
       addressFile: ""
+      # file with the certificates that are trusted for rediss://; empty: the system's
+      caFile: ""
       # maximum time of one exchange; after that the caches are skipped
       deadline: "50ms"
     cache:
@@ -223,10 +225,11 @@ package enum DefaultValues {
     nameOverride: ""
     fullnameOverride: ""
     image:
-      repository: "ghcr.io/millrace/millrace"
+      # required: where you have pushed the image that the Dockerfile builds, for example registry.example/millrace
+      repository: ""
       # empty: the chart's appVersion
       tag: ""
-      # sha256:...; it overrides the tag
+      # recommended: sha256:...; it overrides the tag
       digest: ""
       pullPolicy: "IfNotPresent"
     imagePullSecrets: []
@@ -460,10 +463,17 @@ package enum DefaultValues {
       activeDeadlineSeconds: 1800
       ttlSecondsAfterFinished: 86400
     networkPolicy:
-      enabled: false
-      # ports that the brokers advertise
-      kafkaPorts: [9092]
-      # further rules, as in NetworkPolicy, for example for Redis and the LLM
+      # pods reach only DNS, the brokers, Redis and the LLM, by the ports of their addresses in these values
+      enabled: true
+      # namespaces of the cluster's DNS, and its addresses outside of them (those of node-local caches)
+      dnsNamespaces: ["kube-system", "openshift-dns"]
+      dnsAddresses: ["169.254.20.10/32"]
+      # further ports that the brokers advertise
+      kafkaPorts: []
+      # further ports of Redis, for example of sentinels, and of the LLM
+      redisPorts: []
+      llmPorts: []
+      # further rules, as in NetworkPolicy
       egress: []
       # who may read /metrics; empty: any pod of any namespace
       metricsFrom: []

@@ -53,6 +53,8 @@ extension Settings {
       if let taken = TopicName.allCases.first(where: { topic.hasSuffix($0.rawValue) }) {
         return "must not end with '\(taken.rawValue)', as a topic of a pipeline does"
       }
+      // Kafka's rule for names. A NUL would end the name in librdkafka.
+      guard topic.wholeMatch(of: /[A-Za-z0-9._\-]{1,249}/) != nil else { return "must be a topic's name" }
       if topic.hasPrefix("__") { return "must not be a topic of Kafka itself" }
       guard replyPrefixes.contains(where: topic.hasPrefix) else {
         return replyPrefixes.isEmpty

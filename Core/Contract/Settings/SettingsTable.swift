@@ -238,12 +238,17 @@ package struct SettingsTable: Sendable {
       ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
     ]
     for (suffix, factor) in units where value.hasSuffix(suffix) {
-      if let count = Int64(value.dropLast(suffix.count)), count >= 0, count < 1_000_000_000 {
+      if let count = Int64(value.dropLast(suffix.count)), count >= 0, count < 1_000_000_000,
+        count * factor <= Self.durationMax
+      {
         return .milliseconds(count * factor)
       }
     }
-    throw SettingsError(key: key, value: value, rule: "must be a whole number with ms, s, m, h or d")
+    throw SettingsError(key: key, value: value, rule: "must be a whole number with ms, s, m, h or d, at most 36500d")
   }
+
+  /// 36,500 days in milliseconds: sums with a clock's time can't overflow.
+  private static let durationMax: Int64 = 36_500 * 86_400_000
 
   /// Reads `name=value,name=value`.
   func pairs(_ key: String) throws(SettingsError) -> [String: String] {

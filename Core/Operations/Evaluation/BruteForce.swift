@@ -74,7 +74,8 @@ package enum BruteForce {
   private static func compare(_ answer: AnswerRecord, _ vector: [Float], _ rows: [Row]) -> String? {
     let scored = rows.map { row -> (Row, Float) in
       var score: Float = 0
-      for index in vector.indices { score += row.vector[index] * vector[index] }
+      // A row of another width was made by another model, and no answer can hold it.
+      for (a, b) in zip(row.vector, vector) { score += a * b }
       return (row, score)
     }.sorted { a, b in
       if a.1 != b.1 { return a.1 > b.1 }

@@ -215,7 +215,7 @@ final class GroupCoordinator {
       condition.broadcast()
       return
     }
-    group.generation += 1
+    group.generation = group.generation == .max ? 1 : group.generation + 1
     group.leader = group.members[group.leader] == nil ? first : group.leader
     let candidates = group.members[group.leader]?.protocols ?? []
     group.protocolName =

@@ -20,7 +20,9 @@ struct ProducerState: Sendable {
     epoch = parts.first.flatMap { Int16($0) } ?? -1
     for part in parts.dropFirst() {
       let numbers = part.split(separator: ",").compactMap { Int64($0) }
-      if numbers.count == 3 { batches.append((Int32(numbers[0]), Int32(numbers[1]), numbers[2])) }
+      if numbers.count == 3, let first = Int32(exactly: numbers[0]), let last = Int32(exactly: numbers[1]) {
+        batches.append((first, last, numbers[2]))
+      }
     }
   }
 

@@ -104,6 +104,9 @@ struct RecordBatch {
 
   /// - Throws: `BatchFault` when the records can't be read.
   func records() throws(BatchFault) -> [Record] {
+    guard bytes.count >= Self.headerBytes, recordCount >= 0, lastOffsetDelta >= 0 else {
+      throw BatchFault(code: .corruptMessage, rule: "the stored batch is damaged")
+    }
     guard let codec, let payload = codec.decompressed(bytes[Self.headerBytes...]) else {
       throw BatchFault(code: .corruptMessage, rule: "the records can't be unpacked")
     }

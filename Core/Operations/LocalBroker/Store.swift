@@ -145,7 +145,7 @@ final class Store: Sendable {
     try writer.run("SELECT id,name,partition_count,settings FROM topics") { row in
       topics.append(
         Topic(
-          id: row.int(0), name: row.text(1), partitionCount: Int32(row.int(2)),
+          id: row.int(0), name: row.text(1), partitionCount: Int32(clamping: max(0, row.int(2))),
           settings: SettingsText.decode(row.text(3))))
     }
     for topic in topics {
@@ -153,14 +153,14 @@ final class Store: Sendable {
       try writer.run(
         """
         SELECT id,number,log_start,
-          (SELECT last_offset+1 FROM batches WHERE partition_id=p.id ORDER BY base_offset DESC LIMIT 1),
+          (SELECT min(last_offset,1152921504606846976)+1 FROM batches WHERE partition_id=p.id ORDER BY base_offset DESC LIMIT 1),
           (SELECT max_timestamp FROM batches WHERE partition_id=p.id ORDER BY base_offset DESC LIMIT 1)
           FROM partitions p WHERE topic_id=? ORDER BY number
         """, [.int(topic.id)]
       ) { row in
         partitions.append(
           Partition(
-            id: row.int(0), topic: topic, number: Int32(row.int(1)), nextOffset: max(row.int(2), row.int(3)),
+            id: row.int(0), topic: topic, number: Int32(clamping: row.int(1)), nextOffset: max(row.int(2), row.int(3)),
             logStart: row.int(2), lastTimestamp: row.int(4)))
       }
       for partition in partitions {
@@ -229,7 +229,7 @@ final class Store: Sendable {
         }
       }
       guard let last else { break }
-      next = last + 1
+      next = last &+ 1
     }
     return result
   }
@@ -256,8 +256,8 @@ final class Store: Sendable {
       ) { row in
         result.append(
           StoredOffset(
-            topic: row.text(0), partition: Int32(row.int(1)), nextOffset: row.int(2),
-            leaderEpoch: Int32(row.int(3)), metadata: row.text(4)))
+            topic: row.text(0), partition: Int32(clamping: row.int(1)), nextOffset: row.int(2),
+            leaderEpoch: Int32(clamping: row.int(3)), metadata: row.text(4)))
       }
     }
     return result
@@ -527,7 +527,7 @@ final class Store: Sendable {
     try write { (database) throws(StorageError) in
       var value: Int64 = 1000
       try database.run("SELECT value FROM facts WHERE name='next_producer_id'") {
-        value = Int64($0.text(0)) ?? value
+        value = Int64($0.text(0)).flatMap { (0..<(1 << 60)).contains($0) ? $0 : nil } ?? value
       }
       try database.run(
         "INSERT OR REPLACE INTO facts(name,value) VALUES('next_producer_id',?)", [.text("\(value + 1)")])

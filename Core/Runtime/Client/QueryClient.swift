@@ -82,6 +82,8 @@ package struct QueryClient: Sendable {
             let value = record.value
           else { continue }
           let answer = try AnswerRecord(value: value)
+          // Whoever may write answers may write one under another's key.
+          guard answer.key == String(decoding: key, as: UTF8.self) else { continue }
           // Its writer answers anew.
           if answer.isVoid(appendedAtMilliseconds: record.timestampMilliseconds) { continue }
           open[answer.key] = nil

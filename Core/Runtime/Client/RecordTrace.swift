@@ -88,7 +88,7 @@ package enum RecordTrace {
       steps.append(
         Step(
           atMilliseconds: record.timestampMilliseconds, place: record.position.description,
-          what: "version \(batch.header.document.version): part \(batch.header.part + 1) of "
+          what: "version \(batch.header.document.version): part \(UInt64(batch.header.part) + 1) of "
             + "\(batch.header.partCount), \(batch.chunks.count) chunks cut"))
     }
     let prefix = Array("\(key)@".utf8)
@@ -99,7 +99,7 @@ package enum RecordTrace {
       let what: String
       switch batch.content {
       case .vectors(let chunks, _, _):
-        what = "part \(batch.header.part + 1) of \(batch.header.partCount), \(chunks.count) vectors written"
+        what = "part \(UInt64(batch.header.part) + 1) of \(batch.header.partCount), \(chunks.count) vectors written"
       case .mark(let mark, _, _): what = "mark \(mark)"
       }
       steps.append(

@@ -95,8 +95,8 @@ struct CommitMetadata: Sendable, Equatable {
 
   /// What has no room in it is worked on again by the next owner.
   private var bitmap: String {
-    let end = base + Int64(Self.bitmapBytesMax * 8)
-    guard let last = finished.lazy.filter({ $0 < end }).max(), last >= base else { return "" }
+    let (end, isTooLong) = base.addingReportingOverflow(Int64(Self.bitmapBytesMax * 8))
+    guard !isTooLong, let last = finished.lazy.filter({ $0 < end }).max(), last >= base else { return "" }
     var bitmap = [UInt8](repeating: 0, count: Int(last - base) / 8 + 1)
     for offset in finished where offset >= base && offset < end {
       bitmap[Int(offset - base) / 8] |= 1 << UInt8((offset - base) % 8)

@@ -216,7 +216,7 @@ package struct TopicSetup: Sendable {
             group.topic == .searches ? CommittedOffset(nextOffset: offset.nextOffset) : offset
         }
       }
-      let total = found.values.reduce(0) { $0 + $1.nextOffset }
+      let total = found.values.reduce(0) { $0 &+ $1.nextOffset }
       if total > furthest { (best, furthest) = (found, total) }
     }
     return best

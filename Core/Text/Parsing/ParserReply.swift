@@ -65,11 +65,13 @@ package enum ParserReply: Sendable {
       })
     else { return nil }
     var document = ParsedDocument(text: body, blocks: [], title: head.title)
+    var end = 0
     for block in head.blocks {
-      guard block.count == 4, Self.kinds.indices.contains(block[0]), 0 <= block[1], block[1] <= block[2],
+      guard block.count == 4, Self.kinds.indices.contains(block[0]), end <= block[1], block[1] <= block[2],
         block[2] <= body.count, Self.isBoundary(block[1], body), Self.isBoundary(block[2], body),
         head.headingPaths.indices.contains(block[3])
       else { return nil }
+      end = block[2]
       document.blocks.append(
         .init(kind: Self.kinds[block[0]], range: block[1]..<block[2], headingPath: head.headingPaths[block[3]]))
     }

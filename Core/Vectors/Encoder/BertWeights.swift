@@ -67,7 +67,7 @@ struct BertWeights: Sendable {
       "embeddings.position_embeddings.weight", shape: [config.max_position_embeddings, d])
     types = try tensors.tensor("embeddings.token_type_embeddings.weight", shape: [config.type_vocab_size, d])
     embeddingNorm = try norm("embeddings.LayerNorm")
-    layers = try (0..<config.num_hidden_layers).map { index in
+    layers = try (0..<max(0, config.num_hidden_layers)).map { index in
       let prefix = "encoder.layer.\(index)."
       return Layer(
         query: try linear(prefix + "attention.self.query", d, d),

@@ -42,9 +42,14 @@ struct SafeTensors {
     guard let entry = entries[name] ?? entries["bert." + name] else {
       throw VectorError.badModel("tensor '\(name)' is missing")
     }
+    // Each width is bounded, so that no product overflows.
+    guard shape.allSatisfy({ (0...(1 << 28)).contains($0) }) else {
+      throw VectorError.badModel("tensor '\(name)': the model's configuration has a width of \(shape)")
+    }
     let count = shape.reduce(1, *)
     guard entry.dtype == "F32", entry.shape == shape, entry.data_offsets.count == 2,
-      entry.data_offsets[1] - entry.data_offsets[0] == count * 4, entry.data_offsets[0] >= 0,
+      entry.data_offsets.allSatisfy({ (0...file.byteCount).contains($0) }),
+      entry.data_offsets[1] - entry.data_offsets[0] == count * 4,
       dataStart + entry.data_offsets[1] <= file.byteCount
     else {
       throw VectorError.badModel("tensor '\(name)' is \(entry.dtype) \(entry.shape), expected F32 \(shape)")

@@ -226,8 +226,8 @@ def a_low_threshold_without_warning(r):
 def KEDA_without_login_and_no_warning(r):
     r.notes = r.notes.replace("WARNING: keda", "keda")
 
-@mutation("no warning of networkPolicy.egress", "narrow")
-def an_LLM_that_is_shut_out_in_silence(r):
+@mutation("no warning of networkPolicy.enabled", "minimal")
+def an_open_network_in_silence(r):
     r.notes = r.notes.replace("WARNING: networkPolicy", "networkPolicy")
 
 @mutation("a warning without cause of kafka.bootstrapServers", "sasl")
@@ -476,6 +476,25 @@ def a_Service_that_selects_nothing(r):
 @mutation("doesn't cover", "alerts-off")
 def a_NetworkPolicy_that_misses_pods(r):
     first(r, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] = "ingest"
+
+def policy(r, name):
+    return next(d for d in r.of("NetworkPolicy") if d["metadata"]["name"].endswith(name))
+
+@mutation("doesn't cover generate", "sasl")
+def an_LLM_that_its_pool_cannot_reach(r):
+    policy(r, "-llm")["spec"]["podSelector"]["matchExpressions"][0]["values"] = ["retrieve"]
+
+@mutation("covers ingest, which doesn't need it", "sasl")
+def Redis_for_parsers(r):
+    policy(r, "-redis")["spec"]["podSelector"]["matchExpressions"][0]["values"].append("ingest")
+
+@mutation("network: NetworkPolicy/mill-millrace-llm: egress is", "sasl")
+def every_port_of_an_LLM(r):
+    policy(r, "-llm")["spec"]["egress"][0]["ports"][0]["port"] = 443
+
+@mutation("network: NetworkPolicy/mill-millrace: egress is", "sasl")
+def a_DNS_server_of_anybody(r):
+    del first(r, "NetworkPolicy")["spec"]["egress"][0]["to"]
 
 @mutation("policyTypes must be", "alerts-off")
 def a_NetworkPolicy_that_lets_all_out(r):

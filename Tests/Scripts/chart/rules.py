@@ -3,6 +3,7 @@ import collections
 import functools
 import json
 import re
+import urllib.parse
 
 import jsonschema
 import kubernetes_validate
@@ -211,6 +212,10 @@ def component(document):
     return document["metadata"].get("labels", {}).get("app.kubernetes.io/component", "")
 
 
+def has_redis(values):
+    return values["redis"]["address"] or values["secrets"]["keys"]["redisAddress"]
+
+
 def pool_values(r):
     """The values of each pool and each shard, by component."""
     own = dict(r.values["pools"])
@@ -237,6 +242,8 @@ def presence(r):
         ("ServiceAccount", "topics"): v["topicsJob"]["enabled"], ("ConfigMap", "dashboard"): v["dashboard"]["enabled"],
         ("PrometheusRule", "alerts"): v["alerts"]["enabled"],
         ("NetworkPolicy", "network"): v["networkPolicy"]["enabled"],
+        ("NetworkPolicy", "network-redis"): v["networkPolicy"]["enabled"] and has_redis(v),
+        ("NetworkPolicy", "network-llm"): v["networkPolicy"]["enabled"] and v["llm"]["url"],
         ("TriggerAuthentication", "keda"): scaled and v["keda"]["authentication"]["enabled"],
     }
     expected.update(key for key, wanted in asked.items() if wanted)
@@ -254,16 +261,14 @@ def notes(r):
     keda = v["keda"]
     secure = (v["secrets"]["keys"]["kafkaProperties"]
               or re.search(r"(?i)security\.protocol=(ssl|sasl)", v["kafka"]["properties"]))
-    outside = v["llm"]["url"] or v["redis"]["address"] or v["secrets"]["keys"]["redisAddress"]
     asked = {
         "kafka.bootstrapServers": re.search(r"(^|,)(127\.|localhost)", v["kafka"]["bootstrapServers"]),
         # KEDA would connect to the brokers without a login. With its own address it may not need a login.
         "keda.authentication.enabled": (
             keda["enabled"] and secure and not keda["authentication"]["enabled"] and not keda["bootstrapServers"]),
         "secrets.keys.cacheKey": (
-            (v["redis"]["address"] or v["secrets"]["keys"]["redisAddress"])
-            and not v["secrets"]["keys"]["cacheKey"] and not v["cache"]["keyFile"]),
-        "networkPolicy.egress": v["networkPolicy"]["enabled"] and not v["networkPolicy"]["egress"] and outside,
+            has_redis(v) and not v["secrets"]["keys"]["cacheKey"] and not v["cache"]["keyFile"]),
+        "networkPolicy.enabled": not v["networkPolicy"]["enabled"],
     }
     for pool, (section, key) in TAKEN.items():
         # Lag includes records in progress. With a low threshold, one replica's own work would add replicas.
@@ -671,10 +676,20 @@ def selectors(r):
         if len(found) != 1 or component(d) not in found[0]:
             yield f"{who(d)}: its selector finds {found or 'no pods'}, not those of {component(d)}"
     for d in r.of("NetworkPolicy"):
-        selector = d["spec"]["podSelector"]["matchLabels"]
-        for name, labels in by_labels:
-            if not selector.items() <= labels.items():
-                yield f"{who(d)}: doesn't cover {name}"
+        selector = d["spec"]["podSelector"]
+        needing = {"network-redis": "redis.address", "network-llm": "llm.apiKey"}.get(component(d))
+        wanted = {p["name"] for p in r.contract["pools"] if needing in p["secrets"]} if needing else {
+            labels["app.kubernetes.io/component"] for _, labels in by_labels}
+        covered = {
+            labels["app.kubernetes.io/component"] for _, labels in by_labels
+            if selector["matchLabels"].items() <= labels.items() and all(
+                e["operator"] == "In" and labels.get(e["key"]) in e["values"]
+                for e in selector.get("matchExpressions", []))
+        }
+        for name in sorted(wanted - covered):
+            yield f"{who(d)}: doesn't cover {name}"
+        for name in sorted(covered - wanted):
+            yield f"{who(d)}: covers {name}, which doesn't need it"
 
 
 @rule
@@ -705,19 +720,37 @@ def placement(r):
 
 @rule
 def network(r):
-    """The policy blocks all traffic that the values do not name, in both directions."""
+    """The policies block all traffic that the values do not name, in both directions."""
     own = r.values["networkPolicy"]
     ingress = {"ports": [{"protocol": "TCP", "port": "http"}]} | (
         {"from": own["metricsFrom"]} if own["metricsFrom"] else {})
-    brokers = [{"protocol": "TCP", "port": port} for port in own["kafkaPorts"]]
-    names_ = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
-    egress = [{"ports": ports_} for ports_ in (names_, brokers) if ports_] + own["egress"]
+
+    def rule_of(ports_):
+        return [{"ports": [{"protocol": "TCP", "port": port} for port in dict.fromkeys(ports_)]}] if ports_ else []
+
+    names_ = {
+        "ports": [{"protocol": kind, "port": port} for port in (53, 5353) for kind in ("UDP", "TCP")],
+        "to": [{"namespaceSelector": {"matchExpressions": [
+            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": own["dnsNamespaces"]}]}}]
+        + [{"ipBlock": {"cidr": address}} for address in own["dnsAddresses"]],
+    }
+    brokers = [int(server.rsplit(":", 1)[1]) for server in r.values["kafka"]["bootstrapServers"].split(",")]
+    llm = urllib.parse.urlsplit(r.values["llm"]["url"])
+    llm_port = llm.port or (443 if llm.scheme == "https" else 80)
+    redis = re.findall(r":(\d+)(?:/[^:]*)?$", r.values["redis"]["address"])
+    expected = {
+        "network": {"ingress": [ingress],
+                    "egress": [names_] + rule_of(brokers + own["kafkaPorts"]) + own["egress"]},
+        "network-redis": {"egress": rule_of([int(port) for port in redis or [6379]] + own["redisPorts"])},
+        "network-llm": {"egress": rule_of([llm_port] + own["llmPorts"])},
+    }
     for d in r.of("NetworkPolicy"):
-        if sorted(d["spec"].get("policyTypes", [])) != ["Egress", "Ingress"]:
-            yield f"{who(d)}: policyTypes must be Ingress and Egress, or one direction stays open"
-        for direction, expected in (("ingress", [ingress]), ("egress", egress)):
-            if d["spec"].get(direction) != expected:
-                yield f"{who(d)}: {direction} is {d['spec'].get(direction)}, the values say {expected}"
+        wanted = expected[component(d)]
+        if sorted(d["spec"].get("policyTypes", [])) != sorted(key.capitalize() for key in wanted):
+            yield f"{who(d)}: policyTypes must be those of {sorted(wanted)}, or one direction stays open"
+        for direction, rules_ in wanted.items():
+            if d["spec"].get(direction) != rules_:
+                yield f"{who(d)}: {direction} is {d['spec'].get(direction)}, the values say {rules_}"
 
 
 @rule

@@ -277,8 +277,75 @@ private final class Counter: Sendable {
     }
   }
 
-  private static func connect(_ port: UInt16) throws -> Int32 {
+  @Test("connections that dribble never keep a probe out, and their own address gives way first")
+  func dribble() async throws {
+    let server = try start { $0.respond(HTTPResponse(status: 200, body: "ok")) }
+    let (over, port) = (Counter(), server.port)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await Self.dribble(port, until: over) }
+      // This one waits, too, but from an address that has only one.
+      let patient = try Self.connect(server.port)
+      for _ in 0..<25 {
+        let (status, _) = try await client.response(HTTPRequest(url: url(server), timeout: .seconds(5)))
+        #expect(status == 200)
+        try await Task.sleep(for: .milliseconds(40))
+      }
+      _ = "GET / HTTP/1.0\r\n\r\n".withCString { send(patient, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+      var buffer = [UInt8](repeating: 0, count: 100)
+      let count = recv(patient, &buffer, buffer.count, 0)
+      #expect(String(decoding: buffer[..<max(0, count)], as: UTF8.self).hasPrefix("HTTP/1.1 200"))
+      close(patient)
+      over.add(1)
+      try await group.waitForAll()
+    }
+  }
+
+  /// Three times as many connections as there is room for, opened again when they are closed.
+  private static func dribble(_ port: UInt16, until over: Counter) async throws {
+    var sockets = try (0..<200).map { _ in try connect(port, from: 0x7F00_0002) }
+    while over.value == 0 {
+      for index in sockets.indices where send(sockets[index], "G", 1, Int32(MSG_NOSIGNAL)) < 1 {
+        close(sockets[index])
+        sockets[index] = try connect(port, from: 0x7F00_0002)
+      }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    for socket in sockets { close(socket) }
+  }
+
+  @Test("a request that takes too long loses its connection when the next one comes, an awaited one does not")
+  func slowRequest() async throws {
+    var limits = HTTPServerLimits()
+    limits.requestSecondsMax = 1
+    let kept = Mutex<HTTPExchange?>(nil)
+    let server = try start(limits) { exchange in
+      if exchange.request.path == "/late" { kept.withLock { $0 = exchange } } else {
+        exchange.respond(HTTPResponse(status: 200, body: "ok"))
+      }
+    }
+    async let late = client.response(HTTPRequest(url: url(server, "/late"), timeout: .seconds(20)))
+    let slow = try Self.connect(server.port)
+    _ = "GET / HTTP/1.1\r\n".withCString { send(slow, $0, strlen($0), 0) }
+    try await Task.sleep(for: .milliseconds(1500))
+    #expect(try await client.response(HTTPRequest(url: url(server), timeout: .seconds(5))).status == 200)
+    var byte: UInt8 = 0
+    #expect(recv(slow, &byte, 1, 0) <= 0, "the slow connection is closed")
+    close(slow)
+    kept.withLock { $0 }?.respond(HTTPResponse(status: 200, body: "late"))
+    #expect(try await late.status == 200)
+  }
+
+  private static func connect(_ port: UInt16, from source: UInt32 = 0x7F00_0001) throws -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var own = sockaddr_in()
+    own.sin_family = sa_family_t(AF_INET)
+    own.sin_addr.s_addr = source.bigEndian
+    let bound = withUnsafePointer(to: &own) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    try #require(bound == 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian

@@ -154,6 +154,9 @@ import Testing
       #expect(error?.kind == .rejected, "\(script): \(error as Any)")
     }
     #expect(ParserReply(head: Array(head.utf8), body: Array("nine byte".utf8)) != nil)
+    // Blocks out of order would become ranges that end before they start.
+    let turned = head.replacing("[1,0,9,0]", with: "[1,5,9,0],[1,0,4,0]")
+    #expect(ParserReply(head: Array(turned.utf8), body: Array("nine byte".utf8)) == nil)
   }
 
   @Test("if no reader can start, the error is retriable and not the document's fault")

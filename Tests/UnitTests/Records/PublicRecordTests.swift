@@ -75,6 +75,7 @@ import Testing
     query.replyTo = .init(topic: "t", partition: 2)
     query.cache = .refresh
     query.stream = true
+    query.streamToken = "a-token-of-the-asker_22"
     #expect(try QueryRecord(value: query.json.bytes) == query)
   }
 

@@ -53,6 +53,7 @@ private enum Samples {
     query.filter = ["k": [.string("v"), .bool(true)]]
     query.topK = 4
     query.stream = true
+    query.streamToken = "a-token-of-the-asker_22"
     query.cache = .bypass
     query.after = VectorsToken(partition: 1, nextOffset: 2)
     query.replyTo = .init(topic: "t", partition: 3)

@@ -106,6 +106,30 @@ retrieve: {args: [worker, retrieve], topic: candidates, group: {{ printf "%sretr
 generate: {args: [worker, generate], topic: prompts, group: {{ printf "%sgenerate" $prefix | quote }}, values: generate, model: true, secrets: [kafkaProperties, redisAddress, llmApiKey, cacheKey]}
 {{- end -}}
 
+{{/* The ports that addresses name ("a:9092,b:9093", "redis://r:6380/1"), as a JSON list. */}}
+{{- define "millrace.ports" -}}
+{{- $ports := list -}}
+{{- range splitList "," . -}}
+{{- with regexFind ":[0-9]+(/[^:]*)?$" . -}}
+{{- $ports = append $ports (regexFind "[0-9]+" . | int) -}}
+{{- end -}}
+{{- end -}}
+{{ $ports | uniq | toJson }}
+{{- end -}}
+
+{{/* A rule that lets these ports out, each once. An empty list of ports would open every port. */}}
+{{- define "millrace.egressPorts" -}}
+{{- $ports := list -}}
+{{- range . }}{{ $ports = append $ports (int .) }}{{ end -}}
+{{- with $ports | uniq -}}
+- ports:
+    {{- range . }}
+    - protocol: TCP
+      port: {{ . }}
+    {{- end }}
+{{- end -}}
+{{- end -}}
+
 {{/* The security context of every pod. Takes root. */}}
 {{- define "millrace.podSecurityContext" -}}
 runAsNonRoot: true
@@ -174,7 +198,7 @@ process gets no other keys.
 - name: settings
   mountPath: /etc/millrace
   readOnly: true
-# Used for documents that are passed to a parser's child process.
+# The working directory. Everything else is read-only.
 - name: tmp
   mountPath: /tmp
 {{- with .Values.podDefaults.extraVolumeMounts }}

@@ -24,6 +24,8 @@ struct millrace_http_limits {
   unsigned int connections_max;
   unsigned int exchanges_max;  // handed over at a time; more are answered with 503
   unsigned int idle_seconds_max;
+  /// For a whole request to arrive, and for a response to be taken. Looked at when a connection begins.
+  unsigned int request_seconds_max;
 };
 
 /// Listens on an IPv4 address; port 0 takes any. Returns null when the address can't be had.

@@ -28,7 +28,8 @@ struct WireDocument: WireMessage {
   }
 
   func info() throws(WireError) -> DocumentInfo {
-    guard let tenant = TenantID(tenant), let id = DocumentID(id), offset >= 0 else {
+    guard let tenant = TenantID(tenant), let id = DocumentID(id), (0...Version.offsetMax).contains(offset)
+    else {
       throw WireError(position: 0, rule: "a document without a usable tenant, id or version")
     }
     var info = DocumentInfo(

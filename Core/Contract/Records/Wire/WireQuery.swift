@@ -1,6 +1,6 @@
 struct WireQuery: WireMessage {
   var id = "", tenant = "", text = "", cache = "", after = "", mode = "", replyTopic = "", outcome = ""
-  var requestID = ""
+  var requestID = "", streamToken = ""
   var principals: [String] = []
   var history: [WireTurn] = []
   var filter: [WireFilterEntry] = []
@@ -26,6 +26,7 @@ struct WireQuery: WireMessage {
     deadlineAt = flight.deadlineAtMilliseconds
     askedAt = flight.askedAtMilliseconds
     stream = query.stream
+    streamToken = query.streamToken ?? ""
     cache = query.cache.rawValue
     after = query.after?.description ?? ""
     mode = query.mode.rawValue
@@ -53,6 +54,7 @@ struct WireQuery: WireMessage {
     for entry in filter { query.filter[entry.name] = entry.values.compactMap(\.value) }
     query.topK = topK == 0 ? nil : min(Int(topK), Int(QueryRecord.topKMax))
     query.stream = stream
+    query.streamToken = streamToken.isEmpty ? nil : streamToken
     query.cache = cache
     query.after = VectorsToken(after)
     query.replyTo = replyTopic.isEmpty ? nil : .init(topic: replyTopic, partition: replyPartition)
@@ -88,6 +90,7 @@ struct WireQuery: WireMessage {
     writer.int(17, sentAt)
     writer.string(18, requestID)
     writer.int(19, askedAt)
+    writer.string(20, streamToken)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -111,6 +114,7 @@ struct WireQuery: WireMessage {
     case 17: sentAt = try reader.int64()
     case 18: requestID = try reader.string()
     case 19: askedAt = try reader.int64()
+    case 20: streamToken = try reader.string()
     default: return false
     }
     return true

@@ -1,0 +1,31 @@
+import Cryptography
+import Records
+
+/// The Redis channel of one answer's sentences, and what encrypts them.
+///
+/// Everybody who may use Redis sees the names of all channels and every message. So the name tells nothing of the query,
+/// and the messages are encrypted, both under the token that its query brings.
+package struct SentenceStream: Sendable {
+  package let channel: String
+  private let key: [UInt8]
+
+  /// - Returns: nil for a query that asks for no stream, or brings no token.
+  package init?(_ query: QueryRecord, topicPrefix: String) {
+    guard query.stream, let token = query.streamToken else { return nil }
+    let secret = Array(token.utf8)
+    let name = Array("\(topicPrefix)\n\(query.key)".utf8)
+    let channel = MessageCode.hmacSHA256(Array("channel\n".utf8) + name, key: secret)
+    self.channel = "millrace:stream:" + channel.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    key = MessageCode.hmacSHA256(Array("key\n".utf8) + name, key: secret)
+  }
+
+  /// - Returns: nil when the machine has no random bytes.
+  package func seal(_ sentence: String) -> [UInt8]? {
+    AuthenticatedCipher.seal(Array(sentence.utf8), key: key, context: Array(channel.utf8))
+  }
+
+  /// - Returns: nil for a message of somebody who does not have the token.
+  package func open(_ message: [UInt8]) -> String? {
+    AuthenticatedCipher.open(message, key: key, context: Array(channel.utf8)).map { String(decoding: $0, as: UTF8.self) }
+  }
+}
