@@ -122,7 +122,9 @@ let package = Package(
     room(
       "KafkaClient", in: .connections,
       ["Failures", "BlockingExecutor", "CRdKafka", "Records", "Telemetry", "Time"]),
-    room("RedisClient", in: .connections, ["Failures", "BlockingExecutor", "CHiredis", "CTLS", "Telemetry", "Time"]),
+    room(
+      "RedisClient", in: .connections,
+      ["Failures", "BlockingExecutor", "CHiredis", "CTLS", "Telemetry", "Time"]),
     room("HTTPClient", in: .connections, ["Failures", "BlockingExecutor", "CCurl", "Time"]),
     room("HTTPServer", in: .connections, ["Failures", "CMicroHTTPD"]),
 
@@ -245,7 +247,7 @@ let package = Package(
       [
         "BlockingExecutor", "Caching", "Catalog", "Chunking", "Client", "CommandLine", "Cryptography",
         "Encoder",
-        "Evaluation", "Flat", "Formats", "Freshness", "Generation", "HTTPClient", "HTTPServer", "KafkaClient", "Parsing",
+        "Evaluation", "Flat", "Freshness", "Generation", "HTTPClient", "HTTPServer", "KafkaClient", "Parsing",
         "Pools", "Records", "RedisClient", "Retrieval", "Sandbox", "Search", "Services", "Settings", "Stage",
         "Supervision",
         "Telemetry", "TestSupport", "Time", "Tokenizer", "VectorMath",

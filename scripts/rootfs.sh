@@ -19,7 +19,8 @@ collect() {
   install -m 755 "$binary" "$into/usr/local/bin/millrace"
   install -m 755 "$(dirname "$binary")/millrace-parser" "$into/usr/local/bin/millrace-parser"
   install -m 644 "$(dirname "$binary")/libmillrace-sandbox.so" "$into/usr/local/lib/"
-  for library in $(ldd "$binary" "$(dirname "$binary")/millrace-parser" | awk '$3 ~ /\/swift\/linux\// { print $3 }'); do
+  for library in $(ldd "$binary" "$(dirname "$binary")/millrace-parser" |
+    awk '$3 ~ /\/swift\/linux\// { print $3 }' | sort -u); do
     install -m 644 "$library" "$into/usr/local/lib/"
   done
   if command -v strip >/dev/null; then

@@ -29,6 +29,36 @@ import Time
     return result
   }
 
+  @Test("what another client commits for a group is read to its first NUL, and an impossible offset is none")
+  func foreignCommits() async throws {
+    let settings = try settings()
+    try await withSetup(settings) { setup, admin in
+      _ = try await setup.create()
+      let (first, second) = (TopicPartition("rag.vectors", 0), TopicPartition("rag.vectors", 1))
+      // Both we and librdkafka once took as many bytes as this has from a copy that ended at the NUL.
+      let metadata = "x\u{0}" + String(repeating: "y", count: 4000)
+      try await admin.commit(
+        group: "rag-index-3-0",
+        [
+          first: CommittedOffset(nextOffset: 7, metadata: metadata),
+          second: CommittedOffset(nextOffset: .max),
+        ])
+      let found = try await admin.committed(group: "rag-index-3-0", [first, second])
+      #expect(found == [first: CommittedOffset(nextOffset: 7, metadata: "x")])
+      try await admin.commit(
+        group: "rag-search-3-0",
+        [TopicPartition("rag.searches", 0), TopicPartition("rag.searches", 1)].reduce(into: [:]) {
+          $0[$1] = CommittedOffset(nextOffset: 1 << 62)
+        })
+    }
+    // Another layout takes over what the former one has committed.
+    try await withSetup(try self.settings(["--search-shards": "2"])) { setup, admin in
+      _ = try await setup.create()
+      let taken = try await admin.committed(group: "rag-index-2-0", [TopicPartition("rag.vectors", 0)])
+      #expect(taken.values.allSatisfy { $0.nextOffset < 1 << 60 })
+    }
+  }
+
   @Test("settings that break a promise are named with topic, value and rule, and corrected; others are kept")
   func madeByOthers() async throws {
     let settings = try settings()

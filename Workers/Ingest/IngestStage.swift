@@ -26,7 +26,8 @@ package struct IngestStage: StageWork {
 
   package init(_ context: StageContext, tokenizer: WordPieceTokenizer, programs: ParserPrograms) {
     self.init(
-      context, tokenizer: tokenizer, programs: programs, known: KnownVersions(context), held: HeldPartitions())
+      context, tokenizer: tokenizer, programs: programs, known: KnownVersions(context), held: HeldPartitions()
+    )
   }
 
   private init(

@@ -30,7 +30,9 @@ extension Pool {
       do { try programs.check() } catch {
         throw SettingsError(
           key: "ingest.parserSandbox", value: settings.ingest.isSandboxRequired ? "required" : "off",
-          rule: "needs parsers that start\(settings.ingest.isSandboxRequired ? " and can be confined" : ""): \(error)")
+          rule:
+            "needs parsers that start\(settings.ingest.isSandboxRequired ? " and can be confined" : ""): \(error)"
+        )
       }
       return IngestStage.services(context, tokenizer: tokenizer, programs: programs)
     case .embedDocuments:

@@ -38,11 +38,12 @@ enum ParserProgram {
 
   /// What reads files when it is first used must be used before the filter is set.
   private static func prepare() {
-    _ = DocumentReader.reply(
-      to: ParserRequest(
-        .text, type: .html, ParsingLimits(timeout: .seconds(1), memoryBytesMax: 0, textBytesMax: 1 << 16)),
-      Array("<p>a".utf8)
-    ).parts
+    _ =
+      DocumentReader.reply(
+        to: ParserRequest(
+          .text, type: .html, ParsingLimits(timeout: .seconds(1), memoryBytesMax: 0, textBytesMax: 1 << 16)),
+        Array("<p>a".utf8)
+      ).parts
   }
 
   private static func serve() {
@@ -68,7 +69,8 @@ enum ParserProgram {
   private static func read(_ count: Int) -> [UInt8] {
     var bytes: [UInt8] = []
     while bytes.count < count {
-      guard let more = try? FileHandle.standardInput.read(upToCount: count - bytes.count), !more.isEmpty else { break }
+      guard let more = try? FileHandle.standardInput.read(upToCount: count - bytes.count), !more.isEmpty
+      else { break }
       bytes += more
     }
     return bytes

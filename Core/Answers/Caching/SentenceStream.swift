@@ -3,8 +3,8 @@ import Records
 
 /// The Redis channel of one answer's sentences, and what encrypts them.
 ///
-/// Everybody who may use Redis sees the names of all channels and every message. So the name tells nothing of the query,
-/// and the messages are encrypted, both under the token that its query brings.
+/// Everybody who may use Redis sees the names of all channels and every message. So the name tells nothing of the
+/// query, and the messages are encrypted, both under the token that the query brings.
 package struct SentenceStream: Sendable {
   package let channel: String
   private let key: [UInt8]
@@ -15,7 +15,8 @@ package struct SentenceStream: Sendable {
     let secret = Array(token.utf8)
     let name = Array("\(topicPrefix)\n\(query.key)".utf8)
     let channel = MessageCode.hmacSHA256(Array("channel\n".utf8) + name, key: secret)
-    self.channel = "millrace:stream:" + channel.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    self.channel =
+      "millrace:stream:" + channel.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     key = MessageCode.hmacSHA256(Array("key\n".utf8) + name, key: secret)
   }
 
@@ -26,6 +27,8 @@ package struct SentenceStream: Sendable {
 
   /// - Returns: nil for a message of somebody who does not have the token.
   package func open(_ message: [UInt8]) -> String? {
-    AuthenticatedCipher.open(message, key: key, context: Array(channel.utf8)).map { String(decoding: $0, as: UTF8.self) }
+    AuthenticatedCipher.open(message, key: key, context: Array(channel.utf8)).map {
+      String(decoding: $0, as: UTF8.self)
+    }
   }
 }

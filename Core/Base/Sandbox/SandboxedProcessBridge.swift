@@ -2,9 +2,9 @@ internal import CSandbox
 import Foundation
 import Synchronization
 
-/// A child process with pipes and nothing else: no environment but what is named, no other descriptors, a seccomp filter
-/// and limits. Its calls block, so they must not be made on Swift's cooperative pool, and one thread at a time makes
-/// them. The process is killed and collected when this object is released.
+/// A child process with pipes and nothing else: no environment but what is named, no other descriptors, a seccomp
+/// filter and limits. Its calls block, so they must not be made on Swift's cooperative pool, and one thread at a time
+/// makes them. The process is killed and collected when this object is released.
 @safe package final class SandboxedProcess {
   /// What the child finds at its standard input.
   package enum Input {
@@ -97,7 +97,9 @@ import Synchronization
     while position < bytes.count {
       let written = unsafe bytes.withUnsafeBytes { buffer in
         // Not write(): the signal of a closed pipe would end this process where it is not ignored.
-        Self.quietly { unsafe Foundation.write(input, buffer.baseAddress! + position, buffer.count - position) }
+        Self.quietly {
+          unsafe Foundation.write(input, buffer.baseAddress! + position, buffer.count - position)
+        }
       }
       if written > 0 {
         position += written
@@ -119,7 +121,9 @@ import Synchronization
   ///
   /// - Returns: at least one byte; none at the end.
   /// - Throws: `SandboxError`.
-  package func read(atMost countMax: Int, until limit: ContinuousClock.Instant) throws(SandboxError) -> [UInt8] {
+  package func read(atMost countMax: Int, until limit: ContinuousClock.Instant) throws(SandboxError)
+    -> [UInt8]
+  {
     while true {
       var got = 0
       let bytes = unsafe [UInt8](unsafeUninitializedCapacity: min(countMax, 1 << 18)) { buffer, count in
@@ -180,16 +184,19 @@ import Synchronization
     if ContinuousClock.now >= limit { throw .tookTooLong }
   }
 
-  /// Waits until the descriptor is ready. Meanwhile the child's complaints are read: it blocks when it fills a pipe that
-  /// nobody reads.
-  private func wait(_ descriptor: Int32, _ event: Int32, until limit: ContinuousClock.Instant) throws(SandboxError) {
+  /// Waits until the descriptor is ready. Meanwhile the child's complaints are read: it blocks when it fills a pipe
+  /// that nobody reads.
+  private func wait(_ descriptor: Int32, _ event: Int32, until limit: ContinuousClock.Instant)
+    throws(SandboxError)
+  {
     while true {
       try check(limit)
       var entries = [pollfd(fd: descriptor, events: Int16(event), revents: 0)]
       if isErrorsOpen { entries.append(pollfd(fd: errors, events: Int16(POLLIN), revents: 0)) }
       let left = (limit - .now).components
       let milliseconds = left.seconds > 0 ? 1000 : Int32(left.attoseconds / 1_000_000_000_000_000)
-      let ready = unsafe poll(&entries, nfds_t(entries.count), max(1, min(Self.tickMilliseconds, milliseconds)))
+      let ready = unsafe poll(
+        &entries, nfds_t(entries.count), max(1, min(Self.tickMilliseconds, milliseconds)))
       if ready > 0, isErrorsOpen, entries[1].revents != 0 { takeComplaint() }
       if ready > 0, entries[0].revents != 0 { return }
     }
@@ -215,7 +222,9 @@ import Synchronization
       _ = fcntl(ends.write, F_SETFL, O_NONBLOCK)
       return (ends.read, ends.write)
     case .file(let bytes):
-      let file = unsafe bytes.withUnsafeBytes { unsafe millrace_sandbox_memory_file($0.baseAddress, $0.count) }
+      let file = unsafe bytes.withUnsafeBytes {
+        unsafe millrace_sandbox_memory_file($0.baseAddress, $0.count)
+      }
       guard file >= 0 else { throw .notStarted("no file in memory: \(name(-file))") }
       return (file, -1)
     }
@@ -235,14 +244,16 @@ import Synchronization
     return ends
   }
 
-  private static func name(_ code: Int32) -> String { POSIXErrorCode(rawValue: code).map { "\($0)" } ?? "errno \(code)" }
+  private static func name(_ code: Int32) -> String {
+    POSIXErrorCode(rawValue: code).map { "\($0)" } ?? "errno \(code)"
+  }
 
   /// Null-terminated, for the time of the call.
   private static func withCStrings<Result>(
     _ words: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Result
   ) -> Result {
     let copies = unsafe words.map { unsafe strdup($0) }
-    defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
+    defer { unsafe copies.forEach { unsafe free($0) } }
     let pointers = unsafe copies.map { unsafe UnsafePointer($0) } + [nil]
     return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
   }

@@ -37,9 +37,12 @@ import Records
     var result: [(TopicPartition, CommittedOffset)] = []
     for index in 0..<Int(unsafe pointer.pointee.cnt) {
       let element = unsafe pointer.pointee.elems[index]
-      let metadata = unsafe element.metadata.map {
-        unsafe String(
-          decoding: UnsafeRawBufferPointer(start: $0, count: element.metadata_size), as: UTF8.self)
+      // librdkafka 2.0.2 copies another client's metadata to its first NUL, but counts all of its bytes.
+      let metadata = unsafe element.metadata.map { start in
+        let text = unsafe start.assumingMemoryBound(to: CChar.self)
+        return unsafe String(
+          decoding: UnsafeRawBufferPointer(start: start, count: strnlen(text, element.metadata_size)),
+          as: UTF8.self)
       }
       result.append(
         (

@@ -41,7 +41,8 @@ import Time
 
   deinit { unsafe redisFree(context) }
 
-  private static func connected(_ address: RedisAddress, _ deadline: ContinuousClock.Instant) throws(RedisFailure)
+  private static func connected(_ address: RedisAddress, _ deadline: ContinuousClock.Instant)
+    throws(RedisFailure)
     -> UnsafeMutablePointer<redisContext>?
   {
     let limit = timeLeft(deadline)

@@ -31,7 +31,9 @@ extension Settings {
       parserMemoryBytesMax = try table.integer(
         "ingest.parserMemoryBytesMax", in: 67_108_864...68_719_476_736)
       isSandboxRequired =
-        try table.string("ingest.parserSandbox", "must be required or off") { ["required", "off"].contains($0) }
+        try table.string("ingest.parserSandbox", "must be required or off") {
+          ["required", "off"].contains($0)
+        }
         == "required"
       aclRequired = try table.bool("ingest.aclRequired")
       isStrict = try table.bool("ingest.strict")

@@ -244,7 +244,8 @@ package struct SettingsTable: Sendable {
         return .milliseconds(count * factor)
       }
     }
-    throw SettingsError(key: key, value: value, rule: "must be a whole number with ms, s, m, h or d, at most 36500d")
+    throw SettingsError(
+      key: key, value: value, rule: "must be a whole number with ms, s, m, h or d, at most 36500d")
   }
 
   /// 36,500 days in milliseconds: sums with a clock's time can't overflow.

@@ -153,14 +153,16 @@ final class Store: Sendable {
       try writer.run(
         """
         SELECT id,number,log_start,
-          (SELECT min(last_offset,1152921504606846976)+1 FROM batches WHERE partition_id=p.id ORDER BY base_offset DESC LIMIT 1),
+          (SELECT min(last_offset,1152921504606846976)+1 FROM batches
+            WHERE partition_id=p.id ORDER BY base_offset DESC LIMIT 1),
           (SELECT max_timestamp FROM batches WHERE partition_id=p.id ORDER BY base_offset DESC LIMIT 1)
           FROM partitions p WHERE topic_id=? ORDER BY number
         """, [.int(topic.id)]
       ) { row in
         partitions.append(
           Partition(
-            id: row.int(0), topic: topic, number: Int32(clamping: row.int(1)), nextOffset: max(row.int(2), row.int(3)),
+            id: row.int(0), topic: topic, number: Int32(clamping: row.int(1)),
+            nextOffset: max(row.int(2), row.int(3)),
             logStart: row.int(2), lastTimestamp: row.int(4)))
       }
       for partition in partitions {

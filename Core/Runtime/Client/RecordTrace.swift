@@ -99,7 +99,8 @@ package enum RecordTrace {
       let what: String
       switch batch.content {
       case .vectors(let chunks, _, _):
-        what = "part \(UInt64(batch.header.part) + 1) of \(batch.header.partCount), \(chunks.count) vectors written"
+        what =
+          "part \(UInt64(batch.header.part) + 1) of \(batch.header.partCount), \(chunks.count) vectors written"
       case .mark(let mark, _, _): what = "mark \(mark)"
       }
       steps.append(

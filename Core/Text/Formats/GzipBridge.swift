@@ -8,7 +8,8 @@ enum Gzip {
   static func unpacked(_ bytes: [UInt8], bytesMax: Int) throws(ParsingError) -> [UInt8] {
     var stream = unsafe z_stream()
     // 16 more than the window's bits: a gzip header is expected.
-    guard unsafe inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+    guard unsafe inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
+    else {
       throw ParsingError(.parserMemory, rule: "must be readable within ingest.parserMemoryBytesMax")
     }
     defer { unsafe inflateEnd(&stream) }
@@ -34,18 +35,22 @@ enum Gzip {
       position += used
       output += buffer[0..<made]
       guard output.count <= bytesMax else {
-        throw ParsingError(.tooLong, rule: "must hold at most ingest.textBytesMax, \(bytesMax) bytes, unpacked")
+        throw ParsingError(
+          .tooLong, rule: "must hold at most ingest.textBytesMax, \(bytesMax) bytes, unpacked")
       }
       switch code {
       case Z_STREAM_END:
         // As gzip does: another member may follow, and anything else behind the last one is ignored.
-        guard position + 1 < input.count, input[position] == 0x1F, input[position + 1] == 0x8B else { return output }
+        guard position + 1 < input.count, input[position] == 0x1F, input[position + 1] == 0x8B else {
+          return output
+        }
         unsafe inflateReset(&stream)
       case Z_OK where used > 0 || made > 0: continue
       case Z_MEM_ERROR:
         throw ParsingError(.parserMemory, rule: "must be readable within ingest.parserMemoryBytesMax")
       default:
-        throw ParsingError(.unreadable, rule: "must be whole gzip: it is damaged or cut short after \(position) bytes")
+        throw ParsingError(
+          .unreadable, rule: "must be whole gzip: it is damaged or cut short after \(position) bytes")
       }
     }
   }

@@ -73,7 +73,8 @@ enum TextEncoding {
     guard code == 0, let units = unsafe units else {
       throw code == -1
         ? ParsingError(.badEncoding, rule: "names the encoding '\(name)', which is not known here")
-        : ParsingError(.parserMemory, rule: "must be convertible from \(name) within ingest.parserMemoryBytesMax")
+        : ParsingError(
+          .parserMemory, rule: "must be convertible from \(name) within ingest.parserMemoryBytesMax")
     }
     return unsafe String(decoding: UnsafeBufferPointer(start: units, count: count), as: UTF16.self)
   }

@@ -19,12 +19,16 @@ package struct Parser: Sendable {
   /// - Parameter declared: the media type as sent, empty for none. A binary format is recognised by its first bytes,
   ///   whatever is declared; `MediaType.ofText` decides between the text formats.
   /// - Throws: `ParsingError` for content that can't be parsed, or not within the limits.
-  package func parse(_ bytes: [UInt8], declared: String, tenant: String) throws(ParsingError) -> ParsedDocument {
+  package func parse(_ bytes: [UInt8], declared: String, tenant: String) throws(ParsingError)
+    -> ParsedDocument
+  {
     let deadline = ContinuousClock.now + limits.timeout
     let type = try Self.declaredType(declared)
     if MediaType.ofBytes(bytes) == .pdf { return try pdf(bytes, tenant, deadline) }
     if let name = MediaType.unsupported(bytes) { throw ParsingError.unsupported(name) }
-    if type == .pdf, MediaType.ofBytes(bytes) == nil { throw ParsingError(.badPDF, rule: "is declared \(declared) but holds no %PDF mark") }
+    if type == .pdf, MediaType.ofBytes(bytes) == nil {
+      throw ParsingError(.badPDF, rule: "is declared \(declared) but holds no %PDF mark")
+    }
     let charset = MediaType.charset(declared)
     if let text = Self.plainText(bytes, type, charset) { return try plain(text) }
     switch try ask(ParserRequest(.bytes, type: type, charset: charset, limits), bytes, tenant, deadline) {
@@ -37,7 +41,8 @@ package struct Parser: Sendable {
   /// Parses text that is already decoded. Blocks while a child process reads markup.
   ///
   /// - Throws: `ParsingError` for a binary or unknown media type, and for text that can't be parsed within the limits.
-  package func parse(_ text: String, declared: String, tenant: String) throws(ParsingError) -> ParsedDocument {
+  package func parse(_ text: String, declared: String, tenant: String) throws(ParsingError) -> ParsedDocument
+  {
     let declaredType = try Self.declaredType(declared)
     if declaredType == .pdf || declaredType == .gzip {
       throw ParsingError(.unsupportedMediaType, rule: "is \(declared): send it as content_base64")
@@ -76,7 +81,8 @@ package struct Parser: Sendable {
   }
 
   private var tooLong: ParsingError {
-    ParsingError(.tooLong, rule: "must hold at most ingest.textBytesMax, \(limits.textBytesMax) bytes of text")
+    ParsingError(
+      .tooLong, rule: "must hold at most ingest.textBytesMax, \(limits.textBytesMax) bytes of text")
   }
 
   private func document(
@@ -120,7 +126,8 @@ package struct Parser: Sendable {
     }
   }
 
-  private static let strange = ParsingError(.unreadable, rule: "must be readable: its reader answered strangely")
+  private static let strange = ParsingError(
+    .unreadable, rule: "must be readable: its reader answered strangely")
 
   private func fault(_ error: SandboxError) -> ParsingError {
     switch error {
@@ -140,14 +147,16 @@ package struct Parser: Sendable {
     if ["alloc", "memory"].contains(where: ending.complaint.lowercased().contains) {
       return ParsingError(
         .parserMemory,
-        rule: "must be readable within ingest.parserMemoryBytesMax, \(limits.memoryBytesMax) bytes (\(ending.complaint))"
+        rule:
+          "must be readable within ingest.parserMemoryBytesMax, \(limits.memoryBytesMax) bytes (\(ending.complaint))"
       )
     }
     if let signal = ending.signal {
       switch Int32(signal) {
       case SIGXCPU, SIGKILL, SIGALRM: return fault(.tookTooLong)
       case SIGSYS:
-        return ParsingError(.unreadable, rule: "must be readable: \(name) was stopped at a forbidden system call")
+        return ParsingError(
+          .unreadable, rule: "must be readable: \(name) was stopped at a forbidden system call")
       default: break
       }
       return ParsingError(
@@ -158,7 +167,8 @@ package struct Parser: Sendable {
       rule: "must be readable: \(name) ended with status \(ending.status ?? 0) (\(ending.complaint))")
   }
 
-  private func pdf(_ bytes: [UInt8], _ tenant: String, _ deadline: ContinuousClock.Instant) throws(ParsingError)
+  private func pdf(_ bytes: [UInt8], _ tenant: String, _ deadline: ContinuousClock.Instant)
+    throws(ParsingError)
     -> ParsedDocument
   {
     // pdftotext repairs a damaged file without reporting what it lost. Half a document must not look like a whole one.
@@ -170,7 +180,9 @@ package struct Parser: Sendable {
         .parserUnavailable, rule: "can't be read here: pdftotext is missing (apt-get install poppler-utils)")
     }
     let output: PDFOutput
-    do throws(SandboxError) { output = try self.output(ofPDF: bytes, until: deadline) } catch { throw fault(error) }
+    do throws(SandboxError) { output = try self.output(ofPDF: bytes, until: deadline) } catch {
+      throw fault(error)
+    }
     switch output {
     case .text(let text): return try document(.pdfText, nil, text, tenant, deadline)
     case .tooLong: throw tooLong
@@ -186,7 +198,8 @@ package struct Parser: Sendable {
     case failed(SandboxedProcess.Ending)
   }
 
-  private func output(ofPDF bytes: [UInt8], until deadline: ContinuousClock.Instant) throws(SandboxError) -> PDFOutput
+  private func output(ofPDF bytes: [UInt8], until deadline: ContinuousClock.Instant) throws(SandboxError)
+    -> PDFOutput
   {
     let process = try SandboxedProcess(programs.readingPDF(limits), input: .file(bytes))
     var text: [UInt8] = []

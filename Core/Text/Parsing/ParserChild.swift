@@ -18,7 +18,8 @@ final class ParserChild: Sendable {
   }
 
   /// - Throws: `SandboxError` of the kinds `tookTooLong` and `cancelled`; the child has to be dropped then.
-  func answer(_ request: ParserRequest, _ bytes: [UInt8], until limit: ContinuousClock.Instant) throws(SandboxError)
+  func answer(_ request: ParserRequest, _ bytes: [UInt8], until limit: ContinuousClock.Instant)
+    throws(SandboxError)
     -> Outcome
   {
     guard let head = try? JSONEncoder().encode(request) else { return .ended(process.end()) }

@@ -47,7 +47,8 @@ package struct ParserPrograms: Sendable {
         output += bytes
       }
       let ending = try process.finish(until: deadline)
-      guard ending.status == 0, let tries = try? JSONDecoder().decode([String: Int].self, from: Data(output)) else {
+      guard ending.status == 0, let tries = try? JSONDecoder().decode([String: Int].self, from: Data(output))
+      else {
         throw .notStarted("\(reader) can't be confined: \(ending.complaint)")
       }
       guard confinement == .required else { continue }
@@ -58,10 +59,13 @@ package struct ParserPrograms: Sendable {
   }
 
   /// - Parameter isPreloaded: true for a program that isn't ours, or that is treated like one.
-  private func program(_ isPreloaded: Bool, _ arguments: [String], _ limits: ParsingLimits) -> SandboxedProgram {
+  private func program(_ isPreloaded: Bool, _ arguments: [String], _ limits: ParsingLimits)
+    -> SandboxedProgram
+  {
     var program = SandboxedProgram(
       path: reader, arguments: isPreloaded ? arguments + ["--preloaded"] : arguments,
-      memoryBytesMax: limits.memoryBytesMax, processorSecondsMax: max(1, Int(limits.timeout.components.seconds)),
+      memoryBytesMax: limits.memoryBytesMax,
+      processorSecondsMax: max(1, Int(limits.timeout.components.seconds)),
       isFiltered: confinement == .required)
     if isPreloaded, confinement == .required { program.environment = ["LD_PRELOAD=\(preload)"] }
     if !isPreloaded, confinement == .unconfined { program.arguments.append("--unconfined") }

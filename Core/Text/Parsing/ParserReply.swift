@@ -73,7 +73,8 @@ package enum ParserReply: Sendable {
       else { return nil }
       end = block[2]
       document.blocks.append(
-        .init(kind: Self.kinds[block[0]], range: block[1]..<block[2], headingPath: head.headingPaths[block[3]]))
+        .init(
+          kind: Self.kinds[block[0]], range: block[1]..<block[2], headingPath: head.headingPaths[block[3]]))
     }
     self = .document(document)
   }

@@ -319,7 +319,9 @@ private final class Counter: Sendable {
     limits.requestSecondsMax = 1
     let kept = Mutex<HTTPExchange?>(nil)
     let server = try start(limits) { exchange in
-      if exchange.request.path == "/late" { kept.withLock { $0 = exchange } } else {
+      if exchange.request.path == "/late" {
+        kept.withLock { $0 = exchange }
+      } else {
         exchange.respond(HTTPResponse(status: 200, body: "ok"))
       }
     }

@@ -8,31 +8,41 @@ import Testing
 // children, tries of everything that is forbidden, and programs in the place of the reader that misbehave.
 
 @Suite struct ParserChildTests {
-  private static let limits = ParsingLimits(timeout: .seconds(20), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
+  private static let limits = ParsingLimits(
+    timeout: .seconds(20), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
 
   private static let pdf = URL(fileURLWithPath: Checkout.path + "/Workers/Millrace/Demo/handbook/radio.pdf")
 
   /// A shell script in the place of the reader.
-  private func programs(_ script: String, confinement: ParserPrograms.Confinement) throws -> (ParserPrograms, String) {
-    let path = FileManager.default.temporaryDirectory.appendingPathComponent("reader-\(UUID().uuidString)").path
+  private func programs(_ script: String, confinement: ParserPrograms.Confinement) throws -> (
+    ParserPrograms, String
+  ) {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("reader-\(UUID().uuidString)")
+      .path
     try "#!/bin/sh\n\(script)\n".write(toFile: path, atomically: true, encoding: .utf8)
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
-    return (ParserPrograms(reader: path, preload: ParsingTests.programs.preload, confinement: confinement), path)
+    return (
+      ParserPrograms(reader: path, preload: ParsingTests.programs.preload, confinement: confinement), path
+    )
   }
 
   private func output(_ program: SandboxedProgram) throws -> (text: String, ending: SandboxedProcess.Ending) {
     let process = try SandboxedProcess(program, input: .file([]))
     var bytes: [UInt8] = []
-    while case let more = try process.read(atMost: 1 << 16, until: .now + .seconds(20)), !more.isEmpty { bytes += more }
+    while case let more = try process.read(atMost: 1 << 16, until: .now + .seconds(20)), !more.isEmpty {
+      bytes += more
+    }
     return (String(decoding: bytes, as: UTF8.self), try process.finish(until: .now + .seconds(20)))
   }
 
   private func program(_ path: String, _ arguments: [String], isFiltered: Bool = true) -> SandboxedProgram {
     SandboxedProgram(
-      path: path, arguments: arguments, memoryBytesMax: 1 << 30, processorSecondsMax: 20, isFiltered: isFiltered)
+      path: path, arguments: arguments, memoryBytesMax: 1 << 30, processorSecondsMax: 20,
+      isFiltered: isFiltered)
   }
 
-  @Test("a reader has no network, no files, no other process and no limits of its own, nor has another's program")
+  @Test(
+    "a reader has no network, no files, no other process and no limits of its own, nor has another's program")
   func confined() throws {
     let programs = ParsingTests.programs
     try programs.check()
@@ -63,7 +73,8 @@ import Testing
     let reader = ParsingTests.programs.reader
     let text = try output(program(reader, ["--probe", "--preloaded"])).text
     let tries = try JSONDecoder().decode([String: Int].self, from: Data(text.utf8))
-    #expect(tries.filter { $0.value == 0 }.keys.sorted() == ["execute-memory", "read-file", "signal"], "\(tries)")
+    #expect(
+      tries.filter { $0.value == 0 }.keys.sorted() == ["execute-memory", "read-file", "signal"], "\(tries)")
     let shell = try output(program("/bin/sh", ["-c", "/bin/cat /etc/passwd"]))
     #expect(shell.text.isEmpty && shell.ending.status != 0, "\(shell)")
   }
@@ -123,7 +134,8 @@ import Testing
     #expect(try parser.parse("# Next\n\ntext", declared: "text/markdown", tenant: "t").title == "Next")
     // The nodes of two million paragraphs need more memory than this limit. The reader has read another document.
     let small = Parser(
-      ParsingLimits(timeout: .seconds(20), memoryBytesMax: 200 << 20, textBytesMax: 8 << 20), ParsingTests.programs)
+      ParsingLimits(timeout: .seconds(20), memoryBytesMax: 200 << 20, textBytesMax: 8 << 20),
+      ParsingTests.programs)
     #expect(try small.parse("# First\n\ntext", declared: "text/markdown", tenant: "t").title == "First")
     let error = #expect(throws: ParsingError.self) {
       try small.parse(String(repeating: "a\n\n", count: 2_000_000), declared: "text/markdown", tenant: "t")
@@ -132,16 +144,21 @@ import Testing
     #expect(try small.parse("# Next\n\ntext", declared: "text/markdown", tenant: "t").title == "Next")
   }
 
-  @Test("replies that no well-behaved reader writes are refused: bytes, lengths, ranges, verdicts on the machine")
+  @Test(
+    "replies that no well-behaved reader writes are refused: bytes, lengths, ranges, verdicts on the machine")
   func strangeReplies() throws {
     let head = #"{"fault":null,"isPDF":false,"title":"","headingPaths":[[]],"blocks":[[1,0,9,0]]}"#
-    let fault = #"{"fault":{"code":"machine_fault","rule":"x"},"isPDF":false,"title":"","headingPaths":[],"blocks":[]}"#
-    func octal(_ bytes: [UInt8]) -> String { bytes.map { "\\" + String($0 / 64) + String($0 / 8 % 8) + String($0 % 8) }.joined() }
+    let fault =
+      #"{"fault":{"code":"machine_fault","rule":"x"},"isPDF":false,"title":"","headingPaths":[],"blocks":[]}"#
+    func octal(_ bytes: [UInt8]) -> String {
+      bytes.map { "\\\($0 / 64)\($0 / 8 % 8)\($0 % 8)" }.joined()
+    }
     func frame(_ head: String, _ body: String) -> String {
       octal(ParserFrame.lengths(head: head.utf8.count, body: body.utf8.count) + Array((head + body).utf8))
     }
     let scripts = [
-      "echo hello", "exit 0", "printf '\\377\\377\\377\\377\\377\\377\\377\\177'", "printf '\(frame(head, "short"))'",
+      "echo hello", "exit 0", "printf '\\377\\377\\377\\377\\377\\377\\377\\177'",
+      "printf '\(frame(head, "short"))'",
       "printf '\(frame("{}", ""))'", "printf '\(frame(fault, ""))'", "cat >/dev/null",
     ]
     for script in scripts {
@@ -211,11 +228,14 @@ import Testing
     gzip.standardOutput = output
     try gzip.run()
     let bytes = Array(output.fileHandleForReading.readDataToEndOfFile())
-    let text = String(decoding: try ParsingTests.parser.parse(bytes, declared: "", tenant: "t").text, as: UTF8.self)
+    let text = String(
+      decoding: try ParsingTests.parser.parse(bytes, declared: "", tenant: "t").text, as: UTF8.self)
     #expect(text.contains("dispatch"))
     // Two members one after the other are one content, and a damaged one is none.
     let two = Array(bytes.prefix(bytes.count / 2))
-    let error = #expect(throws: ParsingError.self) { try ParsingTests.parser.parse(two, declared: "", tenant: "t") }
+    let error = #expect(throws: ParsingError.self) {
+      try ParsingTests.parser.parse(two, declared: "", tenant: "t")
+    }
     #expect(error?.code == .unreadable, "\(error as Any)")
   }
 }

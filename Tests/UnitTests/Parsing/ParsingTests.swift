@@ -160,7 +160,8 @@ import Testing
     await BlockingCalls(name: "parser").run {
       _ = #expect(throws: SandboxError.self) {
         let program = SandboxedProgram(
-          path: "/bin/sleep", arguments: ["600"], memoryBytesMax: 1 << 30, processorSecondsMax: 600, isFiltered: true)
+          path: "/bin/sleep", arguments: ["600"], memoryBytesMax: 1 << 30, processorSecondsMax: 600,
+          isFiltered: true)
         return try SandboxedProcess(program, input: .file([])).read(atMost: 1, until: .now + .seconds(600))
       }
     }

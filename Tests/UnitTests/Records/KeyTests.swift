@@ -61,4 +61,12 @@ import Testing
     #expect(throws: FieldError.self) { try DocumentKey(bytes: nil) }
     #expect(throws: FieldError.self) { try DocumentKey(bytes: [0xFF, 0x2F, 0x41]) }
   }
+
+  @Test("a version beyond every log is none: its neighbours could not be counted")
+  func lastVersion() {
+    #expect(Version("1.9007199254740992")?.offset == Version.offsetMax)
+    for text in ["1.9007199254740993", "1.9223372036854775807", "1.-1"] {
+      #expect(Version(text) == nil, "\(text)")
+    }
+  }
 }

@@ -16,7 +16,8 @@ import Testing
     private let process = Process()
 
     init() throws {
-      folder = FileManager.default.temporaryDirectory.appendingPathComponent("tls-\(UUID().uuidString.prefix(8))")
+      folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+        "tls-\(UUID().uuidString.prefix(8))")
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       let made = """
         set -e; cd '\(folder.path)'
@@ -51,7 +52,9 @@ import Testing
       try? FileManager.default.removeItem(at: folder)
     }
 
-    func client(_ host: String = "localhost", ca: String = "ca", scheme: String = "rediss") throws -> RedisClient {
+    func client(_ host: String = "localhost", ca: String = "ca", scheme: String = "rediss") throws
+      -> RedisClient
+    {
       var address = try #require(RedisAddress("\(scheme)://:pass@\(host):\(port)"))
       address.caFile = ca.isEmpty ? "" : folder.appendingPathComponent("\(ca).crt").path
       return RedisClient(address, deadline: .seconds(5))

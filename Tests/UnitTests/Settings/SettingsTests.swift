@@ -64,7 +64,9 @@ import Testing
     #expect(closed.brokenReplyRule("app.replies")?.contains("allows no topic") == true)
     let open = try Settings(SettingsTable(flags: ["--kafka-reply-prefixes": "app.,rag."])).kafka
     #expect(open.brokenReplyRule("app.replies") == nil)
-    for topic in ["payments.orders", "__consumer_offsets", "xapp.replies", ""]
+    for topic in [
+      "payments.orders", "__consumer_offsets", "xapp.replies", "", "app.a\u{0}x", "app.é", "app.a b",
+    ]
       + TopicName.allCases.map({ "app.\($0.rawValue)" })
     {
       #expect(open.brokenReplyRule(topic) != nil, "\(topic)")
@@ -72,6 +74,17 @@ import Testing
     for value in [",", "a,,b", "a b", "*"] {
       #expect(throws: SettingsError.self) {
         try Settings(SettingsTable(flags: ["--kafka-reply-prefixes": value]))
+      }
+    }
+  }
+
+  @Test("a duration beyond a hundred years is refused, since a clock's time is added to it")
+  func longestDuration() throws {
+    #expect(
+      try Settings(SettingsTable(flags: ["--worker-grace-deadline": "36500d"])).graceDeadline > .seconds(1))
+    for value in ["36501d", "106751992d", "999999999d", "-1s", "9999999999999999999s"] {
+      #expect(throws: SettingsError.self, "\(value)") {
+        try Settings(SettingsTable(flags: ["--worker-grace-deadline": value]))
       }
     }
   }

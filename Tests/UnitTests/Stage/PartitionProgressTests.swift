@@ -37,6 +37,13 @@ import Testing
     #expect(owner.nextOffset == 17)
   }
 
+  @Test("the highest offset that a client can commit traps nobody")
+  func highestOffset() {
+    let owner = progress(.max)
+    #expect(owner.committed(isHandedOver: true).nextOffset == .max)
+    #expect(owner.committed(isHandedOver: false).nextOffset == .max)
+  }
+
   @Test("offsets count from the poll on, whatever the order of the work: none is passed by the commit")
   func orderOfTheWork() {
     var owner = progress(0)
