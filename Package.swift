@@ -94,6 +94,7 @@ let package = Package(
     cLibrary("CUchardet"),
     cLibrary("CHiredis"),
     cLibrary("CZLib"),
+    cRoom("CGumbo", libraries: ["gumbo"]),
     cRoom("CICU", libraries: ["icuuc"]),
     cRoom("CTLS", libraries: ["ssl", "crypto"]),
     cRoom("CSandbox", libraries: ["seccomp"]),
@@ -130,7 +131,7 @@ let package = Package(
 
     room("Tokenizer", in: .text, ["Failures"]),
     room("Parsing", in: .text, ["Failures", "Records", "Sandbox"]),
-    room("Formats", in: .text, ["CCMark", "CICU", "CUchardet", "CXML2", "CZLib", "Parsing"]),
+    room("Formats", in: .text, ["CCMark", "CGumbo", "CICU", "CUchardet", "CXML2", "CZLib", "Parsing", "Records"]),
     room("Chunking", in: .text, ["Cryptography", "Failures", "Parsing", "Records", "Tokenizer"]),
 
     room("VectorMath", in: .vectors, ["Failures", "CKernels", "COpenBLAS"]),
@@ -256,7 +257,8 @@ let package = Package(
       "RuntimeTests",
       [
         "Answered",
-        "Embed", "Encoder", "Generate", "Ingest", "KafkaClient", "Pools", "Records", "Retrieve", "Search",
+        "Embed", "Encoder", "Generate", "Ingest", "KafkaClient", "Parsing", "Pools", "Records", "Retrieve",
+        "Search",
         "Services",
         "Settings", "Stage",
         "Telemetry", "TestSupport", "Time",

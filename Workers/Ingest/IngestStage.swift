@@ -233,7 +233,9 @@ package struct IngestStage: StageWork {
       accepted: [
         accepted(
           record, document.key, version, .put,
-          warnings: (chunker.warning.map { [$0] } ?? []) + document.doubts.map(\.description))
+          warnings: (chunker.warning.map { [$0] } ?? []) + document.doubts.map(\.description)
+            + (info.isExpired(at: record.timestampMilliseconds)
+              ? ["expires_at was over when the record was written: the document is never shown"] : []))
       ],
       outputs: parts.map { part in
         OutgoingRecord(

@@ -1,52 +1,50 @@
 #include "millrace_xml.h"
-#include <libxml/HTMLparser.h>
+#include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <limits.h>
+#include <string.h>
 
-static const xmlNode *in(const millrace_node *node) { return (const xmlNode *)node; }
-static millrace_node *out(xmlNode *node) { return (millrace_node *)node; }
+static const xmlNode *in(const millrace_xml_node *node) { return (const xmlNode *)node; }
+static millrace_xml_node *out(xmlNode *node) { return (millrace_xml_node *)node; }
 
-millrace_html *millrace_html_parse(const void *bytes, size_t count) {
-  int options = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET | HTML_PARSE_COMPACT;
+millrace_xml *millrace_xml_parse(const void *bytes, size_t count) {
   if (count > INT_MAX) return NULL;
-  htmlParserCtxt *parser = htmlNewParserCtxt();
-  if (parser == NULL) return NULL;
-  htmlDocPtr document = htmlCtxtReadMemory(parser, bytes, (int)count, NULL, "UTF-8", options);
-  // The parser stops silently where elements nest too deeply. A partial document must not be taken for a
-  // whole one.
-  if (parser->disableSAX && document != NULL) {
-    xmlFreeDoc(document);
-    document = NULL;
-  }
-  htmlFreeParserCtxt(parser);
-  return (millrace_html *)document;
+  int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_COMPACT | XML_PARSE_NOCDATA;
+  return (millrace_xml *)xmlReadMemory(bytes, (int)count, NULL, NULL, options);
 }
 
-void millrace_html_free(millrace_html *document) { xmlFreeDoc((xmlDoc *)document); }
+void millrace_xml_free(millrace_xml *document) { xmlFreeDoc((xmlDoc *)document); }
 
-millrace_node *millrace_html_root(millrace_html *document) { return out(xmlDocGetRootElement((xmlDoc *)document)); }
+millrace_xml_node *millrace_xml_root(millrace_xml *document) { return out(xmlDocGetRootElement((xmlDoc *)document)); }
 
-int millrace_node_type(const millrace_node *node) {
+int millrace_xml_type(const millrace_xml_node *node) {
   switch (in(node)->type) {
-  case XML_ELEMENT_NODE: return MILLRACE_NODE_ELEMENT;
+  case XML_ELEMENT_NODE: return MILLRACE_XML_ELEMENT;
   case XML_TEXT_NODE:
-  case XML_CDATA_SECTION_NODE: return MILLRACE_NODE_TEXT;
-  default: return MILLRACE_NODE_OTHER;
+  case XML_CDATA_SECTION_NODE: return MILLRACE_XML_TEXT;
+  default: return MILLRACE_XML_OTHER;
   }
 }
 
-const char *millrace_node_name(const millrace_node *node) { return (const char *)in(node)->name; }
-const char *millrace_node_content(const millrace_node *node) { return (const char *)in(node)->content; }
+const char *millrace_xml_name(const millrace_xml_node *node) { return (const char *)in(node)->name; }
+const char *millrace_xml_text(const millrace_xml_node *node) { return (const char *)in(node)->content; }
 
-// The children of an entity reference belong to its declaration, so only the children of elements are
-// returned.
-millrace_node *millrace_node_child(const millrace_node *node) {
+char *millrace_xml_attribute(const millrace_xml_node *node, const char *name) {
+  if (in(node)->type != XML_ELEMENT_NODE) return NULL;
+  for (const xmlAttr *attribute = in(node)->properties; attribute; attribute = attribute->next)
+    if (strcmp((const char *)attribute->name, name) == 0)
+      return (char *)xmlNodeListGetString(in(node)->doc, attribute->children, 1);
+  return NULL;
+}
+
+void millrace_xml_free_text(char *text) { xmlFree(text); }
+
+millrace_xml_node *millrace_xml_child(const millrace_xml_node *node) {
+  // The children of an entity's reference belong to its declaration, whose parent is not this node.
   return in(node)->type == XML_ELEMENT_NODE ? out(in(node)->children) : NULL;
 }
-
-millrace_node *millrace_node_next(const millrace_node *node) { return out(in(node)->next); }
-
-millrace_node *millrace_node_parent(const millrace_node *node) {
+millrace_xml_node *millrace_xml_next(const millrace_xml_node *node) { return out(in(node)->next); }
+millrace_xml_node *millrace_xml_parent(const millrace_xml_node *node) {
   xmlNode *parent = in(node)->parent;
-  return parent != NULL && parent->type == XML_ELEMENT_NODE ? out(parent) : NULL;
+  return parent && parent->type == XML_ELEMENT_NODE ? out(parent) : NULL;
 }

@@ -147,16 +147,13 @@ package struct DocumentRecord: Sendable, Equatable {
     guard let members = value.members else { throw fields.wrongType("metadata", value, "an object") }
     var map: [String: MetadataValue] = [:]
     for member in members where member.value != .null {
-      guard let item = MetadataValue(json: member.value) else {
+      guard let item = try MetadataValue(json: member.value, field: "metadata.\(member.name)") else {
         throw FieldReader(object: value, prefix: "metadata.").wrongType(
-          member.name, member.value, "a string, number or boolean")
+          member.name, member.value, "a string, number, boolean or an array of them")
       }
       map[member.name] = item
     }
-    let bytes = map.reduce(0) { sum, item in
-      guard case .string(let text) = item.value else { return sum + item.key.utf8.count + 8 }
-      return sum + item.key.utf8.count + text.utf8.count
-    }
+    let bytes = map.reduce(0) { $0 + $1.key.utf8.count + $1.value.byteCount }
     try check("metadata", bytes: bytes, max: metadataBytesMax)
     return map
   }
@@ -165,6 +162,11 @@ package struct DocumentRecord: Sendable, Equatable {
     guard bytes > max else { return }
     throw FieldError(
       .tooLong, field: field, value: "\(bytes) bytes", rule: "must be at most \(max) bytes in all")
+  }
+
+  /// Milliseconds before 2001 would be read as nothing.
+  private static func time(_ milliseconds: Int64) -> JSONValue {
+    milliseconds < 978_307_200_000 ? .int((milliseconds + 999) / 1000) : .int(milliseconds)
   }
 
   /// The value as JSON, as `millrace documents put` produces it.
@@ -186,7 +188,7 @@ package struct DocumentRecord: Sendable, Equatable {
           metadata.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: $0.value.json) }),
       "acl": acl.map { .array($0.map(JSONValue.string)) },
       "language": language.isEmpty ? nil : .string(language),
-      "expires_at": expiresAtMilliseconds.map(JSONValue.int), "text": text, "content_base64": base64,
+      "expires_at": expiresAtMilliseconds.map(Self.time), "text": text, "content_base64": base64,
     ])
   }
 }

@@ -96,19 +96,22 @@ struct FieldReader {
   /// Milliseconds since 1970, from an integer or an RFC 3339 time in UTC (`2026-11-24T09:00:00Z`).
   func time(_ name: String) throws(FieldError) -> Int64? {
     guard let value = present(name) else { return nil }
-    if let number = value.integerValue {
-      guard number <= WireBounds.numberMax else {
-        throw FieldError(
-          .outOfRange, field: prefix + name, value: value.text,
-          rule: "must be at most \(WireBounds.numberMax) milliseconds since 1970")
-      }
-      return number
+    if let number = value.doubleValue {
+      // Nobody means a year beyond 10,000, or a millisecond of the year 1978: what lies between is a slip.
+      if number >= 0, number < Self.secondsEnd { return Int64(number * 1000) }
+      if number >= Self.millisecondsStart, number <= Double(WireBounds.numberMax) { return Int64(number) }
+      throw FieldError(
+        .outOfRange, field: prefix + name, value: value.text,
+        rule: "must be 0 for never, seconds since 1970 below 260000000000, or milliseconds from 978307200000 on")
     }
     guard let text = value.stringValue, let time = UTCTime.milliseconds(text) else {
       throw FieldError(
         .badValue, field: prefix + name, value: value.stringValue ?? value.text,
-        rule: "must be milliseconds since 1970 or a time like 2026-11-24T09:00:00Z")
+        rule: "must be a number, or a time like 2026-11-24T09:00:00Z or 2026-11-24T10:00:00+01:00")
     }
     return time
   }
+
+  private static let secondsEnd = 2.6e11
+  private static let millisecondsStart = 978_307_200_000.0
 }

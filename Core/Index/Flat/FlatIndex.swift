@@ -88,7 +88,7 @@ private struct TenantRows {
       if let access, !readable.contains(access) { return false }
       if document.isExpired(at: query.nowMilliseconds) { return false }
       return query.filter.allSatisfy { name, values in
-        document.metadata[name].map { values.contains($0) } ?? false
+        document.metadata[name].map { $0.matches(values) } ?? false
       }
     }
 

@@ -30,7 +30,9 @@ struct BlockBuilder {
     return String(decoding: bytes[..<end], as: UTF8.self)
   }
 
-  mutating func add(_ content: String, _ kind: ParsedDocument.Block.Kind) {
+  private static let contextBytesMax = 2000
+
+  mutating func add(_ content: String, _ kind: ParsedDocument.Block.Kind, context: String = "") {
     var bytes = Array(content.utf8)
     while let last = bytes.last, last == 0x0A || last == 0x20 || last == 0x0D { bytes.removeLast() }
     if let start = bytes.firstIndex(where: { $0 != 0x0A && $0 != 0x0D }) { bytes.removeFirst(start) }
@@ -38,6 +40,9 @@ struct BlockBuilder {
     if !text.isEmpty { text += [0x0A, 0x0A] }
     let start = text.count
     text += bytes
-    blocks.append(.init(kind: kind, range: start..<text.count, headingPath: path.map(\.title)))
+    blocks.append(
+      .init(
+        kind: kind, range: start..<text.count, headingPath: path.map(\.title),
+        context: Self.cut(context, bytesMax: Self.contextBytesMax)))
   }
 }

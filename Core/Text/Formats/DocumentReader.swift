@@ -37,7 +37,7 @@ package enum DocumentReader {
         .tooLong, rule: "must hold at most ingest.textBytesMax, \(request.textBytesMax) bytes of text")
     }
     return switch MediaType.ofText(text, declared: request.type) {
-    case .markdown: Markdown.parse(text)
+    case .markdown: try Markdown.parse(text)
     case .html: try HTML.parse(text)
     case .plainText, .pdf, .gzip: PlainText.parse(text)
     }

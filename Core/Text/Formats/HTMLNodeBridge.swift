@@ -1,8 +1,9 @@
-internal import CXML2
+internal import CGumbo
 
-/// A node of a document that libxml2 holds. Valid only while its `HTMLTree` exists.
+/// A node of a document that gumbo holds. Valid only while its `HTMLTree` exists.
 @safe struct HTMLNode {
   private let pointer: OpaquePointer
+
   init?(_ pointer: OpaquePointer?) {
     guard let pointer = unsafe pointer else { return nil }
     unsafe self.pointer = pointer
@@ -10,15 +11,55 @@ internal import CXML2
 
   func isSame(as other: HTMLNode) -> Bool { unsafe pointer == other.pointer }
 
-  var isElement: Bool { unsafe millrace_node_type(pointer) == Int32(MILLRACE_NODE_ELEMENT) }
-  var isText: Bool { unsafe millrace_node_type(pointer) == Int32(MILLRACE_NODE_TEXT) }
-  /// In lower case.
+  var isElement: Bool { unsafe millrace_html_type(pointer) == Int32(MILLRACE_HTML_ELEMENT) }
+  var isText: Bool { unsafe millrace_html_type(pointer) == Int32(MILLRACE_HTML_TEXT) }
+
+  /// In lower case; empty for a node that is no element.
   var name: String {
-    unsafe millrace_node_name(pointer).map { unsafe String(cString: $0).lowercased() } ?? ""
+    guard isElement else { return "" }
+    var count = 0
+    guard let start = unsafe millrace_html_name(pointer, &count) else { return "" }
+    return unsafe String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self).lowercased()
   }
+
   /// The content of a text node.
-  var content: String { unsafe millrace_node_content(pointer).map { unsafe String(cString: $0) } ?? "" }
-  var child: HTMLNode? { unsafe HTMLNode(millrace_node_child(pointer)) }
-  var next: HTMLNode? { unsafe HTMLNode(millrace_node_next(pointer)) }
-  var parent: HTMLNode? { unsafe HTMLNode(millrace_node_parent(pointer)) }
+  var content: String { unsafe millrace_html_text(pointer).map { unsafe String(cString: $0) } ?? "" }
+
+  func attribute(_ name: String) -> String? {
+    unsafe millrace_html_attribute(pointer, name).map { unsafe String(cString: $0) }
+  }
+
+  var child: HTMLNode? { unsafe HTMLNode(millrace_html_child(pointer)) }
+  var next: HTMLNode? { unsafe HTMLNode(millrace_html_next(pointer)) }
+  var parent: HTMLNode? { unsafe HTMLNode(millrace_html_parent(pointer)) }
+
+  /// The children, in order.
+  var children: [HTMLNode] {
+    var children: [HTMLNode] = []
+    var node = child
+    while let current = node {
+      children.append(current)
+      node = current.next
+    }
+    return children
+  }
+
+  /// Calls `visit` with this node and all nodes below it, in the order of the source. The nodes below one for which it
+  /// returns false are left out. Without recursion, so that no depth costs a stack.
+  func walk(_ visit: (HTMLNode) -> Bool) {
+    var node = self
+    while true {
+      if visit(node), let child = node.child {
+        node = child
+        continue
+      }
+      while node.next == nil || node.isSame(as: self) {
+        if node.isSame(as: self) { return }
+        guard let parent = node.parent else { return }
+        node = parent
+      }
+      guard let next = node.next else { return }
+      node = next
+    }
+  }
 }

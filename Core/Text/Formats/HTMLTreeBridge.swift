@@ -1,20 +1,29 @@
-internal import CXML2
+internal import CGumbo
 
 /// A parsed document, freed with this object.
 @safe final class HTMLTree {
   private let document: OpaquePointer
+  /// gumbo's nodes point into the source.
+  private let source: UnsafeMutableBufferPointer<CChar>
 
-  /// - Returns: nil when libxml2 returns no document, for example for an empty text or for too deep nesting.
-  init?(_ source: String) {
-    let bytes = Array(source.utf8)
-    let parsed = unsafe bytes.withUnsafeBytes { buffer in
-      unsafe millrace_html_parse(buffer.baseAddress, buffer.count)
+  /// - Returns: nil when memory is short.
+  init?(_ text: String) {
+    let bytes = text.utf8
+    let copy = UnsafeMutableBufferPointer<CChar>.allocate(capacity: bytes.count + 1)
+    for (index, byte) in bytes.enumerated() { unsafe copy[index] = CChar(bitPattern: byte) }
+    unsafe copy[bytes.count] = 0
+    guard let parsed = unsafe millrace_html_parse(copy.baseAddress, bytes.count) else {
+      unsafe copy.deallocate()
+      return nil
     }
-    guard let parsed = unsafe parsed else { return nil }
+    unsafe source = copy
     unsafe document = parsed
   }
 
-  deinit { unsafe millrace_html_free(document) }
+  deinit {
+    unsafe millrace_html_free(document)
+    unsafe source.deallocate()
+  }
 
   var root: HTMLNode? { unsafe HTMLNode(millrace_html_root(document)) }
 }

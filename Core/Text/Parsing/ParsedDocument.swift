@@ -1,19 +1,25 @@
+import Records
+
 /// A document's extracted text and its structure.
 package struct ParsedDocument: Sendable, Equatable {
   /// A range of the text that is of one kind and under the same headings.
   package struct Block: Sendable, Equatable {
-    /// `code` also stands for the tables of Markdown and PDF: each line of such a block is a unit.
-    package enum Kind: Sendable, Equatable { case heading, prose, code }
+    /// Each line of `code` is a unit. A `row` of a table is one, with its cells divided by " | ".
+    package enum Kind: Sendable, Equatable { case heading, prose, code, row }
     package var kind: Kind
     /// UTF-8 byte range in `text`.
     package var range: Range<Int>
     /// Titles of the headings above, outermost first.
     package var headingPath: [String]
+    /// What the text does not say itself: a row's column names, the length of a numbered list. Embedded with the text,
+    /// not a part of it.
+    package var context: String
 
-    package init(kind: Kind, range: Range<Int>, headingPath: [String]) {
+    package init(kind: Kind, range: Range<Int>, headingPath: [String], context: String = "") {
       self.kind = kind
       self.range = range
       self.headingPath = headingPath
+      self.context = context
     }
   }
 
@@ -23,6 +29,9 @@ package struct ParsedDocument: Sendable, Equatable {
   package var blocks: [Block]
   /// The first top-level heading, empty without one.
   package var title: String
+
+  /// What the document says of itself, for example in the front matter of a page.
+  package var metadata: [String: MetadataValue] = [:]
 
   package init(text: [UInt8], blocks: [Block], title: String) {
     self.text = text

@@ -1,4 +1,5 @@
 import Foundation
+import Records
 
 /// What a parser's child answers. A child may have been taken over by the document that it has read, so a reply is
 /// checked like any other input.
@@ -13,17 +14,23 @@ package enum ParserReply: Sendable {
     var fault: ParsingError?
     var isPDF = false
     var title = ""
+    /// A JSON object, as in a document record.
+    var metadata = "{}"
     /// Consecutive blocks under the same headings share one entry.
     var headingPaths: [[String]] = []
-    /// For each block: the number of its kind, its start and end in the text, and the index of its heading path.
+    var contexts: [String] = []
+    /// For each block: the number of its kind, its start and end in the text, and the indices of its heading path and
+    /// context.
     var blocks: [[Int]] = []
   }
 
-  private static let kinds: [ParsedDocument.Block.Kind] = [.heading, .prose, .code]
+  private static let kinds: [ParsedDocument.Block.Kind] = [.heading, .prose, .code, .row]
 
   private static let titleBytesMax = 8192
   private static let headingsMax = 64
   private static let headingBytesMax = 1000
+  private static let contextBytesMax = 2000
+  private static let metadataBytesMax = 1 << 20
 
   /// - Returns: the head in JSON, and the body; nil if the head can't be written as JSON.
   package var parts: (head: [UInt8], body: [UInt8])? {
@@ -36,12 +43,16 @@ package enum ParserReply: Sendable {
       body = bytes
     case .document(let document):
       head.title = document.title
+      head.metadata = JSONValue.object(
+        document.metadata.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: $0.value.json) }
+      ).text
       body = document.text
       for block in document.blocks {
         if head.headingPaths.last != block.headingPath { head.headingPaths.append(block.headingPath) }
+        if head.contexts.last != block.context { head.contexts.append(block.context) }
         head.blocks.append([
           Self.kinds.firstIndex(of: block.kind) ?? 0, block.range.lowerBound, block.range.upperBound,
-          head.headingPaths.count - 1,
+          head.headingPaths.count - 1, head.contexts.count - 1,
         ])
       }
     }
@@ -60,21 +71,30 @@ package enum ParserReply: Sendable {
       return
     }
     guard String(validating: body, as: UTF8.self) != nil, head.title.utf8.count <= Self.titleBytesMax,
+      head.contexts.allSatisfy({ $0.utf8.count <= Self.contextBytesMax }),
       head.headingPaths.allSatisfy({ path in
         path.count <= Self.headingsMax && path.allSatisfy { $0.utf8.count <= Self.headingBytesMax }
       })
     else { return nil }
     var document = ParsedDocument(text: body, blocks: [], title: head.title)
+    guard head.metadata.utf8.count <= Self.metadataBytesMax,
+      let metadata = try? JSONReader.read(Array(head.metadata.utf8)), let members = metadata.members
+    else { return nil }
+    for member in members {
+      guard let value = try? MetadataValue(json: member.value, field: member.name) else { return nil }
+      document.metadata[member.name] = value
+    }
     var end = 0
     for block in head.blocks {
-      guard block.count == 4, Self.kinds.indices.contains(block[0]), end <= block[1], block[1] <= block[2],
+      guard block.count == 5, Self.kinds.indices.contains(block[0]), end <= block[1], block[1] <= block[2],
         block[2] <= body.count, Self.isBoundary(block[1], body), Self.isBoundary(block[2], body),
-        head.headingPaths.indices.contains(block[3])
+        head.headingPaths.indices.contains(block[3]), head.contexts.indices.contains(block[4])
       else { return nil }
       end = block[2]
       document.blocks.append(
         .init(
-          kind: Self.kinds[block[0]], range: block[1]..<block[2], headingPath: head.headingPaths[block[3]]))
+          kind: Self.kinds[block[0]], range: block[1]..<block[2], headingPath: head.headingPaths[block[3]],
+          context: head.contexts[block[4]]))
     }
     self = .document(document)
   }

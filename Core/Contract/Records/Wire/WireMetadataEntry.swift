@@ -12,8 +12,12 @@ struct WireMetadataEntry: WireMessage {
     writer.string(1, name)
     switch value {
     case .string(let text): writer.string(2, text, always: true)
-    case .number(let number): writer.double(3, number, always: true)
+    case .number(let number):
+      writer.double(3, number.double, always: true)
+      // Earlier releases know only the double.
+      if ExactNumber(number.double) != number { writer.string(5, number.text) }
     case .bool(let flag): writer.alwaysBool(4, flag)
+    case .list(let values): writer.messages(6, values.map { WireMetadataEntry(name: "", value: $0) })
     case nil: break
     }
   }
@@ -22,8 +26,15 @@ struct WireMetadataEntry: WireMessage {
     switch field {
     case 1: name = try reader.string()
     case 2: value = .string(try reader.string())
-    case 3: value = .number(try reader.double())
+    case 3: value = ExactNumber(try reader.double()).map(MetadataValue.number)
     case 4: value = .bool(try reader.bool())
+    case 5: if let number = ExactNumber(try reader.string()) { value = .number(number) }
+    case 6:
+      var values: [MetadataValue] = []
+      if case .list(let former) = value { values = former }
+      guard let item = try reader.message(WireMetadataEntry.self).value else { break }
+      if case .list = item { break }
+      value = .list(values + [item])
     default: return false
     }
     return true

@@ -1,0 +1,59 @@
+/// A decimal number, exactly as it was written: ids of 64 bits stay apart, and 0.1 is 0.1.
+package struct ExactNumber: Sendable, Hashable {
+  package static let rule = "must be a whole number of 64 bits, or a decimal of at most 19 digits"
+  private static let exponentMax = 400
+
+  private let isNegative: Bool
+  /// Without zeros at its end.
+  private let digits: UInt64
+  /// The value is ±digits × 10^exponent.
+  private let exponent: Int
+
+  /// - Parameter text: a number of JSON.
+  /// - Returns: nil for more digits than 64 bits hold, and for other text.
+  package init?(_ text: some StringProtocol) {
+    var rest = String(text)[...]
+    let isNegative = rest.first == "-"
+    if isNegative { rest = rest.dropFirst() }
+    var exponent = 0
+    if let mark = rest.firstIndex(where: { $0 == "e" || $0 == "E" }) {
+      guard let written = Int(rest[rest.index(after: mark)...]), abs(written) <= Self.exponentMax else { return nil }
+      exponent = written
+      rest = rest[..<mark]
+    }
+    var digits = rest.filter { $0 != "." }[...]
+    if let point = rest.firstIndex(of: ".") { exponent -= rest.distance(from: rest.index(after: point), to: rest.endIndex) }
+    digits = digits.drop { $0 == "0" }
+    while digits.last == "0" {
+      digits.removeLast()
+      exponent += 1
+    }
+    guard digits.allSatisfy({ $0.isASCII && $0.isNumber }), rest.contains(where: \.isNumber),
+      rest.filter({ $0 == "." }).count <= 1, let value = digits.isEmpty ? 0 : UInt64(digits)
+    else { return nil }
+    self.digits = value
+    self.isNegative = isNegative && value > 0
+    self.exponent = value == 0 ? 0 : exponent
+    guard abs(self.exponent) <= Self.exponentMax else { return nil }
+  }
+
+  /// - Returns: nil for infinities and what is no number.
+  package init?(_ number: Double) {
+    guard number.isFinite else { return nil }
+    self.init("\(number)")
+  }
+
+  package var double: Double { Double(text) ?? 0 }
+
+  /// As JSON: whole numbers without an exponent as far as 64 bits reach.
+  package var text: String {
+    let sign = isNegative ? "-" : ""
+    var digits = String(digits)
+    if exponent >= 0, digits.count + exponent <= 20 { return sign + digits + String(repeating: "0", count: exponent) }
+    if exponent < 0, exponent > -20 {
+      while digits.count <= -exponent { digits = "0" + digits }
+      return sign + digits.dropLast(-exponent) + "." + digits.suffix(-exponent)
+    }
+    return sign + digits + "e\(exponent)"
+  }
+}

@@ -1,0 +1,92 @@
+/// What a browser would not show: elements without text of their own, `hidden`, inline styles, and the rules of `style`
+/// elements whose selector is one element, class or id.
+struct HTMLVisibility {
+  /// Scripts, styles, media, and values of controls.
+  private static let ignored: Set<String> = [
+    "script", "style", "noscript", "template", "svg", "head", "iframe", "object", "embed", "select", "datalist",
+    "textarea", "canvas", "audio", "video", "annotation", "annotation-xml", "title",
+  ]
+  private static let rulesMax = 10_000
+
+  /// Selector (`td`, `.note`, `#map`) to whether it is hidden. The last rule of a selector wins.
+  private var rules: [String: Bool] = [:]
+
+  init(_ root: HTMLNode) {
+    var styles: [HTMLNode] = []
+    root.walk { node in
+      if node.name == "style" { styles.append(node) }
+      return node.name != "script"
+    }
+    for style in styles { read(style.child?.content ?? "") }
+  }
+
+  func isHidden(_ node: HTMLNode, _ name: String) -> Bool {
+    if Self.ignored.contains(name) { return true }
+    if let hidden = node.attribute("hidden"), hidden.lowercased() != "false" { return true }
+    if let style = node.attribute("style"), let isHidden = Self.hides(style) { return isHidden }
+    guard !rules.isEmpty else { return false }
+    // As in CSS, an id counts more than a class, and a class more than an element.
+    if let id = node.attribute("id"), let isHidden = rules["#" + id] { return isHidden }
+    let classes = (node.attribute("class") ?? "").split(whereSeparator: \.isWhitespace)
+    let found = classes.compactMap { rules["." + $0] }
+    if !found.isEmpty { return found.contains(true) }
+    return rules[name] ?? false
+  }
+
+  /// - Returns: nil for declarations that say nothing of it.
+  private static func hides(_ declarations: some StringProtocol) -> Bool? {
+    var result: Bool?
+    for declaration in declarations.split(separator: ";") {
+      let sides = declaration.split(separator: ":", maxSplits: 1)
+      guard sides.count == 2 else { continue }
+      let name = String(sides[0]).filter { !$0.isWhitespace }.lowercased()
+      let value = sides[1].split(whereSeparator: { $0.isWhitespace || $0 == "!" }).first?.lowercased() ?? ""
+      switch (name, value) {
+      case ("display", "none"), ("visibility", "hidden"), ("visibility", "collapse"): return true
+      case ("display", _), ("visibility", _): result = false
+      default: break
+      }
+    }
+    return result
+  }
+
+  /// Reads the rules outside of blocks like `@media`: whether those apply depends on the browser.
+  private mutating func read(_ sheet: String) {
+    var rest = Self.withoutComments(sheet)[...]
+    while let open = rest.firstIndex(of: "{"), rules.count < Self.rulesMax {
+      // A statement like `@import "x";` ends before the selector.
+      let selector = rest[..<open].split(separator: ";").last.map { $0.trimmingPrefix(while: \.isWhitespace) } ?? ""
+      var depth = 1
+      var end = rest.index(after: open)
+      while end < rest.endIndex, depth > 0 {
+        if rest[end] == "{" { depth += 1 } else if rest[end] == "}" { depth -= 1 }
+        end = rest.index(after: end)
+      }
+      if !selector.hasPrefix("@"), let isHidden = Self.hides(rest[rest.index(after: open)..<end].filter { $0 != "}" }) {
+        for part in selector.split(separator: ",") {
+          let name = part.filter { !$0.isWhitespace }
+          if Self.isSimple(part) { rules[name.first == "." || name.first == "#" ? name : name.lowercased()] = isHidden }
+        }
+      }
+      rest = rest[end...]
+    }
+  }
+
+  private static func isSimple(_ selector: some StringProtocol) -> Bool {
+    let words = selector.split(whereSeparator: \.isWhitespace)
+    guard words.count == 1, let first = words[0].first else { return false }
+    let name = first == "." || first == "#" ? words[0].dropFirst() : words[0]
+    return !name.isEmpty && name.allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" }
+  }
+
+  private static func withoutComments(_ sheet: String) -> String {
+    var result = ""
+    var rest = sheet[...]
+    while let open = rest.firstRange(of: "/*") {
+      result += rest[..<open.lowerBound]
+      guard let close = rest[open.upperBound...].firstRange(of: "*/") else { return result }
+      rest = rest[close.upperBound...]
+    }
+    return result + rest
+  }
+}

@@ -1,0 +1,63 @@
+/// The cells of a table, each in its columns, and which rows are its header.
+struct TableGrid {
+  struct Cell {
+    var text: String
+    var columns = 1
+    var rows = 1
+  }
+
+  private static let columnsMax = 1000
+
+  /// Text by row and column; "" where there is none.
+  private(set) var rows: [[String]] = []
+  private var headerRows = 0
+  /// Cells of earlier rows that reach into later ones: column, text and the number of rows left.
+  private var reaching: [(column: Int, text: String, rows: Int)] = []
+
+  /// A cell that spans columns is followed by empty ones; one that spans rows stands in each of them.
+  mutating func append(_ cells: [Cell], isHeader: Bool) {
+    var row: [String] = []
+    var next: [(column: Int, text: String, rows: Int)] = []
+    func fill() {
+      while let index = reaching.firstIndex(where: { $0.column == row.count }) {
+        let cell = reaching.remove(at: index)
+        row.append(cell.text)
+        if cell.rows > 1 { next.append((row.count - 1, cell.text, cell.rows - 1)) }
+      }
+    }
+    for cell in cells where row.count < Self.columnsMax {
+      fill()
+      for column in 0..<min(max(1, cell.columns), Self.columnsMax) {
+        // In a header, each of the columns has the name.
+        let text = column == 0 || isHeader ? cell.text : ""
+        if cell.rows > 1 { next.append((row.count, text, min(cell.rows, 65_534) - 1)) }
+        row.append(text)
+      }
+    }
+    fill()
+    reaching = next
+    if isHeader, headerRows == rows.count { headerRows += 1 }
+    rows.append(row)
+  }
+
+  /// The names of the columns, those of several header rows joined; empty without a header.
+  var header: [String] {
+    let heads = rows.prefix(headerRows)
+    let width = heads.map(\.count).max() ?? 0
+    return (0..<width).map { column in
+      var names: [String] = []
+      for row in heads where column < row.count && !row[column].isEmpty && names.last != row[column] {
+        names.append(row[column])
+      }
+      return names.joined(separator: " ")
+    }
+  }
+
+  var body: ArraySlice<[String]> { rows.dropFirst(headerRows) }
+
+  static func line(_ cells: [String]) -> String {
+    var cells = cells[...]
+    while cells.last?.isEmpty == true { cells.removeLast() }
+    return cells.joined(separator: " | ")
+  }
+}

@@ -1,0 +1,83 @@
+internal import CXML2
+
+/// An element or text of a document that libxml2 holds. Valid only while its `XMLTree` exists.
+@safe struct XMLNode {
+  private let pointer: OpaquePointer
+
+  init?(_ pointer: OpaquePointer?) {
+    guard let pointer = unsafe pointer else { return nil }
+    unsafe self.pointer = pointer
+  }
+
+  private func isSame(as other: XMLNode) -> Bool { unsafe pointer == other.pointer }
+  var isText: Bool { unsafe millrace_xml_type(pointer) == Int32(MILLRACE_XML_TEXT) }
+
+  /// Without its prefix; empty for a node that is no element.
+  var name: String {
+    guard unsafe millrace_xml_type(pointer) == Int32(MILLRACE_XML_ELEMENT) else { return "" }
+    return unsafe millrace_xml_name(pointer).map { unsafe String(cString: $0) } ?? ""
+  }
+
+  var content: String { unsafe millrace_xml_text(pointer).map { unsafe String(cString: $0) } ?? "" }
+
+  /// - Parameter name: without a prefix.
+  func attribute(_ name: String) -> String? {
+    guard let text = unsafe millrace_xml_attribute(pointer, name) else { return nil }
+    defer { unsafe millrace_xml_free_text(text) }
+    return unsafe String(cString: text)
+  }
+
+  private var child: XMLNode? { unsafe XMLNode(millrace_xml_child(pointer)) }
+  private var next: XMLNode? { unsafe XMLNode(millrace_xml_next(pointer)) }
+  private var parent: XMLNode? { unsafe XMLNode(millrace_xml_parent(pointer)) }
+
+  /// The elements directly below, in order.
+  var children: [XMLNode] {
+    var children: [XMLNode] = []
+    var node = child
+    while let current = node {
+      if !current.name.isEmpty { children.append(current) }
+      node = current.next
+    }
+    return children
+  }
+
+  /// The first element below with this name, directly or not.
+  func first(_ name: String) -> XMLNode? {
+    var found: XMLNode?
+    walk { node in
+      if found == nil, node.name == name { found = node }
+      return found == nil
+    }
+    return found
+  }
+
+  /// Calls `visit` with this node and all nodes below it, in order. The nodes below one for which it returns false are
+  /// left out.
+  func walk(_ visit: (XMLNode) -> Bool) {
+    var node = self
+    while true {
+      if visit(node), let child = node.child {
+        node = child
+        continue
+      }
+      while node.next == nil || node.isSame(as: self) {
+        if node.isSame(as: self) { return }
+        guard let parent = node.parent else { return }
+        node = parent
+      }
+      guard let next = node.next else { return }
+      node = next
+    }
+  }
+
+  /// All text below.
+  var text: String {
+    var text = ""
+    walk { node in
+      if node.isText { text += node.content }
+      return true
+    }
+    return text
+  }
+}
