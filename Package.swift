@@ -95,6 +95,7 @@ let package = Package(
     cLibrary("CHiredis"),
     cLibrary("CZLib"),
     cRoom("CGumbo", libraries: ["gumbo"]),
+    cRoom("CBreaks", libraries: ["icuuc"]),
     cRoom("CICU", libraries: ["icuuc"]),
     cRoom("CTLS", libraries: ["ssl", "crypto"]),
     cRoom("CSandbox", libraries: ["seccomp"]),
@@ -130,7 +131,7 @@ let package = Package(
     room("HTTPServer", in: .connections, ["Failures", "CMicroHTTPD"]),
 
     room("Tokenizer", in: .text, ["Failures"]),
-    room("Parsing", in: .text, ["Failures", "Records", "Sandbox"]),
+    room("Parsing", in: .text, ["CBreaks", "Failures", "Records", "Sandbox"]),
     room("Formats", in: .text, ["CCMark", "CGumbo", "CICU", "CUchardet", "CXML2", "CZLib", "Parsing", "Records"]),
     room("Chunking", in: .text, ["Cryptography", "Failures", "Parsing", "Records", "Tokenizer"]),
 

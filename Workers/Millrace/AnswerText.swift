@@ -21,6 +21,7 @@ enum AnswerText {
       lines.append(
         "  [\(citation.n)] \(citation.documentID)\(title) bytes \(citation.start)-\(citation.end), version "
           + "\(citation.version), score \(score)")
+      if !citation.context.isEmpty { lines.append("      (\(citation.context))") }
       let quote = citation.quote.split(whereSeparator: \.isWhitespace).joined(separator: " ")
       lines.append("      \u{201C}\(quote.count > 300 ? String(quote.prefix(299)) + "…" : quote)\u{201D}")
     }

@@ -6,7 +6,7 @@ import Tokenizer
 package struct ChatPrompt: Sendable {
   /// Must be raised with every change to the texts below, so that cached answers to the earlier prompt are no
   /// longer found.
-  package static let version = 2
+  package static let version = 3
   /// The text that the model must give when the context holds no answer.
   package static let noAnswer = "NOT IN THE DOCUMENTS"
   /// The chat template's tokens around each message.
@@ -67,7 +67,7 @@ package struct ChatPrompt: Sendable {
 
   private static func heading(_ item: ContextItem) -> String {
     var names: [String] = []
-    for name in [item.document.title] + item.headingPath where !name.isEmpty && names.last != name {
+    for name in [item.document.title] + item.headingPath + [item.context] where !name.isEmpty && names.last != name {
       names.append(name)
     }
     // A title with line breaks could repeat the layout of the prompt.

@@ -11,6 +11,8 @@ struct ContextSentences: Sendable {
     var range: Range<Int>
     var text: String
     var heading: String
+    /// What the text does not say itself: a row's column names.
+    var context: String
     /// Cosine with the question.
     var score = 0.0
 
@@ -22,10 +24,12 @@ struct ContextSentences: Sendable {
     private var start: UInt64 { item.start + UInt64(range.lowerBound) }
 
     func citation(_ number: Int) -> AnswerRecord.Citation {
-      AnswerRecord.Citation(
+      var citation = AnswerRecord.Citation(
         n: number, documentID: item.document.key.id, version: item.document.version, chunkID: item.chunkID,
         title: item.document.title, uri: CitationURI.shown(item.document.uri), start: start,
         end: item.start + UInt64(range.upperBound), quote: text, score: (score * 1e6).rounded() / 1e6)
+      citation.context = context
+      return citation
     }
   }
 
@@ -48,12 +52,13 @@ struct ContextSentences: Sendable {
     self.dimension = dimension
     for item in context {
       let bytes = Array(item.text.utf8)
-      for range in SentenceSplitter.sentences(in: bytes, 0..<bytes.count) {
+      for range in Self.ranges(of: item, bytes) {
         let text = String(decoding: bytes[range], as: UTF8.self)
         guard text.contains(where: { $0.isLetter || $0.isNumber }) else { continue }
         sentences.append(
           Sentence(
-            item: item, range: range, text: text, heading: item.headingPath.last ?? item.document.title))
+            item: item, range: range, text: text, heading: item.headingPath.last ?? item.document.title,
+            context: item.context))
       }
     }
     guard question.count == dimension else {
@@ -63,9 +68,31 @@ struct ContextSentences: Sendable {
     sentences = Self.promising(sentences, of: context, for: query.text)
     // The heading says what a sentence is about, which the sentence itself may not say.
     vectors = await known.vectors(
-      of: sentences.map { $0.heading.isEmpty ? $0.text : "\($0.heading): \($0.text)" })
+      of: sentences.map { sentence in
+        [sentence.heading, sentence.context, sentence.text].filter { !$0.isEmpty }.joined(separator: ": ")
+      })
     for (index, score) in scores(question).enumerated() { sentences[index].score = score }
   }
+
+  /// The sentences as ingest has found them; text of an earlier release is split here.
+  private static func ranges(of item: ContextItem, _ bytes: [UInt8]) -> [Range<Int>] {
+    let ends = item.sentenceEnds.ends(limit: bytes.count)
+    guard !ends.isEmpty else { return SentenceSplitter.sentences(in: bytes, 0..<bytes.count) }
+    var ranges: [Range<Int>] = []
+    var start = 0
+    for end in ends + [bytes.count] where end > start {
+      // Only the end of a character is an end, whatever a record says.
+      if end < bytes.count, bytes[end] & 0xC0 == 0x80 { continue }
+      var (from, to) = (start, end)
+      while from < to, isBlank(bytes[from]) { from += 1 }
+      while to > from, isBlank(bytes[to - 1]) { to -= 1 }
+      if from < to { ranges.append(from..<to) }
+      start = end
+    }
+    return ranges
+  }
+
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
   /// Chooses `countMax` sentences by the rank of their passage and by the words that they share with the
   /// question. They stay in the order of the context.
@@ -77,7 +104,7 @@ struct ContextSentences: Sendable {
       context.enumerated().map { ($1.chunkID, $0) }, uniquingKeysWith: { first, _ in first })
     let asked = Set(Support.words(question).filter { $0.count >= 3 }.map(Support.stem))
     let promise = sentences.map { sentence in
-      let words = Set(Support.words("\(sentence.heading) \(sentence.text)").map(Support.stem))
+      let words = Set(Support.words("\(sentence.heading) \(sentence.context) \(sentence.text)").map(Support.stem))
       let shared = Double(asked.intersection(words).count) / Double(max(1, asked.count))
       return shared + 1 / Double(1 + (ranks[sentence.item.chunkID] ?? 0))
     }

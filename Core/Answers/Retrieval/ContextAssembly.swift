@@ -35,21 +35,28 @@ package enum ContextAssembly {
     var items: [ContextItem] = []
     for hit in hits.sorted(by: { $0.chunk.number < $1.chunk.number }) {
       if var last = items.last, hit.chunk.number > last.lastChunk, hit.chunk.number - last.lastChunk == 1,
-        hit.chunk.headingPath == last.headingPath,
+        hit.chunk.headingPath == last.headingPath, hit.chunk.context == last.context,
         let joined = join(last, hit.chunk)
       {
+        let shift = Int(clamping: hit.chunk.start - last.start)
+        let known = last.sentenceEnds.ends(limit: last.text.utf8.count)
+        let added = hit.chunk.sentenceEnds.ends(limit: hit.chunk.text.utf8.count).map { $0 + shift }
+        // Chunks of an earlier release name none: then the whole item has none.
+        last.sentenceEnds = SentenceEnds(
+          known.isEmpty || added.isEmpty ? [] : Set(known + added).sorted())
         last.text = joined
         last.end = hit.chunk.end
         last.lastChunk = hit.chunk.number
         last.score = max(last.score, hit.denseScore)
         items[items.count - 1] = last
       } else {
-        items.append(
-          ContextItem(
-            document: hit.document, firstChunk: hit.chunk.number, lastChunk: hit.chunk.number,
-            headingPath: hit.chunk.headingPath, text: hit.chunk.text, start: hit.chunk.start,
-            end: hit.chunk.end,
-            score: hit.denseScore))
+        var item = ContextItem(
+          document: hit.document, firstChunk: hit.chunk.number, lastChunk: hit.chunk.number,
+          headingPath: hit.chunk.headingPath, text: hit.chunk.text, start: hit.chunk.start,
+          end: hit.chunk.end, score: hit.denseScore)
+        item.context = hit.chunk.context
+        item.sentenceEnds = hit.chunk.sentenceEnds
+        items.append(item)
       }
     }
     return items

@@ -20,6 +20,8 @@ package struct AnswerRecord: Sendable, Equatable {
     package var end: UInt64
     package var quote: String
     package var score: Double
+    /// What the quote does not say itself: the names of a row's columns, the length of a numbered list.
+    package var context = ""
 
     package init(
       n: Int, documentID: DocumentID, version: Version, chunkID: String, title: String, uri: String,
@@ -185,7 +187,8 @@ extension AnswerRecord.Citation {
     .object([
       "n": .int(n), "document_id": .string(documentID.rawValue), "version": .string(version.description),
       "chunk_id": .string(chunkID), "title": .string(title), "uri": .string(uri), "start": .int(start),
-      "end": .int(end), "quote": .string(quote), "score": .double(score),
+      "end": .int(end), "quote": .string(quote), "context": context.isEmpty ? nil : .string(context),
+      "score": .double(score),
     ])
   }
 
@@ -199,5 +202,6 @@ extension AnswerRecord.Citation {
       uri: json["uri"]?.stringValue ?? "", start: UInt64(clamping: json["start"]?.integerValue ?? 0),
       end: UInt64(clamping: json["end"]?.integerValue ?? 0), quote: json["quote"]?.stringValue ?? "",
       score: json["score"]?.doubleValue ?? 0)
+    context = json["context"]?.stringValue ?? ""
   }
 }

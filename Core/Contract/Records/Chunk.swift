@@ -9,13 +9,17 @@ package struct Chunk: Sendable, Equatable, WireMessage {
   /// SHA-256 of `embeddedText`.
   package var contentHash: [UInt8] = []
   package var tokenCount: UInt32 = 0
+  /// What the text does not say itself: the names of a row's columns, the length of a numbered list.
+  package var context = ""
+  package var sentenceEnds = SentenceEnds([])
 
   package init() {}
 
-  /// The text that is embedded: the headings and the chunk's text, because headings tell what the text is
+  /// The text that is embedded: the headings, the context and the chunk's text, because they tell what the text is
   /// about. The hash of this text decides whether a cached vector can be used.
   package var embeddedText: String {
-    headingPath.isEmpty ? text : headingPath.joined(separator: " > ") + "\n" + text
+    (headingPath.isEmpty ? "" : headingPath.joined(separator: " > ") + "\n") + (context.isEmpty ? "" : context + "\n")
+      + text
   }
 
   func write(to writer: inout WireWriter) {
@@ -26,6 +30,8 @@ package struct Chunk: Sendable, Equatable, WireMessage {
     writer.uint(5, end)
     writer.data(6, contentHash)
     writer.uint(7, tokenCount)
+    writer.string(8, context)
+    writer.data(9, sentenceEnds.bytes)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -37,6 +43,8 @@ package struct Chunk: Sendable, Equatable, WireMessage {
     case 5: end = try reader.uint64()
     case 6: contentHash = try reader.data()
     case 7: tokenCount = try reader.uint32()
+    case 8: context = try reader.string()
+    case 9: sentenceEnds = SentenceEnds(bytes: try reader.data())
     default: return false
     }
     return true

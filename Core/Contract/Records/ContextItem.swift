@@ -9,6 +9,9 @@ package struct ContextItem: Sendable, Equatable {
   package var end: UInt64
   /// The best dense score of the item's chunks.
   package var score: Float
+  /// The chunks' `context`.
+  package var context = ""
+  package var sentenceEnds = SentenceEnds([])
 
   package init(
     document: DocumentInfo, firstChunk: UInt32, lastChunk: UInt32, headingPath: [String], text: String,

@@ -52,15 +52,29 @@ package struct Chunker: Sendable {
   private struct Unit {
     var range: Range<Int>
     var tokenCount: Int
+    /// The block's context, where that isn't the section's.
+    var context = ""
+    /// Ends of the sentences in it besides its own.
+    var innerEnds: [Int] = []
   }
 
   /// The text below one heading path.
   private struct Section {
     var path: HeadingPath
     var units: [Unit]
+    /// The names of the columns, for rows of a table; they share chunks with nothing else.
+    var context: RowContext?
     /// Where its first heading begins; its text without one.
     var start = 0
     var tokenCount: Int { units.reduce(0) { $0 + $1.tokenCount } }
+  }
+
+  /// The names of a table's columns, tokenised once.
+  private struct RowContext: Equatable {
+    var text: String
+    /// As much of it as fits in its share of a chunk.
+    var shortened = ""
+    var tokenCount = 0
   }
 
   /// A heading path whose titles are tokenised once, however many sections are below them.
@@ -100,7 +114,7 @@ package struct Chunker: Sendable {
     }
     func close() throws(ChunkingError) {
       guard !section.units.isEmpty else { return }
-      if section.tokenCount >= Self.sectionTokensMin {
+      if section.context != nil || section.tokenCount >= Self.sectionTokensMin {
         try closeSmall()
         try append(section, document.text, chunksMax, to: &result.chunks)
       } else if let waiting = small, let both = joined(waiting, section, document.text) {
@@ -117,14 +131,25 @@ package struct Chunker: Sendable {
         try close()
         section.path = extended(section.path, to: block.headingPath)
       }
+      let context = block.kind == .row ? block.context : nil
+      if context != section.context?.text {
+        try close()
+        section.context = context.map(rowContext)
+      }
       if block.kind == .heading {
         heading = heading ?? block.range.lowerBound
         continue
       }
       for range in SentenceSplitter.sentences(
-        in: document.text, block.range, linesAreSentences: block.kind == .code)
+        in: document.text, block.range, linesAreSentences: block.kind == .code || block.kind == .row)
       {
-        for unit in try split(range, document.text, budget: section.path.budget, limit) {
+        let budget = max(4, section.path.budget - (section.context?.tokenCount ?? 0))
+        let units =
+          block.kind == .row
+          ? try splitRow(range, document.text, budget: budget, limit)
+          : try split(range, document.text, budget: budget, limit)
+        for var unit in units {
+          if block.kind != .row { unit.context = block.context }
           if section.units.isEmpty { section.start = heading ?? unit.range.lowerBound }
           heading = nil
           section.units.append(unit)
@@ -160,7 +185,66 @@ package struct Chunker: Sendable {
     let path = extended(first.path, to: common)
     guard count <= path.budget else { return nil }
     return Section(
-      path: path, units: [Unit(range: first.start..<end, tokenCount: count)], start: first.start)
+      path: path,
+      units: [
+        Unit(
+          range: first.start..<end, tokenCount: count,
+          innerEnds: (first.units + second.units).flatMap { $0.innerEnds + [$0.range.upperBound] })
+      ], start: first.start)
+  }
+
+  private func rowContext(_ text: String) -> RowContext {
+    var context = RowContext(text: text)
+    var left = (tokensMax - Self.specialTokens) / Self.headingShare
+    var names: [Substring] = []
+    for name in text.split(separator: " | ", omittingEmptySubsequences: false) {
+      let count = tokenizer.tokenCount(String(name)) + 1
+      guard count <= left else { break }
+      left -= count
+      names.append(name)
+    }
+    context.shortened = names.joined(separator: " | ")
+    context.tokenCount = tokenizer.tokenCount(context.shortened)
+    return context
+  }
+
+  /// Cuts a row that is too long for a chunk at its cells. The later pieces name its first cell as their context.
+  private func splitRow(
+    _ range: Range<Int>, _ text: [UInt8], budget: Int, _ limit: ContinuousClock.Instant?
+  ) throws(ChunkingError) -> [Unit] {
+    let whole = tokenizer.tokenCount(String(decoding: text[range], as: UTF8.self))
+    if whole <= budget, range.count <= Self.textBytesMax { return [Unit(range: range, tokenCount: whole)] }
+    var cells: [Range<Int>] = []
+    var start = range.lowerBound
+    let mark = Array(" | ".utf8)
+    var index = start
+    while index + mark.count <= range.upperBound {
+      if text[index..<index + mark.count].elementsEqual(mark) {
+        cells.append(start..<index)
+        index += mark.count
+        start = index
+      } else {
+        index += 1
+      }
+    }
+    cells.append(start..<range.upperBound)
+    let first = String(decoding: text[cells[0]].prefix(200), as: UTF8.self)
+    let left = max(4, budget - tokenizer.tokenCount(first))
+    var units: [Unit] = []
+    for cell in cells {
+      for var piece in try split(cell, text, budget: left, limit) {
+        if let last = units.last, last.tokenCount + piece.tokenCount < left,
+          piece.range.upperBound - last.range.lowerBound <= Self.textBytesMax
+        {
+          units[units.count - 1].range = last.range.lowerBound..<piece.range.upperBound
+          units[units.count - 1].tokenCount += piece.tokenCount + 1
+        } else {
+          piece.context = units.isEmpty ? "" : first
+          units.append(piece)
+        }
+      }
+    }
+    return units
   }
 
   private func prefix(_ path: [String]) -> String { path.isEmpty ? "" : path.joined(separator: " > ") + "\n" }
@@ -252,16 +336,18 @@ package struct Chunker: Sendable {
       var tokens = 0
       while end < units.count,
         end == first
-          || (tokens + units[end].tokenCount <= section.path.budget
+          || (tokens + units[end].tokenCount <= section.path.budget - (section.context?.tokenCount ?? 0)
+            && (section.context == nil || (units[end].context.isEmpty && units[first].context.isEmpty))
             && units[end].range.upperBound - units[first].range.lowerBound <= Self.textBytesMax)
       {
         tokens += units[end].tokenCount
         end += 1
       }
       guard chunks.count < chunksMax else { throw .tooMany(chunksMax) }
-      chunks.append(chunk(units[first..<end], section.path.shortened, tokens, text, number: chunks.count))
+      chunks.append(chunk(units[first..<end], section, tokens, text, number: chunks.count))
       if end == units.count { break }
-      first = overlapStart(units, first: first, end: end)
+      // A row repeated in two chunks tells nothing more.
+      first = section.context == nil ? overlapStart(units, first: first, end: end) : end
     }
   }
 
@@ -278,7 +364,7 @@ package struct Chunker: Sendable {
     return start
   }
 
-  private func chunk(_ units: ArraySlice<Unit>, _ path: [String], _ tokens: Int, _ text: [UInt8], number: Int)
+  private func chunk(_ units: ArraySlice<Unit>, _ section: Section, _ tokens: Int, _ text: [UInt8], number: Int)
     -> Chunk
   {
     var chunk = Chunk()
@@ -286,7 +372,11 @@ package struct Chunker: Sendable {
     let end = units.last?.range.upperBound ?? 0
     chunk.number = UInt32(number)
     chunk.text = String(decoding: text[start..<end], as: UTF8.self)
-    chunk.headingPath = path
+    chunk.headingPath = section.path.shortened
+    let own = units.first { !$0.context.isEmpty }?.context ?? ""
+    chunk.context = [section.context?.shortened ?? "", own].filter { !$0.isEmpty }.joined(separator: "; ")
+    chunk.sentenceEnds = SentenceEnds(
+      units.flatMap { $0.innerEnds + [$0.range.upperBound] }.filter { $0 > start }.map { $0 - start })
     chunk.start = UInt64(start)
     chunk.end = UInt64(end)
     chunk.tokenCount = UInt32(tokens)

@@ -187,7 +187,7 @@ struct HTMLReader {
     } else {
       let number = itemNumber
       itemNumber = ""
-      output.add(number + Self.folded(text), .prose, context: number.isEmpty ? "" : listContext)
+      output.add(number + Self.folded(text), .prose, context: listContext)
     }
   }
 
@@ -303,6 +303,7 @@ struct HTMLReader {
       grid.append(cells, isHeader: isHeader)
       isFirst = false
     }
+    grid.inferHeader()
     return grid
   }
 

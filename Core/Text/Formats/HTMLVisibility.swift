@@ -43,6 +43,8 @@ struct HTMLVisibility {
       let value = sides[1].split(whereSeparator: { $0.isWhitespace || $0 == "!" }).first?.lowercased() ?? ""
       switch (name, value) {
       case ("display", "none"), ("visibility", "hidden"), ("visibility", "collapse"): return true
+      case ("font-size", _), ("opacity", _):
+        if Double(value.prefix { $0.isNumber || $0 == "." }) == 0 { return true }
       case ("display", _), ("visibility", _): result = false
       default: break
       }

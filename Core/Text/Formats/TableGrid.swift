@@ -40,6 +40,29 @@ struct TableGrid {
     rows.append(row)
   }
 
+  /// Takes the first row as the header of a table that marks none, if it looks like names above values: different texts
+  /// without digits, above at least one column of numbers.
+  mutating func inferHeader() {
+    guard headerRows == 0, rows.count >= 3, let first = rows.first, first.count > 1,
+      first.allSatisfy({ !$0.isEmpty && !$0.contains(where: \.isNumber) }), Set(first).count == first.count
+    else { return }
+    let rest = rows.dropFirst()
+    for column in first.indices {
+      let values = rest.compactMap { column < $0.count && !$0[column].isEmpty ? $0[column] : nil }
+      if values.count > 1, values.allSatisfy(Self.isValue) {
+        headerRows = 1
+        return
+      }
+    }
+  }
+
+  /// Mostly digits: a number, a date, an amount, a telephone number.
+  static func isValue(_ text: String) -> Bool {
+    let letters = text.filter(\.isLetter).count
+    let digits = text.filter(\.isNumber).count
+    return digits > 0 && letters <= digits
+  }
+
   /// The names of the columns, those of several header rows joined; empty without a header.
   var header: [String] {
     let heads = rows.prefix(headerRows)

@@ -7,6 +7,8 @@ struct WireContextItem: WireMessage {
   var start: UInt64 = 0
   var end: UInt64 = 0
   var score: Float = 0
+  var context = ""
+  var sentenceEnds: [UInt8] = []
 
   init() {}
   init(_ item: ContextItem) {
@@ -18,13 +20,18 @@ struct WireContextItem: WireMessage {
     start = item.start
     end = item.end
     score = item.score
+    context = item.context
+    sentenceEnds = item.sentenceEnds.bytes
   }
 
   func item() throws(WireError) -> ContextItem {
     try WireBounds.check(start: start, end: end)
-    return ContextItem(
+    var item = ContextItem(
       document: try document.info(), firstChunk: firstChunk, lastChunk: lastChunk, headingPath: headingPath,
       text: text, start: start, end: end, score: score)
+    item.context = context
+    item.sentenceEnds = SentenceEnds(bytes: sentenceEnds)
+    return item
   }
 
   func write(to writer: inout WireWriter) {
@@ -36,6 +43,8 @@ struct WireContextItem: WireMessage {
     writer.uint(6, start)
     writer.uint(7, end)
     writer.float(8, score)
+    writer.string(9, context)
+    writer.data(10, sentenceEnds)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -48,6 +57,8 @@ struct WireContextItem: WireMessage {
     case 6: start = try reader.uint64()
     case 7: end = try reader.uint64()
     case 8: score = try reader.float()
+    case 9: context = try reader.string()
+    case 10: sentenceEnds = try reader.data()
     default: return false
     }
     return true

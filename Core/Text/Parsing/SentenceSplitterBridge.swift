@@ -1,0 +1,134 @@
+internal import CBreaks
+
+/// Splits text into sentences, for the chunker and for answers: ICU's breaks of every script, without those that ICU
+/// does not know to be none (after abbreviations and list numbers), and with those at the spaces of Thai.
+package enum SentenceSplitter {
+  private static let abbreviations: Set<String> = [
+    "e.g", "i.e", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "no", "fig", "al", "cf", "approx", "inc", "ltd",
+    "co", "jr", "sr", "u.s", "u.k", "vol", "pp", "ca", "gen", "col", "sgt", "capt", "rev", "hon", "dept", "nos", "art",
+    "sec", "ch", "eq", "est", "max", "min", "tel", "ext", "bzw", "z.b", "d.h", "usw", "nr", "str", "abs", "m", "mme",
+    "mlle",
+  ]
+  /// ICU looks at so many bytes at a time; a sentence can't be longer.
+  private static let windowBytes = 1 << 20
+
+  /// Byte ranges of the sentences in `text[range]`, in order, without the white space around them. A blank
+  /// line ends a sentence; another line break does not, unless a list's mark follows it.
+  ///
+  /// - Parameter linesAreSentences: true for code, logs and tables, where each line is a unit.
+  package static func sentences(in text: [UInt8], _ range: Range<Int>, linesAreSentences: Bool = false)
+    -> [Range<Int>]
+  {
+    var result: [Range<Int>] = []
+    var start = range.lowerBound
+    func close(at end: Int) {
+      var (from, to) = (start, end)
+      while from < to, isBlank(text[from]) { from += 1 }
+      while to > from, isBlank(text[to - 1]) { to -= 1 }
+      if from < to { result.append(from..<to) }
+      start = end
+    }
+    if linesAreSentences {
+      for index in range where text[index] == 0x0A { close(at: index + 1) }
+    } else {
+      for end in breaks(text, range) where isEnd(text, start, end, range.upperBound) { close(at: end) }
+    }
+    close(at: range.upperBound)
+    return result
+  }
+
+  /// The ends that ICU finds, and those of Thai.
+  private static func breaks(_ text: [UInt8], _ range: Range<Int>) -> [Int] {
+    var ends: [Int] = []
+    var start = range.lowerBound
+    while start < range.upperBound {
+      var end = min(start + windowBytes, range.upperBound)
+      while end < range.upperBound, end > start + 1, text[end] & 0xC0 == 0x80 { end -= 1 }
+      // ICU ends a sentence at each line break, so those inside of one become spaces.
+      var joined = Array(text[start..<end])
+      for index in joined.indices where joined[index] == 0x0A || joined[index] == 0x0D {
+        if !isParagraphEnd(text, start + index, range.upperBound) { joined[index] = 0x20 }
+      }
+      var found = icu(joined)
+      found += thaiSpaces(joined)
+      ends += Set(found).sorted().map { start + $0 }
+      start = end
+    }
+    return ends
+  }
+
+  private static func icu(_ bytes: [UInt8]) -> [Int] {
+    // Nearly every sentence has twenty bytes. Where they are shorter, ICU is asked again.
+    var ends = [Int64](repeating: 0, count: bytes.count / 20 + 16)
+    for _ in 0..<2 {
+      let count = unsafe bytes.withUnsafeBytes { buffer in
+        unsafe millrace_sentence_ends(
+          buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count, &ends, ends.count)
+      }
+      guard count > 0 else { return [] }
+      if count <= ends.count { return ends.prefix(count).map { Int($0) } }
+      ends = [Int64](repeating: 0, count: count)
+    }
+    return []
+  }
+
+  /// Thai has no mark at a sentence's end; a space stands between clauses.
+  private static func thaiSpaces(_ bytes: [UInt8]) -> [Int] {
+    guard bytes.contains(0xE0) else { return [] }
+    func isThai(_ index: Int) -> Bool {
+      index >= 0 && index + 1 < bytes.count && bytes[index] == 0xE0 && (bytes[index + 1] == 0xB8 || bytes[index + 1] == 0xB9)
+    }
+    return bytes.indices.filter { bytes[$0] == 0x20 && isThai($0 - 3) && isThai($0 + 1) }.map { $0 + 1 }
+  }
+
+  /// True for a blank line, and for a line break before a list's mark.
+  private static func isParagraphEnd(_ text: [UInt8], _ index: Int, _ end: Int) -> Bool {
+    var next = index
+    var breaks = 0
+    while next < end, isBlank(text[next]) {
+      if text[next] == 0x0A || (text[next] == 0x0D && !(next + 1 < end && text[next + 1] == 0x0A)) { breaks += 1 }
+      next += 1
+    }
+    return breaks > 1 || startsItem(text, next, end)
+  }
+
+  /// `- `, `* `, `• `, `3. ` or `3) `.
+  private static func startsItem(_ text: [UInt8], _ index: Int, _ end: Int) -> Bool {
+    guard index < end else { return false }
+    func isBlankAt(_ position: Int) -> Bool { position < end && isBlank(text[position]) }
+    if text[index] == UInt8(ascii: "-") || text[index] == UInt8(ascii: "*") { return isBlankAt(index + 1) }
+    if text[index...].starts(with: [0xE2, 0x80, 0xA2]) { return true }
+    let digits = text[index..<min(end, index + 4)].prefix { (0x30...0x39).contains($0) }.count
+    guard digits > 0, digits < 4, index + digits < end else { return false }
+    let mark = text[index + digits]
+    return (mark == UInt8(ascii: ".") || mark == UInt8(ascii: ")")) && isBlankAt(index + digits + 1)
+  }
+
+  /// False for a break of ICU's that ends no sentence.
+  private static func isEnd(_ text: [UInt8], _ start: Int, _ end: Int, _ limit: Int) -> Bool {
+    guard end < limit else { return true }
+    var last = end
+    while last > start, isBlank(text[last - 1]) { last -= 1 }
+    // A blank line always ends a sentence.
+    if text[last..<end].contains(0x0A) {
+      return text[last..<end].filter { $0 == 0x0A }.count > 1 || startsItem(text, end, limit)
+    }
+    guard last > start, text[last - 1] == UInt8(ascii: ".") else { return true }
+    return !isAbbreviation(text, start..<(last - 1))
+  }
+
+  /// True if the bytes end with an abbreviation, an initial or nothing but a list's number.
+  private static func isAbbreviation(_ text: [UInt8], _ range: Range<Int>) -> Bool {
+    var from = range.upperBound
+    while from > range.lowerBound, !isBlank(text[from - 1]), text[from - 1] != UInt8(ascii: "(") { from -= 1 }
+    let word = String(decoding: text[from..<range.upperBound], as: UTF8.self).lowercased()
+    if abbreviations.contains(word) || (word.count == 1 && word.first?.isLetter == true) { return true }
+    // "3." at the start of an item.
+    return text[range.lowerBound..<from].allSatisfy(isBlank) && !word.isEmpty && word.count < 4
+      && word.allSatisfy(\.isNumber)
+  }
+
+  private static func isBlank(_ byte: UInt8) -> Bool {
+    byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
+  }
+}
