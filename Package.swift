@@ -96,6 +96,7 @@ let package = Package(
     cLibrary("CZLib"),
     cRoom("CGumbo", libraries: ["gumbo"]),
     cRoom("CBreaks", libraries: ["icuuc"]),
+    cRoom("CZip", libraries: ["zip"]),
     cRoom("CICU", libraries: ["icuuc"]),
     cRoom("CTLS", libraries: ["ssl", "crypto"]),
     cRoom("CSandbox", libraries: ["seccomp"]),
@@ -132,7 +133,7 @@ let package = Package(
 
     room("Tokenizer", in: .text, ["Failures"]),
     room("Parsing", in: .text, ["CBreaks", "Failures", "Records", "Sandbox"]),
-    room("Formats", in: .text, ["CCMark", "CGumbo", "CICU", "CUchardet", "CXML2", "CZLib", "Parsing", "Records"]),
+    room("Formats", in: .text, ["CCMark", "CGumbo", "CICU", "CUchardet", "CXML2", "CZLib", "CZip", "Parsing", "Records"]),
     room("Chunking", in: .text, ["Cryptography", "Failures", "Parsing", "Records", "Tokenizer"]),
 
     room("VectorMath", in: .vectors, ["Failures", "CKernels", "COpenBLAS"]),

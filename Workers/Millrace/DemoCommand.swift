@@ -37,7 +37,7 @@ enum DemoCommand {
       throw UsageError("--documents and --steps are needed")
     }
     let steps = try read(table)
-    let documents = try DocumentFiles.read(path: folder, .standard)
+    let documents = try DocumentFiles.read(path: folder, .standard).documents
     try await put(documents, settings)
     let client = try QueryClient(settings: settings)
     var faults: [String] = []
@@ -83,7 +83,7 @@ enum DemoCommand {
   }
 
   private static func change(_ file: String, _ step: Step, _ settings: Settings) async throws {
-    var documents = try DocumentFiles.read(path: file, .standard)
+    var documents = try DocumentFiles.read(path: file, .standard).documents
     guard documents.count == 1, let id = DocumentID(step.document) else {
       throw UsageError("\(file) must be one document")
     }

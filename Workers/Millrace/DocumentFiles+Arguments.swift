@@ -7,10 +7,27 @@ extension DocumentFiles {
   /// The records of `documents put`.
   ///
   /// - Throws: `UsageError` for an argument, a file or a line that can't be used.
-  static func read(_ arguments: ParsedArguments, tenant: TenantID) throws -> [DocumentRecord] {
+  static func read(_ arguments: ParsedArguments, tenant: TenantID) throws -> Selection {
     guard !arguments.positionals.isEmpty else { throw UsageError("give a FILE, a DIR or - to put") }
-    var documents: [DocumentRecord] = []
-    for path in arguments.positionals { documents += try read(path: path, tenant) }
+    var selection = Selection()
+    /// The argument that an id came from.
+    var sources: [DocumentKey: String] = [:]
+    for path in arguments.positionals {
+      let part = try read(path: path, tenant)
+      for document in part.documents {
+        if let other = sources.updateValue(path, forKey: document.key) {
+          throw UsageError(
+            "id '\(document.id)' would come from two sources, \(other) and \(path): nothing was put. "
+              + "Put them by one command each, with --id for one of them")
+        }
+      }
+      selection.documents += part.documents
+      selection.skipped += part.skipped
+    }
+    var documents: [DocumentRecord] {
+      get { selection.documents }
+      set { selection.documents = newValue }
+    }
     if let id = arguments.value("--id") {
       guard documents.count == 1 else {
         throw UsageError("--id names one document, but \(documents.count) are put")
@@ -31,6 +48,6 @@ extension DocumentFiles {
         "\(arguments.positionals.joined(separator: " ")) holds no document. Kinds read from a folder: "
           + extensions.joined(separator: ", ") + ". Give a .jsonl file by its own path")
     }
-    return documents
+    return selection
   }
 }

@@ -21,10 +21,11 @@ enum DocumentsCommand {
       Command(
         "put", abstract: "Put files and wait until they are indexed.",
         discussion: """
-          FILE is text, Markdown, HTML or PDF, also compressed by gzip. Its name is the document's id. With
-          DIR, the files below it are put whose extensions stand for these kinds; their ids are their paths
-          below DIR. A .jsonl file holds one document record per line; below DIR it is skipped. - reads one
-          document from standard input and needs --id.
+          FILE is text, Markdown, HTML, CSV, TSV, PDF, DOCX, XLSX or EPUB, also compressed by gzip. Its path as
+          given is the document's id. With DIR, the files below it are put whose extensions stand for these kinds;
+          their ids are their paths below DIR. Hidden files and folders, node_modules and the like, and links out of
+          DIR are skipped; each is listed with the reason. A .jsonl file holds one document record per line; below
+          DIR it is skipped. - reads one document from standard input and needs --id.
           """, arguments: "FILE|DIR|-...",
         options: [
           tenant, .option("--id", "ID", "the id, for one file or standard input"),
@@ -68,9 +69,8 @@ enum DocumentsCommand {
     ])
 
   private static func put(_ arguments: ParsedArguments) async throws -> ExitCode {
-    let documents = try DocumentFiles.read(arguments, tenant: try arguments.tenant())
-    let records = documents.map(OutgoingDocument.init)
-    return try await send(records, arguments)
+    let selection = try DocumentFiles.read(arguments, tenant: try arguments.tenant())
+    return try await send(selection.documents.map(OutgoingDocument.init), arguments, skipped: selection.skipped)
   }
 
   private static func delete(_ arguments: ParsedArguments) async throws -> ExitCode {
@@ -80,12 +80,22 @@ enum DocumentsCommand {
       guard let id = DocumentID(text) else { throw UsageError("id '\(text)' \(DocumentID.rule)") }
       return OutgoingDocument(deleting: DocumentKey(tenant: tenant, id: id))
     }
+    let settings = try Configuration.settings(arguments)
+    try await QueryClient.check(settings)
+    let reader = DocumentReader(settings: settings)
+    // Each look reads a partition.
+    for text in arguments.positionals.prefix(20) {
+      guard let id = DocumentID(text) else { continue }
+      let key = DocumentKey(tenant: tenant, id: id)
+      // The deletion is written all the same: a put that is under way would come after it otherwise.
+      if try await reader.newest(key)?.value == nil { Terminal.complain("\(key) does not exist, or is deleted already") }
+    }
     return try await send(records, arguments)
   }
 
-  static func send(_ records: [OutgoingDocument], _ arguments: ParsedArguments) async throws
-    -> ExitCode
-  {
+  static func send(
+    _ records: [OutgoingDocument], _ arguments: ParsedArguments, skipped: [DocumentFiles.Selection.Skipped] = []
+  ) async throws -> ExitCode {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let timeout = Duration.seconds(try arguments.integer("--timeout", in: 1...86_400) ?? 600)
@@ -96,12 +106,13 @@ enum DocumentsCommand {
       progress: DocumentProgress.bar(records.count))
     DocumentProgress.end(records.count)
     await client.close()
-    return report(outcome, seconds: watch.seconds, arguments)
+    return report(outcome, seconds: watch.seconds, arguments, skipped)
   }
 
-  private static func report(_ outcome: DocumentClient.Outcome, seconds: Double, _ arguments: ParsedArguments)
-    -> ExitCode
-  {
+  private static func report(
+    _ outcome: DocumentClient.Outcome, seconds: Double, _ arguments: ParsedArguments,
+    _ skipped: [DocumentFiles.Selection.Skipped]
+  ) -> ExitCode {
     let failed = outcome.states.filter { $0.state == .failed }
     let code: ExitCode = outcome.missing > 0 ? .timedOut : (failed.isEmpty ? .success : .rejected)
     if arguments.flag("--json") {
@@ -109,9 +120,13 @@ enum DocumentsCommand {
         JSONValue.object([
           "sent": .int(outcome.sent), "missing": .int(outcome.missing),
           "states": .array(outcome.states.map(\.json)),
+          "skipped": .array(
+            skipped.map { .object(["path": .string($0.path), "reason": .string($0.reason)]) }),
         ]).text)
       return code
     }
+    for file in skipped { Terminal.complain("skipped \(file.path): \(file.reason)") }
+    let note = skipped.isEmpty ? "" : "; \(skipped.count) skipped"
     var warnings: Set<String> = []
     for status in outcome.states {
       if let error = status.error { Terminal.complain("\(status.id): \(error.code): \(error.message)") }
@@ -119,7 +134,7 @@ enum DocumentsCommand {
     }
     for warning in warnings.sorted() { Terminal.complain("warning: \(warning)") }
     if outcome.states.isEmpty, outcome.missing == 0 {
-      Terminal.print("\(outcome.sent) records acknowledged")
+      Terminal.print("\(outcome.sent) records acknowledged\(note)")
       return code
     }
     let counts = Dictionary(grouping: outcome.states.filter(\.state.isTerminal), by: \.state).mapValues(
@@ -127,7 +142,7 @@ enum DocumentsCommand {
     let summary = counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.rawValue)" }
     Terminal.print(
       "\(summary.joined(separator: ", ")) in \(String(format: "%.1f", seconds)) s"
-        + (outcome.missing > 0 ? "; \(outcome.missing) still in progress" : ""))
+        + (outcome.missing > 0 ? "; \(outcome.missing) still in progress" : "") + note)
     return code
   }
 
@@ -142,7 +157,13 @@ enum DocumentsCommand {
     if arguments.flag("--json") {
       Terminal.print(JSONValue.array(states.map(\.json)).text)
     } else if states.isEmpty {
-      Terminal.complain("no state of \(key) is known (states are kept 30 days)")
+      let misplaced = try await DocumentReader(settings: settings).misplaced(key)
+      for place in misplaced {
+        Terminal.complain(
+          "\(key) was refused at \(place): code wrong_partition. Set partitioner=murmur2_random in the client that "
+            + "writes it (librdkafka's default is another), and put it again")
+      }
+      if misplaced.isEmpty { Terminal.complain("no state of \(key) is known (states are kept 30 days)") }
     }
     if !arguments.flag("--json") {
       for status in states {

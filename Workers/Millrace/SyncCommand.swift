@@ -19,7 +19,7 @@ enum SyncCommand {
     let tenant = try arguments.tenant()
     let source = arguments.value("--source") ?? folder.path
     let acl = arguments.allValues("--acl")
-    let wanted = try DocumentFiles.read(path: folder.path, tenant).map { document in
+    let wanted = try DocumentFiles.read(path: folder.path, tenant).documents.map { document in
       var document = document
       document.source = source
       if !acl.isEmpty { document.acl = acl }

@@ -120,6 +120,20 @@ package struct DocumentReader: Sendable {
     return found.withLock { $0 }
   }
 
+  /// The places of records with this key that lie on another partition than the key's. Ingest refuses them, and their
+  /// states name the place only. Reads the whole topic.
+  ///
+  /// - Throws: `KafkaFailure`.
+  package func misplaced(_ key: DocumentKey) async throws -> [RecordPosition] {
+    let right = Partitioner.partition(
+      ofKey: key.bytes, partitionCount: settings.partitionCount(.documents))
+    let found = Mutex<[RecordPosition]>([])
+    try await read(partitions(.documents).filter { $0.partition != right }) { record in
+      if record.key == key.bytes { found.withLock { $0.append(record.position) } }
+    }
+    return found.withLock { $0 }.sorted { ($0.partition, $0.offset) < ($1.partition, $1.offset) }
+  }
+
   private func partitions(_ name: TopicName) -> [TopicPartition] {
     (0..<settings.partitionCount(name)).map { TopicPartition(settings.topic(name), $0) }
   }

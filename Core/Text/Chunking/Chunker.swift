@@ -140,9 +140,11 @@ package struct Chunker: Sendable {
         heading = heading ?? block.range.lowerBound
         continue
       }
-      for range in SentenceSplitter.sentences(
-        in: document.text, block.range, linesAreSentences: block.kind == .code || block.kind == .row)
-      {
+      let ranges =
+        block.kind == .row
+        ? [block.range]
+        : SentenceSplitter.sentences(in: document.text, block.range, linesAreSentences: block.kind == .code)
+      for range in ranges {
         let budget = max(4, section.path.budget - (section.context?.tokenCount ?? 0))
         let units =
           block.kind == .row
@@ -228,7 +230,7 @@ package struct Chunker: Sendable {
       }
     }
     cells.append(start..<range.upperBound)
-    let first = String(decoding: text[cells[0]].prefix(200), as: UTF8.self)
+    let first = cells.count > 1 ? String(decoding: text[cells[0]].prefix(200), as: UTF8.self) : ""
     let left = max(4, budget - tokenizer.tokenCount(first))
     var units: [Unit] = []
     for cell in cells {

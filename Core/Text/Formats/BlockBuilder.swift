@@ -32,6 +32,29 @@ struct BlockBuilder {
 
   private static let contextBytesMax = 2000
 
+  /// The rows of a table.
+  mutating func add(_ grid: TableGrid) {
+    let header = TableGrid.line(grid.header)
+    // A header without rows is text, too.
+    for row in grid.body.isEmpty ? grid.rows[...] : grid.body {
+      guard row.contains(where: { !$0.isEmpty }) else { continue }
+      add(TableGrid.line(row), .row, context: grid.body.isEmpty ? "" : header)
+    }
+  }
+
+  /// Another document behind this one, with its own headings.
+  mutating func append(_ document: ParsedDocument) {
+    if !text.isEmpty, !document.text.isEmpty { text += [0x0A, 0x0A] }
+    let start = text.count
+    text += document.text
+    if title.isEmpty { title = document.title }
+    for block in document.blocks {
+      var block = block
+      block.range = start + block.range.lowerBound..<start + block.range.upperBound
+      blocks.append(block)
+    }
+  }
+
   mutating func add(_ content: String, _ kind: ParsedDocument.Block.Kind, context: String = "") {
     var bytes = Array(content.utf8)
     while let last = bytes.last, last == 0x0A || last == 0x20 || last == 0x0D { bytes.removeLast() }

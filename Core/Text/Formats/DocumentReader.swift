@@ -8,7 +8,7 @@ package enum DocumentReader {
       switch request.work {
       case .bytes: return try read(bytes, request)
       case .text: return .document(try parse(String(decoding: bytes, as: UTF8.self), request))
-      case .pdfText: return .document(PDFText.parse(String(decoding: bytes, as: UTF8.self)))
+      case .pdfText: return .document(try PDFText.parse(bytes))
       }
     } catch {
       return .fault(error)
@@ -26,6 +26,9 @@ package enum DocumentReader {
       }
       if let name = MediaType.unsupported(content) { throw ParsingError.unsupported(name) }
     }
+    if MediaType.isArchive(content) {
+      return .document(try Office.parse(content, textBytesMax: request.textBytesMax))
+    }
     let text = try TextEncoding.decode(
       content, declared: request.charset.isEmpty ? charsetInMarkup(content) : request.charset)
     return .document(try parse(text, request))
@@ -39,7 +42,17 @@ package enum DocumentReader {
     return switch MediaType.ofText(text, declared: request.type) {
     case .markdown: try Markdown.parse(text)
     case .html: try HTML.parse(text)
-    case .plainText, .pdf, .gzip: PlainText.parse(text)
+    case .csv: SeparatedValues.parse(text, isTabbed: false, hasHeader: hasHeader(request))
+    case .tsv: SeparatedValues.parse(text, isTabbed: true, hasHeader: hasHeader(request))
+    case .plainText, .pdf, .gzip, .docx, .xlsx, .epub: PlainText.parse(text)
+    }
+  }
+
+  private static func hasHeader(_ request: ParserRequest) -> Bool? {
+    switch request.header {
+    case "present": true
+    case "absent": false
+    default: nil
     }
   }
 

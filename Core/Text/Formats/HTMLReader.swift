@@ -120,7 +120,7 @@ struct HTMLReader {
     case "table":
       flush()
       if let grid = grid(node) {
-        write(grid)
+        output.add(grid)
         return false
       }
     default: if Self.blocks.contains(name) { flush() }
@@ -236,7 +236,7 @@ struct HTMLReader {
     Int(text.filter { !$0.isWhitespace }).flatMap { (-1_000_000_000...1_000_000_000).contains($0) ? $0 : nil }
   }
 
-  private static func letters(_ number: Int) -> String {
+  static func letters(_ number: Int) -> String {
     guard number > 0 else { return "\(number)" }
     var (rest, letters) = (number, "")
     while rest > 0 {
@@ -247,7 +247,7 @@ struct HTMLReader {
     return letters
   }
 
-  private static func roman(_ number: Int) -> String {
+  static func roman(_ number: Int) -> String {
     guard (1...3999).contains(number) else { return "\(number)" }
     let values = [
       (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"),
@@ -313,15 +313,6 @@ struct HTMLReader {
     return children.count == 1 && ["b", "strong"].contains(children[0].name)
   }
 
-  private mutating func write(_ grid: TableGrid) {
-    let header = TableGrid.line(grid.header)
-    // A header without rows is text, too.
-    for row in grid.body.isEmpty ? grid.rows[...] : grid.body {
-      guard row.contains(where: { !$0.isEmpty }) else { continue }
-      output.add(TableGrid.line(row), .row, context: grid.body.isEmpty ? "" : header)
-    }
-  }
-
   /// The visible text below a node, blocks apart by spaces.
   private func text(of node: HTMLNode) -> String {
     var text = ""
@@ -354,6 +345,8 @@ struct HTMLReader {
     let characters = folded.compactMap { forms[$0] }
     return characters.count == folded.count ? String(characters) : text
   }
+
+  static func raised(_ text: String, _ isUp: Bool) -> String { raised(text, isUp ? superscripts : subscripts) }
 
   private static func folded(_ text: String) -> String {
     text.split { $0.isWhitespace }.joined(separator: " ")

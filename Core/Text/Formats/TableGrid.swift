@@ -42,10 +42,13 @@ struct TableGrid {
 
   /// Takes the first row as the header of a table that marks none, if it looks like names above values: different texts
   /// without digits, above at least one column of numbers.
-  mutating func inferHeader() {
-    guard headerRows == 0, rows.count >= 3, let first = rows.first, first.count > 1,
+  ///
+  /// - Parameter isLikely: true for a table that styles its first row: then names are enough.
+  mutating func inferHeader(isLikely: Bool = false) {
+    guard headerRows == 0, rows.count >= (isLikely ? 2 : 3), let first = rows.first, first.count > 1,
       first.allSatisfy({ !$0.isEmpty && !$0.contains(where: \.isNumber) }), Set(first).count == first.count
     else { return }
+    if isLikely { headerRows = 1 }
     let rest = rows.dropFirst()
     for column in first.indices {
       let values = rest.compactMap { column < $0.count && !$0[column].isEmpty ? $0[column] : nil }

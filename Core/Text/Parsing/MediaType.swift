@@ -5,13 +5,18 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
   case html = "text/html"
   case pdf = "application/pdf"
   case gzip = "application/gzip"
+  case csv = "text/csv"
+  case tsv = "text/tab-separated-values"
+  case docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+  case xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+  case epub = "application/epub+zip"
 
   /// All of them, for messages.
   package static let known = allCases.map(\.rawValue).joined(separator: ", ")
 
   private static let aliases: [String: MediaType] = [
     "text/x-markdown": .markdown, "application/xhtml+xml": .html, "application/x-pdf": .pdf,
-    "application/x-gzip": .gzip, "application/json": .plainText, "application/javascript": .plainText,
+    "application/x-gzip": .gzip, "application/csv": .csv, "text/x-csv": .csv, "text/tsv": .tsv, "application/json": .plainText, "application/javascript": .plainText,
     "application/xml": .plainText, "application/octet-stream": .plainText,
   ]
 
@@ -34,6 +39,28 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
     return ""
   }
 
+  /// True for an archive, which the child looks into: DOCX, XLSX, EPUB, or none that can be read.
+  package static func isArchive(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]) }
+
+  /// A binary format, which is sent as bytes.
+  package var isBinary: Bool {
+    switch self {
+    case .pdf, .gzip, .docx, .xlsx, .epub: true
+    case .plainText, .markdown, .html, .csv, .tsv: false
+    }
+  }
+
+  /// The value of a parameter of a declaration, in small letters; empty for none.
+  package static func parameter(_ name: String, of declared: String) -> String {
+    for parameter in declared.split(separator: ";").dropFirst() {
+      let sides = parameter.split(separator: "=", maxSplits: 1)
+      if sides.count == 2, sides[0].filter({ $0 != " " }).lowercased() == name {
+        return sides[1].filter { $0 != "\"" && $0 != " " }.lowercased()
+      }
+    }
+    return ""
+  }
+
   /// The format that the first bytes identify; nil when they identify none.
   package static func ofBytes(_ bytes: [UInt8]) -> MediaType? {
     if bytes.starts(with: [0x1F, 0x8B]) { return .gzip }
@@ -51,12 +78,11 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
   /// The name of an unsupported binary format that the first bytes identify; nil when they identify none.
   package static func unsupported(_ bytes: [UInt8]) -> String? {
     let marks: [(String, [UInt8])] = [
-      ("a ZIP archive (EPUB, DOCX and the like)", [0x50, 0x4B, 0x03, 0x04]),
       ("a PNG picture", [0x89, 0x50, 0x4E, 0x47]),
       ("a JPEG picture", [0xFF, 0xD8, 0xFF]), ("a GIF picture", Array("GIF8".utf8)),
       ("a program", [0x7F, 0x45, 0x4C, 0x46]),
       ("a bzip2 archive", Array("BZh".utf8)), ("an xz archive", [0xFD, 0x37, 0x7A, 0x58]),
-      ("a Zstandard archive", [0x28, 0xB5, 0x2F, 0xFD]), ("an old Office file", [0xD0, 0xCF, 0x11, 0xE0]),
+      ("a Zstandard archive", [0x28, 0xB5, 0x2F, 0xFD]), ("an old Office file, or one with a password", [0xD0, 0xCF, 0x11, 0xE0]),
     ]
     return marks.first { bytes.starts(with: $0.1) }?.0
   }
@@ -67,6 +93,8 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
     switch declared {
     case .plainText: .plainText
     case .markdown: .markdown
+    case .csv: .csv
+    case .tsv: .tsv
     case .html where looksLikeHTML(text, anywhere: true): .html
     default: looksLikeHTML(text, anywhere: false) ? .html : (looksLikeMarkdown(text) ? .markdown : .plainText)
     }

@@ -26,12 +26,16 @@ package struct Parser: Sendable {
     let type = try Self.declaredType(declared)
     if MediaType.ofBytes(bytes) == .pdf { return try pdf(bytes, tenant, deadline) }
     if let name = MediaType.unsupported(bytes) { throw ParsingError.unsupported(name) }
+    if let type, type.isBinary, type != .pdf, type != .gzip, !MediaType.isArchive(bytes) {
+      throw ParsingError(.unreadable, rule: "is declared \(declared) but is no ZIP archive")
+    }
     if type == .pdf, MediaType.ofBytes(bytes) == nil {
       throw ParsingError(.badPDF, rule: "is declared \(declared) but holds no %PDF mark")
     }
     let charset = MediaType.charset(declared)
     if let text = Self.plainText(bytes, type, charset) { return try plain(text) }
-    switch try ask(ParserRequest(.bytes, type: type, charset: charset, limits), bytes, tenant, deadline) {
+    switch try ask(ParserRequest(
+        .bytes, type: type, charset: charset, header: MediaType.parameter("header", of: declared), limits), bytes, tenant, deadline) {
     case .document(let document): return document
     case .pdf(let content): return try pdf(content, tenant, deadline)
     case .fault(let fault): throw fault
@@ -44,13 +48,15 @@ package struct Parser: Sendable {
   package func parse(_ text: String, declared: String, tenant: String) throws(ParsingError) -> ParsedDocument
   {
     let declaredType = try Self.declaredType(declared)
-    if declaredType == .pdf || declaredType == .gzip {
+    if let declaredType, declaredType.isBinary {
       throw ParsingError(.unsupportedMediaType, rule: "is \(declared): send it as content_base64")
     }
     try checkLength(text.utf8.count)
     let type = MediaType.ofText(text, declared: declaredType)
-    guard type == .markdown || type == .html else { return try plain(text) }
-    return try document(.text, type, Array(text.utf8), tenant, .now + limits.timeout)
+    guard type != .plainText else { return try plain(text) }
+    return try document(
+      .text, type, Array(text.utf8), tenant, .now + limits.timeout,
+      header: MediaType.parameter("header", of: declared))
   }
 
   private static func declaredType(_ declared: String) throws(ParsingError) -> MediaType? {
@@ -64,7 +70,7 @@ package struct Parser: Sendable {
   /// - Returns: nil for bytes that a library must decode or parse.
   private static func plainText(_ bytes: [UInt8], _ type: MediaType?, _ charset: String) -> String? {
     guard type == nil || type == .plainText, charset.isEmpty || charset.lowercased() == "utf-8",
-      MediaType.ofBytes(bytes) == nil, !bytes.starts(with: [0xEF, 0xBB, 0xBF]),
+      MediaType.ofBytes(bytes) == nil, !MediaType.isArchive(bytes), !bytes.starts(with: [0xEF, 0xBB, 0xBF]),
       let text = String(validating: bytes, as: UTF8.self),
       MediaType.ofText(text, declared: type) == .plainText
     else { return nil }
@@ -87,9 +93,9 @@ package struct Parser: Sendable {
 
   private func document(
     _ work: ParserRequest.Work, _ type: MediaType?, _ bytes: [UInt8], _ tenant: String,
-    _ deadline: ContinuousClock.Instant
+    _ deadline: ContinuousClock.Instant, header: String = ""
   ) throws(ParsingError) -> ParsedDocument {
-    switch try ask(ParserRequest(work, type: type, limits), bytes, tenant, deadline) {
+    switch try ask(ParserRequest(work, type: type, header: header, limits), bytes, tenant, deadline) {
     case .document(let document): return document
     case .fault(let fault): throw fault
     case .pdf: throw ParsingError(.unreadable, rule: "must be readable: its reader answered with a PDF")
@@ -172,8 +178,9 @@ package struct Parser: Sendable {
     -> ParsedDocument
   {
     // pdftotext repairs a damaged file without reporting what it lost. Half a document must not look like a whole one.
-    guard Data(bytes.suffix(2048)).range(of: Data("%%EOF".utf8)) != nil else {
-      throw ParsingError(.badPDF, rule: "must be a whole PDF: it ends without %%EOF, so it was cut short")
+    guard Self.isWhole(pdf: bytes) else {
+      throw ParsingError(
+        .badPDF, rule: "must be a whole PDF: no %%EOF stands behind its last startxref, so it was cut short")
     }
     guard FileManager.default.isExecutableFile(atPath: programs.pdftotext) else {
       throw ParsingError(
@@ -192,6 +199,21 @@ package struct Parser: Sendable {
     }
   }
 
+  private static let layoutFactor = 16
+
+  /// Whatever follows the last %%EOF is ignored, as PDF readers do: servers append to files.
+  private static func isWhole(pdf bytes: [UInt8]) -> Bool {
+    let data = Data(bytes)
+    guard let start = data.range(of: Data("startxref".utf8), options: .backwards),
+      data.range(of: Data("%%EOF".utf8), in: start.upperBound..<data.endIndex) != nil
+    else { return false }
+    // A file that is made for fast web view has a first startxref near its start, and says how long it is.
+    let head = String(decoding: bytes.prefix(1024), as: UTF8.self)
+    guard head.contains("/Linearized"), let mark = head.firstMatch(of: /\/L\s+(\d{1,12})/), let length = Int(mark.1)
+    else { return true }
+    return length <= bytes.count
+  }
+
   private enum PDFOutput {
     case text([UInt8])
     case tooLong
@@ -207,7 +229,8 @@ package struct Parser: Sendable {
       let more = try process.read(atMost: 1 << 18, until: deadline)
       if more.isEmpty { break }
       text += more
-      if text.count > limits.textBytesMax { return .tooLong }
+      // A word's place takes ten times as many bytes as the word.
+      if text.count > Self.layoutFactor * limits.textBytesMax { return .tooLong }
     }
     let ending = try process.finish(until: deadline)
     // The loader only says so when it can't preload the library, and goes on without it.

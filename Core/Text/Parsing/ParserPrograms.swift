@@ -83,7 +83,7 @@ package struct ParserPrograms: Sendable {
   func readingPDF(_ limits: ParsingLimits) -> SandboxedProgram {
     var program = program(true, [], limits)
     program.path = pdftotext
-    program.arguments = ["-q", "-layout", "-enc", "UTF-8", "-", "-"]
+    program.arguments = ["-q", "-bbox-layout", "-enc", "UTF-8", "-", "-"]
     return program
   }
 }

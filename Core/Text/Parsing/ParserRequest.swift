@@ -15,14 +15,17 @@ package struct ParserRequest: Codable, Sendable, Equatable {
   package var type: MediaType?
   /// The declared encoding; empty for none.
   package var charset = ""
+  /// Whether CSV has a header: "present", "absent", or empty to find it out.
+  package var header = ""
   package var textBytesMax: Int
   /// The child is ended after so many seconds even when its parent is gone.
   package var secondsMax: Int
 
-  package init(_ work: Work, type: MediaType?, charset: String = "", _ limits: ParsingLimits) {
+  package init(_ work: Work, type: MediaType?, charset: String = "", header: String = "", _ limits: ParsingLimits) {
     self.work = work
     self.type = type
     self.charset = charset
+    self.header = header
     textBytesMax = limits.textBytesMax
     secondsMax = max(1, Int(limits.timeout.components.seconds))
   }

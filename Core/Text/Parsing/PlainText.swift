@@ -11,7 +11,8 @@ package enum PlainText {
     var lastEnd = 0
     func close() {
       if let from = start, from < lastEnd {
-        blocks.append(.init(kind: .prose, range: from..<lastEnd, headingPath: []))
+        let kind: ParsedDocument.Block.Kind = isLog(text[from..<lastEnd]) ? .code : .prose
+        blocks.append(.init(kind: kind, range: from..<lastEnd, headingPath: []))
       }
       start = nil
     }
@@ -29,5 +30,20 @@ package enum PlainText {
     }
     close()
     return ParsedDocument(text: text, blocks: blocks, title: "")
+  }
+
+  /// True if most lines begin with a time, or with a tag and a time in it ("<34>Oct 11 22:14:15", "[2026-05-01 …").
+  private static func isLog(_ text: ArraySlice<UInt8>) -> Bool {
+    let lines = text.split(separator: 0x0A, maxSplits: 200).prefix(200)
+    guard lines.count > 1 else { return false }
+    let timed = lines.count { line in
+      // The colon of a clock, or the dashes of a date, among the digits of the first twenty characters.
+      let head = line.prefix(24)
+      let digits = head.count { (0x30...0x39).contains($0) }
+      guard digits >= 6 || (digits >= 4 && head.contains(UInt8(ascii: ":"))) else { return false }
+      let marks = head.count { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "/") }
+      return marks >= 2
+    }
+    return timed * 10 >= lines.count * 6
   }
 }

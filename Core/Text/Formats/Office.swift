@@ -1,0 +1,37 @@
+import Parsing
+
+/// Which format a ZIP archive is, by the files in it.
+enum Office {
+  /// An office file's XML is some ten times as long as its text.
+  private static let unpackedFactor = 16
+
+  /// - Throws: `ParsingError` for an archive of another kind, and for one that can't be read.
+  static func parse(_ bytes: [UInt8], textBytesMax: Int) throws(ParsingError) -> ParsedDocument {
+    let archive = try Archive(bytes, bytesMax: unpackedFactor * textBytesMax)
+    let names = Set(archive.names)
+    if names.contains("word/document.xml") || names.contains("xl/workbook.xml") {
+      // What a macro file shows is computed; it is also what nobody expects.
+      guard !names.contains(where: { $0.hasSuffix("vbaProject.bin") }) else {
+        throw ParsingError(.unsupportedMediaType, rule: "is an Office file with macros: send one without")
+      }
+      return names.contains("xl/workbook.xml") ? try Workbook(archive).document() : try WordDocument(archive).document()
+    }
+    if names.contains("META-INF/container.xml") {
+      guard !names.contains("META-INF/encryption.xml") else {
+        throw ParsingError(.unreadable, rule: "must not be encrypted")
+      }
+      return try Book(archive).document()
+    }
+    throw ParsingError.unsupported("a ZIP archive that is no DOCX, XLSX or EPUB")
+  }
+
+  /// The target of a relationship, as a name in the archive.
+  static func path(_ target: String, from folder: String) -> String {
+    if target.hasPrefix("/") { return String(target.dropFirst()) }
+    var parts = folder.split(separator: "/").map(String.init)
+    for part in target.split(separator: "/") {
+      if part == ".." { _ = parts.popLast() } else if part != "." { parts.append(String(part)) }
+    }
+    return parts.joined(separator: "/")
+  }
+}

@@ -1,0 +1,128 @@
+import Parsing
+
+/// Puts the lines of pages together: to paragraphs, over line and page ends, and to rows of tables.
+struct PDFAssembler {
+  /// All words of the document, in small letters.
+  let words: Set<String>
+  private var output = BlockBuilder()
+  private var paragraph = ""
+  private var grid = TableGrid()
+  private var hasRows = false
+
+  init(words: Set<String>) { self.words = words }
+
+  var document: ParsedDocument {
+    var whole = self
+    whole.closeRows()
+    whole.closeParagraph()
+    return ParsedDocument(text: whole.output.text, blocks: whole.output.blocks, title: "")
+  }
+
+  mutating func add(_ page: PDFText.Page) {
+    if Self.isInColumns(page) {
+      var block: Int?
+      for line in page.lines {
+        if let block, block != line.block { end(before: line.text) }
+        if block == nil, !paragraph.isEmpty { end(before: line.text) }
+        block = line.block
+        append(line.text)
+      }
+      return
+    }
+    var block: Int?
+    for row in Self.rows(page) {
+      if row.count > 1 {
+        closeParagraph()
+        grid.append(row.map { TableGrid.Cell(text: $0.text.replacing(" | ", with: " / ")) }, isHeader: false)
+        hasRows = true
+        block = nil
+        continue
+      }
+      closeRows()
+      if block != row[0].block { end(before: row[0].text) }
+      block = row[0].block
+      append(row[0].text)
+    }
+    // Rows do not go on over a page's end: a repeated header would become one of them.
+    closeRows()
+  }
+
+  /// Two blocks of several long lines side by side. A table's cells are short.
+  private static func isInColumns(_ page: PDFText.Page) -> Bool {
+    let blocks = Dictionary(grouping: page.lines, by: \.block).values.filter { lines in
+      lines.count >= 3 && lines.reduce(0) { $0 + $1.wordCount } >= 4 * lines.count
+    }
+    let boxes = blocks.map { lines in
+      (
+        left: lines.map(\.box.left).min() ?? 0, right: lines.map(\.box.right).max() ?? 0,
+        top: lines.map(\.box.top).min() ?? 0, bottom: lines.map(\.box.bottom).max() ?? 0
+      )
+    }
+    guard boxes.count < 500 else { return true }
+    for (index, a) in boxes.enumerated() {
+      for b in boxes[(index + 1)...] {
+        let isBeside = a.right <= b.left || b.right <= a.left
+        let shared = min(a.bottom, b.bottom) - max(a.top, b.top)
+        if isBeside, shared > 0.3 * min(a.bottom - a.top, b.bottom - b.top) { return true }
+      }
+    }
+    return false
+  }
+
+  /// The lines that stand side by side, from left to right, from the top down.
+  private static func rows(_ page: PDFText.Page) -> [[PDFText.Line]] {
+    var rows: [[PDFText.Line]] = []
+    for line in page.lines.sorted(by: { $0.box.top < $1.box.top }) {
+      if let last = rows.last?.last {
+        let shared = min(last.box.bottom, line.box.bottom) - max(last.box.top, line.box.top)
+        if shared > 0.5 * min(last.height, line.height) {
+          rows[rows.count - 1].append(line)
+          continue
+        }
+      }
+      rows.append([line])
+    }
+    return rows.map { $0.sorted { $0.box.left < $1.box.left } }
+  }
+
+  private mutating func append(_ line: String) {
+    guard let last = paragraph.last else {
+      paragraph = line
+      return
+    }
+    guard last == "-", paragraph.count > 1, let next = line.first,
+      let before = paragraph.dropLast().last, before.isLetter || before.isNumber
+    else {
+      paragraph += " " + line
+      return
+    }
+    let head = String(paragraph.dropLast().split(separator: " ").last ?? "")
+    let tail = String(line.prefix { $0.isLetter || $0 == "-" })
+    let joined = (head + tail).lowercased()
+    let isCut =
+      before.isLowercase && next.isLowercase
+      && (words.contains(joined) || !words.contains("\(head)-\(tail)".lowercased()))
+    paragraph = (isCut ? String(paragraph.dropLast()) : paragraph) + line
+  }
+
+  /// The paragraph ends here, unless its sentence goes on with what follows: on the next page, or behind a picture.
+  private mutating func end(before text: String) {
+    guard let last = paragraph.last else { return }
+    let isOpen = last.isLetter || last.isNumber || last == "," || last == "-"
+    if isOpen, text.first?.isLowercase == true { return }
+    closeParagraph()
+  }
+
+  private mutating func closeParagraph() {
+    if !paragraph.isEmpty { output.add(paragraph, .prose) }
+    paragraph = ""
+  }
+
+  private mutating func closeRows() {
+    guard hasRows else { return }
+    grid.inferHeader()
+    output.add(grid)
+    grid = TableGrid()
+    hasRows = false
+  }
+}

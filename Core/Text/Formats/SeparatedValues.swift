@@ -1,0 +1,105 @@
+import Foundation
+import Parsing
+import Records
+
+/// Reads CSV and TSV (RFC 4180, and its usual variants). The text stays as it is: a row is the bytes of a record, and its
+/// context the names of the columns.
+enum SeparatedValues {
+  private static let sampleRecords = 50
+
+  private struct Record {
+    var range: Range<Int>
+    var fields: [String]
+  }
+
+  /// - Parameter hasHeader: as the media type says ("header=present"); nil finds it out.
+  static func parse(_ source: String, isTabbed: Bool, hasHeader: Bool? = nil) -> ParsedDocument {
+    let text = Array(source.utf8)
+    let delimiter = isTabbed ? UInt8(ascii: "\t") : delimiter(of: text)
+    let records = records(text, delimiter)
+    guard let first = records.first else { return ParsedDocument(text: text, blocks: [], title: "") }
+    let isHeader = hasHeader ?? looksLikeNames(first.fields, records.dropFirst())
+    let names = isHeader ? first.fields.map { $0.replacing(" | ", with: " / ") } : []
+    let context = BlockBuilder.cut(TableGrid.line(names), bytesMax: 2000)
+    let rows = isHeader && records.count > 1 ? records.dropFirst() : records[...]
+    var document = ParsedDocument(
+      text: text,
+      blocks: rows.map {
+        .init(kind: .row, range: $0.range, headingPath: [], context: context)
+      }, title: "")
+    document.metadata = [
+      "csv_delimiter": .string(delimiter == UInt8(ascii: "\t") ? "tab" : String(UnicodeScalar(delimiter))),
+      "csv_header": .string(isHeader ? "first row" : "none"),
+    ]
+    return document
+  }
+
+  /// The delimiter that gives the most records of one width above one.
+  private static func delimiter(of text: [UInt8]) -> UInt8 {
+    var best = (delimiter: UInt8(ascii: ","), score: 0)
+    for delimiter in [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t"), UInt8(ascii: "|")] {
+      let widths = records(text, delimiter, most: sampleRecords).map(\.fields.count)
+      guard let width = widths.max(), width > 1 else { continue }
+      let usual = Dictionary(grouping: widths.filter { $0 > 1 }, by: { $0 }).mapValues(\.count).max { $0.value < $1.value }
+      guard let usual else { continue }
+      let score = usual.value * 1000 + min(usual.key, 999)
+      if score > best.score { best = (delimiter, score) }
+    }
+    return best.delimiter
+  }
+
+  private static func records(_ text: [UInt8], _ delimiter: UInt8, most: Int = .max) -> [Record] {
+    var records: [Record] = []
+    var index = text.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    // Excel's first line may name the delimiter.
+    if text[index...].starts(with: Array("sep=".utf8)) {
+      index = (text[index...].firstIndex(of: 0x0A) ?? text.count - 1) + 1
+    }
+    while index < text.count, records.count < most {
+      var fields: [String] = []
+      let start = index
+      var end = index
+      var isAtEnd = false
+      while !isAtEnd {
+        var field: [UInt8] = []
+        if index < text.count, text[index] == UInt8(ascii: "\"") {
+          index += 1
+          while index < text.count {
+            if text[index] == UInt8(ascii: "\"") {
+              guard index + 1 < text.count, text[index + 1] == UInt8(ascii: "\"") else { break }
+              index += 1
+            }
+            field.append(text[index])
+            index += 1
+          }
+          if index < text.count { index += 1 }
+        }
+        while index < text.count, text[index] != delimiter, text[index] != 0x0A, text[index] != 0x0D {
+          field.append(text[index])
+          index += 1
+        }
+        fields.append(String(decoding: field, as: UTF8.self).split { $0.isWhitespace }.joined(separator: " "))
+        end = index
+        if index < text.count, text[index] == delimiter { index += 1 } else { isAtEnd = true }
+      }
+      if index < text.count, text[index] == 0x0D { index += 1 }
+      if index < text.count, text[index] == 0x0A { index += 1 }
+      if fields.contains(where: { !$0.isEmpty }) { records.append(Record(range: start..<end, fields: fields)) }
+    }
+    return records
+  }
+
+  /// Different short texts, none of which looks like a value, above rows of about as many fields.
+  private static func looksLikeNames(_ first: [String], _ rest: ArraySlice<Record>) -> Bool {
+    let names = first.filter { !$0.isEmpty }
+    guard names.count > 1, Set(names).count == names.count, names.count * 3 >= first.count * 2,
+      names.allSatisfy({ $0.utf8.count <= 100 }), names.count(where: TableGrid.isValue) * 5 <= names.count
+    else { return false }
+    // A first row whose texts stand below, too, is a row like the others.
+    let sample = rest.prefix(sampleRecords)
+    let repeated = first.indices.count { column in
+      !first[column].isEmpty && sample.contains { column < $0.fields.count && $0.fields[column] == first[column] }
+    }
+    return !sample.isEmpty && repeated * 5 <= names.count
+  }
+}

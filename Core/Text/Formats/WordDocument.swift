@@ -1,0 +1,178 @@
+import Parsing
+
+/// Reads DOCX: headings, lists with their numbers, tables, footnotes where they are used. Tracked changes are read as
+/// accepted, and hidden text, comments and page headers are left out.
+struct WordDocument {
+  /// Below these nothing is shown, or not any more.
+  private static let leftOut: Set<String> = [
+    "del", "moveFrom", "instrText", "delText", "delInstrText", "Fallback", "pPr", "rPr", "tblPr", "trPr", "tcPr", "sectPr",
+    "commentReference", "annotationRef",
+  ]
+
+  private let body: XMLTree
+  /// Heading levels by style; 0 for the style of titles.
+  private var headings: [String: Int] = [:]
+  private var hiddenStyles: Set<String> = []
+  /// The list that the paragraphs of a style belong to.
+  private var listStyles: [String: XMLNode] = [:]
+  private var styles: XMLTree?
+  private var numbering: WordNumbering
+  private var notes: [String: String] = [:]
+  private var output = BlockBuilder()
+  private var title = ""
+
+  init(_ archive: Archive) throws(ParsingError) {
+    guard let body = try archive.xml("word/document.xml") else {
+      throw ParsingError(.unreadable, rule: "must be a whole DOCX: word/document.xml is missing")
+    }
+    self.body = body
+    let numbers = try archive.xml("word/numbering.xml")
+    numbering = WordNumbering(numbers?.root)
+    styles = try archive.xml("word/styles.xml")
+    if let styles { read(styles: styles.root) }
+    for kind in ["footnote", "endnote"] {
+      guard let tree = try archive.xml("word/\(kind)s.xml") else { continue }
+      for note in tree.root.children {
+        // The first ones are the lines between text and notes.
+        guard let id = note.attribute("id"), note.attribute("type") == nil else { continue }
+        notes["\(kind) \(id)"] = Self.folded(text(of: note))
+      }
+    }
+    title = try archive.xml("docProps/core.xml")?.root.first("title")?.text ?? ""
+  }
+
+  private mutating func read(styles: XMLNode) {
+    for style in styles.children where style.name == "style" {
+      guard let id = style.attribute("styleId") else { continue }
+      let name = style.first("name")?.attribute("val")?.lowercased() ?? ""
+      if name.hasPrefix("heading "), let level = Int(name.dropFirst(8)) {
+        headings[id] = level
+      } else if let level = style.first("outlineLvl")?.attribute("val").flatMap({ Int($0) }), level < 9 {
+        headings[id] = level + 1
+      } else if name == "title" {
+        headings[id] = 0
+      }
+      listStyles[id] = style.first("numPr")
+      if let vanish = style.first("vanish"), Self.isOn(vanish) { hiddenStyles.insert(id) }
+    }
+  }
+
+  func document() throws(ParsingError) -> ParsedDocument {
+    var reader = self
+    withExtendedLifetime(body) { reader.read(body.root.first("body")?.children ?? []) }
+    return ParsedDocument(
+      text: reader.output.text, blocks: reader.output.blocks,
+      title: title.isEmpty ? reader.output.title : BlockBuilder.cut(title, bytesMax: 1200))
+  }
+
+  private mutating func read(_ nodes: [XMLNode]) {
+    for node in nodes {
+      switch node.name {
+      case "p": read(paragraph: node)
+      case "tbl": read(table: node)
+      case "sdt": read(node.first("sdtContent")?.children ?? [])
+      case "ins", "moveTo", "customXml", "smartTag": read(node.children)
+      default: break
+      }
+    }
+  }
+
+  private mutating func read(paragraph: XMLNode) {
+    let properties = paragraph.children.first { $0.name == "pPr" }
+    let style = properties?.children.first { $0.name == "pStyle" }?.attribute("val") ?? ""
+    var number = ""
+    if let list = properties?.children.first(where: { $0.name == "numPr" }) ?? listStyles[style] {
+      number = numbering.next(
+        list.first("numId")?.attribute("val") ?? "",
+        level: list.first("ilvl")?.attribute("val").flatMap { Int($0) } ?? 0)
+    }
+    let text = Self.folded(text(of: paragraph))
+    guard !text.isEmpty, !hiddenStyles.contains(style) else { return }
+    let outline = properties?.children.first { $0.name == "outlineLvl" }?.attribute("val").flatMap { Int($0) }
+    if let level = headings[style] ?? outline.flatMap({ (0..<9).contains($0) ? $0 + 1 : nil }) {
+      output.addHeading(text, level: max(1, level))
+    } else {
+      output.add(number + text, .prose, context: number.isEmpty ? "" : "numbered list")
+    }
+  }
+
+  private mutating func read(table: XMLNode) {
+    let rows = table.children.filter { $0.name == "tr" }
+    // A table with others in it arranges the page.
+    if rows.contains(where: { $0.first("tbl") != nil }) {
+      for row in rows { for cell in row.children where cell.name == "tc" { read(cell.children) } }
+      return
+    }
+    var grid = TableGrid()
+    var above: [Int: String] = [:]
+    for row in rows where row.first("del")?.name == nil || row.first("trPr")?.first("del") == nil {
+      var cells: [TableGrid.Cell] = []
+      var column = 0
+      for cell in row.children where cell.name == "tc" {
+        let properties = cell.children.first { $0.name == "tcPr" }
+        let width = properties?.first("gridSpan")?.attribute("val").flatMap { Int($0) } ?? 1
+        var text = Self.folded(text(of: cell)).replacing(" | ", with: " / ")
+        if let merge = properties?.first("vMerge") {
+          if merge.attribute("val") == "restart" { above[column] = text } else { text = above[column] ?? text }
+        }
+        cells.append(TableGrid.Cell(text: text, columns: width))
+        column += min(max(1, width), 1000)
+      }
+      let isHeader = row.first("trPr")?.first("tblHeader").map(Self.isOn) ?? false
+      grid.append(cells, isHeader: isHeader)
+    }
+    let look = table.first("tblPr")?.first("tblLook")
+    grid.inferHeader(isLikely: look?.attribute("firstRow") == "1")
+    output.add(grid)
+  }
+
+  /// The text that is shown below a node; footnotes stand where they are used.
+  private func text(of node: XMLNode) -> String {
+    var text = ""
+    node.walk { inner in
+      if inner.isText { return false }
+      switch inner.name {
+      case "t": text += inner.text
+      case "tab", "br", "cr": text += " "
+      case "noBreakHyphen": text += "-"
+      case "p": text += " "
+      case "footnoteReference": text += note("footnote", inner)
+      case "endnoteReference": text += note("endnote", inner)
+      case "r":
+        let properties = inner.children.first { $0.name == "rPr" }
+        if let hidden = properties?.children.first(where: { $0.name == "vanish" }), Self.isOn(hidden) { return false }
+        if let style = properties?.children.first(where: { $0.name == "rStyle" })?.attribute("val"),
+          hiddenStyles.contains(style)
+        {
+          return false
+        }
+        if let raised = properties?.children.first(where: { $0.name == "vertAlign" })?.attribute("val"),
+          raised == "superscript" || raised == "subscript"
+        {
+          let plain = inner.children.filter { $0.name == "t" }.map(\.text).joined()
+          if !plain.isEmpty {
+            text += HTMLReader.raised(plain, raised == "superscript")
+            return false
+          }
+        }
+        return true
+      default: return !Self.leftOut.contains(inner.name)
+      }
+      return inner.name == "p"
+    }
+    return text
+  }
+
+  private func note(_ kind: String, _ reference: XMLNode) -> String {
+    notes["\(kind) \(reference.attribute("id") ?? "")"].map { " (\($0))" } ?? ""
+  }
+
+  /// A property without a value is on.
+  private static func isOn(_ property: XMLNode) -> Bool {
+    !["0", "false", "off"].contains(property.attribute("val") ?? "1")
+  }
+
+  private static func folded(_ text: String) -> String {
+    text.split { $0.isWhitespace }.joined(separator: " ")
+  }
+}

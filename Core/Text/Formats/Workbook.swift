@@ -1,0 +1,123 @@
+import Parsing
+
+/// Reads XLSX: each visible sheet as a table below its name, with the values as they are shown. Hidden rows and columns
+/// are left out.
+struct Workbook {
+  private static let columnsMax = 16_384
+
+  private let archive: Archive
+  private var sheets: [(name: String, path: String)] = []
+  private var texts: [String] = []
+  private var formats: [CellFormat] = []
+  private var is1904 = false
+
+  init(_ archive: Archive) throws(ParsingError) {
+    self.archive = archive
+    guard let book = try archive.xml("xl/workbook.xml") else {
+      throw ParsingError(.unreadable, rule: "must be a whole XLSX: xl/workbook.xml is missing")
+    }
+    is1904 = ["1", "true"].contains(book.root.first("workbookPr")?.attribute("date1904") ?? "")
+    var targets: [String: String] = [:]
+    if let links = try archive.xml("xl/_rels/workbook.xml.rels") {
+      for link in links.root.children {
+        if let id = link.attribute("Id"), let target = link.attribute("Target") { targets[id] = Office.path(target, from: "xl") }
+      }
+    }
+    for sheet in book.root.first("sheets")?.children ?? [] where (sheet.attribute("state") ?? "visible") == "visible" {
+      if let path = targets[sheet.attribute("id") ?? ""] { sheets.append((sheet.attribute("name") ?? "", path)) }
+    }
+    if let shared = try archive.xml("xl/sharedStrings.xml") {
+      texts = shared.root.children.map(Self.text)
+    }
+    if let styles = try archive.xml("xl/styles.xml") {
+      var codes: [Int: String] = [:]
+      for code in styles.root.first("numFmts")?.children ?? [] {
+        if let id = code.attribute("numFmtId").flatMap({ Int($0) }) { codes[id] = code.attribute("formatCode") }
+      }
+      formats = (styles.root.first("cellXfs")?.children ?? []).map { style in
+        let id = style.attribute("numFmtId").flatMap { Int($0) } ?? 0
+        return CellFormat(id: id, code: codes[id])
+      }
+    }
+  }
+
+  /// - Throws: `ParsingError` for a sheet that can't be read.
+  func document() throws(ParsingError) -> ParsedDocument {
+    var output = BlockBuilder()
+    for sheet in sheets {
+      guard let tree = try archive.xml(sheet.path) else { continue }
+      output.addHeading(sheet.name, level: 1)
+      output.add(withExtendedLifetime(tree) { grid(tree.root) })
+    }
+    let title = try archive.xml("docProps/core.xml")?.root.first("title")?.text ?? ""
+    return ParsedDocument(
+      text: output.text, blocks: output.blocks, title: title.isEmpty ? "" : BlockBuilder.cut(title, bytesMax: 1200))
+  }
+
+  private func grid(_ sheet: XMLNode) -> TableGrid {
+    var hidden: Set<Int> = []
+    for column in sheet.first("cols")?.children ?? [] where Self.isOn(column.attribute("hidden")) {
+      let first = column.attribute("min").flatMap { Int($0) } ?? 1
+      let last = min(column.attribute("max").flatMap { Int($0) } ?? first, Self.columnsMax)
+      if first >= 1, first <= last { hidden.formUnion(first...last) }
+    }
+    var grid = TableGrid()
+    for row in sheet.first("sheetData")?.children ?? [] where !Self.isOn(row.attribute("hidden")) {
+      var cells: [TableGrid.Cell] = []
+      var column = 0
+      for cell in row.children where cell.name == "c" {
+        column = cell.attribute("r").flatMap(Self.column) ?? column + 1
+        guard !hidden.contains(column) else { continue }
+        let place = column - hidden.count { $0 < column }
+        while cells.count < place - 1 { cells.append(TableGrid.Cell(text: "")) }
+        cells.append(TableGrid.Cell(text: value(cell).split { $0.isWhitespace }.joined(separator: " ")))
+      }
+      if cells.contains(where: { !$0.text.isEmpty }) { grid.append(cells, isHeader: false) }
+    }
+    grid.inferHeader()
+    return grid
+  }
+
+  private func value(_ cell: XMLNode) -> String {
+    let stored = cell.children.first { $0.name == "v" }?.text.nilIfEmpty
+    switch cell.attribute("t") {
+    case "s": return stored.flatMap { Int($0) }.flatMap { texts.indices.contains($0) ? texts[$0] : nil } ?? ""
+    case "inlineStr": return cell.children.first { $0.name == "is" }.map(Self.text) ?? ""
+    case "b": return stored.map { $0 == "1" ? "TRUE" : "FALSE" } ?? ""
+    case "str", "e": return stored ?? formula(cell)
+    default:
+      guard let stored else { return formula(cell) }
+      let style = cell.attribute("s").flatMap { Int($0) } ?? 0
+      return (formats.indices.contains(style) ? formats[style] : .general).shown(stored, is1904: is1904)
+    }
+  }
+
+  /// A cell whose value nobody has computed is named, rather than left out.
+  private func formula(_ cell: XMLNode) -> String {
+    cell.children.first { $0.name == "f" }.map { "=\($0.text) (no stored value)" } ?? ""
+  }
+
+  /// The text of a string, without the reading aids of Japanese.
+  private static func text(_ node: XMLNode) -> String {
+    var text = ""
+    node.walk { inner in
+      if inner.name == "t" { text += inner.text }
+      return inner.name != "rPh"
+    }
+    return text
+  }
+
+  /// 28 for "AB7".
+  private static func column(_ reference: String) -> Int? {
+    let letters = reference.uppercased().utf8.prefix { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+    guard (1...3).contains(letters.count) else { return nil }
+    let number = letters.reduce(0) { $0 * 26 + Int($1 - UInt8(ascii: "A")) + 1 }
+    return number <= columnsMax ? number : nil
+  }
+
+  private static func isOn(_ flag: String?) -> Bool { flag == "1" || flag == "true" }
+}
+
+extension String {
+  fileprivate var nilIfEmpty: String? { isEmpty ? nil : self }
+}
