@@ -133,7 +133,9 @@ let package = Package(
 
     room("Tokenizer", in: .text, ["Failures"]),
     room("Parsing", in: .text, ["CBreaks", "Failures", "Records", "Sandbox"]),
-    room("Formats", in: .text, ["CCMark", "CGumbo", "CICU", "CUchardet", "CXML2", "CZLib", "CZip", "Parsing", "Records"]),
+    room(
+      "Formats", in: .text,
+      ["CCMark", "CGumbo", "CICU", "CUchardet", "CXML2", "CZLib", "CZip", "Parsing", "Records"]),
     room("Chunking", in: .text, ["Cryptography", "Failures", "Parsing", "Records", "Tokenizer"]),
 
     room("VectorMath", in: .vectors, ["Failures", "CKernels", "COpenBLAS"]),
@@ -263,7 +265,7 @@ let package = Package(
         "Search",
         "Services",
         "Settings", "Stage",
-        "Telemetry", "TestSupport", "Time",
+        "Telemetry", "TestSupport", "Time", "Tokenizer",
       ]),
     tests("LocalBrokerTests", ["KafkaClient", "LocalBroker", "Records", "Telemetry", "TestSupport", "Time"]),
     tests(

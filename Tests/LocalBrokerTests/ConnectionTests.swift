@@ -3,7 +3,8 @@ import Testing
 
 @testable import LocalBroker
 
-// Goal: a client that does not read its answer does not hold a thread of the broker. Method: a socket that nobody reads.
+// Goal: a client that does not read its answer does not hold a thread of the broker. Method: a socket that nobody
+// reads.
 
 @Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
   @Test("an answer that is not taken ends the connection; one that is taken slowly arrives")

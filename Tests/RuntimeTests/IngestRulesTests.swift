@@ -31,7 +31,8 @@ import Tokenizer
         ofKey: key.bytes, partitionCount: settings.partitionCount(.documents))
       try await context.producer.send(
         OutgoingRecord(
-          topic: context.topic(.documents), partition: partition, key: key.bytes, value: Array(value.replacing("ID", with: id).utf8)))
+          topic: context.topic(.documents), partition: partition, key: key.bytes,
+          value: Array(value.replacing("ID", with: id).utf8)))
     }
     let programs = ParserPrograms(
       besides: URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath(), confinement: .required)

@@ -70,7 +70,8 @@ enum DocumentsCommand {
 
   private static func put(_ arguments: ParsedArguments) async throws -> ExitCode {
     let selection = try DocumentFiles.read(arguments, tenant: try arguments.tenant())
-    return try await send(selection.documents.map(OutgoingDocument.init), arguments, skipped: selection.skipped)
+    return try await send(
+      selection.documents.map(OutgoingDocument.init), arguments, skipped: selection.skipped)
   }
 
   private static func delete(_ arguments: ParsedArguments) async throws -> ExitCode {
@@ -88,13 +89,16 @@ enum DocumentsCommand {
       guard let id = DocumentID(text) else { continue }
       let key = DocumentKey(tenant: tenant, id: id)
       // The deletion is written all the same: a put that is under way would come after it otherwise.
-      if try await reader.newest(key)?.value == nil { Terminal.complain("\(key) does not exist, or is deleted already") }
+      if try await reader.newest(key)?.value == nil {
+        Terminal.complain("\(key) does not exist, or is deleted already")
+      }
     }
     return try await send(records, arguments)
   }
 
   static func send(
-    _ records: [OutgoingDocument], _ arguments: ParsedArguments, skipped: [DocumentFiles.Selection.Skipped] = []
+    _ records: [OutgoingDocument], _ arguments: ParsedArguments,
+    skipped: [DocumentFiles.Selection.Skipped] = []
   ) async throws -> ExitCode {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)

@@ -204,7 +204,10 @@ private struct Draft {
       let source = context.sentences[index]
       // A source that is far from the question can support a sentence that does not answer it.
       guard source.score >= Self.relevanceShare * bestScore else { continue }
-      guard support.holds(folded, source: source.text, heading: "\(source.heading) \(source.context)", score: scores[index]) else {
+      guard
+        support.holds(
+          folded, source: source.text, heading: "\(source.heading) \(source.context)", score: scores[index])
+      else {
         continue
       }
       return await keep(folded, from: source, onSentence)

@@ -67,7 +67,8 @@ package struct ChatPrompt: Sendable {
 
   private static func heading(_ item: ContextItem) -> String {
     var names: [String] = []
-    for name in [item.document.title] + item.headingPath + [item.context] where !name.isEmpty && names.last != name {
+    for name in [item.document.title] + item.headingPath + [item.context]
+    where !name.isEmpty && names.last != name {
       names.append(name)
     }
     // A title with line breaks could repeat the layout of the prompt.

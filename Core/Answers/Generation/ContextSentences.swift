@@ -104,7 +104,8 @@ struct ContextSentences: Sendable {
       context.enumerated().map { ($1.chunkID, $0) }, uniquingKeysWith: { first, _ in first })
     let asked = Set(Support.words(question).filter { $0.count >= 3 }.map(Support.stem))
     let promise = sentences.map { sentence in
-      let words = Set(Support.words("\(sentence.heading) \(sentence.context) \(sentence.text)").map(Support.stem))
+      let words = Set(
+        Support.words("\(sentence.heading) \(sentence.context) \(sentence.text)").map(Support.stem))
       let shared = Double(asked.intersection(words).count) / Double(max(1, asked.count))
       return shared + 1 / Double(1 + (ranks[sentence.item.chunkID] ?? 0))
     }

@@ -1,3 +1,4 @@
+import Tokenizer
 import Foundation
 
 /// Decides whether a sentence of the context supports a sentence of the LLM's answer. A value without model
@@ -48,7 +49,7 @@ package struct Support: Sendable {
   }
 
   private static func folded(_ text: String) -> String {
-    text.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    CompatibilityForms.folded(text).lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ")
       .trimmingCharacters(in: CharacterSet(charactersIn: ".!?\"'* "))
   }
 
@@ -62,7 +63,9 @@ package struct Support: Sendable {
   }
 
   static func words(_ text: String) -> [String] {
-    text.lowercased().split { !($0.isLetter || $0.isNumber || $0 == "'" || $0 == "’") }.map(String.init)
+    CompatibilityForms.folded(text).lowercased().split {
+      !($0.isLetter || $0.isNumber || $0 == "'" || $0 == "’")
+    }.map(String.init)
   }
 
   /// The first five letters. This matches "backup" with "backups", but not "keep" with "kept".

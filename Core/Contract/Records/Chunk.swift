@@ -18,7 +18,8 @@ package struct Chunk: Sendable, Equatable, WireMessage {
   /// The text that is embedded: the headings, the context and the chunk's text, because they tell what the text is
   /// about. The hash of this text decides whether a cached vector can be used.
   package var embeddedText: String {
-    (headingPath.isEmpty ? "" : headingPath.joined(separator: " > ") + "\n") + (context.isEmpty ? "" : context + "\n")
+    (headingPath.isEmpty ? "" : headingPath.joined(separator: " > ") + "\n")
+      + (context.isEmpty ? "" : context + "\n")
       + text
   }
 

@@ -17,12 +17,16 @@ package struct ExactNumber: Sendable, Hashable {
     if isNegative { rest = rest.dropFirst() }
     var exponent = 0
     if let mark = rest.firstIndex(where: { $0 == "e" || $0 == "E" }) {
-      guard let written = Int(rest[rest.index(after: mark)...]), abs(written) <= Self.exponentMax else { return nil }
+      guard let written = Int(rest[rest.index(after: mark)...]), abs(written) <= Self.exponentMax else {
+        return nil
+      }
       exponent = written
       rest = rest[..<mark]
     }
     var digits = rest.filter { $0 != "." }[...]
-    if let point = rest.firstIndex(of: ".") { exponent -= rest.distance(from: rest.index(after: point), to: rest.endIndex) }
+    if let point = rest.firstIndex(of: ".") {
+      exponent -= rest.distance(from: rest.index(after: point), to: rest.endIndex)
+    }
     digits = digits.drop { $0 == "0" }
     while digits.last == "0" {
       digits.removeLast()
@@ -49,7 +53,9 @@ package struct ExactNumber: Sendable, Hashable {
   package var text: String {
     let sign = isNegative ? "-" : ""
     var digits = String(digits)
-    if exponent >= 0, digits.count + exponent <= 20 { return sign + digits + String(repeating: "0", count: exponent) }
+    if exponent >= 0, digits.count + exponent <= 20 {
+      return sign + digits + String(repeating: "0", count: exponent)
+    }
     if exponent < 0, exponent > -20 {
       while digits.count <= -exponent { digits = "0" + digits }
       return sign + digits.dropLast(-exponent) + "." + digits.suffix(-exponent)

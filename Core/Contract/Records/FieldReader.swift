@@ -102,7 +102,8 @@ struct FieldReader {
       if number >= Self.millisecondsStart, number <= Double(WireBounds.numberMax) { return Int64(number) }
       throw FieldError(
         .outOfRange, field: prefix + name, value: value.text,
-        rule: "must be 0 for never, seconds since 1970 below 260000000000, or milliseconds from 978307200000 on")
+        rule:
+          "must be 0 for never, seconds since 1970 below 260000000000, or milliseconds from 978307200000 on")
     }
     guard let text = value.stringValue, let time = UTCTime.milliseconds(text) else {
       throw FieldError(

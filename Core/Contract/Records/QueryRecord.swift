@@ -193,7 +193,8 @@ package struct QueryRecord: Sendable, Equatable {
       let items = member.value.arrayValue ?? [member.value]
       var values: [MetadataValue] = []
       for item in items {
-        guard let scalar = try MetadataValue(json: item, field: "filter.\(member.name)"), !scalar.isList else {
+        guard let scalar = try MetadataValue(json: item, field: "filter.\(member.name)"), !scalar.isList
+        else {
           throw FieldReader(object: value, prefix: "filter.").wrongType(
             member.name, item, "a string, number, boolean or an array of them")
         }

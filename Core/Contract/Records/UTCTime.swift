@@ -6,7 +6,8 @@ enum UTCTime {
     var bytes = Array(text.utf8)
     guard let offset = takeOffset(&bytes) else { return nil }
     guard bytes.count >= 19, bytes[4] == UInt8(ascii: "-"),
-      bytes[7] == UInt8(ascii: "-"), [UInt8(ascii: "T"), UInt8(ascii: "t"), 0x20].contains(bytes[10]), bytes[13] == UInt8(ascii: ":"),
+      bytes[7] == UInt8(ascii: "-"), [UInt8(ascii: "T"), UInt8(ascii: "t"), 0x20].contains(bytes[10]),
+      bytes[13] == UInt8(ascii: ":"),
       bytes[16] == UInt8(ascii: ":"), let year = number(bytes[0..<4]), let month = number(bytes[5..<7]),
       let day = number(bytes[8..<10]), let hour = number(bytes[11..<13]), let minute = number(bytes[14..<16]),
       let second = number(bytes[17..<19]), (1...12).contains(month), (1...31).contains(day), hour < 24,

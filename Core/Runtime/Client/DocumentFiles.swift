@@ -12,7 +12,8 @@ package enum DocumentFiles {
     "rst": "text/plain", "log": "text/plain",
     "csv": "text/csv", "tsv": "text/tab-separated-values",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "epub": "application/epub+zip",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "epub": "application/epub+zip",
     "gz": "",
   ]
 

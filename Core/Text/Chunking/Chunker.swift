@@ -366,7 +366,9 @@ package struct Chunker: Sendable {
     return start
   }
 
-  private func chunk(_ units: ArraySlice<Unit>, _ section: Section, _ tokens: Int, _ text: [UInt8], number: Int)
+  private func chunk(
+    _ units: ArraySlice<Unit>, _ section: Section, _ tokens: Int, _ text: [UInt8], number: Int
+  )
     -> Chunk
   {
     var chunk = Chunk()

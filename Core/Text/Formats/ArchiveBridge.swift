@@ -52,10 +52,12 @@ import Parsing
       left -= count
       return unsafe Array(UnsafeBufferPointer(start: content, count: count))
     case Int(MILLRACE_ZIP_TOO_LARGE):
-      throw ParsingError(.tooLong, rule: "must not unpack to so much: a file of the archive is too long (\(name))")
+      throw ParsingError(
+        .tooLong, rule: "must not unpack to so much: a file of the archive is too long (\(name))")
     case Int(MILLRACE_ZIP_ENCRYPTED):
       throw ParsingError(.unreadable, rule: "must not be protected by a password")
-    default: throw ParsingError(.unreadable, rule: "must be whole: a file of the archive is damaged (\(name))")
+    default:
+      throw ParsingError(.unreadable, rule: "must be whole: a file of the archive is damaged (\(name))")
     }
   }
 

@@ -16,7 +16,9 @@ struct Book {
     var files: [String: String] = [:]
     for item in package.root.first("manifest")?.children ?? [] {
       let type = item.attribute("media-type") ?? ""
-      guard let id = item.attribute("id"), let target = item.attribute("href"), type.contains("html") else { continue }
+      guard let id = item.attribute("id"), let target = item.attribute("href"), type.contains("html") else {
+        continue
+      }
       files[id] = Office.path(target.removingPercentEncoding ?? target, from: folder)
     }
     var output = BlockBuilder()
@@ -36,7 +38,9 @@ struct Book {
   /// XHTML ends an empty element with `/>`, which HTML takes for its start: `<title/>` would swallow the page.
   static func withEndTags(_ text: String) -> String {
     text.replacing(/<([A-Za-z][A-Za-z0-9]*)((?:\s[^<>]*?)?)\/>/) { match in
-      let void: Set<String> = ["br", "hr", "img", "input", "link", "meta", "col", "area", "base", "embed", "source", "wbr"]
+      let void: Set<String> = [
+        "br", "hr", "img", "input", "link", "meta", "col", "area", "base", "embed", "source", "wbr",
+      ]
       return void.contains(match.1.lowercased()) ? String(match.0) : "<\(match.1)\(match.2)></\(match.1)>"
     }
   }

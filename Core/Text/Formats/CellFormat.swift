@@ -16,8 +16,10 @@ struct CellFormat {
   static let general = CellFormat()
 
   private static let builtIn: [Int: String] = [
-    1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 14: "yyyy-mm-dd", 15: "d-mmm-yy", 16: "d-mmm",
-    17: "mmm-yy", 18: "h:mm", 19: "h:mm:ss", 20: "h:mm", 21: "h:mm:ss", 22: "yyyy-mm-dd h:mm", 37: "#,##0", 38: "#,##0",
+    1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 9: "0%", 10: "0.00%", 14: "yyyy-mm-dd", 15: "d-mmm-yy",
+    16: "d-mmm",
+    17: "mmm-yy", 18: "h:mm", 19: "h:mm:ss", 20: "h:mm", 21: "h:mm:ss", 22: "yyyy-mm-dd h:mm", 37: "#,##0",
+    38: "#,##0",
     39: "#,##0.00", 40: "#,##0.00", 45: "mm:ss", 46: "h:mm:ss", 47: "mm:ss",
   ]
 
@@ -76,7 +78,8 @@ struct CellFormat {
     case .date: return date(number, is1904: is1904)
     case .number:
       let value = isPercent ? number * 100 : number
-      var digits = String(format: "%.\(min(30, decimals))f", locale: Locale(identifier: "en_US_POSIX"), abs(value))
+      var digits = String(
+        format: "%.\(min(30, decimals))f", locale: Locale(identifier: "en_US_POSIX"), abs(value))
       if isGrouped {
         let whole = digits.prefix { $0 != "." }
         var grouped = ""
@@ -101,7 +104,9 @@ struct CellFormat {
     guard (0..<2_958_466).contains(serial) else { return Self.plain(serial) }
     let seconds = (serial * 86_400).rounded()
     let (days, rest) = (Int(seconds / 86_400), Int(seconds.truncatingRemainder(dividingBy: 86_400)))
-    let time = String(format: "%02d:%02d", rest / 3600, rest / 60 % 60) + (rest % 60 == 0 ? "" : String(format: ":%02d", rest % 60))
+    let time =
+      String(format: "%02d:%02d", rest / 3600, rest / 60 % 60)
+      + (rest % 60 == 0 ? "" : String(format: ":%02d", rest % 60))
     guard hasDay else { return time }
     // The day 60 is 29 February 1900, which never was: Excel has it from an older program.
     let (year, month, date) = Self.civil(is1904 ? days - 24_107 : (days < 60 ? days + 1 : days) - 25_569)

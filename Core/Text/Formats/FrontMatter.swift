@@ -31,7 +31,9 @@ struct FrontMatter {
       if let value = try? JSONReader.read(object), let members = value.members {
         var front = FrontMatter()
         for member in members.prefix(fieldsMax) {
-          if let value = try? MetadataValue(json: member.value, field: member.name) { front.set(member.name, value) }
+          if let value = try? MetadataValue(json: member.value, field: member.name) {
+            front.set(member.name, value)
+          }
         }
         return (front, text[end.upperBound...])
       }

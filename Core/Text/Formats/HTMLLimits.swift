@@ -12,7 +12,8 @@ struct HTMLLimits {
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
   ]
   private static let optionalEnd: Set<String> = [
-    "html", "head", "body", "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "optgroup",
+    "html", "head", "body", "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option",
+    "optgroup",
     "colgroup", "rb", "rt", "rp", "rtc",
   ]
   /// Their end tag takes only themselves from the stack.
@@ -20,8 +21,12 @@ struct HTMLLimits {
     "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
   ]
   /// An end tag does not close elements outside of these.
-  private static let barriers: Set<String> = ["table", "template", "object", "applet", "marquee", "caption", "svg", "math"]
-  private static let raw: Set<String> = ["script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes"]
+  private static let barriers: Set<String> = [
+    "table", "template", "object", "applet", "marquee", "caption", "svg", "math",
+  ]
+  private static let raw: Set<String> = [
+    "script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes",
+  ]
 
   private var stack: [String] = []
 
@@ -67,7 +72,11 @@ struct HTMLLimits {
   private mutating func close(_ name: String) {
     for position in stack.indices.reversed() {
       if stack[position] == name {
-        if Self.formatting.contains(name) { stack.remove(at: position) } else { stack.removeSubrange(position...) }
+        if Self.formatting.contains(name) {
+          stack.remove(at: position)
+        } else {
+          stack.removeSubrange(position...)
+        }
         return
       }
       if Self.barriers.contains(stack[position]), !Self.barriers.contains(name) { return }
@@ -75,7 +84,9 @@ struct HTMLLimits {
   }
 
   /// - Returns: true for a tag that ends with `/>`.
-  private func skipAttributes(_ bytes: [UInt8], _ index: inout Int, _ name: String) throws(ParsingError) -> Bool {
+  private func skipAttributes(_ bytes: [UInt8], _ index: inout Int, _ name: String) throws(ParsingError)
+    -> Bool
+  {
     var words = 0
     var isInWord = false
     while index < bytes.count {
@@ -91,7 +102,9 @@ struct HTMLLimits {
         if bytes[index] == UInt8(ascii: "\"") || bytes[index] == UInt8(ascii: "'") {
           index = (bytes[(index + 1)...].firstIndex(of: bytes[index]) ?? bytes.count - 1) + 1
         } else {
-          while index < bytes.count, !Self.isSpace(bytes[index]), bytes[index] != UInt8(ascii: ">") { index += 1 }
+          while index < bytes.count, !Self.isSpace(bytes[index]), bytes[index] != UInt8(ascii: ">") {
+            index += 1
+          }
         }
         isInWord = false
         continue
@@ -100,7 +113,8 @@ struct HTMLLimits {
       if !isBetween, !isInWord {
         words += 1
         guard words <= Self.attributesMax else {
-          throw ParsingError(.tooComplex, rule: "must hold no tag of more than \(Self.attributesMax) attributes")
+          throw ParsingError(
+            .tooComplex, rule: "must hold no tag of more than \(Self.attributesMax) attributes")
         }
       }
       isInWord = !isBetween

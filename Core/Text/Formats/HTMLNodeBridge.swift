@@ -19,7 +19,8 @@ internal import CGumbo
     guard isElement else { return "" }
     var count = 0
     guard let start = unsafe millrace_html_name(pointer, &count) else { return "" }
-    return unsafe String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self).lowercased()
+    return unsafe String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
+      .lowercased()
   }
 
   /// The content of a text node.

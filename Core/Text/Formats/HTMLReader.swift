@@ -1,9 +1,12 @@
 /// Makes blocks of a tree.
 struct HTMLReader {
   private static let blocks: Set<String> = [
-    "p", "div", "section", "article", "main", "header", "footer", "aside", "nav", "ul", "ol", "menu", "dir", "dl", "dt",
-    "dd", "li", "blockquote", "table", "thead", "tbody", "tfoot", "tr", "td", "th", "figure", "figcaption", "address",
-    "form", "fieldset", "legend", "details", "summary", "hr", "body", "html", "caption", "center", "dialog", "hgroup",
+    "p", "div", "section", "article", "main", "header", "footer", "aside", "nav", "ul", "ol", "menu", "dir",
+    "dl", "dt",
+    "dd", "li", "blockquote", "table", "thead", "tbody", "tfoot", "tr", "td", "th", "figure", "figcaption",
+    "address",
+    "form", "fieldset", "legend", "details", "summary", "hr", "body", "html", "caption", "center", "dialog",
+    "hgroup",
     "search", "option",
   ]
   private static let margins: Set<String> = ["nav", "aside", "header", "footer"]
@@ -106,7 +109,11 @@ struct HTMLReader {
     case "wbr": break
     case "q": append("“")
     case "sup":
-      if let note = note(node) { append(" (\(note))") } else { append(Self.raised(text(of: node), Self.superscripts)) }
+      if let note = note(node) {
+        append(" (\(note))")
+      } else {
+        append(Self.raised(text(of: node), Self.superscripts))
+      }
       return false
     case "sub":
       append(Self.raised(text(of: node), Self.subscripts))
@@ -250,7 +257,8 @@ struct HTMLReader {
   static func roman(_ number: Int) -> String {
     guard (1...3999).contains(number) else { return "\(number)" }
     let values = [
-      (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"),
+      (1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"),
+      (10, "X"),
       (9, "IX"), (5, "V"), (4, "IV"), (1, "I"),
     ]
     var (rest, text) = (number, "")
@@ -270,7 +278,9 @@ struct HTMLReader {
   private func grid(_ table: HTMLNode) -> TableGrid? {
     let role = table.attribute("role")
     if role == "presentation" || role == "none" { return nil }
-    let arranging: Set<String> = ["table", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "form", "article", "section"]
+    let arranging: Set<String> = [
+      "table", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "form", "article", "section",
+    ]
     var isArranging = false
     var rows: [(node: HTMLNode, isHead: Bool)] = []
     var (isHead, isFirst) = (false, true)
@@ -346,7 +356,9 @@ struct HTMLReader {
     return characters.count == folded.count ? String(characters) : text
   }
 
-  static func raised(_ text: String, _ isUp: Bool) -> String { raised(text, isUp ? superscripts : subscripts) }
+  static func raised(_ text: String, _ isUp: Bool) -> String {
+    raised(text, isUp ? superscripts : subscripts)
+  }
 
   private static func folded(_ text: String) -> String {
     text.split { $0.isWhitespace }.joined(separator: " ")

@@ -3,7 +3,8 @@
 struct HTMLVisibility {
   /// Scripts, styles, media, and values of controls.
   private static let ignored: Set<String> = [
-    "script", "style", "noscript", "template", "svg", "head", "iframe", "object", "embed", "select", "datalist",
+    "script", "style", "noscript", "template", "svg", "head", "iframe", "object", "embed", "select",
+    "datalist",
     "textarea", "canvas", "audio", "video", "annotation", "annotation-xml", "title",
   ]
   private static let rulesMax = 10_000
@@ -57,17 +58,22 @@ struct HTMLVisibility {
     var rest = Self.withoutComments(sheet)[...]
     while let open = rest.firstIndex(of: "{"), rules.count < Self.rulesMax {
       // A statement like `@import "x";` ends before the selector.
-      let selector = rest[..<open].split(separator: ";").last.map { $0.trimmingPrefix(while: \.isWhitespace) } ?? ""
+      let selector =
+        rest[..<open].split(separator: ";").last.map { $0.trimmingPrefix(while: \.isWhitespace) } ?? ""
       var depth = 1
       var end = rest.index(after: open)
       while end < rest.endIndex, depth > 0 {
         if rest[end] == "{" { depth += 1 } else if rest[end] == "}" { depth -= 1 }
         end = rest.index(after: end)
       }
-      if !selector.hasPrefix("@"), let isHidden = Self.hides(rest[rest.index(after: open)..<end].filter { $0 != "}" }) {
+      if !selector.hasPrefix("@"),
+        let isHidden = Self.hides(rest[rest.index(after: open)..<end].filter { $0 != "}" })
+      {
         for part in selector.split(separator: ",") {
           let name = part.filter { !$0.isWhitespace }
-          if Self.isSimple(part) { rules[name.first == "." || name.first == "#" ? name : name.lowercased()] = isHidden }
+          if Self.isSimple(part) {
+            rules[name.first == "." || name.first == "#" ? name : name.lowercased()] = isHidden
+          }
         }
       }
       rest = rest[end...]

@@ -14,7 +14,8 @@ enum Office {
       guard !names.contains(where: { $0.hasSuffix("vbaProject.bin") }) else {
         throw ParsingError(.unsupportedMediaType, rule: "is an Office file with macros: send one without")
       }
-      return names.contains("xl/workbook.xml") ? try Workbook(archive).document() : try WordDocument(archive).document()
+      return names.contains("xl/workbook.xml")
+        ? try Workbook(archive).document() : try WordDocument(archive).document()
     }
     if names.contains("META-INF/container.xml") {
       guard !names.contains("META-INF/encryption.xml") else {

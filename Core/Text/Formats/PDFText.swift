@@ -53,7 +53,8 @@ enum PDFText {
     }
     guard pages.contains(where: { !$0.lines.isEmpty }) else {
       throw ParsingError(
-        .noText, rule: "must hold text: its pages hold none, perhaps pictures of it, which are not read (no OCR)")
+        .noText,
+        rule: "must hold text: its pages hold none, perhaps pictures of it, which are not read (no OCR)")
     }
     var assembler = PDFAssembler(words: words(pages))
     for page in withoutMargins(pages) { assembler.add(page) }

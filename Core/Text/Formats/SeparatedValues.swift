@@ -2,8 +2,8 @@ import Foundation
 import Parsing
 import Records
 
-/// Reads CSV and TSV (RFC 4180, and its usual variants). The text stays as it is: a row is the bytes of a record, and its
-/// context the names of the columns.
+/// Reads CSV and TSV (RFC 4180, and its usual variants). The text stays as it is: a row is the bytes of a record, and
+/// its context the names of the columns.
 enum SeparatedValues {
   private static let sampleRecords = 50
 
@@ -40,7 +40,9 @@ enum SeparatedValues {
     for delimiter in [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t"), UInt8(ascii: "|")] {
       let widths = records(text, delimiter, most: sampleRecords).map(\.fields.count)
       guard let width = widths.max(), width > 1 else { continue }
-      let usual = Dictionary(grouping: widths.filter { $0 > 1 }, by: { $0 }).mapValues(\.count).max { $0.value < $1.value }
+      let usual = Dictionary(grouping: widths.filter { $0 > 1 }, by: { $0 }).mapValues(\.count).max {
+        $0.value < $1.value
+      }
       guard let usual else { continue }
       let score = usual.value * 1000 + min(usual.key, 999)
       if score > best.score { best = (delimiter, score) }
@@ -84,7 +86,9 @@ enum SeparatedValues {
       }
       if index < text.count, text[index] == 0x0D { index += 1 }
       if index < text.count, text[index] == 0x0A { index += 1 }
-      if fields.contains(where: { !$0.isEmpty }) { records.append(Record(range: start..<end, fields: fields)) }
+      if fields.contains(where: { !$0.isEmpty }) {
+        records.append(Record(range: start..<end, fields: fields))
+      }
     }
     return records
   }
@@ -98,7 +102,8 @@ enum SeparatedValues {
     // A first row whose texts stand below, too, is a row like the others.
     let sample = rest.prefix(sampleRecords)
     let repeated = first.indices.count { column in
-      !first[column].isEmpty && sample.contains { column < $0.fields.count && $0.fields[column] == first[column] }
+      !first[column].isEmpty
+        && sample.contains { column < $0.fields.count && $0.fields[column] == first[column] }
     }
     return !sample.isEmpty && repeated * 5 <= names.count
   }

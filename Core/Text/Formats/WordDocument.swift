@@ -5,7 +5,8 @@ import Parsing
 struct WordDocument {
   /// Below these nothing is shown, or not any more.
   private static let leftOut: Set<String> = [
-    "del", "moveFrom", "instrText", "delText", "delInstrText", "Fallback", "pPr", "rPr", "tblPr", "trPr", "tcPr", "sectPr",
+    "del", "moveFrom", "instrText", "delText", "delInstrText", "Fallback", "pPr", "rPr", "tblPr", "trPr",
+    "tcPr", "sectPr",
     "commentReference", "annotationRef",
   ]
 
@@ -113,7 +114,11 @@ struct WordDocument {
         let width = properties?.first("gridSpan")?.attribute("val").flatMap { Int($0) } ?? 1
         var text = Self.folded(text(of: cell)).replacing(" | ", with: " / ")
         if let merge = properties?.first("vMerge") {
-          if merge.attribute("val") == "restart" { above[column] = text } else { text = above[column] ?? text }
+          if merge.attribute("val") == "restart" {
+            above[column] = text
+          } else {
+            text = above[column] ?? text
+          }
         }
         cells.append(TableGrid.Cell(text: text, columns: width))
         column += min(max(1, width), 1000)
@@ -140,7 +145,9 @@ struct WordDocument {
       case "endnoteReference": text += note("endnote", inner)
       case "r":
         let properties = inner.children.first { $0.name == "rPr" }
-        if let hidden = properties?.children.first(where: { $0.name == "vanish" }), Self.isOn(hidden) { return false }
+        if let hidden = properties?.children.first(where: { $0.name == "vanish" }), Self.isOn(hidden) {
+          return false
+        }
         if let style = properties?.children.first(where: { $0.name == "rStyle" })?.attribute("val"),
           hiddenStyles.contains(style)
         {

@@ -20,11 +20,16 @@ struct Workbook {
     var targets: [String: String] = [:]
     if let links = try archive.xml("xl/_rels/workbook.xml.rels") {
       for link in links.root.children {
-        if let id = link.attribute("Id"), let target = link.attribute("Target") { targets[id] = Office.path(target, from: "xl") }
+        if let id = link.attribute("Id"), let target = link.attribute("Target") {
+          targets[id] = Office.path(target, from: "xl")
+        }
       }
     }
-    for sheet in book.root.first("sheets")?.children ?? [] where (sheet.attribute("state") ?? "visible") == "visible" {
-      if let path = targets[sheet.attribute("id") ?? ""] { sheets.append((sheet.attribute("name") ?? "", path)) }
+    for sheet in book.root.first("sheets")?.children ?? []
+    where (sheet.attribute("state") ?? "visible") == "visible" {
+      if let path = targets[sheet.attribute("id") ?? ""] {
+        sheets.append((sheet.attribute("name") ?? "", path))
+      }
     }
     if let shared = try archive.xml("xl/sharedStrings.xml") {
       texts = shared.root.children.map(Self.text)
@@ -32,7 +37,9 @@ struct Workbook {
     if let styles = try archive.xml("xl/styles.xml") {
       var codes: [Int: String] = [:]
       for code in styles.root.first("numFmts")?.children ?? [] {
-        if let id = code.attribute("numFmtId").flatMap({ Int($0) }) { codes[id] = code.attribute("formatCode") }
+        if let id = code.attribute("numFmtId").flatMap({ Int($0) }) {
+          codes[id] = code.attribute("formatCode")
+        }
       }
       formats = (styles.root.first("cellXfs")?.children ?? []).map { style in
         let id = style.attribute("numFmtId").flatMap { Int($0) } ?? 0
@@ -51,7 +58,8 @@ struct Workbook {
     }
     let title = try archive.xml("docProps/core.xml")?.root.first("title")?.text ?? ""
     return ParsedDocument(
-      text: output.text, blocks: output.blocks, title: title.isEmpty ? "" : BlockBuilder.cut(title, bytesMax: 1200))
+      text: output.text, blocks: output.blocks,
+      title: title.isEmpty ? "" : BlockBuilder.cut(title, bytesMax: 1200))
   }
 
   private func grid(_ sheet: XMLNode) -> TableGrid {

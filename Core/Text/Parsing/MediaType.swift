@@ -16,7 +16,8 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
 
   private static let aliases: [String: MediaType] = [
     "text/x-markdown": .markdown, "application/xhtml+xml": .html, "application/x-pdf": .pdf,
-    "application/x-gzip": .gzip, "application/csv": .csv, "text/x-csv": .csv, "text/tsv": .tsv, "application/json": .plainText, "application/javascript": .plainText,
+    "application/x-gzip": .gzip, "application/csv": .csv, "text/x-csv": .csv, "text/tsv": .tsv,
+    "application/json": .plainText, "application/javascript": .plainText,
     "application/xml": .plainText, "application/octet-stream": .plainText,
   ]
 
@@ -82,7 +83,8 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
       ("a JPEG picture", [0xFF, 0xD8, 0xFF]), ("a GIF picture", Array("GIF8".utf8)),
       ("a program", [0x7F, 0x45, 0x4C, 0x46]),
       ("a bzip2 archive", Array("BZh".utf8)), ("an xz archive", [0xFD, 0x37, 0x7A, 0x58]),
-      ("a Zstandard archive", [0x28, 0xB5, 0x2F, 0xFD]), ("an old Office file, or one with a password", [0xD0, 0xCF, 0x11, 0xE0]),
+      ("a Zstandard archive", [0x28, 0xB5, 0x2F, 0xFD]),
+      ("an old Office file, or one with a password", [0xD0, 0xCF, 0x11, 0xE0]),
     ]
     return marks.first { bytes.starts(with: $0.1) }?.0
   }
@@ -111,8 +113,7 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
     }
     if start.hasPrefix("<head") || start.hasPrefix("<body") || start.hasPrefix("<title") { return true }
     // A Markdown page may quote an element, but an HTML page starts with one.
-    return anywhere && start.hasPrefix("<")
-      && ["<p", "<div", "<h1", "<table", "<ul", "<body"].contains { head.contains($0) }
+    return anywhere && start.hasPrefix("<") && start.dropFirst().first?.isLetter == true
   }
 
   private static func looksLikeMarkdown(_ text: String) -> Bool {

@@ -34,8 +34,11 @@ package struct Parser: Sendable {
     }
     let charset = MediaType.charset(declared)
     if let text = Self.plainText(bytes, type, charset) { return try plain(text) }
-    switch try ask(ParserRequest(
-        .bytes, type: type, charset: charset, header: MediaType.parameter("header", of: declared), limits), bytes, tenant, deadline) {
+    switch try ask(
+      ParserRequest(
+        .bytes, type: type, charset: charset, header: MediaType.parameter("header", of: declared), limits),
+      bytes, tenant, deadline)
+    {
     case .document(let document): return document
     case .pdf(let content): return try pdf(content, tenant, deadline)
     case .fault(let fault): throw fault
@@ -209,7 +212,8 @@ package struct Parser: Sendable {
     else { return false }
     // A file that is made for fast web view has a first startxref near its start, and says how long it is.
     let head = String(decoding: bytes.prefix(1024), as: UTF8.self)
-    guard head.contains("/Linearized"), let mark = head.firstMatch(of: /\/L\s+(\d{1,12})/), let length = Int(mark.1)
+    guard head.contains("/Linearized"), let mark = head.firstMatch(of: /\/L\s+(\d{1,12})/),
+      let length = Int(mark.1)
     else { return true }
     return length <= bytes.count
   }

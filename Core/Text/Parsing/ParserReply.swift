@@ -43,9 +43,10 @@ package enum ParserReply: Sendable {
       body = bytes
     case .document(let document):
       head.title = document.title
-      head.metadata = JSONValue.object(
-        document.metadata.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: $0.value.json) }
-      ).text
+      head.metadata =
+        JSONValue.object(
+          document.metadata.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: $0.value.json) }
+        ).text
       body = document.text
       for block in document.blocks {
         if head.headingPaths.last != block.headingPath { head.headingPaths.append(block.headingPath) }

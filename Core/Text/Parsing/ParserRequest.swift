@@ -21,7 +21,9 @@ package struct ParserRequest: Codable, Sendable, Equatable {
   /// The child is ended after so many seconds even when its parent is gone.
   package var secondsMax: Int
 
-  package init(_ work: Work, type: MediaType?, charset: String = "", header: String = "", _ limits: ParsingLimits) {
+  package init(
+    _ work: Work, type: MediaType?, charset: String = "", header: String = "", _ limits: ParsingLimits
+  ) {
     self.work = work
     self.type = type
     self.charset = charset

@@ -4,11 +4,15 @@ internal import CBreaks
 /// does not know to be none (after abbreviations and list numbers), and with those at the spaces of Thai.
 package enum SentenceSplitter {
   private static let abbreviations: Set<String> = [
-    "e.g", "i.e", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "no", "fig", "al", "cf", "approx", "inc", "ltd",
-    "co", "jr", "sr", "u.s", "u.k", "vol", "pp", "ca", "gen", "col", "sgt", "capt", "rev", "hon", "dept", "nos", "art",
-    "sec", "ch", "eq", "est", "max", "min", "tel", "ext", "bzw", "z.b", "d.h", "usw", "nr", "str", "abs", "m", "mme",
+    "e.g", "i.e", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "no", "fig", "al", "cf", "approx",
+    "inc", "ltd",
+    "co", "jr", "sr", "u.s", "u.k", "vol", "pp", "ca", "gen", "col", "sgt", "capt", "rev", "hon", "dept",
+    "nos", "art",
+    "sec", "ch", "eq", "est", "max", "min", "tel", "ext", "bzw", "z.b", "d.h", "usw", "nr", "str", "abs", "m",
+    "mme",
     "mlle",
   ]
+  private static let openings: Set<[UInt8]> = Set("「『【（〔《〈“‘".map { Array(String($0).utf8) })
   /// ICU looks at so many bytes at a time; a sentence can't be longer.
   private static let windowBytes = 1 << 20
 
@@ -31,10 +35,19 @@ package enum SentenceSplitter {
     if linesAreSentences {
       for index in range where text[index] == 0x0A { close(at: index + 1) }
     } else {
-      for end in breaks(text, range) where isEnd(text, start, end, range.upperBound) { close(at: end) }
+      for end in breaks(text, range) where isEnd(text, start, end, range.upperBound) {
+        close(at: withoutOpening(text, start, end))
+      }
     }
     close(at: range.upperBound)
     return result
+  }
+
+  /// ICU takes an opening bracket for the end of the sentence before it.
+  private static func withoutOpening(_ text: [UInt8], _ start: Int, _ end: Int) -> Int {
+    var end = end
+    while end - 3 > start, openings.contains(Array(text[(end - 3)..<end])) { end -= 3 }
+    return end
   }
 
   /// The ends that ICU finds, and those of Thai.
@@ -76,7 +89,8 @@ package enum SentenceSplitter {
   private static func thaiSpaces(_ bytes: [UInt8]) -> [Int] {
     guard bytes.contains(0xE0) else { return [] }
     func isThai(_ index: Int) -> Bool {
-      index >= 0 && index + 1 < bytes.count && bytes[index] == 0xE0 && (bytes[index + 1] == 0xB8 || bytes[index + 1] == 0xB9)
+      index >= 0 && index + 1 < bytes.count && bytes[index] == 0xE0
+        && (bytes[index + 1] == 0xB8 || bytes[index + 1] == 0xB9)
     }
     return bytes.indices.filter { bytes[$0] == 0x20 && isThai($0 - 3) && isThai($0 + 1) }.map { $0 + 1 }
   }
@@ -86,7 +100,9 @@ package enum SentenceSplitter {
     var next = index
     var breaks = 0
     while next < end, isBlank(text[next]) {
-      if text[next] == 0x0A || (text[next] == 0x0D && !(next + 1 < end && text[next + 1] == 0x0A)) { breaks += 1 }
+      if text[next] == 0x0A || (text[next] == 0x0D && !(next + 1 < end && text[next + 1] == 0x0A)) {
+        breaks += 1
+      }
       next += 1
     }
     return breaks > 1 || startsItem(text, next, end)
@@ -110,8 +126,8 @@ package enum SentenceSplitter {
     var last = end
     while last > start, isBlank(text[last - 1]) { last -= 1 }
     // A blank line always ends a sentence.
-    if text[last..<end].contains(0x0A) {
-      return text[last..<end].filter { $0 == 0x0A }.count > 1 || startsItem(text, end, limit)
+    if text[last..<end].contains(0x0A) || text[last..<end].contains(0x0D) {
+      return isParagraphEnd(text, last, limit)
     }
     guard last > start, text[last - 1] == UInt8(ascii: ".") else { return true }
     return !isAbbreviation(text, start..<(last - 1))

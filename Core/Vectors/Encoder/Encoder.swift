@@ -43,15 +43,18 @@ package actor Encoder {
   }
 
   /// - Returns: row-major, `texts.count × dimension`, unit length.
-  package func encode(_ texts: [String]) -> [Float] { encode(tokens: texts.map { tokenizer.encode($0) }) }
+  ///   Compatibility forms (ligatures, full width) are embedded as the plain characters.
+  package func encode(_ texts: [String]) -> [Float] { encode(tokens: texts.map(tokens)) }
 
   /// Does the same as `encode(_:)`, but checks for cancellation between two packs, because a batch may take
   /// minutes.
   ///
   /// - Throws: `CancellationError`.
   package func encodeUnlessCancelled(_ texts: [String]) throws -> [Float] {
-    try encode(texts.map { tokenizer.encode($0) }) { try Task.checkCancellation() }
+    try encode(texts.map(tokens)) { try Task.checkCancellation() }
   }
+
+  private func tokens(_ text: String) -> [Int32] { tokenizer.encode(CompatibilityForms.folded(text)) }
 
   /// Does the same for sequences of token ids.
   ///

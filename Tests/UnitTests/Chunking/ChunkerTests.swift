@@ -67,13 +67,14 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
       let code = 1
       ```
       """, .markdown)
-    #expect(parsed.title == "Guide")
+    #expect(parsed.title == "x", "the front matter's")
     let chunks = try chunker().chunks(of: parsed).chunks
-    #expect(chunks.map(\.headingPath) == [["Guide"], ["Guide", "Part one"]])
+    // Rows have a chunk of their own, with the names of their columns beside it.
+    #expect(chunks.map(\.headingPath) == [["Guide"]] + Array(repeating: ["Guide", "Part one"], count: 3))
+    #expect(chunks.map(\.context) == ["", "", "a | b", ""])
     #expect(chunks[0].text == "First paragraph with a link.")
-    #expect(
-      chunks[1].text.contains("item one") && chunks[1].text.contains("1 | 2")
-        && chunks[1].text.contains("let code"))
+    #expect(chunks[1].text.contains("item one") && chunks[2].text == "1 | 2")
+    #expect(chunks[3].text == "let code = 1")
   }
 
   @Test("sentences are not split, and an overlap consists of whole sentences")

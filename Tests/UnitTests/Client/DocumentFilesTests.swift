@@ -26,7 +26,7 @@ import Testing
     _ = try write("a/b/deep.md", "# Deep")
     _ = try write("top.txt", "top")
     _ = try write("image.png", "no text")
-    let documents = try DocumentFiles.read(path: folder, .standard)
+    let documents = try DocumentFiles.read(path: folder, .standard).documents
     #expect(documents.map(\.id.rawValue) == ["a/b/deep.md", "top.txt"])
     #expect(documents.map(\.mediaType) == ["text/markdown", "text/plain"])
     #expect(documents[0].content == .text("# Deep"))
@@ -37,7 +37,7 @@ import Testing
     let path = folder + "/scan.pdf"
     let bytes: [UInt8] = [0x25, 0x50, 0x44, 0x46, 0xFF, 0x00]
     try Data(bytes).write(to: URL(fileURLWithPath: path))
-    let documents = try DocumentFiles.read(path: path, .standard)
+    let documents = try DocumentFiles.read(path: path, .standard).documents
     #expect(documents[0].content == .base64(Data(bytes).base64EncodedString()))
     #expect(documents[0].mediaType == "application/pdf")
   }

@@ -43,14 +43,15 @@ private struct Reference: Decodable {
     BLAS.useOneThread()
     let encoder = try Encoder(directory: Checkout.model, modelID: "m")
     let references = try Reference.all()
-    let packed = await encoder.encode(references.map(\.text))
+    let tokenizer = try WordPieceTokenizer(path: Checkout.model + "/vocab.txt")
+    let packed = await encoder.encode(tokens: references.map { tokenizer.encode($0.text) })
     var worst: Float = 1
     for (index, reference) in references.enumerated() {
       let row = packed[index * encoder.dimension..<(index + 1) * encoder.dimension]
       worst = min(worst, zip(row, reference.embedding).reduce(0) { $0 + $1.0 * $1.1 })
     }
     for reference in references.prefix(20) {
-      let alone = await encoder.encode([reference.text])
+      let alone = await encoder.encode(tokens: [tokenizer.encode(reference.text)])
       worst = min(worst, zip(alone, reference.embedding).reduce(0) { $0 + $1.0 * $1.1 })
     }
     print(
@@ -74,5 +75,20 @@ private struct Reference: Decodable {
     #expect(vectors.count == 4 * 384)
     #expect(vectors.allSatisfy { $0.isFinite })
     #expect(encoder.tokenizer.encode(long).count == 256)
+  }
+
+  @Test(
+    "ligatures, full width and letters in other alphabets are plain letters to the model; raised digits are not"
+  )
+  func compatibilityForms() async throws {
+    for (form, plain) in [
+      ("o\u{FB03}ce", "office"), ("\u{FF27}ate\u{FF17}", "Gate7"), ("\u{1D406}ate", "Gate"),
+      ("5\u{338F}", "5kg"),
+      ("\u{216B}", "XII"), ("35\u{B2} \u{BD} H\u{2082}O", "35\u{B2} \u{BD} H\u{2082}O"),
+    ] {
+      #expect(CompatibilityForms.folded(form) == plain, "\(form)")
+    }
+    let encoder = try Encoder(directory: Checkout.model, modelID: "m")
+    #expect(await encoder.encode(["the o\u{FB03}ce"]) == encoder.encode(["the office"]))
   }
 }

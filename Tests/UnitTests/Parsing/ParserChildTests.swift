@@ -147,9 +147,12 @@ import Testing
   @Test(
     "replies that no well-behaved reader writes are refused: bytes, lengths, ranges, verdicts on the machine")
   func strangeReplies() throws {
-    let head = #"{"fault":null,"isPDF":false,"title":"","headingPaths":[[]],"blocks":[[1,0,9,0]]}"#
+    let head =
+      #"{"fault":null,"isPDF":false,"title":"","metadata":"{}","headingPaths":[[]],"contexts":[""],"#
+      + #""blocks":[[1,0,9,0,0]]}"#
     let fault =
-      #"{"fault":{"code":"machine_fault","rule":"x"},"isPDF":false,"title":"","headingPaths":[],"blocks":[]}"#
+      #"{"fault":{"code":"machine_fault","rule":"x"},"isPDF":false,"title":"","metadata":"{}","#
+      + #""headingPaths":[],"contexts":[],"blocks":[]}"#
     func octal(_ bytes: [UInt8]) -> String {
       bytes.map { "\\\($0 / 64)\($0 / 8 % 8)\($0 % 8)" }.joined()
     }
@@ -172,7 +175,7 @@ import Testing
     }
     #expect(ParserReply(head: Array(head.utf8), body: Array("nine byte".utf8)) != nil)
     // Blocks out of order would become ranges that end before they start.
-    let turned = head.replacing("[1,0,9,0]", with: "[1,5,9,0],[1,0,4,0]")
+    let turned = head.replacing("[1,0,9,0,0]", with: "[1,5,9,0,0],[1,0,4,0,0]")
     #expect(ParserReply(head: Array(turned.utf8), body: Array("nine byte".utf8)) == nil)
   }
 
@@ -192,7 +195,8 @@ import Testing
   @Test("a reader serves one tenant: another's document gets a process of its own")
   func tenants() throws {
     // This reader answers with how many documents it has read.
-    let head = #"{"fault":null,"isPDF":false,"title":"%d","headingPaths":[],"blocks":[]}"#
+    let head =
+      #"{"fault":null,"isPDF":false,"title":"%d","metadata":"{}","headingPaths":[],"contexts":[],"blocks":[]}"#
     let length = head.utf8.count - 1
     let script = """
       n=0

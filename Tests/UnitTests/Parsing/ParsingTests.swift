@@ -54,7 +54,9 @@ import Testing
         let parsed = try parse(bytes, declared: declared)
         // The manifest quotes the source. In Markdown, the marks of emphasis and code are not text.
         func comparable(_ text: String) -> String {
-          folded(path.hasSuffix(".md") ? text.filter { !"_*`".contains($0) } : text)
+          // In a PDF, what is a space and what is a cell's end is a matter of distances.
+          if path.contains(".pdf") { return text.filter { !$0.isWhitespace && $0 != "|" } }
+          return folded(path.hasSuffix(".md") ? text.filter { !"_*`".contains($0) } : text)
         }
         let text = comparable(String(decoding: parsed.text, as: UTF8.self))
         for expected in entry["expect"] as? [String] ?? [] {
@@ -71,7 +73,7 @@ import Testing
     print("files: \(read) read, refused: \(refused.sorted { $0.key < $1.key })")
     #expect(read >= 30)
     #expect(refused["degenerate/truncated.pdf"]?.contains("cut short") == true)
-    #expect(refused["epub/policy.epub"]?.contains("ZIP") == true)
+    #expect(refused["epub/policy.epub"] == nil)
     #expect(refused["degenerate/really-gzip.pdf"] == nil, "gzip is unpacked, whatever the file name")
   }
 
@@ -137,7 +139,7 @@ import Testing
 
   @Test("unsupported binary formats are refused, and a gzip bomb is limited")
   func binaries() throws {
-    #expect(error(Array("PK\u{3}\u{4}rest".utf8))?.code == .unsupportedMediaType)
+    #expect(error(Array("PK\u{3}\u{4}rest".utf8))?.code == .unreadable)
     #expect(error([0x89, 0x50, 0x4E, 0x47])?.rule.contains("PNG") == true)
     #expect(error(Array("%PDF-1.4\nnot really\n%%EOF".utf8))?.code == .badPDF)
     #expect(error(Array("no pdf".utf8), "application/pdf")?.code == .badPDF)

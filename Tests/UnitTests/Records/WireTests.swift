@@ -16,7 +16,7 @@ private enum Samples {
     info.title = "Title"
     info.uri = "https://example.org/x"
     info.source = "wiki"
-    info.metadata = ["flag": .bool(false), "n": .number(0), "s": .string("")]
+    info.metadata = ["flag": .bool(false), "n": .number(ExactNumber("0")!), "s": .string("")]
     info.acl = []
     info.language = "en"
     info.expiresAtMilliseconds = 99

@@ -26,7 +26,8 @@ import Testing
         done
         openssl req -newkey rsa:2048 -nodes -keyout r.key -out r.csr -subj /CN=redis 2>/dev/null
         printf 'subjectAltName=DNS:localhost' >names
-        openssl x509 -req -in r.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out r.crt 2>/dev/null
+        openssl x509 -req -in r.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names \\
+          -out r.crt 2>/dev/null
         """
       let shell = Process()
       shell.executableURL = URL(fileURLWithPath: "/bin/sh")

@@ -1,0 +1,419 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import Foundation
+import Parsing
+import Records
+import TestSupport
+import Testing
+
+// Goal: a document is read as a person reads it. Method: small inputs of each kind of fault, through the real reader,
+// then the field cases of others (MILLRACE_SHARED) and files that office programs wrote (Tests/Files).
+//
+// | kind | inputs | what holds |
+// |---|---|---|
+// | HTML5 | `main`, `article`, custom elements, left-out tags, closed `details`, buttons | all text is there, once |
+// | what a browser does not show | `hidden`, styles in line and in `style`, templates, scripts | none of it is there |
+// | the margins of a page | `nav`, `header`, `aside`, `footer` in and outside of `main` | only those inside are read |
+// | numbers | lists with start, value, reversed, letters; raised digits | they are what is shown; 35² is not 352 |
+// | tables | headers, spans, empty cells, bold first rows, HTML in Markdown | each row with its columns' names |
+// | front matter | YAML, TOML, JSON | title and metadata; nothing of it in the text |
+// | sentences | Hindi, Urdu, Armenian, Japanese, Thai, abbreviations, wrapped lines, lists, logs | each is one unit |
+// | PDF | hyphens, repeated feet, columns, tables, bytes behind the end, files cut short | sentences are whole |
+// | office files | DOCX, XLSX, EPUB; bombs, macros, passwords | what is shown; a clear error otherwise |
+// | markup that costs time | depth, unclosed formatting, attributes | an error at once |
+
+@Suite struct CaseTests {
+  private func parse(_ text: String, _ type: String = "text/html") throws -> ParsedDocument {
+    try ParsingTests.parser.parse(text, declared: type, tenant: "t")
+  }
+
+  private func texts(_ document: ParsedDocument) -> [String] {
+    document.blocks.map { String(decoding: document.text[$0.range], as: UTF8.self) }
+  }
+
+  private func read(_ text: String, _ type: String = "text/html") throws -> [String] {
+    texts(try parse(text, type))
+  }
+
+  private func error(_ text: String, _ type: String = "text/html") -> ParsingError? {
+    do { _ = try parse(text, type) } catch let error as ParsingError { return error } catch {}
+    return nil
+  }
+
+  @Test(
+    "HTML5: text is read in every element, with tags left out, in accordions and closed details",
+    arguments: [
+      "<!doctype html><title>T</title><main><p>Gate 7.</p></main>", "<article><p>Gate 7.</article>",
+      "<html><x-card><p>Gate 7.</p></x-card>", "<p>Gate 7.", "<header>Top</header><main>Gate 7.</main>",
+      "<details><summary>Gate 7.</summary></details>", "<h2><button>Gate 7.</button></h2>",
+      "<button>Gate 7.</button><div>x</div>", "<section><dialog open>Gate 7.</dialog></section>",
+      "<main><template>no</template>Gate 7.</main>", "<search><output>Gate 7.</output></search>",
+    ])
+  func html5(_ page: String) throws {
+    let all = try read(page).filter { $0.contains("Gate 7.") }
+    #expect(all.count == 1, "\(all)")
+  }
+
+  @Test(
+    "what a browser does not show is no text",
+    arguments: [
+      "<p hidden>X</p>", "<p style='display: none'>X</p>", "<p style='color:red;visibility:hidden'>X</p>",
+      "<style>.s{display:none}</style><p class='a s'>X</p>",
+      "<style>#s { display : none ; }</style><p id=s>X</p>",
+      "<style>/* x */ aside, em{visibility:hidden}</style><em>X</em>", "<template><p>X</p></template>",
+      "<script>X</script>", "<style>X</style>", "<noscript>X</noscript>",
+      "<select><option>X</option></select>",
+      "<span style='font-size:0'>X</span>", "<div hidden><p>a<b>X</b></div>", "<svg><text>X</text></svg>",
+      "<p style='display:none !important'>X</p>", "<!-- X -->", "<textarea>X</textarea>",
+    ])
+  func hidden(_ part: String) throws {
+    #expect(try read("<p>seen</p>\(part)<p>seen too</p>") == ["seen", "seen too"])
+  }
+
+  @Test(
+    "styles that hide nothing on the screen hide no text",
+    arguments: [
+      "<style>@media print{.s{display:none}}</style><p class=s>X</p>",
+      "<style>.s{display:none}.s{display:block}</style><p class=s>X</p>",
+      "<style>p{display:none}</style><p style='display:block'>X</p>", "<p style='opacity:0.5'>X</p>",
+      "<style>.s .t{display:none}</style><p class=t>X</p>", "<p style='font-size:0.9em'>X</p>",
+    ])
+  func shown(_ part: String) throws { #expect(try read("<div>a</div>" + part).contains("X")) }
+
+  @Test("margins of a page are left out beside main or article, and read inside of them")
+  func margins() throws {
+    let page =
+      "<header>Menu</header><nav>Links</nav><main><header>Warning</header><p>Text</p></main><footer>Foot</footer>"
+    #expect(try read(page) == ["Warning", "Text"])
+    #expect(try read("<header>Menu</header><p>Text</p><footer>Foot</footer>") == ["Menu", "Text", "Foot"])
+    #expect(try read("<article>A<aside>Careful</aside></article><aside>Ad</aside>") == ["A", "Careful"])
+  }
+
+  @Test("lists keep their numbers, and know how many items they have")
+  func lists() throws {
+    let nested = "<ol start=3><li>a<ol type=a><li>b<li>c</ol><li value=9>d</ol><ol reversed><li>e<li>f</ol>"
+    #expect(try read(nested) == ["3. a", "a. b", "b. c", "9. d", "2. e", "1. f"])
+    #expect(try read("<ol type=I><li>a<li>b</ol><ul><li>c</ul>") == ["I. a", "II. b", "c"])
+    #expect(try read("7. a\n8. b\n   1. c\n", "text/markdown") == ["7. a", "8. b", "1. c"])
+    #expect(
+      try parse("1. a\n2. b\n3. c\n", "text/markdown").blocks.map(\.context).allSatisfy { $0.contains("3") })
+    #expect(try read("<ol start=99999999999999999999><li>a</ol>") == ["1. a"])
+  }
+
+  @Test("raised and lowered digits stay apart from numbers")
+  func raised() throws {
+    #expect(
+      try read("<p>35<sup>2</sup> m, H<sub>2</sub>O, the 1<sup>st</sup>, 10<sup>-3</sup>") == [
+        "35² m, H₂O, the 1st, 10⁻³"
+      ])
+    #expect(try read("<table><tr><td>35<sup>2</sup></table>") == ["35²"])
+  }
+
+  @Test("pre keeps its lines, entities are read, and what is nested deeply is refused at once")
+  func markup() throws {
+    #expect(try read("<pre>a\n  b</pre>") == ["a\n  b"])
+    #expect(try read("<p>&lt;&nbsp;16 &amp; &euro;5 &#x41;") == ["< 16 & €5 A"])
+    for costly in ["<div>", "<p><b>", "<b><div></b>", "<div><table><td></div>", "<a><table>", "<svg><desc>"] {
+      let time = ContinuousClock().measure {
+        #expect(error("<html>" + String(repeating: costly, count: 20_000))?.code == .tooComplex, "\(costly)")
+      }
+      #expect(time < .seconds(20))
+    }
+    #expect(error("<p " + (0..<2000).map { "a\($0)=1" }.joined(separator: " ") + ">x")?.code == .tooComplex)
+  }
+
+  @Test(
+    "a row is a block that keeps its columns, and knows their names",
+    arguments: [
+      ("<table><tr><th>Part<th>Days<tr><td>P-1<td>12</table>", ["P-1 | 12"], "Part | Days"),
+      ("<table><thead><tr><td>Part<td>Days</thead><tr><td>P-1<td>12</table>", ["P-1 | 12"], "Part | Days"),
+      (
+        "<table><tr><th>A<th>B<th>C<tr><td><td>x<td><tr><td>y<td><td>z</table>", [" | x", "y |  | z"],
+        "A | B | C"
+      ),
+      (
+        "<table><tr><th rowspan=2>Z<th colspan=2>P<tr><th>d<th>n<tr><td>A<td>1<td>2</table>", ["A | 1 | 2"],
+        "Z | P d | P n"
+      ),
+      ("<table><tr><th>A<th>B<tr><td rowspan=2>x<td>1<tr><td>2</table>", ["x | 1", "x | 2"], "A | B"),
+      (
+        "<table><tr><td>Part<td>Days<tr><td>P-1<td>12<tr><td>P-2<td>9</table>", ["P-1 | 12", "P-2 | 9"],
+        "Part | Days"
+      ),
+      (
+        "<table><tr><td><b>A</b><td><b>B</b><tr><td>x<td>y<tr><td>z<td>w</table>", ["x | y", "z | w"], "A | B"
+      ),
+      ("<table><tr><th>A<th>B<tr><td>one<br>two<td><ul><li>x<li>y</ul></table>", ["one two | x; y"], "A | B"),
+    ])
+  func tables(_ page: String, _ rows: [String], _ header: String) throws {
+    let document = try parse(page)
+    #expect(texts(document) == rows)
+    #expect(document.blocks.allSatisfy { $0.kind == .row && $0.context == header })
+    // The same as raw HTML in Markdown.
+    let inMarkdown = try parse("# T\n\n\(page)\n", "text/markdown")
+    #expect(texts(inMarkdown).dropFirst() == rows[...])
+  }
+
+  @Test("tables that arrange a page are read as the page")
+  func layoutTables() throws {
+    #expect(try read("<table><tr><td><h1>T</h1><p>a</p><td>b</table>") == ["T", "a", "b"])
+    let nested = try parse("<table><tr><td>x<table><tr><th>A<th>B<tr><td>1<td>2</table></table>")
+    #expect(texts(nested) == ["x", "1 | 2"] && nested.blocks.last?.context == "A | B")
+  }
+
+  @Test("Markdown: pipes, footnotes where they are used, raw HTML, entities, breaks")
+  func markdown() throws {
+    let table = try parse("| Part | Days |\n|---|---|\n| P-1 | 12 |\n", "text/markdown")
+    #expect(texts(table) == ["P-1 | 12"] && table.blocks[0].context == "Part | Days")
+    #expect(try read("Stop[^1] now.\n\n[^1]: At gate 7.\n", "text/markdown") == ["Stop (At gate 7.) now."])
+    #expect(
+      try read("Stay &lt;&nbsp;16.<br>Now<script>x</script>\n\n<div hidden>no</div>\n", "text/markdown")
+        == ["Stay < 16. Now"])
+  }
+
+  @Test(
+    "front matter gives title and metadata, and is no text",
+    arguments: [
+      """
+      ---
+      title: "T: x"
+      id: 346218760129241551
+      tags: [a, 'b c', 3]
+      list:
+        - x
+        - y
+      draft: true # not yet
+      deep:
+        a: 1
+      ---
+      Text.
+      """,
+      """
+      +++
+      title = "T: x"
+      id = 346218760129241551
+      tags = ["a", "b c", 3]
+      list = ["x", "y"]
+      draft = true
+      [deep]
+      a = 1
+      +++
+      Text.
+      """,
+      """
+      {
+      "title": "T: x", "id": 346218760129241551, "tags": ["a", "b c", 3], "list": ["x", "y"],
+      "draft": true, "deep": {"a": 1}
+      }
+      Text.
+      """,
+    ])
+  func frontMatter(_ page: String) throws {
+    let document = try parse(page, "text/markdown")
+    #expect(texts(document) == ["Text."] && document.title == "T: x")
+    #expect(
+      document.metadata == [
+        "id": .number(ExactNumber("346218760129241551")!), "draft": .bool(true),
+        "tags": .list([.string("a"), .string("b c"), .number(ExactNumber("3")!)]),
+        "list": .list([.string("x"), .string("y")]),
+      ])
+    #expect(
+      try read("---\n\nA line, and no front matter.", "text/markdown") == ["A line, and no front matter."])
+  }
+
+  @Test(
+    "sentences of every script end where they end",
+    arguments: [
+      ("रात का पहरेदार दस बजे आता है। वह छह बजे जाता है।", 2), ("گودام نو بجے کھلتا ہے۔ چھ بجے بند ہوتا ہے۔", 2),
+      ("Պահակը գալիս է տասին։ Նա գնում է վեցին։", 2), ("門は九時に開く。「六時に閉まる。」と言った。", 3),
+      ("Dr. Novak comes at nine. He leaves at six.", 2), ("Use e.g. gate 7. It is open.", 2),
+      ("Install v1.29.3. Then restart.", 2), ("Read config.yaml first. Then go.", 2),
+      ("The gate\nopens at nine\nand closes. It is shut\nat night.", 2),
+      ("1. Open the valve. Wait.\n2. Close it.", 3),
+      ("- one\n- two\n- three", 3), ("ประตูเปิดเวลาเก้าโมง ปิดเวลาหกโมง", 2), ("What? No! Yes.", 3),
+      ("no stop\n\nnext block", 2), ("a\r\n\r\nb", 2),
+    ])
+  func sentences(_ text: String, _ count: Int) {
+    let bytes = Array(text.utf8)
+    let found = SentenceSplitter.sentences(in: bytes, 0..<bytes.count).map {
+      String(decoding: bytes[$0], as: UTF8.self)
+    }
+    #expect(found.count == count, "\(found)")
+  }
+
+  @Test("lines of a log are units, whatever the times look like")
+  func logs() throws {
+    for line in [
+      "2026-05-01 00:00:00.000 INFO gate", "[01/May/2026:10:00:00 +0000] GET /", "2026-05-01T10:00:00Z gate",
+      "<34>Oct 11 22:14:15 host gate", "10:15:32.123 gate",
+    ] {
+      let text = (0..<5).map { "\(line) \($0)" }.joined(separator: "\n")
+      #expect(try parse(text, "text/plain").blocks.map(\.kind) == [.code], "\(line)")
+    }
+    #expect(try parse("The gate opens at 9.\nIt closes at 6.", "text/plain").blocks.map(\.kind) == [.prose])
+  }
+
+  @Test(
+    "CSV: dialects, quotes, header found or given, the text unchanged",
+    arguments: [
+      ("name,ext\nInes,4776\nBo,4480\n", "text/csv", ["Ines,4776", "Bo,4480"], "name | ext"),
+      ("name;ext\r\nInes;4776\r\n\r\nBo;4480\r\n", "text/csv", ["Ines;4776", "Bo;4480"], "name | ext"),
+      ("name\text\nInes\t4776\n", "text/tab-separated-values", ["Ines\t4776"], "name | ext"),
+      ("Ines,4776\nBo,4480\n", "text/csv", ["Ines,4776", "Bo,4480"], ""),
+      ("a,b\nc,d\n", "text/csv; header=absent", ["a,b", "c,d"], ""),
+      ("1,2\n3,4\n", "text/csv; header=present", ["3,4"], "1 | 2"),
+      (
+        "name,note\nInes,\"two\nlines, \"\"x\"\"\"\nBo,y\n", "text/csv",
+        ["Ines,\"two\nlines, \"\"x\"\"\"", "Bo,y"], "name | note"
+      ),
+      ("\u{FEFF}name,ext\nInes,4776\n", "text/csv", ["Ines,4776"], "name | ext"),
+    ])
+  func separatedValues(_ text: String, _ type: String, _ rows: [String], _ header: String) throws {
+    let document = try parse(text, type)
+    #expect(texts(document) == rows)
+    #expect(document.blocks.allSatisfy { $0.context == header }, "\(document.blocks.map(\.context))")
+  }
+
+  // MARK: files
+
+  private func file(_ path: String, _ declared: String = "") throws -> ParsedDocument {
+    try ParsingTests.parser.parse(
+      Array(try Data(contentsOf: URL(fileURLWithPath: path))), declared: declared, tenant: "t")
+  }
+
+  private static let files = Checkout.path + "/Tests/Files/"
+
+  @Test("DOCX: headings, numbers, tables, raised digits; changes accepted, hidden text left out")
+  func docx() throws {
+    let document = try file(Self.files + "gate.docx")
+    let text = texts(document)
+    #expect(document.title == "Gate manual")
+    for expected in [
+      "The north gate opens at 05:45 on weekdays.", "1. Unlock the panel.", "3. Wait for the lamp.",
+      "Hinge | Ostrava Steel | 12 days", "The code is 4417.", "The guard comes at eight in the evening.",
+      "The yard is 35 m² large.",
+    ] {
+      #expect(text.contains(expected), "\(expected) in \(text)")
+    }
+    for absent in ["9999", "seven", "Confidential"] { #expect(!text.joined().contains(absent)) }
+    let row = try #require(document.blocks.first { $0.kind == .row })
+    #expect(row.context == "Part | Supplier | Lead time" && row.headingPath.last == "Spare parts")
+  }
+
+  @Test("XLSX: visible sheets, rows and columns, values as shown, formulas without a value named")
+  func xlsx() throws {
+    let document = try file(Self.files + "staff.xlsx")
+    #expect(
+      texts(document) == [
+        "Staff", "Ines Novak | 4776 | 2024-03-01 | 50.0%", "Bo Lind | 4480 | 2023-11-30 | 12.5%",
+        "Sum | =SUM(B2:B3) (no stored value)", "Prices", "A | 1,234.50 EUR", "B | 2.00 EUR",
+      ])
+    #expect(document.blocks[1].context == "Name | Extension | Since | Share")
+  }
+
+  @Test("EPUB: pages in the order of the spine, with empty XHTML elements")
+  func epub() throws {
+    let document = try file(Self.files + "rules.epub")
+    #expect(document.title == "Yard rules")
+    #expect(
+      texts(document) == [
+        "First rule", "Whistle before you reverse.", "Second rule", "The speed limit is 8 km/h.",
+      ])
+  }
+
+  @Test("a macro file, an archive of another kind, a password, an old file and a bomb are clear errors")
+  func refusedFiles() throws {
+    func error(_ bytes: [UInt8]) -> ParsingError? {
+      do throws(ParsingError) {
+        _ = try ParsingTests.parser.parse(bytes, declared: "", tenant: "t")
+        return nil
+      } catch { return error }
+    }
+    func bytes(_ name: String) throws -> [UInt8] {
+      Array(try Data(contentsOf: URL(fileURLWithPath: Self.files + name)))
+    }
+    #expect(try error(bytes("macro.docm"))?.rule.contains("macros") == true)
+    #expect(try error(bytes("plain.zip"))?.code == .unsupportedMediaType)
+    #expect(error([0xD0, 0xCF, 0x11, 0xE0])?.rule.contains("password") == true)
+    #expect(try error(Array(bytes("gate.docx").prefix(20_000)))?.code == .unreadable)
+    let python = Process()
+    let output = Pipe()
+    python.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    python.arguments = [
+      "python3", "-c",
+      """
+      import io, sys, zipfile
+      b = io.BytesIO()
+      with zipfile.ZipFile(b, 'w', zipfile.ZIP_DEFLATED) as z:
+          z.writestr('word/document.xml', b'<a>' + b' ' * 150_000_000 + b'</a>')
+      sys.stdout.buffer.write(b.getvalue())
+      """,
+    ]
+    python.standardOutput = output
+    try python.run()
+    #expect(error(Array(output.fileHandleForReading.readDataToEndOfFile()))?.code == .tooLong)
+  }
+
+  // MARK: field cases
+
+  private static let cases = (SharedData.root ?? "") + "/data/cases/"
+
+  @Test(
+    "the field cases about reading", .enabled(if: SharedData.isPresent, "no field cases: MILLRACE_SHARED"),
+    arguments: [
+      ("02-html-optional-tags/main.html", ["Empty pallets are taken back at gate 7 until 17:30."], []),
+      ("02-html-optional-tags/article.html", ["Empty pallets are taken back at gate 7 until 17:30."], []),
+      (
+        "02-html-optional-tags/custom-element.html", ["Empty pallets are taken back at gate 7 until 17:30."],
+        []
+      ),
+      ("02-html-optional-tags/half.html", ["Empty pallets are taken back at gate 7 until 17:30."], []),
+      (
+        "02-html-optional-tags/header-then-main.html",
+        ["Empty pallets are taken back at gate 7 until 17:30."], []
+      ),
+      ("05-md-html-table/tariffs.md", ["C | 4 | 3 | 21"], ["ZoneTemperature"]),
+      ("05-md-html-table/entities.md", ["Pressure must stay < 16 bar & above 9 bar."], ["&lt;", "script"]),
+      ("07-table-header/parts.html", ["P-087"], []),
+      ("07-table-header/empty-first-cell.html", ["Monday |  | Ines"], []),
+      (
+        "11-pdf-lines/sluice.pdf",
+        ["only with a second tug at the stern and after the green light.", "maintenance", "writing"],
+        ["main-", "wri-"]
+      ),
+      ("12-hidden-text/invoice-rules.html", ["1182"], ["6666", "7777", "8888"]),
+      ("09-pdf-trailing/padded-with-nul.pdf", ["The diesel tank is inspected every 18 months."], []),
+      ("09-pdf-trailing/web-page-appended.pdf", ["The diesel tank is inspected every 18 months."], []),
+    ])
+  func fieldCases(_ path: String, _ present: [String], _ absent: [String]) throws {
+    let type = path.hasSuffix(".md") ? "text/markdown" : path.hasSuffix(".html") ? "text/html" : ""
+    let document = try file(Self.cases + path, type)
+    let text = String(decoding: document.text, as: UTF8.self)
+    for expected in present { #expect(text.contains(expected), "\(expected)") }
+    for wrong in absent { #expect(!text.contains(wrong), "\(wrong)") }
+  }
+
+  @Test(
+    "every row of a field case has its header",
+    .enabled(if: SharedData.isPresent, "no field cases: MILLRACE_SHARED"))
+  func fieldRows() throws {
+    for (path, type) in [
+      ("07-table-header/parts.html", "text/html"), ("07-table-header/parts.md", "text/markdown"),
+      ("08-csv-rows/phones.csv", "text/csv"), ("08-csv-rows/real-country-codes.csv", "text/csv"),
+    ] {
+      let rows = try file(Self.cases + path, type).blocks.filter { $0.kind == .row }
+      #expect(rows.count >= 20 && rows.allSatisfy { $0.context.contains(" | ") }, "\(path): \(rows.count)")
+    }
+  }
+
+  @Test("a PDF that is really cut short is refused")
+  func cutShort() throws {
+    let path = Checkout.path + "/Workers/Millrace/Demo/handbook/radio.pdf"
+    let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    for length in [bytes.count - 10, bytes.count / 2] {
+      do throws(ParsingError) {
+        _ = try ParsingTests.parser.parse(Array(bytes.prefix(length)), declared: "", tenant: "t")
+        Issue.record("half a document must not look like a whole one")
+      } catch { #expect(error.code == .badPDF) }
+    }
+  }
+}
