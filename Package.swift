@@ -267,7 +267,9 @@ let package = Package(
         "Settings", "Stage",
         "Telemetry", "TestSupport", "Time", "Tokenizer",
       ]),
-    tests("LocalBrokerTests", ["KafkaClient", "LocalBroker", "Records", "Telemetry", "TestSupport", "Time"]),
+    tests(
+      "LocalBrokerTests",
+      ["BlockingExecutor", "KafkaClient", "LocalBroker", "Records", "Telemetry", "TestSupport", "Time"]),
     tests(
       "IntegrationTests",
       ["Caching", "HTTPClient", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "TestSupport"]),

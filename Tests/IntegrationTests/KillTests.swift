@@ -196,7 +196,7 @@ import Testing
     try text.write(toFile: file, atomically: true, encoding: .utf8)
     let pid = try #require(pipeline.processes()["embed-documents"])
     let idle = ProcessTable.cpuSeconds(pid)
-    #expect(try pipeline.millrace(["documents", "put", file, "--no-wait"]).code == 0)
+    #expect(try pipeline.millrace(["documents", "put", file, "--id", "long.txt", "--no-wait"]).code == 0)
     // Only the process's CPU time shows that the encoder is working: its metrics do not change during a batch.
     let isInWork = eventually(60) { ProcessTable.cpuSeconds(pid) > idle + 1 }
     #expect(isInWork)

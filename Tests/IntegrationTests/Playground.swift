@@ -28,9 +28,17 @@ final class Playground {
     path = FileManager.default.temporaryDirectory.appendingPathComponent("play-\(UUID().uuidString)").path
     program = path + "/prefix/bin/millrace"
     try folder("prefix/bin")
-    for (from, to) in [(Pipeline.binary, "millrace"), (Pipeline.loadgen, "loadgen")] {
+    try folder("prefix/lib")
+    let built = URL(fileURLWithPath: Pipeline.binary).resolvingSymlinksInPath().deletingLastPathComponent()
+      .path
+    // As `make install` does.
+    for (from, to) in [
+      (Pipeline.binary, "bin/millrace"), (Pipeline.loadgen, "bin/loadgen"),
+      ("\(built)/millrace-parser", "bin/millrace-parser"),
+      ("\(built)/libmillrace-sandbox.so", "lib/libmillrace-sandbox.so"),
+    ] {
       try FileManager.default.copyItem(
-        atPath: URL(fileURLWithPath: from).resolvingSymlinksInPath().path, toPath: "\(path)/prefix/bin/\(to)")
+        atPath: URL(fileURLWithPath: from).resolvingSymlinksInPath().path, toPath: "\(path)/prefix/\(to)")
     }
   }
 

@@ -1,3 +1,4 @@
+import BlockingExecutor
 import Foundation
 import Testing
 
@@ -24,10 +25,10 @@ import Testing
       }
     }
     reader.start()
-    let isTaken = await Task.detached { connection.write(answer) }.value
+    let isTaken = await BlockingCalls(name: "writer").run { connection.write(answer) }
     #expect(isTaken)
     // Nobody reads any more. Without a limit this would never return.
-    let isWritten = await Task.detached { connection.write(answer) }.value
+    let isWritten = await BlockingCalls(name: "writer").run { connection.write(answer) }
     #expect(!isWritten)
     close(peer)
   }

@@ -74,9 +74,9 @@ import Tokenizer
   }
 
   private let documents = [
-    "open": #"{"id":"ID","text":"one"}"#, "null": #"{"text":"two","acl":null}"#,
+    "open": #"{"id":"ID","text":"one"}"#, "null": #"{"id":"ID","text":"two","acl":null}"#,
     "named": #"{"id":"ID","text":"three","acl":["a"]}"#,
-    "misspelt": #"{"id":"ID","text":"four","ACL":["a"]}"#, "closed": #"{"text":"five","acl":[]}"#,
+    "misspelt": #"{"id":"ID","text":"four","ACL":["a"]}"#, "closed": #"{"id":"ID","text":"five","acl":[]}"#,
   ]
 
   @Test("without the settings all documents are taken")

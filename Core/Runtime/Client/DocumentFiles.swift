@@ -112,7 +112,8 @@ package enum DocumentFiles {
           try walk(full, shown + "/", root, visit)
         }
       } else {
-        try visit(shown, type == .typeRegular ? reason(toSkip: name) : "no regular file")
+        // A pipe with a document's name is an error: its document must not count as removed.
+        try visit(shown, reason(toSkip: name))
       }
     }
   }

@@ -72,4 +72,51 @@ import Testing
       }
     }
   }
+
+  @Test(
+    "a file's id is its path as given; what is hidden, installed, of another kind or outside is skipped by name"
+  )
+  func skipped() throws {
+    for name in [".git", "node_modules", "in"] {
+      try FileManager.default.createDirectory(atPath: folder + "/" + name, withIntermediateDirectories: true)
+    }
+    for name in [
+      "a/page.md", ".hidden.md", ".git/x.md", "node_modules/y.md", "image.png", "rows.jsonl", "in/t.csv",
+    ] {
+      _ = try write(name, "text")
+    }
+    let outside = folder + "-outside.md"
+    try "other".write(toFile: outside, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: outside) }
+    try FileManager.default.createSymbolicLink(atPath: folder + "/out.md", withDestinationPath: outside)
+    try FileManager.default.createSymbolicLink(
+      atPath: folder + "/same.md", withDestinationPath: folder + "/a/page.md")
+    try FileManager.default.createSymbolicLink(atPath: folder + "/loop", withDestinationPath: folder)
+    let selection = try DocumentFiles.read(path: folder, .standard)
+    #expect(selection.documents.map(\.id.rawValue) == ["a/page.md", "in/t.csv", "same.md"])
+    #expect(selection.documents[1].mediaType == "text/csv")
+    #expect(
+      selection.skipped.map { "\($0.path): \($0.reason)" } == [
+        ".git/: hidden", ".hidden.md: hidden", "image.png: not a kind that is read",
+        "loop: a link to a folder", "node_modules/: installed by a program",
+        "out.md: a link out of the folder",
+        "rows.jsonl: records: give the file by its own path",
+      ])
+    let one = try DocumentFiles.read(path: folder + "/./a//page.md", .standard)
+    #expect(one.documents.map(\.id.rawValue) == [folder + "/a/page.md"])
+  }
+
+  @Test(
+    "records as Windows writes them: with a byte order mark, carriage returns and blank lines; numbers stay exact"
+  )
+  func windows() throws {
+    let path = try write(
+      "w.jsonl",
+      "\u{FEFF}{\"id\":\"1\",\"text\":\"a\",\"metadata\":{\"n\":346218760129241551,\"d\":0.10}}\r\n\r\n"
+        + "{\"id\":\"2\",\"text\":\"b\"}\r\n")
+    let documents = try DocumentFiles.lines(path: path, .standard)
+    #expect(documents.map(\.id.rawValue) == ["1", "2"])
+    let written = documents[0].json.text
+    #expect(written.contains("346218760129241551") && written.contains("\"d\":0.1"), "\(written)")
+  }
 }

@@ -279,7 +279,11 @@ private final class Counter: Sendable {
 
   @Test("connections that dribble never keep a probe out, and their own address gives way first")
   func dribble() async throws {
-    let server = try start { $0.respond(HTTPResponse(status: 200, body: "ok")) }
+    var limits = HTTPServerLimits()
+    // The patient connection below waits as long as a busy machine needs for the others.
+    limits.requestSecondsMax = 600
+    limits.idleSecondsMax = 600
+    let server = try start(limits) { $0.respond(HTTPResponse(status: 200, body: "ok")) }
     let (over, port) = (Counter(), server.port)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await Self.dribble(port, until: over) }

@@ -186,4 +186,64 @@ import Testing
     #expect(String(decoding: bytes, as: UTF8.self) == #""a\u007fb\u0085c\u009b31md\u001be"# + "\u{A0}ä\"")
     #expect(try JSONReader.read(bytes).stringValue == text)
   }
+
+  @Test(
+    "numbers are kept exactly, or refused by name",
+    arguments: [
+      ("346218760129241550", "346218760129241550"), ("346218760129241551", "346218760129241551"),
+      ("18446744073709551615", "18446744073709551615"), ("-9223372036854775808", "-9223372036854775808"),
+      ("0.10", "0.1"), ("1e3", "1000"), ("-0.0", "0"), ("1.5e-7", "0.00000015"), ("12e30", "12e30"),
+      ("18446744073709551616", nil), ("0.123456789012345678901", nil), ("1e999", nil),
+    ])
+  func exactNumbers(_ text: String, _ kept: String?) throws {
+    let value = Array(#"{"id":"d","text":"x","metadata":{"n":\#(text)}}"#.utf8)
+    let key = DocumentKey(tenant: .standard, id: try #require(DocumentID("d")))
+    do throws(FieldError) {
+      let record = try DocumentRecord(value: value, key: key)
+      guard case .number(let number) = record.metadata["n"] else {
+        Issue.record("no number")
+        return
+      }
+      #expect(number.text == kept)
+      #expect(ExactNumber(number.text) == number)
+      var info = DocumentInfo(key: key, version: Version(epoch: 1, offset: 0))
+      info.metadata = record.metadata
+      let batch = VectorBatch(
+        header: PartHeader(document: info), content: .mark(.deleted, operation: .put, error: nil))
+      let again = try? VectorBatch(wireBytes: batch.wireBytes)
+      #expect(again?.header.document.metadata["n"] == .number(number))
+    } catch {
+      #expect(kept == nil && (error.field.hasPrefix("metadata") || error.code == .notJSON), "\(error)")
+    }
+  }
+
+  @Test("a filter matches a list if it matches one element, and numbers only exactly")
+  func lists() {
+    let one = MetadataValue.number(ExactNumber("346218760129241550")!)
+    let other = MetadataValue.number(ExactNumber("346218760129241551")!)
+    #expect(!one.matches([other]) && one.matches([other, one]))
+    #expect(MetadataValue.list([.string("a"), one]).matches([one]))
+    #expect(!MetadataValue.list([]).matches([one]) && !MetadataValue.string("1").matches([one]))
+  }
+
+  @Test(
+    "expires_at is a time with any offset, seconds or milliseconds, or never",
+    arguments: [
+      ("0", 0), ("1700000000", 1_700_000_000_000), ("1700000000.5", 1_700_000_000_500),
+      ("1700000000000", 1_700_000_000_000), ("978307200000", 978_307_200_000),
+      ("\"2026-11-24T09:00:00Z\"", 1_795_510_800_000), ("\"2026-11-24T10:30:00+01:30\"", 1_795_510_800_000),
+      ("\"2026-11-24t08:00:00.5-01:00\"", 1_795_510_800_500), ("260000000000", nil), ("978307199999", nil),
+      ("-1", nil), ("\"2026-11-24T09:00:00\"", nil), ("\"2026-11-24T09:00:00+25:00\"", nil), ("1e30", nil),
+    ] as [(String, Int64?)])
+  func expiry(_ text: String, _ expected: Int64?) throws {
+    let value = Array(#"{"id":"d","text":"x","expires_at":\#(text)}"#.utf8)
+    let key = DocumentKey(tenant: .standard, id: try #require(DocumentID("d")))
+    do throws(FieldError) {
+      let record = try DocumentRecord(value: value, key: key)
+      #expect(record.expiresAtMilliseconds == expected)
+      #expect(try DocumentRecord(value: record.json.bytes, key: key).expiresAtMilliseconds == expected)
+    } catch {
+      #expect(expected == nil && error.field == "expires_at", "\(error)")
+    }
+  }
 }

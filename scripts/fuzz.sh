@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Fuzzes our C doors with libFuzzer and AddressSanitizer, and every Swift decoder with mutated records.
+# usage: fuzz.sh [SECONDS]   in all, shared by the targets (default 600). What it finds worth keeping goes to
+# Tests/Fuzz/corpus; a crash ends it with the input's path.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=${1:-600}
+targets=(html markdown xml zip encodings breaks compression)
+each=$((seconds / (${#targets[@]} + 1)))
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+declare -A rooms=([html]=CGumbo [markdown]='' [xml]=CXML2 [zip]=CZip [encodings]=CICU [breaks]=CBreaks
+  [compression]=CCompression)
+declare -A libraries=([html]=-lgumbo [markdown]='-lcmark-gfm -lcmark-gfm-extensions' [xml]=-lxml2 [zip]=-lzip
+  [encodings]=-licuuc [breaks]=-licuuc [compression]='-llz4 -lzstd -lz')
+for target in "${targets[@]}"; do
+  room=${rooms[$target]}
+  sources=(Tests/Fuzz/targets.c)
+  flags=(-I/usr/include/libxml2)
+  if [ -n "$room" ]; then
+    sources+=(Core/C/"$room"/*.c)
+    flags+=(-ICore/C/"$room"/include)
+  fi
+  # shellcheck disable=SC2086
+  clang -g -O1 -fsanitize=fuzzer,address -DTARGET_"$target" "${flags[@]}" "${sources[@]}" ${libraries[$target]} \
+    -o "$scratch/$target"
+  corpus=Tests/Fuzz/corpus/$target
+  mkdir -p "$corpus" "$scratch/new-$target"
+  echo "fuzz: $target for $each s"
+  # Gumbo and cmark need quadratic time on long inputs, which the parser's limits catch.
+  options=(-max_total_time="$each" -max_len=4096 -timeout=20 -rss_limit_mb=1024 -print_final_stats=1
+    -artifact_prefix="$PWD/fuzz-$target-")
+  "$scratch/$target" "${options[@]}" "$scratch/new-$target" "$corpus" >"$scratch/log" 2>&1 ||
+    { tail -40 "$scratch/log"; echo "fuzz: $target failed: the input is fuzz-$target-…" >&2; exit 1; }
+  grep -E 'number_of_executed_units|peak_rss' "$scratch/log"
+  # Merged: only inputs that reach something new are kept, and only small ones.
+  "$scratch/$target" -merge=1 -max_len=512 "$corpus" "$scratch/new-$target" >/dev/null 2>&1 || true
+  echo "fuzz: $target: $(find "$corpus" -type f | wc -l) inputs kept"
+done
+cases=$((each * 20000))
+echo "fuzz: $cases mutated records through the Swift decoders"
+.build/release/millrace-bench fuzz "$cases"
