@@ -8,6 +8,11 @@ struct CellFormat {
   private var decimals = 0
   private var isGrouped = false
   private var isPercent = false
+  private var isElapsed = false
+  /// Digits before the point at least.
+  private var zeros = 0
+  /// A comma behind the digits divides by a thousand.
+  private var scale = 1.0
   private var hasTime = false
   private var hasDay = true
   private var before = ""
@@ -31,36 +36,59 @@ struct CellFormat {
     let section = code.split(separator: ";", omittingEmptySubsequences: false).first ?? ""
     var letters = ""
     var isQuoted = false
-    var isBracketed = false
+    var bracketed: String?
     var seenDigit = false
     var seenPoint = false
+    var commas = 0
     var iterator = section.makeIterator()
     while let character = iterator.next() {
       if character == "\"" { isQuoted.toggle(); continue }
       if isQuoted { add(String(character), seenDigit); continue }
-      if character == "[" { isBracketed = true; continue }
-      if character == "]" { isBracketed = false; continue }
-      if isBracketed { if "hms".contains(character.lowercased()) { letters += "h" }; continue }
+      if character == "[" {
+        bracketed = ""
+        continue
+      }
+      if let inside = bracketed {
+        if character != "]" {
+          bracketed = inside + String(character)
+          continue
+        }
+        bracketed = nil
+        if inside.hasPrefix("$") {
+          add(String(inside.dropFirst().prefix { $0 != "-" }), seenDigit)
+        } else if !inside.isEmpty, inside.allSatisfy({ "hmsHMS".contains($0) }) {
+          // Hours go on beyond a day.
+          isElapsed = true
+          letters += "h"
+        }
+        continue
+      }
       switch character {
       case "\\": if let next = iterator.next() { add(String(next), seenDigit) }
       case "_", "*": _ = iterator.next()
       case "0", "#", "?":
-        if seenPoint { decimals += 1 }
+        if seenPoint { decimals += 1 } else if character == "0" { zeros = min(30, zeros + 1) }
+        isGrouped = isGrouped || commas > 0
+        commas = 0
         seenDigit = true
       case ".": if seenDigit { seenPoint = true }
-      case ",": if seenDigit, !seenPoint { isGrouped = true }
+      case ",": if seenDigit { commas += 1 }
       case "%": isPercent = true
+      // A fraction, or digits with signs between them: the plain number is shown.
+      case "/" where seenDigit, "-" where seenDigit: return
       case "y", "m", "d", "h", "s", "Y", "M", "D", "H", "S": letters += character.lowercased()
       case "€", "$", "£", "¥", " ": add(String(character), seenDigit)
       default: break
       }
     }
+    for _ in 0..<min(5, commas) { scale *= 1000 }
     if before.allSatisfy(\.isWhitespace) { before = "" }
     if after.allSatisfy(\.isWhitespace) { after = "" }
-    if !seenDigit, letters.contains(where: { "ydhs".contains($0) }) || letters.contains("mm") {
+    if letters.contains(where: { "ydhs".contains($0) }) || (!seenDigit && letters.contains("mm")) {
       kind = .date
       hasTime = letters.contains("h") || letters.contains("s")
-      hasDay = letters.contains("y") || letters.contains("d")
+      hasDay =
+        !isElapsed && (letters.contains("y") || letters.contains("d") || letters.allSatisfy { $0 == "m" })
     } else if seenDigit {
       kind = .number
     }
@@ -77,9 +105,15 @@ struct CellFormat {
     case .general: return Self.plain(number)
     case .date: return date(number, is1904: is1904)
     case .number:
-      let value = isPercent ? number * 100 : number
+      // As Excel rounds: half away from zero. The last digits of a double are no part of the value.
+      let value = (isPercent ? number * 100 : number) / scale
+      let factor = pow(10, Double(min(15, decimals)))
+      let rounded = (abs(value) * factor * (1 + 1e-15)).rounded(.toNearestOrAwayFromZero) / factor
       var digits = String(
-        format: "%.\(min(30, decimals))f", locale: Locale(identifier: "en_US_POSIX"), abs(value))
+        format: "%.\(min(30, decimals))f", locale: Locale(identifier: "en_US_POSIX"),
+        rounded.isFinite ? rounded : abs(value))
+      let wholeCount = digits.prefix { $0 != "." }.count
+      if wholeCount < zeros { digits = String(repeating: "0", count: min(30, zeros) - wholeCount) + digits }
       if isGrouped {
         let whole = digits.prefix { $0 != "." }
         var grouped = ""
@@ -89,7 +123,7 @@ struct CellFormat {
         }
         digits = grouped + digits.dropFirst(whole.count)
       }
-      return (value < 0 ? "-" : "") + before + digits + (isPercent ? "%" : "") + after
+      return (value < 0 && rounded > 0 ? "-" : "") + before + digits + (isPercent ? "%" : "") + after
     }
   }
 
@@ -105,7 +139,7 @@ struct CellFormat {
     let seconds = (serial * 86_400).rounded()
     let (days, rest) = (Int(seconds / 86_400), Int(seconds.truncatingRemainder(dividingBy: 86_400)))
     let time =
-      String(format: "%02d:%02d", rest / 3600, rest / 60 % 60)
+      String(format: "%02d:%02d", rest / 3600 + (isElapsed ? days * 24 : 0), rest / 60 % 60)
       + (rest % 60 == 0 ? "" : String(format: ":%02d", rest % 60))
     guard hasDay else { return time }
     // The day 60 is 29 February 1900, which never was: Excel has it from an older program.

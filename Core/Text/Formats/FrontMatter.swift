@@ -22,7 +22,12 @@ struct FrontMatter {
         let end = rest.firstIndex(where: \.isNewline) ?? rest.endIndex
         let line = rest[..<end]
         rest = end < rest.endIndex ? rest[rest.index(after: end)...] : rest[end...]
-        if line.trimmed == mark { return (FrontMatter(lines, separator), rest) }
+        if line.trimmed == mark {
+          // A page may begin with a line across it.
+          let first = lines.first { !$0.trimmed.isEmpty && !$0.trimmed.hasPrefix("#") }
+          guard let first, first.contains(separator) || (mark == "+++" && first.hasPrefix("[")) else { break }
+          return (FrontMatter(lines, separator), rest)
+        }
         lines.append(line)
       }
     }

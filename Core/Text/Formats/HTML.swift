@@ -11,6 +11,8 @@ enum HTML {
   static func parse(_ source: String, isWhole: Bool = false, hasNotes: Bool = false) throws(ParsingError)
     -> ParsedDocument
   {
+    // XHTML: an empty `script` or `title` would swallow the page.
+    let source = source.prefix(200).contains("<?xml") ? Book.withEndTags(source) : source
     try HTMLLimits.check(source)
     guard let tree = HTMLTree(source) else {
       throw ParsingError(.parserMemory, rule: "must be readable within ingest.parserMemoryBytesMax")

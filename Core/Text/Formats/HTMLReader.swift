@@ -127,6 +127,10 @@ struct HTMLReader {
     case "table":
       flush()
       if let grid = grid(node) {
+        for caption in node.children
+        where caption.name == "caption" && !visibility.isHidden(caption, "caption") {
+          output.add(Self.folded(text(of: caption)), .prose)
+        }
         output.add(grid)
         return false
       }

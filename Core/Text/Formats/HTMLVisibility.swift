@@ -11,6 +11,8 @@ struct HTMLVisibility {
 
   /// Selector (`td`, `.note`, `#map`) to whether it is hidden. The last rule of a selector wins.
   private var rules: [String: Bool] = [:]
+  /// Classes and ids that some rule shows that is not looked at: of a combination, or in a block like `@media`.
+  private var shownSomewhere: Set<String> = []
 
   init(_ root: HTMLNode) {
     var styles: [HTMLNode] = []
@@ -19,6 +21,7 @@ struct HTMLVisibility {
       return node.name != "script"
     }
     for style in styles { read(style.child?.content ?? "") }
+    for name in shownSomewhere where rules[name] == true { rules[name] = nil }
   }
 
   func isHidden(_ node: HTMLNode, _ name: String) -> Bool {
@@ -53,30 +56,42 @@ struct HTMLVisibility {
     return result
   }
 
+  private init() {}
+
   /// Reads the rules outside of blocks like `@media`: whether those apply depends on the browser.
   private mutating func read(_ sheet: String) {
     var rest = Self.withoutComments(sheet)[...]
-    while let open = rest.firstIndex(of: "{"), rules.count < Self.rulesMax {
+    var count = 0
+    while let open = rest.firstIndex(of: "{"), count < Self.rulesMax {
+      count += 1
       // A statement like `@import "x";` ends before the selector.
       let selector =
         rest[..<open].split(separator: ";").last.map { $0.trimmingPrefix(while: \.isWhitespace) } ?? ""
+      let inside = rest.index(after: open)
       var depth = 1
-      var end = rest.index(after: open)
+      var end = inside
       while end < rest.endIndex, depth > 0 {
         if rest[end] == "{" { depth += 1 } else if rest[end] == "}" { depth -= 1 }
-        end = rest.index(after: end)
+        if depth > 0 { end = rest.index(after: end) }
       }
-      if !selector.hasPrefix("@"),
-        let isHidden = Self.hides(rest[rest.index(after: open)..<end].filter { $0 != "}" })
-      {
+      let block = rest[inside..<end]
+      rest = end < rest.endIndex ? rest[rest.index(after: end)...] : rest[end...]
+      if selector.hasPrefix("@") {
+        // What it may show is read.
+        var inner = HTMLVisibility()
+        if !selector.hasPrefix("@media") || !selector.contains("print") { inner.read(String(block)) }
+        shownSomewhere.formUnion(inner.shownSomewhere)
+        for (name, isHidden) in inner.rules where !isHidden { shownSomewhere.insert(name) }
+      } else if let isHidden = Self.hides(block) {
         for part in selector.split(separator: ",") {
           let name = part.filter { !$0.isWhitespace }
           if Self.isSimple(part) {
             rules[name.first == "." || name.first == "#" ? name : name.lowercased()] = isHidden
+          } else if !isHidden {
+            for match in part.matches(of: /[.#][A-Za-z0-9_\-]+/) { shownSomewhere.insert(String(match.0)) }
           }
         }
       }
-      rest = rest[end...]
     }
   }
 

@@ -6,8 +6,8 @@ struct PDFAssembler {
   let words: Set<String>
   private var output = BlockBuilder()
   private var paragraph = ""
-  private var grid = TableGrid()
-  private var hasRows = false
+  /// Rows of a table that is not finished.
+  private var rows: [[PDFText.Line]] = []
 
   init(words: Set<String>) { self.words = words }
 
@@ -33,8 +33,7 @@ struct PDFAssembler {
     for row in Self.rows(page) {
       if row.count > 1 {
         closeParagraph()
-        grid.append(row.map { TableGrid.Cell(text: $0.text.replacing(" | ", with: " / ")) }, isHeader: false)
-        hasRows = true
+        rows.append(row)
         block = nil
         continue
       }
@@ -119,10 +118,30 @@ struct PDFAssembler {
   }
 
   private mutating func closeRows() {
-    guard hasRows else { return }
+    guard let widest = rows.max(by: { $0.count < $1.count }) else { return }
+    var grid = TableGrid()
+    for row in rows {
+      var cells = [String](repeating: "", count: widest.count)
+      var next = 0
+      for (index, line) in row.enumerated() {
+        // A cell is in the column that it overlaps most, behind the cells to its left, with room for those to its
+        // right.
+        let last = widest.count - (row.count - index)
+        let column =
+          (next...max(next, last)).max { Self.shared(line, widest[$0]) < Self.shared(line, widest[$1]) }
+          ?? next
+        cells[column] = line.text.replacing(" | ", with: " / ")
+        next = column + 1
+      }
+      grid.append(cells.map { TableGrid.Cell(text: $0) }, isHeader: false)
+    }
+    rows = []
     grid.inferHeader()
     output.add(grid)
-    grid = TableGrid()
-    hasRows = false
+  }
+
+  /// How much of their widths two lines share; less than nothing for the distance between them.
+  private static func shared(_ a: PDFText.Line, _ b: PDFText.Line) -> Double {
+    min(a.box.right, b.box.right) - max(a.box.left, b.box.left)
   }
 }

@@ -17,7 +17,7 @@ enum PDFText {
 
   struct Page {
     var lines: [Line] = []
-    var width = 1.0
+    var height = 1.0
   }
 
   /// - Throws: `ParsingError`: `no_text` for pages without any.
@@ -31,7 +31,7 @@ enum PDFText {
       tree.root.walk { node in
         switch node.name {
         case "page":
-          pages.append(Page(width: number(node, "width")))
+          pages.append(Page(height: number(node, "height")))
           return true
         case "block":
           blocks += 1
@@ -83,27 +83,59 @@ enum PDFText {
     return words
   }
 
-  /// Leaves out what stands at the top or the foot of most pages, whatever its numbers.
+  /// Leaves out the rows at the top and the foot of most pages that are the same but for numbers that count the pages.
   private static func withoutMargins(_ pages: [Page]) -> [Page] {
     guard pages.count > 1 else { return pages }
-    func key(_ text: String) -> String {
-      String(text.map { $0.isNumber ? "#" : $0 }).replacing(/#+/, with: "#").lowercased()
+    struct Found {
+      var page: Int
+      var lines: [Int]
+      var numbers: [Int]
     }
-    /// Indices of the lines in the outermost two rows at each end.
-    func outer(_ page: Page) -> [Int] {
-      let order = page.lines.indices.sorted { page.lines[$0].box.top < page.lines[$1].box.top }
-      return Array(Set(order.prefix(2) + order.suffix(2)))
+    var found: [String: [Found]] = [:]
+    for (number, page) in pages.enumerated() {
+      for lines in outerRows(page) {
+        let text = lines.map { page.lines[$0].text }.joined(separator: " ")
+        let numbers = text.split { !$0.isNumber }.map { Int($0.prefix(9)) ?? 0 }
+        let key = String(text.map { $0.isNumber ? "#" : $0 }).replacing(/#+/, with: "#").lowercased()
+        found[key, default: []].append(Found(page: number, lines: lines, numbers: numbers))
+      }
     }
-    var counts: [String: Int] = [:]
-    for page in pages {
-      for text in Set(outer(page).map { key(page.lines[$0].text) }) { counts[text, default: 0] += 1 }
+    var left = pages.map { _ in Set<Int>() }
+    // Left and right pages may have headers of their own.
+    let least = max(2, (pages.count * 2 + 4) / 5)
+    for rows in found.values where Set(rows.map(\.page)).count >= least {
+      let first = rows[0]
+      let isCounting = rows.allSatisfy { row in
+        row.numbers.count == first.numbers.count
+          && zip(row.numbers, first.numbers).allSatisfy { $0 == $1 || $0 - $1 == row.page - first.page }
+      }
+      guard isCounting else { continue }
+      for row in rows { left[row.page].formUnion(row.lines) }
     }
-    let least = max(2, (pages.count * 3 + 4) / 5)
-    return pages.map { page in
-      let left = Set(outer(page).filter { counts[key(page.lines[$0].text), default: 0] >= least })
+    return pages.enumerated().map { number, page in
       var page = page
-      page.lines = page.lines.indices.filter { !left.contains($0) }.map { page.lines[$0] }
+      page.lines = page.lines.indices.filter { !left[number].contains($0) }.map { page.lines[$0] }
       return page
     }
+  }
+
+  /// The indices of the lines of the two rows at each end of a page, as far as they are in its margin.
+  private static func outerRows(_ page: Page) -> [[Int]] {
+    var rows: [[Int]] = []
+    for index in page.lines.indices.sorted(by: { page.lines[$0].box.top < page.lines[$1].box.top }) {
+      let line = page.lines[index]
+      if let last = rows.last?.last.map({ page.lines[$0] }),
+        min(last.box.bottom, line.box.bottom) - max(last.box.top, line.box.top) > 0.5
+          * min(last.height, line.height)
+      {
+        rows[rows.count - 1].append(index)
+      } else {
+        rows.append([index])
+      }
+    }
+    let margin = 0.16 * page.height
+    let top = rows.prefix(2).filter { page.lines[$0[0]].box.bottom < margin }
+    let foot = rows.dropFirst(2).suffix(2).filter { page.lines[$0[0]].box.top > page.height - margin }
+    return (top + foot).map { row in row.sorted { page.lines[$0].box.left < page.lines[$1].box.left } }
   }
 }

@@ -46,7 +46,8 @@ struct TableGrid {
   /// - Parameter isLikely: true for a table that styles its first row: then names are enough.
   mutating func inferHeader(isLikely: Bool = false) {
     guard headerRows == 0, rows.count >= (isLikely ? 2 : 3), let first = rows.first, first.count > 1,
-      first.allSatisfy({ !$0.isEmpty && !$0.contains(where: \.isNumber) }), Set(first).count == first.count
+      first.allSatisfy({ $0.contains(where: \.isLetter) && $0.count(where: \.isNumber) < 3 }),
+      Set(first).count == first.count
     else { return }
     if isLikely { headerRows = 1 }
     let rest = rows.dropFirst()

@@ -98,10 +98,10 @@ struct WordDocument {
   }
 
   private mutating func read(table: XMLNode) {
-    let rows = table.children.filter { $0.name == "tr" }
+    let rows = Self.below(table, "tr")
     // A table with others in it arranges the page.
     if rows.contains(where: { $0.first("tbl") != nil }) {
-      for row in rows { for cell in row.children where cell.name == "tc" { read(cell.children) } }
+      for row in rows { for cell in Self.below(row, "tc") { read(cell.children) } }
       return
     }
     var grid = TableGrid()
@@ -109,7 +109,7 @@ struct WordDocument {
     for row in rows where row.first("del")?.name == nil || row.first("trPr")?.first("del") == nil {
       var cells: [TableGrid.Cell] = []
       var column = 0
-      for cell in row.children where cell.name == "tc" {
+      for cell in Self.below(row, "tc") {
         let properties = cell.children.first { $0.name == "tcPr" }
         let width = properties?.first("gridSpan")?.attribute("val").flatMap { Int($0) } ?? 1
         var text = Self.folded(text(of: cell)).replacing(" | ", with: " / ")
@@ -129,6 +129,14 @@ struct WordDocument {
     let look = table.first("tblPr")?.first("tblLook")
     grid.inferHeader(isLikely: look?.attribute("firstRow") == "1")
     output.add(grid)
+  }
+
+  /// The elements of this name below a node, also those in content controls and in what was inserted.
+  private static func below(_ node: XMLNode, _ name: String) -> [XMLNode] {
+    node.children.flatMap { child -> [XMLNode] in
+      if child.name == name { return [child] }
+      return ["sdt", "sdtContent", "customXml", "ins"].contains(child.name) ? below(child, name) : []
+    }
   }
 
   /// The text that is shown below a node; footnotes stand where they are used.

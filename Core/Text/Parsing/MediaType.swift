@@ -112,8 +112,15 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
       return head.contains("<html")
     }
     if start.hasPrefix("<head") || start.hasPrefix("<body") || start.hasPrefix("<title") { return true }
-    // A Markdown page may quote an element, but an HTML page starts with one.
-    return anywhere && start.hasPrefix("<") && start.dropFirst().first?.isLetter == true
+    guard anywhere else { return false }
+    // A Markdown page may quote an element, but an HTML page starts with one, or is a piece of one.
+    if start.hasPrefix("<"), start.dropFirst().first?.isLetter == true { return true }
+    return !looksLikeMarkdown(text)
+      && [
+        "</p>", "</b>", "</i>", "</a>", "</div>", "</span>", "</strong>", "</em>", "</ul>", "</td>", "<br",
+        "<p>",
+      ]
+      .contains { head.contains($0) }
   }
 
   private static func looksLikeMarkdown(_ text: String) -> Bool {

@@ -273,6 +273,29 @@ import Testing
     #expect(document.blocks.allSatisfy { $0.context == header }, "\(document.blocks.map(\.context))")
   }
 
+  @Test("what a stranger found: pieces of pages, captions, combined styles, XHTML, a line across the page")
+  func stranger() throws {
+    #expect(try read("Hello <b>world</b><br>x") == ["Hello world x"])
+    #expect(
+      try read("<table><caption>Prices</caption><tr><th>A<th>B<tr><td>1<td>2</table>") == ["Prices", "1 | 2"])
+    #expect(
+      try read("<style>.p{display:none}.p.open{display:block}</style><p class='p open'>Shown") == ["Shown"])
+    #expect(
+      try read("<style>.d{display:none}@media (min-width:600px){.d{display:block}}</style><p class=d>Shown")
+        == ["Shown"])
+    #expect(
+      try read(
+        "<?xml version='1.0'?><html><head><script src='a.js'/><title/></head><body><p>Text</p></body></html>")
+        == ["Text"])
+    #expect(
+      try read("---\n\nSome intro text.\n\n---\n\nMore text.", "text/markdown") == [
+        "Some intro text.", "More text.",
+      ])
+    #expect(
+      try parse("<table><tr><td>Region<td>Q1<tr><td>North<td>5<tr><td>South<td>7</table>").blocks[0].context
+        == "Region | Q1")
+  }
+
   // MARK: files
 
   private func file(_ path: String, _ declared: String = "") throws -> ParsedDocument {
