@@ -219,6 +219,7 @@ package struct IngestStage: StageWork {
     let parsed = try parse(document)
     var info = DocumentInfo(document, version: version)
     if info.title.isEmpty { info.title = parsed.title }
+    let isWhole = info.addMetadata(parsed.metadata)
     let result = try chunks(of: parsed)
     guard !result.chunks.isEmpty else {
       throw FieldError(
@@ -235,7 +236,9 @@ package struct IngestStage: StageWork {
           record, document.key, version, .put,
           warnings: (chunker.warning.map { [$0] } ?? []) + document.doubts.map(\.description)
             + (info.isExpired(at: record.timestampMilliseconds)
-              ? ["expires_at was over when the record was written: the document is never shown"] : []))
+              ? ["expires_at was over when the record was written: the document is never shown"] : [])
+            + (isWhole
+              ? [] : ["metadata: fields that the document itself holds were left out, beyond 16 KiB in all"]))
       ],
       outputs: parts.map { part in
         OutgoingRecord(
@@ -265,7 +268,9 @@ package struct IngestStage: StageWork {
 
   private func parse(_ document: DocumentRecord) throws(FieldError) -> ParsedDocument {
     let declared = document.mediaType ?? ""
-    let tenant = document.key.tenant.rawValue
+    // "*": the whole tenant may read it.
+    let readers = document.acl.map { $0.sorted().joined(separator: "\n") } ?? "*"
+    let scope = "\(document.key.tenant.rawValue)\n\(readers)"
     if case .uri(let uri) = document.content {
       throw FieldError(
         .unsupported, field: "uri", value: uri,
@@ -274,13 +279,13 @@ package struct IngestStage: StageWork {
     do throws(ParsingError) {
       if case .text(let text) = document.content {
         try checkLength(text.utf8.count)
-        return try parser.parse(text, declared: declared, tenant: tenant)
+        return try parser.parse(text, declared: declared, scope: scope)
       }
       guard case .base64(let encoded) = document.content, let data = Data(base64Encoded: encoded) else {
         throw ParsingError(.badValue, rule: "must be base64")
       }
       try checkLength(data.count)
-      return try parser.parse(Array(data), declared: declared, tenant: tenant)
+      return try parser.parse(Array(data), declared: declared, scope: scope)
     } catch {
       var field = "content_base64"
       if case .text = document.content { field = "text" }

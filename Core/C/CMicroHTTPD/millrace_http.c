@@ -307,6 +307,13 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (length && strtoull(length, NULL, 10) > server->limits.body_bytes_max)
       return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE);
+    // A connection that was kept alive begins its request now.
+    struct client *client = client_of(connection);
+    if (client) {
+      pthread_mutex_lock(&server->lock);
+      client->since = now();
+      pthread_mutex_unlock(&server->lock);
+    }
     exchange = open_exchange(server, connection, url, method);
     *state = exchange;
     return exchange ? MHD_YES : MHD_NO;

@@ -75,7 +75,9 @@ static void *carry(void *context) {
     if (out_count > 0) {
       int written = SSL_write(tunnel->ssl, out, out_count);
       if (written > 0) {
-        out_count = 0;
+        memmove(out, out + written, (size_t)(out_count - written));
+        out_count -= written;
+        if (out_count > 0) continue;
       } else {
         int code = SSL_get_error(tunnel->ssl, written);
         if (code == SSL_ERROR_WANT_WRITE) wants |= POLLOUT;

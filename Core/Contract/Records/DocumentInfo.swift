@@ -18,6 +18,23 @@ package struct DocumentInfo: Sendable, Equatable {
 
   /// Whether the document has expired at `milliseconds` since 1970. An expired document is neither found
   /// nor cited.
+  /// Adds what the document says of itself, where its record says nothing.
+  ///
+  /// - Returns: false when there was no room for all of it.
+  package mutating func addMetadata(_ own: [String: MetadataValue]) -> Bool {
+    var bytes = metadata.reduce(0) { $0 + $1.key.utf8.count + $1.value.byteCount }
+    var isWhole = true
+    for (name, value) in own.sorted(by: { $0.key < $1.key }) where metadata[name] == nil {
+      bytes += name.utf8.count + value.byteCount
+      guard bytes <= DocumentRecord.metadataBytesMax else {
+        isWhole = false
+        break
+      }
+      metadata[name] = value
+    }
+    return isWhole
+  }
+
   package func isExpired(at milliseconds: Int64) -> Bool {
     expiresAtMilliseconds > 0 && expiresAtMilliseconds <= milliseconds
   }

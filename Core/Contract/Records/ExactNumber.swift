@@ -17,7 +17,9 @@ package struct ExactNumber: Sendable, Hashable {
     if isNegative { rest = rest.dropFirst() }
     var exponent = 0
     if let mark = rest.firstIndex(where: { $0 == "e" || $0 == "E" }) {
-      guard let written = Int(rest[rest.index(after: mark)...]), abs(written) <= Self.exponentMax else {
+      guard let written = Int(rest[rest.index(after: mark)...]),
+        (-Self.exponentMax...Self.exponentMax).contains(written)
+      else {
         return nil
       }
       exponent = written

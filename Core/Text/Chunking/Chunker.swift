@@ -230,7 +230,12 @@ package struct Chunker: Sendable {
       }
     }
     cells.append(start..<range.upperBound)
-    let first = cells.count > 1 ? String(decoding: text[cells[0]].prefix(200), as: UTF8.self) : ""
+    // Cut at a character.
+    var firstEnd = min(cells[0].upperBound, cells[0].lowerBound + 200)
+    while firstEnd > cells[0].lowerBound, firstEnd < cells[0].upperBound, text[firstEnd] & 0xC0 == 0x80 {
+      firstEnd -= 1
+    }
+    let first = cells.count > 1 ? String(decoding: text[cells[0].lowerBound..<firstEnd], as: UTF8.self) : ""
     let left = max(4, budget - tokenizer.tokenCount(first))
     var units: [Unit] = []
     for cell in cells {

@@ -5,13 +5,27 @@ import Parsing
 package enum DocumentReader {
   package static func reply(to request: ParserRequest, _ bytes: [UInt8]) -> ParserReply {
     do throws(ParsingError) {
-      switch request.work {
-      case .bytes: return try read(bytes, request)
-      case .text: return .document(try parse(String(decoding: bytes, as: UTF8.self), request))
-      case .pdfText: return .document(try PDFText.parse(bytes))
+      let reply = try answer(request, bytes)
+      guard case .document(let document) = reply else { return reply }
+      guard document.text.count <= request.textBytesMax else {
+        throw ParsingError(
+          .tooLong, rule: "must hold at most ingest.textBytesMax, \(request.textBytesMax) bytes of text")
       }
+      guard (reply.parts?.head.count ?? .max) <= ParserReply.headBytesMax else {
+        throw ParsingError(
+          .tooComplex, rule: "must not consist of so many parts: paragraphs, rows and headings")
+      }
+      return reply
     } catch {
       return .fault(error)
+    }
+  }
+
+  private static func answer(_ request: ParserRequest, _ bytes: [UInt8]) throws(ParsingError) -> ParserReply {
+    switch request.work {
+    case .bytes: try read(bytes, request)
+    case .text: .document(try parse(String(decoding: bytes, as: UTF8.self), request))
+    case .pdfText: .document(try PDFText.parse(bytes))
     }
   }
 

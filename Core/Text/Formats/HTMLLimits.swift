@@ -13,8 +13,7 @@ struct HTMLLimits {
   ]
   private static let optionalEnd: Set<String> = [
     "html", "head", "body", "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option",
-    "optgroup",
-    "colgroup", "rb", "rt", "rp", "rtc",
+    "colgroup",
   ]
   /// Their end tag takes only themselves from the stack.
   private static let formatting: Set<String> = [
@@ -29,6 +28,9 @@ struct HTMLLimits {
   ]
 
   private var stack: [String] = []
+  /// Formatting elements that are not ended: gumbo opens all of them again in each block.
+  private var formattingCount = 0
+  private static let formattingMax = 300
 
   /// - Throws: `ParsingError` for elements nested too deeply, and for a tag with too many attributes.
   static func check(_ source: String) throws(ParsingError) {
@@ -62,6 +64,13 @@ struct HTMLLimits {
           continue
         }
         stack.append(name)
+        if Self.formatting.contains(name) {
+          formattingCount += 1
+          guard formattingCount <= Self.formattingMax else {
+            throw ParsingError(
+              .tooComplex, rule: "must end its formatting elements: more than \(Self.formattingMax) are open")
+          }
+        }
         guard stack.count <= Self.depthMax else {
           throw ParsingError(.tooComplex, rule: "must not nest elements more than \(Self.depthMax) deep")
         }
@@ -70,6 +79,7 @@ struct HTMLLimits {
   }
 
   private mutating func close(_ name: String) {
+    if Self.formatting.contains(name) { formattingCount = max(0, formattingCount - 1) }
     for position in stack.indices.reversed() {
       if stack[position] == name {
         if Self.formatting.contains(name) {

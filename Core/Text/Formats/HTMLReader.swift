@@ -355,6 +355,8 @@ struct HTMLReader {
 
   /// Digits as their raised or lowered forms, because 35² is not 352. Other text stays.
   private static func raised(_ text: String, _ forms: [Character: Character]) -> String {
+    // Exponents are short; below nested elements the text would be looked at again and again.
+    guard text.utf8.count <= 100 else { return text }
     let folded = folded(text)
     let characters = folded.compactMap { forms[$0] }
     return characters.count == folded.count ? String(characters) : text

@@ -89,19 +89,20 @@ struct PDFAssembler {
       paragraph = line
       return
     }
-    guard last == "-", paragraph.count > 1, let next = line.first,
+    guard last == "-", let next = line.first,
       let before = paragraph.dropLast().last, before.isLetter || before.isNumber
     else {
       paragraph += " " + line
       return
     }
-    let head = String(paragraph.dropLast().split(separator: " ").last ?? "")
+    let head = String(String(paragraph.dropLast().suffix(100)).split(separator: " ").last ?? "")
     let tail = String(line.prefix { $0.isLetter || $0 == "-" })
     let joined = (head + tail).lowercased()
     let isCut =
       before.isLowercase && next.isLowercase
       && (words.contains(joined) || !words.contains("\(head)-\(tail)".lowercased()))
-    paragraph = (isCut ? String(paragraph.dropLast()) : paragraph) + line
+    if isCut { paragraph.removeLast() }
+    paragraph += line
   }
 
   /// The paragraph ends here, unless its sentence goes on with what follows: on the next page, or behind a picture.

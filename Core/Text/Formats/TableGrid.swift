@@ -6,36 +6,41 @@ struct TableGrid {
     var rows = 1
   }
 
-  private static let columnsMax = 1000
+  /// Spans beyond these are ignored: a few bytes could ask for millions of cells.
+  private static let columnsMax = 16_384
+  private static let cellsMax = 300_000
 
   /// Text by row and column; "" where there is none.
   private(set) var rows: [[String]] = []
   private var headerRows = 0
-  /// Cells of earlier rows that reach into later ones: column, text and the number of rows left.
-  private var reaching: [(column: Int, text: String, rows: Int)] = []
+  private var cellCount = 0
+  /// By column: cells of earlier rows that reach into later ones, and the number of rows left.
+  private var reaching: [Int: (text: String, rows: Int)] = [:]
 
   /// A cell that spans columns is followed by empty ones; one that spans rows stands in each of them.
   mutating func append(_ cells: [Cell], isHeader: Bool) {
     var row: [String] = []
-    var next: [(column: Int, text: String, rows: Int)] = []
+    var next: [Int: (text: String, rows: Int)] = [:]
     func fill() {
-      while let index = reaching.firstIndex(where: { $0.column == row.count }) {
-        let cell = reaching.remove(at: index)
+      while let cell = reaching.removeValue(forKey: row.count) {
+        if cell.rows > 1 { next[row.count] = (cell.text, cell.rows - 1) }
         row.append(cell.text)
-        if cell.rows > 1 { next.append((row.count - 1, cell.text, cell.rows - 1)) }
       }
     }
-    for cell in cells where row.count < Self.columnsMax {
+    for cell in cells {
       fill()
-      for column in 0..<min(max(1, cell.columns), Self.columnsMax) {
+      let isSpanning = cellCount + row.count < Self.cellsMax
+      let columns = isSpanning && row.count < Self.columnsMax ? min(max(1, cell.columns), Self.columnsMax) : 1
+      for column in 0..<columns {
         // In a header, each of the columns has the name.
         let text = column == 0 || isHeader ? cell.text : ""
-        if cell.rows > 1 { next.append((row.count, text, min(cell.rows, 65_534) - 1)) }
+        if cell.rows > 1, isSpanning { next[row.count] = (text, min(cell.rows, 65_534) - 1) }
         row.append(text)
       }
     }
     fill()
-    reaching = next
+    cellCount += row.count
+    reaching = cellCount < Self.cellsMax ? next : [:]
     if isHeader, headerRows == rows.count { headerRows += 1 }
     rows.append(row)
   }

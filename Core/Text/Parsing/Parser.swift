@@ -16,15 +16,16 @@ package struct Parser: Sendable {
 
   /// Blocks while child processes read.
   ///
+  /// - Parameter scope: documents of one scope may share a child: those of one tenant that the same people may read.
   /// - Parameter declared: the media type as sent, empty for none. A binary format is recognised by its first bytes,
   ///   whatever is declared; `MediaType.ofText` decides between the text formats.
   /// - Throws: `ParsingError` for content that can't be parsed, or not within the limits.
-  package func parse(_ bytes: [UInt8], declared: String, tenant: String) throws(ParsingError)
+  package func parse(_ bytes: [UInt8], declared: String, scope: String) throws(ParsingError)
     -> ParsedDocument
   {
     let deadline = ContinuousClock.now + limits.timeout
     let type = try Self.declaredType(declared)
-    if MediaType.ofBytes(bytes) == .pdf { return try pdf(bytes, tenant, deadline) }
+    if MediaType.ofBytes(bytes) == .pdf { return try pdf(bytes, scope, deadline) }
     if let name = MediaType.unsupported(bytes) { throw ParsingError.unsupported(name) }
     if let type, type.isBinary, type != .pdf, type != .gzip, !MediaType.isArchive(bytes) {
       throw ParsingError(.unreadable, rule: "is declared \(declared) but is no ZIP archive")
@@ -37,10 +38,10 @@ package struct Parser: Sendable {
     switch try ask(
       ParserRequest(
         .bytes, type: type, charset: charset, header: MediaType.parameter("header", of: declared), limits),
-      bytes, tenant, deadline)
+      bytes, scope, deadline)
     {
     case .document(let document): return document
-    case .pdf(let content): return try pdf(content, tenant, deadline)
+    case .pdf(let content): return try pdf(content, scope, deadline)
     case .fault(let fault): throw fault
     }
   }
@@ -48,8 +49,7 @@ package struct Parser: Sendable {
   /// Parses text that is already decoded. Blocks while a child process reads markup.
   ///
   /// - Throws: `ParsingError` for a binary or unknown media type, and for text that can't be parsed within the limits.
-  package func parse(_ text: String, declared: String, tenant: String) throws(ParsingError) -> ParsedDocument
-  {
+  package func parse(_ text: String, declared: String, scope: String) throws(ParsingError) -> ParsedDocument {
     let declaredType = try Self.declaredType(declared)
     if let declaredType, declaredType.isBinary {
       throw ParsingError(.unsupportedMediaType, rule: "is \(declared): send it as content_base64")
@@ -58,7 +58,7 @@ package struct Parser: Sendable {
     let type = MediaType.ofText(text, declared: declaredType)
     guard type != .plainText else { return try plain(text) }
     return try document(
-      .text, type, Array(text.utf8), tenant, .now + limits.timeout,
+      .text, type, Array(text.utf8), scope, .now + limits.timeout,
       header: MediaType.parameter("header", of: declared))
   }
 
@@ -95,10 +95,10 @@ package struct Parser: Sendable {
   }
 
   private func document(
-    _ work: ParserRequest.Work, _ type: MediaType?, _ bytes: [UInt8], _ tenant: String,
+    _ work: ParserRequest.Work, _ type: MediaType?, _ bytes: [UInt8], _ scope: String,
     _ deadline: ContinuousClock.Instant, header: String = ""
   ) throws(ParsingError) -> ParsedDocument {
-    switch try ask(ParserRequest(work, type: type, header: header, limits), bytes, tenant, deadline) {
+    switch try ask(ParserRequest(work, type: type, header: header, limits), bytes, scope, deadline) {
     case .document(let document): return document
     case .fault(let fault): throw fault
     case .pdf: throw ParsingError(.unreadable, rule: "must be readable: its reader answered with a PDF")
@@ -107,9 +107,9 @@ package struct Parser: Sendable {
 
   /// Asks a child. A document that a used child can't read gets a fresh one, because what came before may be at fault.
   private func ask(
-    _ request: ParserRequest, _ bytes: [UInt8], _ tenant: String, _ deadline: ContinuousClock.Instant
+    _ request: ParserRequest, _ bytes: [UInt8], _ scope: String, _ deadline: ContinuousClock.Instant
   ) throws(ParsingError) -> ParserReply {
-    var waiting = children.take(tenant)
+    var waiting = children.take(scope)
     do throws(SandboxError) {
       while true {
         let child: ParserChild
@@ -122,10 +122,12 @@ package struct Parser: Sendable {
         waiting = nil
         switch try child.answer(request, bytes, until: deadline) {
         case .reply(let reply):
-          children.giveBack(child, tenant, documents: documents + 1)
+          children.giveBack(child, scope, documents: documents + 1)
           // A child judges documents, never this machine.
           if case .fault(let fault) = reply, fault.kind != .rejected { return .fault(Self.strange) }
           return reply
+        case .strange:
+          if documents == 0 { return .fault(Self.strange) }
         case .ended(let ending):
           if documents == 0 { return .fault(fault(ending, "the reader")) }
         }
@@ -176,7 +178,7 @@ package struct Parser: Sendable {
       rule: "must be readable: \(name) ended with status \(ending.status ?? 0) (\(ending.complaint))")
   }
 
-  private func pdf(_ bytes: [UInt8], _ tenant: String, _ deadline: ContinuousClock.Instant)
+  private func pdf(_ bytes: [UInt8], _ scope: String, _ deadline: ContinuousClock.Instant)
     throws(ParsingError)
     -> ParsedDocument
   {
@@ -194,7 +196,7 @@ package struct Parser: Sendable {
       throw fault(error)
     }
     switch output {
-    case .text(let text): return try document(.pdfText, nil, text, tenant, deadline)
+    case .text(let text): return try document(.pdfText, nil, text, scope, deadline)
     case .tooLong: throw tooLong
     case .failed(let ending):
       let fault = fault(ending, "pdftotext")

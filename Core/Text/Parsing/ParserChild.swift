@@ -6,7 +6,8 @@ final class ParserChild: Sendable {
   /// What a child has answered, or why there is no answer.
   enum Outcome {
     case reply(ParserReply)
-    /// The process has ended, or it wrote what no well-behaved child writes.
+    /// It wrote what no well-behaved child writes.
+    case strange
     case ended(SandboxedProcess.Ending)
   }
 
@@ -27,11 +28,11 @@ final class ParserChild: Sendable {
       try process.write(ParserFrame.lengths(head: head.count, body: bytes.count) + head, until: limit)
       try process.write(bytes, until: limit)
       guard let lengths = ParserFrame.lengths(try read(ParserFrame.lengthBytes, until: limit)),
-        // With many short blocks, the structure is larger than the text.
-        lengths.head <= 4 * request.textBytesMax + (1 << 16), lengths.body <= request.textBytesMax,
+        // JSON takes thirty times its length to decode, and here no limit holds.
+        lengths.head <= ParserReply.headBytesMax, lengths.body <= request.textBytesMax,
         let reply = ParserReply(
           head: try read(lengths.head, until: limit), body: try read(lengths.body, until: limit))
-      else { return .ended(process.end()) }
+      else { return .strange }
       return .reply(reply)
     } catch .ended {
       // The pipes close a moment before the process can be collected.

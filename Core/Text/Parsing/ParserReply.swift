@@ -26,6 +26,8 @@ package enum ParserReply: Sendable {
 
   private static let kinds: [ParsedDocument.Block.Kind] = [.heading, .prose, .code, .row]
 
+  /// Some 300,000 blocks: many more than a document may have chunks.
+  package static let headBytesMax = 8 << 20
   private static let titleBytesMax = 8192
   private static let headingsMax = 64
   private static let headingBytesMax = 1000

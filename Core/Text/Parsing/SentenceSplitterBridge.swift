@@ -59,8 +59,21 @@ package enum SentenceSplitter {
       while end < range.upperBound, end > start + 1, text[end] & 0xC0 == 0x80 { end -= 1 }
       // ICU ends a sentence at each line break, so those inside of one become spaces.
       var joined = Array(text[start..<end])
-      for index in joined.indices where joined[index] == 0x0A || joined[index] == 0x0D {
-        if !isParagraphEnd(text, start + index, range.upperBound) { joined[index] = 0x20 }
+      // Of the breaks between paragraphs the first one is enough. Each run of white space is looked at once: it may be
+      // as long as the text.
+      var index = 0
+      while index < joined.count {
+        guard joined[index] == 0x0A || joined[index] == 0x0D else {
+          index += 1
+          continue
+        }
+        var last = index
+        while last < joined.count, isBlank(joined[last]) { last += 1 }
+        let isEnd = isParagraphEnd(joined, index, joined.count)
+        for place in index..<last where joined[place] == 0x0A || joined[place] == 0x0D {
+          joined[place] = isEnd && place == index ? 0x0A : 0x20
+        }
+        index = last
       }
       var found = icu(joined)
       found += thaiSpaces(joined)

@@ -7,7 +7,7 @@ import Testing
 import Tokenizer
 
 private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
-  try ParsingTests.parser.parse(text, declared: type.rawValue, tenant: "t")
+  try ParsingTests.parser.parse(text, declared: type.rawValue, scope: "t")
 }
 
 // Goal: chunks keep their limits, their ranges match their text, and no text is lost. Method: small documents with

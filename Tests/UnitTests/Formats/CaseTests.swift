@@ -1,4 +1,5 @@
 // swift-format-ignore-file: NeverForceUnwrap
+import BlockingExecutor
 import Foundation
 import Parsing
 import Records
@@ -23,7 +24,7 @@ import Testing
 
 @Suite struct CaseTests {
   private func parse(_ text: String, _ type: String = "text/html") throws -> ParsedDocument {
-    try ParsingTests.parser.parse(text, declared: type, tenant: "t")
+    try ParsingTests.parser.parse(text, declared: type, scope: "t")
   }
 
   private func texts(_ document: ParsedDocument) -> [String] {
@@ -296,11 +297,36 @@ import Testing
         == "Region | Q1")
   }
 
+  @Test(
+    "text that is made to cost time is split in time",
+    arguments: ["\n", "\r\n", " \n", "\n\u{A0}", "- \n", "1. ", "a. ", "\u{300C}", "ก ", "A.", "\n\t"])
+  func costlyText(_ piece: String) async {
+    let bytes = Array(String(repeating: piece, count: 400_000).utf8)
+    let time = await BlockingCalls(name: "split").run {
+      ContinuousClock().measure { _ = SentenceSplitter.sentences(in: bytes, 0..<bytes.count) }
+    }
+    // Quadratic time would be hours.
+    #expect(time < .seconds(60), "\(piece.debugDescription): \(time)")
+  }
+
+  @Test("spans that ask for millions of cells, unclosed formatting, nested raised text and ruby are bounded")
+  func amplification() throws {
+    let wide =
+      "<table><tr>" + String(repeating: "<td rowspan=65534>x", count: 1000)
+      + String(repeating: "<tr><td>y", count: 12_000) + "</table>"
+    #expect(try parse(wide).blocks.count > 12_000)
+    for costly in ["<rt>", "<div><b a1></div>", "<rb>", "<optgroup>"] {
+      #expect(error("<html>" + String(repeating: costly, count: 20_000))?.code == .tooComplex, "\(costly)")
+    }
+    let raised = String(repeating: "<sup>", count: 300) + String(repeating: "x", count: 100_000)
+    #expect(try parse("<p>" + raised).text.count >= 100_000)
+  }
+
   // MARK: files
 
   private func file(_ path: String, _ declared: String = "") throws -> ParsedDocument {
     try ParsingTests.parser.parse(
-      Array(try Data(contentsOf: URL(fileURLWithPath: path))), declared: declared, tenant: "t")
+      Array(try Data(contentsOf: URL(fileURLWithPath: path))), declared: declared, scope: "t")
   }
 
   private static let files = Checkout.path + "/Tests/Files/"
@@ -347,7 +373,7 @@ import Testing
   func refusedFiles() throws {
     func error(_ bytes: [UInt8]) -> ParsingError? {
       do throws(ParsingError) {
-        _ = try ParsingTests.parser.parse(bytes, declared: "", tenant: "t")
+        _ = try ParsingTests.parser.parse(bytes, declared: "", scope: "t")
         return nil
       } catch { return error }
     }
@@ -434,7 +460,7 @@ import Testing
     let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
     for length in [bytes.count - 10, bytes.count / 2] {
       do throws(ParsingError) {
-        _ = try ParsingTests.parser.parse(Array(bytes.prefix(length)), declared: "", tenant: "t")
+        _ = try ParsingTests.parser.parse(Array(bytes.prefix(length)), declared: "", scope: "t")
         Issue.record("half a document must not look like a whole one")
       } catch { #expect(error.code == .badPDF) }
     }

@@ -106,7 +106,7 @@ import Testing
     programs.confinement = .unconfined
     try programs.check()
     let parser = Parser(Self.limits, programs)
-    #expect(try parser.parse("# T\n\ntext", declared: "text/markdown", tenant: "t").title == "T")
+    #expect(try parser.parse("# T\n\ntext", declared: "text/markdown", scope: "t").title == "T")
   }
 
   @Test("a PDF isn't read without the library that confines its reader")
@@ -115,9 +115,9 @@ import Testing
     programs.preload = "/nonexistent.so"
     let pdf = [UInt8](
       try Data(contentsOf: Self.pdf))
-    #expect(try ParsingTests.parser.parse(pdf, declared: "", tenant: "t").text.count > 500)
+    #expect(try ParsingTests.parser.parse(pdf, declared: "", scope: "t").text.count > 500)
     let error = #expect(throws: ParsingError.self) {
-      try Parser(Self.limits, programs).parse(pdf, declared: "", tenant: "t")
+      try Parser(Self.limits, programs).parse(pdf, declared: "", scope: "t")
     }
     #expect(error?.code == .machineFault, "\(error as Any)")
   }
@@ -129,19 +129,19 @@ import Testing
     let slow = String(repeating: "|\n-|\n", count: 50_000)
     let parser = Parser(short, ParsingTests.programs)
     #expect(throws: ParsingError(.parserTimeout, rule: "must be readable within ingest.parserTimeout, 2 s")) {
-      try parser.parse(slow, declared: "text/markdown", tenant: "t")
+      try parser.parse(slow, declared: "text/markdown", scope: "t")
     }
-    #expect(try parser.parse("# Next\n\ntext", declared: "text/markdown", tenant: "t").title == "Next")
+    #expect(try parser.parse("# Next\n\ntext", declared: "text/markdown", scope: "t").title == "Next")
     // The nodes of two million paragraphs need more memory than this limit. The reader has read another document.
     let small = Parser(
       ParsingLimits(timeout: .seconds(20), memoryBytesMax: 200 << 20, textBytesMax: 8 << 20),
       ParsingTests.programs)
-    #expect(try small.parse("# First\n\ntext", declared: "text/markdown", tenant: "t").title == "First")
+    #expect(try small.parse("# First\n\ntext", declared: "text/markdown", scope: "t").title == "First")
     let error = #expect(throws: ParsingError.self) {
-      try small.parse(String(repeating: "a\n\n", count: 2_000_000), declared: "text/markdown", tenant: "t")
+      try small.parse(String(repeating: "a\n\n", count: 2_000_000), declared: "text/markdown", scope: "t")
     }
     #expect(error?.code == .parserMemory, "\(error as Any)")
-    #expect(try small.parse("# Next\n\ntext", declared: "text/markdown", tenant: "t").title == "Next")
+    #expect(try small.parse("# Next\n\ntext", declared: "text/markdown", scope: "t").title == "Next")
   }
 
   @Test(
@@ -169,7 +169,7 @@ import Testing
       defer { try? FileManager.default.removeItem(atPath: path) }
       let limits = ParsingLimits(timeout: .seconds(3), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
       let error = #expect(throws: ParsingError.self, "\(script)") {
-        try Parser(limits, programs).parse("# T\n\ntext", declared: "text/markdown", tenant: "t")
+        try Parser(limits, programs).parse("# T\n\ntext", declared: "text/markdown", scope: "t")
       }
       #expect(error?.kind == .rejected, "\(script): \(error as Any)")
     }
@@ -186,7 +186,7 @@ import Testing
       defer { made.map { try? FileManager.default.removeItem(atPath: $0.1) } }
       let programs = made?.0 ?? ParserPrograms(reader: "/nonexistent", preload: "", confinement: .required)
       let error = #expect(throws: ParsingError.self) {
-        try Parser(Self.limits, programs).parse("# A\n\ntext", declared: "text/markdown", tenant: "t")
+        try Parser(Self.limits, programs).parse("# A\n\ntext", declared: "text/markdown", scope: "t")
       }
       #expect(error?.code == .machineFault, "\(error as Any)")
     }
@@ -211,7 +211,7 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: path) }
     let parser = Parser(Self.limits, programs)
     func read(_ tenant: String) throws -> String {
-      try parser.parse("# Title\n", declared: "text/markdown", tenant: tenant).title
+      try parser.parse("# Title\n", declared: "text/markdown", scope: tenant).title
     }
     #expect(try [read("a"), read("a"), read("b"), read("a"), read("b")] == ["1", "2", "1", "3", "2"])
   }
@@ -233,12 +233,12 @@ import Testing
     try gzip.run()
     let bytes = Array(output.fileHandleForReading.readDataToEndOfFile())
     let text = String(
-      decoding: try ParsingTests.parser.parse(bytes, declared: "", tenant: "t").text, as: UTF8.self)
+      decoding: try ParsingTests.parser.parse(bytes, declared: "", scope: "t").text, as: UTF8.self)
     #expect(text.contains("dispatch"))
     // Two members one after the other are one content, and a damaged one is none.
     let two = Array(bytes.prefix(bytes.count / 2))
     let error = #expect(throws: ParsingError.self) {
-      try ParsingTests.parser.parse(two, declared: "", tenant: "t")
+      try ParsingTests.parser.parse(two, declared: "", scope: "t")
     }
     #expect(error?.code == .unreadable, "\(error as Any)")
   }

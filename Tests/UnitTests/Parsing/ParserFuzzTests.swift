@@ -62,7 +62,7 @@ import Testing
     for number in 0..<Self.cases {
       let (bytes, type) = files[number % files.count]
       do throws(ParsingError) {
-        _ = try ParsingTests.parser.parse(Self.mutated(bytes, &random), declared: type, tenant: "t")
+        _ = try ParsingTests.parser.parse(Self.mutated(bytes, &random), declared: type, scope: "t")
       } catch {
         refused += 1
         #expect(error.kind == .rejected && !error.rule.contains("signal"), "case \(number): \(error)")

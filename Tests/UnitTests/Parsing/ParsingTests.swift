@@ -17,11 +17,11 @@ import Testing
   static let parser = Parser(limits, programs)
 
   private func parse(_ bytes: [UInt8], declared: String) throws(ParsingError) -> ParsedDocument {
-    try Self.parser.parse(bytes, declared: declared, tenant: "t")
+    try Self.parser.parse(bytes, declared: declared, scope: "t")
   }
 
   private func parse(_ text: String, declared: String) throws(ParsingError) -> ParsedDocument {
-    try Self.parser.parse(text, declared: declared, tenant: "t")
+    try Self.parser.parse(text, declared: declared, scope: "t")
   }
 
   private func folded(_ text: some StringProtocol) -> String {
@@ -32,7 +32,7 @@ import Testing
     -> ParsingError?
   {
     do throws(ParsingError) {
-      _ = try Parser(limits, Self.programs).parse(bytes, declared: declared, tenant: "t")
+      _ = try Parser(limits, Self.programs).parse(bytes, declared: declared, scope: "t")
       return nil
     } catch { return error }
   }

@@ -1,6 +1,6 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import Foundation
-import Records
+@testable import Records
 import TestSupport
 import Testing
 
@@ -309,5 +309,29 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     process.waitUntilExit()
     try #require(process.terminationStatus == 0, "\(path) failed")
     return String(decoding: data, as: UTF8.self)
+  }
+
+  @Test("lists in lists, however deep, and lists of any length are read without a trap")
+  func nestedLists() throws {
+    // Field 6 of an entry holds an entry.
+    var entry: [UInt8] = [0x0A, 0x01, 0x61]
+    for _ in 0..<20_000 {
+      var length: [UInt8] = []
+      var rest = entry.count
+      while rest >= 0x80 {
+        length.append(UInt8(rest & 0x7F) | 0x80)
+        rest >>= 7
+      }
+      entry = [0x32] + length + [UInt8(rest)] + entry
+      if entry.count > 100_000 { break }
+    }
+    var reader = WireReader(entry[...])
+    #expect((try? WireMetadataEntry(reading: &reader))?.value == nil)
+    var long = WireReader([[UInt8]](repeating: [0x32, 0x02, 0x20, 0x01], count: 5000).flatMap { $0 }[...])
+    guard case .list(let values) = try WireMetadataEntry(reading: &long).value else {
+      Issue.record("no list")
+      return
+    }
+    #expect(values.count == MetadataValue.listMax)
   }
 }

@@ -1,6 +1,7 @@
 struct WireMetadataEntry: WireMessage {
   var name = ""
   var value: MetadataValue?
+  private var list: [MetadataValue] = []
 
   init() {}
   init(name: String, value: MetadataValue) {
@@ -30,11 +31,10 @@ struct WireMetadataEntry: WireMessage {
     case 4: value = .bool(try reader.bool())
     case 5: if let number = ExactNumber(try reader.string()) { value = .number(number) }
     case 6:
-      var values: [MetadataValue] = []
-      if case .list(let former) = value { values = former }
-      guard let item = try reader.message(WireMetadataEntry.self).value else { break }
-      if case .list = item { break }
-      value = .list(values + [item])
+      let item = try reader.message(WireMetadataItem.self).entry.value
+      guard let item, list.count < MetadataValue.listMax else { break }
+      list.append(item)
+      value = .list(list)
     default: return false
     }
     return true
