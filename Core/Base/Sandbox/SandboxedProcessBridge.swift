@@ -98,7 +98,7 @@ import Synchronization
       let written = unsafe bytes.withUnsafeBytes { buffer in
         // Not write(): the signal of a closed pipe would end this process where it is not ignored.
         Self.quietly {
-          unsafe Foundation.write(input, buffer.baseAddress! + position, buffer.count - position)
+          unsafe Foundation.write(input, buffer.baseAddress?.advanced(by: position), buffer.count - position)
         }
       }
       if written > 0 {
@@ -250,12 +250,12 @@ import Synchronization
 
   /// Null-terminated, for the time of the call.
   private static func withCStrings<Result>(
-    _ words: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Result
+    _ words: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>?) -> Result
   ) -> Result {
     let copies = unsafe words.map { unsafe strdup($0) }
     defer { unsafe copies.forEach { unsafe free($0) } }
     let pointers = unsafe copies.map { unsafe UnsafePointer($0) } + [nil]
-    return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
+    return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
   }
 
   /// Blocks SIGPIPE of this thread for a call, and takes back the one that the call has caused.

@@ -24,7 +24,9 @@ import Records
     // hold a NUL, and librdkafka copies as many bytes as the size says.
     let bytes = Array(metadata.utf8)
     guard !bytes.isEmpty, let copy = unsafe malloc(bytes.count) else { return }
-    unsafe bytes.withUnsafeBytes { unsafe copy.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    unsafe bytes.withUnsafeBytes {
+      unsafe UnsafeMutableRawBufferPointer(start: copy, count: $0.count).copyMemory(from: $0)
+    }
     unsafe element.pointee.metadata = copy
     unsafe element.pointee.metadata_size = bytes.count
   }

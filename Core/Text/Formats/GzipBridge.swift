@@ -22,10 +22,10 @@ enum Gzip {
       var (used, made, code): (Int, Int, Int32) = (0, 0, 0)
       unsafe input.withUnsafeMutableBufferPointer { source in
         unsafe buffer.withUnsafeMutableBufferPointer { target in
-          unsafe stream.next_in = source.baseAddress! + position
+          unsafe stream.next_in = source.baseAddress?.advanced(by: position)
           unsafe stream.avail_in = UInt32(clamping: source.count - position)
           let before = unsafe stream.avail_in
-          unsafe stream.next_out = target.baseAddress!
+          unsafe stream.next_out = target.baseAddress
           unsafe stream.avail_out = UInt32(room)
           code = unsafe inflate(&stream, Z_NO_FLUSH)
           used = unsafe Int(before - stream.avail_in)
