@@ -23,7 +23,7 @@ for target in "${targets[@]}"; do
   fi
   # shellcheck disable=SC2086
   clang -g -O1 -fsanitize=fuzzer,address -DTARGET_"$target" "${flags[@]}" "${sources[@]}" ${libraries[$target]} \
-    -o "$scratch/$target"
+    -o "$scratch/$target" 2> >(grep -v 'Cannot export local symbol' >&2)
   corpus=Tests/Fuzz/corpus/$target
   mkdir -p "$corpus" "$scratch/new-$target"
   echo "fuzz: $target for $each s"
