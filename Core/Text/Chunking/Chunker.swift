@@ -382,7 +382,8 @@ package struct Chunker: Sendable {
     chunk.number = UInt32(number)
     chunk.text = String(decoding: text[start..<end], as: UTF8.self)
     chunk.headingPath = section.path.shortened
-    let own = units.first { !$0.context.isEmpty }?.context ?? ""
+    // What holds for a part of the chunk would be shown beside every quote from it.
+    let own = Set(units.map(\.context)).count == 1 ? units.first?.context ?? "" : ""
     chunk.context = [section.context?.shortened ?? "", own].filter { !$0.isEmpty }.joined(separator: "; ")
     chunk.sentenceEnds = SentenceEnds(
       units.flatMap { $0.innerEnds + [$0.range.upperBound] }.filter { $0 > start }.map { $0 - start })

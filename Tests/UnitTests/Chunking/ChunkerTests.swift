@@ -77,6 +77,15 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
     #expect(chunks[3].text == "let code = 1")
   }
 
+  @Test("a chunk has the context of a list only if it holds nothing else")
+  func listContext() throws {
+    let list = "1. Open the valve.\n2. Close the valve.\n"
+    let alone = try chunker().chunks(of: parse(list, .markdown)).chunks
+    #expect(alone.map(\.context) == ["numbered list of 2"])
+    let mixed = try chunker().chunks(of: parse("The gate opens at six.\n\n" + list, .markdown)).chunks
+    #expect(mixed.map(\.context) == [""])
+  }
+
   @Test("sentences are not split, and an overlap consists of whole sentences")
   func overlap() throws {
     let text = (1...60).map { "This is sentence number \($0) of the text." }.joined(separator: " ")
