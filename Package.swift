@@ -158,8 +158,8 @@ let package = Package(
     room(
       "Client", in: .runtime,
       [
-        "BlockingExecutor", "CommandLine", "Cryptography", "Failures", "KafkaClient", "Records", "Settings",
-        "Stage",
+        "BlockingExecutor", "Catalog", "CommandLine", "Cryptography", "Failures", "KafkaClient", "Records",
+        "Settings", "Stage",
       ]),
 
     room("Retrieval", in: .answers, ["Records"]),

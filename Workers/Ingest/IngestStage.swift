@@ -88,20 +88,46 @@ package struct IngestStage: StageWork {
     // The log begins again: look before anything of it is taken for a version.
     let restarted = Set(records.filter(\.isAfterRestart).map(\.record.position.partition))
     if !restarted.isEmpty { try await known.check(Array(restarted)) }
+    let originals = try await originals(records.map(\.record))
     return try await blocking.run {
       try records.map { item in
         // Also because a cancelled parser's verdict is none.
         try Task.checkCancellation()
         guard ContinuousClock.now < limit else { return Disposition(.notBegun) }
-        return disposition(item)
+        return disposition(item, original: originals[item.record.position])
       }
     }
   }
 
-  private func disposition(_ item: RecordInWork) -> Disposition {
+  /// The records that requests ask to read again, by the request's position; absent where compaction took the record.
+  ///
+  /// - Throws: `KafkaFailure`; `CancellationError`.
+  private func originals(_ records: [ConsumerRecord]) async throws -> [RecordPosition: ConsumerRecord] {
+    let requests = records.compactMap { record in
+      (try? RereadRequest(key: record.key, value: record.value, at: record.position.offset)).map {
+        (record, $0)
+      }
+    }
+    guard !requests.isEmpty else { return [:] }
+    var offsets: [TopicPartition: Set<Int64>] = [:]
+    for (record, request) in requests { offsets[record.topicPartition, default: []].insert(request.offset) }
+    let wanted = offsets
+    let found = try await withReader(context.kafka) { reader in
+      try await reader.records(at: wanted, limit: .seconds(60))
+    }
+    var originals: [RecordPosition: ConsumerRecord] = [:]
+    for (record, request) in requests {
+      var position = record.position
+      position.offset = request.offset
+      if found[position]?.key == request.document.bytes { originals[record.position] = found[position] }
+    }
+    return originals
+  }
+
+  private func disposition(_ item: RecordInWork, original: ConsumerRecord?) -> Disposition {
     let record = item.record
     do {
-      let plan = try plan(record)
+      let plan = try plan(record, original: original)
       if let version = plan.version { known.insert(record, version) }
       return Disposition(.done(plan.phases))
     } catch let error as FieldError {
@@ -123,10 +149,9 @@ package struct IngestStage: StageWork {
   ///
   /// - Throws: Nothing.
   package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {
-    guard fault.code != .keyMismatch, let key = try? DocumentKey(bytes: record.key),
-      (try? checkPartition(record, key)) != nil
-    else { return [.records([unversioned(record, fault)])] }
-    let version = Version(epoch: context.settings.ingest.epoch, offset: record.position.offset)
+    guard fault.code != .keyMismatch, let (key, version) = try? identity(record) else {
+      return [.records([unversioned(record, fault)])]
+    }
     known.insert(record, version)
     let info = DocumentInfo(key: key, version: version)
     return Plan(
@@ -144,15 +169,35 @@ package struct IngestStage: StageWork {
     var phases: [Phase] { [accepted, outputs].filter { !$0.isEmpty }.map { .records($0) } }
   }
 
-  /// Decides what becomes of one record. Blocks while a child process reads a binary format; no other I/O.
+  /// The document that a record speaks of, and the version that it makes.
   ///
-  /// - Throws: `FieldError` for a record that is rejected, and of kind `.retriable` when this machine can't start a
-  ///   parser.
-  func plan(_ record: ConsumerRecord) throws -> Plan {
+  /// - Throws: `FieldError` for a record that makes no version.
+  private func identity(_ record: ConsumerRecord) throws(FieldError) -> (DocumentKey, Version) {
+    let (epoch, offset) = (context.settings.ingest.epoch, record.position.offset)
+    if RereadRequest.isKey(record.key) {
+      let request = try RereadRequest(key: record.key, value: record.value, at: offset)
+      try checkPartition(record, request.document)
+      return (request.document, Version(epoch: epoch, offset: request.offset, reading: offset))
+    }
     let key = try DocumentKey(bytes: record.key)
     try checkPartition(record, key)
-    let version = Version(epoch: context.settings.ingest.epoch, offset: record.position.offset)
-    guard let value = record.value else { return deletion(record, key, version) }
+    return (key, Version(epoch: epoch, offset: offset))
+  }
+
+  /// Decides what becomes of one record. Blocks while a child process reads a binary format; no other I/O.
+  ///
+  /// - Parameter original: the record that a request asks to read again; nil when compaction took it.
+  /// - Throws: `FieldError` for a record that is rejected, and of kind `.retriable` when this machine can't start a
+  ///   parser.
+  func plan(_ record: ConsumerRecord, original: ConsumerRecord? = nil) throws -> Plan {
+    let (key, version) = try identity(record)
+    var content = record
+    if version.reading != 0 {
+      // A newer record has taken its place, or a deletion.
+      guard let original, original.value != nil else { return superseded(record, key, version) }
+      content = original
+    }
+    guard let value = content.value else { return deletion(record, key, version) }
     let settings = context.settings.ingest
     let document = try DocumentRecord(value: value, key: key, fieldMap: settings.fieldMap)
     if settings.isStrict, let doubt = document.doubts.first { throw doubt }
@@ -160,7 +205,9 @@ package struct IngestStage: StageWork {
       throw FieldError(
         .missingField, field: "acl", value: "", rule: "must be present: ingest.aclRequired is set")
     }
-    return try put(record, document, version)
+    return try put(
+      record, document, version,
+      isExpired: DocumentInfo(document, version: version).isExpired(at: content.timestampMilliseconds))
   }
 
   private func checkPartition(_ record: ConsumerRecord, _ key: DocumentKey) throws(FieldError) {
@@ -215,9 +262,19 @@ package struct IngestStage: StageWork {
       outputs: [mark(record, DocumentInfo(key: key, version: version), .deleted, .delete, nil)])
   }
 
-  private func put(_ record: ConsumerRecord, _ document: DocumentRecord, _ version: Version) throws -> Plan {
+  private func superseded(_ record: ConsumerRecord, _ key: DocumentKey, _ version: Version) -> Plan {
+    Plan(
+      version: version, accepted: [accepted(record, key, version, .put)],
+      outputs: [mark(record, DocumentInfo(key: key, version: version), .dropped, .put, nil)])
+  }
+
+  /// - Parameter isExpired: the document had expired when its record was written.
+  private func put(
+    _ record: ConsumerRecord, _ document: DocumentRecord, _ version: Version, isExpired: Bool
+  ) throws -> Plan {
     let parsed = try parse(document)
     var info = DocumentInfo(document, version: version)
+    info.reader = ReaderVersion.current(parsed.format)
     if info.title.isEmpty { info.title = parsed.title }
     let isWhole = info.addMetadata(parsed.metadata)
     let result = try chunks(of: parsed)
@@ -235,7 +292,7 @@ package struct IngestStage: StageWork {
         accepted(
           record, document.key, version, .put,
           warnings: (chunker.warning.map { [$0] } ?? []) + document.doubts.map(\.description)
-            + (info.isExpired(at: record.timestampMilliseconds)
+            + (isExpired
               ? ["expires_at was over when the record was written: the document is never shown"] : [])
             + (isWhole
               ? [] : ["metadata: fields that the document itself holds were left out, beyond 16 KiB in all"]))

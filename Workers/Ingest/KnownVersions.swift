@@ -82,7 +82,7 @@ package final class KnownVersions: Sendable {
           }
         }
         for (partition, versions) in found.withLock({ $0 }) {
-          let sorted = versions.sorted { $0.version < $1.version }
+          let sorted = versions.sorted { $0.version.wasAccepted(before: $1.version) }
           self.known.withLock { $0[partition] = Array(sorted.suffix(Self.countMax)) }
           self.acknowledged.withLock { $0[partition] = sorted.last?.version }
         }
@@ -114,18 +114,18 @@ package final class KnownVersions: Sendable {
         guard let newest = versions.last?.version else { continue }
         if newest.epoch > epoch { throw Self.recreated(name, end, newest, epoch) }
         if newest.epoch < epoch { continue }
-        if newest.offset >= end { throw Self.recreated(name, end, newest, epoch) }
+        if newest.acceptedAt >= end { throw Self.recreated(name, end, newest, epoch) }
         // The newest known version whose record still exists must agree. Compaction may have taken some.
         for known in versions.reversed().prefix(5) where known.version.epoch == epoch {
           guard let recordedAt = known.recordedAt else { continue }
-          try await reader.assign([name: .offset(known.version.offset)])
+          try await reader.assign([name: .offset(known.version.acceptedAt)])
           let limit = ContinuousClock.now + .seconds(5)
           var first: ConsumerRecord?
           while first == nil, ContinuousClock.now < limit {
             first = try await reader.next(maxRecords: 1, maxWait: .milliseconds(100)).first
             if first == nil, try await reader.currentPositions()[name] ?? 0 >= end { break }
           }
-          guard let first, first.position.offset == known.version.offset else { continue }
+          guard let first, first.position.offset == known.version.acceptedAt else { continue }
           if first.timestampMilliseconds != recordedAt { throw Self.recreated(name, end, newest, epoch) }
           break
         }
@@ -197,7 +197,7 @@ package final class KnownVersions: Sendable {
           for record in records {
             // The key says enough; millions of values need not be decoded.
             guard let key = StatusKey(bytes: record.key), key.version.epoch == epoch else { continue }
-            let (partition, offset) = (record.position.partition, key.version.offset)
+            let (partition, offset) = (record.position.partition, key.version.acceptedAt)
             let highest = states[partition]?.highest ?? -1
             if key.state != .accepted {
               states[partition]?.open.remove(offset)
@@ -215,7 +215,7 @@ package final class KnownVersions: Sendable {
     for partition in partitions {
       guard let version = newest[partition], version.epoch == epoch else { continue }
       let isOpen = states.withLock { $0[partition]?.open.isEmpty == false }
-      if !isOpen { result[partition] = max(result[partition] ?? 0, version.offset + 1) }
+      if !isOpen { result[partition] = max(result[partition] ?? 0, version.acceptedAt + 1) }
     }
     return result
   }

@@ -58,8 +58,21 @@ enum DocumentsCommand {
         "delete", abstract: "Delete documents and wait until they are deleted.", arguments: "ID...",
         options: [tenant] + wait, action: delete),
       Command(
-        "status", abstract: "Show the states of a document's versions.", arguments: "ID", options: [tenant],
+        "status", abstract: "Show the states of a document's versions; without ID, what read the documents.",
+        discussion: """
+          Without ID it reads the whole index topic and counts the documents by the reader that read them, and those
+          that a reader of a former release has read. documents reread reads them again.
+          """, arguments: "[ID]",
+        options: [.option("--tenant", "NAME", "the tenant (default: default; without ID: all)")],
         action: status),
+      Command(
+        "reread", abstract: "Read documents again that a reader of a former release has read.",
+        discussion: """
+          Run it when all workers run the new release. Each document keeps its record; what is read from it gets a
+          version of its own, above that record's and below every later one's, so a document that changes meanwhile
+          wins. Only chunks whose text changed are embedded, as far as the embedding cache holds the others. It can be
+          stopped and repeated at any time.
+          """, options: RereadCommand.options + wait, action: RereadCommand.run),
       Command(
         "list", abstract: "List documents with their newest version and its state.",
         options: [
@@ -97,7 +110,7 @@ enum DocumentsCommand {
   }
 
   static func send(
-    _ records: [OutgoingDocument], _ arguments: ParsedArguments,
+    _ records: [OutgoingDocument], _ arguments: ParsedArguments, rate: Int? = nil,
     skipped: [DocumentFiles.Selection.Skipped] = []
   ) async throws -> ExitCode {
     let settings = try Configuration.settings(arguments)
@@ -106,7 +119,7 @@ enum DocumentsCommand {
     let client = try DocumentClient(settings: settings)
     let watch = Stopwatch()
     let outcome = try await client.send(
-      records, waits: !arguments.flag("--no-wait"), timeout: timeout,
+      records, waits: !arguments.flag("--no-wait"), timeout: timeout, rate: rate,
       progress: DocumentProgress.bar(records.count))
     DocumentProgress.end(records.count)
     await client.close()
@@ -151,6 +164,7 @@ enum DocumentsCommand {
   }
 
   private static func status(_ arguments: ParsedArguments) async throws -> ExitCode {
+    if arguments.positionals.isEmpty { return try await RereadCommand.summary(arguments) }
     guard arguments.positionals.count == 1, let id = DocumentID(arguments.positionals[0]) else {
       throw UsageError("give one document id; it \(DocumentID.rule)")
     }

@@ -16,8 +16,8 @@ package struct OpenVersions {
   /// In the order of the status topic; versions that are finished are dropped when they come first.
   private var order: [(statusOffset: Int64, document: DocumentKey, version: Records.Version)] = []
   private var first = 0
-  /// The newest version that has any event. `accepted` is written in the order of the versions, so one of an older
-  /// version repeats an earlier one, and opens nothing.
+  /// The version accepted last that has any event. `accepted` is written in that order, so one of a version before it
+  /// repeats an earlier one, and opens nothing.
   private var highest: Records.Version?
   /// Records before it only tell the newest version.
   private let start: Int64
@@ -40,8 +40,8 @@ package struct OpenVersions {
   package mutating func apply(_ status: StatusRecord, offset: Int64) {
     nextOffset = max(nextOffset, offset + 1)
     guard let document = status.document, let version = status.version else { return }
-    let isRepeat = highest.map { version <= $0 } ?? false
-    highest = max(highest ?? version, version)
+    let isRepeat = highest.map { !$0.wasAccepted(before: version) } ?? false
+    if !isRepeat { highest = version }
     if status.state == .accepted {
       guard !isRepeat, offset >= start else { return }
       documents[document, default: [:]][version] = Version(operation: status.operation, statusOffset: offset)

@@ -53,6 +53,10 @@ package actor SearchIndex {
     }
     metrics.set(.indexVectors, to: Double(index?.rowCount ?? 0))
     metrics.set(.indexDocuments, to: Double(catalog.visibleCount))
+    for (reader, count) in catalog.visibleByReader where reader?.isOlder ?? true {
+      metrics.set(
+        .indexOutdated, to: Double(count), [("reader", reader?.description ?? "unknown")])
+    }
     return true
   }
 

@@ -37,6 +37,9 @@ package struct MetricName: Sendable, Hashable {
     .gauge, "millrace.index.vectors", "Live chunk vectors in memory.")
   package static let indexDocuments = MetricName(
     .gauge, "millrace.index.documents", "Visible documents in memory.")
+  package static let indexOutdated = MetricName(
+    .gauge, "millrace.index.documents.outdated",
+    "Visible documents that a reader of a former release has read, by that reader.")
   package static let indexBehind = MetricName(
     .gauge, "millrace.index.behind.records", "Records of the shard's partitions not yet applied.")
   package static let indexSkipped = MetricName(
@@ -83,7 +86,7 @@ package struct MetricName: Sendable, Hashable {
   /// All metrics. A test compares the list with the declarations above.
   package static let all: [MetricName] = [
     consumedMessages, sentMessages, processDuration, queueWait, consumerLag, oldestRecordAge, deadLetters,
-    expiredQueries, terminalStates, indexVectors, indexDocuments, indexBehind, embeddedChunks,
+    expiredQueries, terminalStates, indexVectors, indexDocuments, indexOutdated, indexBehind, embeddedChunks,
     embeddingDuration, timeToFirstToken, tokenUsage, generationFallbacks, retrievalDuration, searchDuration,
     chunkAmplification, producerReplacements, freshnessLag, staleRounds, cacheRequests, cacheWriteFailures,
     partialAnswers, lateAnswers, indexSkipped,

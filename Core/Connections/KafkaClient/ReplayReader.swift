@@ -194,6 +194,46 @@ package actor ReplayReader {
     }
   }
 
+  /// Gaps up to this many offsets are read over; beyond, the reader starts anew behind the gap.
+  private static let gapMax: Int64 = 200
+
+  /// The records at these offsets; absent where compaction or retention took one, or the log ends before it.
+  ///
+  /// - Throws: `KafkaFailure` when that takes longer than `limit`; `CancellationError`.
+  package func records(at offsets: [TopicPartition: Set<Int64>], limit: Duration) throws -> [RecordPosition:
+    ConsumerRecord]
+  {
+    let deadline = ContinuousClock.now + limit
+    var waiting = offsets.mapValues { $0.sorted() }
+    var found: [RecordPosition: ConsumerRecord] = [:]
+    while !waiting.isEmpty {
+      // Of each partition one run of offsets that lie close together.
+      var runs: [TopicPartition: ArraySlice<Int64>] = [:]
+      for (partition, sorted) in waiting {
+        var end = 1
+        while end < sorted.count, sorted[end] - sorted[end - 1] <= Self.gapMax { end += 1 }
+        runs[partition] = sorted[..<end]
+        waiting[partition] = end == sorted.count ? nil : Array(sorted[end...])
+      }
+      let beginnings = try beginnings(of: Array(runs.keys))
+      try assign(
+        Dictionary(
+          uniqueKeysWithValues: runs.map { ($0, .offset(max($1.first ?? 0, beginnings[$0] ?? 0))) }))
+      let ends = try ends()
+      while try currentPositions().contains(where: { partition, position in
+        position <= runs[partition]?.last ?? -1 && position < ends[partition] ?? 0
+      }) {
+        try Task.checkCancellation()
+        for record in try next(maxRecords: 100, maxWait: .milliseconds(100))
+        where offsets[record.topicPartition]?.contains(record.position.offset) == true {
+          found[record.position] = record
+        }
+        if ContinuousClock.now > deadline { throw failure(.readToEnd, RD_KAFKA_RESP_ERR__TIMED_OUT) }
+      }
+    }
+    return found
+  }
+
   package func close() {
     handle?.destroy(limit: .seconds(2))
     handle = nil

@@ -10,6 +10,8 @@ package struct DocumentInfo: Sendable, Equatable {
   package var acl: [String]?
   package var language = ""
   package var expiresAtMilliseconds: Int64 = 0
+  /// What read the content; nil for what a release before 2026-12 read.
+  package var reader: ReaderVersion?
 
   package init(key: DocumentKey, version: Version) {
     self.key = key

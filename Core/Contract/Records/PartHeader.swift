@@ -1,9 +1,10 @@
 /// The version and the part that a record holds; shared by `ChunkBatch` and `VectorBatch`.
 package struct PartHeader: Sendable, Equatable {
-  /// The format that this build writes. Readers accept this format and older ones.
-  package static let formatCurrent: UInt32 = 1
+  /// The newest format that this build reads and writes.
+  package static let formatCurrent: UInt32 = 2
 
-  package var format = PartHeader.formatCurrent
+  /// 2 for a version that was read again: an older release would take it for the version that it was read from. Else 1.
+  package var format: UInt32
   package var document: DocumentInfo
   /// The first 16 bytes of SHA-256 over all chunks, their division into parts, the model and the format.
   package var digest: [UInt8] = []
@@ -13,7 +14,10 @@ package struct PartHeader: Sendable, Equatable {
   package var model = ""
   package var requestID = ""
 
-  package init(document: DocumentInfo) { self.document = document }
+  package init(document: DocumentInfo) {
+    self.document = document
+    format = document.version.reading == 0 ? 1 : 2
+  }
 
   package var digestHex: String { Self.hex(digest) }
 

@@ -50,6 +50,7 @@ package struct DocumentCatalog {
   private struct Entry {
     var visible: SetID?
     var visibleChunks: UInt32 = 0
+    var visibleReader: ReaderVersion?
     var deletedAt: Version?
     var sets: [SetID: PartialSet] = [:]
     /// Versions that a mark took before they were whole, above the fence.
@@ -80,6 +81,8 @@ package struct DocumentCatalog {
 
   /// Documents of which a version is visible.
   package private(set) var visibleCount = 0
+  /// The same by what read them; under nil those of former releases.
+  package private(set) var visibleByReader: [ReaderVersion?: Int] = [:]
 
   /// Applies a record with a value.
   ///
@@ -88,9 +91,11 @@ package struct DocumentCatalog {
   package mutating func apply(_ key: VectorKey, _ batch: VectorBatch) -> (change: Change, decision: Decision?)
   {
     var entry = entries.removeValue(forKey: key.document) ?? Entry()
-    let wasVisible = entry.visible != nil
+    let (wasVisible, reader) = (entry.visible != nil, entry.visibleReader)
     defer {
       visibleCount += (entry.visible != nil ? 1 : 0) - (wasVisible ? 1 : 0)
+      if wasVisible { visibleByReader[reader, default: 0] -= 1 }
+      if entry.visible != nil { visibleByReader[entry.visibleReader, default: 0] += 1 }
       entries[key.document] = entry
     }
     entry.keys.insert(key)
@@ -187,6 +192,7 @@ package struct DocumentCatalog {
       remove: entry.visible, insert: (0..<partial.partCount).flatMap { partial.parts[$0] ?? [] })
     entry.visible = set
     entry.visibleChunks = header.chunkCount
+    entry.visibleReader = header.document.reader
     entry.sets[set] = nil
     entry.prune()
     return (change, Decision(version: version, outcome: .visible(chunkCount: header.chunkCount)))
@@ -197,6 +203,16 @@ package struct DocumentCatalog {
   package func isDecided(_ document: DocumentKey, _ version: Version) -> Bool {
     guard let entry = entries[document] else { return false }
     return entry.marked[version] != nil || entry.fence.map { version <= $0 } ?? false
+  }
+
+  /// The newest version of each document whose newest version ended as `failed`.
+  package var failedVersions: [DocumentKey: Version] {
+    entries.compactMapValues { entry in
+      let fence = entry.fence
+      return entry.marked.filter { version, mark in
+        mark == .failed && (fence == nil || fence.map { version > $0 } == true)
+      }.keys.max()
+    }
   }
 
   /// Notes the key of a record that is not applied, because it can't be read here, so that it is nulled in time.

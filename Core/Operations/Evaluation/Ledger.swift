@@ -67,13 +67,13 @@ package struct Ledger: Sendable {
           guard let value = record.value, let batch = try? ChunkBatch(wireBytes: value),
             batch.header.document.version.epoch == settings.ingest.epoch
           else { return }
-          table.mark(record.position.partition, batch.header.document.version.offset, Self.isInFlight)
+          table.mark(record.position.partition, batch.header.document.version.acceptedAt, Self.isInFlight)
         }
         try await readTails(reader, .vectors, reported) { record in
           guard record.value != nil, let key = VectorKey(bytes: record.key),
             key.version.epoch == settings.ingest.epoch
           else { return }
-          table.mark(record.position.partition, key.version.offset, Self.isInFlight | Self.isInSearch)
+          table.mark(record.position.partition, key.version.acceptedAt, Self.isInFlight | Self.isInSearch)
         }
         // States last: what was finished meanwhile is.
         try await read(
@@ -88,7 +88,7 @@ package struct Ledger: Sendable {
           if let version = status.version {
             guard version.epoch == settings.ingest.epoch else { return }
             table.mark(
-              record.position.partition, version.offset, bit == 0 ? Self.isRecord : bit | Self.isRecord)
+              record.position.partition, version.acceptedAt, bit == 0 ? Self.isRecord : bit | Self.isRecord)
           } else if let offset = Self.offset(of: status.id) {
             table.mark(record.position.partition, offset, bit | Self.isRecord)
           }

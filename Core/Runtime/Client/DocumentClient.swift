@@ -52,19 +52,23 @@ package struct DocumentClient: Sendable {
   /// - Parameters:
   ///   - waits: true waits for terminal states, false only for the broker's acknowledgements.
   ///   - timeout: the limit of the wait. The pipeline's work goes on after it.
+  ///   - rate: so many records are sent in a second at most; nil for no bound.
   ///   - progress: called with the number of documents that have a terminal state, or, without a wait, that
   ///     are sent.
   /// - Throws: `RecordTooLarge` before anything is sent; `KafkaFailure`.
   package func send(
-    _ documents: [OutgoingDocument], waits: Bool, timeout: Duration,
+    _ documents: [OutgoingDocument], waits: Bool, timeout: Duration, rate: Int? = nil,
     progress: @Sendable (Int) -> Void = { _ in }
   ) async throws -> Outcome {
     try checkSizes(documents)
     await BlockingCalls(name: "warm-up").run { producer.warmUp([settings.topic(.documents)]) }
     guard waits else {
       var outcome = Outcome()
-      for batch in batches(documents) {
+      for batch in batches(documents, rate) {
+        let next = ContinuousClock.now + .seconds(1)
         outcome.sent += try await produce(batch).count
+        progress(outcome.sent)
+        if rate != nil, outcome.sent < documents.count { try await Task.sleep(until: next) }
       }
       return outcome
     }
@@ -75,7 +79,8 @@ package struct DocumentClient: Sendable {
       var outcome = Outcome()
       var open: Set<String> = []
       let deadline = ContinuousClock.now + timeout
-      for batch in batches(documents) {
+      for batch in batches(documents, rate) {
+        let next = ContinuousClock.now + .seconds(1)
         let acknowledgements = try await produce(batch)
         outcome.sent += acknowledgements.count
         for (document, acknowledgement) in zip(batch, acknowledgements) {
@@ -83,6 +88,10 @@ package struct DocumentClient: Sendable {
         }
         try await collect(reader, &open, &outcome, wait: .zero)
         progress(outcome.sent - open.count)
+        while rate != nil, outcome.sent < documents.count, ContinuousClock.now < next {
+          try await collect(reader, &open, &outcome, wait: .milliseconds(50))
+          progress(outcome.sent - open.count)
+        }
       }
       while !open.isEmpty, ContinuousClock.now < deadline {
         try await collect(reader, &open, &outcome, wait: .milliseconds(300))
@@ -93,8 +102,11 @@ package struct DocumentClient: Sendable {
     }
   }
 
-  private func batches(_ documents: [OutgoingDocument]) -> [ArraySlice<OutgoingDocument>] {
-    stride(from: 0, to: documents.count, by: 200).map { documents[$0..<min($0 + 200, documents.count)] }
+  private func batches(_ documents: [OutgoingDocument], _ rate: Int?) -> [ArraySlice<OutgoingDocument>] {
+    let count = min(200, max(1, rate ?? 200))
+    return stride(from: 0, to: documents.count, by: count).map {
+      documents[$0..<min($0 + count, documents.count)]
+    }
   }
 
   private func statusPartitions(_ documents: [OutgoingDocument]) -> Set<TopicPartition> {
@@ -114,7 +126,7 @@ package struct DocumentClient: Sendable {
         OutgoingRecord(
           topic: settings.topic(.documents),
           partition: Partitioner.partition(ofKey: document.key.bytes, partitionCount: count),
-          key: document.key.bytes, value: document.value)
+          key: document.recordKey, value: document.value)
       })
   }
 
@@ -123,7 +135,7 @@ package struct DocumentClient: Sendable {
     let setting = "topics.documents.recordBytesMax"
     guard let limit = Int(settings.table.text(setting)) else { return }
     for document in documents {
-      let size = (document.value?.count ?? 0) + document.key.bytes.count + Self.recordOverhead
+      let size = (document.value?.count ?? 0) + document.recordKey.count + Self.recordOverhead
       guard size <= limit else {
         throw RecordTooLarge(id: document.key.id, byteCount: size, setting: setting, limit: limit)
       }
@@ -137,7 +149,7 @@ package struct DocumentClient: Sendable {
       guard let value = record.value, let status = try? StatusRecord(value: value),
         let document = status.document, let version = status.version
       else { continue }
-      let name = "\(document)@\(version.offset)"
+      let name = "\(document)@\(version.acceptedAt)"
       guard open.contains(name) else { continue }
       if status.state.isTerminal {
         open.remove(name)

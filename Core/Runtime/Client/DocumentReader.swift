@@ -101,7 +101,9 @@ package struct DocumentReader: Sendable {
       let state: State =
         version.offset < known.offset ? .waiting : status.map { .reached($0.state) } ?? .unknown
       return Row(
-        key: key, version: Version(epoch: version.epoch, offset: max(version.offset, known.offset)),
+        key: key,
+        version: version.offset < known.offset
+          ? Version(epoch: version.epoch, offset: known.offset) : version,
         state: state,
         chunks: status?.chunks ?? 0, source: known.source, digest: known.digest)
     }.sorted { $0.key.description < $1.key.description }

@@ -25,7 +25,7 @@ package enum PartDivision {
       bytes += chunk.text.utf8.count
     }
     if !current.isEmpty { groups.append(current) }
-    var described = "format \(PartHeader.formatCurrent) model \(model)\n"
+    var described = "format \(PartHeader(document: document).format) model \(model)\n"
     for (part, group) in groups.enumerated() {
       for chunk in group {
         described += "\(part) \(chunk.number) \(chunk.start) \(chunk.end) \(SHA256.hex(chunk.contentHash))\n"

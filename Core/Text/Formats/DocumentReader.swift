@@ -25,7 +25,7 @@ package enum DocumentReader {
     switch request.work {
     case .bytes: try read(bytes, request)
     case .text: .document(try parse(String(decoding: bytes, as: UTF8.self), request))
-    case .pdfText: .document(try PDFText.parse(bytes))
+    case .pdfText: .document(try PDFText.parse(bytes).read(as: .pdf))
     }
   }
 
@@ -53,12 +53,14 @@ package enum DocumentReader {
       throw ParsingError(
         .tooLong, rule: "must hold at most ingest.textBytesMax, \(request.textBytesMax) bytes of text")
     }
-    return switch MediaType.ofText(text, declared: request.type) {
-    case .markdown: try Markdown.parse(text)
-    case .html: try HTML.parse(text)
-    case .csv: SeparatedValues.parse(text, isTabbed: false, hasHeader: hasHeader(request))
-    case .tsv: SeparatedValues.parse(text, isTabbed: true, hasHeader: hasHeader(request))
-    case .plainText, .pdf, .gzip, .docx, .xlsx, .epub: PlainText.parse(text)
+    switch MediaType.ofText(text, declared: request.type) {
+    case .markdown: return try Markdown.parse(text).read(as: .markdown)
+    case .html: return try HTML.parse(text).read(as: .html)
+    case .csv:
+      return SeparatedValues.parse(text, isTabbed: false, hasHeader: hasHeader(request)).read(as: .csv)
+    case .tsv:
+      return SeparatedValues.parse(text, isTabbed: true, hasHeader: hasHeader(request)).read(as: .csv)
+    case .plainText, .pdf, .gzip, .docx, .xlsx, .epub: return PlainText.parse(text).read(as: .text)
     }
   }
 

@@ -15,13 +15,14 @@ enum Office {
         throw ParsingError(.unsupportedMediaType, rule: "is an Office file with macros: send one without")
       }
       return names.contains("xl/workbook.xml")
-        ? try Workbook(archive).document() : try WordDocument(archive).document()
+        ? try Workbook(archive).document().read(as: .xlsx)
+        : try WordDocument(archive).document().read(as: .docx)
     }
     if names.contains("META-INF/container.xml") {
       guard !names.contains("META-INF/encryption.xml") else {
         throw ParsingError(.unreadable, rule: "must not be encrypted")
       }
-      return try Book(archive).document()
+      return try Book(archive).document().read(as: .epub)
     }
     throw ParsingError.unsupported("a ZIP archive that is no DOCX, XLSX or EPUB")
   }

@@ -33,9 +33,18 @@ package struct ParsedDocument: Sendable, Equatable {
   /// What the document says of itself, for example in the front matter of a page.
   package var metadata: [String: MetadataValue] = [:]
 
+  package var format = DocumentFormat.text
+
   package init(text: [UInt8], blocks: [Block], title: String) {
     self.text = text
     self.blocks = blocks
     self.title = title
+  }
+
+  /// The same document, of this format.
+  package func read(as format: DocumentFormat) -> ParsedDocument {
+    var document = self
+    document.format = format
+    return document
   }
 }

@@ -14,6 +14,7 @@ package enum ParserReply: Sendable {
     var fault: ParsingError?
     var isPDF = false
     var title = ""
+    var format = DocumentFormat.text
     /// A JSON object, as in a document record.
     var metadata = "{}"
     /// Consecutive blocks under the same headings share one entry.
@@ -45,6 +46,7 @@ package enum ParserReply: Sendable {
       body = bytes
     case .document(let document):
       head.title = document.title
+      head.format = document.format
       head.metadata =
         JSONValue.object(
           document.metadata.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: $0.value.json) }
@@ -80,6 +82,7 @@ package enum ParserReply: Sendable {
       })
     else { return nil }
     var document = ParsedDocument(text: body, blocks: [], title: head.title)
+    document.format = head.format
     guard head.metadata.utf8.count <= Self.metadataBytesMax,
       let metadata = try? JSONReader.read(Array(head.metadata.utf8)), let members = metadata.members
     else { return nil }

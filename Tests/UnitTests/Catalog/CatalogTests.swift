@@ -17,8 +17,8 @@ private struct Replica {
 
   mutating func apply(_ record: (VectorKey, VectorBatch)) {
     let (change, decision) = catalog.apply(record.0, record.1)
-    if let decision, decisions[decision.version.offset] == nil {
-      decisions[decision.version.offset] = decision.outcome
+    if let decision, decisions[decision.version.acceptedAt] == nil {
+      decisions[decision.version.acceptedAt] = decision.outcome
     }
     if let set = change.remove { index.remove(key, set: set) }
     index.insert(change.insert)
@@ -128,6 +128,46 @@ private struct Replica {
       }
       #expect(replay.shown() == ["v4"] && replay.decisions == replica.decisions, "order \(order)")
     }
+  }
+
+  @Test("what is read again shows above its own record only, in any order; a failed reading hides nothing")
+  func readAgain() {
+    // Accepted in the order 1, 2 (1 again), 3, 4 (3 again), 5 (1 again, late), 6 (3 again, which fails).
+    let history = [
+      part(1, digest: 1), part(1, digest: 2, reading: 2), part(3, digest: 4, 0, of: 2),
+      part(3, digest: 4, 1, of: 2), part(3, digest: 3, reading: 4), part(1, digest: 0, reading: 5),
+      mark(3, .failed, reading: 6),
+    ]
+    var generator = SystemRandomNumberGenerator()
+    for _ in 0..<2000 {
+      var replica = Replica()
+      let order = history.shuffled(using: &generator)
+      for record in order { replica.apply(record) }
+      #expect(replica.shown() == ["v3.4"], "order \(order.map(\.0.description))")
+      #expect(replica.decisions[6] == .failed(nil))
+      replica.apply(mark(7, .deleted))
+      replica.apply(part(3, digest: 0, reading: 8))
+      #expect(replica.shown().isEmpty && replica.decisions[8] == .superseded)
+    }
+  }
+
+  @Test("documents are counted by what read them")
+  func readers() {
+    var catalog = DocumentCatalog()
+    func apply(_ record: (VectorKey, VectorBatch)) { _ = catalog.apply(record.0, record.1) }
+    let (old, new) = (ReaderVersion(format: .pdf, number: 0), ReaderVersion.current(.pdf))
+    #expect(old.isOlder && !new.isOlder)
+    apply(part(1, digest: 1))
+    #expect(catalog.visibleByReader == [nil: 1])
+    apply(part(1, digest: 1, reading: 2, reader: old))
+    #expect(catalog.visibleByReader[old] == 1 && catalog.visibleByReader[nil] == 0)
+    apply(part(1, digest: 1, reading: 3, reader: new))
+    apply(part(1, digest: 1, reader: old))
+    #expect(catalog.visibleByReader[old] == 0 && catalog.visibleByReader[new] == 1)
+    apply(mark(4, .failed))
+    #expect(catalog.failedVersions == [key: Version(epoch: 1, offset: 4)])
+    apply(mark(5, .deleted))
+    #expect(catalog.visibleByReader[new] == 0 && catalog.failedVersions.isEmpty)
   }
 
   @Test("visible documents are counted as they come and go")

@@ -6,22 +6,26 @@ import Records
 let key = DocumentKey(tenant: .standard, id: DocumentID("doc")!)
 
 func part(
-  _ offset: Int64, digest: UInt8, _ part: UInt32 = 0, of count: UInt32 = 1, document: DocumentKey = key
+  _ offset: Int64, digest: UInt8, _ part: UInt32 = 0, of count: UInt32 = 1, document: DocumentKey = key,
+  reading: Int64 = 0, reader: ReaderVersion? = nil
 ) -> (VectorKey, VectorBatch) {
-  var header = PartHeader(document: DocumentInfo(key: document, version: Version(epoch: 1, offset: offset)))
+  var info = DocumentInfo(key: document, version: Version(epoch: 1, offset: offset, reading: reading))
+  info.reader = reader
+  var header = PartHeader(document: info)
   header.digest = [digest]
   header.part = part
   header.partCount = count
   header.chunkCount = count
   var chunk = Chunk()
   chunk.number = part
-  chunk.text = "v\(offset)"
+  chunk.text = reading == 0 ? "v\(offset)" : "v\(offset).\(reading)"
   let batch = VectorBatch(header: header, content: .vectors(chunks: [chunk], dimension: 2, values: [1, 0]))
   return (batch.key, batch)
 }
 
-func mark(_ offset: Int64, _ mark: Mark) -> (VectorKey, VectorBatch) {
-  let header = PartHeader(document: DocumentInfo(key: key, version: Version(epoch: 1, offset: offset)))
+func mark(_ offset: Int64, _ mark: Mark, reading: Int64 = 0) -> (VectorKey, VectorBatch) {
+  let header = PartHeader(
+    document: DocumentInfo(key: key, version: Version(epoch: 1, offset: offset, reading: reading)))
   let batch = VectorBatch(
     header: header, content: .mark(mark, operation: mark == .deleted ? .delete : .put, error: nil))
   return (batch.key, batch)

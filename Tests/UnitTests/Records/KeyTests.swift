@@ -62,6 +62,30 @@ import Testing
     #expect(throws: FieldError.self) { try DocumentKey(bytes: [0xFF, 0x2F, 0x41]) }
   }
 
+  @Test(
+    "a version that was read again lies above its record and below every later one, and names its request")
+  func readAgain() throws {
+    let again = try #require(Version("1.42.107"))
+    #expect(again == Version(epoch: 1, offset: 42, reading: 107) && again.description == "1.42.107")
+    #expect(Version("1.42").map { $0 < again } == true && Version("1.43").map { again < $0 } == true)
+    #expect(again.acceptedAt == 107 && Version("1.106").map { $0.wasAccepted(before: again) } == true)
+    for text in ["1.42.42", "1.42.0", "1.42.7", "1.42.107.1", "1.42.", "1.42.9223372036854775807"] {
+      #expect(Version(text) == nil, "\(text)")
+    }
+    var info = DocumentInfo(
+      key: DocumentKey(tenant: .standard, id: try #require(DocumentID("a"))), version: again)
+    info.reader = ReaderVersion("pdf/3")
+    let header = PartHeader(document: info)
+    #expect(header.format == 2, "a release that knows no readings must not read it")
+    let batch = try ChunkBatch(wireBytes: ChunkBatch(header: header, chunks: []).wireBytes)
+    #expect(batch.header == header && batch.header.document.reader == ReaderVersion(format: .pdf, number: 3))
+    let request = RereadRequest(info.key, offset: 42)
+    #expect(try RereadRequest(key: request.key, value: request.value, at: 107) == request)
+    #expect(throws: FieldError.self) { try RereadRequest(key: request.key, value: request.value, at: 42) }
+    #expect(throws: FieldError.self) { try RereadRequest(key: request.key, value: nil, at: 107) }
+    #expect(throws: FieldError.self) { try DocumentKey(bytes: request.key) }
+  }
+
   @Test("a version beyond every log is none: its neighbours could not be counted")
   func lastVersion() {
     #expect(Version("1.9007199254740992")?.offset == Version.offsetMax)

@@ -43,6 +43,20 @@ import Testing
     #expect(open.oldestOffset == 1)
   }
 
+  @Test("a version that is read again is opened by its request, whatever lies above it")
+  func readAgain() {
+    var open = OpenVersions(start: 0)
+    apply([(1, .accepted), (1, .indexed), (2, .accepted)], to: &open)
+    let again = Version(epoch: 1, offset: 1, reading: 3)
+    open.apply(StatusRecord(key, again, .put, .accepted), offset: 3)
+    #expect(open.operation(key, again) == .put && open.operation(key, version(2)) == .put)
+    #expect(open.open(key, below: version(2)).map(\.0) == [again], "the newer record overtakes it")
+    open.close(key, again)
+    // Repeated by a crash, after its state.
+    open.apply(StatusRecord(key, again, .put, .accepted), offset: 4)
+    #expect(open.operation(key, again) == nil)
+  }
+
   @Test("events before the start tell the newest accepted version, and open nothing")
   func before() {
     var open = OpenVersions(start: 10)

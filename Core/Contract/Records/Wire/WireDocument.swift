@@ -7,6 +7,8 @@ struct WireDocument: WireMessage {
   var hasACL = false
   var acl: [String] = []
   var expiresAt: Int64 = 0
+  var reading: Int64 = 0
+  var reader = ""
 
   init() {}
 
@@ -25,15 +27,19 @@ struct WireDocument: WireMessage {
     acl = info.acl ?? []
     language = info.language
     expiresAt = info.expiresAtMilliseconds
+    reading = info.version.reading
+    reader = info.reader?.description ?? ""
   }
 
   func info() throws(WireError) -> DocumentInfo {
-    guard let tenant = TenantID(tenant), let id = DocumentID(id), (0...Version.offsetMax).contains(offset)
+    guard let tenant = TenantID(tenant), let id = DocumentID(id),
+      Version.isPossible(offset: offset, reading: reading)
     else {
       throw WireError(position: 0, rule: "a document without a usable tenant, id or version")
     }
     var info = DocumentInfo(
-      key: DocumentKey(tenant: tenant, id: id), version: Version(epoch: epoch, offset: offset))
+      key: DocumentKey(tenant: tenant, id: id),
+      version: Version(epoch: epoch, offset: offset, reading: reading))
     info.title = title
     info.uri = uri
     info.source = source
@@ -43,6 +49,7 @@ struct WireDocument: WireMessage {
     // Records of earlier builds may hold any number. A time before 1970 or beyond the bounds means "never"
     // (0).
     info.expiresAtMilliseconds = (0...WireBounds.numberMax).contains(expiresAt) ? expiresAt : 0
+    info.reader = ReaderVersion(reader)
     return info
   }
 
@@ -59,6 +66,8 @@ struct WireDocument: WireMessage {
     writer.strings(10, acl)
     writer.string(11, language)
     writer.int(12, expiresAt)
+    writer.int(13, reading)
+    writer.string(14, reader)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -75,6 +84,8 @@ struct WireDocument: WireMessage {
     case 10: acl.append(try reader.string())
     case 11: language = try reader.string()
     case 12: expiresAt = try reader.int64()
+    case 13: reading = try reader.int64()
+    case 14: self.reader = try reader.string()
     default: return false
     }
     return true

@@ -1,0 +1,72 @@
+import Catalog
+import KafkaClient
+import Records
+import Settings
+import Synchronization
+
+/// Which documents show, and what read them, from the whole of `rag.vectors`: their states may have expired.
+package struct DocumentSurvey: Sendable {
+  package struct Document: Sendable {
+    package var key: DocumentKey
+    package var version: Version
+    /// nil for what a former release read, and for a failed document.
+    package var reader: ReaderVersion?
+    package var source: String
+
+    package var isOutdated: Bool { reader?.isOlder ?? true }
+  }
+
+  /// In no order.
+  package private(set) var visible: [Document] = []
+  /// Documents whose newest version failed. An older version may show all the same.
+  package private(set) var failed: [Document] = []
+
+  /// Reads all of `rag.vectors`. Memory grows with the number of documents only.
+  ///
+  /// - Parameter tenant: nil for all tenants.
+  /// - Throws: `KafkaFailure`, also when that takes longer than an hour; `CancellationError`.
+  package init(_ settings: Settings, tenant: TenantID?) async throws {
+    let state = Mutex<State>(State())
+    let topic = settings.topic(.vectors)
+    let partitions = (0..<settings.partitionCount(.vectors)).map { TopicPartition(topic, $0) }
+    try await withReader(settings.kafkaConfiguration(clientID: "millrace-survey")) { reader in
+      try await reader.assign(Dictionary(uniqueKeysWithValues: partitions.map { ($0, .beginning) }))
+      try await reader.readToEnd(limit: .seconds(3600)) { records in
+        state.withLock { state in
+          for record in records { state.apply(record, tenant) }
+        }
+      }
+    }
+    let (documents, catalog) = state.withLock { ($0.documents, $0.catalog) }
+    visible = Array(documents.values)
+    failed = catalog.failedVersions.map { key, version in
+      Document(key: key, version: version, source: documents[key]?.source ?? "")
+    }
+  }
+
+  private struct State {
+    var catalog = DocumentCatalog()
+    var documents: [DocumentKey: Document] = [:]
+
+    mutating func apply(_ record: ConsumerRecord, _ tenant: TenantID?) {
+      guard let key = VectorKey(bytes: record.key), tenant == nil || key.document.tenant == tenant else {
+        return
+      }
+      guard let value = record.value else { return catalog.forget(key) }
+      guard var batch = try? VectorBatch(wireBytes: value), batch.key == key else { return }
+      if case .vectors(let chunks, _, _) = batch.content {
+        // One row without its text tells what shows.
+        var first = chunks.prefix(1)
+        first.indices.forEach { first[$0] = Chunk() }
+        batch.content = .vectors(chunks: Array(first), dimension: 0, values: [])
+      }
+      let change = catalog.apply(key, batch).change
+      if let info = change.insert.first?.document {
+        documents[key.document] = Document(
+          key: info.key, version: info.version, reader: info.reader, source: info.source)
+      } else if change.remove != nil {
+        documents[key.document] = nil
+      }
+    }
+  }
+}
