@@ -31,9 +31,20 @@ enum Group: String {
 /// Files in a target's folder that are not sources.
 let texts = ["Records": ["README.md", "millrace.proto"], "LocalBroker": ["README.md"]]
 
+/// For each target all targets that it depends on, also through others.
+nonisolated(unsafe) var known: [String: Set<String>] = [:]
+
+/// SwiftPM compiles a target anew when a target changes that it names. But a struct's layout reaches further: to
+/// whoever uses a type that holds it. So every target names all that its dependencies depend on.
+func all(_ name: String, _ dependencies: [String]) -> [Target.Dependency] {
+  let whole = dependencies.reduce(into: Set(dependencies)) { $0.formUnion(known[$1] ?? []) }
+  known[name] = whole
+  return whole.sorted().map { .init(stringLiteral: $0) }
+}
+
 func room(_ name: String, in group: Group, _ dependencies: [String] = []) -> Target {
   .target(
-    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) },
+    name: name, dependencies: all(name, dependencies),
     path: "\(group.rawValue)/\(name)",
     exclude: texts[name] ?? [], swiftSettings: strict)
 }
@@ -49,27 +60,27 @@ func cRoom(
 ) -> Target {
   // SwiftPM compiles C at -O0 in debug builds; kernels and checksums need -O3 in both.
   .target(
-    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Core/C/\(name)",
+    name: name, dependencies: all(name, dependencies), path: "Core/C/\(name)",
     cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror"] + (include.map { ["-I", $0] } ?? []))],
     linkerSettings: libraries.map { .linkedLibrary($0) })
 }
 
 func program(_ name: String, path: String, exclude: [String] = [], _ dependencies: [String]) -> Target {
   .executableTarget(
-    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: path, exclude: exclude,
+    name: name, dependencies: all(name, dependencies), path: path, exclude: exclude,
     swiftSettings: strict)
 }
 
 /// Code that several test targets share.
 func testRoom(_ name: String, _ dependencies: [String]) -> Target {
   .target(
-    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
+    name: name, dependencies: all(name, dependencies), path: "Tests/\(name)",
     swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [String]) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
+    name: name, dependencies: all(name, dependencies), path: "Tests/\(name)",
     swiftSettings: testing)
 }
 
@@ -96,6 +107,7 @@ let package = Package(
     cLibrary("CZLib"),
     cRoom("CGumbo", libraries: ["gumbo"]),
     cRoom("CBreaks", libraries: ["icuuc"]),
+    cRoom("COCR"),
     cRoom("CZip", libraries: ["zip"]),
     cRoom("CICU", libraries: ["icuuc"]),
     cRoom("CTLS", libraries: ["ssl", "crypto"]),
@@ -135,7 +147,7 @@ let package = Package(
     room("Parsing", in: .text, ["CBreaks", "Failures", "Records", "Sandbox"]),
     room(
       "Formats", in: .text,
-      ["CCMark", "CGumbo", "CICU", "CUchardet", "CXML2", "CZLib", "CZip", "Parsing", "Records"]),
+      ["CCMark", "CGumbo", "CICU", "COCR", "CUchardet", "CXML2", "CZLib", "CZip", "Parsing", "Records"]),
     room("Chunking", in: .text, ["Cryptography", "Failures", "Parsing", "Records", "Tokenizer"]),
 
     room("VectorMath", in: .vectors, ["Failures", "CKernels", "COpenBLAS"]),

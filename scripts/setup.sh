@@ -12,7 +12,7 @@ packages=("${libraries[@]}" poppler-utils redis-server python3-venv)
 [ "$mode" = check ] && packages=("${libraries[@]}")
 # For the Dockerfile: everything but redis-server, which only `millrace up` needs.
 [ "$mode" = list ] && { echo "${packages[@]/redis-server/}"; exit 0; }
-[ "$mode" = test ] && packages+=(kcat protobuf-compiler redis-tools curl prometheus)
+[ "$mode" = test ] && packages+=(kcat protobuf-compiler redis-tools curl prometheus tesseract-ocr)
 requirements=(scripts/requirements.txt)
 [ "$mode" = test ] && requirements+=(scripts/requirements-test.txt)
 

@@ -24,15 +24,17 @@ package struct IngestStage: StageWork {
   private let known: KnownVersions
   private let held: HeldPartitions
 
-  package init(_ context: StageContext, tokenizer: WordPieceTokenizer, programs: ParserPrograms) {
+  package init(
+    _ context: StageContext, tokenizer: WordPieceTokenizer, programs: ParserPrograms, ocr: OCR = .off
+  ) {
     self.init(
-      context, tokenizer: tokenizer, programs: programs, known: KnownVersions(context), held: HeldPartitions()
-    )
+      context, tokenizer: tokenizer, programs: programs, ocr: ocr, known: KnownVersions(context),
+      held: HeldPartitions())
   }
 
   private init(
-    _ context: StageContext, tokenizer: WordPieceTokenizer, programs: ParserPrograms, known: KnownVersions,
-    held: HeldPartitions
+    _ context: StageContext, tokenizer: WordPieceTokenizer, programs: ParserPrograms, ocr: OCR,
+    known: KnownVersions, held: HeldPartitions
   ) {
     self.context = context
     self.known = known
@@ -41,21 +43,22 @@ package struct IngestStage: StageWork {
     chunker = Chunker(
       tokenizer: tokenizer, tokensMax: context.settings.ingest.chunkTokens,
       overlapTokens: context.settings.ingest.overlapTokens)
-    parser = Parser(
-      ParsingLimits(
-        timeout: context.settings.ingest.parserTimeout,
-        memoryBytesMax: context.settings.ingest.parserMemoryBytesMax,
-        textBytesMax: context.settings.ingest.textBytesMax),
-      programs)
+    var limits = ParsingLimits(
+      timeout: context.settings.ingest.parserTimeout,
+      memoryBytesMax: context.settings.ingest.parserMemoryBytesMax,
+      textBytesMax: context.settings.ingest.textBytesMax)
+    limits.readsMargins = context.settings.ingest.readsMargins
+    parser = Parser(limits, programs, ocr: ocr)
   }
 
   /// The services of an ingest worker, in start order.
   package static func services(
-    _ context: StageContext, tokenizer: WordPieceTokenizer, programs: ParserPrograms
+    _ context: StageContext, tokenizer: WordPieceTokenizer, programs: ParserPrograms, ocr: OCR = .off
   ) -> [any Service] {
     let known = KnownVersions(context)
     let held = HeldPartitions()
-    let stage = IngestStage(context, tokenizer: tokenizer, programs: programs, known: known, held: held)
+    let stage = IngestStage(
+      context, tokenizer: tokenizer, programs: programs, ocr: ocr, known: known, held: held)
     return [
       StageService(
         context, group: context.group(.ingest), topics: [context.topic(.documents)],
@@ -89,11 +92,16 @@ package struct IngestStage: StageWork {
     let restarted = Set(records.filter(\.isAfterRestart).map(\.record.position.partition))
     if !restarted.isEmpty { try await known.check(Array(restarted)) }
     let originals = try await originals(records.map(\.record))
+    let recordTime = context.settings.ingest.parserTimeout
     return try await blocking.run {
-      try records.map { item in
+      var isSlow = false
+      return try records.map { item in
         // Also because a cancelled parser's verdict is none.
         try Task.checkCancellation()
-        guard ContinuousClock.now < limit else { return Disposition(.notBegun) }
+        // One document's pictures may take a batch's time.
+        guard ContinuousClock.now < limit, !isSlow else { return Disposition(.notBegun) }
+        let begin = ContinuousClock.now
+        defer { isSlow = ContinuousClock.now - begin > recordTime + .seconds(1) }
         return disposition(item, original: originals[item.record.position])
       }
     }
@@ -291,7 +299,8 @@ package struct IngestStage: StageWork {
       accepted: [
         accepted(
           record, document.key, version, .put,
-          warnings: (chunker.warning.map { [$0] } ?? []) + document.doubts.map(\.description)
+          warnings: (chunker.warning.map { [$0] } ?? []) + parsed.warnings
+            + document.doubts.map(\.description)
             + (isExpired
               ? ["expires_at was over when the record was written: the document is never shown"] : [])
             + (isWhole

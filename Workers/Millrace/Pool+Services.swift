@@ -13,6 +13,7 @@ import Search
 import Services
 import Settings
 import Stage
+import Telemetry
 import Tokenizer
 
 extension Pool {
@@ -34,7 +35,9 @@ extension Pool {
             "needs parsers that start\(settings.ingest.isSandboxRequired ? " and can be confined" : ""): \(error)"
         )
       }
-      return IngestStage.services(context, tokenizer: tokenizer, programs: programs)
+      return IngestStage.services(
+        context, tokenizer: tokenizer, programs: programs, ocr: ocr(settings.ingest, programs, context.logger)
+      )
     case .embedDocuments:
       return [
         try EmbedDocumentsStage.service(
@@ -52,6 +55,15 @@ extension Pool {
       return try GenerateStage.services(
         context, encoder: try encoder(context), redis: try RedisClient.named(in: settings))
     }
+  }
+
+  private func ocr(_ ingest: Settings.Ingest, _ programs: ParserPrograms, _ logger: Logger) -> OCR {
+    guard ingest.isOCRWanted else { return .off }
+    let fault: String?
+    do { fault = try programs.ocrFault(languages: ingest.ocrLanguages) } catch { fault = "\(error)" }
+    guard let fault else { return .on(languages: ingest.ocrLanguages, timeout: ingest.ocrTimeout) }
+    logger.warning("Pictures of pages are not read: ingest.ocr is auto", [(.reason, fault)])
+    return .missing(reason: fault)
   }
 
   private func encoder(_ context: StageContext) throws -> Encoder {

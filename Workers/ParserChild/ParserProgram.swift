@@ -9,6 +9,7 @@ import Sandbox
 ///     --unconfined    sets no seccomp filter
 ///     --probe         tries what no parser may do, prints the errors in JSON, and ends
 ///     --probe-start   tries to start a program, which kills this process
+///     --ocr LANGUAGES loads tesseract, so that pictures of pages can be read
 ///     --preloaded     with a probe: the filter was set by the preloaded library, so it isn't set again
 @main
 enum ParserProgram {
@@ -18,7 +19,14 @@ enum ParserProgram {
   static func main() {
     endAtOnce()
     let arguments = Set(CommandLine.arguments.dropFirst())
-    prepare()
+    var reader = DocumentReader()
+    prepare(&reader)
+    if let index = CommandLine.arguments.firstIndex(of: "--ocr"), index + 1 < CommandLine.arguments.count,
+      let fault = Recognition.open(languages: CommandLine.arguments[index + 1])
+    {
+      complain(fault)
+      exit(124)
+    }
     do throws(SandboxError) {
       if !arguments.contains("--unconfined"), !arguments.contains("--preloaded") { try Sandbox.enter() }
     } catch {
@@ -33,20 +41,20 @@ enum ParserProgram {
       write(Array((try? JSONEncoder().encode(Sandbox.probe())) ?? Data()))
       exit(0)
     }
-    serve()
+    serve(&reader)
   }
 
   /// What reads files when it is first used must be used before the filter is set.
-  private static func prepare() {
+  private static func prepare(_ reader: inout DocumentReader) {
     _ =
-      DocumentReader.reply(
+      reader.reply(
         to: ParserRequest(
           .text, type: .html, ParsingLimits(timeout: .seconds(1), memoryBytesMax: 0, textBytesMax: 1 << 16)),
         Array("<p>a".utf8)
       ).parts
   }
 
-  private static func serve() {
+  private static func serve(_ reader: inout DocumentReader) {
     while true {
       Sandbox.endAfter(seconds: idleSeconds)
       guard let lengths = ParserFrame.lengths(read(ParserFrame.lengthBytes)) else { exit(0) }
@@ -57,7 +65,7 @@ enum ParserProgram {
       Sandbox.endAfter(seconds: request.secondsMax + 1)
       let bytes = read(lengths.body)
       guard bytes.count == lengths.body else { exit(0) }
-      guard let parts = DocumentReader.reply(to: request, bytes).parts else {
+      guard let parts = reader.reply(to: request, bytes).parts else {
         complain("the reply can't be written as JSON")
         exit(1)
       }

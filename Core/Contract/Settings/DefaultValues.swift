@@ -76,6 +76,14 @@ package enum DefaultValues {
       parserMemoryBytesMax: 1073741824
       # required: a worker doesn't start where these processes can't be confined by seccomp; off: they aren't confined
       parserSandbox: "required"
+      # off, or auto: pages of a PDF that hold no text are read from their pictures (OCR), where tesseract is installed
+      ocr: "off"
+      # tesseract's data that is used, joined by +: eng+deu
+      ocrLanguages: "eng"
+      # time for all pictures of one document; a page takes some 2 s
+      ocrTimeout: "120s"
+      # auto: of an HTML page with main or article, nav, aside, header and footer beside it are left out; read: they are read
+      htmlMargins: "auto"
       # field names of other producers, ours=theirs, separated by commas: text=body,id=key
       fieldMap: ""
       # a document without `acl` is failed, instead of being open to its whole tenant

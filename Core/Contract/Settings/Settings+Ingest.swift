@@ -12,6 +12,14 @@ extension Settings {
     package var parserMemoryBytesMax: Int
     /// A worker doesn't start where its parsers can't be confined.
     package var isSandboxRequired: Bool
+    /// Pages of a PDF that hold no text are read from their pictures, where tesseract is installed.
+    package var isOCRWanted: Bool
+    /// Of tesseract's data: "eng+deu".
+    package var ocrLanguages: String
+    /// For all pages of a document.
+    package var ocrTimeout: Duration
+    /// `nav`, `aside`, `header` and `footer` of HTML are read wherever they are.
+    package var readsMargins: Bool
     package var fieldMap: [String: String]
     /// A document must say who may read it.
     package var aclRequired: Bool
@@ -35,6 +43,19 @@ extension Settings {
           ["required", "off"].contains($0)
         }
         == "required"
+      isOCRWanted =
+        try table.string("ingest.ocr", "must be off or auto") { ["off", "auto"].contains($0) } == "auto"
+      ocrLanguages = try table.string(
+        "ingest.ocrLanguages", "must be names of tesseract's data, joined by +: eng+deu"
+      ) { names in
+        names.split(separator: "+", omittingEmptySubsequences: false).allSatisfy { name in
+          !name.isEmpty && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x5F }
+        }
+      }
+      ocrTimeout = try table.duration("ingest.ocrTimeout")
+      readsMargins =
+        try table.string("ingest.htmlMargins", "must be auto or read") { ["auto", "read"].contains($0) }
+        == "read"
       aclRequired = try table.bool("ingest.aclRequired")
       isStrict = try table.bool("ingest.strict")
       fieldMap = try table.pairs("ingest.fieldMap")

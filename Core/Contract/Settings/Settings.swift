@@ -46,6 +46,15 @@ package struct Settings: Sendable {
         rule: "times ingest.batchRecordsMax must be less than kafka.pollIntervalMax, "
           + "or slow documents cost a worker its partitions")
     }
+    guard
+      !ingest.isOCRWanted
+        || ingest.ocrTimeout + ingest.parserTimeout * ingest.batchRecordsMax < kafka.pollIntervalMax
+    else {
+      throw SettingsError(
+        key: "ingest.ocrTimeout", value: table.text("ingest.ocrTimeout"),
+        rule: "and ingest.parserTimeout times ingest.batchRecordsMax together must be less than "
+          + "kafka.pollIntervalMax, or slow documents cost a worker its partitions")
+    }
     generate = try Generate(table)
     llm = try LLM(table)
     redis = try Redis(table)

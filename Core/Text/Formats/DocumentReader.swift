@@ -2,8 +2,13 @@ import Foundation
 import Parsing
 
 /// Reads documents with the libraries of their formats. Only `millrace-parser` calls it, in a confined process.
-package enum DocumentReader {
-  package static func reply(to request: ParserRequest, _ bytes: [UInt8]) -> ParserReply {
+package struct DocumentReader {
+  /// Pages of the next PDF that were read from pictures.
+  private var recognised: [Int: PDFText.Page] = [:]
+
+  package init() {}
+
+  package mutating func reply(to request: ParserRequest, _ bytes: [UInt8]) -> ParserReply {
     do throws(ParsingError) {
       let reply = try answer(request, bytes)
       guard case .document(let document) = reply else { return reply }
@@ -21,11 +26,17 @@ package enum DocumentReader {
     }
   }
 
-  private static func answer(_ request: ParserRequest, _ bytes: [UInt8]) throws(ParsingError) -> ParserReply {
+  private mutating func answer(_ request: ParserRequest, _ bytes: [UInt8]) throws(ParsingError) -> ParserReply
+  {
     switch request.work {
-    case .bytes: try read(bytes, request)
-    case .text: .document(try parse(String(decoding: bytes, as: UTF8.self), request))
-    case .pdfText: .document(try PDFText.parse(bytes).read(as: .pdf))
+    case .bytes: return try Self.read(bytes, request)
+    case .text: return .document(try Self.parse(String(decoding: bytes, as: UTF8.self), request))
+    case .pdfText:
+      defer { recognised = [:] }
+      return .document(try PDFText.parse(bytes, recognised: recognised).read(as: .pdf))
+    case .picture:
+      recognised[request.page] = try PagePicture.page(bytes)
+      return .document(ParsedDocument(text: [], blocks: [], title: ""))
     }
   }
 
@@ -55,7 +66,7 @@ package enum DocumentReader {
     }
     switch MediaType.ofText(text, declared: request.type) {
     case .markdown: return try Markdown.parse(text).read(as: .markdown)
-    case .html: return try HTML.parse(text).read(as: .html)
+    case .html: return try HTML.parse(text, isWhole: request.readsMargins).read(as: .html)
     case .csv:
       return SeparatedValues.parse(text, isTabbed: false, hasHeader: hasHeader(request)).read(as: .csv)
     case .tsv:

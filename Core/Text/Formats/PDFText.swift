@@ -20,8 +20,10 @@ enum PDFText {
     var height = 1.0
   }
 
-  /// - Throws: `ParsingError`: `no_text` for pages without any.
-  static func parse(_ source: [UInt8]) throws(ParsingError) -> ParsedDocument {
+  /// - Parameter recognised: pages that were read from pictures, by their number from 0.
+  /// - Returns: the document; its text is empty if no page holds any.
+  /// - Throws: `ParsingError` for what is no output of pdftotext.
+  static func parse(_ source: [UInt8], recognised: [Int: Page] = [:]) throws(ParsingError) -> ParsedDocument {
     guard let tree = XMLTree(withoutControls(source)) else {
       throw ParsingError(.badPDF, rule: "must be readable: pdftotext wrote no XML")
     }
@@ -51,14 +53,15 @@ enum PDFText {
         }
       }
     }
-    guard pages.contains(where: { !$0.lines.isEmpty }) else {
-      throw ParsingError(
-        .noText,
-        rule: "must hold text: its pages hold none, perhaps pictures of it, which are not read (no OCR)")
+    for (number, page) in recognised where pages.indices.contains(number) && pages[number].lines.isEmpty {
+      pages[number] = page
     }
     var assembler = PDFAssembler(words: words(pages))
     for page in withoutMargins(pages) { assembler.add(page) }
-    return assembler.document
+    var document = assembler.document
+    document.pageCount = pages.count
+    document.pagesWithoutText = pages.indices.filter { pages[$0].lines.isEmpty }
+    return document
   }
 
   private static func number(_ node: XMLNode, _ name: String) -> Double {

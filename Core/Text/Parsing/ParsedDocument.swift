@@ -34,6 +34,12 @@ package struct ParsedDocument: Sendable, Equatable {
   package var metadata: [String: MetadataValue] = [:]
 
   package var format = DocumentFormat.text
+  /// Of a PDF; 0 for other formats.
+  package var pageCount = 0
+  /// The pages of a PDF that hold no text, from 0.
+  package var pagesWithoutText: [Int] = []
+  /// What its owner should know of how it was read.
+  package var warnings: [String] = []
 
   package init(text: [UInt8], blocks: [Block], title: String) {
     self.text = text

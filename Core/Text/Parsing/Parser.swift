@@ -7,11 +7,13 @@ import Sandbox
 package struct Parser: Sendable {
   private let limits: ParsingLimits
   private let programs: ParserPrograms
+  private let ocr: OCR
   private let children = ParserChildren()
 
-  package init(_ limits: ParsingLimits, _ programs: ParserPrograms) {
+  package init(_ limits: ParsingLimits, _ programs: ParserPrograms, ocr: OCR = .off) {
     self.limits = limits
     self.programs = programs
+    self.ocr = ocr
   }
 
   /// Blocks while child processes read.
@@ -196,12 +198,126 @@ package struct Parser: Sendable {
       throw fault(error)
     }
     switch output {
-    case .text(let text): return try document(.pdfText, nil, text, scope, deadline)
+    case .text(let text):
+      let parsed = try document(.pdfText, nil, text, scope, deadline)
+      return try withPictures(parsed, pdf: bytes, text: text)
     case .tooLong: throw tooLong
     case .failed(let ending):
       let fault = fault(ending, "pdftotext")
       throw fault.code == .unreadable ? ParsingError(.badPDF, rule: fault.rule) : fault
     }
+  }
+
+  /// Reads the pages without text from their pictures, where that is wanted and possible.
+  private func withPictures(_ parsed: ParsedDocument, pdf: [UInt8], text: [UInt8]) throws(ParsingError)
+    -> ParsedDocument
+  {
+    guard let first = parsed.pagesWithoutText.first, let last = parsed.pagesWithoutText.last else {
+      return parsed
+    }
+    guard case .on(let languages, let timeout) = ocr else {
+      guard parsed.pagesWithoutText.count < parsed.pageCount else {
+        throw ParsingError(
+          .noText, rule: "must hold text: its pages hold none, perhaps pictures of it; \(advice)")
+      }
+      var document = parsed
+      document.warnings = ["\(pages(parsed.pagesWithoutText)) of \(parsed.pageCount) hold no text; \(advice)"]
+      return document
+    }
+    var limits = limits
+    limits.timeout = timeout
+    var document = try recognise(
+      pdf, pages: first...last, only: Set(parsed.pagesWithoutText), text, languages, limits)
+    guard document.pagesWithoutText.count < document.pageCount else {
+      throw ParsingError(.noText, rule: "must hold text: neither its pages nor the pictures on them hold any")
+    }
+    let read = parsed.pagesWithoutText.filter { !document.pagesWithoutText.contains($0) }
+    document.format = read.count == document.pageCount ? .scan : .pdf
+    if !read.isEmpty {
+      document.warnings = [
+        "\(pages(read)) of \(document.pageCount) were read from pictures (OCR): words may be wrong"
+      ]
+    }
+    return document
+  }
+
+  private var advice: String {
+    switch ocr {
+    case .off: "set ingest.ocr to auto to read pictures"
+    case .missing(let reason): "ingest.ocr is auto, but \(reason)"
+    case .on: ""
+    }
+  }
+
+  /// "pages 1, 4, 5": the first few.
+  private func pages(_ numbers: [Int]) -> String {
+    "pages " + numbers.prefix(8).map { "\($0 + 1)" }.joined(separator: ", ")
+      + (numbers.count > 8 ? ", …" : "")
+  }
+
+  private func recognise(
+    _ pdf: [UInt8], pages: ClosedRange<Int>, only wanted: Set<Int>, _ text: [UInt8], _ languages: String,
+    _ limits: ParsingLimits
+  ) throws(ParsingError) -> ParsedDocument {
+    let late = ParsingError(
+      .parserTimeout,
+      rule: "must be readable within ingest.ocrTimeout, \(limits.timeout.components.seconds) s")
+    let result: Result<ParsedDocument, ParsingError>
+    do throws(SandboxError) {
+      result = try recognition(
+        pdf, pages, wanted, text, programs.recognising(limits, languages: languages), limits)
+    } catch {
+      if case .tookTooLong = error { throw late }
+      throw fault(error)
+    }
+    if case .failure(let fault) = result, fault.code == .parserTimeout { throw late }
+    return try result.get()
+  }
+
+  /// - Throws: `SandboxError` for what the machine is to blame for; what the document is to blame for is a failure.
+  private func recognition(
+    _ pdf: [UInt8], _ pages: ClosedRange<Int>, _ wanted: Set<Int>, _ text: [UInt8],
+    _ program: SandboxedProgram, _ limits: ParsingLimits
+  ) throws(SandboxError) -> Result<ParsedDocument, ParsingError> {
+    let deadline = ContinuousClock.now + limits.timeout
+    // Of its own: the children that read other documents don't load tesseract.
+    let child = try ParserChild(program)
+    func ask(_ work: ParserRequest.Work, page: Int, _ bytes: [UInt8]) throws(SandboxError)
+      -> Result<ParsedDocument, ParsingError>
+    {
+      var request = ParserRequest(work, type: nil, limits)
+      request.page = page
+      switch try child.answer(request, bytes, until: deadline) {
+      case .reply(.document(let document)): return .success(document)
+      case .reply(.fault(let fault)) where fault.kind == .rejected: return .failure(fault)
+      case .reply, .strange: return .failure(Self.strange)
+      case .ended(let ending): return .failure(fault(ending, "the reader of pictures"))
+      }
+    }
+    let process = try SandboxedProcess(programs.drawing(limits, pages: pages), input: .file(pdf))
+    var bytes: [UInt8] = []
+    var page = pages.lowerBound
+    while true {
+      let more = try process.read(atMost: 1 << 18, until: deadline)
+      if more.isEmpty { break }
+      bytes += more
+      while let picture = PortableGraymap(bytes[...]), picture.range.upperBound <= bytes.count {
+        if wanted.contains(page) {
+          let reply = try ask(.picture, page: page, Array(bytes[..<picture.range.upperBound]))
+          if case .failure = reply { return reply }
+        }
+        bytes.removeFirst(picture.range.upperBound)
+        page += 1
+      }
+      // The head is shorter, and the dots have a limit.
+      if bytes.count > 64, PortableGraymap(bytes[...]) == nil { break }
+    }
+    guard bytes.isEmpty else {
+      return .failure(ParsingError(.badPDF, rule: "must be readable: pdftoppm drew no pictures of its pages"))
+    }
+    let ending = try process.finish(until: deadline)
+    guard ending.status == 0 else { return .failure(fault(ending, "pdftoppm")) }
+    return try ask(.pdfText, page: 0, text)
   }
 
   private static let layoutFactor = 16

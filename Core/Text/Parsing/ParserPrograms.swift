@@ -11,6 +11,7 @@ package struct ParserPrograms: Sendable {
   /// The library that confines `pdftotext` once it is loaded.
   package var preload: String
   package var pdftotext = "/usr/bin/pdftotext"
+  package var pdftoppm = "/usr/bin/pdftoppm"
   package var confinement: Confinement
 
   package init(reader: String, preload: String, confinement: Confinement) {
@@ -56,6 +57,40 @@ package struct ParserPrograms: Sendable {
         throw .notStarted("\(isPreloaded ? preload : reader) does not confine: '\(allowed)' is allowed")
       }
     }
+  }
+
+  /// Tries to load tesseract with the data of some languages.
+  ///
+  /// - Returns: what is missing; nil when pictures can be read.
+  package func ocrFault(languages: String) throws(SandboxError) -> String? {
+    let limits = ParsingLimits(timeout: .seconds(10), memoryBytesMax: 1 << 30, textBytesMax: 1 << 20)
+    guard FileManager.default.isExecutableFile(atPath: pdftoppm) else {
+      return "pdftoppm is missing (apt-get install poppler-utils)"
+    }
+    let process = try SandboxedProcess(
+      program(false, ["--ocr", languages, "--probe"], limits), input: .file([]))
+    let deadline = ContinuousClock.now + limits.timeout
+    while try !process.read(atMost: 1 << 16, until: deadline).isEmpty {}
+    let ending = try process.finish(until: deadline)
+    return ending.status == 0
+      ? nil : "\(ending.complaint) (apt-get install tesseract-ocr and a package of each language)"
+  }
+
+  /// A child that reads pictures of pages.
+  func recognising(_ limits: ParsingLimits, languages: String) -> SandboxedProgram {
+    program(false, ["--ocr", languages], limits)
+  }
+
+  /// `pdftoppm`, which draws pages in gray: pages `first` to `last`, from 0.
+  func drawing(_ limits: ParsingLimits, pages: ClosedRange<Int>) -> SandboxedProgram {
+    var program = program(true, [], limits)
+    program.path = pdftoppm
+    // The longer side of A4 at 300 dots an inch; a larger page is drawn smaller.
+    program.arguments = [
+      "-q", "-gray", "-scale-to", "3508", "-f", "\(pages.lowerBound + 1)", "-l", "\(pages.upperBound + 1)",
+      "-",
+    ]
+    return program
   }
 
   /// - Parameter isPreloaded: true for a program that isn't ours, or that is treated like one.

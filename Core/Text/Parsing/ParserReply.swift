@@ -15,6 +15,8 @@ package enum ParserReply: Sendable {
     var isPDF = false
     var title = ""
     var format = DocumentFormat.text
+    var pageCount = 0
+    var pagesWithoutText: [Int] = []
     /// A JSON object, as in a document record.
     var metadata = "{}"
     /// Consecutive blocks under the same headings share one entry.
@@ -31,6 +33,7 @@ package enum ParserReply: Sendable {
   package static let headBytesMax = 8 << 20
   private static let titleBytesMax = 8192
   private static let headingsMax = 64
+  private static let pagesMax = 1_000_000
   private static let headingBytesMax = 1000
   private static let contextBytesMax = 2000
   private static let metadataBytesMax = 1 << 20
@@ -47,6 +50,8 @@ package enum ParserReply: Sendable {
     case .document(let document):
       head.title = document.title
       head.format = document.format
+      head.pageCount = document.pageCount
+      head.pagesWithoutText = document.pagesWithoutText
       head.metadata =
         JSONValue.object(
           document.metadata.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: $0.value.json) }
@@ -83,6 +88,11 @@ package enum ParserReply: Sendable {
     else { return nil }
     var document = ParsedDocument(text: body, blocks: [], title: head.title)
     document.format = head.format
+    guard (0...Self.pagesMax).contains(head.pageCount), head.pagesWithoutText.count <= head.pageCount,
+      head.pagesWithoutText.allSatisfy({ (0..<head.pageCount).contains($0) })
+    else { return nil }
+    document.pageCount = head.pageCount
+    document.pagesWithoutText = head.pagesWithoutText
     guard head.metadata.utf8.count <= Self.metadataBytesMax,
       let metadata = try? JSONReader.read(Array(head.metadata.utf8)), let members = metadata.members
     else { return nil }

@@ -7,8 +7,10 @@ package struct ParserRequest: Codable, Sendable, Equatable {
     case bytes
     /// Text in UTF-8, of the type `type`.
     case text
-    /// The output of pdftotext.
+    /// The output of pdftotext. Pages without text are taken from the pictures that came before.
     case pdfText
+    /// A page of a PDF as a picture, a PGM file. The reply is empty.
+    case picture
   }
   package var work: Work
   /// The declared type, or, for text, the type as which it is parsed. nil for none.
@@ -17,6 +19,10 @@ package struct ParserRequest: Codable, Sendable, Equatable {
   package var charset = ""
   /// Whether CSV has a header: "present", "absent", or empty to find it out.
   package var header = ""
+  /// The page, from 0, whose picture follows.
+  package var page = 0
+  /// Whether `nav`, `aside`, `header` and `footer` of HTML are read wherever they are.
+  package var readsMargins = false
   package var textBytesMax: Int
   /// The child is ended after so many seconds even when its parent is gone.
   package var secondsMax: Int
@@ -28,6 +34,7 @@ package struct ParserRequest: Codable, Sendable, Equatable {
     self.type = type
     self.charset = charset
     self.header = header
+    readsMargins = limits.readsMargins
     textBytesMax = limits.textBytesMax
     secondsMax = max(1, Int(limits.timeout.components.seconds))
   }

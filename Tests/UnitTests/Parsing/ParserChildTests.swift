@@ -148,11 +148,11 @@ import Testing
     "replies that no well-behaved reader writes are refused: bytes, lengths, ranges, verdicts on the machine")
   func strangeReplies() throws {
     let head =
-      #"{"fault":null,"isPDF":false,"title":"","metadata":"{}","headingPaths":[[]],"contexts":[""],"#
-      + #""blocks":[[1,0,9,0,0]]}"#
+      #"{"fault":null,"isPDF":false,"title":"","format":"text","pageCount":2,"pagesWithoutText":[1],"#
+      + #""metadata":"{}","headingPaths":[[]],"contexts":[""],"blocks":[[1,0,9,0,0]]}"#
     let fault =
-      #"{"fault":{"code":"machine_fault","rule":"x"},"isPDF":false,"title":"","metadata":"{}","#
-      + #""headingPaths":[],"contexts":[],"blocks":[]}"#
+      #"{"fault":{"code":"machine_fault","rule":"x"},"isPDF":false,"title":"","format":"text","#
+      + #""pageCount":0,"pagesWithoutText":[],"metadata":"{}","headingPaths":[],"contexts":[],"blocks":[]}"#
     func octal(_ bytes: [UInt8]) -> String {
       bytes.map { "\\\($0 / 64)\($0 / 8 % 8)\($0 % 8)" }.joined()
     }
@@ -176,7 +176,10 @@ import Testing
     #expect(ParserReply(head: Array(head.utf8), body: Array("nine byte".utf8)) != nil)
     // Blocks out of order would become ranges that end before they start.
     let turned = head.replacing("[1,0,9,0,0]", with: "[1,5,9,0,0],[1,0,4,0,0]")
-    #expect(ParserReply(head: Array(turned.utf8), body: Array("nine byte".utf8)) == nil)
+    for strange in [
+      turned, head.replacing("[1],", with: "[2],"), head.replacing(":2,", with: ":-2,"),
+      head.replacing("text", with: "exe"),
+    ] { #expect(ParserReply(head: Array(strange.utf8), body: Array("nine byte".utf8)) == nil, "\(strange)") }
   }
 
   @Test("if no reader can start, the error is retriable and not the document's fault")
@@ -196,7 +199,8 @@ import Testing
   func tenants() throws {
     // This reader answers with how many documents it has read.
     let head =
-      #"{"fault":null,"isPDF":false,"title":"%d","metadata":"{}","headingPaths":[],"contexts":[],"blocks":[]}"#
+      #"{"fault":null,"isPDF":false,"title":"%d","format":"text","pageCount":0,"pagesWithoutText":[],"#
+      + #""metadata":"{}","headingPaths":[],"contexts":[],"blocks":[]}"#
     let length = head.utf8.count - 1
     let script = """
       n=0

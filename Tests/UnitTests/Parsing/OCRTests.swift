@@ -1,0 +1,109 @@
+import Foundation
+import Parsing
+import Records
+import TestSupport
+import Testing
+
+// Goal: pages that are pictures are read where that is wanted and possible, and what was not read is said. Method:
+// Tests/Files/scan.pdf, which holds two pages of the handbook as pictures, alone and behind pages with text.
+
+@Suite struct OCRTests {
+  private static let on = OCR.on(languages: "eng", timeout: .seconds(60))
+  private static let isInstalled =
+    (try? ParsingTests.programs.ocrFault(languages: "eng") ?? "") == ""
+
+  private func scan() throws -> [UInt8] {
+    Array(try Data(contentsOf: URL(fileURLWithPath: Checkout.path + "/Tests/Files/scan.pdf")))
+  }
+
+  /// Two pages of text, then the two pictures.
+  private func mixed() throws -> [UInt8] {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("mixed-\(UUID().uuidString).pdf")
+      .path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/pdfunite")
+    process.arguments = [
+      Checkout.path + "/Workers/Millrace/Demo/handbook/radio.pdf", Checkout.path + "/Tests/Files/scan.pdf",
+      path,
+    ]
+    try process.run()
+    process.waitUntilExit()
+    return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+  }
+
+  private func parse(_ bytes: [UInt8], _ ocr: OCR) throws(ParsingError) -> ParsedDocument {
+    try Parser(ParsingTests.limits, ParsingTests.programs, ocr: ocr).parse(bytes, declared: "", scope: "t")
+  }
+
+  private func text(_ document: ParsedDocument) -> String { String(decoding: document.text, as: UTF8.self) }
+
+  @Test("without recognition a scan fails, and the message names the setting or what is missing")
+  func off() throws {
+    let error = #expect(throws: ParsingError.self) { try parse(try scan(), .off) }
+    #expect(error?.code == .noText && error?.rule.contains("ingest.ocr") == true, "\(error.debugDescription)")
+    let missing = #expect(throws: ParsingError.self) {
+      try parse(try scan(), .missing(reason: "no tesseract"))
+    }
+    #expect(missing?.code == .noText && missing?.rule.contains("no tesseract") == true)
+    let half = try parse(try mixed(), .off)
+    #expect(half.format == .pdf && text(half).contains("channel 7 by day"))
+    #expect(half.warnings.count == 1 && half.warnings[0].contains("pages 3, 4 of 4"), "\(half.warnings)")
+    #expect(try ParsingTests.programs.ocrFault(languages: "xx_none") != nil)
+  }
+
+  @Test(
+    "pictures are read in the sandbox, and the document says so",
+    .enabled(if: isInstalled, "no tesseract here"))
+  func on() throws {
+    let scan = try parse(try scan(), Self.on)
+    #expect(scan.format == .scan && scan.pagesWithoutText.isEmpty)
+    for words in [
+      "Dispatch uses channel 7 by day and channel 11 at night.", "works for 14 hours on one charge",
+    ] {
+      #expect(text(scan).contains(words), "\(text(scan))")
+    }
+    #expect(
+      scan.warnings.contains { $0.contains("pages 1, 2 of 2") && $0.contains("OCR") }, "\(scan.warnings)")
+    let mixed = try parse(try mixed(), Self.on)
+    #expect(
+      mixed.format == .pdf && text(mixed).split(separator: "channel 7 by day").count == 3, "\(text(mixed))")
+    #expect(mixed.warnings.contains { $0.contains("pages 3, 4 of 4") }, "\(mixed.warnings)")
+    let plain = Array(
+      try Data(contentsOf: URL(fileURLWithPath: Checkout.path + "/Workers/Millrace/Demo/handbook/radio.pdf")))
+    #expect(try parse(plain, Self.on).warnings.isEmpty, "a PDF with text costs no recognition")
+  }
+
+  @Test("pictures have a time limit of their own", .enabled(if: isInstalled, "no tesseract here"))
+  func late() throws {
+    let error = #expect(throws: ParsingError.self) {
+      try parse(try scan(), .on(languages: "eng", timeout: .milliseconds(300)))
+    }
+    #expect(
+      error?.code == .parserTimeout && error?.rule.contains("ingest.ocrTimeout") == true,
+      "\(error.debugDescription)")
+  }
+
+  @Test("the head of a picture is checked before its bytes are waited for")
+  func heads() {
+    let whole = PortableGraymap(Array("P5\n2 3\n255\nabcdef".utf8)[...])
+    #expect(whole?.width == 2 && whole?.height == 3 && whole?.range == 11..<17)
+    for text in [
+      "", "P5", "P5\n2 3\n255", "P4\n2 3\n255\n", "P5\n-2 3\n255\n", "P5\n2 99999999999999999999\n255\n",
+      "P5\n9000 9000\n255\n", "P5\n2 3\n65535\n", "P5\n0 3\n255\n",
+    ] { #expect(PortableGraymap(Array(text.utf8)[...]) == nil, "\(text)") }
+  }
+
+  @Test("the margins of an HTML page are read where that is set")
+  func margins() throws {
+    let page = "<html><body><aside>Gate code 4417</aside><main><p>Visitors wait.</p></main></body></html>"
+    var limits = ParsingTests.limits
+    #expect(
+      try !text(Parser(limits, ParsingTests.programs).parse(page, declared: "text/html", scope: "t"))
+        .contains("4417"))
+    limits.readsMargins = true
+    #expect(
+      try text(Parser(limits, ParsingTests.programs).parse(page, declared: "text/html", scope: "t")).contains(
+        "4417"))
+  }
+}
