@@ -127,11 +127,12 @@ let package = Package(
     room("BlockingExecutor", in: .base),
     room("CommandLine", in: .base, ["Failures"]),
     room("Time", in: .base),
+    room("YAML", in: .base, ["CYAML", "Failures"]),
     room("Sandbox", in: .base, ["CSandbox", "Failures"]),
 
     room("Records", in: .contract, ["Failures", "Time"]),
     room("Pools", in: .contract, ["Records"]),
-    room("Settings", in: .contract, ["Failures", "CYAML", "Pools", "Records", "Time"]),
+    room("Settings", in: .contract, ["Failures", "Pools", "Records", "Time", "YAML"]),
 
     room("Cryptography", in: .connections, ["CChecksum", "COpenSSL"]),
     room(
@@ -147,7 +148,10 @@ let package = Package(
     room("Parsing", in: .text, ["CBreaks", "Failures", "Records", "Sandbox"]),
     room(
       "Formats", in: .text,
-      ["CCMark", "CGumbo", "CICU", "COCR", "CUchardet", "CXML2", "CZLib", "CZip", "Parsing", "Records"]),
+      [
+        "CCMark", "CGumbo", "CICU", "COCR", "CUchardet", "CXML2", "CZLib", "CZip", "Parsing", "Records",
+        "YAML",
+      ]),
     room("Chunking", in: .text, ["Cryptography", "Failures", "Parsing", "Records", "Tokenizer"]),
 
     room("VectorMath", in: .vectors, ["Failures", "CKernels", "COpenBLAS"]),
@@ -252,9 +256,10 @@ let package = Package(
     program(
       "Bench", path: "Tests/Benchmarks", exclude: ["README.md"],
       [
-        "Caching", "Catalog", "CommandLine", "Cryptography", "Encoder", "Flat", "Ingest", "KafkaClient",
-        "Records", "Retrieve", "Search", "Services", "Settings", "Stage", "Telemetry", "TestSupport", "Time",
-        "VectorMath",
+        "Caching", "Catalog", "Chunking", "CommandLine", "Cryptography", "Encoder", "Flat", "Ingest",
+        "KafkaClient", "Parsing", "Records", "Retrieve", "Search", "Services", "Settings", "Stage",
+        "Telemetry", "TestSupport", "Time",
+        "Tokenizer", "VectorMath",
       ]),
 
     testRoom("TestSupport", ["KafkaClient", "LocalBroker"]),

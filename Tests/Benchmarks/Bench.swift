@@ -28,6 +28,10 @@ enum Bench {
       BLAS.useOneThread()
       return try await chunks(bootstrap: words[1])
     }
+    if words.first == "chunk-spans" {
+      let sizes = words.dropFirst().compactMap { Int($0) }
+      return try await ChunkSpans.run(sizes: sizes.isEmpty ? [64, 128, 192, 256, 400] : sizes)
+    }
     if words.first == "growth" { return await Growth.puts() }
     if words.first == "assignments" {
       return try await Growth.assignments(states: (words.count > 1 ? Int(words[1]) : nil) ?? 1_000_000)

@@ -1,5 +1,6 @@
 import Foundation
 import Records
+import YAML
 
 /// All settings by key, merged from the compiled-in defaults, a file, the environment and flags, in this
 /// order.
@@ -27,6 +28,14 @@ package struct SettingsTable: Sendable {
   package private(set) var deployment: [String: String] = [:]
   private var positions: [String: Int] = [:]
 
+  private static func leaves(_ yaml: String, source: String) throws(SettingsError) -> [(
+    key: String, value: String
+  )] {
+    do throws(YAMLError) { return try YAML.parse(yaml).leaves } catch {
+      throw SettingsError(key: source, value: error.line > 0 ? "line \(error.line)" : "", rule: error.rule)
+    }
+  }
+
   /// - Parameters:
   ///   - file: path of a YAML file with the same tree as `values.yaml`, or any part of that tree.
   ///   - flags: values by option name, for example `--kafka-topic-prefix`.
@@ -35,7 +44,7 @@ package struct SettingsTable: Sendable {
   package init(file: String? = nil, environment: [String: String] = [:], flags: [String: String] = [:])
     throws(SettingsError)
   {
-    for leaf in try YAML.parse(DefaultValues.yaml, source: "values.yaml").leaves {
+    for leaf in try Self.leaves(DefaultValues.yaml, source: "values.yaml") {
       if Self.isDeployment(leaf.key) {
         deployment[leaf.key] = leaf.value
         continue
@@ -51,7 +60,7 @@ package struct SettingsTable: Sendable {
         throw SettingsError(
           key: "--settings", value: file, rule: "cannot be read: \(error.localizedDescription)")
       }
-      for leaf in try YAML.parse(text, source: file).leaves where !Self.isDeployment(leaf.key) {
+      for leaf in try Self.leaves(text, source: file) where !Self.isDeployment(leaf.key) {
         guard positions[leaf.key] != nil else {
           // The error does not show the value: the key may be the misspelt name of a secret.
           throw SettingsError(key: leaf.key, value: "", rule: "is no setting (in \(file))")

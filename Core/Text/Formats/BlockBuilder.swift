@@ -32,11 +32,18 @@ struct BlockBuilder {
 
   private static let contextBytesMax = 2000
 
+  /// Sets the context of a block that is there already.
+  mutating func setContext(_ context: String, ofBlock index: Int) {
+    guard blocks.indices.contains(index) else { return }
+    blocks[index].context = Self.cut(context, bytesMax: Self.contextBytesMax)
+  }
+
   /// The rows of a table.
   mutating func add(_ grid: TableGrid) {
     let header = TableGrid.line(grid.header)
+    for row in grid.rows.prefix(grid.titleRows) { add(TableGrid.line(row), .prose) }
     // A header without rows is text, too.
-    for row in grid.body.isEmpty ? grid.rows[...] : grid.body {
+    for row in grid.body.isEmpty ? grid.rows.dropFirst(grid.titleRows) : grid.body {
       guard row.contains(where: { !$0.isEmpty }) else { continue }
       add(TableGrid.line(row), .row, context: grid.body.isEmpty ? "" : header)
     }

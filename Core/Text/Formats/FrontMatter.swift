@@ -1,6 +1,7 @@
 import Foundation
 import Parsing
 import Records
+import YAML
 
 /// The fields at the start of a Markdown page: YAML between `---`, TOML between `+++`, or a JSON object. Scalars and
 /// lists of scalars at the top level are read; what is nested is left out.
@@ -26,7 +27,7 @@ struct FrontMatter {
           // A page may begin with a line across it.
           let first = lines.first { !$0.trimmed.isEmpty && !$0.trimmed.hasPrefix("#") }
           guard let first, first.contains(separator) || (mark == "+++" && first.hasPrefix("[")) else { break }
-          return (FrontMatter(lines, separator), rest)
+          return (mark == "---" ? FrontMatter(yaml: lines) : FrontMatter(toml: lines), rest)
         }
         lines.append(line)
       }
@@ -48,36 +49,110 @@ struct FrontMatter {
 
   private init() {}
 
-  private init(_ lines: [Substring], _ separator: Character) {
-    var open: (name: String, values: [MetadataValue])?
-    func close(_ front: inout FrontMatter) {
-      if let list = open, !list.values.isEmpty { front.set(list.name, .list(list.values)) }
-      open = nil
+  private init(yaml lines: [Substring]) {
+    self.init()
+    guard case .map(let members)? = try? YAML.parse(lines.joined(separator: "\n")) else {
+      read(loose: lines)
+      return
     }
+    for (name, value) in members {
+      switch value {
+      case .scalar(let text, let isPlain):
+        if let value = Self.scalar(text, isPlain: isPlain) { set(name, value) }
+      case .list(let items):
+        let values = items.compactMap { item -> MetadataValue? in
+          guard case .scalar(let text, let isPlain) = item else { return nil }
+          return Self.scalar(text, isPlain: isPlain)
+        }
+        if !values.isEmpty { set(name, .list(values)) }
+      case .map: continue
+      }
+    }
+  }
+
+  /// What people write and YAML refuses, `title: Gates: a guide` for example: a field a line.
+  private mutating func read(loose lines: [Substring]) {
     for line in lines {
+      guard let first = line.first, !first.isWhitespace, first != "#", first != "-",
+        let middle = line.firstRange(of: ": ")
+      else { continue }
+      let text = line[middle.upperBound...].trimmed
+      let isQuoted = text.count > 1 && text.first == text.last && "\"'".contains(text.first ?? " ")
+      let value = Self.scalar(String(isQuoted ? text.dropFirst().dropLast() : text), isPlain: !isQuoted)
+      if let value { set(String(line[..<middle.lowerBound].trimmed), value) }
+    }
+  }
+
+  private static func scalar(_ text: String, isPlain: Bool) -> MetadataValue? {
+    guard isPlain else { return text.isEmpty ? nil : .string(text) }
+    switch text {
+    case "true", "True", "TRUE": return .bool(true)
+    case "false", "False", "FALSE": return .bool(false)
+    case "", "null", "~", "Null", "NULL": return nil
+    default: return ExactNumber(text[...]).map(MetadataValue.number) ?? .string(text)
+    }
+  }
+
+  /// Keys before the first table, with values on one line, and arrays over several. No library of Debian reads TOML in
+  /// C without a copy of its own.
+  private init(toml lines: [Substring]) {
+    self.init()
+    var rest = lines[...]
+    while let line = rest.popFirst() {
       let text = line.trimmed
       if text.isEmpty || text.hasPrefix("#") { continue }
-      if text.hasPrefix("- "), let list = open {
-        if let value = Self.scalar(text.dropFirst(2).trimmed) { open = (list.name, list.values + [value]) }
-        continue
-      }
-      // A deeper line belongs to something nested; a table's name in TOML begins such lines.
-      if line.first?.isWhitespace == true { continue }
-      close(&self)
-      if text.hasPrefix("[") { break }
-      guard let middle = text.firstIndex(of: separator) else { continue }
+      if text.hasPrefix("[") { return }
+      guard let middle = text.firstIndex(of: "=") else { continue }
       let name = String(text[..<middle].trimmed.filter { $0 != "\"" && $0 != "'" })
-      let rest = text[text.index(after: middle)...].trimmed
-      if rest.isEmpty {
-        open = (name, [])
-      } else if rest.hasPrefix("["), rest.hasSuffix("]") {
-        let items = rest.dropFirst().dropLast().split(separator: ",").compactMap { Self.scalar($0.trimmed) }
-        set(name, .list(items))
-      } else if let value = Self.scalar(rest) {
+      var value = String(text[text.index(after: middle)...].trimmed)
+      if value.hasPrefix("[") {
+        while Self.items(value) == nil, let more = rest.popFirst() { value += " " + more.trimmed }
+        let items = (Self.items(value) ?? []).compactMap { Self.scalar($0) }
+        if !items.isEmpty { set(name, .list(items)) }
+      } else if let mark = ["\"\"\"", "'''"].first(where: value.hasPrefix) {
+        var inside = String(value.dropFirst(3))
+        while !inside.contains(mark), let more = rest.popFirst() {
+          inside += (inside.isEmpty ? "" : "\n") + more
+        }
+        guard let end = inside.firstRange(of: mark) else { continue }
+        set(name, .string(String(inside[..<end.lowerBound])))
+      } else if let value = Self.scalar(value[...]) {
         set(name, value)
       }
     }
-    close(&self)
+  }
+
+  /// The elements of an array; nil as long as it isn't closed.
+  private static func items(_ text: String) -> [Substring]? {
+    var items: [Substring] = []
+    var quote: Character?
+    var isEscaped = false
+    var start = text.index(after: text.startIndex)
+    for index in text.indices.dropFirst() {
+      let character = text[index]
+      if let open = quote {
+        if isEscaped {
+          isEscaped = false
+        } else if character == "\\", open == "\"" {
+          isEscaped = true
+        } else if character
+          == open
+        {
+          quote = nil
+        }
+        continue
+      }
+      switch character {
+      case "\"", "'": quote = character
+      case ",", "]":
+        let item = text[start..<index].trimmed
+        if !item.isEmpty { items.append(item) }
+        if character == "]" { return items }
+        start = text.index(after: index)
+      default: break
+      }
+    }
+    return nil
   }
 
   private mutating func set(_ name: String, _ value: MetadataValue) {
@@ -89,22 +164,47 @@ struct FrontMatter {
     }
   }
 
-  /// - Returns: nil for a value that has no place in metadata: a nested one, or a block of text.
+  /// - Returns: nil for a value of TOML that has no place in metadata.
   private static func scalar(_ text: Substring) -> MetadataValue? {
     guard let first = text.first else { return nil }
-    if first == "\"" || first == "'" {
-      guard text.count > 1, text.last == first else { return nil }
-      return .string(String(text.dropFirst().dropLast()))
+    if first == "\"" { return quoted(text.dropFirst()).map(MetadataValue.string) }
+    if first == "'" {
+      return text.dropFirst().firstIndex(of: "'").map {
+        .string(String(text[text.index(after: text.startIndex)..<$0]))
+      }
     }
-    if "|>{&*!".contains(first) { return nil }
-    // A comment needs a space before it.
-    let value = (text.firstRange(of: " #").map { text[..<$0.lowerBound] } ?? text).trimmed
+    if first == "{" { return nil }
+    let value = (text.firstIndex(of: "#").map { text[..<$0] } ?? text).trimmed
     switch value {
-    case "true", "True": return .bool(true)
-    case "false", "False": return .bool(false)
-    case "null", "~", "Null": return nil
-    default: return ExactNumber(value).map(MetadataValue.number) ?? .string(String(value))
+    case "true": return .bool(true)
+    case "false": return .bool(false)
+    default:
+      return ExactNumber(value.filter { $0 != "_" }[...]).map(MetadataValue.number) ?? .string(String(value))
     }
+  }
+
+  /// A basic string of TOML behind its first quote, with its escapes read.
+  private static func quoted(_ text: Substring) -> String? {
+    var result = ""
+    var rest = text
+    let escapes: [Character: Character] = ["n": "\n", "t": "\t", "r": "\r", "\"": "\"", "\\": "\\"]
+    while let character = rest.popFirst() {
+      if character == "\"" { return result }
+      guard character == "\\", let code = rest.popFirst() else {
+        result.append(character)
+        continue
+      }
+      if let plain = escapes[code] {
+        result.append(plain)
+      } else if code == "u" || code == "U" {
+        let digits = rest.prefix(code == "u" ? 4 : 8)
+        rest = rest.dropFirst(digits.count)
+        if let scalar = UInt32(digits, radix: 16).flatMap(Unicode.Scalar.init) {
+          result.unicodeScalars.append(scalar)
+        }
+      }
+    }
+    return nil
   }
 }
 

@@ -1,7 +1,7 @@
 internal import CGumbo
 
 /// A node of a document that gumbo holds. Valid only while its `HTMLTree` exists.
-@safe struct HTMLNode {
+@safe struct HTMLNode: TreeNode {
   private let pointer: OpaquePointer
 
   init?(_ pointer: OpaquePointer?) {
@@ -43,24 +43,5 @@ internal import CGumbo
       node = current.next
     }
     return children
-  }
-
-  /// Calls `visit` with this node and all nodes below it, in the order of the source. The nodes below one for which it
-  /// returns false are left out. Without recursion, so that no depth costs a stack.
-  func walk(_ visit: (HTMLNode) -> Bool) {
-    var node = self
-    while true {
-      if visit(node), let child = node.child {
-        node = child
-        continue
-      }
-      while node.next == nil || node.isSame(as: self) {
-        if node.isSame(as: self) { return }
-        guard let parent = node.parent else { return }
-        node = parent
-      }
-      guard let next = node.next else { return }
-      node = next
-    }
   }
 }

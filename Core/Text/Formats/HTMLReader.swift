@@ -108,6 +108,15 @@ struct HTMLReader {
     case "br": inline += "\n"
     case "wbr": break
     case "q": append("“")
+    case "input":
+      // The box of a task.
+      if node.attribute("type")?.lowercased() == "checkbox" {
+        append(node.attribute("checked") == nil ? "[ ] " : "[x] ")
+      }
+      return false
+    case "math":
+      append(MathReader.text(of: node))
+      return false
     case "sup":
       if let note = note(node) {
         append(" (\(note))")
@@ -134,7 +143,7 @@ struct HTMLReader {
         output.add(grid)
         return false
       }
-    default: if Self.blocks.contains(name) { flush() }
+    default: if Self.blocks.contains(name) || visibility.isBlock(node, name) { flush() }
     }
     return true
   }
@@ -160,7 +169,7 @@ struct HTMLReader {
     case "li":
       flush()
       itemNumber = ""
-    default: if Self.blocks.contains(name) { flush() }
+    default: if Self.blocks.contains(name) || visibility.isBlock(node, name) { flush() }
     }
   }
 
@@ -277,27 +286,32 @@ struct HTMLReader {
 
   // MARK: tables
 
-  /// - Returns: nil for a table that only arranges the page: with tables, headings or lists in its cells, or as
-  ///   `role="presentation"`.
+  /// - Returns: nil for a table that only arranges the page: with tables or headings in its cells but no header of its
+  ///   own, or as `role="presentation"`.
   private func grid(_ table: HTMLNode) -> TableGrid? {
     let role = table.attribute("role")
     if role == "presentation" || role == "none" { return nil }
     let arranging: Set<String> = [
       "table", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "form", "article", "section",
     ]
-    var isArranging = false
+    var (isArranging, isData) = (false, false)
     var rows: [(node: HTMLNode, isHead: Bool)] = []
     var (isHead, isFirst) = (false, true)
     table.walk { node in
       let name = node.name
-      if arranging.contains(name), !node.isSame(as: table) { isArranging = true }
-      if isArranging || visibility.isHidden(node, name) && !name.isEmpty { return false }
+      if visibility.isHidden(node, name) && !name.isEmpty { return false }
+      if arranging.contains(name), !node.isSame(as: table) {
+        isArranging = true
+        // The rows of a table in a cell are the cell's text.
+        return false
+      }
+      if name == "th" || name == "thead" { isData = true }
       if name == "thead" { isHead = true }
       if name == "tbody" || name == "tfoot" { isHead = false }
       if name == "tr" { rows.append((node, isHead)) }
       return true
     }
-    if isArranging || rows.isEmpty { return nil }
+    if isArranging && !isData || rows.isEmpty { return nil }
     var grid = TableGrid()
     for (node, isInHead) in rows {
       let nodes = node.children.filter {
@@ -345,8 +359,22 @@ struct HTMLReader {
         text += Self.raised(self.text(of: inner), Self.subscripts)
         return false
       case "br": text += " "
+      case "math":
+        text += MathReader.text(of: inner)
+        return false
+      case "tr" where !inner.isSame(as: node): text += text.contains { !$0.isWhitespace } ? "; " : " "
+      case "td", "th":
+        if !inner.isSame(as: node) {
+          let isFirst = text.last { !$0.isWhitespace }.map { $0 == ";" } ?? true
+          text += isFirst ? " " : ", "
+        }
+      case "input":
+        if inner.attribute("type")?.lowercased() == "checkbox" {
+          text += inner.attribute("checked") == nil ? "[ ] " : "[x] "
+        }
+        return false
       case "li": text += text.contains { !$0.isWhitespace } ? "; " : " "
-      default: if Self.blocks.contains(name) { text += " " }
+      default: if Self.blocks.contains(name) || visibility.isBlock(inner, name) { text += " " }
       }
       return true
     }

@@ -1,16 +1,18 @@
 /// What a browser would not show: elements without text of their own, `hidden`, inline styles, and the rules of `style`
-/// elements whose selector is one element, class or id.
+/// elements whose selector is one element, class or id. Also what it would show as a block of its own.
 struct HTMLVisibility {
   /// Scripts, styles, media, and values of controls.
   private static let ignored: Set<String> = [
     "script", "style", "noscript", "template", "svg", "head", "iframe", "object", "embed", "select",
     "datalist",
-    "textarea", "canvas", "audio", "video", "annotation", "annotation-xml", "title",
+    "textarea", "canvas", "audio", "video", "annotation", "annotation-xml", "title", "rt", "rp", "rtc",
   ]
   private static let rulesMax = 10_000
 
   /// Selector (`td`, `.note`, `#map`) to whether it is hidden. The last rule of a selector wins.
   private var rules: [String: Bool] = [:]
+  /// The same for what is a block: `span`, `.line`.
+  private var blockRules: Set<String> = []
   /// Classes and ids that some rule shows that is not looked at: of a combination, or in a block like `@media`.
   private var shownSomewhere: Set<String> = []
 
@@ -27,6 +29,9 @@ struct HTMLVisibility {
   func isHidden(_ node: HTMLNode, _ name: String) -> Bool {
     if Self.ignored.contains(name) { return true }
     if let hidden = node.attribute("hidden"), hidden.lowercased() != "false" { return true }
+    // They open by a script.
+    if name == "dialog", node.attribute("open") == nil { return true }
+    if node.attribute("popover") != nil { return true }
     if let style = node.attribute("style"), let isHidden = Self.hides(style) { return isHidden }
     guard !rules.isEmpty else { return false }
     // As in CSS, an id counts more than a class, and a class more than an element.
@@ -35,6 +40,32 @@ struct HTMLVisibility {
     let found = classes.compactMap { rules["." + $0] }
     if !found.isEmpty { return found.contains(true) }
     return rules[name] ?? false
+  }
+
+  /// Whether a style makes a block of an element that is none by itself.
+  func isBlock(_ node: HTMLNode, _ name: String) -> Bool {
+    if let style = node.attribute("style"), style.utf8.count < 10_000, Self.makesBlock(style) { return true }
+    guard !blockRules.isEmpty else { return false }
+    if blockRules.contains(name) { return true }
+    if let id = node.attribute("id"), blockRules.contains("#" + id) { return true }
+    return (node.attribute("class") ?? "").split(whereSeparator: \.isWhitespace).contains {
+      blockRules.contains("." + $0)
+    }
+  }
+
+  private static func makesBlock(_ declarations: some StringProtocol) -> Bool {
+    let blocks: Set<String> = [
+      "block", "flex", "grid", "table", "list-item", "flow-root", "table-row", "table-cell",
+    ]
+    for declaration in declarations.split(separator: ";") {
+      let sides = declaration.split(separator: ":", maxSplits: 1)
+      guard sides.count == 2, String(sides[0]).filter({ !$0.isWhitespace }).lowercased() == "display" else {
+        continue
+      }
+      let value = sides[1].split(whereSeparator: { $0.isWhitespace || $0 == "!" }).first?.lowercased() ?? ""
+      if blocks.contains(value) { return true }
+    }
+    return false
   }
 
   /// - Returns: nil for declarations that say nothing of it.
@@ -83,8 +114,12 @@ struct HTMLVisibility {
         shownSomewhere.formUnion(inner.shownSomewhere)
         for (name, isHidden) in inner.rules where !isHidden { shownSomewhere.insert(name) }
       } else if let isHidden = Self.hides(block) {
+        let isBlock = Self.makesBlock(block)
         for part in selector.split(separator: ",") {
           let name = part.filter { !$0.isWhitespace }
+          if isBlock, Self.isSimple(part) {
+            blockRules.insert(name.first == "." || name.first == "#" ? name : name.lowercased())
+          }
           if Self.isSimple(part) {
             rules[name.first == "." || name.first == "#" ? name : name.lowercased()] = isHidden
           } else if !isHidden {

@@ -30,20 +30,36 @@ struct PDFAssembler {
       return
     }
     var block: Int?
-    for row in Self.rows(page) {
-      if row.count > 1 {
-        closeParagraph()
-        rows.append(row)
-        block = nil
+    for group in PDFCells.groups(page.lines) {
+      if group.count == 1 || isText(group) {
+        closeRows()
+        for cell in group {
+          for line in cell.lines {
+            if block != line.block { end(before: line.text) }
+            block = line.block
+            append(line.text)
+          }
+          if group.count > 1 { closeParagraph() }
+        }
         continue
       }
-      closeRows()
-      if block != row[0].block { end(before: row[0].text) }
-      block = row[0].block
-      append(row[0].text)
+      closeParagraph()
+      for row in PDFCells.rows(group) {
+        rows.append(
+          row.map { cell in
+            PDFText.Line(
+              text: joined(cell.lines.map(\.text)), box: cell.box, block: 0, wordCount: 0)
+          })
+      }
+      block = nil
     }
     // Rows do not go on over a page's end: a repeated header would become one of them.
     closeRows()
+  }
+
+  /// Texts of some lines each that stand side by side, and not below a table's rows, are columns of a page.
+  private func isText(_ group: [PDFCells.Cell]) -> Bool {
+    rows.isEmpty && group.allSatisfy { $0.lines.count >= 3 }
   }
 
   /// Two blocks of several long lines side by side. A table's cells are short.
@@ -68,23 +84,15 @@ struct PDFAssembler {
     return false
   }
 
-  /// The lines that stand side by side, from left to right, from the top down.
-  private static func rows(_ page: PDFText.Page) -> [[PDFText.Line]] {
-    var rows: [[PDFText.Line]] = []
-    for line in page.lines.sorted(by: { $0.box.top < $1.box.top }) {
-      if let last = rows.last?.last {
-        let shared = min(last.box.bottom, line.box.bottom) - max(last.box.top, line.box.top)
-        if shared > 0.5 * min(last.height, line.height) {
-          rows[rows.count - 1].append(line)
-          continue
-        }
-      }
-      rows.append([line])
-    }
-    return rows.map { $0.sorted { $0.box.left < $1.box.left } }
+  private mutating func append(_ line: String) { join(line, to: &paragraph) }
+
+  private func joined(_ lines: [String]) -> String {
+    var text = ""
+    for line in lines { join(line, to: &text) }
+    return text
   }
 
-  private mutating func append(_ line: String) {
+  private func join(_ line: String, to paragraph: inout String) {
     guard let last = paragraph.last else {
       paragraph = line
       return

@@ -97,8 +97,11 @@ enum SeparatedValues {
   private static func looksLikeNames(_ first: [String], _ rest: ArraySlice<Record>) -> Bool {
     let names = first.filter { !$0.isEmpty }
     guard names.count > 1, Set(names).count == names.count, names.count * 3 >= first.count * 2,
-      names.allSatisfy({ $0.utf8.count <= 100 }), names.count(where: TableGrid.isValue) * 5 <= names.count
+      names.allSatisfy({ $0.utf8.count <= 100 }),
+      names.count(where: { TableGrid.isValue($0) && !TableGrid.isYear($0) }) * 5 <= names.count
     else { return false }
+    // Years above years are values.
+    if names.allSatisfy({ TableGrid.isValue($0) }) { return false }
     // A first row whose texts stand below, too, is a row like the others.
     let sample = rest.prefix(sampleRecords)
     let repeated = first.indices.count { column in

@@ -13,6 +13,8 @@ struct TableGrid {
   /// Text by row and column; "" where there is none.
   private(set) var rows: [[String]] = []
   private var headerRows = 0
+  /// Rows above the header that are none of the table's.
+  private(set) var titleRows = 0
   private var cellCount = 0
   /// By column: cells of earlier rows that reach into later ones, and the number of rows left.
   private var reaching: [Int: (text: String, rows: Int)] = [:]
@@ -46,35 +48,68 @@ struct TableGrid {
   }
 
   /// Takes the first row as the header of a table that marks none, if it looks like names above values: different texts
-  /// without digits, above at least one column of numbers.
+  /// without digits, or years, above at least one column of numbers. Rows of one cell above it are the table's title.
   ///
   /// - Parameter isLikely: true for a table that styles its first row: then names are enough.
   mutating func inferHeader(isLikely: Bool = false) {
-    guard headerRows == 0, rows.count >= (isLikely ? 2 : 3), let first = rows.first, first.count > 1,
-      first.allSatisfy({ $0.contains(where: \.isLetter) && $0.count(where: \.isNumber) < 3 }),
-      Set(first).count == first.count
-    else { return }
-    if isLikely { headerRows = 1 }
-    let rest = rows.dropFirst()
-    for column in first.indices {
-      let values = rest.compactMap { column < $0.count && !$0[column].isEmpty ? $0[column] : nil }
-      if values.count > 1, values.allSatisfy(Self.isValue) {
-        headerRows = 1
-        return
-      }
+    guard headerRows == 0 else { return }
+    let width = rows.map { $0.count { !$0.isEmpty } }.max() ?? 0
+    let titles = width > 1 ? rows.prefix { $0.count { !$0.isEmpty } <= 1 }.count : 0
+    guard rows.count - titles >= (isLikely ? 2 : 3), rows.indices.contains(titles) else { return }
+    for depth in 1...2 where rows.count - titles > depth + (isLikely ? 0 : 1) {
+      let rest = rows.dropFirst(titles + depth)
+      guard let names = names(rows[titles..<titles + depth], above: rest) else { continue }
+      let isNamed =
+        isLikely
+        || names.indices.contains { column in
+          let values = rest.compactMap { column < $0.count && !$0[column].isEmpty ? $0[column] : nil }
+          return values.count > 1 && values.count(where: Self.isValue) * 3 >= values.count * 2
+            && !(Self.isYear(names[column]) && values.allSatisfy(Self.isYear))
+        }
+      guard isNamed else { continue }
+      titleRows = titles
+      headerRows = depth
+      return
     }
   }
 
-  /// Mostly digits: a number, a date, an amount, a telephone number.
+  /// The names that header rows give the columns; nil if they are no names, or two columns have the same.
+  private func names(_ heads: ArraySlice<[String]>, above rest: ArraySlice<[String]>) -> [String]? {
+    guard heads.allSatisfy({ row in row.allSatisfy { $0.isEmpty || Self.isName($0) } }) else { return nil }
+    let width = heads.map(\.count).max() ?? 0
+    let names = (0..<width).map { column in
+      heads.compactMap { column < $0.count && !$0[column].isEmpty ? $0[column] : nil }.joined(separator: " ")
+    }
+    let given = names.filter { !$0.isEmpty }
+    guard given.count > 1, Set(given).count == given.count else { return nil }
+    // The corner above the names of the rows may be empty, and a column that only keeps others apart.
+    let isWhole = names.indices.dropFirst().allSatisfy { column in
+      !names[column].isEmpty || rest.allSatisfy { column >= $0.count || $0[column].isEmpty }
+    }
+    return isWhole ? names : nil
+  }
+
+  private static func isName(_ text: String) -> Bool {
+    text.contains(where: \.isLetter) && text.count(where: \.isNumber) < 3 || isYear(text)
+  }
+
+  /// A year, a season or a part of one: 2024, 2023/24, FY2024, Q1 2024, Jan 2024.
+  static func isYear(_ text: String) -> Bool {
+    text.wholeMatch(
+      of: /(?:[A-Za-z]{1,9}\.?[ \-]?[0-9]?[ \-])?(?:[A-Z]{1,2})?(?:19|20)[0-9]{2}(?:[\/\-–][0-9]{2,4})?/)
+      != nil
+  }
+
+  /// Mostly digits, or a number with its unit: a date, an amount, a telephone number, "8 kg".
   static func isValue(_ text: String) -> Bool {
     let letters = text.filter(\.isLetter).count
     let digits = text.filter(\.isNumber).count
-    return digits > 0 && letters <= digits
+    return digits > 0 && (letters <= digits || letters <= 4 && text.first?.isNumber == true)
   }
 
   /// The names of the columns, those of several header rows joined; empty without a header.
   var header: [String] {
-    let heads = rows.prefix(headerRows)
+    let heads = rows.dropFirst(titleRows).prefix(headerRows)
     let width = heads.map(\.count).max() ?? 0
     return (0..<width).map { column in
       var names: [String] = []
@@ -85,7 +120,7 @@ struct TableGrid {
     }
   }
 
-  var body: ArraySlice<[String]> { rows.dropFirst(headerRows) }
+  var body: ArraySlice<[String]> { rows.dropFirst(titleRows + headerRows) }
 
   static func line(_ cells: [String]) -> String {
     var cells = cells[...]

@@ -20,6 +20,8 @@ struct WordDocument {
   private var numbering: WordNumbering
   private var notes: [String: String] = [:]
   private var output = BlockBuilder()
+  /// The blocks of each numbered list.
+  private var items: [Int: [Int]] = [:]
   private var title = ""
 
   init(_ archive: Archive) throws(ParsingError) {
@@ -61,6 +63,9 @@ struct WordDocument {
   func document() throws(ParsingError) -> ParsedDocument {
     var reader = self
     withExtendedLifetime(body) { reader.read(body.root.first("body")?.children ?? []) }
+    for blocks in reader.items.values where blocks.count > 1 {
+      for block in blocks { reader.output.setContext("numbered list of \(blocks.count)", ofBlock: block) }
+    }
     return ParsedDocument(
       text: reader.output.text, blocks: reader.output.blocks,
       title: title.isEmpty ? reader.output.title : BlockBuilder.cut(title, bytesMax: 1200))
@@ -81,7 +86,7 @@ struct WordDocument {
   private mutating func read(paragraph: XMLNode) {
     let properties = paragraph.children.first { $0.name == "pPr" }
     let style = properties?.children.first { $0.name == "pStyle" }?.attribute("val") ?? ""
-    var number = ""
+    var number: WordNumbering.Number?
     if let list = properties?.children.first(where: { $0.name == "numPr" }) ?? listStyles[style] {
       number = numbering.next(
         list.first("numId")?.attribute("val") ?? "",
@@ -91,16 +96,24 @@ struct WordDocument {
     guard !text.isEmpty, !hiddenStyles.contains(style) else { return }
     let outline = properties?.children.first { $0.name == "outlineLvl" }?.attribute("val").flatMap { Int($0) }
     if let level = headings[style] ?? outline.flatMap({ (0..<9).contains($0) ? $0 + 1 : nil }) {
-      output.addHeading(text, level: max(1, level))
+      output.addHeading(Self.labelled(text, number), level: max(1, level))
     } else {
-      output.add(number + text, .prose, context: number.isEmpty ? "" : "numbered list")
+      output.add(Self.labelled(text, number), .prose)
+      if let number, !number.text.isEmpty { items[number.run, default: []].append(output.blocks.count - 1) }
     }
+  }
+
+  private static func labelled(_ text: String, _ number: WordNumbering.Number?) -> String {
+    guard let number, !number.text.isEmpty else { return text }
+    return number.text + " " + text
   }
 
   private mutating func read(table: XMLNode) {
     let rows = Self.below(table, "tr")
-    // A table with others in it arranges the page.
-    if rows.contains(where: { $0.first("tbl") != nil }) {
+    let look = table.first("tblPr")?.first("tblLook")
+    let isData = rows.contains { $0.first("tblHeader").map(Self.isOn) ?? false }
+    // A table with others in it arranges the page, unless it has a header.
+    if !isData, rows.contains(where: { $0.first("tbl") != nil }) {
       for row in rows { for cell in Self.below(row, "tc") { read(cell.children) } }
       return
     }
@@ -126,7 +139,6 @@ struct WordDocument {
       let isHeader = row.first("trPr")?.first("tblHeader").map(Self.isOn) ?? false
       grid.append(cells, isHeader: isHeader)
     }
-    let look = table.first("tblPr")?.first("tblLook")
     grid.inferHeader(isLikely: look?.attribute("firstRow") == "1")
     output.add(grid)
   }
@@ -149,6 +161,10 @@ struct WordDocument {
       case "tab", "br", "cr": text += " "
       case "noBreakHyphen": text += "-"
       case "p": text += " "
+      case "tr": text += text.contains { !$0.isWhitespace } ? "; " : ""
+      case "tc":
+        let isFirst = inner.isSame(as: node) || (text.last { !$0.isWhitespace }.map { $0 == ";" } ?? true)
+        text += isFirst ? " " : ", "
       case "footnoteReference": text += note("footnote", inner)
       case "endnoteReference": text += note("endnote", inner)
       case "r":
@@ -173,7 +189,7 @@ struct WordDocument {
         return true
       default: return !Self.leftOut.contains(inner.name)
       }
-      return inner.name == "p"
+      return ["p", "tr", "tc"].contains(inner.name)
     }
     return text
   }

@@ -69,16 +69,25 @@ struct Workbook {
       let last = min(column.attribute("max").flatMap { Int($0) } ?? first, Self.columnsMax)
       if first >= 1, first <= last { hidden.formUnion(first...last) }
     }
+    var merges = MergedCells(sheet.first("mergeCells"))
     var grid = TableGrid()
-    for row in sheet.first("sheetData")?.children ?? [] where !Self.isOn(row.attribute("hidden")) {
-      var cells: [TableGrid.Cell] = []
+    var number = 0
+    for row in sheet.first("sheetData")?.children ?? [] {
+      number = row.attribute("r").flatMap { Int($0) } ?? number &+ 1
+      var texts: [Int: String] = [:]
       var column = 0
       for cell in row.children where cell.name == "c" {
         column = cell.attribute("r").flatMap(Self.column) ?? column + 1
-        guard !hidden.contains(column) else { continue }
-        let place = column - hidden.count { $0 < column }
-        while cells.count < place - 1 { cells.append(TableGrid.Cell(text: "")) }
-        cells.append(TableGrid.Cell(text: value(cell).split { $0.isWhitespace }.joined(separator: " ")))
+        let text = value(cell).split { $0.isWhitespace }.joined(separator: " ")
+        if !text.isEmpty, column <= Self.columnsMax { texts[column] = text }
+      }
+      let isEmpty = texts.isEmpty
+      merges.fill(row: number, &texts)
+      // A row that holds only the rest of merged cells is none.
+      if isEmpty || Self.isOn(row.attribute("hidden")) { continue }
+      let last = texts.keys.max() ?? 0
+      let cells = (1...max(1, last)).filter { !hidden.contains($0) }.map {
+        TableGrid.Cell(text: texts[$0] ?? "")
       }
       if cells.contains(where: { !$0.text.isEmpty }) { grid.append(cells, isHeader: false) }
     }
@@ -116,7 +125,7 @@ struct Workbook {
   }
 
   /// 28 for "AB7".
-  private static func column(_ reference: String) -> Int? {
+  static func column(_ reference: String) -> Int? {
     let letters = reference.uppercased().utf8.prefix { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
     guard (1...3).contains(letters.count) else { return nil }
     let number = letters.reduce(0) { $0 * 26 + Int($1 - UInt8(ascii: "A")) + 1 }

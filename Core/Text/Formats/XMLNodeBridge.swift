@@ -1,7 +1,7 @@
 internal import CXML2
 
 /// An element or text of a document that libxml2 holds. Valid only while its `XMLTree` exists.
-@safe struct XMLNode {
+@safe struct XMLNode: TreeNode {
   private let pointer: OpaquePointer
 
   init?(_ pointer: OpaquePointer?) {
@@ -9,7 +9,7 @@ internal import CXML2
     unsafe self.pointer = pointer
   }
 
-  private func isSame(as other: XMLNode) -> Bool { unsafe pointer == other.pointer }
+  func isSame(as other: XMLNode) -> Bool { unsafe pointer == other.pointer }
   var isText: Bool { unsafe millrace_xml_type(pointer) == Int32(MILLRACE_XML_TEXT) }
 
   /// Without its prefix; empty for a node that is no element.
@@ -27,9 +27,9 @@ internal import CXML2
     return unsafe String(cString: text)
   }
 
-  private var child: XMLNode? { unsafe XMLNode(millrace_xml_child(pointer)) }
-  private var next: XMLNode? { unsafe XMLNode(millrace_xml_next(pointer)) }
-  private var parent: XMLNode? { unsafe XMLNode(millrace_xml_parent(pointer)) }
+  var child: XMLNode? { unsafe XMLNode(millrace_xml_child(pointer)) }
+  var next: XMLNode? { unsafe XMLNode(millrace_xml_next(pointer)) }
+  var parent: XMLNode? { unsafe XMLNode(millrace_xml_parent(pointer)) }
 
   /// The elements directly below, in order.
   var children: [XMLNode] {
@@ -50,25 +50,6 @@ internal import CXML2
       return found == nil
     }
     return found
-  }
-
-  /// Calls `visit` with this node and all nodes below it, in order. The nodes below one for which it returns false are
-  /// left out.
-  func walk(_ visit: (XMLNode) -> Bool) {
-    var node = self
-    while true {
-      if visit(node), let child = node.child {
-        node = child
-        continue
-      }
-      while node.next == nil || node.isSame(as: self) {
-        if node.isSame(as: self) { return }
-        guard let parent = node.parent else { return }
-        node = parent
-      }
-      guard let next = node.next else { return }
-      node = next
-    }
   }
 
   /// All text below.

@@ -32,18 +32,30 @@ package enum PlainText {
     return ParsedDocument(text: text, blocks: blocks, title: "")
   }
 
-  /// True if most lines begin with a time, or with a tag and a time in it ("<34>Oct 11 22:14:15", "[2026-05-01 …").
+  /// True if most lines begin with a time, or with a tag and a time in it ("<34>Oct 11 22:14:15", "[2026-05-01 …"). The
+  /// lines of a stack trace belong to the entry above them, and count neither way.
   private static func isLog(_ text: ArraySlice<UInt8>) -> Bool {
-    let lines = text.split(separator: 0x0A, maxSplits: 200).prefix(200)
-    guard lines.count > 1 else { return false }
-    let timed = lines.count { line in
-      // The colon of a clock, or the dashes of a date, among the digits of the first twenty characters.
-      let head = line.prefix(24)
-      let digits = head.count { (0x30...0x39).contains($0) }
-      guard digits >= 6 || (digits >= 4 && head.contains(UInt8(ascii: ":"))) else { return false }
-      let marks = head.count { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "/") }
-      return marks >= 2
+    var (timed, others) = (0, 0)
+    for line in text.split(separator: 0x0A, maxSplits: 2000).prefix(2000) {
+      if isTimed(line) { timed += 1 } else if timed == 0 || !isContinuation(line) { others += 1 }
     }
-    return timed * 10 >= lines.count * 6
+    return timed > 1 && timed * 10 >= (timed + others) * 6
+  }
+
+  /// Indented, or as the traces of Java, Python, Go and .NET begin their lines.
+  private static func isContinuation(_ line: ArraySlice<UInt8>) -> Bool {
+    guard let first = line.first else { return true }
+    if first == 0x20 || first == 0x09 || first == 0x0D { return true }
+    let text = String(decoding: line.prefix(200), as: UTF8.self)
+    return ["at ", "Caused by", "Traceback", "goroutine ", "---> ", "... "].contains(where: text.hasPrefix)
+      || text.prefixMatch(of: /[A-Za-z_][A-Za-z0-9_.$]*(?:Exception|Error)\b/) != nil
+  }
+
+  private static func isTimed(_ line: ArraySlice<UInt8>) -> Bool {
+    // The colon of a clock, or the dashes of a date, among the digits of the first twenty characters.
+    let head = line.prefix(24)
+    let digits = head.count { (0x30...0x39).contains($0) }
+    guard digits >= 6 || (digits >= 4 && head.contains(UInt8(ascii: ":"))) else { return false }
+    return head.count { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "/") } >= 2
   }
 }

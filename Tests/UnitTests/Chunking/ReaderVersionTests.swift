@@ -48,7 +48,7 @@ import Tokenizer
     #expect(
       present == known,
       """
-      A reader, the sentences or the chunks have changed. Raise the readers' numbers in ReaderVersion.swift, then write \
+      A reader, the sentences or the chunks have changed. Raise the readers' numbers in ReaderVersion.swift, then write
       the list anew: MILLRACE_REWRITE=1 scripts/test.sh units
       """)
   }

@@ -16,7 +16,8 @@ import Testing
 // | the margins of a page | `nav`, `header`, `aside`, `footer` in and outside of `main` | only those inside are read |
 // | numbers | lists with start, value, reversed, letters; raised digits | they are what is shown; 35² is not 352 |
 // | tables | headers, spans, empty cells, bold first rows, HTML in Markdown | each row with its columns' names |
-// | front matter | YAML, TOML, JSON | title and metadata; nothing of it in the text |
+// | shown HTML | styles, dialogs, boxes, formulas, tables in cells | as a browser shows it |
+// | front matter | YAML, TOML, JSON, and what people write instead | title and metadata; nothing of it in the text |
 // | sentences | Hindi, Urdu, Armenian, Japanese, Thai, abbreviations, wrapped lines, lists, logs | each is one unit |
 // | PDF | hyphens, repeated feet, columns, tables, bytes behind the end, files cut short | sentences are whole |
 // | office files | DOCX, XLSX, EPUB; bombs, macros, passwords | what is shown; a clear error otherwise |
@@ -172,6 +173,38 @@ import Testing
   }
 
   @Test(
+    "HTML as it is shown: blocks by style, dialogs, boxes of tasks, formulas, tables in cells, reading aids",
+    arguments: [
+      (
+        #"<p><span style="display:block">One.</span><span style="display: block">Two.</span></p>"#,
+        ["One.", "Two."]
+      ),
+      (
+        "<style>.line{display:block}</style><p><span class=line>One.</span><span class=line>Two.</span>",
+        ["One.", "Two."]
+      ),
+      ("<p>Shown.</p><dialog>Closed.</dialog><div popover>Menu.</div>", ["Shown."]),
+      (
+        "<ul><li><input type=checkbox checked disabled> Keys<li><input type=checkbox> Lamp</ul>",
+        ["[x] Keys", "[ ] Lamp"]
+      ),
+      ("<p>At most <math><mfrac><mn>1</mn><mn>2</mn></mfrac></math> full.", ["At most 1/2 full."]),
+      ("<p>Area <math><msup><mi>r</mi><mn>2</mn></msup></math>.", ["Area r^2 ."]),
+      ("<p>So <math alttext='E = mc^2'><mi>E</mi></math>", ["So E = mc^2"]),
+      ("<p><ruby>門<rp>(</rp><rt>もん</rt><rp>)</rp></ruby>は九時", ["門は九時"]),
+      (
+        "<table><tr><th>Sluice<th>Levels<tr><td>East<td>"
+          + "<table><tr><td>low<td>2.1 m<tr><td>high<td>4.4 m</table></table>",
+        ["East | low, 2.1 m; high, 4.4 m"]
+      ),
+      ("<table><tr><td><table><tr><td>a<td>1</table><td>b</table>", ["a | 1", "b"]),
+    ])
+  func shown(_ page: String, _ expected: [String]) throws {
+    let found = try read(page)
+    #expect(found == expected, "\(found)")
+  }
+
+  @Test(
     "front matter gives title and metadata, and is no text",
     arguments: [
       """
@@ -222,6 +255,41 @@ import Testing
   }
 
   @Test(
+    "front matter as people write it: colons, escapes, lists and texts over several lines, aliases without end",
+    arguments: [
+      ("---\ntitle: Gates: a guide\nowner: Ines\n---\nText.", "Gates: a guide", ["owner": "Ines"]),
+      (
+        #"---\#ntitle: "Gates \"north\""\#nowner: 'It''s Ines'\#n---\#nText."#, #"Gates "north""#,
+        ["owner": "It's Ines"]
+      ),
+      (
+        "---\ntitle: >-\n  Gates\n  of the yard\nowner: &a Ines\nsecond: *a\n---\nText.", "Gates of the yard",
+        ["owner": "Ines", "second": "Ines"]
+      ),
+      (
+        #"+++\#ntitle = "Gates \u00e9"\#nowner = 'C:\x'\#ntags = [\#n]\#n+++\#nText."#, "Gates é",
+        ["owner": #"C:\x"#]
+      ),
+      ("+++\ntitle = \"\"\"\nGates\"\"\"\nowner = \"a # b\" # c\n+++\nText.", "Gates", ["owner": "a # b"]),
+    ])
+  func frontMatterVariants(_ page: String, _ title: String, _ fields: [String: String]) throws {
+    let document = try parse(page, "text/markdown")
+    #expect(texts(document) == ["Text."] && document.title == title, "\(document.title)")
+    #expect(document.metadata == fields.mapValues { .string($0) }, "\(document.metadata)")
+  }
+
+  @Test("front matter that stands for billions of values is left out at once")
+  func frontMatterBomb() throws {
+    var lines = ["---", "title: T", "a0: &a0 [x,x,x,x,x,x,x,x,x]"]
+    for level in 1...12 {
+      lines.append(
+        "a\(level): &a\(level) [" + Array(repeating: "*a\(level - 1)", count: 9).joined(separator: ",") + "]")
+    }
+    let document = try parse((lines + ["---", "Text."]).joined(separator: "\n"), "text/markdown")
+    #expect(texts(document) == ["Text."])
+  }
+
+  @Test(
     "sentences of every script end where they end",
     arguments: [
       ("रात का पहरेदार दस बजे आता है। वह छह बजे जाता है।", 2), ("گودام نو بجے کھلتا ہے۔ چھ بجے بند ہوتا ہے۔", 2),
@@ -251,6 +319,16 @@ import Testing
       #expect(try parse(text, "text/plain").blocks.map(\.kind) == [.code], "\(line)")
     }
     #expect(try parse("The gate opens at 9.\nIt closes at 6.", "text/plain").blocks.map(\.kind) == [.prose])
+    let traces = """
+      2026-05-01 10:00:00 ERROR pump stopped
+      java.lang.IllegalStateException: no water
+      \tat yard.Pump.run(Pump.java:12)
+      \tat yard.Main.main(Main.java:3)
+      Caused by: java.io.IOException: closed
+      \t... 7 more
+      2026-05-01 10:00:05 INFO pump starts
+      """
+    #expect(try parse(traces, "text/plain").blocks.map(\.kind) == [.code])
   }
 
   @Test(
@@ -346,6 +424,45 @@ import Testing
     for absent in ["9999", "seven", "Confidential"] { #expect(!text.joined().contains(absent)) }
     let row = try #require(document.blocks.first { $0.kind == .row })
     #expect(row.context == "Part | Supplier | Lead time" && row.headingPath.last == "Spare parts")
+  }
+
+  @Test("DOCX: headings and items have the numbers that are shown; a table in a cell is the cell's text")
+  func docxNumbers() throws {
+    let document = try file(Self.files + "sluices.docx")
+    let text = texts(document)
+    for expected in [
+      "1.1 Sluices", "2.1 At night", "Step 1: Close the gate.", "1b) Pull the bolt.",
+      "Step 2: Report to the desk.",
+      "Step 5: Open the gate.", "East | low, 2.1 m; high, 4.4 m",
+    ] { #expect(text.contains(expected), "\(expected) in \(text)") }
+    #expect(document.blocks.first { $0.context == "numbered list of 2" } != nil)
+    #expect(document.blocks.last?.context == "Sluice | Levels")
+  }
+
+  @Test("XLSX: merged cells stand in all their rows, and above all their columns; titles and years")
+  func xlsxMerged() throws {
+    let document = try file(Self.files + "freight.xlsx")
+    #expect(
+      texts(document) == [
+        "Freight", "Freight by quarter", "North | 10 | 12 | 14 | 15", "North | 20 | 21 | 22 | 23",
+        "South | 30 | 31 | 32 | 33", "Years", "Staff | 41 | 44 | 48", "Trains | 7 | 8 | 8",
+      ])
+    #expect(document.blocks[2].context == "Yard | Q1 Plan | Q1 Actual | Q2 Plan | Q2 Actual")
+    #expect(document.blocks[7].context == " | 2022 | 2023 | 2024")
+  }
+
+  @Test("PDF: a cell of several lines is one cell, wherever it stands in its row")
+  func wrappedCells() throws {
+    let document = try file(Self.files + "wrapped.pdf")
+    #expect(
+      texts(document) == [
+        "What may be carried",
+        "Hand luggage | One piece that fits below the seat, and a coat that is carried over the arm | 8 kg",
+        "Folding bicycle with its bag closed at all times | Only outside rush hours | 12 kg",
+        "Pram | Always free; it stands in the marked area beside the second door of the car | none",
+        "Ask the guard when in doubt.",
+      ])
+    #expect(document.blocks[2].context == "Item | Rule | Limit")
   }
 
   @Test("XLSX: visible sheets, rows and columns, values as shown, formulas without a value named")

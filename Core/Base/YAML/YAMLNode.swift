@@ -1,14 +1,13 @@
-internal import CYAML
-
-/// A YAML document as settings need it: maps, lists and scalars.
+/// A YAML document: maps, lists and scalars.
 package indirect enum YAMLNode: Sendable, Equatable {
-  case scalar(String)
+  /// `isPlain`: without quotes, so that it may be meant as a number or a truth value.
+  case scalar(String, isPlain: Bool)
   case map([(key: String, value: YAMLNode)])
   case list([YAMLNode])
 
   package static func == (a: YAMLNode, b: YAMLNode) -> Bool {
     switch (a, b) {
-    case (.scalar(let x), .scalar(let y)): x == y
+    case (.scalar(let x, _), .scalar(let y, _)): x == y
     case (.list(let x), .list(let y)): x == y
     case (.map(let x), .map(let y)): x.elementsEqual(y) { $0.key == $1.key && $0.value == $1.value }
     default: false
@@ -20,12 +19,12 @@ package indirect enum YAMLNode: Sendable, Equatable {
 
   private func leaves(prefix: String) -> [(key: String, value: String)] {
     switch self {
-    case .scalar(let text): [(prefix, text)]
+    case .scalar(let text, _): [(prefix, text)]
     case .list(let items):
       [
         (
           prefix,
-          items.compactMap { if case .scalar(let text) = $0 { text } else { nil } }.joined(separator: ",")
+          items.compactMap { if case .scalar(let text, _) = $0 { text } else { nil } }.joined(separator: ",")
         )
       ]
     case .map(let members):

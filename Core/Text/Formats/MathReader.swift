@@ -1,0 +1,62 @@
+/// Writes a formula of MathML in one line: 1/2, x^2, a_1, √(x). Digits one behind the other would be another number.
+enum MathReader {
+  /// Formulas nest less; markup is limited in depth anyway.
+  private static let depthMax = 40
+
+  /// - Returns: the formula as its author wrote it for readers without MathML (`alttext`, or TeX in an annotation), else
+  ///   a line made of its elements.
+  static func text(of math: HTMLNode) -> String {
+    if let text = math.attribute("alttext"), text.contains(where: { !$0.isWhitespace }) { return " \(text) " }
+    var text = ""
+    write(math, 0, &text)
+    return " " + text.split(whereSeparator: \.isWhitespace).joined(separator: " ") + " "
+  }
+
+  private static func write(_ node: HTMLNode, _ depth: Int, _ text: inout String) {
+    guard depth < depthMax else { return }
+    if node.isText {
+      text += node.content.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+      return
+    }
+    let parts = node.children.filter(\.isElement)
+    func part(_ index: Int) -> String {
+      guard parts.indices.contains(index) else { return "" }
+      var inner = ""
+      write(parts[index], depth + 1, &inner)
+      return inner.trimmingSpaces
+    }
+    /// In parentheses if it is more than one number or name.
+    func grouped(_ index: Int) -> String {
+      let inner = part(index)
+      return inner.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "." || $0 == "," }) ? inner : "(\(inner))"
+    }
+    switch node.name {
+    case "annotation", "annotation-xml": return
+    case "mfrac": text += "\(grouped(0))/\(grouped(1))"
+    case "msup": text += "\(grouped(0))^\(grouped(1))"
+    case "msub": text += "\(grouped(0))_\(grouped(1))"
+    case "msubsup": text += "\(grouped(0))_\(grouped(1))^\(grouped(2))"
+    case "mroot": text += "root \(grouped(1)) of \(grouped(0))"
+    case "msqrt":
+      var inner = ""
+      for child in node.children { write(child, depth + 1, &inner) }
+      text += "√(\(inner.trimmingSpaces))"
+    case "mo":
+      var sign = ""
+      for child in node.children { write(child, depth + 1, &sign) }
+      text += sign == "(" || sign == ")" || sign.isEmpty ? sign : " \(sign) "
+    case "mtr": text += (text.isEmpty ? "" : "; ") + parts.indices.map(part).joined(separator: ", ")
+    default:
+      for child in node.children { write(child, depth + 1, &text) }
+    }
+  }
+}
+
+extension String {
+  fileprivate var trimmingSpaces: String {
+    var text = self[...]
+    while text.first == " " { text = text.dropFirst() }
+    while text.last == " " { text = text.dropLast() }
+    return String(text)
+  }
+}
