@@ -21,19 +21,33 @@ count = int(sys.argv[3]) if len(sys.argv) > 3 else 100
 types = {".html": "text/html", ".md": "text/markdown", ".pdf": "application/pdf", ".csv": "text/csv"}
 
 
+def children(pid):
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            yield from path.read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+
+
 def processor_ms(pid):
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-    return sum(int(x) for x in fields[11:15]) * 1000 / os.sysconf("SC_CLK_TCK")
+    """Of the process, of its children that have ended, and of those that run."""
+    ticks = 0
+    for number in [pid, *children(pid)]:
+        try:
+            fields = open(f"/proc/{number}/stat").read().rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        ticks += sum(int(x) for x in fields[11:15])
+    return ticks * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def peak(pid, found, stop):
     while not stop.is_set():
-        for child in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        for name in children(pid):
             try:
-                for name in child.read_text().split():
-                    for line in open(f"/proc/{name}/status"):
-                        if line.startswith("VmHWM"):
-                            found[0] = max(found[0], int(line.split()[1]))
+                for line in open(f"/proc/{name}/status"):
+                    if line.startswith("VmHWM"):
+                        found[0] = max(found[0], int(line.split()[1]))
             except (FileNotFoundError, ProcessLookupError):
                 continue
         time.sleep(0.002)
