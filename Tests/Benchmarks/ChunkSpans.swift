@@ -7,7 +7,8 @@ import TestSupport
 import Tokenizer
 import VectorMath
 
-/// `millrace-bench chunk-spans`: how much of the passages that answer a question the nearest chunks hold, by their size.
+/// `millrace-bench chunk-spans`: how much of the passages that answer a question the nearest chunks hold, by their
+/// size.
 ///
 /// For each question of `../shared/data/qa/chunk-spans`: the share of its gold spans' bytes in the five nearest chunks,
 /// the tokens of these, and the share in as many of the nearest as have 1,280 tokens together, so that small chunks are

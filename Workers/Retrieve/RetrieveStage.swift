@@ -188,11 +188,13 @@ package final class RetrieveStage: RecordWork {
   }
 
   private static func citation(_ index: Int, _ hit: Hit) -> AnswerRecord.Citation {
-    AnswerRecord.Citation(
+    var citation = AnswerRecord.Citation(
       n: index + 1, documentID: hit.document.key.id, version: hit.document.version,
       chunkID: "\(hit.document.key)@\(hit.document.version)#\(hit.chunk.number)", title: hit.document.title,
       uri: CitationURI.shown(hit.document.uri), start: hit.chunk.start, end: hit.chunk.end,
       quote: hit.chunk.text,
       score: Double(hit.denseScore))
+    citation.context = hit.chunk.context
+    return citation
   }
 }

@@ -1,7 +1,9 @@
 /// The version and the part that a record holds; shared by `ChunkBatch` and `VectorBatch`.
 package struct PartHeader: Sendable, Equatable {
-  /// The newest format that this build reads and writes.
-  package static let formatCurrent: UInt32 = 2
+  /// The format that this build writes; of chunks and vectors only where nothing newer is needed.
+  package static let formatCurrent: UInt32 = 1
+  /// The newest format of chunks and vectors that this build reads. Older ones are read, too.
+  package static let formatNewest: UInt32 = 2
 
   /// 2 for a version that was read again: an older release would take it for the version that it was read from. Else 1.
   package var format: UInt32
@@ -16,7 +18,7 @@ package struct PartHeader: Sendable, Equatable {
 
   package init(document: DocumentInfo) {
     self.document = document
-    format = document.version.reading == 0 ? 1 : 2
+    format = document.version.reading == 0 ? Self.formatCurrent : Self.formatNewest
   }
 
   package var digestHex: String { Self.hex(digest) }

@@ -22,17 +22,34 @@ struct Book {
       files[id] = Office.path(target.removingPercentEncoding ?? target, from: folder)
     }
     var output = BlockBuilder()
+    let styles = try styles(package, folder)
     for page in package.root.first("spine")?.children ?? [] {
       guard let file = files[page.attribute("idref") ?? ""], page.attribute("linear") != "no",
         let bytes = try archive.read(file)
       else { continue }
       let text = try TextEncoding.decode(bytes, declared: "")
-      output.append(try HTML.parse(Self.withEndTags(text), isWhole: true))
+      output.append(try HTML.parse(styles + Self.withEndTags(text), isWhole: true))
     }
     let title = package.root.first("metadata")?.first("title")?.text ?? ""
     return ParsedDocument(
       text: output.text, blocks: output.blocks,
       title: title.isEmpty ? output.title : BlockBuilder.cut(title, bytesMax: 1200))
+  }
+
+  private static let styleBytesMax = 1 << 20
+
+  /// The style sheets of the book, as an element: what they hide is hidden on all pages.
+  private func styles(_ package: XMLTree, _ folder: String) throws(ParsingError) -> String {
+    var text = ""
+    for item in package.root.first("manifest")?.children ?? []
+    where item.attribute("media-type") == "text/css" {
+      guard let target = item.attribute("href"),
+        let bytes = try archive.read(Office.path(target.removingPercentEncoding ?? target, from: folder)),
+        text.utf8.count + bytes.count <= Self.styleBytesMax
+      else { continue }
+      text += String(decoding: bytes, as: UTF8.self).replacing("</", with: "") + "\n"
+    }
+    return text.isEmpty ? "" : "<style>\(text)</style>"
   }
 
   /// XHTML ends an empty element with `/>`, which HTML takes for its start: `<title/>` would swallow the page.

@@ -55,7 +55,7 @@ struct HTMLReader {
     }
     self.hasBody = hasBody
     for node in notes {
-      let text = self.text(of: node).filter { $0 != "↩" }.split(whereSeparator: \.isWhitespace)
+      let text = self.text(of: node).split(whereSeparator: \.isWhitespace)
       self.notes[node.attribute("id") ?? ""] = text.joined(separator: " ")
     }
   }
@@ -105,9 +105,15 @@ struct HTMLReader {
     case "pre", "listing", "plaintext", "xmp":
       flush()
       preDepth += 1
-    case "br": inline += "\n"
+    case "br": inline.append(preDepth > 0 ? "\n" : Self.lineBreak)
     case "wbr": break
     case "q": append("“")
+    case "select":
+      // Closed, it shows what is chosen.
+      for option in node.children where option.name == "option" && option.attribute("selected") != nil {
+        append(text(of: option))
+      }
+      return false
     case "input":
       // The box of a task.
       if node.attribute("type")?.lowercased() == "checkbox" {
@@ -204,11 +210,25 @@ struct HTMLReader {
     let text = takeInline()
     if preDepth > 0 {
       output.add(text, .code)
-    } else {
-      let number = itemNumber
-      itemNumber = ""
-      output.add(number + Self.folded(text), .prose, context: listContext)
+      return
     }
+    let number = itemNumber
+    itemNumber = ""
+    let lines = text.split(separator: Self.lineBreak).map { Self.folded(String($0)) }.filter { !$0.isEmpty }
+    if number.isEmpty, Self.areLines(lines) {
+      output.add(lines.joined(separator: "\n"), .code)
+    } else {
+      output.add(number + lines.joined(separator: " "), .prose, context: listContext)
+    }
+  }
+
+  /// Stands for `br` until the text of a block is written: other line breaks in the source are spaces.
+  private static let lineBreak: Character = "\u{2028}"
+
+  /// Whether lines that `br` divides are lines to a reader, too (hours, an address), and not one wrapped text.
+  private static func areLines(_ lines: [String]) -> Bool {
+    guard lines.count > 1, lines.allSatisfy({ $0.count <= 80 }) else { return false }
+    return lines.dropFirst().allSatisfy { $0.first?.isLowercase != true }
   }
 
   private mutating func takeInline() -> String {
@@ -225,9 +245,15 @@ struct HTMLReader {
     let count = isOrdered ? node.children.filter { $0.name == "li" }.count : 0
     let isReversed = node.attribute("reversed") != nil
     let start = node.attribute("start").flatMap(Self.number) ?? (isReversed ? count : 1)
+    let styles = [
+      "none": "", "lower-alpha": "a", "lower-latin": "a", "upper-alpha": "A", "upper-latin": "A",
+      "lower-roman": "i",
+      "upper-roman": "I", "decimal": "1", "disc": "", "circle": "", "square": "",
+    ]
+    let style = visibility.listStyle(node).flatMap { styles[$0] } ?? node.attribute("type") ?? "1"
     lists.append(
       List(
-        isOrdered: isOrdered, number: start, step: isReversed ? -1 : 1, style: node.attribute("type") ?? "1",
+        isOrdered: isOrdered && !style.isEmpty, number: start, step: isReversed ? -1 : 1, style: style,
         count: count))
   }
 
@@ -320,7 +346,7 @@ struct HTMLReader {
       guard !nodes.isEmpty else { continue }
       let cells = nodes.map { cell in
         TableGrid.Cell(
-          text: Self.folded(text(of: cell)).replacing(" | ", with: " / "),
+          text: Self.folded(text(of: cell)),
           columns: cell.attribute("colspan").flatMap(Self.number) ?? 1,
           rows: cell.attribute("rowspan").flatMap(Self.number) ?? 1)
       }
@@ -352,6 +378,8 @@ struct HTMLReader {
       let name = inner.name
       if name.isEmpty || visibility.isHidden(inner, name) { return false }
       switch name {
+      // The way back from a note.
+      case "a" where inner.attribute("class") == "footnote-backref": return false
       case "sup" where !inner.isSame(as: node):
         text += note(inner).map { " (\($0))" } ?? Self.raised(self.text(of: inner), Self.superscripts)
         return false
@@ -394,7 +422,9 @@ struct HTMLReader {
     raised(text, isUp ? superscripts : subscripts)
   }
 
+  /// White space as single spaces, without soft hyphens.
   private static func folded(_ text: String) -> String {
-    text.split { $0.isWhitespace }.joined(separator: " ")
+    let folded = text.split { $0.isWhitespace }.joined(separator: " ")
+    return folded.utf8.contains(0xAD) ? folded.replacing("\u{AD}", with: "") : folded
   }
 }

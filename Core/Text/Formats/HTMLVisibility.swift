@@ -3,7 +3,7 @@
 struct HTMLVisibility {
   /// Scripts, styles, media, and values of controls.
   private static let ignored: Set<String> = [
-    "script", "style", "noscript", "template", "svg", "head", "iframe", "object", "embed", "select",
+    "script", "style", "noscript", "template", "svg", "head", "iframe", "object", "embed",
     "datalist",
     "textarea", "canvas", "audio", "video", "annotation", "annotation-xml", "title", "rt", "rp", "rtc",
   ]
@@ -13,6 +13,8 @@ struct HTMLVisibility {
   private var rules: [String: Bool] = [:]
   /// The same for what is a block: `span`, `.line`.
   private var blockRules: Set<String> = []
+  /// The same for marks of lists: `ol`, `.steps` to `none`, `lower-roman`.
+  private var listRules: [String: String] = [:]
   /// Classes and ids that some rule shows that is not looked at: of a combination, or in a block like `@media`.
   private var shownSomewhere: Set<String> = []
 
@@ -51,6 +53,30 @@ struct HTMLVisibility {
     return (node.attribute("class") ?? "").split(whereSeparator: \.isWhitespace).contains {
       blockRules.contains("." + $0)
     }
+  }
+
+  /// The style of a list's marks, as CSS names it; nil for that of the element.
+  func listStyle(_ node: HTMLNode) -> String? {
+    if let style = node.attribute("style"), let mark = Self.listStyle(of: style) { return mark }
+    guard !listRules.isEmpty else { return nil }
+    if let id = node.attribute("id"), let mark = listRules["#" + id] { return mark }
+    for name in (node.attribute("class") ?? "").split(whereSeparator: \.isWhitespace) {
+      if let mark = listRules["." + name] { return mark }
+    }
+    return listRules[node.name]
+  }
+
+  private static func listStyle(of declarations: some StringProtocol) -> String? {
+    guard
+      let match = String(declarations.prefix(10_000)).lowercased()
+        .firstMatch(of: /list-style(?:-type)?\s*:\s*([a-z\- ]+)/)
+    else { return nil }
+    let known: Set<Substring> = [
+      "none", "lower-alpha", "lower-latin", "upper-alpha", "upper-latin", "lower-roman", "upper-roman",
+      "decimal",
+      "disc", "circle", "square",
+    ]
+    return match.1.split(separator: " ").first(where: known.contains).map(String.init)
   }
 
   private static func makesBlock(_ declarations: some StringProtocol) -> Bool {
@@ -113,7 +139,16 @@ struct HTMLVisibility {
         if !selector.hasPrefix("@media") || !selector.contains("print") { inner.read(String(block)) }
         shownSomewhere.formUnion(inner.shownSomewhere)
         for (name, isHidden) in inner.rules where !isHidden { shownSomewhere.insert(name) }
-      } else if let isHidden = Self.hides(block) {
+        continue
+      }
+      if let mark = Self.listStyle(of: block) {
+        for part in selector.split(separator: ",") where Self.isSimple(part) || Self.isListClass(part) {
+          let name = part.filter { !$0.isWhitespace }
+          let key = name.firstIndex(of: ".").map { String(name[$0...]) } ?? String(name)
+          listRules[key.first == "." || key.first == "#" ? key : key.lowercased()] = mark
+        }
+      }
+      if let isHidden = Self.hides(block) {
         let isBlock = Self.makesBlock(block)
         for part in selector.split(separator: ",") {
           let name = part.filter { !$0.isWhitespace }
@@ -128,6 +163,11 @@ struct HTMLVisibility {
         }
       }
     }
+  }
+
+  /// `ol.steps`.
+  private static func isListClass(_ selector: some StringProtocol) -> Bool {
+    String(selector).filter { !$0.isWhitespace }.wholeMatch(of: /(?:ol|ul)\.[A-Za-z0-9_\-]+/) != nil
   }
 
   private static func isSimple(_ selector: some StringProtocol) -> Bool {

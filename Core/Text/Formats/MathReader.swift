@@ -3,13 +3,48 @@ enum MathReader {
   /// Formulas nest less; markup is limited in depth anyway.
   private static let depthMax = 40
 
-  /// - Returns: the formula as its author wrote it for readers without MathML (`alttext`, or TeX in an annotation), else
-  ///   a line made of its elements.
+  /// - Returns: the formula as its author wrote it for readers without MathML (`alttext`), else a line made of its
+  ///   elements.
   static func text(of math: HTMLNode) -> String {
-    if let text = math.attribute("alttext"), text.contains(where: { !$0.isWhitespace }) { return " \(text) " }
+    if let text = math.attribute("alttext"), text.contains(where: { !$0.isWhitespace }) { return text }
     var text = ""
     write(math, 0, &text)
-    return " " + text.split(whereSeparator: \.isWhitespace).joined(separator: " ") + " "
+    return text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+  }
+
+  /// The same for a formula of Office (`m:oMath`).
+  static func text(ofOffice math: XMLNode) -> String {
+    var text = ""
+    write(office: math, 0, &text)
+    return text
+  }
+
+  private static func write(office node: XMLNode, _ depth: Int, _ text: inout String) {
+    guard depth < depthMax else { return }
+    /// The part of this name, in parentheses if it is more than one number or name.
+    func part(_ name: String, isGrouped: Bool = true) -> String {
+      var inner = ""
+      for child in node.children where child.name == name { write(office: child, depth + 1, &inner) }
+      let isSimple = inner.allSatisfy { $0.isLetter || $0.isNumber || $0 == "." || $0 == "," }
+      return isSimple || !isGrouped ? inner : "(\(inner))"
+    }
+    switch node.name {
+    case "t": text += node.text
+    case "f": text += "\(part("num"))/\(part("den"))"
+    case "sSup": text += "\(part("e"))^\(part("sup"))"
+    case "sSub": text += "\(part("e"))_\(part("sub"))"
+    case "sSubSup": text += "\(part("e"))_\(part("sub"))^\(part("sup"))"
+    case "rad":
+      let degree = part("deg")
+      text +=
+        degree.isEmpty || degree == "()"
+        ? "√(\(part("e", isGrouped: false)))" : "root \(degree) of \(part("e"))"
+    case "d": text += "(\(part("e", isGrouped: false)))"
+    case "nary":
+      text +=
+        "∑ from \(part("sub", isGrouped: false)) to \(part("sup", isGrouped: false)) \(part("e", isGrouped: false))"
+    default: for child in node.children { write(office: child, depth + 1, &text) }
+    }
   }
 
   private static func write(_ node: HTMLNode, _ depth: Int, _ text: inout String) {

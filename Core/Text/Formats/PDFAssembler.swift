@@ -30,12 +30,25 @@ struct PDFAssembler {
       return
     }
     var block: Int?
-    for group in PDFCells.groups(page.lines) {
+    let groups = PDFCells.groups(page.lines)
+    for (number, group) in groups.enumerated() {
+      if group.count == 1, !rows.isEmpty, groups.indices.contains(number + 1), groups[number + 1].count > 1,
+        isGroupName(group[0], above: groups[number + 1])
+      {
+        rows.append([
+          PDFText.Line(text: joined(group[0].lines.map(\.text)), box: group[0].box, block: 0, wordCount: 0)
+        ])
+        continue
+      }
       if group.count == 1 || isText(group) {
         closeRows()
         for cell in group {
           for line in cell.lines {
-            if block != line.block { end(before: line.text) }
+            if Self.startsItem(line.text) {
+              closeParagraph()
+            } else if block != line.block {
+              end(before: line.text)
+            }
             block = line.block
             append(line.text)
           }
@@ -44,7 +57,10 @@ struct PDFAssembler {
         continue
       }
       closeParagraph()
+      if isApart(group) { closeRows() }
       for row in PDFCells.rows(group) {
+        // Pairs of a name and its value above a wider table are none of its rows.
+        if row.count > 2, !rows.isEmpty, rows.allSatisfy({ $0.count == 2 }) { closeRows() }
         rows.append(
           row.map { cell in
             PDFText.Line(
@@ -55,6 +71,29 @@ struct PDFAssembler {
     }
     // Rows do not go on over a page's end: a repeated header would become one of them.
     closeRows()
+  }
+
+  /// Whether a row stands further below the last one than rows of one table do.
+  private func isApart(_ group: [PDFCells.Cell]) -> Bool {
+    guard let last = rows.last, let height = group.first?.lines.first?.height else { return false }
+    func gap(_ above: [PDFText.Line], _ top: Double) -> Double {
+      top - (above.map(\.box.bottom).max() ?? top)
+    }
+    let own = gap(last, group.map(\.box.top).min() ?? 0)
+    let widest = zip(rows, rows.dropFirst()).map { gap($0, $1.map(\.box.top).min() ?? 0) }.max()
+    return own > 2.2 * height && own > 1.8 * (widest ?? 0)
+  }
+
+  /// A few words alone in their row, close above the next one: the name of the rows that follow.
+  private func isGroupName(_ cell: PDFCells.Cell, above next: [PDFCells.Cell]) -> Bool {
+    guard cell.lines.count == 1, cell.lines[0].wordCount <= 5, let last = rows.last?.first,
+      let below = next.first
+    else {
+      return false
+    }
+    let height = cell.lines[0].height
+    return cell.box.top - last.box.bottom < 2 * height && below.box.top - cell.box.bottom < 2 * height
+      && !".!?:".contains(cell.lines[0].text.last ?? " ")
   }
 
   /// Texts of some lines each that stand side by side, and not below a table's rows, are columns of a page.
@@ -86,6 +125,19 @@ struct PDFAssembler {
 
   private mutating func append(_ line: String) { join(line, to: &paragraph) }
 
+  /// "• ", "– ", "3. ", "b) ": an item of a list.
+  private static func startsItem(_ line: String) -> Bool {
+    line.prefixMatch(of: /(?:[•▪◦‣·]|[–—*\-]|\(?[0-9]{1,2}[.)]|\(?[a-z]\))\s+\S/) != nil
+  }
+
+  /// Words that others are joined to by a hyphen that stays: long-term, well-known.
+  private static let compounding: Set<String> = [
+    "long", "short", "high", "low", "well", "self", "non", "half", "cross", "full", "part", "mid", "real",
+    "one", "two",
+    "three", "four", "first", "second", "third", "year", "user", "open", "end", "left", "right", "top",
+    "hand", "ex",
+  ]
+
   private func joined(_ lines: [String]) -> String {
     var text = ""
     for line in lines { join(line, to: &text) }
@@ -106,9 +158,10 @@ struct PDFAssembler {
     let head = String(String(paragraph.dropLast().suffix(100)).split(separator: " ").last ?? "")
     let tail = String(line.prefix { $0.isLetter || $0 == "-" })
     let joined = (head + tail).lowercased()
+    let isCompound = Self.compounding.contains(head.lowercased()) && tail.count > 3
     let isCut =
       before.isLowercase && next.isLowercase
-      && (words.contains(joined) || !words.contains("\(head)-\(tail)".lowercased()))
+      && (words.contains(joined) || !isCompound && !words.contains("\(head)-\(tail)".lowercased()))
     if isCut { paragraph.removeLast() }
     paragraph += line
   }
@@ -139,7 +192,7 @@ struct PDFAssembler {
         let column =
           (next...max(next, last)).max { Self.shared(line, widest[$0]) < Self.shared(line, widest[$1]) }
           ?? next
-        cells[column] = line.text.replacing(" | ", with: " / ")
+        cells[column] = line.text
         next = column + 1
       }
       grid.append(cells.map { TableGrid.Cell(text: $0) }, isHeader: false)

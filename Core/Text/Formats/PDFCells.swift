@@ -1,5 +1,5 @@
-/// Finds the cells and rows of tables among the lines of a page. A cell may have several lines, and stand at the top, in
-/// the middle or at the foot of its row, or beside several rows.
+/// Finds the cells and rows of tables among the lines of a page. A cell may have several lines, and stand at the top,
+/// in the middle or at the foot of its row, or beside several rows.
 enum PDFCells {
   typealias Box = (left: Double, top: Double, right: Double, bottom: Double)
 
@@ -90,10 +90,30 @@ enum PDFCells {
         end += 1
       }
       let part = Array(lines[start..<end])
-      if isWrapped(part) { cells.append(Cell(part)) } else { cells += part.map { Cell([$0]) } }
+      if isWrapped(part) || isAlone(part, in: lines) {
+        cells.append(Cell(part))
+      } else {
+        cells += part.map { Cell([$0]) }
+      }
       start = end
     }
     return cells
+  }
+
+  /// Whether fewer rows of text stand beside some lines than they are: then they are one cell, and not a row each.
+  private static func isAlone(_ part: [PDFText.Line], in lines: [PDFText.Line]) -> Bool {
+    let box = Cell(part).box
+    guard part.count < 6, lines.count <= 4 * besideMax else { return false }
+    var bottoms: [Double] = []
+    for line in lines.sorted(by: { $0.box.top < $1.box.top }) {
+      let middle = (line.box.top + line.box.bottom) / 2
+      guard middle > box.top, middle < box.bottom, line.box.right <= box.left || line.box.left >= box.right
+      else {
+        continue
+      }
+      if bottoms.last.map({ middle > $0 }) ?? true { bottoms.append(line.box.bottom) }
+    }
+    return !bottoms.isEmpty && bottoms.count < part.count
   }
 
   /// Whether a line of the same block is the next of the same text: close below, and not another's indentation.
@@ -102,8 +122,8 @@ enum PDFCells {
     return gap > -0.5 * a.height && gap < 0.8 * a.height && abs(a.box.left - b.box.left) < 0.6 * a.height
   }
 
-  /// Whether lines are one text that was wrapped, and not values one below the other: all but the last are about as long
-  /// as they can be, and some begin in the middle of a sentence.
+  /// Whether lines are one text that was wrapped, and not values one below the other: all but the last are about as
+  /// long as they can be, and some begin in the middle of a sentence.
   private static func isWrapped(_ lines: [PDFText.Line]) -> Bool {
     guard lines.count > 1 else { return true }
     let width = lines.map { $0.box.right - $0.box.left }.max() ?? 0

@@ -41,7 +41,7 @@ enum PDFText {
         case "line":
           if pages.isEmpty { return false }
           let words = node.children.filter { $0.name == "word" }
-          let text = words.map { $0.text.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+          let text = Self.texts(of: words)
           guard !text.isEmpty else { return false }
           pages[pages.count - 1].lines.append(
             Line(
@@ -62,6 +62,35 @@ enum PDFText {
     document.pageCount = pages.count
     document.pagesWithoutText = pages.indices.filter { pages[$0].lines.isEmpty }
     return document
+  }
+
+  /// The words of a line. Small digits close behind a word are its exponent or index.
+  private static func texts(of words: [XMLNode]) -> [String] {
+    var texts: [String] = []
+    var height = 0.0
+    for word in words { height = max(height, number(word, "yMax") - number(word, "yMin")) }
+    let top = words.map { number($0, "yMin") }.min() ?? 0
+    var end = -Double.infinity
+    for word in words {
+      let text = word.text.trimmingCharacters(in: .whitespaces)
+      guard !text.isEmpty else { continue }
+      let own = number(word, "yMax") - number(word, "yMin")
+      let gap = number(word, "xMin") - end
+      end = number(word, "xMax")
+      let isClose = gap < 0.12 * height && !texts.isEmpty
+      if isClose, own < 0.85 * height, text.utf8.count <= 4,
+        text.allSatisfy({ $0.isNumber || $0 == "+" || $0 == "-" })
+      {
+        texts[texts.count - 1] += HTMLReader.raised(text, number(word, "yMin") - top < 0.25 * height)
+      } else if isClose, own > 0.85 * height,
+        texts[texts.count - 1].last.map({ "⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉".contains($0) }) == true
+      {
+        texts[texts.count - 1] += text
+      } else {
+        texts.append(text)
+      }
+    }
+    return texts
   }
 
   private static func number(_ node: XMLNode, _ name: String) -> Double {

@@ -16,17 +16,22 @@ enum SeparatedValues {
   static func parse(_ source: String, isTabbed: Bool, hasHeader: Bool? = nil) -> ParsedDocument {
     let text = Array(source.utf8)
     let delimiter = isTabbed ? UInt8(ascii: "\t") : delimiter(of: text)
-    let records = records(text, delimiter)
+    let all = records(text, delimiter)
+    // Lines of one field above a table of several are its title.
+    let isWide = all.prefix(sampleRecords).contains { $0.fields.count { !$0.isEmpty } > 2 }
+    let titles = isWide ? all.prefix { $0.fields.count { !$0.isEmpty } <= 1 } : []
+    let records = all.dropFirst(titles.count)
     guard let first = records.first else { return ParsedDocument(text: text, blocks: [], title: "") }
     let isHeader = hasHeader ?? looksLikeNames(first.fields, records.dropFirst())
-    let names = isHeader ? first.fields.map { $0.replacing(" | ", with: " / ") } : []
+    let names = isHeader ? first.fields : []
     let context = BlockBuilder.cut(TableGrid.line(names), bytesMax: 2000)
-    let rows = isHeader && records.count > 1 ? records.dropFirst() : records[...]
+    let rows = isHeader && records.count > 1 ? records.dropFirst() : records
     var document = ParsedDocument(
       text: text,
-      blocks: rows.map {
-        .init(kind: .row, range: $0.range, headingPath: [], context: context)
-      }, title: "")
+      blocks: titles.map { .init(kind: .prose, range: $0.range, headingPath: []) }
+        + rows.map {
+          .init(kind: .row, range: $0.range, headingPath: [], context: context)
+        }, title: "")
     document.metadata = [
       "csv_delimiter": .string(delimiter == UInt8(ascii: "\t") ? "tab" : String(UnicodeScalar(delimiter))),
       "csv_header": .string(isHeader ? "first row" : "none"),

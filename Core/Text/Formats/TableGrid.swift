@@ -55,12 +55,15 @@ struct TableGrid {
     guard headerRows == 0 else { return }
     let width = rows.map { $0.count { !$0.isEmpty } }.max() ?? 0
     let titles = width > 1 ? rows.prefix { $0.count { !$0.isEmpty } <= 1 }.count : 0
-    guard rows.count - titles >= (isLikely ? 2 : 3), rows.indices.contains(titles) else { return }
-    for depth in 1...2 where rows.count - titles > depth + (isLikely ? 0 : 1) {
+    guard rows.count - titles >= 2, rows.indices.contains(titles) else { return }
+    for depth in 1...2 where rows.count - titles > depth {
       let rest = rows.dropFirst(titles + depth)
       guard let names = names(rows[titles..<titles + depth], above: rest) else { continue }
+      // Above a single row, most must be values: it may also be the second pair of a name and its value.
+      let single = rest.first.map { row in row.filter { !$0.isEmpty } } ?? []
       let isNamed =
         isLikely
+        || rest.count == 1 && single.count > 1 && single.count(where: Self.isValue) * 2 > single.count
         || names.indices.contains { column in
           let values = rest.compactMap { column < $0.count && !$0[column].isEmpty ? $0[column] : nil }
           return values.count > 1 && values.count(where: Self.isValue) * 3 >= values.count * 2

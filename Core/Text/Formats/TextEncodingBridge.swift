@@ -30,7 +30,12 @@ enum TextEncoding {
       throw ParsingError(
         .badEncoding, rule: "must be text in UTF-8 or in an encoding that is declared or can be guessed")
     }
-    return try convert(bytes, from: standardName(guess))
+    let text = try convert(bytes, from: standardName(guess))
+    // These control characters are in no text; in Windows-1252 their bytes are €, quotation marks and dashes.
+    if standardName(guess).hasPrefix("ISO-8859"), bytes.contains(where: { (0x80...0x9F).contains($0) }) {
+      return try convert(bytes, from: "WINDOWS-1252")
+    }
+    return text
   }
 
   /// Maps a name to the encoding that browsers use for it: in practice Latin-1 means Windows-1252.

@@ -14,6 +14,10 @@ struct WordDocument {
   /// Heading levels by style; 0 for the style of titles.
   private var headings: [String: Int] = [:]
   private var hiddenStyles: Set<String> = []
+  /// Of tables: they show the first row in a way of its own.
+  private var headerStyles: Set<String> = []
+  /// The text of a paragraph whose end was deleted: it goes on in the next one.
+  private var unended = ""
   /// The list that the paragraphs of a style belong to.
   private var listStyles: [String: XMLNode] = [:]
   private var styles: XMLTree?
@@ -56,6 +60,9 @@ struct WordDocument {
         headings[id] = 0
       }
       listStyles[id] = style.first("numPr")
+      if style.children.contains(where: { $0.name == "tblStylePr" && $0.attribute("type") == "firstRow" }) {
+        headerStyles.insert(id)
+      }
       if let vanish = style.first("vanish"), Self.isOn(vanish) { hiddenStyles.insert(id) }
     }
   }
@@ -92,7 +99,14 @@ struct WordDocument {
         list.first("numId")?.attribute("val") ?? "",
         level: list.first("ilvl")?.attribute("val").flatMap { Int($0) } ?? 0)
     }
-    let text = Self.folded(text(of: paragraph))
+    let text = Self.folded(unended + text(of: paragraph))
+    unended = ""
+    if properties?.children.first(where: { $0.name == "rPr" })?.children.contains(where: { $0.name == "del" })
+      == true
+    {
+      unended = text + " "
+      return
+    }
     guard !text.isEmpty, !hiddenStyles.contains(style) else { return }
     let outline = properties?.children.first { $0.name == "outlineLvl" }?.attribute("val").flatMap { Int($0) }
     if let level = headings[style] ?? outline.flatMap({ (0..<9).contains($0) ? $0 + 1 : nil }) {
@@ -125,7 +139,7 @@ struct WordDocument {
       for cell in Self.below(row, "tc") {
         let properties = cell.children.first { $0.name == "tcPr" }
         let width = properties?.first("gridSpan")?.attribute("val").flatMap { Int($0) } ?? 1
-        var text = Self.folded(text(of: cell)).replacing(" | ", with: " / ")
+        var text = Self.folded(text(of: cell))
         if let merge = properties?.first("vMerge") {
           if merge.attribute("val") == "restart" {
             above[column] = text
@@ -139,8 +153,29 @@ struct WordDocument {
       let isHeader = row.first("trPr")?.first("tblHeader").map(Self.isOn) ?? false
       grid.append(cells, isHeader: isHeader)
     }
-    grid.inferHeader(isLikely: look?.attribute("firstRow") == "1")
+    grid.inferHeader(isLikely: look?.attribute("firstRow") == "1" && isStyled(table, rows.first))
     output.add(grid)
+  }
+
+  /// Whether the first row looks different. Word says of every table that its first row may.
+  private func isStyled(_ table: XMLNode, _ first: XMLNode?) -> Bool {
+    let style = table.first("tblPr")?.first("tblStyle")?.attribute("val") ?? ""
+    if headerStyles.contains(style) { return true }
+    guard let first else { return false }
+    var (bold, all) = (0, 0)
+    first.walk { node in
+      guard node.name == "r" else { return true }
+      all += 1
+      if let property = node.children.first(where: { $0.name == "rPr" })?.children.first(where: {
+        $0.name == "b"
+      }),
+        Self.isOn(property)
+      {
+        bold += 1
+      }
+      return false
+    }
+    return all > 1 && bold == all
   }
 
   /// The elements of this name below a node, also those in content controls and in what was inserted.
@@ -157,6 +192,9 @@ struct WordDocument {
     node.walk { inner in
       if inner.isText { return false }
       switch inner.name {
+      case "oMath":
+        text += MathReader.text(ofOffice: inner)
+        return false
       case "t": text += inner.text
       case "tab", "br", "cr": text += " "
       case "noBreakHyphen": text += "-"

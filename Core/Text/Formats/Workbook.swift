@@ -53,8 +53,10 @@ struct Workbook {
     var output = BlockBuilder()
     for sheet in sheets {
       guard let tree = try archive.xml(sheet.path) else { continue }
+      let grids = withExtendedLifetime(tree) { self.grids(tree.root) }
+      guard !grids.isEmpty else { continue }
       output.addHeading(sheet.name, level: 1)
-      output.add(withExtendedLifetime(tree) { grid(tree.root) })
+      for grid in grids { output.add(grid) }
     }
     let title = try archive.xml("docProps/core.xml")?.root.first("title")?.text ?? ""
     return ParsedDocument(
@@ -62,7 +64,7 @@ struct Workbook {
       title: title.isEmpty ? "" : BlockBuilder.cut(title, bytesMax: 1200))
   }
 
-  private func grid(_ sheet: XMLNode) -> TableGrid {
+  private func grids(_ sheet: XMLNode) -> [TableGrid] {
     var hidden: Set<Int> = []
     for column in sheet.first("cols")?.children ?? [] where Self.isOn(column.attribute("hidden")) {
       let first = column.attribute("min").flatMap { Int($0) } ?? 1
@@ -70,8 +72,9 @@ struct Workbook {
       if first >= 1, first <= last { hidden.formUnion(first...last) }
     }
     var merges = MergedCells(sheet.first("mergeCells"))
-    var grid = TableGrid()
-    var number = 0
+    // An empty row divides tables.
+    var parts: [[[Int: String]]] = []
+    var (number, lastFull) = (0, -1)
     for row in sheet.first("sheetData")?.children ?? [] {
       number = row.attribute("r").flatMap { Int($0) } ?? number &+ 1
       var texts: [Int: String] = [:]
@@ -83,16 +86,46 @@ struct Workbook {
       }
       let isEmpty = texts.isEmpty
       merges.fill(row: number, &texts)
-      // A row that holds only the rest of merged cells is none.
-      if isEmpty || Self.isOn(row.attribute("hidden")) { continue }
-      let last = texts.keys.max() ?? 0
-      let cells = (1...max(1, last)).filter { !hidden.contains($0) }.map {
-        TableGrid.Cell(text: texts[$0] ?? "")
+      for column in hidden { texts[column] = nil }
+      if isEmpty {
+        // A row that holds only the rest of merged cells is none, but divides nothing either.
+        if !texts.isEmpty { lastFull = number }
+        continue
       }
-      if cells.contains(where: { !$0.text.isEmpty }) { grid.append(cells, isHeader: false) }
+      let isNext = lastFull == number &- 1
+      lastFull = number
+      if Self.isOn(row.attribute("hidden")) || texts.isEmpty { continue }
+      if isNext, !parts.isEmpty { parts[parts.count - 1].append(texts) } else { parts.append([texts]) }
     }
-    grid.inferHeader()
-    return grid
+    return grids(of: parts, hidden)
+  }
+
+  private func grids(of parts: [[[Int: String]]], _ hidden: Set<Int>) -> [TableGrid] {
+    var grids: [TableGrid] = []
+    var former: (columns: ClosedRange<Int>, header: [TableGrid.Cell])?
+    for part in parts {
+      let used = part.flatMap(\.keys)
+      guard let left = used.min(), let right = used.max() else { continue }
+      func cells(_ texts: [Int: String]) -> [TableGrid.Cell] {
+        let last = texts.keys.max() ?? left
+        return (left...last).filter { !hidden.contains($0) }.map { TableGrid.Cell(text: texts[$0] ?? "") }
+      }
+      var grid = TableGrid()
+      for texts in part { grid.append(cells(texts), isHeader: false) }
+      grid.inferHeader()
+      if !grid.header.isEmpty {
+        former = (left...right, grid.header.map { TableGrid.Cell(text: $0) })
+      } else if let table = former, table.columns.lowerBound == left, right <= table.columns.upperBound,
+        right > left
+      {
+        // The table goes on behind an empty row.
+        grid = TableGrid()
+        grid.append(table.header, isHeader: true)
+        for texts in part { grid.append(cells(texts), isHeader: false) }
+      }
+      grids.append(grid)
+    }
+    return grids
   }
 
   private func value(_ cell: XMLNode) -> String {

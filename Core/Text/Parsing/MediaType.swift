@@ -81,10 +81,10 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
     let marks: [(String, [UInt8])] = [
       ("a PNG picture", [0x89, 0x50, 0x4E, 0x47]),
       ("a JPEG picture", [0xFF, 0xD8, 0xFF]), ("a GIF picture", Array("GIF8".utf8)),
-      ("a program", [0x7F, 0x45, 0x4C, 0x46]),
+      ("a program", [0x7F, 0x45, 0x4C, 0x46]), ("an RTF file: send it as DOCX", Array("{\\rtf".utf8)),
       ("a bzip2 archive", Array("BZh".utf8)), ("an xz archive", [0xFD, 0x37, 0x7A, 0x58]),
       ("a Zstandard archive", [0x28, 0xB5, 0x2F, 0xFD]),
-      ("an old Office file, or one with a password", [0xD0, 0xCF, 0x11, 0xE0]),
+      ("an old Office file (send it as DOCX or XLSX), or one with a password", [0xD0, 0xCF, 0x11, 0xE0]),
     ]
     return marks.first { bytes.starts(with: $0.1) }?.0
   }

@@ -203,6 +203,10 @@ package struct Parser: Sendable {
       return try withPictures(parsed, pdf: bytes, text: text)
     case .tooLong: throw tooLong
     case .failed(let ending):
+      // pdftotext says nothing of its own where it is quiet.
+      if ending.status == 1, Data(bytes).range(of: Data("/Encrypt".utf8)) != nil {
+        throw ParsingError(.badPDF, rule: "must not be encrypted: a password is needed to read it")
+      }
       let fault = fault(ending, "pdftotext")
       throw fault.code == .unreadable ? ParsingError(.badPDF, rule: fault.rule) : fault
     }
@@ -221,7 +225,9 @@ package struct Parser: Sendable {
           .noText, rule: "must hold text: its pages hold none, perhaps pictures of it; \(advice)")
       }
       var document = parsed
-      document.warnings = ["\(pages(parsed.pagesWithoutText)) of \(parsed.pageCount) hold no text; \(advice)"]
+      document.warnings = [
+        "\(pages(parsed.pagesWithoutText)) of the \(parsed.pageCount) pages: no text there; \(advice)"
+      ]
       return document
     }
     var limits = limits
@@ -235,7 +241,7 @@ package struct Parser: Sendable {
     document.format = read.count == document.pageCount ? .scan : .pdf
     if !read.isEmpty {
       document.warnings = [
-        "\(pages(read)) of \(document.pageCount) were read from pictures (OCR): words may be wrong"
+        "\(pages(read)) of the \(document.pageCount) pages: read from pictures (OCR), words may be wrong"
       ]
     }
     return document
@@ -251,7 +257,7 @@ package struct Parser: Sendable {
 
   /// "pages 1, 4, 5": the first few.
   private func pages(_ numbers: [Int]) -> String {
-    "pages " + numbers.prefix(8).map { "\($0 + 1)" }.joined(separator: ", ")
+    (numbers.count == 1 ? "page " : "pages ") + numbers.prefix(8).map { "\($0 + 1)" }.joined(separator: ", ")
       + (numbers.count > 8 ? ", …" : "")
   }
 

@@ -11,7 +11,8 @@ package enum PlainText {
     var lastEnd = 0
     func close() {
       if let from = start, from < lastEnd {
-        let kind: ParsedDocument.Block.Kind = isLog(text[from..<lastEnd]) ? .code : .prose
+        let block = text[from..<lastEnd]
+        let kind: ParsedDocument.Block.Kind = isLog(block) || isFields(block) ? .code : .prose
         blocks.append(.init(kind: kind, range: from..<lastEnd, headingPath: []))
       }
       start = nil
@@ -40,6 +41,20 @@ package enum PlainText {
       if isTimed(line) { timed += 1 } else if timed == 0 || !isContinuation(line) { others += 1 }
     }
     return timed > 1 && timed * 10 >= (timed + others) * 6
+  }
+
+  /// True for at least two lines that are each `name: value`, `name = value`, a section or a comment: a mail's header,
+  /// a configuration.
+  private static func isFields(_ text: ArraySlice<UInt8>) -> Bool {
+    var fields = 0
+    for line in text.split(separator: 0x0A, maxSplits: 2000).prefix(2000) {
+      let line = String(decoding: line.prefix(200), as: UTF8.self)
+      if line.prefixMatch(of: /\s*(?:[#;]|\[[^\]]+\]\s*$)/) != nil { continue }
+      guard line.prefixMatch(of: /\s*[A-Za-z][A-Za-z0-9_.\-]*(?: [A-Za-z0-9_.\-]+)?(?:: | ?= ?)\S/) != nil
+      else { return false }
+      fields += 1
+    }
+    return fields > 1
   }
 
   /// Indented, or as the traces of Java, Python, Go and .NET begin their lines.

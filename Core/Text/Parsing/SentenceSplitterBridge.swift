@@ -1,17 +1,8 @@
 internal import CBreaks
 
-/// Splits text into sentences, for the chunker and for answers: ICU's breaks of every script, without those that ICU
-/// does not know to be none (after abbreviations and list numbers), and with those at the spaces of Thai.
+/// Splits text into sentences, for the chunker and for answers: ICU's breaks of every script, corrected by
+/// `SentenceRules`, and the spaces of Thai.
 package enum SentenceSplitter {
-  private static let abbreviations: Set<String> = [
-    "e.g", "i.e", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "no", "fig", "al", "cf", "approx",
-    "inc", "ltd",
-    "co", "jr", "sr", "u.s", "u.k", "vol", "pp", "ca", "gen", "col", "sgt", "capt", "rev", "hon", "dept",
-    "nos", "art",
-    "sec", "ch", "eq", "est", "max", "min", "tel", "ext", "bzw", "z.b", "d.h", "usw", "nr", "str", "abs", "m",
-    "mme",
-    "mlle",
-  ]
   private static let openings: Set<[UInt8]> = Set("「『【（〔《〈“‘".map { Array(String($0).utf8) })
   /// ICU looks at so many bytes at a time; a sentence can't be longer.
   private static let windowBytes = 1 << 20
@@ -35,9 +26,12 @@ package enum SentenceSplitter {
     if linesAreSentences {
       for index in range where text[index] == 0x0A { close(at: index + 1) }
     } else {
-      for end in breaks(text, range) where isEnd(text, start, end, range.upperBound) {
-        close(at: withoutOpening(text, start, end))
+      for end in breaks(text, range) where end > start {
+        guard let real = self.end(text, start, end, range.upperBound) else { continue }
+        for inner in SentenceRules.inner(text, start, real) { close(at: inner) }
+        close(at: real > end ? real : withoutOpening(text, start, end))
       }
+      for inner in SentenceRules.inner(text, start, range.upperBound) { close(at: inner) }
     }
     close(at: range.upperBound)
     return result
@@ -121,43 +115,30 @@ package enum SentenceSplitter {
     return breaks > 1 || startsItem(text, next, end)
   }
 
-  /// `- `, `* `, `• `, `3. ` or `3) `.
+  /// `- `, `* `, `• `, `3. `, `3) ` or `b) `.
   private static func startsItem(_ text: [UInt8], _ index: Int, _ end: Int) -> Bool {
     guard index < end else { return false }
     func isBlankAt(_ position: Int) -> Bool { position < end && isBlank(text[position]) }
     if text[index] == UInt8(ascii: "-") || text[index] == UInt8(ascii: "*") { return isBlankAt(index + 1) }
     if text[index...].starts(with: [0xE2, 0x80, 0xA2]) { return true }
+    if (0x61...0x7A).contains(text[index]), index + 1 < end, text[index + 1] == UInt8(ascii: ")") {
+      return isBlankAt(index + 2)
+    }
     let digits = text[index..<min(end, index + 4)].prefix { (0x30...0x39).contains($0) }.count
     guard digits > 0, digits < 4, index + digits < end else { return false }
     let mark = text[index + digits]
     return (mark == UInt8(ascii: ".") || mark == UInt8(ascii: ")")) && isBlankAt(index + digits + 1)
   }
 
-  /// False for a break of ICU's that ends no sentence.
-  private static func isEnd(_ text: [UInt8], _ start: Int, _ end: Int, _ limit: Int) -> Bool {
-    guard end < limit else { return true }
+  /// Where the sentence ends that ICU ends at `end`; nil for a break that ends none.
+  private static func end(_ text: [UInt8], _ start: Int, _ end: Int, _ limit: Int) -> Int? {
+    guard end < limit else { return end }
     var last = end
     while last > start, isBlank(text[last - 1]) { last -= 1 }
-    // A blank line always ends a sentence.
-    if text[last..<end].contains(0x0A) || text[last..<end].contains(0x0D) {
-      return isParagraphEnd(text, last, limit)
-    }
-    guard last > start, text[last - 1] == UInt8(ascii: ".") else { return true }
-    return !isAbbreviation(text, start..<(last - 1))
+    let gap = text[last..<end]
+    if gap.contains(0x0A) || gap.contains(0x0D), isParagraphEnd(text, last, limit) { return end }
+    return SentenceRules.end(text, start, last, end, limit)
   }
 
-  /// True if the bytes end with an abbreviation, an initial or nothing but a list's number.
-  private static func isAbbreviation(_ text: [UInt8], _ range: Range<Int>) -> Bool {
-    var from = range.upperBound
-    while from > range.lowerBound, !isBlank(text[from - 1]), text[from - 1] != UInt8(ascii: "(") { from -= 1 }
-    let word = String(decoding: text[from..<range.upperBound], as: UTF8.self).lowercased()
-    if abbreviations.contains(word) || (word.count == 1 && word.first?.isLetter == true) { return true }
-    // "3." at the start of an item.
-    return text[range.lowerBound..<from].allSatisfy(isBlank) && !word.isEmpty && word.count < 4
-      && word.allSatisfy(\.isNumber)
-  }
-
-  private static func isBlank(_ byte: UInt8) -> Bool {
-    byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
-  }
+  private static func isBlank(_ byte: UInt8) -> Bool { SentenceRules.isBlank(byte) }
 }

@@ -25,6 +25,7 @@ LABELS = {
     "messaging_process_duration_seconds": {"stage"},
     "millrace_dead_letters_total": {"stage", "reason"},
     "millrace_terminal_states_total": {"kind", "state"},
+    "millrace_index_documents_outdated": {"reader"},
     "millrace_cache_requests_total": {"cache", "result", "reason"},
     "millrace_generation_fallbacks_total": {"reason"},
     "gen_ai_client_operation_duration_seconds": {"gen_ai_operation_name", "gen_ai_request_model"},

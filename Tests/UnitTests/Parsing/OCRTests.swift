@@ -48,7 +48,7 @@ import Testing
     #expect(missing?.code == .noText && missing?.rule.contains("no tesseract") == true)
     let half = try parse(try mixed(), .off)
     #expect(half.format == .pdf && text(half).contains("channel 7 by day"))
-    #expect(half.warnings.count == 1 && half.warnings[0].contains("pages 3, 4 of 4"), "\(half.warnings)")
+    #expect(half.warnings.count == 1 && half.warnings[0].contains("pages 3, 4 of the 4"), "\(half.warnings)")
     #expect(try ParsingTests.programs.ocrFault(languages: "xx_none") != nil)
   }
 
@@ -64,11 +64,11 @@ import Testing
       #expect(text(scan).contains(words), "\(text(scan))")
     }
     #expect(
-      scan.warnings.contains { $0.contains("pages 1, 2 of 2") && $0.contains("OCR") }, "\(scan.warnings)")
+      scan.warnings.contains { $0.contains("pages 1, 2 of the 2") && $0.contains("OCR") }, "\(scan.warnings)")
     let mixed = try parse(try mixed(), Self.on)
     #expect(
       mixed.format == .pdf && text(mixed).split(separator: "channel 7 by day").count == 3, "\(text(mixed))")
-    #expect(mixed.warnings.contains { $0.contains("pages 3, 4 of 4") }, "\(mixed.warnings)")
+    #expect(mixed.warnings.contains { $0.contains("pages 3, 4 of the 4") }, "\(mixed.warnings)")
     let plain = Array(
       try Data(contentsOf: URL(fileURLWithPath: Checkout.path + "/Workers/Millrace/Demo/handbook/radio.pdf")))
     #expect(try parse(plain, Self.on).warnings.isEmpty, "a PDF with text costs no recognition")

@@ -55,7 +55,13 @@ import Testing
         // The manifest quotes the source. In Markdown, the marks of emphasis and code are not text.
         func comparable(_ text: String) -> String {
           // In a PDF, what is a space and what is a cell's end is a matter of distances.
-          if path.contains(".pdf") { return text.filter { !$0.isWhitespace && $0 != "|" } }
+          // A note's mark is raised.
+          if path.contains(".pdf") {
+            return String(
+              text.map { $0.wholeNumberValue.flatMap { $0 < 10 ? Character("\($0)") : nil } ?? $0 }
+            )
+            .filter { !$0.isWhitespace && $0 != "|" }
+          }
           return folded(path.hasSuffix(".md") ? text.filter { !"_*`".contains($0) } : text)
         }
         let text = comparable(String(decoding: parsed.text, as: UTF8.self))

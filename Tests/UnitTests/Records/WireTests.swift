@@ -238,7 +238,7 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
   @Test("a newer format is refused")
   func newerFormat() {
     var header = Samples.header
-    header.format = PartHeader.formatCurrent + 1
+    header.format = PartHeader.formatNewest + 1
     #expect(throws: WireError.self) {
       try ChunkBatch(wireBytes: ChunkBatch(header: header, chunks: []).wireBytes)
     }

@@ -25,10 +25,10 @@ struct PartFields {
   }
 
   func header() throws(WireError) -> PartHeader {
-    guard (1...PartHeader.formatCurrent).contains(format) else {
+    guard (1...PartHeader.formatNewest).contains(format) else {
       throw WireError(
-        position: 0, rule: "format \(format) is newer than \(PartHeader.formatCurrent)",
-        isNewer: format > PartHeader.formatCurrent)
+        position: 0, rule: "format \(format) is newer than \(PartHeader.formatNewest)",
+        isNewer: format > PartHeader.formatNewest)
     }
     var header = PartHeader(document: try document.info())
     header.format = format
