@@ -5,7 +5,7 @@ import Testing
 // Goal: real files are indexed, and folders are kept in sync. Method: real files are put with the command line; the
 // strings of their manifest must be found by search.
 
-@Suite(.serialized, .timeLimit(.minutes(20))) struct FilesTests {
+@Suite(.serialized, .timeLimit(.minutes(20)), .sharedPipeline) struct FilesTests {
   /// Larger files are only read by `ParsingTests`, because embedding them would take minutes.
   private static let bytesMax = 60_000
 
@@ -14,7 +14,7 @@ import Testing
     .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func realFiles() throws {
     let root = try #require(Pipeline.shared) + "/data/files/"
-    let pipeline = try Pipeline()
+    let pipeline = try #require(SharedPipeline.current)
     var indexed = 0
     var failed: [String: String] = [:]
     for line in try String(contentsOfFile: root + "manifest.jsonl", encoding: .utf8).split(separator: "\n") {
@@ -55,7 +55,7 @@ import Testing
 
   @Test("sync puts new and changed files, deletes removed ones, and does not touch other sources")
   func sync() throws {
-    let pipeline = try Pipeline()
+    let pipeline = try #require(SharedPipeline.current)
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sync-\(UUID().uuidString)")
       .path
     try FileManager.default.copyItem(atPath: Pipeline.handbook, toPath: folder)
@@ -95,14 +95,14 @@ import Testing
 
   @Test("files that can't be put are named before anything is sent: too large, no file, a broken link")
   func unputtable() throws {
-    let pipeline = try Pipeline()
+    let pipeline = try #require(SharedPipeline.current)
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("bad-\(UUID().uuidString)")
       .path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     try "A neighbour.".write(toFile: folder + "/a.txt", atomically: true, encoding: .utf8)
     func refused(_ path: String, _ message: String) throws {
-      let put = try pipeline.millrace(["documents", "put", path])
+      let put = try pipeline.millrace(["documents", "put", path, "--tenant", "bad"])
       #expect(put.code == 2 && put.error.contains(message), "\(path): \(put.code) \(put.error)")
     }
     try Data(repeating: 0xFF, count: 7_000_000).write(to: URL(fileURLWithPath: folder + "/b.pdf"))
@@ -110,12 +110,12 @@ import Testing
     try FileManager.default.removeItem(atPath: folder + "/b.pdf")
     try FileManager.default.createSymbolicLink(atPath: folder + "/c.md", withDestinationPath: "nowhere.md")
     try refused(folder, "c.md' does not exist")
-    let sync = try pipeline.millrace(["documents", "sync", folder])
+    let sync = try pipeline.millrace(["documents", "sync", folder, "--tenant", "bad"])
     #expect(sync.code == 2, "an unreadable file does not count as deleted")
     try FileManager.default.removeItem(atPath: folder + "/c.md")
     #expect(mkfifo(folder + "/d.txt", 0o600) == 0)
     try refused(folder, "d.txt' must be a regular file")
-    #expect(try pipeline.array(["documents", "list"]).isEmpty, "nothing was sent")
+    #expect(try pipeline.array(["documents", "list", "--tenant", "bad"]).isEmpty, "nothing was sent")
   }
 
   @Test("explain shows the steps of a query, doctor reports missing services")

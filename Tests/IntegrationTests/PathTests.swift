@@ -11,10 +11,10 @@ private func quotes(_ answer: [String: Any]) -> String {
     separator: " ")
 }
 
-@Suite(.serialized, .timeLimit(.minutes(20))) struct PathTests {
+@Suite(.serialized, .timeLimit(.minutes(20)), .sharedPipeline) struct PathTests {
   @Test("kcat and confluent-kafka produce documents and queries, and read cited answers")
   func foreignClients() throws {
-    let pipeline = try Pipeline()
+    let pipeline = try #require(SharedPipeline.current)
     // kcat, confluent-kafka and the command line change one document in turn. Only its last version may be cited.
     let put = try pipeline.kcat(
       ["-P", "-t", "rag.documents", "-k", "default/lamp", "-X", "partitioner=murmur2_random"],
@@ -131,7 +131,7 @@ private func quotes(_ answer: [String: Any]) -> String {
 
   @Test("tenants and principals see only documents that they may read")
   func isolation() throws {
-    let pipeline = try Pipeline()
+    let pipeline = try #require(SharedPipeline.current)
     for (tenant, acl, text) in [
       ("acme", [], "The vault code of acme is seven."), ("other", [], "The vault code of other is nine."),
       ("acme", ["--acl", "boss"], "The secret vault code of acme is thirteen."),
@@ -198,14 +198,16 @@ private func quotes(_ answer: [String: Any]) -> String {
 
   @Test("read your writes: a search with the token of an indexed event finds the document")
   func readYourWrites() throws {
-    let pipeline = try Pipeline()
+    let pipeline = try #require(SharedPipeline.current)
     for number in 0..<5 {
       let put = try pipeline.json([
-        "documents", "put", Pipeline.handbook + "/backups.md", "--id", "copy-\(number)",
+        "documents", "put", Pipeline.handbook + "/backups.md", "--id", "copy-\(number)", "--tenant", "writer",
       ])
       let states = try #require(put["states"] as? [[String: Any]])
       let token = try #require(states.first { $0["state"] as? String == "indexed" }?["token"] as? String)
-      let found = try pipeline.json(["search", "nightly backups", "--top-k", "50", "--after", token])
+      let found = try pipeline.json([
+        "search", "nightly backups", "--top-k", "50", "--after", token, "--tenant", "writer",
+      ])
       let ids = ((found["citations"] as? [[String: Any]]) ?? []).compactMap { $0["document_id"] as? String }
       #expect(ids.contains("copy-\(number)"))
     }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A whole pipeline, started with `up` in its own state folder, and ended with the test.
-final class Pipeline {
+final class Pipeline: @unchecked Sendable {
   static let checkout = Checkout.path
   static let binary =
     ProcessInfo.processInfo.environment["MILLRACE_BINARY"] ?? checkout + "/.build/release/millrace"

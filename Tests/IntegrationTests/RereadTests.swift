@@ -18,7 +18,7 @@ import Testing
     }
     func ask(_ offset: String, then state: String) throws {
       let before = try states(pipeline, "door").count
-      let query = #"{"offset":\#(offset)}"#
+      let query = #"{"version":"1.\#(offset)"}"#
       let sent = try pipeline.kcat(
         ["-P", "-t", "rag.documents", "-k", "~reread/default/door", "-p", partition(of: "door")],
         input: query)
@@ -50,8 +50,11 @@ import Testing
     #expect(try pipeline.millrace(["documents", "delete", "door"]).code == 0)
     try ask("4", then: "superseded")
     #expect(try shown() == "")
+    // A deletion that is read again is one.
+    try ask("5", then: "deleted")
+    #expect(try pipeline.array(["documents", "list"]).isEmpty)
     // Without a usable offset there is no version: the state names the record's place.
-    for value in ["{\"offset\":99}", "{}", "x", "{\"offset\":-1}"] {
+    for value in [#"{"version":"1.99"}"#, "{}", "x", #"{"version":"2.0"}"#] {
       let place = try partition(of: "door")
       _ = try pipeline.kcat(
         ["-P", "-t", "rag.documents", "-k", "~reread/default/door", "-p", place], input: value)
@@ -82,8 +85,11 @@ import Testing
     again.arguments = ["documents", "reread", "--all", "--rate", "60", "--state", pipeline.state]
     again.standardOutput = FileHandle.nullDevice
     try again.run()
-    for _ in 0..<3 {
-      Thread.sleep(forTimeInterval: 1)
+    for count in [340, 400, 460] {
+      #expect(
+        try eventually(60) {
+          try pipeline.metric("millrace_terminal_states_total", of: "search-0", "indexed") >= Double(count)
+        }, "\(count) states before the kill")
       if let pid = try pipeline.processes()["ingest"] { kill(pid, SIGKILL) }
     }
     again.waitUntilExit()

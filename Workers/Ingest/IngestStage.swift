@@ -91,7 +91,7 @@ package struct IngestStage: StageWork {
     // The log begins again: look before anything of it is taken for a version.
     let restarted = Set(records.filter(\.isAfterRestart).map(\.record.position.partition))
     if !restarted.isEmpty { try await known.check(Array(restarted)) }
-    let originals = try await originals(records.map(\.record))
+    let originals = await originals(records.map(\.record))
     let recordTime = context.settings.ingest.parserTimeout
     return try await blocking.run {
       var isSlow = false
@@ -102,33 +102,65 @@ package struct IngestStage: StageWork {
         guard ContinuousClock.now < limit, !isSlow else { return Disposition(.notBegun) }
         let begin = ContinuousClock.now
         defer { isSlow = ContinuousClock.now - begin > recordTime + .seconds(1) }
-        return disposition(item, original: originals[item.record.position])
+        switch originals[item.record.position] {
+        case nil: return disposition(item, original: nil)
+        case .read(let original): return disposition(item, original: original)
+        case .failed(let failure): return Disposition(.retry(after: nil, failure))
+        case .notBegun: return Disposition(.notBegun)
+        }
       }
     }
   }
 
-  /// The records that requests ask to read again, by the request's position; absent where compaction took the record.
-  ///
-  /// - Throws: `KafkaFailure`; `CancellationError`.
-  private func originals(_ records: [ConsumerRecord]) async throws -> [RecordPosition: ConsumerRecord] {
-    let requests = records.compactMap { record in
-      (try? RereadRequest(key: record.key, value: record.value, at: record.position.offset)).map {
-        (record, $0)
-      }
+  /// What became of reading the record that a request names.
+  private enum Original {
+    /// nil where compaction took it.
+    case read(ConsumerRecord?)
+    case failed(KafkaFailure)
+    /// There was no time left.
+    case notBegun
+  }
+
+  /// Reading originals may take this part of a batch's time; the rest is for parsing.
+  private static let originalsTime = Duration.seconds(4)
+
+  /// The records that requests ask to read again, by the request's position. A partition that can't be read fails its
+  /// own requests only.
+  private func originals(_ records: [ConsumerRecord]) async -> [RecordPosition: Original] {
+    var requests: [TopicPartition: [(position: RecordPosition, offset: Int64)]] = [:]
+    for record in records {
+      guard
+        let request = try? RereadRequest(
+          key: record.key, value: record.value, at: record.position.offset,
+          epoch: context.settings.ingest.epoch)
+      else { continue }
+      requests[record.topicPartition, default: []].append((record.position, request.version.offset))
     }
     guard !requests.isEmpty else { return [:] }
-    var offsets: [TopicPartition: Set<Int64>] = [:]
-    for (record, request) in requests { offsets[record.topicPartition, default: []].insert(request.offset) }
-    let wanted = offsets
-    let found = try await withReader(context.kafka) { reader in
-      try await reader.records(at: wanted, limit: .seconds(60))
+    let reader = ReplayReader(context.kafka)
+    let limit = ContinuousClock.now + Self.originalsTime
+    var originals: [RecordPosition: Original] = [:]
+    for (partition, waiting) in requests {
+      var found: [Int64: ConsumerRecord] = [:]
+      var failure: KafkaFailure?
+      var isWhole = false
+      if ContinuousClock.now < limit {
+        do {
+          (found, isWhole) = try await reader.records(
+            of: partition, at: Set(waiting.map(\.offset)), until: limit)
+        } catch let error as KafkaFailure { failure = error } catch {}
+      }
+      for (position, offset) in waiting {
+        if let failure {
+          originals[position] = .failed(failure)
+        } else if let record = found[offset] {
+          originals[position] = .read(record)
+        } else {
+          originals[position] = isWhole ? .read(nil) : .notBegun
+        }
+      }
     }
-    var originals: [RecordPosition: ConsumerRecord] = [:]
-    for (record, request) in requests {
-      var position = record.position
-      position.offset = request.offset
-      if found[position]?.key == request.document.bytes { originals[record.position] = found[position] }
-    }
+    await reader.close()
     return originals
   }
 
@@ -183,9 +215,9 @@ package struct IngestStage: StageWork {
   private func identity(_ record: ConsumerRecord) throws(FieldError) -> (DocumentKey, Version) {
     let (epoch, offset) = (context.settings.ingest.epoch, record.position.offset)
     if RereadRequest.isKey(record.key) {
-      let request = try RereadRequest(key: record.key, value: record.value, at: offset)
+      let request = try RereadRequest(key: record.key, value: record.value, at: offset, epoch: epoch)
       try checkPartition(record, request.document)
-      return (request.document, Version(epoch: epoch, offset: request.offset, reading: offset))
+      return (request.document, Version(epoch: epoch, offset: request.version.offset, reading: offset))
     }
     let key = try DocumentKey(bytes: record.key)
     try checkPartition(record, key)
@@ -198,11 +230,17 @@ package struct IngestStage: StageWork {
   /// - Throws: `FieldError` for a record that is rejected, and of kind `.retriable` when this machine can't start a
   ///   parser.
   func plan(_ record: ConsumerRecord, original: ConsumerRecord? = nil) throws -> Plan {
+    // A request that was taken back.
+    if RereadRequest.isKey(record.key), record.value == nil { return Plan() }
     let (key, version) = try identity(record)
     var content = record
     if version.reading != 0 {
-      // A newer record has taken its place, or a deletion.
-      guard let original, original.value != nil else { return superseded(record, key, version) }
+      // A newer record has taken its place.
+      guard let original else { return superseded(record, key, version) }
+      guard original.key == key.bytes else {
+        throw FieldError(
+          .keyMismatch, field: "version", value: version.description, rule: "must be of a record of \(key)")
+      }
       content = original
     }
     guard let value = content.value else { return deletion(record, key, version) }

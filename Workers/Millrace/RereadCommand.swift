@@ -31,15 +31,25 @@ enum RereadCommand {
     guard !arguments.flag("--failed") || format == nil else {
       throw UsageError("--failed has no --format: a document that failed has no reader")
     }
+    guard !arguments.flag("--failed") || arguments.value("--source") == nil else {
+      throw UsageError("--failed has no --source: the index does not hold it of a document that failed")
+    }
     let rate = try arguments.integer("--rate", in: 1...10_000) ?? 50
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let survey = try await DocumentSurvey(settings, tenant: try tenant(arguments))
     let source = arguments.value("--source")
-    let chosen = (arguments.flag("--failed") ? survey.failed : survey.visible).filter { document in
+    let all = (arguments.flag("--failed") ? survey.failed : survey.visible).filter { document in
       (source == nil || document.source == source) && (format == nil || document.reader?.format == format)
         && (arguments.flag("--all") || arguments.flag("--failed") || document.isOutdated)
-    }.sorted { ($0.version.offset, $0.key.description) < ($1.version.offset, $1.key.description) }
+    }
+    // The record of another epoch lay in a topic that was deleted since.
+    let chosen = all.filter { $0.version.epoch == settings.ingest.epoch }.sorted {
+      ($0.version.offset, $0.key.description) < ($1.version.offset, $1.key.description)
+    }
+    if chosen.count < all.count {
+      Terminal.complain("\(all.count - chosen.count) documents are of another epoch: put them again")
+    }
     if arguments.flag("--dry-run") {
       for document in chosen {
         let reader = arguments.flag("--failed") ? "failed" : document.reader?.description ?? "unknown"
@@ -53,9 +63,16 @@ enum RereadCommand {
         arguments.flag("--json") ? #"{"sent":0,"missing":0,"states":[]}"# : "no document to read again")
       return .success
     }
-    return try await DocumentsCommand.send(
-      chosen.map { OutgoingDocument(RereadRequest($0.key, offset: $0.version.offset)) }, arguments,
-      rate: rate)
+    let requests = chosen.map { RereadRequest($0.key, $0.version) }
+    let code = try await DocumentsCommand.send(requests.map { OutgoingDocument($0) }, arguments, rate: rate)
+    if code != .timedOut, !arguments.flag("--no-wait") {
+      // Done: compaction may take them, so that nothing of a deleted document stays.
+      let client = try DocumentClient(settings: settings)
+      _ = try await client.send(
+        requests.map { OutgoingDocument(takingBack: $0) }, waits: false, timeout: .seconds(60))
+      await client.close()
+    }
+    return code
   }
 
   static func summary(_ arguments: ParsedArguments) async throws -> ExitCode {

@@ -15,6 +15,8 @@ import Sandbox
 enum ParserProgram {
   /// A child that nobody asks for so long ends.
   private static let idleSeconds = 30
+  /// A child that reads pictures waits while pages are drawn; its parent ends it.
+  private static let idleSecondsForPictures = 600
 
   static func main() {
     endAtOnce()
@@ -56,7 +58,8 @@ enum ParserProgram {
 
   private static func serve(_ reader: inout DocumentReader) {
     while true {
-      Sandbox.endAfter(seconds: idleSeconds)
+      Sandbox.endAfter(
+        seconds: CommandLine.arguments.contains("--ocr") ? idleSecondsForPictures : idleSeconds)
       guard let lengths = ParserFrame.lengths(read(ParserFrame.lengthBytes)) else { exit(0) }
       guard let request = try? JSONDecoder().decode(ParserRequest.self, from: Data(read(lengths.head))) else {
         complain("the request is no JSON of a known layout")

@@ -125,6 +125,8 @@ import Synchronization
     -> [UInt8]
   {
     while true {
+      // Also when there is always something to read.
+      try check(limit)
       var got = 0
       let bytes = unsafe [UInt8](unsafeUninitializedCapacity: min(countMax, 1 << 18)) { buffer, count in
         got = unsafe Foundation.read(output, buffer.baseAddress, buffer.count)
@@ -204,7 +206,8 @@ import Synchronization
 
   private func takeComplaint() {
     var buffer = [UInt8](repeating: 0, count: 4096)
-    while isErrorsOpen {
+    // So many reads at a time: a child that never stops complaining must not hold up its deadline.
+    for _ in 0..<16 where isErrorsOpen {
       let got = unsafe Foundation.read(errors, &buffer, buffer.count)
       if got > 0 {
         complaint += buffer[0..<min(got, max(0, Self.complaintBytesMax - complaint.count))]

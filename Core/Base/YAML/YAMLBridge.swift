@@ -37,7 +37,11 @@ package enum YAML {
     depth: Int, _ left: inout Int
   ) throws(YAMLError) -> YAMLNode {
     let line = Int(unsafe pointer.pointee.start_mark.line) + 1
+    // A node for each hundred bytes: an alias may stand for a long text many times.
     left -= 1
+    if unsafe pointer.pointee.type == YAML_SCALAR_NODE {
+      left -= Int(unsafe pointer.pointee.data.scalar.length) / 100
+    }
     guard depth < depthMax else {
       throw YAMLError(line: line, rule: "is nested deeper than \(depthMax) levels")
     }

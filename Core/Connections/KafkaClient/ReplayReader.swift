@@ -194,44 +194,47 @@ package actor ReplayReader {
     }
   }
 
-  /// Gaps up to this many offsets are read over; beyond, the reader starts anew behind the gap.
-  private static let gapMax: Int64 = 200
+  /// Gaps up to this many offsets are read over; beyond, the reader starts anew behind the gap. Few, because a record
+  /// may have megabytes.
+  private static let gapMax: Int64 = 8
 
-  /// The records at these offsets; absent where compaction or retention took one, or the log ends before it.
+  /// The records of a partition at some offsets.
   ///
-  /// - Throws: `KafkaFailure` when that takes longer than `limit`; `CancellationError`.
-  package func records(at offsets: [TopicPartition: Set<Int64>], limit: Duration) throws -> [RecordPosition:
-    ConsumerRecord]
+  /// - Returns: what was found until `limit`, and whether all offsets were looked at. Compaction or retention may have
+  ///   taken records, or the log may end before them.
+  /// - Throws: `KafkaFailure` when the partition can't be read; `CancellationError`.
+  package func records(
+    of partition: TopicPartition, at offsets: Set<Int64>, until limit: ContinuousClock.Instant
+  ) throws
+    -> (found: [Int64: ConsumerRecord], isWhole: Bool)
   {
-    let deadline = ContinuousClock.now + limit
-    var waiting = offsets.mapValues { $0.sorted() }
-    var found: [RecordPosition: ConsumerRecord] = [:]
-    while !waiting.isEmpty {
-      // Of each partition one run of offsets that lie close together.
-      var runs: [TopicPartition: ArraySlice<Int64>] = [:]
-      for (partition, sorted) in waiting {
-        var end = 1
-        while end < sorted.count, sorted[end] - sorted[end - 1] <= Self.gapMax { end += 1 }
-        runs[partition] = sorted[..<end]
-        waiting[partition] = end == sorted.count ? nil : Array(sorted[end...])
+    var found: [Int64: ConsumerRecord] = [:]
+    var waiting = offsets.sorted()[...]
+    let time = max(.milliseconds(100), limit - ContinuousClock.now)
+    let beginning = try question([(partition, Int64(RD_KAFKA_OFFSET_BEGINNING))], time)[partition] ?? 0
+    let end = try ends(of: [partition], limit: time)[partition] ?? 0
+    while let first = waiting.popFirst() {
+      var last = first
+      while let next = waiting.first, next - last <= Self.gapMax {
+        last = next
+        waiting.removeFirst()
       }
-      let beginnings = try beginnings(of: Array(runs.keys))
-      try assign(
-        Dictionary(
-          uniqueKeysWithValues: runs.map { ($0, .offset(max($1.first ?? 0, beginnings[$0] ?? 0))) }))
-      let ends = try ends()
-      while try currentPositions().contains(where: { partition, position in
-        position <= runs[partition]?.last ?? -1 && position < ends[partition] ?? 0
-      }) {
+      guard last >= beginning, first < end else { continue }
+      try assign([partition: .offset(max(first, beginning))])
+      while case let position = try currentPositions()[partition] ?? 0, position <= last, position < end {
         try Task.checkCancellation()
-        for record in try next(maxRecords: 100, maxWait: .milliseconds(100))
-        where offsets[record.topicPartition]?.contains(record.position.offset) == true {
-          found[record.position] = record
+        if ContinuousClock.now > limit {
+          // A broker that sends nothing in all this time is at fault, which must be counted.
+          if found.isEmpty { throw failure(.readToEnd, RD_KAFKA_RESP_ERR__TIMED_OUT) }
+          return (found, false)
         }
-        if ContinuousClock.now > deadline { throw failure(.readToEnd, RD_KAFKA_RESP_ERR__TIMED_OUT) }
+        for record in try next(maxRecords: 16, maxWait: .milliseconds(100))
+        where offsets.contains(record.position.offset) {
+          found[record.position.offset] = record
+        }
       }
     }
-    return found
+    return (found, true)
   }
 
   package func close() {

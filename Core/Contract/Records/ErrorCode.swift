@@ -24,6 +24,7 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable, CustomStringCon
   case outOfRange = "out_of_range"
   case parserMemory = "parser_memory"
   case parserTimeout = "parser_timeout"
+  case ocrTimeout = "ocr_timeout"
   case parserUnavailable = "parser_unavailable"
   case tooComplex = "too_complex"
   case tooLarge = "too_large"

@@ -1,35 +1,45 @@
-/// A record of `rag.documents` that asks ingest to read a document again, from its record at `offset` of the same
-/// partition. Its key is no document's, so compaction never replaces a document by a request.
+/// A record of `rag.documents` that asks ingest to read a document again, from the record of a version on the same
+/// partition. Its key is no document's, so compaction never replaces a document by a request. Null takes it back.
 package struct RereadRequest: Sendable, Equatable {
   private static let prefix = Array("~reread/".utf8)
 
   package var document: DocumentKey
-  package var offset: Int64
+  /// Of the record that holds the content.
+  package var version: Version
 
-  package init(_ document: DocumentKey, offset: Int64) {
+  /// - Parameter version: of the record, or of an earlier reading of it.
+  package init(_ document: DocumentKey, _ version: Version) {
     self.document = document
-    self.offset = offset
+    self.version = Version(epoch: version.epoch, offset: version.offset)
   }
 
   /// `~reread/tenant/document_id`; no tenant's name begins with a tilde.
   package var key: [UInt8] { Self.prefix + document.bytes }
 
-  package var value: [UInt8] { JSONValue.object(["offset": .int(offset)]).bytes }
+  package var value: [UInt8] { JSONValue.object(["version": .string(version.description)]).bytes }
 
   package static func isKey(_ key: [UInt8]?) -> Bool { key?.starts(with: prefix) == true }
 
-  /// - Throws: `FieldError` for a key without a usable document, or a value without an offset below `position`.
-  package init(key: [UInt8]?, value: [UInt8]?, at position: Int64) throws(FieldError) {
+  /// - Parameters:
+  ///   - position: the request's offset.
+  ///   - epoch: the present one. An offset of another belongs to a topic that is gone.
+  /// - Throws: `FieldError` for a key without a usable document, or a value without a version before `position`.
+  package init(key: [UInt8]?, value: [UInt8]?, at position: Int64, epoch: UInt32) throws(FieldError) {
     guard let key, Self.isKey(key) else {
       throw FieldError(.badKey, field: "key", value: "", rule: "must be ~reread/tenant/document_id")
     }
     document = try DocumentKey(bytes: Array(key.dropFirst(Self.prefix.count)))
     let fields = try FieldReader.read(value ?? [])
-    guard let offset = fields.object["offset"]?.integerValue, (0..<position).contains(offset) else {
+    let text = fields.object["version"]?.stringValue ?? ""
+    guard let version = Version(text), version.reading == 0, version.offset < position else {
       throw FieldError(
-        .badValue, field: "offset", value: fields.object["offset"]?.text ?? "",
-        rule: "must be the offset of the document's record, before the request's")
+        .badValue, field: "version", value: text,
+        rule: "must be epoch.offset of the document's record, before the request's")
     }
-    self.offset = offset
+    guard version.epoch == epoch else {
+      throw FieldError(
+        .badValue, field: "version", value: text, rule: "must be of the present epoch, ingest.epoch \(epoch)")
+    }
+    self.version = version
   }
 }

@@ -1,4 +1,6 @@
-/// The key of a record in `rag.vectors`: `document@epoch.offset~digest#part`, or `…~<mark>#0`.
+/// The key of a record in `rag.vectors`: `document@epoch.offset~digest#part`, or `…~<mark>#0`. For a version that was
+/// read again: `document@epoch.offset~reading.digest#part`. A release that knows no readings takes that for a digest,
+/// finds the record's format newer than its own, and says so; a version of three numbers it would pass over in silence.
 ///
 /// A key belongs to one version and one chunking of one document. So a late writer never replaces the
 /// record of another version or chunking.
@@ -29,8 +31,10 @@ package struct VectorKey: Sendable, Hashable, CustomStringConvertible {
       let tilde = bytes[..<hash].lastIndex(of: UInt8(ascii: "~")),
       let at = bytes[..<tilde].lastIndex(of: UInt8(ascii: "@")),
       let part = UInt32(String(decoding: bytes[(hash + 1)...], as: UTF8.self)),
-      let version = Version(String(decoding: bytes[(at + 1)..<tilde], as: UTF8.self)),
-      let name = String(validating: bytes[(tilde + 1)..<hash], as: UTF8.self),
+      let text = String(validating: bytes[(at + 1)..<tilde], as: UTF8.self),
+      text.split(separator: ".").count == 2,
+      let suffix = String(validating: bytes[(tilde + 1)..<hash], as: UTF8.self),
+      let (version, name) = Self.version(text, suffix),
       let document = try? DocumentKey(bytes: Array(bytes[..<at]))
     else { return nil }
     self.init(
@@ -41,13 +45,20 @@ package struct VectorKey: Sendable, Hashable, CustomStringConvertible {
     guard self.bytes == bytes else { return nil }
   }
 
+  /// The whole version, and the name without its reading.
+  private static func version(_ text: String, _ suffix: String) -> (Version, String)? {
+    guard let dot = suffix.firstIndex(of: ".") else { return Version(text).map { ($0, suffix) } }
+    return Version("\(text).\(suffix[..<dot])").map { ($0, String(suffix[suffix.index(after: dot)...])) }
+  }
+
   package var description: String {
     let name =
       switch set {
       case .chunks(let digest): digest
       case .mark(let mark): mark.rawValue
       }
-    return "\(document)@\(version)~\(name)#\(part)"
+    let reading = version.reading == 0 ? "" : "\(version.reading)."
+    return "\(document)@\(version.epoch).\(version.offset)~\(reading)\(name)#\(part)"
   }
   package var bytes: [UInt8] { Array(description.utf8) }
 }

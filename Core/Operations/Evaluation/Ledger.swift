@@ -61,6 +61,8 @@ package struct Ledger: Sendable {
       for unit in units(starts, ends) {
         let table = VersionFlags(unit)
         try await read(reader, unit.map { ($0.key, $0.value.lowerBound) }) { record in
+          // A request to read again that was taken back makes nothing.
+          if RereadRequest.isKey(record.key), record.value == nil { return }
           table.mark(record.position.partition, record.position.offset, Self.isRecord)
         }
         try await readTails(reader, .chunks, embedded) { record in

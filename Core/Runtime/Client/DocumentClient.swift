@@ -78,23 +78,28 @@ package struct DocumentClient: Sendable {
         Dictionary(uniqueKeysWithValues: statusPartitions(documents).map { ($0, .end) }))
       var outcome = Outcome()
       var open: Set<String> = []
+      // A record that makes no version is reported by its place.
+      var places: [String: String] = [:]
       let deadline = ContinuousClock.now + timeout
       for batch in batches(documents, rate) {
         let next = ContinuousClock.now + .seconds(1)
         let acknowledgements = try await produce(batch)
         outcome.sent += acknowledgements.count
         for (document, acknowledgement) in zip(batch, acknowledgements) {
-          open.insert("\(document.key)@\(acknowledgement.position.offset)")
+          let position = acknowledgement.position
+          let name = "\(document.key)@\(position.offset)"
+          open.insert(name)
+          places[position.description] = name
         }
-        try await collect(reader, &open, &outcome, wait: .zero)
+        try await collect(reader, &open, places, &outcome, wait: .zero)
         progress(outcome.sent - open.count)
         while rate != nil, outcome.sent < documents.count, ContinuousClock.now < next {
-          try await collect(reader, &open, &outcome, wait: .milliseconds(50))
+          try await collect(reader, &open, places, &outcome, wait: .milliseconds(50))
           progress(outcome.sent - open.count)
         }
       }
       while !open.isEmpty, ContinuousClock.now < deadline {
-        try await collect(reader, &open, &outcome, wait: .milliseconds(300))
+        try await collect(reader, &open, places, &outcome, wait: .milliseconds(300))
         progress(documents.count - open.count)
       }
       outcome.missing = open.count
@@ -143,13 +148,15 @@ package struct DocumentClient: Sendable {
   }
 
   private func collect(
-    _ reader: ReplayReader, _ open: inout Set<String>, _ outcome: inout Outcome, wait: Duration
+    _ reader: ReplayReader, _ open: inout Set<String>, _ places: [String: String], _ outcome: inout Outcome,
+    wait: Duration
   ) async throws {
     for record in try await reader.next(maxRecords: 1000, maxWait: wait) {
-      guard let value = record.value, let status = try? StatusRecord(value: value),
-        let document = status.document, let version = status.version
-      else { continue }
-      let name = "\(document)@\(version.acceptedAt)"
+      guard let value = record.value, let status = try? StatusRecord(value: value) else { continue }
+      var name = places[status.id] ?? ""
+      if let document = status.document, let version = status.version {
+        name = "\(document)@\(version.acceptedAt)"
+      }
       guard open.contains(name) else { continue }
       if status.state.isTerminal {
         open.remove(name)

@@ -85,6 +85,8 @@ package struct DocumentReader: Sendable {
         let version = status.version
       else { return }
       states.withLock { states in
+        // A reading that came to nothing says nothing of the document.
+        if version.reading != 0, status.state == .superseded, states[key] != nil { return }
         guard let former = states[key]?.version, former > version else {
           states[key] = status
           return

@@ -13,6 +13,12 @@ package struct OutgoingDocument: Sendable {
     recordKey = key.bytes
   }
 
+  /// Takes a request to read a document again back, when it is done.
+  package init(takingBack request: RereadRequest) {
+    key = request.document
+    recordKey = request.key
+  }
+
   package init(_ request: RereadRequest) {
     key = request.document
     recordKey = request.key

@@ -24,11 +24,13 @@ struct Book {
     var output = BlockBuilder()
     let styles = try styles(package, folder)
     for page in package.root.first("spine")?.children ?? [] {
-      guard let file = files[page.attribute("idref") ?? ""], page.attribute("linear") != "no",
+      // Each page once: a list of a few bytes a line could ask for the same one for ever.
+      guard let file = files.removeValue(forKey: page.attribute("idref") ?? ""),
+        page.attribute("linear") != "no",
         let bytes = try archive.read(file)
       else { continue }
       let text = try TextEncoding.decode(bytes, declared: "")
-      output.append(try HTML.parse(styles + Self.withEndTags(text), isWhole: true))
+      output.append(try HTML.parse(Self.withEndTags(text), isWhole: true, styles: styles))
     }
     let title = package.root.first("metadata")?.first("title")?.text ?? ""
     return ParsedDocument(
@@ -38,8 +40,8 @@ struct Book {
 
   private static let styleBytesMax = 1 << 20
 
-  /// The style sheets of the book, as an element: what they hide is hidden on all pages.
-  private func styles(_ package: XMLTree, _ folder: String) throws(ParsingError) -> String {
+  /// The style sheets of the book: what they hide is hidden on all pages.
+  private func styles(_ package: XMLTree, _ folder: String) throws(ParsingError) -> HTMLVisibility {
     var text = ""
     for item in package.root.first("manifest")?.children ?? []
     where item.attribute("media-type") == "text/css" {
@@ -47,9 +49,9 @@ struct Book {
         let bytes = try archive.read(Office.path(target.removingPercentEncoding ?? target, from: folder)),
         text.utf8.count + bytes.count <= Self.styleBytesMax
       else { continue }
-      text += String(decoding: bytes, as: UTF8.self).replacing("</", with: "") + "\n"
+      text += String(decoding: bytes, as: UTF8.self) + "\n"
     }
-    return text.isEmpty ? "" : "<style>\(text)</style>"
+    return HTMLVisibility(sheet: text)
   }
 
   /// XHTML ends an empty element with `/>`, which HTML takes for its start: `<title/>` would swallow the page.

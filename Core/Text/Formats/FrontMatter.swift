@@ -11,6 +11,7 @@ struct FrontMatter {
 
   var title: String?
   var metadata: [String: MetadataValue] = [:]
+  private var bytes = 0
 
   /// - Returns: the fields, and the text without them: all of it where there are none.
   static func split(_ source: String) -> (FrontMatter, Substring) {
@@ -89,7 +90,7 @@ struct FrontMatter {
     case "true", "True", "TRUE": return .bool(true)
     case "false", "False", "FALSE": return .bool(false)
     case "", "null", "~", "Null", "NULL": return nil
-    default: return ExactNumber(text[...]).map(MetadataValue.number) ?? .string(text)
+    default: return Self.number(text[...]) ?? .string(text)
     }
   }
 
@@ -155,8 +156,18 @@ struct FrontMatter {
     return nil
   }
 
+  /// - Returns: nil for what is no number, or one beyond what JSON can carry: a hash like 12e345.
+  private static func number(_ text: some StringProtocol) -> MetadataValue? {
+    guard let number = ExactNumber(text), Double(String(text))?.isFinite == true else { return nil }
+    return .number(number)
+  }
+
   private mutating func set(_ name: String, _ value: MetadataValue) {
     guard !name.isEmpty, metadata.count < Self.fieldsMax else { return }
+    var value = value
+    if case .list(let items) = value { value = .list(Array(items.prefix(MetadataValue.listMax))) }
+    bytes += name.utf8.count + value.byteCount
+    guard bytes <= DocumentRecord.metadataBytesMax else { return }
     if name == "title", case .string(let text) = value {
       title = BlockBuilder.cut(text, bytesMax: 1200)
     } else {
@@ -179,7 +190,7 @@ struct FrontMatter {
     case "true": return .bool(true)
     case "false": return .bool(false)
     default:
-      return ExactNumber(value.filter { $0 != "_" }[...]).map(MetadataValue.number) ?? .string(String(value))
+      return Self.number(value.filter { $0 != "_" }[...]) ?? .string(String(value))
     }
   }
 

@@ -41,8 +41,8 @@ struct HTMLReader {
   /// The number of a list item whose first block is not written yet.
   private var itemNumber = ""
 
-  init(_ root: HTMLNode, isWhole: Bool, hasNotes: Bool) {
-    visibility = HTMLVisibility(root)
+  init(_ root: HTMLNode, isWhole: Bool, hasNotes: Bool, styles: HTMLVisibility?) {
+    visibility = HTMLVisibility(root, after: styles)
     self.isWhole = isWhole
     var hasBody = false
     var notes: [HTMLNode] = []
@@ -54,10 +54,13 @@ struct HTMLReader {
       return true
     }
     self.hasBody = hasBody
+    // No notes within notes: each could double the text.
+    var texts: [String: String] = [:]
     for node in notes {
       let text = self.text(of: node).split(whereSeparator: \.isWhitespace)
-      self.notes[node.attribute("id") ?? ""] = text.joined(separator: " ")
+      texts[node.attribute("id") ?? ""] = text.joined(separator: " ")
     }
+    self.notes = texts
   }
 
   mutating func read(_ root: HTMLNode) {

@@ -18,15 +18,19 @@ struct HTMLVisibility {
   /// Classes and ids that some rule shows that is not looked at: of a combination, or in a block like `@media`.
   private var shownSomewhere: Set<String> = []
 
-  init(_ root: HTMLNode) {
+  /// - Parameter sheets: rules that come before those of the page.
+  init(_ root: HTMLNode, after sheets: HTMLVisibility?) {
+    if let sheets { self = sheets }
     var styles: [HTMLNode] = []
     root.walk { node in
       if node.name == "style" { styles.append(node) }
       return node.name != "script"
     }
-    for style in styles { read(style.child?.content ?? "") }
+    for style in styles { read(style.child?.content ?? "", depth: 0) }
     for name in shownSomewhere where rules[name] == true { rules[name] = nil }
   }
+
+  init(sheet: String) { read(sheet, depth: 0) }
 
   func isHidden(_ node: HTMLNode, _ name: String) -> Bool {
     if Self.ignored.contains(name) { return true }
@@ -67,6 +71,7 @@ struct HTMLVisibility {
   }
 
   private static func listStyle(of declarations: some StringProtocol) -> String? {
+    guard declarations.utf8.count > 10, String(declarations).contains("list-style") else { return nil }
     guard
       let match = String(declarations.prefix(10_000)).lowercased()
         .firstMatch(of: /list-style(?:-type)?\s*:\s*([a-z\- ]+)/)
@@ -116,7 +121,7 @@ struct HTMLVisibility {
   private init() {}
 
   /// Reads the rules outside of blocks like `@media`: whether those apply depends on the browser.
-  private mutating func read(_ sheet: String) {
+  private mutating func read(_ sheet: String, depth: Int) {
     var rest = Self.withoutComments(sheet)[...]
     var count = 0
     while let open = rest.firstIndex(of: "{"), count < Self.rulesMax {
@@ -136,7 +141,9 @@ struct HTMLVisibility {
       if selector.hasPrefix("@") {
         // What it may show is read.
         var inner = HTMLVisibility()
-        if !selector.hasPrefix("@media") || !selector.contains("print") { inner.read(String(block)) }
+        if depth < 8, !selector.hasPrefix("@media") || !selector.contains("print") {
+          inner.read(String(block), depth: depth + 1)
+        }
         shownSomewhere.formUnion(inner.shownSomewhere)
         for (name, isHidden) in inner.rules where !isHidden { shownSomewhere.insert(name) }
         continue

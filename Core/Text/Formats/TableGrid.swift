@@ -9,6 +9,7 @@ struct TableGrid {
   /// Spans beyond these are ignored: a few bytes could ask for millions of cells.
   private static let columnsMax = 16_384
   private static let cellsMax = 300_000
+  private static let repeatedBytesMax = 1 << 24
 
   /// Text by row and column; "" where there is none.
   private(set) var rows: [[String]] = []
@@ -16,6 +17,8 @@ struct TableGrid {
   /// Rows above the header that are none of the table's.
   private(set) var titleRows = 0
   private var cellCount = 0
+  /// Of texts that stand in several cells.
+  private var repeatedBytes = 0
   /// By column: cells of earlier rows that reach into later ones, and the number of rows left.
   private var reaching: [Int: (text: String, rows: Int)] = [:]
 
@@ -25,8 +28,10 @@ struct TableGrid {
     var next: [Int: (text: String, rows: Int)] = [:]
     func fill() {
       while let cell = reaching.removeValue(forKey: row.count) {
-        if cell.rows > 1 { next[row.count] = (cell.text, cell.rows - 1) }
-        row.append(cell.text)
+        repeatedBytes += cell.text.utf8.count
+        let text = repeatedBytes < Self.repeatedBytesMax ? cell.text : ""
+        if cell.rows > 1 { next[row.count] = (text, cell.rows - 1) }
+        row.append(text)
       }
     }
     for cell in cells {

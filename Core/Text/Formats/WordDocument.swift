@@ -37,14 +37,17 @@ struct WordDocument {
     numbering = WordNumbering(numbers?.root)
     styles = try archive.xml("word/styles.xml")
     if let styles { read(styles: styles.root) }
+    // No notes within notes: each could double the text.
+    var texts: [String: String] = [:]
     for kind in ["footnote", "endnote"] {
       guard let tree = try archive.xml("word/\(kind)s.xml") else { continue }
       for note in tree.root.children {
         // The first ones are the lines between text and notes.
         guard let id = note.attribute("id"), note.attribute("type") == nil else { continue }
-        notes["\(kind) \(id)"] = Self.folded(text(of: note))
+        texts["\(kind) \(id)"] = Self.folded(text(of: note))
       }
     }
+    notes = texts
     title = try archive.xml("docProps/core.xml")?.root.first("title")?.text ?? ""
   }
 

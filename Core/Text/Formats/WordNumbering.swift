@@ -57,7 +57,7 @@ struct WordNumbering {
       var entry = Level()
       entry.format = level.first("numFmt")?.attribute("val") ?? "bullet"
       entry.start = level.first("start")?.attribute("val").flatMap { Int($0) } ?? 1
-      entry.pattern = String((level.first("lvlText")?.attribute("val") ?? "").prefix(patternMax))
+      entry.pattern = BlockBuilder.cut(level.first("lvlText")?.attribute("val") ?? "", bytesMax: patternMax)
       levels[level.attribute("ilvl").flatMap { Int($0) } ?? 0] = entry
     }
     return levels

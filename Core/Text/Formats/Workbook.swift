@@ -86,7 +86,7 @@ struct Workbook {
       }
       let isEmpty = texts.isEmpty
       merges.fill(row: number, &texts)
-      for column in hidden { texts[column] = nil }
+      for column in texts.keys where hidden.contains(column) { texts[column] = nil }
       if isEmpty {
         // A row that holds only the rest of merged cells is none, but divides nothing either.
         if !texts.isEmpty { lastFull = number }

@@ -1,12 +1,15 @@
 internal import CXML2
 
-/// An element or text of a document that libxml2 holds. Valid only while its `XMLTree` exists.
+/// An element or text of a document that libxml2 holds. It keeps its tree, so that it is valid however the tree was
+/// reached.
 @safe struct XMLNode: TreeNode {
   private let pointer: OpaquePointer
+  private let tree: XMLTree
 
-  init?(_ pointer: OpaquePointer?) {
+  init?(_ pointer: OpaquePointer?, of tree: XMLTree) {
     guard let pointer = unsafe pointer else { return nil }
     unsafe self.pointer = pointer
+    self.tree = tree
   }
 
   func isSame(as other: XMLNode) -> Bool { unsafe pointer == other.pointer }
@@ -27,9 +30,9 @@ internal import CXML2
     return unsafe String(cString: text)
   }
 
-  var child: XMLNode? { unsafe XMLNode(millrace_xml_child(pointer)) }
-  var next: XMLNode? { unsafe XMLNode(millrace_xml_next(pointer)) }
-  var parent: XMLNode? { unsafe XMLNode(millrace_xml_parent(pointer)) }
+  var child: XMLNode? { unsafe XMLNode(millrace_xml_child(pointer), of: tree) }
+  var next: XMLNode? { unsafe XMLNode(millrace_xml_next(pointer), of: tree) }
+  var parent: XMLNode? { unsafe XMLNode(millrace_xml_parent(pointer), of: tree) }
 
   /// The elements directly below, in order.
   var children: [XMLNode] {

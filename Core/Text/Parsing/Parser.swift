@@ -155,7 +155,7 @@ package struct Parser: Sendable {
 
   private func fault(_ ending: SandboxedProcess.Ending, _ name: String) -> ParsingError {
     // The reader's and the preloaded library's status when they can't be confined.
-    if ending.status == 125 { return fault(.notStarted(ending.complaint)) }
+    if ending.status == 125 || ending.status == 124 { return fault(.notStarted(ending.complaint)) }
     // Each tool reports a lack of memory in its own words before it ends with abort() or exit().
     if ["alloc", "memory"].contains(where: ending.complaint.lowercased().contains) {
       return ParsingError(
@@ -216,34 +216,40 @@ package struct Parser: Sendable {
   private func withPictures(_ parsed: ParsedDocument, pdf: [UInt8], text: [UInt8]) throws(ParsingError)
     -> ParsedDocument
   {
-    guard let first = parsed.pagesWithoutText.first, let last = parsed.pagesWithoutText.last else {
-      return parsed
-    }
+    guard !parsed.pagesWithoutText.isEmpty else { return parsed }
+    let isScan = parsed.pagesWithoutText.count == parsed.pageCount
     guard case .on(let languages, let timeout) = ocr else {
-      guard parsed.pagesWithoutText.count < parsed.pageCount else {
+      guard !isScan else {
         throw ParsingError(
           .noText, rule: "must hold text: its pages hold none, perhaps pictures of it; \(advice)")
       }
-      var document = parsed
-      document.warnings = [
-        "\(pages(parsed.pagesWithoutText)) of the \(parsed.pageCount) pages: no text there; \(advice)"
-      ]
-      return document
+      return warned(parsed, "no text there; \(advice)")
     }
     var limits = limits
     limits.timeout = timeout
-    var document = try recognise(
-      pdf, pages: first...last, only: Set(parsed.pagesWithoutText), text, languages, limits)
+    var document: ParsedDocument
+    do throws(ParsingError) {
+      document = try recognise(pdf, only: parsed.pagesWithoutText, text, languages, limits)
+    } catch {
+      // What the other pages say must not be lost with the pictures.
+      guard !isScan, error.kind == .rejected else { throw error }
+      return warned(parsed, "not read from their pictures: \(error.rule)")
+    }
     guard document.pagesWithoutText.count < document.pageCount else {
-      throw ParsingError(.noText, rule: "must hold text: neither its pages nor the pictures on them hold any")
+      throw ParsingError(
+        .noText, rule: "must hold text: neither its pages nor the pictures on them hold any")
     }
-    let read = parsed.pagesWithoutText.filter { !document.pagesWithoutText.contains($0) }
+    let empty = Set(document.pagesWithoutText)
+    let read = parsed.pagesWithoutText.filter { !empty.contains($0) }
     document.format = read.count == document.pageCount ? .scan : .pdf
-    if !read.isEmpty {
-      document.warnings = [
-        "\(pages(read)) of the \(document.pageCount) pages: read from pictures (OCR), words may be wrong"
-      ]
-    }
+    guard !read.isEmpty else { return document }
+    document.pagesWithoutText = read
+    return warned(document, "read from pictures (OCR), words may be wrong")
+  }
+
+  private func warned(_ document: ParsedDocument, _ text: String) -> ParsedDocument {
+    var document = document
+    document.warnings = ["\(pages(document.pagesWithoutText)) of the \(document.pageCount) pages: \(text)"]
     return document
   }
 
@@ -262,16 +268,15 @@ package struct Parser: Sendable {
   }
 
   private func recognise(
-    _ pdf: [UInt8], pages: ClosedRange<Int>, only wanted: Set<Int>, _ text: [UInt8], _ languages: String,
-    _ limits: ParsingLimits
+    _ pdf: [UInt8], only pages: [Int], _ text: [UInt8], _ languages: String, _ limits: ParsingLimits
   ) throws(ParsingError) -> ParsedDocument {
+    // Not the code of other parsers: a second attempt would take as long again, and the worker reads nothing else.
     let late = ParsingError(
-      .parserTimeout,
+      .ocrTimeout,
       rule: "must be readable within ingest.ocrTimeout, \(limits.timeout.components.seconds) s")
     let result: Result<ParsedDocument, ParsingError>
     do throws(SandboxError) {
-      result = try recognition(
-        pdf, pages, wanted, text, programs.recognising(limits, languages: languages), limits)
+      result = try recognition(pdf, pages, text, programs.recognising(limits, languages: languages), limits)
     } catch {
       if case .tookTooLong = error { throw late }
       throw fault(error)
@@ -280,37 +285,69 @@ package struct Parser: Sendable {
     return try result.get()
   }
 
+  /// Pages that lie so close together are drawn by one process, with those between them.
+  private static let pageGapMax = 3
+
   /// - Throws: `SandboxError` for what the machine is to blame for; what the document is to blame for is a failure.
   private func recognition(
-    _ pdf: [UInt8], _ pages: ClosedRange<Int>, _ wanted: Set<Int>, _ text: [UInt8],
-    _ program: SandboxedProgram, _ limits: ParsingLimits
+    _ pdf: [UInt8], _ pages: [Int], _ text: [UInt8], _ program: SandboxedProgram, _ limits: ParsingLimits
   ) throws(SandboxError) -> Result<ParsedDocument, ParsingError> {
     let deadline = ContinuousClock.now + limits.timeout
     // Of its own: the children that read other documents don't load tesseract.
     let child = try ParserChild(program)
-    func ask(_ work: ParserRequest.Work, page: Int, _ bytes: [UInt8]) throws(SandboxError)
-      -> Result<ParsedDocument, ParsingError>
-    {
-      var request = ParserRequest(work, type: nil, limits)
-      request.page = page
-      switch try child.answer(request, bytes, until: deadline) {
-      case .reply(.document(let document)): return .success(document)
-      case .reply(.fault(let fault)) where fault.kind == .rejected: return .failure(fault)
-      case .reply, .strange: return .failure(Self.strange)
-      case .ended(let ending): return .failure(fault(ending, "the reader of pictures"))
+    var waiting = pages[...]
+    while let first = waiting.popFirst() {
+      var wanted: Set = [first]
+      var last = first
+      while let next = waiting.first, next - last <= Self.pageGapMax {
+        last = next
+        wanted.insert(next)
+        waiting.removeFirst()
+      }
+      if let failure = try draw(pdf, first...last, wanted, child, limits, deadline) {
+        return .failure(failure)
       }
     }
+    return try ask(child, .pdfText, page: 0, text, limits, deadline)
+  }
+
+  private func ask(
+    _ child: ParserChild, _ work: ParserRequest.Work, page: Int, _ bytes: [UInt8], _ limits: ParsingLimits,
+    _ deadline: ContinuousClock.Instant
+  ) throws(SandboxError) -> Result<ParsedDocument, ParsingError> {
+    var request = ParserRequest(work, type: nil, limits)
+    request.page = page
+    switch try child.answer(request, bytes, until: deadline) {
+    case .reply(.document(let document)): return .success(document)
+    case .reply(.fault(let fault)) where fault.kind == .rejected: return .failure(fault)
+    case .reply, .strange: return .failure(Self.strange)
+    case .ended(let ending): return .failure(fault(ending, "the reader of pictures"))
+    }
+  }
+
+  /// Draws a run of pages, and gives the wanted ones to the child.
+  ///
+  /// - Returns: why the document can't be read; nil when the pages are drawn.
+  private func draw(
+    _ pdf: [UInt8], _ pages: ClosedRange<Int>, _ wanted: Set<Int>, _ child: ParserChild,
+    _ limits: ParsingLimits,
+    _ deadline: ContinuousClock.Instant
+  ) throws(SandboxError) -> ParsingError? {
     let process = try SandboxedProcess(programs.drawing(limits, pages: pages), input: .file(pdf))
     var bytes: [UInt8] = []
     var page = pages.lowerBound
-    while true {
+    while page <= pages.upperBound {
       let more = try process.read(atMost: 1 << 18, until: deadline)
       if more.isEmpty { break }
       bytes += more
-      while let picture = PortableGraymap(bytes[...]), picture.range.upperBound <= bytes.count {
-        if wanted.contains(page) {
-          let reply = try ask(.picture, page: page, Array(bytes[..<picture.range.upperBound]))
-          if case .failure = reply { return reply }
+      while page <= pages.upperBound, let picture = PortableGraymap(bytes[...]),
+        picture.range.upperBound <= bytes.count
+      {
+        if wanted.contains(page),
+          case .failure(let fault) = try ask(
+            child, .picture, page: page, Array(bytes[..<picture.range.upperBound]), limits, deadline)
+        {
+          return fault
         }
         bytes.removeFirst(picture.range.upperBound)
         page += 1
@@ -318,12 +355,14 @@ package struct Parser: Sendable {
       // The head is shorter, and the dots have a limit.
       if bytes.count > 64, PortableGraymap(bytes[...]) == nil { break }
     }
-    guard bytes.isEmpty else {
-      return .failure(ParsingError(.badPDF, rule: "must be readable: pdftoppm drew no pictures of its pages"))
+    let ending =
+      try page > pages.upperBound && bytes.isEmpty ? process.finish(until: deadline) : process.end()
+    if ending.complaint.hasPrefix("ERROR: ld.so") { throw .notStarted(ending.complaint) }
+    guard ending.status == 0 || page > pages.upperBound else { return fault(ending, "pdftoppm") }
+    guard bytes.isEmpty, page > pages.upperBound else {
+      return ParsingError(.badPDF, rule: "must be readable: pdftoppm drew no pictures of its pages")
     }
-    let ending = try process.finish(until: deadline)
-    guard ending.status == 0 else { return .failure(fault(ending, "pdftoppm")) }
-    return try ask(.pdfText, page: 0, text)
+    return nil
   }
 
   private static let layoutFactor = 16

@@ -70,10 +70,19 @@ package struct ParserPrograms: Sendable {
     let process = try SandboxedProcess(
       program(false, ["--ocr", languages, "--probe"], limits), input: .file([]))
     let deadline = ContinuousClock.now + limits.timeout
-    while try !process.read(atMost: 1 << 16, until: deadline).isEmpty {}
+    var output: [UInt8] = []
+    while case let bytes = try process.read(atMost: 1 << 16, until: deadline), !bytes.isEmpty {
+      output += bytes
+    }
     let ending = try process.finish(until: deadline)
-    return ending.status == 0
-      ? nil : "\(ending.complaint) (apt-get install tesseract-ocr and a package of each language)"
+    guard ending.status == 0 else {
+      return "\(ending.complaint) (apt-get install tesseract-ocr and a package of each language)"
+    }
+    guard confinement == .required else { return nil }
+    let tries = (try? JSONDecoder().decode([String: Int].self, from: Data(output))) ?? ["answer": 0]
+    return tries.first { $0.value == 0 }.map {
+      "with tesseract the reader is not confined: '\($0.key)' is allowed"
+    }
   }
 
   /// A child that reads pictures of pages.

@@ -34,6 +34,11 @@ package enum ParserReply: Sendable {
   private static let titleBytesMax = 8192
   private static let headingsMax = 64
   private static let pagesMax = 1_000_000
+  private static let faults: Set<ErrorCode> = [
+    .badEncoding, .badPDF, .unsupportedMediaType, .unreadable, .tooLong, .tooComplex, .noText, .emptyText,
+    .parserMemory,
+    .parserTimeout, .badValue, .machineFault,
+  ]
   private static let headingBytesMax = 1000
   private static let contextBytesMax = 2000
   private static let metadataBytesMax = 1 << 20
@@ -73,6 +78,8 @@ package enum ParserReply: Sendable {
   package init?(head bytes: [UInt8], body: [UInt8]) {
     guard let head = try? JSONDecoder().decode(Head.self, from: Data(bytes)) else { return nil }
     if let fault = head.fault {
+      // Other codes are verdicts on records, which no reader makes.
+      guard Self.faults.contains(fault.code) else { return nil }
       self = .fault(fault)
       return
     }
@@ -89,7 +96,8 @@ package enum ParserReply: Sendable {
     var document = ParsedDocument(text: body, blocks: [], title: head.title)
     document.format = head.format
     guard (0...Self.pagesMax).contains(head.pageCount), head.pagesWithoutText.count <= head.pageCount,
-      head.pagesWithoutText.allSatisfy({ (0..<head.pageCount).contains($0) })
+      head.pagesWithoutText.allSatisfy({ (0..<head.pageCount).contains($0) }),
+      zip(head.pagesWithoutText, head.pagesWithoutText.dropFirst()).allSatisfy({ $0 < $1 })
     else { return nil }
     document.pageCount = head.pageCount
     document.pagesWithoutText = head.pagesWithoutText

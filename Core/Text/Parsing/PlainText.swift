@@ -48,22 +48,49 @@ package enum PlainText {
   private static func isFields(_ text: ArraySlice<UInt8>) -> Bool {
     var fields = 0
     for line in text.split(separator: 0x0A, maxSplits: 2000).prefix(2000) {
-      let line = String(decoding: line.prefix(200), as: UTF8.self)
-      if line.prefixMatch(of: /\s*(?:[#;]|\[[^\]]+\]\s*$)/) != nil { continue }
-      guard line.prefixMatch(of: /\s*[A-Za-z][A-Za-z0-9_.\-]*(?: [A-Za-z0-9_.\-]+)?(?:: | ?= ?)\S/) != nil
-      else { return false }
+      let line = line.prefix(200).drop { $0 == 0x20 || $0 == 0x09 }
+      guard let first = line.first else { continue }
+      if first == UInt8(ascii: "#") || first == UInt8(ascii: ";") || first == UInt8(ascii: "[") { continue }
+      guard isField(line) else { return false }
       fields += 1
     }
     return fields > 1
+  }
+
+  /// A name of one or two words, then ": " or "=", then a value.
+  private static func isField(_ line: ArraySlice<UInt8>) -> Bool {
+    func isLetter(_ byte: UInt8) -> Bool { (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) }
+    guard let first = line.first, isLetter(first) else { return false }
+    var rest = line
+    for _ in 0..<2 {
+      rest = rest.drop {
+        isLetter($0) || (0x30...0x39).contains($0)
+          || [UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-")].contains($0)
+      }
+      let gap = rest.prefix { $0 == 0x20 }.count
+      let mark = rest.dropFirst(gap)
+      if mark.first == UInt8(ascii: "=") { return mark.dropFirst().contains { $0 != 0x20 } }
+      if gap == 0, rest.first == UInt8(ascii: ":") {
+        return rest.dropFirst().first == 0x20 && rest.dropFirst().contains { $0 != 0x20 && $0 != 0x0D }
+      }
+      guard gap == 1, let next = mark.first, isLetter(next) else { return false }
+      rest = mark
+    }
+    return false
+  }
+
+  private static let traceStarts = ["at ", "Caused by", "Traceback", "goroutine ", "---> ", "... "].map {
+    Array($0.utf8)
   }
 
   /// Indented, or as the traces of Java, Python, Go and .NET begin their lines.
   private static func isContinuation(_ line: ArraySlice<UInt8>) -> Bool {
     guard let first = line.first else { return true }
     if first == 0x20 || first == 0x09 || first == 0x0D { return true }
-    let text = String(decoding: line.prefix(200), as: UTF8.self)
-    return ["at ", "Caused by", "Traceback", "goroutine ", "---> ", "... "].contains(where: text.hasPrefix)
-      || text.prefixMatch(of: /[A-Za-z_][A-Za-z0-9_.$]*(?:Exception|Error)\b/) != nil
+    if traceStarts.contains(where: { line.starts(with: $0) }) { return true }
+    // "java.io.IOException: …"
+    let name = line.prefix(200).prefix { $0 != 0x20 && $0 != UInt8(ascii: ":") }
+    return name.suffix(9).elementsEqual("Exception".utf8) || name.suffix(5).elementsEqual("Error".utf8)
   }
 
   private static func isTimed(_ line: ArraySlice<UInt8>) -> Bool {

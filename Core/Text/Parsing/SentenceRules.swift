@@ -164,9 +164,10 @@ enum SentenceRules {
 
   /// "3.", "IV." or "aa." at the start of an item.
   private static func isLabel(_ text: [UInt8], _ start: Int, _ place: Range<Int>, _ word: String) -> Bool {
-    guard (1...7).contains(word.count), text[start..<place.lowerBound].allSatisfy(isBlank) else {
-      return false
-    }
+    // Near the start: the white space before it would be looked at again for each sentence that goes on.
+    guard (1...7).contains(word.count), place.lowerBound - start <= 16,
+      text[start..<place.lowerBound].allSatisfy(isBlank)
+    else { return false }
     if word.count < 4, word.allSatisfy(\.isNumber) { return true }
     if word.count == 2, word.first == word.last, word.first?.isLowercase == true { return true }
     return word.allSatisfy { "IVXLCDM".contains($0) } || word.allSatisfy { "ivxlcdm".contains($0) }
@@ -181,15 +182,38 @@ enum SentenceRules {
     guard from < limit, text[from] == UInt8(ascii: "[") || text[from] == 0xC2 || text[from] == 0xE2 else {
       return nil
     }
-    let head = String(decoding: text[from..<min(limit, from + 24)], as: UTF8.self)
-    guard let match = head.prefixMatch(of: /(?:\[[0-9a-z]{1,4}\])+|[⁰¹²³⁴⁵⁶⁷⁸⁹]+/) else { return nil }
     guard from > 0,
       [UInt8(ascii: "."), UInt8(ascii: "!"), UInt8(ascii: "?"), UInt8(ascii: "\"")].contains(text[from - 1])
     else { return nil }
-    var end = from + match.0.utf8.count
+    var end = from
+    while let next = endOfMark(text, end, limit) { end = next }
+    guard end > from else { return nil }
     guard end >= limit || isBlank(text[end]) else { return nil }
     while end < limit, isBlank(text[end]) { end += 1 }
     return end
+  }
+
+  /// Where one mark of a note ends: "[12]", "[a]", a raised digit.
+  private static func endOfMark(_ text: [UInt8], _ start: Int, _ limit: Int) -> Int? {
+    guard start < limit else { return nil }
+    if text[start] == UInt8(ascii: "[") {
+      let close = text[start..<min(limit, start + 6)].firstIndex(of: UInt8(ascii: "]"))
+      guard let close, close > start + 1 else { return nil }
+      let isMark = text[start + 1..<close].allSatisfy {
+        (0x30...0x39).contains($0) || (0x61...0x7A).contains($0)
+      }
+      return isMark ? close + 1 : nil
+    }
+    // ¹, ² and ³; ⁰ and ⁴ to ⁹.
+    if text[start] == 0xC2, start + 1 < limit, [0xB9, 0xB2, 0xB3].contains(text[start + 1]) {
+      return start + 2
+    }
+    if text[start] == 0xE2, start + 2 < limit, text[start + 1] == 0x81,
+      text[start + 2] == 0xB0 || (0xB4...0xB9).contains(text[start + 2])
+    {
+      return start + 3
+    }
+    return nil
   }
 
   /// True if a parenthesis that is open at `end` closes soon: a remark of several sentences stays in its sentence.

@@ -504,6 +504,43 @@ import Testing
     #expect(time < .seconds(60), "\(piece.debugDescription): \(time)")
   }
 
+  @Test("text whose white space, blocks or marks would be looked at again and again is read in time")
+  func costlyPlainText() async {
+    let spaces = String(repeating: " ", count: 512 << 10) + String(repeating: "co. X ", count: 87_000)
+    let (blocks, marks) = (
+      String(repeating: "a\n\n", count: 500_000), String(repeating: "!‰", count: 100_000)
+    )
+    let time = await BlockingCalls(name: "split").run {
+      ContinuousClock().measure {
+        for text in [spaces, marks] {
+          let bytes = Array(text.utf8)
+          _ = SentenceSplitter.sentences(in: bytes, 0..<bytes.count)
+        }
+        _ = PlainText.parse(blocks)
+      }
+    }
+    // Quadratic time would be hours.
+    #expect(time < .seconds(120), "\(time)")
+  }
+
+  @Test("notes within notes, blocks within blocks of styles, hashes that look like numbers, long lists")
+  func nestedSources() throws {
+    var notes = "Text[^1].\n\n[^1]: x\n"
+    for number in 2...40 { notes += "\n[^\(number)]: [^\(number - 1)] and [^\(number - 1)]\n" }
+    notes += "\nMore[^40].\n"
+    #expect(try parse(notes, "text/markdown").text.count < 10_000)
+    let styles = "<style>" + String(repeating: "@a{", count: 20_000) + "</style><p>Shown."
+    #expect(try read(styles) == ["Shown."])
+    let list = (0..<1001).map { "\($0)" }.joined(separator: ", ")
+    let page = try parse("---\nid: 12e345\ntags: [\(list)]\n---\nText.", "text/markdown")
+    #expect(page.metadata["id"] == .string("12e345"))
+    guard case .list(let tags)? = page.metadata["tags"] else {
+      Issue.record("no list")
+      return
+    }
+    #expect(tags.count == MetadataValue.listMax)
+  }
+
   @Test("spans that ask for millions of cells, unclosed formatting, nested raised text and ruby are bounded")
   func amplification() throws {
     let wide =

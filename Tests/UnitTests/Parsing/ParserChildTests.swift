@@ -178,7 +178,8 @@ import Testing
     let turned = head.replacing("[1,0,9,0,0]", with: "[1,5,9,0,0],[1,0,4,0,0]")
     for strange in [
       turned, head.replacing("[1],", with: "[2],"), head.replacing(":2,", with: ":-2,"),
-      head.replacing("text", with: "exe"),
+      head.replacing("text", with: "exe"), head.replacing("[1],", with: "[1,0],"),
+      fault.replacing("machine_fault", with: "key_mismatch"),
     ] { #expect(ParserReply(head: Array(strange.utf8), body: Array("nine byte".utf8)) == nil, "\(strange)") }
   }
 

@@ -79,10 +79,21 @@ import Testing
     #expect(header.format == 2, "a release that knows no readings must not read it")
     let batch = try ChunkBatch(wireBytes: ChunkBatch(header: header, chunks: []).wireBytes)
     #expect(batch.header == header && batch.header.document.reader == ReaderVersion(format: .pdf, number: 3))
-    let request = RereadRequest(info.key, offset: 42)
-    #expect(try RereadRequest(key: request.key, value: request.value, at: 107) == request)
-    #expect(throws: FieldError.self) { try RereadRequest(key: request.key, value: request.value, at: 42) }
-    #expect(throws: FieldError.self) { try RereadRequest(key: request.key, value: nil, at: 107) }
+    let request = RereadRequest(info.key, again)
+    #expect(try RereadRequest(key: request.key, value: request.value, at: 107, epoch: 1) == request)
+    for (value, position, epoch) in [(request.value, 42, 1), ([], 107, 1), (request.value, 107, 2)]
+      as [([UInt8], Int64, UInt32)]
+    {
+      #expect(throws: FieldError.self) {
+        try RereadRequest(key: request.key, value: value, at: position, epoch: epoch)
+      }
+    }
+    // A release that knows no readings finds two numbers and a digest, and then the newer format.
+    let key = VectorKey(document: info.key, version: again, set: .chunks(digest: "ab"), part: 0)
+    #expect(key.description == "default/a@1.42~107.ab#0" && VectorKey(bytes: key.bytes) == key)
+    for text in ["default/a@1.42.107~ab#0", "default/a@1.42~7.ab#0", "default/a@1.42~0107.ab#0"] {
+      #expect(VectorKey(bytes: Array(text.utf8)) == nil, "\(text)")
+    }
     #expect(throws: FieldError.self) { try DocumentKey(bytes: request.key) }
   }
 
