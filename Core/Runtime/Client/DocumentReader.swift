@@ -87,6 +87,8 @@ package struct DocumentReader: Sendable {
       states.withLock { states in
         // A reading that came to nothing says nothing of the document.
         if version.reading != 0, status.state == .superseded, states[key] != nil { return }
+        // The first terminal state of a version holds; a crash may repeat `accepted` after it.
+        if let former = states[key], former.version == version, former.state.isTerminal { return }
         guard let former = states[key]?.version, former > version else {
           states[key] = status
           return
