@@ -127,8 +127,8 @@ private final class StubEngine: StageWork {
         "scale \(isBatch ? "batch" : "window"): \(scaled) for the rebalances, longest standstill \(standstill), "
           + "\(worked - Self.count) of \(Self.count) repeated, at most \(allowed.withLock { $0 }) were in flight"
       )
-      // A member hears of a change with its next heartbeat, a fifth of the session of 10 s. A change during the first one
-      // costs as long again.
+      // A member hears of a change with its next heartbeat, a fifth of the session of 10 s. A change during the first
+      // one costs as long again.
       #expect(standstill <= longest + 2 * .seconds(2))
       // In flight as seen at each change of members, twice: members learn of it at different moments.
       #expect(worked - Self.count <= allowed.withLock { $0 })
