@@ -100,7 +100,8 @@ if [ "${1:-}" = units ]; then
 fi
 
 # The suites of a round, the longest first; a new suite needs no entry here.
-longest="KillTests BadDayTests PathTests LLMTests NeighbourTests SupervisorTests BrokersTests ReadmeTests ChartTests"
+longest="KillTests BadDayTests PathTests FilesTests NeighbourTests SupervisorTests LoadgenTests LLMTests PoisonTests
+  ReadmeTests ChartTests BrokersTests"
 alone="LoadgenTests/schedule IdleTests ScaleTests"
 # Asked from the bundle, so that no suite can be forgotten.
 suites=$("$bundle" --testing-library swift-testing --list-tests 2>/dev/null |

@@ -44,6 +44,7 @@ extension DocumentFiles {
       if !acl.isEmpty { documents[index].acl = acl }
     }
     guard !documents.isEmpty else {
+      for file in selection.skipped { Terminal.complain("skipped \(file.path): \(file.reason)") }
       throw UsageError(
         "\(arguments.positionals.joined(separator: " ")) holds no document. Kinds read from a folder: "
           + extensions.joined(separator: ", ") + ". Give a .jsonl file by its own path")

@@ -97,14 +97,18 @@ enum DocumentsCommand {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let reader = DocumentReader(settings: settings)
-    // Each look reads a partition.
-    for text in arguments.positionals.prefix(20) {
-      guard let id = DocumentID(text) else { continue }
-      let key = DocumentKey(tenant: tenant, id: id)
+    // Each look reads a partition; for many documents the whole topic is read once.
+    var known: Set<DocumentKey>?
+    if records.count > 20 { known = Set(try await reader.list(tenant: tenant).map(\.key)) }
+    for key in records.map(\.key) {
       // The deletion is written all the same: a put that is under way would come after it otherwise.
-      if try await reader.newest(key)?.value == nil {
-        Terminal.complain("\(key) does not exist, or is deleted already")
+      let isThere: Bool
+      if let known {
+        isThere = known.contains(key)
+      } else {
+        isThere = try await reader.newest(key)?.value != nil
       }
+      if !isThere { Terminal.complain("\(key) does not exist, or is deleted already") }
     }
     return try await send(records, arguments)
   }

@@ -85,6 +85,7 @@ package struct Support: Sendable {
 
   /// Number words, and digits with the points and colons between them. Commas are removed: 1,000 is 1000.
   private static func numbers(_ text: String) -> Set<String> {
+    let text = CompatibilityForms.folded(text)
     var numbers = Set(words(text).compactMap { numberWords[$0] })
     var current = ""
     func close() {

@@ -68,6 +68,10 @@ package struct DocumentRecord: Sendable, Equatable {
       throw FieldError(
         .outOfRange, field: "expires_at", value: "\(time)", rule: "must be after 1970 (0: never)")
     }
+    // The number 0 is never; the time 1970-01-01T00:00:00Z is long ago.
+    if expiresAtMilliseconds == 0, fields.object["expires_at"]?.stringValue != nil {
+      expiresAtMilliseconds = 1
+    }
     metadata = try Self.metadata(fields)
     uri = try fields.string("uri") ?? ""
     content = try Self.content(fields, uri: uri)

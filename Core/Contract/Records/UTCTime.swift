@@ -13,6 +13,10 @@ enum UTCTime {
       let second = number(bytes[17..<19]), (1...12).contains(month), (1...31).contains(day), hour < 24,
       minute < 60, second < 61
     else { return nil }
+    let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    guard day <= [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][Int(month) - 1] else {
+      return nil
+    }
     var fraction: Int64 = 0
     if bytes.count > 19 {
       guard bytes[19] == UInt8(ascii: "."), bytes.count <= 29 else { return nil }

@@ -9,7 +9,7 @@ package enum DocumentFiles {
   private static let types: [String: String] = [
     "md": "text/markdown", "markdown": "text/markdown", "txt": "text/plain", "text": "text/plain",
     "html": "text/html", "htm": "text/html", "xhtml": "text/html", "pdf": "application/pdf",
-    "rst": "text/plain", "log": "text/plain",
+    "rst": "text/plain", "log": "text/x-log",
     "csv": "text/csv", "tsv": "text/tab-separated-values",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

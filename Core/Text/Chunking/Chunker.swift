@@ -107,6 +107,7 @@ package struct Chunker: Sendable {
     var small: Section?
     /// The first heading since the last text.
     var heading: Int?
+    let mark = Self.cellMark(document)
     func closeSmall() throws(ChunkingError) {
       guard let sections = small else { return }
       small = nil
@@ -148,7 +149,7 @@ package struct Chunker: Sendable {
         let budget = max(4, section.path.budget - (section.context?.tokenCount ?? 0))
         let units =
           block.kind == .row
-          ? try splitRow(range, document.text, budget: budget, limit)
+          ? try splitRow(range, document.text, mark: mark, budget: budget, limit)
           : try split(range, document.text, budget: budget, limit)
         for var unit in units {
           if block.kind != .row { unit.context = block.context }
@@ -210,18 +211,28 @@ package struct Chunker: Sendable {
     return context
   }
 
+  /// What stands between the cells of a row: in CSV its delimiter, since its text stays as it is.
+  private static func cellMark(_ document: ParsedDocument) -> [UInt8] {
+    guard document.format == .csv, case .string(let name)? = document.metadata["csv_delimiter"] else {
+      return Array(" | ".utf8)
+    }
+    return name == "tab" ? [0x09] : Array(name.utf8)
+  }
+
   /// Cuts a row that is too long for a chunk at its cells. The later pieces name its first cell as their context.
   private func splitRow(
-    _ range: Range<Int>, _ text: [UInt8], budget: Int, _ limit: ContinuousClock.Instant?
+    _ range: Range<Int>, _ text: [UInt8], mark: [UInt8], budget: Int, _ limit: ContinuousClock.Instant?
   ) throws(ChunkingError) -> [Unit] {
     let whole = tokenizer.tokenCount(String(decoding: text[range], as: UTF8.self))
     if whole <= budget, range.count <= Self.textBytesMax { return [Unit(range: range, tokenCount: whole)] }
     var cells: [Range<Int>] = []
     var start = range.lowerBound
-    let mark = Array(" | ".utf8)
     var index = start
+    var isQuoted = false
     while index + mark.count <= range.upperBound {
-      if text[index..<index + mark.count].elementsEqual(mark) {
+      // A quoted field of CSV may hold the mark.
+      if mark.count == 1, text[index] == UInt8(ascii: "\"") { isQuoted.toggle() }
+      if !isQuoted, text[index..<index + mark.count].elementsEqual(mark) {
         cells.append(start..<index)
         index += mark.count
         start = index

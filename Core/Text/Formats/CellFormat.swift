@@ -28,10 +28,23 @@ struct CellFormat {
     39: "#,##0.00", 40: "#,##0.00", 45: "mm:ss", 46: "h:mm:ss", 47: "mm:ss",
   ]
 
+  /// Amounts of the place, and dates of East Asian editions.
+  private static func regional(_ id: Int) -> String? {
+    switch id {
+    case 5, 6, 41, 42: "#,##0"
+    case 7, 8, 43, 44: "#,##0.00"
+    case 27...31, 36, 50...54, 57, 58: "yyyy-mm-dd"
+    case 32...35, 55, 56: "h:mm"
+    default: nil
+    }
+  }
+
   private init() {}
 
   init(id: Int, code: String?) {
-    guard let code = code ?? Self.builtIn[id], code.lowercased() != "general" else { return }
+    guard let code = code ?? Self.builtIn[id] ?? Self.regional(id), code.lowercased() != "general" else {
+      return
+    }
     // Sections for negative numbers, zero and text follow the first.
     let section = code.split(separator: ";", omittingEmptySubsequences: false).first ?? ""
     var letters = ""

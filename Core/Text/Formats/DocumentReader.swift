@@ -71,6 +71,7 @@ package struct DocumentReader {
       return SeparatedValues.parse(text, isTabbed: false, hasHeader: hasHeader(request)).read(as: .csv)
     case .tsv:
       return SeparatedValues.parse(text, isTabbed: true, hasHeader: hasHeader(request)).read(as: .csv)
+    case .log: return PlainText.parse(text, isLog: true)
     case .plainText, .pdf, .gzip, .docx, .xlsx, .epub: return PlainText.parse(text).read(as: .text)
     }
   }

@@ -170,6 +170,8 @@ struct FrontMatter {
     guard bytes <= DocumentRecord.metadataBytesMax else { return }
     if name == "title", case .string(let text) = value {
       title = BlockBuilder.cut(text, bytesMax: 1200)
+    } else if name == "title", case .number(let number) = value {
+      title = number.text
     } else {
       metadata[name] = value
     }

@@ -23,6 +23,17 @@ struct HTMLLimits {
   private static let barriers: Set<String> = [
     "table", "template", "object", "applet", "marquee", "caption", "svg", "math",
   ]
+  /// Whether a tag stays within an `svg` or `math` element: those of HTML end it.
+  private static func isForeign(_ name: String) -> Bool {
+    let ending: Set<String> = [
+      "div", "span", "p", "b", "i", "em", "strong", "ul", "ol", "li", "dl", "table", "h1", "h2", "h3", "h4",
+      "h5", "h6",
+      "pre", "code", "font", "center", "blockquote", "body", "big", "small", "s", "u", "tt", "var", "sub",
+      "sup",
+    ]
+    return !ending.contains(name)
+  }
+
   private static let raw: Set<String> = [
     "script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes",
   ]
@@ -44,7 +55,7 @@ struct HTMLLimits {
       index = open + 1
       guard index < bytes.count else { return }
       if bytes[index...].starts(with: Array("!--".utf8)) {
-        index = Self.end(of: Array("-->".utf8), in: bytes, from: index + 3)
+        index = Self.endOfComment(bytes, from: index + 3)
         continue
       }
       let isEnd = bytes[index] == UInt8(ascii: "/")
@@ -57,9 +68,9 @@ struct HTMLLimits {
       if isEnd {
         close(name)
       } else if !Self.void.contains(name), !Self.optionalEnd.contains(name),
-        !(isSelfClosing && (stack.contains("svg") || stack.contains("math")))
+        !(isSelfClosing && Self.isForeign(name) && (stack.contains("svg") || stack.contains("math")))
       {
-        if Self.raw.contains(name) {
+        if Self.raw.contains(name), name != "title" || !stack.contains("svg") {
           index = Self.end(of: Array("</\(name)".utf8), in: bytes, from: index)
           continue
         }
@@ -78,7 +89,31 @@ struct HTMLLimits {
     }
   }
 
+  /// `-->` and `--!>` end a comment, and so does `>` at once, or behind one dash.
+  private static func endOfComment(_ bytes: [UInt8], from start: Int) -> Int {
+    if bytes[start...].starts(with: Array(">".utf8)) { return start + 1 }
+    if bytes[start...].starts(with: Array("->".utf8)) { return start + 2 }
+    var index = start
+    while index + 2 < bytes.count {
+      if bytes[index] == UInt8(ascii: "-"), bytes[index + 1] == UInt8(ascii: "-") {
+        if bytes[index + 2] == UInt8(ascii: ">") { return index + 3 }
+        if bytes[index + 2] == UInt8(ascii: "!"), index + 3 < bytes.count,
+          bytes[index + 3] == UInt8(ascii: ">")
+        {
+          return index + 4
+        }
+      }
+      index += 1
+    }
+    return bytes.count
+  }
+
   private mutating func close(_ name: String) {
+    // Its end tag takes only itself away.
+    if name == "form", let position = stack.lastIndex(of: name) {
+      stack.remove(at: position)
+      return
+    }
     if Self.formatting.contains(name) { formattingCount = max(0, formattingCount - 1) }
     for position in stack.indices.reversed() {
       if stack[position] == name {

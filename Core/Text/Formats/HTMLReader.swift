@@ -99,9 +99,8 @@ struct HTMLReader {
     if name == "head" { readTitle(node) }
     if name.isEmpty || isLeftOut(node, name) { return false }
     switch name {
-    case "h1", "h2", "h3", "h4", "h5", "h6":
-      flush()
-      itemNumber = ""
+    case "h1", "h2", "h3", "h4", "h5", "h6": flush()
+    case "button": append(" ")
     case "main", "article":
       flush()
       bodyDepth += 1
@@ -162,14 +161,20 @@ struct HTMLReader {
     if name.isEmpty || isLeftOut(node, name) { return }
     switch name {
     case "h1", "h2", "h3", "h4", "h5", "h6":
+      // The number of an item that begins with a heading is the heading's.
       let text = Self.folded(takeInline())
-      output.addHeading(text, level: Int(name.dropFirst()) ?? 1)
+      output.addHeading(text.isEmpty ? "" : itemNumber + text, level: Int(name.dropFirst()) ?? 1)
+      if !text.isEmpty { itemNumber = "" }
+    case "button": append(" ")
     case "main", "article":
       flush()
       bodyDepth -= 1
     case "pre", "listing", "plaintext", "xmp":
       let text = takeInline()
-      output.add(text, .code)
+      if text.contains(where: { !$0.isWhitespace }) {
+        output.add(itemNumber + text, .code)
+        itemNumber = ""
+      }
       preDepth -= 1
     case "q": append("”")
     case "ul", "ol", "menu", "dir":
@@ -186,7 +191,7 @@ struct HTMLReader {
     if visibility.isHidden(node, name) { return true }
     if name == "section", !notes.isEmpty, node.attribute("class") == "footnotes" { return true }
     guard Self.margins.contains(name), bodyDepth == 0, !isWhole else { return false }
-    return hasBody || name == "nav"
+    return hasBody
   }
 
   private func note(_ node: HTMLNode) -> String? {
@@ -211,12 +216,12 @@ struct HTMLReader {
       return
     }
     let text = takeInline()
-    if preDepth > 0 {
-      output.add(text, .code)
-      return
-    }
     let number = itemNumber
     itemNumber = ""
+    if preDepth > 0 {
+      output.add(number + text, .code)
+      return
+    }
     let lines = text.split(separator: Self.lineBreak).map { Self.folded(String($0)) }.filter { !$0.isEmpty }
     if number.isEmpty, Self.areLines(lines) {
       output.add(lines.joined(separator: "\n"), .code)

@@ -23,7 +23,11 @@ struct HTMLVisibility {
     if let sheets { self = sheets }
     var styles: [HTMLNode] = []
     root.walk { node in
-      if node.name == "style" { styles.append(node) }
+      // Styles for paper say nothing of the screen.
+      let media = node.attribute("media")?.lowercased() ?? ""
+      if node.name == "style", media.isEmpty || media.contains("all") || media.contains("screen") {
+        styles.append(node)
+      }
       return node.name != "script"
     }
     for style in styles { read(style.child?.content ?? "", depth: 0) }
@@ -34,7 +38,7 @@ struct HTMLVisibility {
 
   func isHidden(_ node: HTMLNode, _ name: String) -> Bool {
     if Self.ignored.contains(name) { return true }
-    if let hidden = node.attribute("hidden"), hidden.lowercased() != "false" { return true }
+    if let hidden = node.attribute("hidden"), hidden.lowercased() != "until-found" { return true }
     // They open by a script.
     if name == "dialog", node.attribute("open") == nil { return true }
     if node.attribute("popover") != nil { return true }
@@ -86,7 +90,7 @@ struct HTMLVisibility {
 
   private static func makesBlock(_ declarations: some StringProtocol) -> Bool {
     let blocks: Set<String> = [
-      "block", "flex", "grid", "table", "list-item", "flow-root", "table-row", "table-cell",
+      "block", "inline-block", "flex", "grid", "table", "list-item", "flow-root", "table-row", "table-cell",
     ]
     for declaration in declarations.split(separator: ";") {
       let sides = declaration.split(separator: ":", maxSplits: 1)

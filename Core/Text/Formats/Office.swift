@@ -19,8 +19,19 @@ enum Office {
         : try WordDocument(archive).document().read(as: .docx)
     }
     if names.contains("META-INF/container.xml") {
-      guard !names.contains("META-INF/encryption.xml") else {
-        throw ParsingError(.unreadable, rule: "must not be encrypted")
+      // Fonts are often obfuscated; only pages that are encrypted can't be read.
+      if let list = try archive.xml("META-INF/encryption.xml") {
+        var isText = false
+        list.root.walk { node in
+          let target = node.attribute("URI")?.lowercased() ?? ""
+          if node.name == "CipherReference",
+            target.hasSuffix("html") || target.hasSuffix("htm") || target.hasSuffix("opf")
+          {
+            isText = true
+          }
+          return true
+        }
+        if isText { throw ParsingError(.unreadable, rule: "must not be encrypted") }
       }
       return try Book(archive).document().read(as: .epub)
     }

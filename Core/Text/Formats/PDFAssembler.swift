@@ -145,9 +145,20 @@ struct PDFAssembler {
   }
 
   private func join(_ line: String, to paragraph: inout String) {
-    guard let last = paragraph.last else {
+    guard var last = paragraph.last else {
       paragraph = line
       return
+    }
+    // A soft hyphen only shows where a word is cut; another dash of words is the hyphen.
+    if last == "\u{AD}" {
+      paragraph.removeLast()
+      paragraph += line
+      return
+    }
+    if last == "\u{2010}" {
+      paragraph.removeLast()
+      paragraph += "-"
+      last = "-"
     }
     guard last == "-", let next = line.first,
       let before = paragraph.dropLast().last, before.isLetter || before.isNumber

@@ -52,6 +52,8 @@ struct WordDocument {
   }
 
   private mutating func read(styles: XMLNode) {
+    var parents: [String: String] = [:]
+    defer { inherit(parents) }
     for style in styles.children where style.name == "style" {
       guard let id = style.attribute("styleId") else { continue }
       let name = style.first("name")?.attribute("val")?.lowercased() ?? ""
@@ -62,11 +64,26 @@ struct WordDocument {
       } else if name == "title" {
         headings[id] = 0
       }
+      parents[id] = style.children.first { $0.name == "basedOn" }?.attribute("val")
       listStyles[id] = style.first("numPr")
       if style.children.contains(where: { $0.name == "tblStylePr" && $0.attribute("type") == "firstRow" }) {
         headerStyles.insert(id)
       }
       if let vanish = style.first("vanish"), Self.isOn(vanish) { hiddenStyles.insert(id) }
+    }
+  }
+
+  /// A style that is based on a heading's, a list's or a hidden one is one itself, as far as it says nothing else.
+  private mutating func inherit(_ parents: [String: String]) {
+    for id in parents.keys {
+      var parent = parents[id]
+      for _ in 0..<10 {
+        guard let name = parent else { break }
+        if headings[id] == nil, let level = headings[name] { headings[id] = level }
+        if listStyles[id] == nil, let list = listStyles[name] { listStyles[id] = list }
+        if hiddenStyles.contains(name) { hiddenStyles.insert(id) }
+        parent = parents[name]
+      }
     }
   }
 

@@ -134,7 +134,9 @@ struct Workbook {
     case "s": return stored.flatMap { Int($0) }.flatMap { texts.indices.contains($0) ? texts[$0] : nil } ?? ""
     case "inlineStr": return cell.children.first { $0.name == "is" }.map(Self.text) ?? ""
     case "b": return stored.map { $0 == "1" ? "TRUE" : "FALSE" } ?? ""
-    case "str", "e": return stored ?? formula(cell)
+    case "str", "e":
+      // A formula may result in an empty text.
+      return stored ?? (cell.children.contains { $0.name == "v" } ? "" : formula(cell))
     default:
       guard let stored else { return formula(cell) }
       let style = cell.attribute("s").flatMap { Int($0) } ?? 0
@@ -144,7 +146,9 @@ struct Workbook {
 
   /// A cell whose value nobody has computed is named, rather than left out.
   private func formula(_ cell: XMLNode) -> String {
-    cell.children.first { $0.name == "f" }.map { "=\($0.text) (no stored value)" } ?? ""
+    cell.children.first { $0.name == "f" }.map {
+      $0.text.isEmpty ? "formula (no stored value)" : "=\($0.text) (no stored value)"
+    } ?? ""
   }
 
   /// The text of a string, without the reading aids of Japanese.

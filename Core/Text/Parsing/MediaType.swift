@@ -6,6 +6,8 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
   case pdf = "application/pdf"
   case gzip = "application/gzip"
   case csv = "text/csv"
+  /// Each line is a unit.
+  case log = "text/x-log"
   case tsv = "text/tab-separated-values"
   case docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
   case xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -47,7 +49,7 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
   package var isBinary: Bool {
     switch self {
     case .pdf, .gzip, .docx, .xlsx, .epub: true
-    case .plainText, .markdown, .html, .csv, .tsv: false
+    case .plainText, .markdown, .html, .csv, .tsv, .log: false
     }
   }
 
@@ -97,6 +99,7 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
     case .markdown: .markdown
     case .csv: .csv
     case .tsv: .tsv
+    case .log: .log
     case .html where looksLikeHTML(text, anywhere: true): .html
     default: looksLikeHTML(text, anywhere: false) ? .html : (looksLikeMarkdown(text) ? .markdown : .plainText)
     }
@@ -106,7 +109,10 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
   ///   element anywhere in its first 64 Ki characters is enough.
   private static func looksLikeHTML(_ text: String, anywhere: Bool) -> Bool {
     let head = text.prefix(anywhere ? 65_536 : 1024).lowercased()
-    let start = head.drop { $0.isWhitespace || $0 == "\u{FEFF}" }
+    var start = head.drop { $0.isWhitespace || $0 == "\u{FEFF}" }
+    while start.hasPrefix("<!--"), let end = start.firstRange(of: "-->") {
+      start = start[end.upperBound...].drop { $0.isWhitespace }
+    }
     if start.hasPrefix("<!doctype html") || start.hasPrefix("<html") { return true }
     if start.hasPrefix("<?xml") || start.hasPrefix("<!--") || start.hasPrefix("<!doctype") {
       return head.contains("<html")

@@ -3,7 +3,9 @@ import Foundation
 /// Plain text, without structure beyond its paragraphs.
 package enum PlainText {
   /// Blank lines separate the blocks. The text equals the source byte for byte.
-  package static func parse(_ source: String) -> ParsedDocument {
+  ///
+  /// - Parameter isLog: each line is a unit, whatever it looks like.
+  package static func parse(_ source: String, isLog: Bool = false) -> ParsedDocument {
     let text = Array(source.utf8)
     var blocks: [ParsedDocument.Block] = []
     var start: Int?
@@ -12,7 +14,8 @@ package enum PlainText {
     func close() {
       if let from = start, from < lastEnd {
         let block = text[from..<lastEnd]
-        let kind: ParsedDocument.Block.Kind = isLog(block) || isFields(block) ? .code : .prose
+        let kind: ParsedDocument.Block.Kind =
+          isLog || self.isLog(block) || isFields(block) ? .code : .prose
         blocks.append(.init(kind: kind, range: from..<lastEnd, headingPath: []))
       }
       start = nil

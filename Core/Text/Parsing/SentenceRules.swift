@@ -9,7 +9,8 @@ enum SentenceRules {
     "u.a",
     "nr", "abb", "vgl", "abschn", "fa", "hr", "fr", "mme", "mlle", "pág", "págs", "núm", "sra", "srta",
     "sres",
-    "ee", "p.ej", "ул", "г", "стр", "рис", "им", "проф", "т.е", "т.д", "o.g", "bl.a", "t.ex", "tab", "ca",
+    "incl", "excl", "chap", "para", "paras", "sect", "appx", "ed", "eds", "ee", "p.ej", "ул", "г", "стр",
+    "рис", "им", "проф", "т.е", "т.д", "o.g", "bl.a", "t.ex", "tab", "ca",
   ]
   /// Parts of names: a sentence goes on behind them, unless a word follows that usually begins one.
   private static let nameParts: Set<String> = ["inc", "ltd", "co", "jr", "sr", "u.s", "u.k", "dept", "al"]

@@ -23,6 +23,8 @@ package enum CompatibilityForms {
   private static func isForm(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0xAA, 0xBA: true  // ª º
+    case 0x02B0...0x02B8, 0x02E0...0x02E4: true  // raised letters
+    case 0xFB50...0xFDFF, 0xFE70...0xFEFC: true  // Arabic letters in a place
     case 0x2071, 0x207F, 0x2090...0x209C: true  // raised and lowered letters
     case 0x1D2C...0x1D6A, 0x1D78, 0x1D9B...0x1DBF: true
     case 0x2100...0x214F: true  // № ℡ ℃

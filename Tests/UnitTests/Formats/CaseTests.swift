@@ -1,10 +1,12 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import BlockingExecutor
+import Chunking
 import Foundation
 import Parsing
 import Records
 import TestSupport
 import Testing
+import Tokenizer
 
 // Goal: a document is read as a person reads it. Method: small inputs of each kind of fault, through the real reader,
 // then the field cases of others (MILLRACE_SHARED) and files that office programs wrote (Tests/Files).
@@ -264,6 +266,54 @@ import Testing
       ])
     #expect(
       try read("---\n\nA line, and no front matter.", "text/markdown") == ["A line, and no front matter."])
+  }
+
+  @Test(
+    "what a reader of the issue found: comments before the page, styles for paper, numbers of headings, buttons",
+    arguments: [
+      ("<!-- x --><!doctype html><main><p>Gate 7</main>", ["Gate 7"]),
+      ("<style media=print>.n{display:none}</style><p class=n>Gate 7", ["Gate 7"]),
+      ("<nav>Gate 7</nav>", ["Gate 7"]), ("<nav>Menu</nav><main>Gate 7</main>", ["Gate 7"]),
+      ("<p hidden=false>No</p><p>Gate 7", ["Gate 7"]),
+      ("<ol><li><h3>Open</h3><p>Turn it.</ol>", ["1. Open", "Turn it."]),
+      ("<ol><li><pre>make</pre><p>Then wait.</ol>", ["1. make", "Then wait."]),
+      ("<button>Gate 7</button><button>30 min</button>", ["Gate 7 30 min"]),
+    ])
+  func issueReader(_ page: String, _ expected: [String]) throws {
+    let found = try read(page)
+    #expect(found == expected, "\(found)")
+  }
+
+  @Test(
+    "markup that hides its depth from our own pass is refused at once",
+    arguments: [
+      "<p><!-->" + String(repeating: "<div>", count: 20_000),
+      "<p><!--->" + String(repeating: "<div>", count: 20_000),
+      "<p><!-- --!>" + String(repeating: "<div>", count: 20_000),
+      String(repeating: "<form><div></form>", count: 20_000),
+      "<svg><p>" + String(repeating: "<div/>", count: 20_000),
+      "<svg><title>" + String(repeating: "<div>", count: 20_000),
+    ])
+  func hiddenDepth(_ page: String) {
+    #expect(error(page)?.code == .tooComplex, "\(page.prefix(20)): \(String(describing: error(page)))")
+  }
+
+  @Test(
+    "a long row of CSV is cut at its fields, and its pieces know the first one; lines of a .log are units")
+  func longRows() throws {
+    let fields = (0..<200).map { "field\($0) of the row" }
+    let header = (0..<200).map { "name\($0)" }.joined(separator: ",")
+    let page = header + "\n" + (["Pump 7"] + fields.dropFirst()).joined(separator: ",") + "\n"
+    let document = try parse(page, "text/csv; header=present")
+    let chunker = Chunker(
+      tokenizer: try WordPieceTokenizer(path: Checkout.model + "/vocab.txt"), tokensMax: 64, overlapTokens: 0)
+    let chunks = try chunker.chunks(of: document).chunks
+    #expect(chunks.count > 5)
+    for chunk in chunks.dropFirst() {
+      #expect(
+        chunk.context.contains("Pump 7") && chunk.text.hasPrefix("field"), "\(chunk.context): \(chunk.text)")
+    }
+    #expect(try parse("INFO a\nWARN b", "text/x-log").blocks.map(\.kind) == [.code])
   }
 
   @Test("Markdown: notes that are used twice, pipes in cells")

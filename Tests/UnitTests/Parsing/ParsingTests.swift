@@ -88,7 +88,7 @@ import Testing
     let parsed = try parse(
       """
       <!doctype html><html><head><title>Pumps &amp; valves</title><script>var secret = 1</script></head><body>
-      <nav><a href="/">Home</a></nav><h1>Pumps</h1><p>A <b>pump</b> moves
+      <nav><a href="/">Home</a></nav><main><h1>Pumps</h1><p>A <b>pump</b> moves
       water.</p><h2>Valves</h2><ul><li>Gate<li>Ball</ul><table><tr><td>DN</td><td>50</td></tr></table>
       <pre>open
         valve</pre><style>p { color: red }</style></body></html>
