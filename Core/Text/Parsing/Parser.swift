@@ -53,6 +53,7 @@ package struct Parser: Sendable {
   /// - Throws: `ParsingError` for a binary or unknown media type, and for text that can't be parsed within the limits.
   package func parse(_ text: String, declared: String, scope: String) throws(ParsingError) -> ParsedDocument {
     let declaredType = try Self.declaredType(declared)
+    if text.hasPrefix("{\\rtf") { throw ParsingError.unsupported("an RTF file: send it as DOCX") }
     if let declaredType, declaredType.isBinary {
       throw ParsingError(.unsupportedMediaType, rule: "is \(declared): send it as content_base64")
     }
@@ -166,7 +167,11 @@ package struct Parser: Sendable {
     }
     if let signal = ending.signal {
       switch Int32(signal) {
-      case SIGXCPU, SIGKILL, SIGALRM: return fault(.tookTooLong)
+      case SIGXCPU, SIGALRM: return fault(.tookTooLong)
+      // Its own limit of processor time ends it so, too, but lies far beyond the time that is waited for it.
+      case SIGKILL:
+        return ParsingError(
+          .parserMemory, rule: "must be readable: \(name) was killed, perhaps because memory ran out")
       case SIGSYS:
         return ParsingError(
           .unreadable, rule: "must be readable: \(name) was stopped at a forbidden system call")

@@ -748,6 +748,8 @@ import Tokenizer
     #expect(try error(bytes("plain.zip"))?.code == .unsupportedMediaType)
     #expect(error([0xD0, 0xCF, 0x11, 0xE0])?.rule.contains("password") == true)
     #expect(error(Array("{\\rtf1 Hello}".utf8))?.rule.contains("RTF") == true)
+    // As `documents put` sends it: as text.
+    #expect(self.error("{\\rtf1 Hello}", "text/plain")?.rule.contains("RTF") == true)
     #expect(try error(Array(bytes("gate.docx").prefix(20_000)))?.code == .unreadable)
     let python = Process()
     let output = Pipe()

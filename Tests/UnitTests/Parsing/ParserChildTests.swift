@@ -183,6 +183,16 @@ import Testing
     ] { #expect(ParserReply(head: Array(strange.utf8), body: Array("nine byte".utf8)) == nil, "\(strange)") }
   }
 
+  @Test("a reader that is killed from outside is not called slow: the document gets its second attempt")
+  func killed() throws {
+    let (programs, path) = try self.programs("kill -9 $$", confinement: .unconfined)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let error = #expect(throws: ParsingError.self) {
+      try Parser(Self.limits, programs).parse("# A\n\ntext", declared: "text/markdown", scope: "t")
+    }
+    #expect(error?.code == .parserMemory && error?.rule.contains("killed") == true, "\(error as Any)")
+  }
+
   @Test("if no reader can start, the error is retriable and not the document's fault")
   func readerIsMissing() throws {
     for script in ["echo no memory for a process >&2; exit 125", nil] {
