@@ -46,8 +46,8 @@ package enum DefaultValues {
     worker:
       # time from SIGTERM to the exit; three quarters of it are for the records in flight
       graceDeadline: "25s"
-      # a record that was in work at so many deaths of its process is given up
-      deathsMax: 3
+      # a record that was in work at so many deaths of its process, at the last two alone, is given up
+      deathsMax: 4
     encoder:
       # folder of the model; empty: share/millrace/model in the binary's prefix, or .venv of the checkout that it was built in
       modelPath: ""

@@ -34,7 +34,7 @@ package struct Settings: Sendable {
       ["trace", "debug", "info", "warning", "error"].contains($0)
     }
     graceDeadline = try table.duration("worker.graceDeadline")
-    deathsMax = try table.integer("worker.deathsMax", in: 2...100)
+    deathsMax = try table.integer("worker.deathsMax", in: 3...100)
     encoder = try Encoder(table)
     ingest = try Ingest(table)
     embedBatchRecordsMax = try table.integer("embed.batchRecordsMax", in: 1...10_000)

@@ -7,8 +7,9 @@ import Foundation
 /// The first character is none of base64: releases before this form wrote a bare base64 bitmap, and would take this
 /// text for one. Numbers are decimal; `base` is the committed offset, and the text counts for nothing beside another
 /// one. `c` is an orderly hand-over, `d` a commit of an owner that goes on. `started`, `suspects`, `alone` and `guilty`
-/// are relative to the base; `alone`, `guilty` and `note` may be empty. Bit i of the bitmap (base64) says that
-/// offset base + i is finished.
+/// are relative to the base; `alone`, `guilty` and `note` may be empty. `guilty` with a question mark behind it was in
+/// work alone at one death (a release before this reads it as empty). Bit i of the bitmap (base64) says that offset
+/// base + i is finished.
 struct CommitMetadata: Sendable, Equatable {
   /// The deaths of processes with records of the partition in work.
   struct Deaths: Sendable, Equatable {
@@ -18,7 +19,10 @@ struct CommitMetadata: Sendable, Equatable {
     var end: Int64 = 0
     /// The record that is in work alone.
     var alone: Int64?
-    /// The record that was in work alone when a process died.
+    /// The record that was in work alone at the last death. One such death proves nothing: whatever kills processes at
+    /// random moments kills the next one, too, while some record is in work alone.
+    var suspect: Int64?
+    /// The record that was in work alone at two deaths.
     var guilty: Int64?
   }
 
@@ -61,11 +65,12 @@ struct CommitMetadata: Sendable, Equatable {
       bitmap.count <= Self.bitmapBytesMax
     else { return nil }
     func offset(_ field: Substring) -> Int64? { Self.distance(field).map { base + $0 } }
+    let isSuspect = fields[7].hasSuffix("?")
     self.init(
       base: base, isHandedOver: fields[2] == "c", startedEnd: base + started,
       deaths: Deaths(
         count: count, end: count == 0 ? 0 : base + suspects, alone: offset(fields[6]),
-        guilty: offset(fields[7])),
+        suspect: isSuspect ? offset(fields[7].dropLast()) : nil, guilty: offset(fields[7])),
       note: Int64(fields[8]).flatMap { (0...(1 << 60)).contains($0) ? $0 : nil },
       finished: Self.offsets(bitmap, base: base))
   }
@@ -85,10 +90,11 @@ struct CommitMetadata: Sendable, Equatable {
 
   var text: String {
     func relative(_ offset: Int64?) -> String { offset.map { "\(max(0, $0 - base))" } ?? "" }
+    let guilty = deaths.suspect.map { relative($0) + "?" } ?? relative(deaths.guilty)
     let fields = [
       "~1", "\(base)", isHandedOver ? "c" : "d", relative(startedEnd), "\(deaths.count)",
       relative(deaths.end),
-      relative(deaths.alone), relative(deaths.guilty), note.map { "\($0)" } ?? "", bitmap,
+      relative(deaths.alone), guilty, note.map { "\($0)" } ?? "", bitmap,
     ]
     return fields.joined(separator: ";")
   }

@@ -16,7 +16,7 @@ package struct PartitionProgress: Sendable {
     case usual
     /// Nothing else may be in work in this process, and the begin must be committed before.
     case alone
-    /// It was in work alone when a process died, after others had died with it.
+    /// It was in work alone when two processes died, one after the other, after others had died with it.
     case rejected
   }
 
@@ -61,7 +61,12 @@ package struct PartitionProgress: Sendable {
       return
     }
     if let alone = deaths.alone {
-      deaths.guilty = alone
+      if deaths.suspect == alone {
+        deaths.guilty = alone
+        deaths.suspect = nil
+      } else if deaths.guilty == nil {
+        deaths.suspect = alone
+      }
       deaths.alone = nil
     } else {
       deaths.count += 1
@@ -143,6 +148,7 @@ package struct PartitionProgress: Sendable {
     left.remove(offset)
     revision += 1
     if deaths.alone == offset { deaths.alone = nil }
+    if deaths.suspect == offset { deaths.suspect = nil }
     if deaths.guilty == offset { deaths.guilty = nil }
     finished.insert(offset)
     guard offset == nextOffset else { return }
@@ -159,10 +165,10 @@ package struct PartitionProgress: Sendable {
     if nextOffset >= deaths.end { deaths = CommitMetadata.Deaths() }
   }
 
-  /// - Parameter deathsMax: at so many deaths a record is given up; at least 2.
+  /// - Parameter deathsMax: at so many deaths a record is given up; at least 3.
   package func treatment(of offset: Int64, deathsMax: Int) -> Treatment {
     if deaths.guilty == offset { return .rejected }
-    return offset < deaths.end && deaths.count >= deathsMax - 1 ? .alone : .usual
+    return offset < deaths.end && deaths.count >= deathsMax - 2 ? .alone : .usual
   }
 
   /// Not while an offset was left: it holds the prefix back, and is the next that is polled.

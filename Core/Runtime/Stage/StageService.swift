@@ -485,6 +485,6 @@ extension FieldError {
   static func killsProcesses(_ count: Int) -> FieldError {
     FieldError(
       .killsProcesses, field: "value", value: "",
-      rule: "was in work when \(count) processes died, the last time alone")
+      rule: "was in work when \(count) processes died, the last two times alone")
   }
 }

@@ -126,7 +126,7 @@ import Testing
   }
 
   @Test(
-    "a record that is in work at three deaths is rejected, its neighbours are not; orderly days count nothing"
+    "a record that is in work at four deaths is rejected, its neighbours are not; orderly days count nothing"
   )
   func deaths() {
     // One guilty record among eight; what the process does with each, until it dies.
@@ -140,14 +140,14 @@ import Testing
       commit = owner.committed(isHandedOver: false)
       let new = polled(Array(owner.nextOffset..<(100 + count)), &owner)
       if new.isEmpty { break }
-      let together = new.filter { owner.treatment(of: $0, deathsMax: 3) == .usual }
+      let together = new.filter { owner.treatment(of: $0, deathsMax: 4) == .usual }
       for offset in together { owner.begin(offset) }
       if together.contains(guilty) {
         deathCount += 1
         continue owners
       }
       for offset in new {
-        switch owner.treatment(of: offset, deathsMax: 3) {
+        switch owner.treatment(of: offset, deathsMax: 4) {
         case .usual: break
         case .rejected: rejected.append(offset)
         case .alone:
@@ -165,10 +165,32 @@ import Testing
       }
       break
     }
-    #expect(deathCount == 3 && rejected == [guilty])
+    #expect(deathCount == 4 && rejected == [guilty])
     #expect(done == Set(100..<100 + count), "its neighbours and all later records finish")
     let orderly = PartitionProgress(PartitionProgress(commit).committed(isHandedOver: true))
-    #expect(orderly.treatment(of: 108, deathsMax: 3) == .usual)
+    #expect(orderly.treatment(of: 108, deathsMax: 4) == .usual)
+  }
+
+  @Test("processes that die one after another while different records are in work alone give none up")
+  func innocent() {
+    var commit = CommittedOffset(nextOffset: 0, metadata: "~1;0;d;8;1;8;;;;")
+    // Each process finishes one more record alone, and dies at the next.
+    for life in 0..<8 as Range<Int64> {
+      var owner = PartitionProgress(commit, logEnd: 100, inWorkMax: 8)
+      let new = polled(Array(owner.nextOffset..<8), &owner)
+      for offset in new.prefix(2) {
+        #expect(owner.treatment(of: offset, deathsMax: 4) == .alone, "\(offset) in life \(life)")
+        owner.beginAlone(offset)
+        commit = owner.committed(isHandedOver: false)
+        #expect(CommitMetadata(commit.metadata, base: commit.nextOffset)?.deaths.guilty == nil)
+        if offset == new.first { owner.finish(offset, incarnation: 0) }
+      }
+    }
+    var owner = PartitionProgress(commit, logEnd: 100, inWorkMax: 8)
+    _ = polled([7], &owner)
+    #expect(owner.treatment(of: 7, deathsMax: 4) == .rejected, "the last one was alone twice")
+    let former = CommittedOffset(nextOffset: 7, metadata: "~1;7;d;1;2;1;;0;;")
+    #expect(PartitionProgress(former).treatment(of: 7, deathsMax: 4) == .rejected)
   }
 
   @Test("records that came after a death were in work at none")
@@ -182,10 +204,10 @@ import Testing
       commit = next.committed(isHandedOver: false)
     }
     let next = PartitionProgress(commit, logEnd: 50, inWorkMax: 100)
-    #expect(next.treatment(of: 1, deathsMax: 3) == .alone)
+    #expect(next.treatment(of: 1, deathsMax: 4) == .alone)
     let empty = PartitionProgress(
       CommittedOffset(nextOffset: 2, metadata: "~1;2;d;0;2;5;;;;"), logEnd: 2, inWorkMax: 100)
-    #expect(empty.treatment(of: 2, deathsMax: 3) == .usual, "nothing was in work")
+    #expect(empty.treatment(of: 2, deathsMax: 4) == .usual, "nothing was in work")
   }
 
   @Test("random polls, finishes, moves, truncations and hand-overs, dirty and clean, lose no record")
