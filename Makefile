@@ -1,9 +1,10 @@
 # make demo: set up, build and run the demo. make test: set up and run all tests.
 # make test-units: run the tests that need no broker.
+# make bench-index: compare exact vector search with OpenBLAS and FAISS.
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build -c release
 
-.PHONY: demo test test-units up install setup setup-test libraries release debug generate lint clean
+.PHONY: demo test test-units up install setup setup-test libraries release debug generate lint bench-index clean
 
 demo: setup release
 	@bash scripts/demo.sh
@@ -57,6 +58,16 @@ generate:
 
 lint:
 	swift format lint --strict --recursive Package.swift Core Workers loadgen Tests
+
+# FAISS gets a virtual environment of its own, from PyPI with checked hashes. The run takes about 20 minutes.
+bench-index: release .venv-bench/.installed
+	@.venv-bench/bin/python Tests/Scripts/bench_index.py .build/release/millrace-bench
+
+.venv-bench/.installed: Tests/Scripts/bench_index.requirements.txt
+	@echo "pip install -r $< into .venv-bench"
+	@python3 -m venv .venv-bench
+	@.venv-bench/bin/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
 
 clean:
 	rm -rf .build

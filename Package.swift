@@ -129,6 +129,7 @@ let package = Package(
     room("Time", in: .base),
     room("YAML", in: .base, ["CYAML", "Failures"]),
     room("Sandbox", in: .base, ["CSandbox", "Failures"]),
+    room("Compression", in: .base, ["CCompression"]),
 
     room("Records", in: .contract, ["Failures", "Time"]),
     room("Pools", in: .contract, ["Records"]),
@@ -158,7 +159,10 @@ let package = Package(
     room("Encoder", in: .vectors, ["BlockingExecutor", "Tokenizer", "VectorMath"]),
 
     room("Catalog", in: .index, ["Records"]),
-    room("Flat", in: .index, ["Catalog", "Records", "VectorMath"]),
+    room("Storage", in: .index, ["Cryptography", "Failures", "VectorMath"]),
+    room(
+      "Segments", in: .index, ["Catalog", "Compression", "Cryptography", "Records", "Storage", "VectorMath"]),
+    room("Engine", in: .index, ["Catalog", "Records", "Segments", "Storage", "VectorMath"]),
 
     room(
       "Stage", in: .runtime,
@@ -174,7 +178,8 @@ let package = Package(
     room(
       "Client", in: .runtime,
       [
-        "BlockingExecutor", "Catalog", "CommandLine", "Cryptography", "Failures", "KafkaClient", "Records",
+        "BlockingExecutor", "Catalog", "CommandLine", "Cryptography", "Engine", "Failures", "KafkaClient",
+        "Records",
         "Settings", "Stage",
       ]),
 
@@ -189,7 +194,7 @@ let package = Package(
     room("LocalState", in: .operations, ["Failures", "CommandLine", "Records", "Settings"]),
     room(
       "LocalBroker", in: .operations,
-      ["Failures", "BlockingExecutor", "CCompression", "CSQLite", "Cryptography", "Telemetry"]),
+      ["Failures", "BlockingExecutor", "Compression", "CSQLite", "Cryptography", "Telemetry"]),
     room(
       "Supervision", in: .operations,
       [
@@ -221,7 +226,9 @@ let package = Package(
     room(
       "Search", in: .workers,
       [
-        "BlockingExecutor", "Catalog", "Flat", "KafkaClient", "Pools", "Records", "Services", "Settings",
+        "BlockingExecutor", "Catalog", "Engine", "KafkaClient", "Pools", "Records", "Segments", "Services",
+        "Settings",
+        "Storage",
         "Stage", "Telemetry", "Time",
       ]),
     room(
@@ -240,11 +247,12 @@ let package = Package(
     program(
       "Millrace", path: "Workers/Millrace", exclude: ["Demo", "README.md"],
       [
-        "BlockingExecutor", "Caching", "Client", "CommandLine", "Encoder", "Evaluation", "Failures",
-        "Generation",
+        "BlockingExecutor", "Caching", "Client", "CommandLine", "Encoder", "Engine", "Evaluation", "Failures",
+        "Generation", "HTTPClient",
         "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Pools", "Records",
         "RedisClient",
-        "Services", "Settings", "Stage", "Supervision", "Telemetry", "Time", "Tokenizer", "VectorMath",
+        "Services", "Settings", "Stage", "Storage", "Supervision", "Telemetry", "Time", "Tokenizer",
+        "VectorMath",
       ] + pools),
     program("ParserChild", path: "Workers/ParserChild", ["Formats", "Parsing", "Sandbox"]),
     program(
@@ -256,12 +264,16 @@ let package = Package(
     program(
       "Bench", path: "Tests/Benchmarks", exclude: ["README.md"],
       [
-        "Caching", "Catalog", "Chunking", "CommandLine", "Cryptography", "Encoder", "Flat", "Ingest",
-        "KafkaClient", "Parsing", "Records", "Retrieve", "Search", "Services", "Settings", "Stage",
-        "Telemetry", "TestSupport", "Time",
+        "CPeaks", "Caching", "Catalog", "Chunking", "CommandLine", "Cryptography", "Encoder", "Engine",
+        "Ingest",
+        "KafkaClient", "Parsing", "Records", "Retrieve", "Search", "Segments", "Services", "Settings",
+        "Stage",
+        "Storage", "Telemetry", "TestSupport", "Time",
         "Tokenizer", "VectorMath",
       ]),
 
+    .target(
+      name: "CPeaks", path: "Tests/Peaks", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror"])]),
     testRoom("TestSupport", ["KafkaClient", "LocalBroker"]),
     tests("ArchitectureTests", ["TestSupport"]),
     tests(
@@ -269,7 +281,8 @@ let package = Package(
       [
         "BlockingExecutor", "Caching", "Catalog", "Chunking", "Client", "CommandLine", "Cryptography",
         "Encoder",
-        "Evaluation", "Flat", "Freshness", "Generation", "HTTPClient", "HTTPServer", "KafkaClient", "Parsing",
+        "Engine", "Evaluation", "Freshness", "Segments", "Storage", "Generation", "HTTPClient", "HTTPServer",
+        "KafkaClient", "Parsing",
         "Pools", "Records", "RedisClient", "Retrieval", "Sandbox", "Search", "Services", "Settings", "Stage",
         "Supervision",
         "Telemetry", "TestSupport", "Time", "Tokenizer", "VectorMath",
@@ -278,7 +291,8 @@ let package = Package(
       "RuntimeTests",
       [
         "Answered",
-        "Embed", "Encoder", "Generate", "Ingest", "KafkaClient", "Parsing", "Pools", "Records", "Retrieve",
+        "Embed", "Encoder", "Engine", "Generate", "Ingest", "KafkaClient", "Parsing", "Pools", "Records",
+        "Retrieve",
         "Search",
         "Services",
         "Settings", "Stage",

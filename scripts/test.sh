@@ -93,15 +93,19 @@ finish() {
   fi
 }
 
+# The tests of the index compute for long. Beside them, tests of time-outs in the same process would be late.
+units=('units --filter "ArchitectureTests|UnitTests" --skip "CrashTests|ExactSearchTests"'
+  'index --filter "CrashTests|ExactSearchTests"')
+
 if [ "${1:-}" = units ]; then
-  together 'units --filter "ArchitectureTests|UnitTests"'
+  together "${units[@]}"
   finish
   exit 0
 fi
 
 # The suites of a round, the longest first; a new suite needs no entry here.
-longest="KillTests BadDayTests PathTests FilesTests NeighbourTests SupervisorTests LoadgenTests LLMTests PoisonTests
-  ReadmeTests ChartTests BrokersTests"
+longest="KillTests BadDayTests PathTests FilesTests NeighbourTests SupervisorTests LoadgenTests LLMTests IndexTests
+  PoisonTests ReadmeTests ChartTests BrokersTests"
 alone="LoadgenTests/schedule IdleTests ScaleTests"
 # Asked from the bundle, so that no suite can be forgotten.
 suites=$("$bundle" --testing-library swift-testing --list-tests 2>/dev/null |
@@ -135,7 +139,7 @@ prepare_kafka() {
 if [ -n "${KAFKA_HOME:-}" ]; then prepare_kafka; fi
 ran=""
 if [ "${1:-local}" = local ]; then
-  round local 'units --filter "ArchitectureTests|UnitTests"' \
+  round local "${units[@]}" \
     'broker --filter "LocalBrokerTests|RuntimeTests"'
   ran="units, the integration suite on the local broker"
 fi

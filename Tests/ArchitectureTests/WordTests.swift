@@ -12,7 +12,8 @@ import Testing
     guard let names = FileManager.default.enumerator(atPath: root) else { return [] }
     var paths: [String] = []
     while let name = names.nextObject() as? String {
-      if [".build", ".venv", ".git", ".millrace", "node_modules"].contains(name) || name.hasPrefix(".build-")
+      if [".build", ".venv", ".venv-bench", ".git", ".millrace", "node_modules"].contains(name)
+        || name.hasPrefix(".build-")
       {
         names.skipDescendants()
       } else {

@@ -2,7 +2,7 @@ import CommandLine
 import Encoder
 import Foundation
 import Catalog
-import Flat
+import Engine
 import KafkaClient
 import Records
 import Settings
@@ -32,7 +32,13 @@ enum Bench {
       let sizes = words.dropFirst().compactMap { Int($0) }
       return try await ChunkSpans.run(sizes: sizes.isEmpty ? [64, 128, 192, 256, 400] : sizes)
     }
-    if words.first == "growth" { return await Growth.puts() }
+    if words.first == "growth" { return try await Growth.puts() }
+    if words.first == "index-scan" { return try IndexScan.run(Array(words.dropFirst())) }
+    if words.first == "index-fill" { return try await IndexFill.run(Array(words.dropFirst())) }
+    if words.first == "index-peaks" {
+      let threads = words.firstIndex(of: "--threads").flatMap { Int(words[min($0 + 1, words.count - 1)]) }
+      return try IndexScan.peaks(threads: threads ?? 1)
+    }
     if words.first == "assignments" {
       return try await Growth.assignments(states: (words.count > 1 ? Int(words[1]) : nil) ?? 1_000_000)
     }
@@ -50,7 +56,7 @@ enum Bench {
     print("instruction set \(Kernels.instructionSet), OpenBLAS kernel \(BLAS.coreName), one thread")
     kernels()
     try await encoder()
-    search()
+    try search()
   }
 
   /// The rate of each kernel family that this processor can run, relative to OpenBLAS's own choice.
@@ -137,8 +143,7 @@ enum Bench {
     }
   }
 
-  private static func search() {
-    var index = FlatIndex(dimension: 384)
+  private static func search() throws {
     var state: UInt64 = 88_172_645_463_325_252
     func random() -> Float {
       state ^= state << 13
@@ -147,17 +152,24 @@ enum Bench {
       return Float(state >> 40) / Float(1 << 24) - 0.5
     }
     guard let id = DocumentID("d") else { return }
-    let info = DocumentInfo(
-      key: DocumentKey(tenant: .standard, id: id), version: Version(epoch: 1, offset: 1))
-    let set = SetID(version: info.version, digest: [1])
-    for _ in 0..<20 {
-      index.insert(
-        (0..<1000).map { number in
-          var chunk = Chunk()
-          chunk.number = UInt32(number)
-          return IndexRow(document: info, set: set, chunk: chunk, vector: (0..<384).map { _ in random() })
-        })
+    var header = PartHeader(
+      document: DocumentInfo(
+        key: DocumentKey(tenant: .standard, id: id), version: Version(epoch: 1, offset: 1)))
+    header.digest = [1]
+    header.partCount = 1
+    let chunks = (0..<20_000 as Range<UInt32>).map { number in
+      var chunk = Chunk()
+      chunk.number = number
+      return chunk
     }
+    let batch = VectorBatch(
+      header: header,
+      content: .vectors(
+        chunks: chunks, dimension: 384, values: (0..<20_000 * 384).map { _ in random() }))
+    let engine = IndexEngine(inMemory: IndexOptions(model: ""))
+    _ = try engine.apply(batch.key, batch, partition: 0)
+    if let job = engine.beginCheckpoint(nowMilliseconds: 1) { engine.finish(job, job.run()) }
+    let view = engine.view
     for batch in [1, 8, 64] {
       let queries = (0..<batch).map { _ in
         IndexQuery(tenant: .standard, vector: (0..<384).map { _ in random() }, depth: 10)
@@ -165,7 +177,7 @@ enum Bench {
       var times: [Double] = []
       for _ in 0..<9 {
         let start = ContinuousClock.now
-        _ = index.search(queries)
+        _ = try ExactSearch.search(view, queries, threads: 1)
         times.append(seconds(since: start))
       }
       print(

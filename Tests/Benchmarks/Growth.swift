@@ -1,3 +1,4 @@
+import Engine
 import Foundation
 import Ingest
 import KafkaClient
@@ -13,21 +14,22 @@ import Time
 enum Growth {
   /// `millrace-bench growth`: puts into indexes of different sizes, in one run. Vectors have 8 values, so that a
   /// million fit; the work of a put does not depend on their length but for the copy.
-  static func puts() async {
+  static func puts() async throws {
     print(
       "processor time of one put (a record of rag.vectors applied, its decision and its states), by documents known"
     )
     for count in [1_000, 100_000, 1_000_000] {
-      let index = SearchIndex(model: "", metrics: MetricsRegistry(), logger: Logger(label: "bench"))
+      let index = SearchIndex(
+        IndexOptions(model: ""), metrics: MetricsRegistry(), logger: Logger(label: "bench"))
       var open = OpenVersions(start: 0)
       var offset: Int64 = 0
       var statusOffset: Int64 = 0
-      func put(_ number: Int) async {
+      func put(_ number: Int) async throws {
         guard let document = document(number) else { return }
         let version = Version(epoch: 1, offset: offset)
         open.apply(StatusRecord(document, version, .put, .accepted), offset: statusOffset)
         let record = vectors(document, version, at: offset)
-        await index.apply([record])
+        try await index.apply([record])
         if let decision = await index.decision(0, offset) {
           let operation = open.operation(document, decision.version)
           for (older, _) in open.open(document, below: decision.version) { open.close(document, older) }
@@ -36,16 +38,17 @@ enum Growth {
             open.close(document, decision.version)
           }
         }
-        _ = await index.deadKeys(of: document)
+        _ = try await index.deadKeys(of: document)
         offset += 1
         statusOffset += 2
+        if offset % 2048 == 0 { _ = await index.maintain(every: .zero) }
         if offset % 256 == 0 { await index.forgetDecisions(before: [0: offset]) }
       }
-      for number in 0..<count { await put(number) }
+      for number in 0..<count { try await put(number) }
       var random = SplitMix(state: 7)
       let updates = 20_000
       let start = clock()
-      for _ in 0..<updates { await put(Int.random(in: 0..<count, using: &random)) }
+      for _ in 0..<updates { try await put(Int.random(in: 0..<count, using: &random)) }
       let microseconds = Double(clock() - start) / Double(CLOCKS_PER_SEC) * 1e6 / Double(updates)
       print(String(format: "  %9d documents: %.1f us", count, microseconds))
     }
@@ -90,7 +93,7 @@ enum Growth {
       try await known.check((0..<Int32(count)).map { $0 })
       print(String(format: "%d states, run %d: ingest %.2f s", states, round, watch.seconds), terminator: "")
       watch = Stopwatch()
-      let index = SearchIndex(model: "", metrics: context.metrics, logger: context.logger)
+      let index = SearchIndex(IndexOptions(model: ""), metrics: context.metrics, logger: context.logger)
       let reporter = Reporter(context, partitions: Set((0..<Int32(count)).map { $0 }), index: index)
       let ends = try await admin.ends(
         (0..<Int32(count)).map { TopicPartition(context.topic(.documentStatus), $0) })

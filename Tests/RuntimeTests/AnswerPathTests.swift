@@ -420,7 +420,7 @@ private final class ChatStub {
   func hopelessToken() async throws {
     // So long that a busy machine can't confuse the two kinds.
     let context = try StageContext(name: "search-0", settings: Self.settings(test, ["--search-wait": "6s"]))
-    let member = Member(context: context, services: SearchStage.services(context, shard: 0))
+    let member = Member(context: context, services: try SearchStage.services(context, shard: 0))
     for number in 0..<40 {
       var search = SearchRecord(flight: try flight("\(number % 2 == 0 ? "waits" : "goes")-\(number)"))
       if number % 2 == 0 { search.flight.query.after = VectorsToken(partition: 0, nextOffset: 1_000_000) }

@@ -1,3 +1,4 @@
+import Engine
 import Foundation
 import KafkaClient
 import Records
@@ -26,7 +27,7 @@ import Testing
       settings: Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers])))
     admin = KafkaAdmin(test.kafka)
     _ = try await TopicSetup(settings: context.settings, admin: admin).create()
-    let index = SearchIndex(model: "", metrics: context.metrics, logger: context.logger)
+    let index = SearchIndex(IndexOptions(model: ""), metrics: context.metrics, logger: context.logger)
     reporter = Reporter(context, partitions: [0], index: index)
   }
 
@@ -88,7 +89,7 @@ import Testing
         ]))
       let context = try StageContext(name: "search-0", settings: settings)
       let stopping = AsyncStream.makeStream(of: Void.self)
-      let services = ServiceGroup(SearchStage.services(context, shard: 0), graceDeadline: .seconds(10)) {
+      let services = ServiceGroup(try SearchStage.services(context, shard: 0), graceDeadline: .seconds(10)) {
         Issue.record("\($0) did not stop")
       }
       return (context, services, stopping.continuation, stopping.stream)

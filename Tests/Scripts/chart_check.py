@@ -55,7 +55,7 @@ SETTINGS = {
 UNSET = [
     {}, {"http": {"port": 1}}, {"pools": {"ingest": {"lagThreshold": 201}}}, {"image": {"tag": "9"}},
     {"alerts": {"enabled": False}}, {"podDefaults": {"labels": {"a": "b"}}}, {"topicsJob": {"backoffLimit": 3}},
-    {"secrets": {"name": "s"}},
+    {"secrets": {"name": "s"}}, {"pools": {"search": {"volume": {"size": "20Gi"}}}},
 ]
 
 # Values that must be refused, and words of the error message.
@@ -85,6 +85,25 @@ REFUSED = [
     ("keys without a Secret", {"secrets": {"keys": {"llmApiKey": "k"}}}, "secrets.name"),
     ("a login without keys", {"secrets": {"name": "s"}, "keda": {"authentication": {"enabled": True}}},
      "at least one key"),
+    ("a path of the index beside its volume", {"search": {"path": "/tmp"}}, "the chart mounts the volume"),
+    ("a misspelt key of the volume", {"pools": {"search": {"volume": {"storageClass": "x"}}}}, "storageClass"),
+    ("a volume of an unknown type", {"pools": {"search": {"volume": {"type": "hostPath"}}}}, "type"),
+    ("a size without a unit", {"pools": {"search": {"volume": {"size": "10"}}}}, "size"),
+    ("a size as a number", {"pools": {"search": {"volume": {"size": 10}}}}, "size"),
+    ("no size", {"pools": {"search": {"volume": {"size": None}}}}, "size"),
+    # As after `helm upgrade --reuse-values` from a release that is older than the volumes.
+    ("no volume", {"pools": {"search": {"volume": None}}}, "volume"),
+    ("a class as a number", {"pools": {"search": {"volume": {"storageClassName": 1}}}}, "storageClassName"),
+    ("a volume that can't be written", {"pools": {"search": {"volume": {"accessModes": ["ReadOnlyMany"]}}}},
+     "accessModes"),
+    ("no access mode", {"pools": {"search": {"volume": {"accessModes": []}}}}, "accessModes"),
+    ("a retention that Kubernetes has not",
+     {"pools": {"search": {"volume": {"retentionPolicy": {"whenScaled": "Keep"}}}}}, "whenScaled"),
+    ("a misspelt retention", {"pools": {"search": {"volume": {"retentionPolicy": {"whenScale": "Delete"}}}}},
+     "whenScale"),
+    ("a volume of another pool", {"pools": {"retrieve": {"volume": {"type": "emptyDir"}}}}, "volume"),
+    ("a volume of ingest", {"pools": {"ingest": {"volume": {"type": "emptyDir"}}}}, "volume"),
+    ("a severity that Prometheus routes nowhere", {"alerts": {"indexNotStored": {"severity": "page"}}}, "severity"),
     ("a model volume without a claim", {"model": {"source": "volume"}}, "model.existingClaim"),
 ]
 

@@ -31,7 +31,8 @@ enum Commands {
       + group("Documents", DocumentsCommand.command)
       + group("Judge", LedgerCommand.command, EvalCommand.command, DemoCommand.command)
       + group(
-        "For operators", TopicsCommand.command, SettingsCommand.command, ContractCommand.command,
+        "For operators", IndexCommand.command, TopicsCommand.command, SettingsCommand.command,
+        ContractCommand.command,
         WorkerCommand.command, BrokerCommand.command)
       + group("Used by Millrace itself", CheckKernelCommand.command))
 

@@ -14,12 +14,19 @@ enum LedgerCommand {
     "ledger",
     abstract: "Account for every accepted document version and query, from topics and groups alone.",
     discussion: """
-      Every accepted record must be finished or in flight; otherwise it is lost. The ledger reads rag.documents and its
-      states, rag.queries and rag.answers, and the uncommitted records of the topics between them. Exit code 1 when a
-      record is lost or has two different terminal states. The pipeline may run meanwhile: records that it is working
-      on count as in flight. Records that do not fit in memory at once are read in further passes over the topics.
+      Every accepted record must be finished or in flight; otherwise it is lost. The ledger reads rag.documents and
+      its states, rag.queries and rag.answers, and the uncommitted records of the topics between them. Exit code 1
+      when a record is lost or has two different terminal states, or when an index differs or can't be compared. The
+      pipeline may run meanwhile: records that it is working on count as in flight. Records that do not fit in memory
+      at once are read in further passes over the topics.
       """,
     options: [
+      .flag(
+        "--index",
+        "also compare what each search shard of `up` shows with an independent reading of rag.vectors"),
+      .option(
+        "--index-urls", "URLS",
+        "the same for search workers elsewhere: their addresses (http://HOST:PORT), with commas"),
       .option(
         "--since", "AGE",
         "only documents and queries of the last 90m, 24h, 7d … (default: as long as their states are kept)"),
@@ -40,13 +47,28 @@ enum LedgerCommand {
     try await QueryClient.check(settings)
     let documents = try await ledger.documents(since: since)
     let queries = try await ledger.queries(since: since)
+    var index: IndexComparison?
+    if arguments.flag("--index") || arguments.value("--index-urls") != nil {
+      index = try await IndexComparison(settings, urls: try shardURLs(arguments))
+    }
     if arguments.flag("--json") {
       Terminal.print(
-        JSONValue.object(["documents": documents.json, "queries": queries.json]).text)
+        JSONValue.object(["documents": documents.json, "queries": queries.json, "index": index?.json]).text)
     } else {
       Terminal.print(documents.text)
       Terminal.print(queries.text)
+      if let index { Terminal.print(index.text) }
     }
-    return documents.isBalanced && queries.isBalanced ? .success : .failure
+    return documents.isBalanced && queries.isBalanced && index?.agrees ?? true ? .success : .failure
+  }
+
+  private static func shardURLs(_ arguments: ParsedArguments) throws -> [String] {
+    if let urls = arguments.value("--index-urls") { return urls.split(separator: ",").map(String.init) }
+    let directory = try StateDirectory.find(arguments)
+    guard let record = directory.read() else { throw NothingRuns(directory) }
+    return record.processes.compactMap { process in
+      guard process.role.hasPrefix("search-"), let port = process.httpPort else { return nil }
+      return "http://127.0.0.1:\(port)"
+    }
   }
 }

@@ -49,7 +49,7 @@ extension Pool {
         promptVersion: ChatPrompt.version)
     case .search(let shard):
       KernelChoice.apply(settings, context.logger)
-      return SearchStage.services(context, shard: shard)
+      return try SearchStage.services(context, shard: shard)
     case .retrieve: return RetrieveStage.services(context)
     case .generate:
       return try GenerateStage.services(

@@ -1,12 +1,16 @@
+import Engine
 import Foundation
 import KafkaClient
 import Records
 import Services
+import Settings
 import Stage
+import Storage
 import Synchronization
 import Time
 
-/// Replays the shard's partitions of `rag.vectors` into the index, then follows their tail.
+/// Opens the volume, replays what it lacks of the shard's partitions of `rag.vectors` into the index, then follows
+/// their tail.
 ///
 /// The gates of the search group and of the reporter open when the index has caught up. The reporter's closes while the
 /// index holds records that it can't read.
@@ -15,15 +19,22 @@ final class ReplayService: Service {
   private let context: StageContext
   private let partitions: [Int32]
   private let index: SearchIndex
+  private let disk: FolderDisk?
   private let gates: [Gate]
   private let group: String
   private let isStopping = Mutex(false)
   /// The reason that keeps the worker from being ready, while it holds.
   private let blocked = Mutex<String?>(nil)
 
-  /// - Parameter group: the group that reports the states of the shard's versions.
-  init(_ context: StageContext, partitions: [Int32], index: SearchIndex, gates: [Gate], group: String) {
+  /// - Parameters:
+  ///   - disk: the volume; nil for an index in memory.
+  ///   - group: the group that reports the states of the shard's versions.
+  init(
+    _ context: StageContext, partitions: [Int32], index: SearchIndex, disk: FolderDisk?, gates: [Gate],
+    group: String
+  ) {
     self.context = context
+    self.disk = disk
     self.group = group
     self.partitions = partitions
     self.index = index
@@ -33,12 +44,77 @@ final class ReplayService: Service {
 
   func shutdown() async { isStopping.withLock { $0 = true } }
 
-  /// - Throws: `KafkaFailure` of kind `.fatal`; `CancellationError`.
+  /// - Throws: `KafkaFailure` of kind `.fatal`; `StageFatal`; `CancellationError`.
   func run() async throws {
-    try await withAdmin(context.kafka) { admin in
-      try await forgetReported(admin, untilKnown: true)
-      try await withReader(context.kafka) { reader in try await follow(reader, admin) }
+    do {
+      try await withAdmin(context.kafka) { admin in
+        if let disk { try await open(disk, admin) }
+        try await forgetReported(admin, untilKnown: true)
+        try await withReader(context.kafka) { reader in try await follow(reader, admin) }
+      }
+    } catch let error as StorageError {
+      // At the next start all files are checked, and what is damaged is rebuilt.
+      throw StageFatal("the index can't be used: \(error)")
     }
+  }
+
+  /// Opens the volume, and decides whether the tail of the log is enough to catch it up.
+  private func open(_ disk: FolderDisk, _ admin: KafkaAdmin) async throws {
+    var hasComplained = false
+    var states: [Int32: PartitionState]?
+    while states == nil, !isStopping.withLock({ $0 }) {
+      do { states = try await index.open(disk) } catch let error as StorageError {
+        guard error.kind == .retriable else { throw error }
+        if !hasComplained { context.logger.warning("The volume can't be used yet", [(.error, "\(error)")]) }
+        hasComplained = true
+        context.health.block("the volume: \(error)")
+        try await Task.sleep(for: .milliseconds(500))
+        context.health.unblock("the volume: \(error)")
+      }
+    }
+    guard let states, !states.isEmpty else { return await index.begin() }
+    while !isStopping.withLock({ $0 }) {
+      do {
+        let check = try await volumeCheck(admin)
+        if let reason = check.reason(against: states, nowMilliseconds: WallClock.milliseconds) {
+          try await index.rebuild(disk, because: reason.text, code: reason.code)
+        } else {
+          await index.begin()
+        }
+        return
+      } catch let error as KafkaFailure {
+        if error.kind == .fatal { throw error }
+        context.logger.info("Replay waits for the broker", [(.error, "\(error)")])
+        try await Task.sleep(for: .milliseconds(200))
+      }
+    }
+  }
+
+  private func volumeCheck(_ admin: KafkaAdmin) async throws -> VolumeCheck {
+    let topic = context.topic(.vectors)
+    let all = partitions.map { TopicPartition(topic, $0) }
+    let committed = try await admin.committed(group: group, all)
+    var retention = Self.retention(context.settings.topics.first { $0.topic == .vectors }?.settings)
+    do {
+      let real = try await admin.settings(ofTopics: [topic])[topic]?["delete.retention.ms"]?.value
+      retention = real.flatMap { Int64($0) } ?? retention
+    } catch {
+      guard error.isForbidden else { throw error }
+      context.logger.warning(
+        "The topic's delete.retention.ms can't be read, and is taken to be that of the settings",
+        [(.topic, topic)])
+    }
+    func byNumber(_ map: [TopicPartition: Int64]) -> [Int32: Int64] {
+      Dictionary(map.map { ($0.key.partition, $0.value) }, uniquingKeysWith: max)
+    }
+    return VolumeCheck(
+      partitions: partitions, beginnings: byNumber(try await admin.beginnings(all)),
+      ends: byNumber(try await admin.ends(all)),
+      committed: byNumber(committed.mapValues(\.nextOffset)), retentionMilliseconds: retention)
+  }
+
+  private static func retention(_ settings: [String: String]?) -> Int64 {
+    settings?["delete.retention.ms"].flatMap { Int64($0) } ?? 86_400_000
   }
 
   /// What the reporters have committed needs no decisions any more; also this replica may become the reporter.
@@ -63,6 +139,20 @@ final class ReplayService: Service {
     }
   }
 
+  /// Where reading begins: at the oldest record that the index remembers, to recognise the log.
+  private func starts(_ admin: KafkaAdmin) async throws -> [TopicPartition: ReplayReader.Start] {
+    let topic = context.topic(.vectors)
+    let states = await index.partitions
+    let beginnings = try await admin.beginnings(partitions.map { TopicPartition(topic, $0) })
+    return Dictionary(
+      uniqueKeysWithValues: partitions.map { partition in
+        let name = TopicPartition(topic, partition)
+        guard let state = states[partition], state.nextOffset > 0 else { return (name, .beginning) }
+        let first = state.beacons.first?.offset ?? state.nextOffset
+        return (name, .offset(max(first, beginnings[name] ?? 0)))
+      })
+  }
+
   private func follow(_ reader: ReplayReader, _ admin: KafkaAdmin) async throws {
     var nextForgetting = ContinuousClock.now + .seconds(5)
     let topic = context.topic(.vectors)
@@ -72,13 +162,26 @@ final class ReplayService: Service {
     while !isStopping.withLock({ $0 }) {
       do {
         if !isAssigned {
-          try await reader.assign(
-            Dictionary(uniqueKeysWithValues: partitions.map { (TopicPartition(topic, $0), .beginning) }))
+          let starts = try await starts(admin)
+          try await reader.assign(starts)
+          await index.forgetReading(
+            fromBeginning: starts.filter { $0.value == .beginning }.map(\.key.partition))
           isAssigned = true
         }
-        let records = try await reader.next(
-          maxRecords: 512, maxWait: .milliseconds(gates[0].isOpen ? 500 : 100))
-        if !records.isEmpty, await !index.apply(records) { throw Self.madeAgain(topic) }
+        if await index.mustWait {
+          try await Task.sleep(for: .milliseconds(20))
+        } else {
+          let records = try await reader.next(
+            maxRecords: 512, maxWait: .milliseconds(gates[0].isOpen ? 500 : 100))
+          if !records.isEmpty, try await !index.apply(records) {
+            guard let disk, !gates[0].isOpen else { throw Self.madeAgain(topic) }
+            try await index.rebuild(
+              disk, because: "\(topic) holds other records than the volume has read", code: "recreated")
+            try await forgetReported(admin)
+            isAssigned = false
+            continue
+          }
+        }
         if ContinuousClock.now >= nextCheck {
           nextCheck = .now + .milliseconds(gates[0].isOpen ? 1000 : 50)
           try await check(reader, watch)
@@ -100,6 +203,7 @@ final class ReplayService: Service {
 
   private func check(_ reader: ReplayReader, _ watch: Stopwatch) async throws {
     let topic = context.topic(.vectors)
+    let asked = WallClock.milliseconds
     let ends = try await reader.ends()
     let positions = try await reader.currentPositions()
     // Nothing was polled since the ends were asked for.
@@ -107,7 +211,7 @@ final class ReplayService: Service {
     func byNumber(_ map: [TopicPartition: Int64]) -> [Int32: Int64] {
       Dictionary(map.map { ($0.key.partition, $0.value) }, uniquingKeysWith: max)
     }
-    await index.advance(positions: byNumber(positions), ends: byNumber(ends))
+    await index.advance(positions: byNumber(positions), ends: byNumber(ends), askedMilliseconds: asked)
     let unread = await index.unreadReason
     let former = blocked.withLock { blocked in
       defer { blocked = unread }
@@ -118,9 +222,10 @@ final class ReplayService: Service {
       if let former { context.health.unblock(former) }
     }
     // Outside of the group, so that a worker that can read the records is given their partitions.
-    let reports = await !index.holdsUnread
+    let isFaulty = await index.isFaulty
+    let reports = try await !index.holdsUnread() && !isFaulty
     if gates[0].isOpen, gates[1].isOpen != reports { gates[1].set(open: reports) }
-    if await index.isCaughtUp, !gates[0].isOpen {
+    if index.isCaughtUp, !gates[0].isOpen {
       context.logger.info(
         "Index caught up", [(.durationMilliseconds, "\(Int(watch.milliseconds))")])
       gates[0].set(open: true)

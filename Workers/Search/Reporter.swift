@@ -147,7 +147,7 @@ package final class Reporter: StageWork {
   private func decide(_ record: ConsumerRecord, _ key: VectorKey, isLast: Bool) async throws -> Disposition {
     let partition = record.position.partition
     try await waitUntilApplied(record)
-    if await index.isUnread(partition, record.position.offset) {
+    if try await index.isUnread(partition, record.position.offset) {
       // Another worker decides it: one of the right model, or of a newer release.
       return Disposition(
         .retry(
@@ -168,7 +168,7 @@ package final class Reporter: StageWork {
     }
     let nulls =
       isLast
-      ? await index.deadKeys(of: key.document).map { key in
+      ? try await index.deadKeys(of: key.document).map { key in
         OutgoingRecord(topic: context.topic(.vectors), partition: partition, key: key.bytes, value: nil)
       } : []
     let closed = closing
@@ -235,7 +235,7 @@ package final class Reporter: StageWork {
   package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] { [] }
 
   private func waitUntilApplied(_ record: ConsumerRecord) async throws {
-    while await index.position(of: record.position.partition) <= record.position.offset {
+    while index.position(of: record.position.partition) <= record.position.offset {
       try await Task.sleep(for: .milliseconds(2))
     }
   }

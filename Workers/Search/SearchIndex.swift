@@ -1,72 +1,194 @@
 import BlockingExecutor
 import Catalog
-import Flat
+import Engine
 import KafkaClient
 import Records
+import Segments
 import Stage
+import Storage
+import Synchronization
 import Telemetry
 import Time
 
-/// One replica's shard: the catalog of versions and the rows that show, on a thread of its own.
+/// One replica's shard. Records are applied on a thread of its own; searches work on the newest view on another thread,
+/// so that neither waits for the other; checkpoints and merges run on a third.
 package actor SearchIndex {
+  /// What searches and answers need, taken together.
+  private struct Published {
+    var view = IndexView()
+    var positions: [Int32: Int64] = [:]
+    var ends: [Int32: Int64] = [:]
+    var endsKnownAt = ContinuousClock.now
+    var newestAppliedMilliseconds: Int64 = 0
+    var unreadCount = 0
+
+    var notApplied: Int64 { ends.reduce(0) { $0 + max(0, $1.value - (positions[$1.key] ?? 0)) } }
+  }
+
   private let executor = BlockingExecutor(name: "index")
   package nonisolated var unownedExecutor: UnownedSerialExecutor {
     unsafe executor.asUnownedSerialExecutor()
   }
 
-  private let model: String
-  private let metrics: MetricsRegistry
-  private let logger: Logger
-  private var catalog = DocumentCatalog()
-  private var index: (any VectorIndex)?
-  private var dimension = 0
-  private var positions: [Int32: Int64] = [:]
-  /// What the records decided that the reporters have not committed, by partition and offset.
-  private var decisions: [Int32: [Int64: DocumentCatalog.Decision]] = [:]
-  private var reportedTo: [Int32: Int64] = [:]
+  private nonisolated let scans = BlockingCalls(name: "scan")
+  private nonisolated let jobs = BlockingCalls(name: "index-store")
+  /// A thread of its own: its priority is lowered for good.
+  private nonisolated let merges = BlockingCalls(name: "index-merge")
+  private nonisolated let published = Mutex<Published>(Published())
+  private nonisolated let isStopping = Mutex(false)
+
+  private nonisolated let options: IndexOptions
+  private nonisolated let threads: Int
+  private nonisolated let metrics: MetricsRegistry
+  private nonisolated let logger: Logger
+  private var engine: IndexEngine
+  /// Keeps other processes out of the volume.
+  private var lock: VolumeLock?
   /// The newest version of each document of which a record can't be read here, with the reason.
   private var unread: [DocumentKey: (version: Version, reason: String)] = [:]
   /// Such records that the reporters have not committed, by partition and offset.
   private var unreadRecords: [Int32: [Int64: VectorKey]] = [:]
-  private var ends: [Int32: Int64] = [:]
-  private var newestAppliedMilliseconds: Int64 = 0
-  private var endsKnownAt = ContinuousClock.now
-  /// When the ends were not known for so long, the index may be behind, and says so.
-  private static let endsAgeMax = Duration.seconds(5)
+  /// False while it is not decided whether the volume can be used: no job may begin.
+  private var mayStore = true
+  private var checkpointedAt = ContinuousClock.now
+  /// Why the last checkpoint failed; nil when it did not.
+  private var fault: String?
 
-  package init(model: String, metrics: MetricsRegistry, logger: Logger) {
-    self.model = model
+  /// How old the log's ends may be. An index that hasn't heard of its broker for longer may be behind, and says so.
+  private static let endsAgeMax = Duration.seconds(5)
+  /// While a job runs, so many full heads may wait.
+  private static let fullHeadsMax = 2
+
+  /// An index in memory.
+  package init(
+    _ options: IndexOptions, threads: Int = 1, metrics: MetricsRegistry, logger: Logger
+  ) {
+    self.options = options
+    self.threads = threads
     self.metrics = metrics
     self.logger = logger
+    engine = IndexEngine(inMemory: options)
   }
+
+  /// Opens what lies on a volume.
+  ///
+  /// - Returns: what it has applied of each partition; empty for a new index. `begin` or `rebuild` must follow.
+  /// - Throws: `StorageError` when the volume can't be used, or another process uses it; `CancellationError`.
+  package func open(_ disk: FolderDisk) async throws -> [Int32: PartitionState] {
+    if lock == nil { lock = try VolumeLock(disk) }
+    try await awaitJobs()
+    let (opened, faults) = try IndexEngine.open(disk, options)
+    for fault in faults {
+      metrics.increment(.indexFaults, [("reason", "\(fault.code)")])
+      logger.error("A state of the index can't be used", [(.reason, fault.description)])
+    }
+    if opened.partitions.isEmpty, !faults.isEmpty {
+      metrics.increment(.indexRebuilds, [("reason", "fault")])
+      logger.warning("The index is rebuilt from the log", [(.reason, "no stored state can be used")])
+    }
+    engine = opened
+    checkpointedAt = .now
+    publish()
+    return engine.partitions
+  }
+
+  /// No job works on the present engine any more, and none begins before `begin`.
+  private func awaitJobs() async throws {
+    mayStore = false
+    while engine.isBusy { try await Task.sleep(for: .milliseconds(5)) }
+  }
+
+  /// What was opened is used.
+  package func begin() { mayStore = true }
+
+  /// Begins anew, with an empty index.
+  ///
+  /// - Throws: `StorageError`; `CancellationError`.
+  package func rebuild(_ disk: FolderDisk, because reason: String, code: String) async throws {
+    try await awaitJobs()
+    metrics.increment(.indexRebuilds, [("reason", code)])
+    logger.warning("The index is rebuilt from the log", [(.reason, reason)])
+    engine = try IndexEngine(disk, options)
+    unread = [:]
+    unreadRecords = [:]
+    published.withLock { $0 = Published() }
+    publish()
+    mayStore = true
+  }
+
+  /// The first records that must be read, and those that were applied already, to recognise the log.
+  package var partitions: [Int32: PartitionState] { engine.partitions }
 
   /// Applies records of `rag.vectors` in their order.
   ///
   /// - Returns: false when the topic was deleted and made again: this index is of a log that is gone.
+  /// - Throws: `StorageError` when a file of the index can't be read.
   @discardableResult
-  package func apply(_ records: [ConsumerRecord]) -> Bool {
+  package func apply(_ records: [ConsumerRecord]) throws(StorageError) -> Bool {
+    defer { publish() }
     for record in records {
-      guard record.position.offset >= positions[record.position.partition] ?? 0 else { return false }
-      apply(record)
-      positions[record.position.partition] = record.nextOffset
-      newestAppliedMilliseconds = max(newestAppliedMilliseconds, record.timestampMilliseconds)
-    }
-    metrics.set(.indexVectors, to: Double(index?.rowCount ?? 0))
-    metrics.set(.indexDocuments, to: Double(catalog.visibleCount))
-    for (reader, count) in catalog.visibleByReader where reader?.isOlder ?? true {
-      metrics.set(
-        .indexOutdated, to: Double(count), [("reader", reader?.description ?? "unknown")])
+      let (partition, offset) = (record.position.partition, record.position.offset)
+      let state = engine.partitions[partition] ?? PartitionState()
+      let beacon = PartitionState.Beacon(
+        offset: offset, timestampMilliseconds: record.timestampMilliseconds)
+      if offset < state.nextOffset {
+        // Read again after a start, to compare.
+        if let newest = lastSeen[partition], offset <= newest { return false }
+        if state.beacons.isEmpty || offset < state.beacons[0].offset || state.contradicts(beacon) {
+          return false
+        }
+        lastSeen[partition] = offset
+        continue
+      }
+      lastSeen[partition] = offset
+      try apply(record)
+      engine.partitions[partition, default: PartitionState()].apply(beacon, nextOffset: record.nextOffset)
+      published.withLock {
+        $0.newestAppliedMilliseconds = max($0.newestAppliedMilliseconds, record.timestampMilliseconds)
+      }
     }
     return true
   }
 
-  private func apply(_ record: ConsumerRecord) {
+  /// The offset of the newest record that was read, by partition.
+  private var lastSeen: [Int32: Int64] = [:]
+
+  /// The reader begins anew.
+  ///
+  /// - Parameter fromBeginning: partitions that are read from their beginning. What was read of them at a time was in
+  ///   the
+  ///   log at that time, however old it is: its tombstone is kept for the whole retention from then on.
+  package func forgetReading(fromBeginning: [Int32]) {
+    lastSeen = [:]
+    for partition in fromBeginning {
+      engine.partitions[partition, default: PartitionState()].cover(WallClock.milliseconds)
+    }
+  }
+
+  private func publish() {
+    let view = engine.view
+    let positions = engine.partitions.mapValues(\.nextOffset)
+    let unreadCount = unread.count
+    published.withLock { published in
+      published.view = view
+      published.positions.merge(positions) { max($0, $1) }
+      published.unreadCount = unreadCount
+    }
+    engine.holdsUnread = !unread.isEmpty || unreadRecords.values.contains { !$0.isEmpty }
+    metrics.set(.indexVectors, to: Double(engine.rowCount))
+    metrics.set(.indexDocuments, to: Double(engine.visibleCount))
+    for (reader, count) in engine.visibleByReader where reader?.isOlder ?? true {
+      metrics.set(.indexOutdated, to: Double(count), [("reader", reader?.description ?? "unknown")])
+    }
+  }
+
+  private func apply(_ record: ConsumerRecord) throws(StorageError) {
     guard let key = VectorKey(bytes: record.key) else {
       skip(.badKey)
       return
     }
     guard let value = record.value else {
-      catalog.forget(key)
+      try engine.forget(key)
       forgetUnread(key, record.position.partition)
       return
     }
@@ -74,7 +196,9 @@ package actor SearchIndex {
     do {
       batch = try VectorBatch(wireBytes: value)
     } catch {
-      if error.isNewer { return leave(record, key, "records of a newer release (\(error.rule))", .badRecord) }
+      if error.isNewer {
+        return try leave(record, key, "records of a newer release (\(error.rule))", .badRecord)
+      }
       logger.warning("Vector record skipped", [(.topic, record.position.description), (.error, "\(error)")])
       skip(.badRecord)
       return
@@ -89,39 +213,37 @@ package actor SearchIndex {
     }
     if case .vectors(let chunks, let width, _) = batch.content {
       // An index of one model must not hold another's vectors: their scores mean nothing together.
-      guard batch.header.model == model, chunks.isEmpty || dimension == 0 || dimension == width else {
+      let dimension = engine.dimension
+      guard batch.header.model == options.model, chunks.isEmpty || dimension == 0 || dimension == width else {
         let other = batch.header.model
-        return leave(
-          record, key, other == model ? "vectors of \(width) values" : "vectors of model '\(other)'",
+        return try leave(
+          record, key, other == options.model ? "vectors of \(width) values" : "vectors of model '\(other)'",
           .wrongModel)
       }
       // An empty batch must not fix the dimension.
-      if !chunks.isEmpty { dimension = width }
-    }
-    let (change, decision) = catalog.apply(key, batch)
-    if let known = unread[key.document], catalog.isDecided(key.document, known.version) {
-      unread[key.document] = nil
+      if !chunks.isEmpty { engine.fix(dimension: width) }
     }
     let position = record.position
-    if let decision, position.offset >= reportedTo[position.partition] ?? 0 {
-      decisions[position.partition, default: [:]][position.offset] = decision
+    let decision = try engine.apply(key, batch, partition: position.partition)
+    if let known = unread[key.document], try engine.isDecided(key.document, known.version) {
+      unread[key.document] = nil
     }
-    if let set = change.remove { index?.remove(key.document, set: set) }
-    if !change.insert.isEmpty {
-      if index == nil { index = FlatIndex(dimension: dimension) }
-      index?.insert(change.insert)
+    if let decision, position.offset >= engine.partitions[position.partition]?.reportedTo ?? 0 {
+      engine.partitions[position.partition, default: PartitionState()].decisions[position.offset] = decision
     }
   }
 
   /// Not applied: another worker can read it, or its document is put again. Until then the index is incomplete.
-  private func leave(_ record: ConsumerRecord, _ key: VectorKey, _ reason: String, _ code: ErrorCode) {
+  private func leave(_ record: ConsumerRecord, _ key: VectorKey, _ reason: String, _ code: ErrorCode)
+    throws(StorageError)
+  {
     skip(code)
     let position = record.position
-    if position.offset >= reportedTo[position.partition] ?? 0 {
+    if position.offset >= engine.partitions[position.partition]?.reportedTo ?? 0 {
       unreadRecords[position.partition, default: [:]][position.offset] = key
     }
-    catalog.leave(key)
-    if catalog.isDecided(key.document, key.version) { return }
+    try engine.leave(key)
+    if try engine.isDecided(key.document, key.version) { return }
     if unread.isEmpty {
       logger.error(
         "The index can't read some records", [(.topic, position.description), (.reason, reason)])
@@ -149,67 +271,206 @@ package actor SearchIndex {
   }
 
   /// True for a record that was not read here, and on which the state of its version depends.
-  package func isUnread(_ partition: Int32, _ offset: Int64) -> Bool {
+  ///
+  /// - Throws: `StorageError` when a file of the index can't be read.
+  package func isUnread(_ partition: Int32, _ offset: Int64) throws(StorageError) -> Bool {
     guard let key = unreadRecords[partition]?[offset] else { return false }
-    return !catalog.isDecided(key.document, key.version)
+    return try !engine.isDecided(key.document, key.version)
   }
 
   /// True when the reporter must leave a record to another worker.
-  package var holdsUnread: Bool {
-    unreadRecords.values.contains { records in
-      records.values.contains { !catalog.isDecided($0.document, $0.version) }
+  ///
+  /// - Throws: as `isUnread`.
+  package func holdsUnread() throws(StorageError) -> Bool {
+    for records in unreadRecords.values {
+      for key in records.values where try !engine.isDecided(key.document, key.version) { return true }
     }
+    return false
   }
 
   /// What the record decided; nil when it decided nothing, or its states were written and committed.
   package func decision(_ partition: Int32, _ offset: Int64) -> DocumentCatalog.Decision? {
-    decisions[partition]?[offset]
+    engine.partitions[partition]?.decisions[offset]
   }
 
   /// Forgets the decisions of records that the reporters have committed.
   package func forgetDecisions(before committed: [Int32: Int64]) {
-    for (partition, offset) in committed where offset > reportedTo[partition] ?? -1 {
-      reportedTo[partition] = offset
-      decisions[partition] = decisions[partition]?.filter { $0.key >= offset }
+    for (partition, offset) in committed where offset > engine.partitions[partition]?.reportedTo ?? -1 {
+      var state = engine.partitions.removeValue(forKey: partition) ?? PartitionState()
+      state.reportedTo = offset
+      state.decisions = state.decisions.filter { $0.key >= offset }
+      engine.partitions[partition] = state
       unreadRecords[partition] = unreadRecords[partition]?.filter { $0.key >= offset }
     }
   }
 
   /// Tells how far the reader is: gaps of a compacted topic hold no record but move the position.
-  package func advance(positions: [Int32: Int64], ends: [Int32: Int64]) {
+  ///
+  /// - Parameter askedMilliseconds: when the ends were asked for, since 1970.
+  package func advance(
+    positions: [Int32: Int64], ends: [Int32: Int64], askedMilliseconds: Int64 = WallClock.milliseconds
+  ) {
     for (partition, position) in positions {
-      self.positions[partition] = max(self.positions[partition] ?? 0, position)
+      var state = engine.partitions.removeValue(forKey: partition) ?? PartitionState()
+      state.nextOffset = max(state.nextOffset, position)
+      if let end = ends[partition], state.nextOffset >= end { state.cover(askedMilliseconds) }
+      engine.partitions[partition] = state
     }
-    self.ends = ends
-    endsKnownAt = .now
+    let all = engine.partitions.mapValues(\.nextOffset)
+    published.withLock { published in
+      published.positions = all
+      published.ends = ends
+      published.endsKnownAt = .now
+    }
     metrics.set(.indexBehind, to: Double(behind.records))
   }
 
-  private var notApplied: Int64 { ends.reduce(0) { $0 + max(0, $1.value - (positions[$1.key] ?? 0)) } }
-
   /// True when every record is applied that was there at the last look.
-  package var isCaughtUp: Bool { notApplied == 0 && ContinuousClock.now - endsKnownAt <= Self.endsAgeMax }
+  package nonisolated var isCaughtUp: Bool {
+    published.withLock { $0.notApplied == 0 && ContinuousClock.now - $0.endsKnownAt <= Self.endsAgeMax }
+  }
 
   /// What answers say of the index: records that are not applied yet, and documents that can't be read.
-  package var behind: IndexBehind {
-    let records = notApplied + Int64(unread.count)
-    let age = ContinuousClock.now - endsKnownAt
-    if age > Self.endsAgeMax { return IndexBehind(records: max(1, records), milliseconds: age.milliseconds) }
-    return IndexBehind(
-      records: records,
-      milliseconds: notApplied == 0 ? 0 : max(0, WallClock.milliseconds - newestAppliedMilliseconds))
+  package nonisolated var behind: IndexBehind {
+    published.withLock { published in
+      let records = published.notApplied + Int64(published.unreadCount)
+      let age = ContinuousClock.now - published.endsKnownAt
+      if age > Self.endsAgeMax {
+        return IndexBehind(records: max(1, records), milliseconds: age.milliseconds)
+      }
+      return IndexBehind(
+        records: records,
+        milliseconds: published.notApplied == 0
+          ? 0 : max(0, WallClock.milliseconds - published.newestAppliedMilliseconds))
+    }
   }
 
-  package func position(of partition: Int32) -> Int64 { positions[partition] ?? 0 }
+  package nonisolated func position(of partition: Int32) -> Int64 {
+    published.withLock { $0.positions[partition] ?? 0 }
+  }
 
-  package func search(_ queries: [IndexQuery]) -> [[IndexMatch]] {
-    guard dimension > 0, queries.allSatisfy({ $0.vector.count == dimension }) else {
-      return queries.map { query in
-        query.vector.count == dimension ? (index?.search([query]).first ?? []) : []
+  /// - Throws: `StorageError` when a file of the index can't be read.
+  package nonisolated func search(_ queries: [IndexQuery]) async throws -> [[IndexMatch]] {
+    let view = published.withLock { $0.view }
+    let threads = threads
+    return try await scans.run { try ExactSearch.search(view, queries, threads: threads) }
+  }
+
+  /// - Throws: `StorageError` when a file of the index can't be read.
+  package func deadKeys(of document: DocumentKey) throws(StorageError) -> [VectorKey] {
+    try engine.deadKeys(of: document)
+  }
+
+  /// Whether no record may be applied now: the disk takes nothing, or checkpoints don't keep up.
+  package var mustWait: Bool {
+    fault != nil || engine.isHeadFull && engine.isBusy && engine.fullHeads >= Self.fullHeadsMax
+  }
+
+  package var isHeadFull: Bool { engine.isHeadFull }
+
+  /// Whether the index takes no records because it can't be stored: another replica must report the states.
+  package var isFaulty: Bool { fault != nil }
+
+  /// Makes the present state durable when it is due, and merges what is worth it.
+  ///
+  /// - Parameters:
+  ///   - interval: changes are stored at least so often.
+  ///   - isLast: the process ends: what is not durable now must be read again at the next start.
+  /// - Returns: why the disk takes nothing; nil when it does.
+  package func maintain(every interval: Duration, isLast: Bool = false) async -> String? {
+    guard mayStore else { return fault }
+    if engine.isBroken { fault = "a file of the index can't be read" }
+    let age = ContinuousClock.now - checkpointedAt
+    let isDue =
+      engine.isHeadFull || fault != nil || isLast && engine.hasChanges || age >= interval && engine.hasChanges
+      || age >= .seconds(3600)
+    if isDue { await checkpoint() }
+    if !isLast, fault == nil, ContinuousClock.now >= mergesFrom {
+      do { try await merge(.due) } catch {
+        // A disk that has no room for a merge is not filled again and again.
+        mergesFrom = .now + .seconds(60)
+        metrics.increment(.indexCheckpoints, [("result", "merge_failed")])
+        logger.error("Segments could not be merged", [(.error, "\(error)")])
       }
     }
-    return index?.search(queries) ?? queries.map { _ in [] }
+    return fault
   }
 
-  package func deadKeys(of document: DocumentKey) -> [VectorKey] { catalog.deadKeys(of: document) }
+  private var mergesFrom = ContinuousClock.now
+
+  private func checkpoint() async {
+    guard mayStore, let job = engine.beginCheckpoint(nowMilliseconds: WallClock.milliseconds) else { return }
+    publish()
+    let result = await jobs.run { job.run() }
+    engine.finish(job, result)
+    publish()
+    checkpointedAt = .now
+    metrics.increment(.indexCheckpoints, [("result", result.error == nil ? "stored" : "failed")])
+    metrics.set(.indexDiskFull, to: result.error == nil ? 0 : 1)
+    if let error = result.error {
+      if fault == nil { logger.error("The index can't be stored", [(.error, "\(error)")]) }
+      fault = "the index can't be stored: \(error)"
+    } else {
+      if fault != nil { logger.info("The index is stored again") }
+      fault = nil
+    }
+    report()
+  }
+
+  /// - Throws: what the job throws, but for its cancellation.
+  private func merge(_ choice: MergeChoice) async throws {
+    while mayStore, let job = engine.beginMerge(nowMilliseconds: WallClock.milliseconds, choice) {
+      let stopping = { @Sendable in self.isStopping.withLock { $0 } }
+      let result = await merges.run {
+        ThreadPriority.lower()
+        return job.run(isCancelled: stopping)
+      }
+      engine.finish(result)
+      publish()
+      if let error = result.error {
+        if error is CancellationError { return }
+        throw error
+      }
+      // All are merged once: what is removed meanwhile waits. A full head must not wait for the next merge.
+      if choice != .due || stopping() || engine.isHeadFull { return }
+    }
+  }
+
+  /// Merges everything, so that nothing removed is left on the disk.
+  ///
+  /// - Returns: why it could not; nil when it is done.
+  package func compact() async -> String? {
+    await checkpoint()
+    do {
+      try await merge(.allSegments)
+      await checkpoint()
+      try await merge(.allTables)
+    } catch {
+      return "\(error)"
+    }
+    await checkpoint()
+    // The former state is kept until there is a second one without it.
+    await checkpoint()
+    return fault
+  }
+
+  /// No job goes on for long after this.
+  package nonisolated func stop() { isStopping.withLock { $0 = true } }
+
+  private func report() {
+    let status = engine.status
+    metrics.set(.indexSegments, to: Double(status.segments.count))
+    metrics.set(.indexMemory, to: Double(status.memoryBytes))
+    metrics.set(.indexMapped, to: Double(status.mappedBytes))
+    metrics.set(.indexRemovedRows, to: Double(status.segments.reduce(0) { $0 + $1.rows - $1.liveRows }))
+    metrics.set(
+      .indexWriteAmplification,
+      to: status.sealedBytes == 0 ? 1 : Double(status.writtenBytes) / Double(status.sealedBytes))
+  }
+
+  /// The index as JSON, for operators.
+  package var statusText: String {
+    report()
+    return IndexReport(engine.status, engine.partitions, behind).json.text
+  }
 }

@@ -1,10 +1,11 @@
-import Flat
+import Engine
 import Pools
 import KafkaClient
 import Records
 import Services
 import Settings
 import Stage
+import Storage
 import Time
 
 /// `rag.searches` → `rag.candidates`: one shard's best for every query.
@@ -22,17 +23,27 @@ package struct SearchStage: StageWork {
   private let index: SearchIndex
 
   /// The services of one search replica, in start order.
-  package static func services(_ context: StageContext, shard: Int) -> [any Service] {
+  ///
+  /// - Throws: `StorageError` when the folder of the index can't be made.
+  package static func services(_ context: StageContext, shard: Int) throws -> [any Service] {
     let settings = context.settings
     let layout = settings.search.layout
     let partitions = layout.partitions(ofShard: shard, count: settings.partitionCount(.vectors))
-    let index = SearchIndex(model: settings.encoder.model, metrics: context.metrics, logger: context.logger)
+    var options = IndexOptions(model: settings.encoder.model)
+    options.panels = settings.search.panels == "fp32" ? .fp32 : .bf16
+    options.headRowsMax = settings.search.headRowsMax
+    options.headBytesMax = settings.search.headBytesMax
+    let index = SearchIndex(
+      options, threads: settings.search.threads, metrics: context.metrics, logger: context.logger)
+    let folder = settings.search.path.map { volume(in: $0, shard: shard, of: layout) }
+    let disk = try folder.map { try FolderDisk($0) }
     let searchGate = Gate(isOpen: false)
     let reporterGate = Gate(isOpen: false)
     return [
       ReplayService(
-        context, partitions: partitions, index: index, gates: [searchGate, reporterGate],
+        context, partitions: partitions, index: index, disk: disk, gates: [searchGate, reporterGate],
         group: context.group(.index(shard: shard, of: layout))),
+      IndexMaintenanceService(context, index: index, requests: folder.map(CompactionRequest.init)),
       StageService(
         context, group: context.group(.index(shard: shard, of: layout)), topics: [context.topic(.vectors)],
         shape: StageShape(batchMax: 256, inWorkMax: 1024, isOrdered: true, mixesPartitions: false),
@@ -44,7 +55,12 @@ package struct SearchStage: StageWork {
     ]
   }
 
-  /// - Throws: Only `CancellationError`.
+  /// The folder of a shard's files. Each layout has its own: a shard of another layout holds other partitions.
+  package static func volume(in path: String, shard: Int, of layout: ShardLayout) -> String {
+    "\(path)/\(layout.count)-\(shard)"
+  }
+
+  /// - Throws: `CancellationError`; `StageFatal` when a file of the index can't be read.
   package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
     -> [Disposition]
   {
@@ -69,34 +85,34 @@ package struct SearchStage: StageWork {
     // Who must wait for the index holds up no other.
     var ready: [Item] = []
     for item in searches {
-      if await mustWait(item) {
+      if mustWait(item) {
         let phase = Phase.made {
           try await self.waitForToken(item)
-          return Phase.Made(await self.outputs([item], watch))
+          return Phase.Made(try await self.outputs([item], watch))
         }
         dispositions[item.index] = Disposition(.done([phase]))
       } else {
         ready.append(item)
       }
     }
-    for (item, output) in zip(ready, await outputs(ready, watch)) {
+    for (item, output) in zip(ready, try await outputs(ready, watch)) {
       dispositions[item.index] = .done([output])
     }
     return dispositions
   }
 
-  private func outputs(_ items: [Item], _ watch: Stopwatch) async -> [OutgoingRecord] {
-    zip(items, await candidates(items, watch)).map { item, candidates in
+  private func outputs(_ items: [Item], _ watch: Stopwatch) async throws -> [OutgoingRecord] {
+    zip(items, try await candidates(items, watch)).map { item, candidates in
       context.queryRecord(
         .candidates, item.search.flight.key, candidates.wireBytes, headers: item.record.record.passedHeaders)
     }
   }
 
-  private func candidates(_ items: [Item], _ watch: Stopwatch) async -> [CandidatesRecord] {
+  private func candidates(_ items: [Item], _ watch: Stopwatch) async throws -> [CandidatesRecord] {
     let working = items.indices.filter { items[$0].search.flight.outcome == nil }
     let now = WallClock.milliseconds
     let scan = Stopwatch()
-    let results = await index.search(
+    let results = try await found(
       working.map { position in
         let search = items[position].search
         let query = search.flight.query
@@ -108,7 +124,7 @@ package struct SearchStage: StageWork {
     if !working.isEmpty {
       context.metrics.observe(.searchDuration, seconds: scan.seconds, [("db.operation.name", "search")])
     }
-    let behind = await index.behind
+    let behind = index.behind
     var hits: [Int: [IndexMatch]] = [:]
     for (row, position) in working.enumerated() { hits[position] = results[row] }
     return items.enumerated().map { position, item in
@@ -116,18 +132,25 @@ package struct SearchStage: StageWork {
     }
   }
 
+  private func found(_ queries: [IndexQuery]) async throws -> [[IndexMatch]] {
+    do { return try await index.search(queries) } catch let error as StorageError {
+      // At the next start all files are checked, and what is damaged is rebuilt.
+      throw StageFatal("the index can't be used: \(error)")
+    }
+  }
+
   /// Whether the index has not come to the query's token.
-  private func mustWait(_ item: Item) async -> Bool {
+  private func mustWait(_ item: Item) -> Bool {
     guard item.search.flight.outcome == nil, let token = item.search.flight.query.after,
       partitions.contains(token.partition)
     else { return false }
-    return await index.position(of: token.partition) < token.nextOffset
+    return index.position(of: token.partition) < token.nextOffset
   }
 
   /// Read your writes: a replica before the token waits a little, then says how far behind it is.
   private func waitForToken(_ item: Item) async throws {
     let limit = ContinuousClock.now + context.settings.search.wait
-    while await mustWait(item), ContinuousClock.now < limit { try await Task.sleep(for: .milliseconds(2)) }
+    while mustWait(item), ContinuousClock.now < limit { try await Task.sleep(for: .milliseconds(2)) }
   }
 
   /// The query goes on, without this shard's hits: it is answered from fewer shards, and says so.
@@ -135,7 +158,7 @@ package struct SearchStage: StageWork {
   /// - Throws: Nothing.
   package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {
     guard let value = record.value, let search = try? SearchRecord(wireBytes: value) else { return [] }
-    var empty = candidates(search, [], await index.behind, search.flight.waitMilliseconds, Stopwatch())
+    var empty = candidates(search, [], index.behind, search.flight.waitMilliseconds, Stopwatch())
     empty.partitions = []
     return [
       .records([

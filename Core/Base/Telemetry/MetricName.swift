@@ -34,14 +34,36 @@ package struct MetricName: Sendable, Hashable {
   package static let terminalStates = MetricName(
     .counter, "millrace.terminal.states", "Terminal states written, by kind of record and state.")
   package static let indexVectors = MetricName(
-    .gauge, "millrace.index.vectors", "Live chunk vectors in memory.")
+    .gauge, "millrace.index.vectors", "Live chunk vectors.")
   package static let indexDocuments = MetricName(
-    .gauge, "millrace.index.documents", "Visible documents in memory.")
+    .gauge, "millrace.index.documents",
+    "Visible documents; an expired one counts until it is replaced or deleted.")
   package static let indexOutdated = MetricName(
     .gauge, "millrace.index.documents.outdated",
     "Visible documents that a reader of a former release has read, by that reader.")
   package static let indexBehind = MetricName(
     .gauge, "millrace.index.behind.records", "Records of the shard's partitions not yet applied.")
+  package static let indexSegments = MetricName(
+    .gauge, "millrace.index.segments", "Segments of the index.")
+  package static let indexMemory = MetricName(
+    .gauge, "millrace.index.memory.bytes", "Memory of the index without mapped files, estimated.")
+  package static let indexMapped = MetricName(
+    .gauge, "millrace.index.mapped.bytes", "Bytes of the index's mapped files.")
+  package static let indexRemovedRows = MetricName(
+    .gauge, "millrace.index.removed.vectors", "Vectors in segments that were removed and not merged away yet."
+  )
+  package static let indexWriteAmplification = MetricName(
+    .gauge, "millrace.index.write.amplification",
+    "Bytes written to segments and tables, merges included, per byte written first.")
+  package static let indexCheckpoints = MetricName(
+    .counter, "millrace.index.checkpoints", "Tries to make the index durable, by result.")
+  package static let indexDiskFull = MetricName(
+    .gauge, "millrace.index.disk.fault",
+    "1 while the index can't be stored, for example because its disk is full.")
+  package static let indexFaults = MetricName(
+    .counter, "millrace.index.faults", "Stored states of the index that could not be used, by reason.")
+  package static let indexRebuilds = MetricName(
+    .counter, "millrace.index.rebuilds", "Indexes that were rebuilt from the log, by reason.")
   package static let indexSkipped = MetricName(
     .counter, "millrace.index.skipped", "Records that the index could not take, by reason.")
   package static let embeddedChunks = MetricName(
@@ -89,7 +111,8 @@ package struct MetricName: Sendable, Hashable {
     expiredQueries, terminalStates, indexVectors, indexDocuments, indexOutdated, indexBehind, embeddedChunks,
     embeddingDuration, timeToFirstToken, tokenUsage, generationFallbacks, retrievalDuration, searchDuration,
     chunkAmplification, producerReplacements, freshnessLag, staleRounds, cacheRequests, cacheWriteFailures,
-    partialAnswers, lateAnswers, indexSkipped,
+    partialAnswers, lateAnswers, indexSkipped, indexSegments, indexMemory, indexMapped, indexRemovedRows,
+    indexWriteAmplification, indexCheckpoints, indexDiskFull, indexFaults, indexRebuilds,
   ]
 
   /// The name of the family in Prometheus' text format.

@@ -95,3 +95,15 @@ long millrace_decompress(int codec, const uint8_t *input, size_t size, size_t li
 }
 
 void millrace_decompressed_free(uint8_t *output) { free(output); }
+
+size_t millrace_zstd_bound(size_t size) { return ZSTD_compressBound(size); }
+
+size_t millrace_zstd_pack(const uint8_t *input, size_t size, uint8_t *output, size_t room) {
+  size_t count = ZSTD_compress(output, room, input, size, 1);
+  return ZSTD_isError(count) ? 0 : count;
+}
+
+long millrace_zstd_unpack(const uint8_t *input, size_t size, uint8_t *output, size_t room) {
+  size_t count = ZSTD_decompress(output, room, input, size);
+  return ZSTD_isError(count) ? -1 : (long)count;
+}

@@ -15,6 +15,12 @@ package struct Chunk: Sendable, Equatable, WireMessage {
 
   package init() {}
 
+  /// The message `Chunk` of `millrace.proto`.
+  package var messageBytes: [UInt8] { wireBytes }
+
+  /// - Throws: `WireError` when the bytes are no such message.
+  package init(messageBytes: [UInt8]) throws(WireError) { try self.init(wireBytes: messageBytes) }
+
   /// The text that is embedded: the headings, the context and the chunk's text, because they tell what the text is
   /// about. The hash of this text decides whether a cached vector can be used.
   package var embeddedText: String {

@@ -18,8 +18,6 @@ package struct DocumentInfo: Sendable, Equatable {
     self.version = version
   }
 
-  /// Whether the document has expired at `milliseconds` since 1970. An expired document is neither found
-  /// nor cited.
   /// Adds what the document says of itself, where its record says nothing.
   ///
   /// - Returns: false when there was no room for all of it.
@@ -37,9 +35,17 @@ package struct DocumentInfo: Sendable, Equatable {
     return isWhole
   }
 
+  /// Whether the document has expired at `milliseconds` since 1970. An expired document is neither found
+  /// nor cited.
   package func isExpired(at milliseconds: Int64) -> Bool {
     expiresAtMilliseconds > 0 && expiresAtMilliseconds <= milliseconds
   }
+
+  /// The message `Document` of `millrace.proto`.
+  package var wireBytes: [UInt8] { WireDocument(self).wireBytes }
+
+  /// - Throws: `WireError` when the bytes are no such message, or its tenant, id or version is unusable.
+  package init(wireBytes: [UInt8]) throws(WireError) { self = try WireDocument(wireBytes: wireBytes).info() }
 
   /// The properties of a record, with the record's version.
   package init(_ record: DocumentRecord, version: Version) {

@@ -9,7 +9,7 @@ package struct RecordError: Sendable, Equatable {
     self.init(rawCode: code.rawValue, field: field, message: message)
   }
 
-  init(rawCode: String, field: String, message: String) {
+  package init(rawCode: String, field: String, message: String) {
     code = rawCode
     self.field = field
     self.message = message

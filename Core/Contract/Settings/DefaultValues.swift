@@ -102,6 +102,18 @@ package enum DefaultValues {
       depth: 10
       # how long a replica waits to reach a query's `after`
       wait: "500ms"
+      # folder of the index's files; empty: in memory, rebuilt from the log at each start. `up` and the chart set it.
+      path: ""
+      # threads of one scan
+      threads: 1
+      # what a scan reads: bf16 (half the memory; the order stays that of fp32) or fp32
+      panels: "bf16"
+      # vectors in memory at which they are sealed as a segment
+      headRowsMax: 8192
+      # bytes in memory at which they are sealed
+      headBytesMax: 67108864
+      # changes are stored at least so often
+      checkpointInterval: "10s"
     retrieve:
       # chunks per query, if the query has no top_k
       topK: 5
@@ -328,9 +340,9 @@ package enum DefaultValues {
       search:
         replicas: 1
         # No shard may be missing: never zero. A rollout restarts the replicas one after another, and a replica is
-        # missing while it replays. Use 2 if every answer must include all shards.
+        # missing while it reads what its volume lacks. Use 2 if every answer must include all shards.
         minReplicas: 1
-        # A small number: each replica keeps the whole shard in memory and must replay it first.
+        # A small number: each replica has a volume with the whole shard, and a new one must read all of its records first.
         maxReplicas: 4
         # two batches of 64
         lagThreshold: 128
@@ -341,11 +353,31 @@ package enum DefaultValues {
           requests:
             cpu: "500m"
             memory: "1Gi"
-          # 44 MiB idle + 6 KiB for each chunk of the shard, of which the vector is 1.5 KiB (measured: 42 to 48 MiB with
-          # 1,000 chunks of about 170 tokens). 2 GiB are enough for about 300,000 chunks. Raise this limit, or
-          # search.shards, when the index grows.
+          # 44 MiB idle + about 200 MiB for chunks that are not stored yet (three times search.headBytesMax) + the page
+          # cache of the files that scans read: 768 bytes for each chunk of the shard, 1,536 with fp32 panels. The kernel
+          # can take the page cache back, but then scans read from the disk. Raise this limit, or search.shards, when the
+          # index grows. README.md ("Memory and disk of search") has the measured sizes.
           limits:
             memory: "2Gi"
+        # Where a replica stores its index, so that a restart reads only the tail of the log. A lost, old or damaged
+        # volume needs no backup: the replica rebuilds its index from the log by itself.
+        volume:
+          # search only: claim, a PersistentVolumeClaim for each replica, or emptyDir, which is lost with its pod
+          type: "claim"
+          # search only: size of each volume; twice the index during merges, and the previous state. A pod with a larger
+          # emptyDir is evicted. The size of existing claims is not changed (README.md, "Changing the volumes").
+          size: "10Gi"
+          # search only: class of the claims; empty: the cluster's default
+          storageClassName: ""
+          # search only: access modes of the claims; only one pod writes to a volume
+          accessModes: ["ReadWriteOnce"]
+          # Delete is safe, because the index can always be rebuilt from the log. With Retain, claims outlive the pods that
+          # KEDA removes.
+          retentionPolicy:
+            # search only: Delete or Retain the claims when the StatefulSet is deleted, for example by helm uninstall
+            whenDeleted: "Delete"
+            # search only: Delete or Retain the claims of the replicas that are removed when the pool scales down
+            whenScaled: "Delete"
       retrieve:
         replicas: 1
         minReplicas: 1
@@ -454,6 +486,23 @@ package enum DefaultValues {
         # records of a shard that a replica has not applied
         threshold: 1000
         for: "10m"
+        severity: "warning"
+      indexNotStored:
+        # a replica can't store its index, for example because its disk is full
+        enabled: true
+        for: "5m"
+        severity: "critical"
+      indexRebuilt:
+        # a replica has begun to rebuild its index from the log in the window
+        enabled: true
+        window: "15m"
+        for: "0m"
+        severity: "warning"
+      indexDamaged:
+        # a replica has found a stored state of its index that it can't use in the window
+        enabled: true
+        window: "15m"
+        for: "0m"
         severity: "warning"
       kedaErrors:
         enabled: true

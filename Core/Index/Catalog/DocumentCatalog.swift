@@ -13,7 +13,9 @@ package struct DocumentCatalog {
   /// The change that a record makes to the index.
   package struct Change {
     package var remove: SetID?
-    package var insert: [IndexRow] = []
+    /// The chunks of the version that leaves.
+    package var removedChunks: UInt32 = 0
+    package var insert: IndexedDocument?
   }
 
   /// The terminal state of a version, which one record decided.
@@ -38,51 +40,57 @@ package struct DocumentCatalog {
     }
   }
 
-  private struct PartialSet {
-    var partCount: UInt32
-    var parts: [UInt32: [IndexRow]] = [:]
-
-    var isComplete: Bool {
-      partCount > 0 && parts.count >= Int(partCount) && (0..<partCount).allSatisfy { parts[$0] != nil }
-    }
-  }
-
-  private struct Entry {
-    var visible: SetID?
-    var visibleChunks: UInt32 = 0
-    var visibleReader: ReaderVersion?
-    var deletedAt: Version?
-    var sets: [SetID: PartialSet] = [:]
-    /// Versions that a mark took before they were whole, above the fence.
-    var marked: [Version: Mark] = [:]
-    /// Every key whose newest record in the topic has a value.
-    var keys: Set<VectorKey> = []
-    /// Keys of records that can't be read here.
-    var unreadKeys: Set<VectorKey> = []
-
-    var fence: Version? { [visible?.version, deletedAt].compactMap { $0 }.max() }
-
-    /// Forgets what the fence has made pointless.
-    mutating func prune() {
-      guard let fence else { return }
-      sets = sets.filter { set in
-        if let visible, set.key.version == visible.version, visible.version == fence {
-          return set.key.digest.lexicographicallyPrecedes(visible.digest)
-        }
-        return set.key.version > fence
-      }
-      marked = marked.filter { $0.key > fence }
-    }
-  }
-
-  private var entries: [DocumentKey: Entry] = [:]
-
-  package init() {}
+  private var entries: [DocumentKey: CatalogEntry] = [:]
+  /// Whether entries are stored elsewhere.
+  private let isStored: Bool
+  /// Documents that changed since `takeChanges`.
+  private var changed: Set<DocumentKey> = []
+  /// Documents whose changes were taken and are being stored.
+  private var storing: Set<DocumentKey> = []
 
   /// Documents of which a version is visible.
   package private(set) var visibleCount = 0
   /// The same by what read them; under nil those of former releases.
   package private(set) var visibleByReader: [ReaderVersion?: Int] = [:]
+
+  /// A catalog that lies in memory as a whole.
+  package init() { isStored = false }
+
+  /// A catalog whose entries are stored elsewhere. Before any method is called for a document that it doesn't hold,
+  /// `load` must be called with the document's stored entry.
+  package init(visibleCount: Int, visibleByReader: [ReaderVersion?: Int]) {
+    isStored = true
+    self.visibleCount = visibleCount
+    self.visibleByReader = visibleByReader
+  }
+
+  /// Whether the newest entry of the document is here, also when it became empty.
+  package func holds(_ document: DocumentKey) -> Bool {
+    !isStored || entries[document] != nil || changed.contains(document) || storing.contains(document)
+  }
+
+  package mutating func load(_ entry: CatalogEntry, of document: DocumentKey) { entries[document] = entry }
+
+  /// Documents in memory.
+  package var heldCount: Int { entries.count }
+
+  /// Documents that changed since `takeChanges`.
+  package var changedCount: Int { changed.count }
+
+  /// The documents that changed, with their entries; nil where nothing is known any more. `endStoring` must follow.
+  package mutating func takeChanges() -> [DocumentKey: CatalogEntry?] {
+    storing = changed
+    changed = []
+    return Dictionary(uniqueKeysWithValues: storing.map { ($0, entries[$0]) })
+  }
+
+  /// The changes that were taken are stored, or could not be. Entries that have not changed since leave the memory.
+  package mutating func endStoring(succeeded: Bool) {
+    if succeeded { entries = entries.filter { changed.contains($0.key) } } else { changed.formUnion(storing) }
+    storing = []
+  }
+
+  private mutating func note(_ document: DocumentKey) { if isStored { changed.insert(document) } }
 
   /// Applies a record with a value.
   ///
@@ -90,20 +98,20 @@ package struct DocumentCatalog {
   ///   the same at the same record.
   package mutating func apply(_ key: VectorKey, _ batch: VectorBatch) -> (change: Change, decision: Decision?)
   {
-    var entry = entries.removeValue(forKey: key.document) ?? Entry()
+    var entry = entries.removeValue(forKey: key.document) ?? CatalogEntry()
     let (wasVisible, reader) = (entry.visible != nil, entry.visibleReader)
     defer {
       visibleCount += (entry.visible != nil ? 1 : 0) - (wasVisible ? 1 : 0)
       if wasVisible { visibleByReader[reader, default: 0] -= 1 }
       if entry.visible != nil { visibleByReader[entry.visibleReader, default: 0] += 1 }
       entries[key.document] = entry
+      note(key.document)
     }
     entry.keys.insert(key)
     switch batch.content {
     case .mark(.deleted, _, _): return delete(key.version, &entry)
     case .mark(let mark, _, let error): return (Change(), self.mark(key.version, mark, error, &entry))
-    case .vectors(let chunks, let dimension, let values):
-      return add(key, batch.header, chunks, dimension, values, &entry)
+    case .vectors: return add(key, batch, &entry)
     }
   }
 
@@ -111,6 +119,7 @@ package struct DocumentCatalog {
   /// are not nulled while it is visible.
   package mutating func forget(_ key: VectorKey) {
     guard var entry = entries.removeValue(forKey: key.document) else { return }
+    note(key.document)
     entry.keys.remove(key)
     entry.unreadKeys.remove(key)
     switch key.set {
@@ -121,12 +130,10 @@ package struct DocumentCatalog {
         if PartHeader.hex(set.digest) == digest { entry.sets[set] = nil }
       }
     }
-    if !entry.keys.isEmpty || !entry.unreadKeys.isEmpty || entry.visible != nil {
-      entries[key.document] = entry
-    }
+    if !entry.isEmpty { entries[key.document] = entry }
   }
 
-  private func delete(_ version: Version, _ entry: inout Entry) -> (Change, Decision?) {
+  private func delete(_ version: Version, _ entry: inout CatalogEntry) -> (Change, Decision?) {
     if let deleted = entry.deletedAt, version <= deleted {
       // The first one of this version has decided.
       return (Change(), version == deleted ? nil : Decision(version: version, outcome: .superseded))
@@ -143,10 +150,14 @@ package struct DocumentCatalog {
       return (Change(), Decision(version: version, outcome: .deleted))
     }
     entry.visible = nil
-    return (Change(remove: visible), Decision(version: version, outcome: .deleted))
+    return (
+      Change(remove: visible, removedChunks: entry.visibleChunks),
+      Decision(version: version, outcome: .deleted)
+    )
   }
 
-  private func mark(_ version: Version, _ mark: Mark, _ error: RecordError?, _ entry: inout Entry) -> Decision
+  private func mark(_ version: Version, _ mark: Mark, _ error: RecordError?, _ entry: inout CatalogEntry)
+    -> Decision
   {
     // The complete set was first.
     if entry.visible?.version == version {
@@ -159,10 +170,9 @@ package struct DocumentCatalog {
     return Decision(version: version, outcome: first == .dropped ? .superseded : .failed(error))
   }
 
-  private func add(
-    _ key: VectorKey, _ header: PartHeader, _ chunks: [Chunk], _ dimension: Int, _ values: [Float],
-    _ entry: inout Entry
-  ) -> (Change, Decision?) {
+  private func add(_ key: VectorKey, _ batch: VectorBatch, _ entry: inout CatalogEntry) -> (Change, Decision?)
+  {
+    let header = batch.header
     let version = key.version
     let set = SetID(version: version, digest: header.digest)
     if entry.visible == set {
@@ -178,18 +188,15 @@ package struct DocumentCatalog {
     }
     // A mark was first: its state is written already.
     if entry.marked[version] != nil { return (Change(), nil) }
-    var partial = entry.sets.removeValue(forKey: set) ?? PartialSet(partCount: header.partCount)
-    partial.parts[header.part] = chunks.enumerated().map { index, chunk in
-      IndexRow(
-        document: header.document, set: set, chunk: chunk,
-        vector: Array(values[index * dimension..<(index + 1) * dimension]))
-    }
+    var partial = entry.sets.removeValue(forKey: set) ?? CatalogEntry.PartialSet(partCount: header.partCount)
+    partial.parts[header.part] = batch
     guard partial.isComplete else {
       entry.sets[set] = partial
       return (Change(), nil)
     }
     let change = Change(
-      remove: entry.visible, insert: (0..<partial.partCount).flatMap { partial.parts[$0] ?? [] })
+      remove: entry.visible, removedChunks: entry.visible == nil ? 0 : entry.visibleChunks,
+      insert: partial.document(set, header.document))
     entry.visible = set
     entry.visibleChunks = header.chunkCount
     entry.visibleReader = header.document.reader
@@ -217,7 +224,8 @@ package struct DocumentCatalog {
 
   /// Notes the key of a record that is not applied, because it can't be read here, so that it is nulled in time.
   package mutating func leave(_ key: VectorKey) {
-    entries[key.document, default: Entry()].unreadKeys.insert(key)
+    note(key.document)
+    entries[key.document, default: CatalogEntry()].unreadKeys.insert(key)
   }
 
   /// The keys to null: those of versions older than the visible one or than a deletion, `failed` and

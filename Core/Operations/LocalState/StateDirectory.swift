@@ -12,6 +12,7 @@ package struct StateDirectory: Sendable {
       path,
       contents: [
         "state.json", "cache.key", "broker.port", "up.lock", "logs", "run", "broker", "redis", "kafka",
+        "index",
       ], marks: ["broker.port", "up.lock"], early: ["broker", "logs", "run"])
     self.path = folder.path
   }

@@ -305,6 +305,7 @@ package actor Supervisor {
       try add("llm", launch, readiness: .http(port, path: "/health"))
     }
     if settings.cache.key.isEmpty { flags["--cache-key-file"] = try cacheKeyFile() }
+    if settings.search.path == nil { flags["--search-path"] = directory.path + "/index" }
     try readSettings()
     if let redis = try RedisAddress.named(in: settings) { endpoints["redis"] = redis.description }
     endpoints["llm"] = settings.llm.url == nil ? "extractive" : settings.table.shown("llm.url")

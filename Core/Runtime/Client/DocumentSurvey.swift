@@ -1,4 +1,5 @@
 import Catalog
+import Engine
 import KafkaClient
 import Records
 import Settings
@@ -21,6 +22,9 @@ package struct DocumentSurvey: Sendable {
   /// Documents whose newest version failed. An older version may show all the same.
   package private(set) var failed: [Document] = []
 
+  /// What each partition shows, and the next offset behind what was read.
+  package private(set) var partitions: [Int32: (nextOffset: Int64, live: LiveDigest)] = [:]
+
   /// Reads all of `rag.vectors`. Memory grows with the number of documents only.
   ///
   /// - Parameter tenant: nil for all tenants.
@@ -36,8 +40,17 @@ package struct DocumentSurvey: Sendable {
           for record in records { state.apply(record, tenant) }
         }
       }
+      let positions = try await reader.currentPositions()
+      state.withLock { state in
+        for (partition, position) in positions { state.positions[partition.partition] = position }
+      }
     }
-    let (documents, catalog) = state.withLock { ($0.documents, $0.catalog) }
+    let (documents, catalog, positions, digests) = state.withLock {
+      ($0.documents, $0.catalog, $0.positions, $0.digests)
+    }
+    for (partition, position) in positions {
+      self.partitions[partition] = (nextOffset: position, live: digests[partition] ?? LiveDigest())
+    }
     visible = Array(documents.values)
     failed = catalog.failedVersions.map { key, version in
       Document(key: key, version: version, source: documents[key]?.source ?? "")
@@ -47,6 +60,8 @@ package struct DocumentSurvey: Sendable {
   private struct State {
     var catalog = DocumentCatalog()
     var documents: [DocumentKey: Document] = [:]
+    var positions: [Int32: Int64] = [:]
+    var digests: [Int32: LiveDigest] = [:]
 
     mutating func apply(_ record: ConsumerRecord, _ tenant: TenantID?) {
       guard let key = VectorKey(bytes: record.key), tenant == nil || key.document.tenant == tenant else {
@@ -61,7 +76,16 @@ package struct DocumentSurvey: Sendable {
         batch.content = .vectors(chunks: Array(first), dimension: 0, values: [])
       }
       let change = catalog.apply(key, batch).change
-      if let info = change.insert.first?.document {
+      let partition = record.position.partition
+      if let set = change.remove {
+        digests[partition, default: LiveDigest()].remove(
+          key.document, set.version, chunks: Int(change.removedChunks))
+      }
+      if let document = change.insert {
+        digests[partition, default: LiveDigest()].add(
+          key.document, document.set.version, chunks: Int(batch.header.chunkCount))
+      }
+      if let info = change.insert?.info {
         documents[key.document] = Document(
           key: info.key, version: info.version, reader: info.reader, source: info.source)
       } else if change.remove != nil {

@@ -8,6 +8,8 @@ package final class ProbeService: Service {
   package static let metricsPath = "/metrics"
   package static let livenessPath = "/healthz"
   package static let readinessPath = "/readyz"
+  /// A search worker's index, as JSON.
+  package static let statusPath = "/status"
 
   package let name = "probes"
   private let server: HTTPServer
@@ -43,6 +45,8 @@ package final class ProbeService: Service {
         status: health.isReady ? 200 : 503,
         body: health.isReady
           ? "ready\n" : (health.blockers + [health.failure ?? ""]).joined(separator: "\n") + "\n")
+    case statusPath where health.report != nil:
+      return HTTPResponse(status: 200, contentType: .json, body: (health.report ?? "") + "\n")
     default: return HTTPResponse(status: 404, body: "/metrics, /healthz or /readyz\n")
     }
   }

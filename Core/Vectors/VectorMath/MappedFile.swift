@@ -1,9 +1,12 @@
 import Foundation
 
-/// A file mapped read-only for as long as this object lives.
+/// Bytes that never change: a file mapped read-only, or a copy in memory. They live as long as this object.
+///
+/// - Precondition: of every access that its range lies within the bytes.
 @safe package final class MappedFile {
   let base: UnsafeMutableRawPointer
   package let byteCount: Int
+  private let isMapped: Bool
 
   /// - Throws: `VectorError.cannotMap` with the path and the reason.
   package init(path: String) throws(VectorError) {
@@ -19,16 +22,83 @@ import Foundation
       unsafe address != MAP_FAILED
     else { throw .cannotMap(path: path, reason: unsafe String(cString: strerror(errno))) }
     unsafe base = address
+    isMapped = true
   }
 
-  deinit { unsafe munmap(base, byteCount) }
+  package init(copying bytes: [UInt8]) {
+    byteCount = bytes.count
+    isMapped = false
+    unsafe base = UnsafeMutableRawPointer.allocate(byteCount: max(64, bytes.count), alignment: 64)
+    unsafe bytes.withUnsafeBytes { source in
+      if let start = source.baseAddress { unsafe base.copyMemory(from: start, byteCount: source.count) }
+    }
+  }
+
+  deinit {
+    if isMapped { unsafe munmap(base, byteCount) } else { unsafe base.deallocate() }
+  }
+
+  private func check(_ offset: Int, _ count: Int) {
+    precondition(
+      offset >= 0 && count >= 0 && count <= byteCount && offset <= byteCount - count,
+      "\(count) bytes at \(offset) of \(byteCount)")
+  }
 
   /// Copies bytes out of the file.
   package func bytes(at offset: Int, count: Int) -> [UInt8] {
-    precondition(offset >= 0 && count >= 0 && offset + count <= byteCount)
+    check(offset, count)
     return unsafe Array(UnsafeRawBufferPointer(start: base + offset, count: count))
   }
+
+  /// Reads bytes without copying them.
+  ///
+  /// - Throws: the error that `body` throws.
+  package func withSpan<Result>(at offset: Int, count: Int, _ body: (RawSpan) throws -> Result) rethrows
+    -> Result
+  {
+    check(offset, count)
+    return try unsafe body(RawSpan(_unsafeStart: base + offset, byteCount: count))
+  }
+
+  package func byte(at offset: Int) -> UInt8 {
+    check(offset, 1)
+    return unsafe base.load(fromByteOffset: offset, as: UInt8.self)
+  }
+
+  /// Little-endian, at any offset.
+  package func uint32(at offset: Int) -> UInt32 {
+    check(offset, 4)
+    return unsafe UInt32(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+  }
+
+  /// Little-endian, at any offset.
+  package func uint64(at offset: Int) -> UInt64 {
+    check(offset, 8)
+    return unsafe UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+  }
+
+  /// Appends `count` floats, which begin at a multiple of 4.
+  package func appendFloats(at offset: Int, count: Int, to values: inout [Float]) {
+    check(offset, count * 4)
+    precondition(offset % 4 == 0)
+    unsafe values.append(
+      contentsOf: UnsafeBufferPointer(
+        start: (base + offset).assumingMemoryBound(to: Float.self), count: count))
+  }
+
+  /// Compares bytes of this file with others: less than 0, 0, or more than 0.
+  package func compare(at offset: Int, count: Int, with other: [UInt8]) -> Int {
+    check(offset, count)
+    let order = unsafe other.withUnsafeBytes { other -> Int32 in
+      guard let start = other.baseAddress else { return 0 }
+      return unsafe memcmp(base + offset, start, min(count, other.count))
+    }
+    return order != 0 ? Int(order) : count - other.count
+  }
+
+  /// Tells the kernel that all of the file will be read soon.
+  package func willNeed() { if isMapped { unsafe _ = madvise(base, byteCount, MADV_WILLNEED) } }
 }
 
-// The mapping is read-only and lives until deinit.
+// The bytes are never written after init and live until deinit.
 extension MappedFile: @unchecked Sendable {}

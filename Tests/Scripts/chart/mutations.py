@@ -21,6 +21,8 @@ TEMPLATES = [
      "changes it, but not its name"),
     ("a password that renders", "validate.yaml", "{{- if $values.llm.apiKey }}", "{{- if false }}", "refused",
      "a key of the LLM in the values was rendered"),
+    ("a path that renders", "validate.yaml", "{{- if $values.search.path }}", "{{- if false }}", "refused",
+     "a path of the index beside its volume was rendered"),
 ]
 
 
@@ -326,6 +328,15 @@ def an_alert_that_selects_no_job(r):
 def a_missing_alert(r):
     first(r, "PrometheusRule")["spec"]["groups"][0]["rules"].remove(alert(r, "MillraceDeadLetters"))
 
+@mutation("alert MillraceIndexNotStored is missing")
+def a_disk_fault_that_nobody_sees(r):
+    first(r, "PrometheusRule")["spec"]["groups"][0]["rules"].remove(alert(r, "MillraceIndexNotStored"))
+
+@mutation("alert MillraceIndexRebuilt is not switched on", "alerts-off")
+def an_alert_that_is_off(r):
+    own = copy.deepcopy(alert(r, "MillraceIndexBehind"))
+    first(r, "PrometheusRule")["spec"]["groups"][0]["rules"].append({**own, "alert": "MillraceIndexRebuilt"})
+
 @mutation("says what to do")
 def an_alert_without_advice(r):
     del alert(r, "MillraceDeadLetters")["annotations"]["description"]
@@ -338,6 +349,26 @@ def an_alert_without_its_runbook(r):
 def a_dashboard_that_Grafana_does_not_find(r):
     d, _ = next(r.dashboards)
     del d["metadata"]["labels"]["grafana_dashboard"]
+
+@mutation("no panel shows millrace_index_write_amplification")
+def an_index_panel_that_is_gone(r):
+    panel(r, lambda board: board["panels"].remove(
+        next(p for p in board["panels"] if p["title"] == "Write amplification")))
+
+@mutation("has no query")
+def a_panel_without_a_query(r):
+    panel(r, lambda board: board["panels"][0].update(targets=[]))
+
+@mutation("two panels overlap")
+def a_panel_on_another(r):
+    panel(r, lambda board: board["panels"][1]["gridPos"].update(x=0))
+
+@mutation("no metric in it has a label cause")
+def a_label_typo_in_the_index_row(r):
+    def change(board):
+        own = next(p for p in board["panels"] if p["title"] == "Index problems")["targets"][2]
+        own["expr"] = own["expr"].replace("reason", "cause")
+    panel(r, change)
 
 @mutation("differs from the file in the chart")
 def a_dashboard_mangled_by_the_template(r):
@@ -555,9 +586,116 @@ def a_pool_without_its_model(r):
 def a_StatefulSet_without_its_Service(r):
     workload(r, "search-0")["spec"]["serviceName"] = "gone"
 
-@mutation("but a replica keeps nothing")
-def claims_of_a_StatefulSet(r):
-    workload(r, "search-0")["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": {}}]
+# the volumes of search
+
+def claim(r, pool="search-0"):
+    return workload(r, pool)["spec"]["volumeClaimTemplates"][0]
+
+@mutation("search-0: volumeClaimTemplates are []")
+def a_shard_without_a_claim(r):
+    del workload(r, "search-0")["spec"]["volumeClaimTemplates"]
+
+@mutation("search-0: volumeClaimTemplates are")
+def a_claim_with_the_charts_version(r):
+    claim(r)["metadata"]["labels"] = {"helm.sh/chart": "millrace-0.1.0"}
+
+@mutation("StatefulSet/north-search-2: volumeClaimTemplates are", "shards")
+def a_shard_with_a_claim_of_another_size(r):
+    claim(r, "search-2")["spec"]["resources"]["requests"]["storage"] = "10Gi"
+
+@mutation("StatefulSet/north-search-2: volumeClaimTemplates are", "shards")
+def a_shard_with_a_claim_of_another_class(r):
+    del claim(r, "search-2")["spec"]["storageClassName"]
+
+@mutation("StatefulSet/north-search-2: volumeClaimTemplates are", "shards")
+def a_shard_with_a_claim_that_others_may_write(r):
+    claim(r, "search-2")["spec"]["accessModes"] = ["ReadWriteMany"]
+
+@mutation("search-0: volumeClaimTemplates are")
+def an_empty_class_that_no_provisioner_serves(r):
+    claim(r)["spec"]["storageClassName"] = ""
+
+@mutation("search-0: persistentVolumeClaimRetentionPolicy is None")
+def claims_that_outlive_their_pods(r):
+    del workload(r, "search-0")["spec"]["persistentVolumeClaimRetentionPolicy"]
+
+@mutation("StatefulSet/north-search-3: persistentVolumeClaimRetentionPolicy is", "shards")
+def another_retention_policy(r):
+    workload(r, "search-3")["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] = "Delete"
+
+def index_mount(r):
+    return next(m for m in container(r, "search-0")["volumeMounts"] if m["name"] == "index")
+
+@mutation("must mount the volume index at")
+def an_index_that_is_not_mounted(r):
+    container(r, "search-0")["volumeMounts"].remove(index_mount(r))
+
+@mutation("volume index is not mounted")
+def a_claim_that_nobody_mounts(r):
+    container(r, "search-0")["volumeMounts"].remove(index_mount(r))
+
+@mutation("must mount the volume index at")
+def an_index_that_can_not_be_written(r):
+    index_mount(r)["readOnly"] = True
+
+@mutation("must mount the volume index at")
+def an_index_in_another_folder(r):
+    index_mount(r)["mountPath"] = "/data"
+
+@mutation("must mount the volume index at")
+def another_volume_for_the_index(r):
+    index_mount(r)["name"] = "tmp"
+
+@mutation("SEARCH_PATH is []")
+def a_volume_that_search_does_not_use(r):
+    del container(r, "search-0")["env"]
+
+@mutation("its environment must be ['SEARCH_PATH']")
+def search_without_its_path(r):
+    del container(r, "search-0")["env"]
+
+@mutation("SEARCH_PATH is ['/tmp']")
+def an_index_beside_its_volume(r):
+    container(r, "search-0")["env"][0]["value"] = "/tmp"
+
+@mutation("its environment must be []")
+def a_path_for_retrieve(r):
+    container(r, "retrieve")["env"] = [{"name": "SEARCH_PATH", "value": "/var/lib/millrace/index"}]
+
+@mutation("retrieve: has a volume for an index, which only search has")
+def an_index_of_retrieve(r):
+    pod(r, "retrieve")["volumes"].append({"name": "index", "emptyDir": {}})
+    container(r, "retrieve")["volumeMounts"].append({"name": "index", "mountPath": "/var/lib/millrace/index"})
+
+@mutation("fsGroup must be 65532")
+def a_volume_that_its_user_can_not_write(r):
+    del pod(r, "search-0")["securityContext"]["fsGroup"]
+
+@mutation("fsGroup must be None", "alerts-off")
+def a_group_that_OpenShift_refuses(r):
+    pod(r, "search-0")["securityContext"]["fsGroup"] = 65532
+
+@mutation("search-1: volumes of its index are []", "empty-dir")
+def a_shard_without_its_emptyDir(r):
+    pod(r, "search-1")["volumes"] = [v for v in pod(r, "search-1")["volumes"] if v["name"] != "index"]
+
+@mutation("search-1: volumes of its index are", "empty-dir")
+def an_emptyDir_without_limit(r):
+    pod(r, "search-1")["volumes"][-1]["emptyDir"] = {}
+
+@mutation("search-1: volumeClaimTemplates are", "empty-dir")
+def a_claim_beside_the_emptyDir(r):
+    workload(r, "search-1")["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "index"}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "20Gi"}}}}]
+
+@mutation("search-1: persistentVolumeClaimRetentionPolicy is", "empty-dir")
+def a_retention_policy_without_claims(r):
+    workload(r, "search-1")["spec"]["persistentVolumeClaimRetentionPolicy"] = {
+        "whenDeleted": "Delete", "whenScaled": "Delete"}
+
+@mutation("search-0: volumes of its index are")
+def an_emptyDir_beside_the_claim(r):
+    pod(r, "search-0")["volumes"].append({"name": "index", "emptyDir": {"sizeLimit": "10Gi"}})
 
 @mutation("doesn't restart when the settings change")
 def no_checksum(r):
@@ -618,3 +756,37 @@ def an_index_alert_without_patience(r):
 def everybodys_KEDA_errors(r):
     own = alert(r, "MillraceKedaErrors")
     own["expr"] = own["expr"].replace("mill-millrace-.*", ".*")
+
+@mutation("promtool")
+def a_disk_alert_without_patience(r):
+    del alert(r, "MillraceIndexNotStored")["for"]
+
+@mutation("promtool")
+def a_disk_alert_that_never_fires(r):
+    own = alert(r, "MillraceIndexNotStored")
+    own["expr"] = own["expr"].replace("== 1", "> 1")
+
+@mutation("promtool")
+def everybodys_disk_faults(r):
+    own = alert(r, "MillraceIndexNotStored")
+    own["expr"] = "max by (namespace, job, pod) (millrace_index_disk_fault) == 1"
+
+@mutation("promtool")
+def increase_alone_for_rebuilds(r):
+    own = alert(r, "MillraceIndexRebuilt")
+    own["expr"] = "sum by (namespace, job, pod, reason) (increase(millrace_index_rebuilds_total[15m])) > 0"
+
+@mutation("promtool")
+def rebuilds_for_ever(r):
+    own = alert(r, "MillraceIndexRebuilt")
+    own["expr"] = "sum by (namespace, job, pod, reason) (millrace_index_rebuilds_total) > 0"
+
+@mutation("promtool")
+def damaged_files_for_ever(r):
+    own = alert(r, "MillraceIndexDamaged")
+    own["expr"] = "sum by (namespace, job, pod, reason) (millrace_index_faults_total) > 0"
+
+@mutation("promtool")
+def rebuilds_taken_for_damage(r):
+    own = alert(r, "MillraceIndexDamaged")
+    own["expr"] = own["expr"].replace("index_faults", "index_rebuilds")

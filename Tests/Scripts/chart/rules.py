@@ -26,6 +26,10 @@ LABELS = {
     "millrace_dead_letters_total": {"stage", "reason"},
     "millrace_terminal_states_total": {"kind", "state"},
     "millrace_index_documents_outdated": {"reader"},
+    "millrace_index_checkpoints_total": {"result"},
+    "millrace_index_faults_total": {"reason"},
+    "millrace_index_rebuilds_total": {"reason"},
+    "millrace_index_skipped_total": {"reason"},
     "millrace_cache_requests_total": {"cache", "result", "reason"},
     "millrace_generation_fallbacks_total": {"reason"},
     "gen_ai_client_operation_duration_seconds": {"gen_ai_operation_name", "gen_ai_request_model"},
@@ -34,6 +38,8 @@ LABELS = {
 }
 EVERYWHERE = {"namespace", "job", "pod", "le"}
 SERVING = {"embed-queries", "retrieve"}
+# Where search has the volume of its index.
+INDEX_PATH = "/var/lib/millrace/index"
 # The setting for the number of records that one replica takes at once, by pool.
 TAKEN = {
     "ingest": ("ingest", "batchRecordsMax"), "embed-documents": ("embed", "batchRecordsMax"),
@@ -437,6 +443,8 @@ def alerts(r):
     expected = {
         "MillraceLagGrowing": values["lagGrowth"], "MillraceOldestRecord": values["oldestRecord"],
         "MillraceDeadLetters": values["deadLetters"], "MillraceIndexBehind": values["indexBehind"],
+        "MillraceIndexNotStored": values["indexNotStored"], "MillraceIndexRebuilt": values["indexRebuilt"],
+        "MillraceIndexDamaged": values["indexDamaged"],
         "MillraceKedaErrors": {"enabled": values["kedaErrors"]["enabled"] and r.values["keda"]["enabled"]},
     }
     wanted = {name for name, own in expected.items() if values["enabled"] and own["enabled"]}
@@ -476,8 +484,20 @@ def dashboards(r):
             if not match or f"{match.group(1)}-{component(monitor)}" != name:
                 yield f"{who(d)}: its variable release doesn't know the job of {name}"
         for panel in board["panels"]:
-            if not panel.get("targets"):
+            if not panel.get("targets") and panel["type"] != "row":
                 yield f"{who(d)}: panel '{panel['title']}' has no query"
+        places = {(x, y): panel["title"] for panel in board["panels"] for x, y in squares(panel["gridPos"])}
+        if len(places) != sum(panel["gridPos"]["w"] * panel["gridPos"]["h"] for panel in board["panels"]):
+            yield f"{who(d)}: two panels overlap"
+        shown = set().union(*(
+            metrics_of(target["expr"])[0] for panel in board["panels"] for target in panel.get("targets", [])))
+        for name in r.contract["metrics"]:
+            if name.startswith("millrace_index_") and name not in shown:
+                yield f"{who(d)}: no panel shows {name}"
+
+
+def squares(grid):
+    return [(x, y) for x in range(grid["x"], grid["x"] + grid["w"]) for y in range(grid["y"], grid["y"] + grid["h"])]
 
 
 # --- settings ---
@@ -521,6 +541,8 @@ def environment(r):
         # The Job and the test connect only to the brokers.
         keys = needed.get(pools_.get(where.rpartition("/")[0]), ["kafka.properties"])
         wanted = {variables[k][1] for k in keys if k in variables and secrets["keys"][variables[k][0]]}
+        if pools_.get(where.rpartition("/")[0], "").startswith("search-"):
+            wanted.add("SEARCH_PATH")
         entries = {e["name"]: e for e in container.get("env", [])}
         if set(entries) != wanted:
             yield f"{where}: its environment must be {sorted(wanted)}"
@@ -528,7 +550,8 @@ def environment(r):
             reference = entry.get("valueFrom", {}).get("secretKeyRef", {})
             if name not in known:
                 yield f"{where}: {name} is no setting of the binary"
-            if reference.get("name") != secrets["name"] or not reference.get("key"):
+            # The rule index_volumes checks this one's value.
+            if name != "SEARCH_PATH" and (reference.get("name") != secrets["name"] or not reference.get("key")):
                 yield f"{where}: {name} doesn't come from the Secret of the values"
 
 
@@ -609,6 +632,47 @@ def restricted(r):
             yield f"{where}: hostPort"
         if "/tmp" not in [mount["mountPath"] for mount in container.get("volumeMounts", [])]:
             yield f"{where}: /tmp can't be written"
+
+
+@rule
+def index_volumes(r):
+    """Each search replica can write its index to the volume that the values describe. No other pool has one."""
+    values = pool_values(r)
+    for d in r.workloads:
+        own = values.get(component(d), {}).get("volume")
+        spec, pod = d["spec"], d["spec"]["template"]["spec"]
+        container = pod["containers"][0]
+        mounts = [m for m in container.get("volumeMounts", []) if m["name"] == "index" or m["mountPath"] == INDEX_PATH]
+        path = [e.get("value") for e in container.get("env", []) if e["name"] == "SEARCH_PATH"]
+        templates = spec.get("volumeClaimTemplates", [])
+        volumes = [v for v in pod["volumes"] if v["name"] == "index"]
+        policy = spec.get("persistentVolumeClaimRetentionPolicy")
+        if not own:
+            if mounts or path or templates or volumes or policy:
+                yield f"{who(d)}: has a volume for an index, which only search has"
+            continue
+        # A read-only mount, or one of a folder within the volume, is not equal to this.
+        if mounts != [{"name": "index", "mountPath": INDEX_PATH}]:
+            yield f"{who(d)}: must mount the volume index at {INDEX_PATH}, writable"
+        if path != [INDEX_PATH]:
+            yield f"{who(d)}: SEARCH_PATH is {path}, its volume is at {INDEX_PATH}: the index would not be stored"
+        claim = {"accessModes": own["accessModes"], "resources": {"requests": {"storage": own["size"]}}}
+        if own["storageClassName"]:
+            claim["storageClassName"] = own["storageClassName"]
+        # With labels in it, a template could change with the chart's version, and no upgrade would succeed.
+        wanted = [{"metadata": {"name": "index"}, "spec": claim}] if own["type"] == "claim" else []
+        if templates != wanted:
+            yield f"{who(d)}: volumeClaimTemplates are {templates}, the values say {wanted}"
+        retention = own["retentionPolicy"] if wanted else None
+        if policy != retention:
+            yield f"{who(d)}: persistentVolumeClaimRetentionPolicy is {policy}, the values say {retention}"
+        wanted = [] if wanted else [{"name": "index", "emptyDir": {"sizeLimit": own["size"]}}]
+        if volumes != wanted:
+            yield f"{who(d)}: volumes of its index are {volumes}, the values say {wanted}"
+        # OpenShift assigns both ids itself.
+        user, context = r.values["podDefaults"].get("runAsUser"), pod.get("securityContext", {})
+        if context.get("fsGroup") != user or user and context.get("runAsUser") != user:
+            yield f"{who(d)}: fsGroup must be {user}, or its user can't write to the volume"
 
 
 @rule
@@ -756,14 +820,16 @@ def network(r):
 
 @rule
 def references(r):
+    claims_of = {who(d): [c["metadata"]["name"] for c in d["spec"].get("volumeClaimTemplates", [])]
+                 for d in r.of("StatefulSet")}
     for where, _, spec in r.pods:
         account = spec.get("serviceAccountName")
         if account and not r.named("ServiceAccount", account):
             yield f"{where}: ServiceAccount {account} is not rendered"
         volumes = {v["name"]: v for v in spec.get("volumes", [])}
         mounted = {m["name"] for c in spec["containers"] for m in c.get("volumeMounts", [])}
-        for name in sorted(set(volumes) ^ mounted):
-            yield f"{where}: volume {name} is {'not mounted' if name in volumes else 'missing'}"
+        for name in sorted((set(volumes) | set(claims_of.get(where, []))) ^ mounted):
+            yield f"{where}: volume {name} is {'missing' if name in mounted else 'not mounted'}"
         for volume in volumes.values():
             wanted = volume.get("configMap", {}).get("name")
             if wanted and not r.named("ConfigMap", wanted):
@@ -790,8 +856,6 @@ def references(r):
             service = r.named("Service", d["spec"]["serviceName"])
             if not service or service["spec"].get("clusterIP") != "None":
                 yield f"{who(d)}: serviceName {d['spec']['serviceName']} is no headless Service"
-            if d["spec"].get("volumeClaimTemplates"):
-                yield f"{who(d)}: volumeClaimTemplates, but a replica keeps nothing"
             if d["spec"].get("podManagementPolicy") != "Parallel":
                 yield f"{who(d)}: replicas would start one after another"
     if len(r.of("Job")) != (1 if r.values["topicsJob"]["enabled"] else 0):

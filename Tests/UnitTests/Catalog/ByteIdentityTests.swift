@@ -1,6 +1,7 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import Catalog
-import Flat
+import Engine
+import Storage
 import KafkaClient
 import Records
 import Testing
@@ -29,15 +30,14 @@ import Testing
   }
 
   @Test("a principal with equal text but different bytes may not read the document")
-  func principals() {
-    var index = FlatIndex(dimension: 2)
-    var info = DocumentInfo(key: key, version: Version(epoch: 1, offset: 1))
-    info.acl = ["caf\u{E9}"]
-    let set = SetID(version: info.version, digest: [1])
-    index.insert([IndexRow(document: info, set: set, chunk: Chunk(), vector: [1, 0])])
+  func principals() throws {
+    let engine = try IndexEngine(MemoryDisk(), IndexOptions(model: ""))
+    var (_, batch) = part(1, digest: 1)
+    batch.header.document.acl = ["caf\u{E9}"]
+    _ = try engine.apply(batch.key, batch, partition: 0)
     for (principal, count) in [("caf\u{E9}", 1), ("cafe\u{301}", 0)] {
       let query = IndexQuery(tenant: .standard, principals: [principal], vector: [1, 0], depth: 1)
-      let found = index.search([query])[0]
+      let found = try ExactSearch.search(engine.view, [query], threads: 1)[0]
       #expect(found.count == count)
     }
   }

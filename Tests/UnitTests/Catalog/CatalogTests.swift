@@ -1,6 +1,5 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import Catalog
-import Flat
 import KafkaClient
 import Records
 import Testing
@@ -10,7 +9,7 @@ import Testing
 
 private struct Replica {
   var catalog = DocumentCatalog()
-  var index = FlatIndex(dimension: 2)
+  private var visible: IndexedDocument?
 
   /// The first decision on each version, by offset: what the reporter writes.
   var decisions: [Int64: DocumentCatalog.Decision.Outcome] = [:]
@@ -20,14 +19,12 @@ private struct Replica {
     if let decision, decisions[decision.version.acceptedAt] == nil {
       decisions[decision.version.acceptedAt] = decision.outcome
     }
-    if let set = change.remove { index.remove(key, set: set) }
-    index.insert(change.insert)
+    if change.insert != nil || change.remove != nil { #expect(change.remove == visible?.set) }
+    if change.remove != nil { visible = nil }
+    if let document = change.insert { visible = document }
   }
 
-  func shown() -> [String] {
-    var index = index
-    return index.search([IndexQuery(tenant: .standard, vector: [1, 0], depth: 10)])[0].map(\.chunk.text)
-  }
+  func shown() -> [String] { visible?.chunks.map(\.text) ?? [] }
 }
 
 @Suite struct CatalogTests {

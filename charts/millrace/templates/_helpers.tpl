@@ -172,10 +172,15 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
+{{/* Where search mounts the volume of its index. */}}
+{{- define "millrace.indexPath" -}}
+/var/lib/millrace/index
+{{- end -}}
+
 {{/*
 The values of the Secret reach the binary as environment variables of settings, which override the settings file. Takes
 root, and the keys of values.secrets.keys that the process needs (`millrace contract` lists them for each pool). The
-process gets no other keys.
+process gets no other keys. With `stateful`, it also gets the path of its index (search.path).
 */}}
 {{- define "millrace.environment" -}}
 {{- $secret := .root.Values.secrets.name -}}
@@ -192,13 +197,30 @@ process gets no other keys.
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if .stateful }}
+- name: SEARCH_PATH
+  value: {{ include "millrace.indexPath" $root }}
+{{- end }}
+{{- end -}}
+
+{{/*
+How much a counter grew in a window, by some labels. A counter appears with its first event, and `increase` takes this
+value as its start. A series that did not exist one window ago is therefore counted in full. If Prometheus itself is
+new, all events count for one window. Takes metric, of (its selector), window and by.
+*/}}
+{{- define "millrace.growth" -}}
+{{- $series := printf "%s{%s}" .metric .of -}}
+sum by ({{ .by }}) (
+  ({{ $series }} unless {{ $series }} offset {{ .window }})
+  or increase({{ $series }}[{{ .window }}])
+)
 {{- end -}}
 
 {{- define "millrace.volumeMounts" -}}
 - name: settings
   mountPath: /etc/millrace
   readOnly: true
-# The working directory. Everything else is read-only.
+# The working directory. All but this and search's index is read-only.
 - name: tmp
   mountPath: /tmp
 {{- with .Values.podDefaults.extraVolumeMounts }}

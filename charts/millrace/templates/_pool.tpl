@@ -33,7 +33,7 @@ metadata:
 spec:
   # Headless: for metrics and probes of single pods{{ if $stateful }}, and for the pod names of the StatefulSet{{ end }}. Work arrives only through Kafka.
   clusterIP: None
-  # Search replicas that are still replaying must be found too.
+  # Search replicas that have not caught up must be found too.
   publishNotReadyAddresses: true
   selector:
     {{- include "millrace.selectorLabels" $scope | nindent 4 }}
@@ -56,8 +56,25 @@ spec:
   serviceName: {{ $fullname }}
   # Replicas don't depend on each other.
   podManagementPolicy: Parallel
-  # No volumeClaimTemplates: a replica has no state on disk. It replays rag.vectors into memory at each start. Claims would
-  # outlive the pods that KEDA removes.
+  {{- if eq $values.volume.type "claim" }}
+  # A replica without its volume rebuilds its index from the log, so no claim need outlive its pod.
+  persistentVolumeClaimRetentionPolicy:
+    whenDeleted: {{ $values.volume.retentionPolicy.whenDeleted }}
+    whenScaled: {{ $values.volume.retentionPolicy.whenScaled }}
+  volumeClaimTemplates:
+    # Without labels: they could contain a version, and templates can't be changed later.
+    - metadata:
+        name: index
+      spec:
+        accessModes:
+          {{- toYaml $values.volume.accessModes | nindent 10 }}
+        {{- with $values.volume.storageClassName }}
+        storageClassName: {{ . | quote }}
+        {{- end }}
+        resources:
+          requests:
+            storage: {{ $values.volume.size }}
+  {{- end }}
   {{- else }}
   strategy:
     type: RollingUpdate
@@ -124,7 +141,7 @@ spec:
             {{- toYaml .pool.args | nindent 12 }}
             - --settings
             - /etc/millrace/settings.yaml
-          {{- with include "millrace.environment" (dict "root" $root "secrets" .pool.secrets) | trim }}
+          {{- with include "millrace.environment" (dict "root" $root "secrets" .pool.secrets "stateful" $stateful) | trim }}
           env:
             {{- . | nindent 12 }}
           {{- end }}
@@ -146,7 +163,8 @@ spec:
             periodSeconds: 10
             timeoutSeconds: 5
             failureThreshold: 6
-          # Ready when the group is joined, with or without partitions; for search also when the index is replayed.
+          # Ready when the group is joined, with or without partitions; for search also when the index has caught up and
+          # can be stored.
           readinessProbe:
             httpGet:
               path: /readyz
@@ -168,8 +186,18 @@ spec:
               {{- end }}
               readOnly: true
             {{- end }}
+            {{- if $stateful }}
+            # Writable for the user of the pod by fsGroup.
+            - name: index
+              mountPath: {{ include "millrace.indexPath" $root }}
+            {{- end }}
       volumes:
         {{- include "millrace.volumes" $root | nindent 8 }}
+        {{- if and $stateful (eq $values.volume.type "emptyDir") }}
+        - name: index
+          emptyDir:
+            sizeLimit: {{ $values.volume.size }}
+        {{- end }}
         {{- if and .pool.model (eq $root.Values.model.source "volume") }}
         - name: model
           persistentVolumeClaim:

@@ -25,3 +25,44 @@ void millrace_softmax(float *values, float scale, size_t row_count, size_t colum
 
 /// Scalar GELU, for tests.
 float millrace_gelu_reference(float x);
+
+// The scan of vectors. A panel holds 32 rows as two halves of 16 rows, value by value. For fp32 value k of row r lies at
+// `panel[(r / 16 * dimension + k) * 16 + r % 16]`. For bf16 the values 2k and 2k + 1 of a row are neighbours:
+// `panel[((r / 16 * dimension / 2 + k) * 16 + r % 16) * 2 + 0 or 1]`. The dimension is even; a row of an odd one ends with
+// a zero.
+
+enum { MILLRACE_FP32 = 0, MILLRACE_BF16 = 1 };
+
+struct millrace_candidate {
+  uint32_t query;
+  uint32_t row;
+  float score;
+};
+
+/// Makes a panel of 32 row-major rows of `dimension` values; `padded` is the dimension of the panel.
+void millrace_panel_pack(int kind, const float *rows, size_t dimension, size_t padded, void *panel);
+
+/// Orders row-major queries for `millrace_panel_scan`; `packed` has room for as many floats.
+void millrace_pack_queries(const float *queries, size_t query_count, size_t dimension, float *packed);
+
+/// Scores the rows of consecutive panels. `out` receives the rows whose score is at least their query's threshold, and
+/// has room for 32 * panel_count * query_count of them; `scratch` has room for `millrace_scan_scratch` floats. Returns how
+/// many.
+/// Sums are in fp32, in an order that depends on the instruction set.
+size_t millrace_panel_scan(int kind, const void *panels, size_t panel_count, size_t dimension, const float *queries,
+                           size_t query_count, const float *thresholds, float *scratch, struct millrace_candidate *out);
+
+/// The floats of scratch memory that a scan of so many queries needs.
+size_t millrace_scan_scratch(size_t query_count);
+
+/// A dot product that is the same, bit for bit, with every instruction set.
+float millrace_dot(const float *a, const float *b, size_t dimension);
+
+/// The nearest bf16 number (ties to even), as a float.
+float millrace_bf16_round(float value);
+
+/// The largest Euclidean distance between one of `row_count` row-major rows and the same row in bf16.
+float millrace_bf16_error(const float *rows, size_t row_count, size_t dimension);
+
+/// For tests: 0 portable, 1 AVX2, 2 AVX-512, -1 the best. Returns 0 where the processor lacks it.
+int millrace_panels_use(int instruction_set);

@@ -29,6 +29,8 @@ package indirect enum JSONValue: Sendable, Equatable {
   package var stringValue: String? { if case .string(let text) = self { text } else { nil } }
   package var doubleValue: Double? { if case .number(_, let number) = self { number } else { nil } }
   package var boolValue: Bool? { if case .bool(let flag) = self { flag } else { nil } }
+  /// The number as it was written.
+  package var numberText: String? { if case .number(let text, _) = self { text } else { nil } }
   package var arrayValue: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
   package var members: [JSONMember]? { if case .object(let members) = self { members } else { nil } }
   /// The exact integer; nil for fractions, exponents and integers beyond 64 bits.

@@ -1,4 +1,4 @@
-internal import CCompression
+import Compression
 
 /// Compression codecs by their number in the attributes of a batch.
 enum Codec: UInt16 {
@@ -15,14 +15,8 @@ enum Codec: UInt16 {
   ///   snappy, which this broker can't unpack.
   func decompressed(_ bytes: ArraySlice<UInt8>) -> [UInt8]? {
     guard self != .none else { return Array(bytes) }
-    guard self != .snappy else { return nil }
-    return unsafe bytes.withUnsafeBufferPointer { input -> [UInt8]? in
-      var output: UnsafeMutablePointer<UInt8>?
-      let count = unsafe millrace_decompress(
-        Int32(rawValue), input.baseAddress, input.count, Self.bytesMax, &output)
-      guard count >= 0 else { return nil }
-      defer { unsafe millrace_decompressed_free(output) }
-      return unsafe Array(UnsafeBufferPointer(start: output, count: count))
+    return Compression.Codec(rawValue: Int32(rawValue)).flatMap {
+      Compression.unpack(bytes, $0, limit: Self.bytesMax)
     }
   }
 }

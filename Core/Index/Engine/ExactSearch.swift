@@ -1,0 +1,194 @@
+import Dispatch
+import Records
+import Segments
+import Storage
+import Synchronization
+import VectorMath
+
+/// Finds the best rows of a view exactly: in the order of their fp32 dot products, whatever the panels hold.
+///
+/// Queries of one tenant share a scan, which touches the rows of that tenant only. Rows that the scan's scores let be
+/// among the best are scored again from their fp32 vectors, in a fixed order of additions.
+package enum ExactSearch {
+  /// Queries that share a pass over the panels.
+  private static let passMax = 64
+  /// fp32 sums of 1,024 products in another order than `Panels.dot` differ by less than this, times the lengths of the
+  /// vectors (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1: 1,024 × 2⁻²⁴, for both).
+  private static let summationError: Float = 1.3e-4
+  /// A thread gets at least so many panels.
+  private static let panelsPerThreadMin = 64
+
+  /// Consecutive panels of a tenant in one part.
+  private struct Stretch: Sendable {
+    var part: Int
+    var rows: Segment.TenantRows
+    var panels: Range<Int>
+    var hasTail: Bool
+  }
+
+  /// A row of a part of the view; parts that are heads follow the segments.
+  package struct Row: Sendable {
+    package var part: Int
+    package var row: Int
+    /// The dot product of the fp32 vectors.
+    package var score: Float
+  }
+
+  /// - Parameter threads: at least 1.
+  /// - Returns: for each query its best rows, best first; equal scores in the order of document id and chunk.
+  /// - Throws: `StorageError` when a text or a document's properties can't be read.
+  package static func search(_ view: IndexView, _ queries: [IndexQuery], threads: Int) throws
+    -> [[IndexMatch]]
+  {
+    try zip(queries, rows(view, queries, threads: threads)).map { query, rows in
+      try rows.map { try match(view, query.tenant, $0) }
+    }
+  }
+
+  /// The rows of `search`, without their texts.
+  ///
+  /// - Throws: `StorageError` when a document's properties can't be read.
+  package static func rows(_ view: IndexView, _ queries: [IndexQuery], threads: Int) throws -> [[Row]] {
+    var results = [[Row]](repeating: [], count: queries.count)
+    guard view.dimension > 0 else { return results }
+    for (tenant, all) in Dictionary(grouping: queries.indices, by: { queries[$0].tenant }) {
+      // A vector of another model finds nothing.
+      let usable = all.filter { queries[$0].vector.count == view.dimension && queries[$0].depth > 0 }
+      for start in stride(from: 0, to: usable.count, by: passMax) {
+        let indices = Array(usable[start..<min(start + passMax, usable.count)])
+        let tops = try scan(view, tenant, indices.map { queries[$0] }, threads)
+        for (top, index) in zip(tops, indices) {
+          results[index] = best(view, tenant, queries[index], top.candidates)
+        }
+      }
+    }
+    return results
+  }
+
+  private static func scan(_ view: IndexView, _ tenant: TenantID, _ queries: [IndexQuery], _ threads: Int)
+    throws -> [TopCandidates]
+  {
+    var stretches: [Stretch] = []
+    var panelCount = 0
+    for (part, content) in view.parts.enumerated() {
+      guard let rows = content.segment.rows(of: tenant), rows.rowCount > 0 else { continue }
+      panelCount += rows.panelCount
+      stretches.append(Stretch(part: part, rows: rows, panels: 0..<rows.panelCount, hasTail: true))
+    }
+    // Of the tenant's parts only: others' rows must not make its searches slower.
+    let error = stretches.reduce(Float(0)) { max($0, view.parts[$1.part].segment.roundingError) }
+    let summation = summationError * Float(max(1024, view.dimension)) / 1024 * IndexEngine.lengthMax
+    let tops = queries.map { query in
+      let length = query.vector.reduce(Float(0)) { $0 + $1 * $1 }.squareRoot()
+      return TopCandidates(depth: query.depth, error: (error + summation) * length)
+    }
+    let crew = max(1, min(threads, panelCount / panelsPerThreadMin))
+    let shares = divided(stretches, among: crew, panelCount)
+    let outcomes = Mutex<[Result<[TopCandidates], any Error>]>([])
+    @Sendable func work(_ share: Int) {
+      let outcome = Result { () throws -> [TopCandidates] in
+        var scan = TenantScan(view, queries, tops)
+        for stretch in shares[share] {
+          try scan.scan(stretch.part, stretch.rows, stretch.panels, hasTail: stretch.hasTail)
+        }
+        if share == 0 {
+          for (number, head) in view.heads.enumerated() {
+            if let rows = head.tenants[tenant] { scan.scan(rows, part: view.parts.count + number) }
+          }
+        }
+        return scan.tops
+      }
+      outcomes.withLock { $0.append(outcome) }
+    }
+    if crew == 1 {
+      work(0)
+    } else {
+      // Called on a thread of the index, never in Swift's pool, so blocking is allowed.
+      DispatchQueue.concurrentPerform(iterations: crew) { work($0) }
+    }
+    var merged: [TopCandidates]?
+    for outcome in outcomes.withLock({ $0 }) {
+      let found = try outcome.get()
+      guard var all = merged else {
+        merged = found
+        continue
+      }
+      for index in all.indices { all[index].merge(found[index]) }
+      merged = all
+    }
+    return merged ?? []
+  }
+
+  /// Shares of nearly equal numbers of panels.
+  private static func divided(_ stretches: [Stretch], among crew: Int, _ panelCount: Int) -> [[Stretch]] {
+    var shares = [[Stretch]](repeating: [], count: crew)
+    let each = (panelCount + crew - 1) / crew
+    var (share, room) = (0, each)
+    for stretch in stretches {
+      var first = stretch.panels.lowerBound
+      while true {
+        if room == 0, share + 1 < crew { (share, room) = (share + 1, each) }
+        let isLast = share + 1 == crew
+        let count = isLast ? stretch.panels.upperBound - first : min(room, stretch.panels.upperBound - first)
+        let end = first + count
+        let isEnd = end == stretch.panels.upperBound
+        shares[share].append(
+          Stretch(part: stretch.part, rows: stretch.rows, panels: first..<end, hasTail: isEnd))
+        room = max(0, room - count)
+        first = end
+        if isEnd { break }
+      }
+    }
+    return shares
+  }
+
+  /// The best of the candidates by their true scores.
+  private static func best(
+    _ view: IndexView, _ tenant: TenantID, _ query: IndexQuery, _ candidates: [TopCandidates.Candidate]
+  ) -> [Row] {
+    let heads = view.heads.map { $0.tenants[tenant] }
+    let places = view.parts.map { $0.segment.rows(of: tenant) }
+    let scored = candidates.compactMap { candidate -> Row? in
+      let (part, row) = (Int(candidate.part), Int(candidate.row))
+      if part >= view.parts.count {
+        guard let head = heads[part - view.parts.count] else { return nil }
+        let vector = head.vector(ofRow: row, dimension: view.dimension)
+        return Row(part: part, row: row, score: Panels.dot(vector, query.vector))
+      }
+      guard let place = places[part] else { return nil }
+      let score = view.parts[part].segment.score(ofRow: row, in: place, query.vector)
+      return Row(part: part, row: row, score: score)
+    }
+    func key(_ row: Row) -> [UInt8] {
+      if row.part >= view.parts.count {
+        guard let head = heads[row.part - view.parts.count] else { return [] }
+        return head.documents[Int(head.rowDocuments[row.row])].key
+      }
+      let segment = view.parts[row.part].segment
+      return segment.key(of: segment.document(ofRow: row.row))
+    }
+    return Array(
+      scored.sorted { a, b in
+        if a.score != b.score { return a.score > b.score }
+        // Keys are read for ties only.
+        let (first, second) = (key(a), key(b))
+        return first == second ? a.row < b.row : first.lexicographicallyPrecedes(second)
+      }.prefix(query.depth))
+  }
+
+  private static func match(_ view: IndexView, _ tenant: TenantID, _ row: Row) throws -> IndexMatch {
+    if row.part >= view.parts.count {
+      guard let head = view.heads[row.part - view.parts.count].tenants[tenant] else {
+        preconditionFailure("a row of a head without its tenant")
+      }
+      let document = head.documents[Int(head.rowDocuments[row.row])]
+      return IndexMatch(
+        document: document.facts.info, set: document.facts.set,
+        chunk: document.chunks[row.row - document.firstRow], score: row.score)
+    }
+    let segment = view.parts[row.part].segment
+    let facts = try segment.properties(of: segment.document(ofRow: row.row))
+    return IndexMatch(
+      document: facts.info, set: facts.set, chunk: try segment.chunk(ofRow: row.row), score: row.score)
+  }
+}

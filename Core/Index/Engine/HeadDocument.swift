@@ -1,0 +1,36 @@
+import Catalog
+import Records
+import Segments
+
+/// A document that is in memory only, or in the log and in memory.
+final class HeadDocument: Sendable {
+  let key: [UInt8]
+  let facts: DocumentFacts
+  let chunks: [Chunk]
+  /// Nil when the whole tenant may read it.
+  let access: [PrincipalHash]?
+  let firstRow: Int
+  /// Roughly what it takes in memory beside its vectors.
+  let byteCount: Int
+
+  init(_ document: IndexedDocument, access: [PrincipalHash]?, firstRow: Int) {
+    key = document.info.key.bytes
+    facts = DocumentFacts(document)
+    chunks = document.chunks
+    self.access = access
+    self.firstRow = firstRow
+    byteCount = document.chunks.reduce(key.count + 512 + (access?.count ?? 0) * 16) {
+      $0 + $1.text.utf8.count + $1.context.utf8.count + 256
+    }
+  }
+
+  /// The same document at another place.
+  init(_ other: HeadDocument, firstRow: Int) {
+    key = other.key
+    facts = other.facts
+    chunks = other.chunks
+    access = other.access
+    self.firstRow = firstRow
+    byteCount = other.byteCount
+  }
+}

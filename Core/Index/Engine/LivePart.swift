@@ -1,0 +1,36 @@
+import Segments
+
+/// A segment of the engine, with what was removed from it.
+struct LivePart: Sendable {
+  let segment: Segment
+  private(set) var removed: Bitmap
+  private(set) var removedRows = 0
+  /// The number of the file that holds this bitmap; nil when nothing was removed or the bitmap has changed since.
+  private(set) var savedAs: Int?
+
+  init(_ segment: Segment) {
+    self.segment = segment
+    removed = Bitmap(capacity: segment.documentCount)
+  }
+
+  init(_ segment: Segment, removed: Bitmap, savedAs: Int) {
+    self.segment = segment
+    self.removed = removed
+    self.savedAs = savedAs
+    for document in 0..<segment.documentCount where removed.contains(document) {
+      removedRows += segment.rowCount(of: document)
+    }
+  }
+
+  var liveRows: Int { segment.rowCount - removedRows }
+  var isSaved: Bool { savedAs != nil || removed.count == 0 }
+
+  mutating func remove(_ document: Int) {
+    guard removed.insert(document) else { return }
+    removedRows += segment.rowCount(of: document)
+    savedAs = nil
+  }
+
+  /// - Parameter count: how many documents the stored bitmap names.
+  mutating func save(as number: Int, count: Int) { if removed.count == count { savedAs = number } }
+}

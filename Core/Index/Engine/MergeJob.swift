@@ -1,0 +1,54 @@
+import Segments
+import Storage
+import VectorMath
+
+/// Writes some segments, or some tables, as one. It runs beside the engine, on immutable files.
+package struct MergeJob: Sendable {
+  enum Input: Sendable {
+    case segments(Range<Int>, [LivePart])
+    case tables(Range<Int>, [CatalogTable])
+  }
+
+  enum Output {
+    /// Nil when nothing of the input was live.
+    case segment(Range<Int>, Segment?)
+    case table(Range<Int>, CatalogTable)
+  }
+
+  let disk: any Disk
+  let input: Input
+  let id: Int
+  let panels: Panels.Kind
+  let dimension: Int
+  let nowMilliseconds: Int64
+
+  /// - Parameter isCancelled: asked now and then.
+  /// - Returns: what the engine takes over with `finish`.
+  package func run(isCancelled: () -> Bool) -> MergeResult {
+    do { return MergeResult(outcome: .success(try output(isCancelled))) } catch {
+      for name in [Segment.name(id), CatalogTable.name(id)] {
+        do { try disk.remove(name) } catch { continue }
+      }
+      return MergeResult(outcome: .failure(error))
+    }
+  }
+
+  private func output(_ isCancelled: () -> Bool) throws -> Output {
+    switch input {
+    case .segments(let range, let parts):
+      let writer = SegmentWriter(
+        disk, name: Segment.name(id), kind: panels, dimension: dimension, sources: parts.map(\.segment)
+      ) { source, document in
+        let expiry = parts[source].segment.expiry(of: document)
+        return !parts[source].removed.contains(document) && (expiry == 0 || expiry > nowMilliseconds)
+      }
+      guard writer.documentCount > 0 else { return .segment(range, nil) }
+      _ = try writer.write(isCancelled)
+      return .segment(range, try Segment(disk, id: id))
+    case .tables(let range, let tables):
+      try CatalogTable.merge(
+        tables, isOldest: range.lowerBound == 0, to: disk, id: id, isCancelled)
+      return .table(range, try CatalogTable(disk, id: id))
+    }
+  }
+}

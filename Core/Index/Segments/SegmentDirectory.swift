@@ -1,0 +1,126 @@
+import Records
+import Storage
+import VectorMath
+
+/// Where the sections of a segment lie. It is the end of the segment's content, and the last 8 bytes of the content are
+/// its own offset.
+struct SegmentDirectory: Sendable, Equatable {
+  /// The sections in the order in which they are written. All numbers are little-endian; every section begins at a
+  /// multiple of 64.
+  enum Section: Int, CaseIterable {
+    /// For each tenant the panels of its full groups of 32 rows.
+    case panels
+    /// fp32 vectors, row-major: of all rows beside bf16 panels, of rows without a panel beside fp32 panels.
+    case vectors
+    /// For each row the number of its document, 4 bytes.
+    case rowDocuments
+    /// For each document 48 bytes: first row (4), rows (4), access list or 2³²-1 for the whole tenant (4), length of
+    /// its facts (4), offset of its facts (8), expiry in ms since 1970 (8), offset of its key (8), length of its key
+    /// (4), tenant (4).
+    case documents
+    case keys
+    case facts
+    /// Access lists: their number (4), for each and one more the number of its first hash (4), then hashes (16 each).
+    case access
+    /// For each document, in the order of the hashes: the hash of its key (8), its number (4).
+    case hashes
+    /// For each tenant 32 bytes: first document (4), documents (4), first row (4), rows (4), first panel (4), first row
+    /// of it in `vectors` that has no panel (4), length of its name (4), 0 (4). Its name begins its documents' keys.
+    case tenants
+    /// zstd frames of `Chunk` messages, each after its length as a varint.
+    case texts
+    /// For each block of texts 24 bytes: its first row (4), unpacked bytes (4), offset in `texts` (8), packed bytes
+    /// (4), 0 (4).
+    case textBlocks
+  }
+
+  static let magic = "MLRSEG01"
+  static let documentBytes = 48
+  static let tenantBytes = 32
+  static let textBlockBytes = 24
+  static let everyone = UInt32.max
+
+  var dimension = 0
+  var kind = Panels.Kind.bf16
+  var rowCount = 0
+  var documentCount = 0
+  var tenantCount = 0
+  var textBlockCount = 0
+  /// The largest distance between a row and what its panel holds.
+  var roundingError: Float = 0
+  /// Bytes of all chunks before they were packed.
+  var textBytes = 0
+  var sections: [(offset: Int, count: Int)] = []
+
+  subscript(section: Section) -> (offset: Int, count: Int) { sections[section.rawValue] }
+
+  static func == (a: SegmentDirectory, b: SegmentDirectory) -> Bool { a.bytes == b.bytes }
+
+  var bytes: [UInt8] {
+    var writer = ByteWriter()
+    for number in [
+      dimension, Int(kind.rawValue), rowCount, documentCount, tenantCount, textBlockCount, textBytes,
+    ] {
+      writer.uint64(UInt64(number))
+    }
+    writer.uint32(roundingError.bitPattern)
+    writer.count(sections.count)
+    for section in sections {
+      writer.uint64(UInt64(section.offset))
+      writer.uint64(UInt64(section.count))
+    }
+    return writer.bytes
+  }
+
+  init() {}
+
+  /// Reads the directory and checks that all that it promises lies within the content.
+  ///
+  /// - Throws: `StorageError` with the code `.corrupt`.
+  init(_ file: MappedFile, content: Int, name: String) throws(StorageError) {
+    func corrupt(_ reason: String) -> StorageError { StorageError(.corrupt, file: name, reason) }
+    guard content >= 8, let start = Int(exactly: file.uint64(at: content - 8)), start <= content - 8 else {
+      throw corrupt("it has no directory")
+    }
+    var reader = ByteReader(file.bytes(at: start, count: content - 8 - start), file: name)
+    var numbers: [Int] = []
+    for _ in 0..<7 {
+      guard let number = Int(exactly: try reader.uint64()), number <= 1 << 40 else {
+        throw corrupt("a number of its directory is too large")
+      }
+      numbers.append(number)
+    }
+    guard let kind = Panels.Kind(rawValue: UInt32(truncatingIfNeeded: numbers[1])), numbers[1] < 2 else {
+      throw corrupt("its panels are of an unknown kind")
+    }
+    self.kind = kind
+    dimension = numbers[0]
+    rowCount = numbers[2]
+    documentCount = numbers[3]
+    tenantCount = numbers[4]
+    textBlockCount = numbers[5]
+    textBytes = numbers[6]
+    roundingError = Float(bitPattern: try reader.uint32())
+    for _ in 0..<(try reader.count()) {
+      guard let offset = Int(exactly: try reader.uint64()), let count = Int(exactly: try reader.uint64()),
+        offset <= start, count <= start - offset
+      else { throw corrupt("a section lies beyond its end") }
+      sections.append((offset, count))
+    }
+    guard dimension <= VectorBatch.dimensionMax, roundingError.isFinite, roundingError >= 0 else {
+      throw corrupt("its vectors are too long")
+    }
+    let padded = dimension + dimension % 2
+    // A later release may have added sections.
+    guard sections.count >= Section.allCases.count, sections.allSatisfy({ $0.offset % 64 == 0 }),
+      dimension > 0 || rowCount == 0,
+      self[.rowDocuments].count == rowCount * 4,
+      self[.documents].count == documentCount * Self.documentBytes, self[.hashes].count == documentCount * 12,
+      self[.tenants].count == tenantCount * Self.tenantBytes,
+      self[.textBlocks].count == textBlockCount * Self.textBlockBytes, self[.access].count >= 8,
+      dimension == 0 || self[.panels].count % Panels.byteCount(kind, dimension: padded) == 0,
+      dimension == 0 || self[.vectors].count % (dimension * 4) == 0,
+      kind == .fp32 || self[.vectors].count == rowCount * dimension * 4
+    else { throw corrupt("its sections do not fit each other") }
+  }
+}

@@ -1,0 +1,20 @@
+import Foundation
+
+/// Keeps a volume to one process. The kernel releases it when the process ends, however it ends.
+package final class VolumeLock: Sendable {
+  private let descriptor: Int32
+
+  /// - Throws: `StorageError` with the code `.failed` when another process holds it.
+  package init(_ disk: FolderDisk) throws(StorageError) {
+    let path = disk.path + "/lock"
+    descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw FolderDisk.failure(path, "open") }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let failure = StorageError(.failed, file: path, "another process uses this volume")
+      close(descriptor)
+      throw failure
+    }
+  }
+
+  deinit { close(descriptor) }
+}

@@ -1,0 +1,188 @@
+// swift-format-ignore-file: NeverForceUnwrap
+import Foundation
+import TestSupport
+import Testing
+
+// Goal: the stored index survives its process and its disk, never shows what was deleted, and agrees with the log.
+// Method: a pipeline that seals a segment every few vectors; its search worker is killed, its files are damaged,
+// copied, and left to grow old. After each, searches, `ledger --index` and `index verify` are asked.
+
+@Suite(.serialized, .timeLimit(.minutes(20))) struct IndexTests {
+  private static let sealing = [
+    "--llm", "extractive", "--redis", "none", "--search-head-rows-max", "64",
+    "--search-checkpoint-interval", "200ms",
+  ]
+
+  private func put(_ pipeline: Pipeline, _ texts: [(id: String, text: String)]) throws {
+    let lines = texts.map { #"{"id":"\#($0.id)","text":"\#($0.text)"}"# }
+    let file = pipeline.state + "/put.jsonl"
+    try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+    let result = try pipeline.millrace(["documents", "put", file])
+    #expect(result.code == 0, "\(result)")
+  }
+
+  private func texts(_ pipeline: Pipeline, _ question: String) throws -> [String] {
+    let found = try pipeline.json(["search", question, "--top-k", "50"])
+    return (found["citations"] as? [[String: Any]] ?? []).compactMap { $0["quote"] as? String }
+  }
+
+  /// The index shows what the log says, and its files are sound.
+  private func check(_ pipeline: Pipeline) throws {
+    let ledger = try pipeline.json(["ledger", "--index"])
+    let documents = try #require(ledger["documents"] as? [String: Any])
+    #expect(documents["lost"] as? Int == 0 && documents["contradicted"] as? Int == 0, "\(documents)")
+    let index = try #require(ledger["index"] as? [String: Any])
+    #expect(index["agrees"] as? Bool == true, "\(index)")
+    #expect(
+      try eventually(30) {
+        let output = try pipeline.millrace(["index", "verify"])
+        return output.code == 0 && output.text.contains("sound")
+      })
+  }
+
+  private func folder(_ pipeline: Pipeline) -> String { pipeline.state + "/index/1-0" }
+
+  @Test(
+    "search is killed 20 times while documents are put, replaced and deleted: nothing is lost or comes back",
+    .disabled(if: Pipeline.isOnKafka, "on Apache Kafka, KillTests kill search, too"))
+  func killed() throws {
+    let pipeline = try Pipeline(Self.sealing)
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var random = SplitMix(state: seed)
+    var newest: [Int: Int] = [:]
+    for round in 0..<20 {
+      var batch: [(id: String, text: String)] = []
+      for number in (0..<60).shuffled(using: &random).prefix(12) {
+        newest[number] = round
+        batch.append(("box-\(number)", "Box \(number) holds the red marble of round \(round)."))
+      }
+      let lines = batch.map { #"{"id":"\#($0.id)","text":"\#($0.text)"}"# }
+      let file = pipeline.state + "/put.jsonl"
+      try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+      #expect(try pipeline.millrace(["documents", "put", file, "--no-wait"]).code == 0)
+      if round % 4 == 3, let gone = newest.keys.randomElement(using: &random) {
+        newest[gone] = nil
+        #expect(try pipeline.millrace(["documents", "delete", "box-\(gone)", "--no-wait"]).code == 0)
+      }
+      // At any moment of a start, a replay, a checkpoint or a merge.
+      Thread.sleep(forTimeInterval: Double.random(in: 0...1.2, using: &random))
+      if let pid = try pipeline.processes()["search-0"] { kill(pid, SIGKILL) }
+    }
+    #expect(
+      try eventually(120) {
+        try pipeline.array(["documents", "list"]).allSatisfy { $0["state"] as? String == "indexed" }
+      }, "seed \(seed)")
+    #expect(try pipeline.array(["documents", "list"]).count == newest.count, "seed \(seed)")
+    try check(pipeline)
+    for (number, round) in newest.shuffled(using: &random).prefix(10) {
+      let found = try texts(pipeline, "Which round has the red marble of box \(number)?")
+        .filter { $0.hasPrefix("Box \(number) ") }
+      #expect(found == ["Box \(number) holds the red marble of round \(round)."], "seed \(seed)")
+    }
+    #expect(try pipeline.metric("millrace_index_faults_total", of: "search-0") == 0)
+    #expect(try pipeline.metric("millrace_index_rebuilds_total", of: "search-0") == 0)
+  }
+
+  @Test(
+    "a damaged file is found at the next start: the index falls back, says so, and shows the same",
+    .disabled(if: Pipeline.isOnKafka, "the broker makes no difference to it"))
+  func damaged() throws {
+    let pipeline = try Pipeline(Self.sealing)
+    try put(pipeline, (0..<80).map { ("shelf-\($0)", "Shelf \($0) carries \($0 * 3) blue books.") })
+    #expect(try pipeline.millrace(["documents", "delete", "shelf-7"]).code == 0)
+    let names = {
+      try FileManager.default.contentsOfDirectory(atPath: folder(pipeline)).filter { $0.contains("segment-") }
+    }
+    #expect(try eventually(30) { try !names().isEmpty })
+    #expect(try pipeline.millrace(["index", "compact"]).code == 0)
+    let file = folder(pipeline) + "/" + (try #require(try names().max()))
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+    bytes[bytes.count / 3] ^= 4
+    // In place, so that the running worker's mapping is damaged, too.
+    let handle = try #require(FileHandle(forWritingAtPath: file))
+    try handle.write(contentsOf: bytes)
+    try handle.close()
+    #expect(try pipeline.millrace(["index", "verify"]).code == 1)
+    let pid = try #require(try pipeline.processes()["search-0"])
+    kill(pid, SIGKILL)
+    #expect(
+      try eventually(30) {
+        let now = try pipeline.processes()["search-0"]
+        return now != nil && now != pid && (try? texts(pipeline, "blue books").count) == 50
+      })
+    #expect(try pipeline.metric("millrace_index_faults_total", of: "search-0", "corrupt") >= 1)
+    let log = try String(contentsOfFile: pipeline.state + "/logs/search-0.log", encoding: .utf8)
+    #expect(log.contains("A state of the index can't be used"))
+    #expect(try texts(pipeline, "Shelf 7").allSatisfy { !$0.hasPrefix("Shelf 7 ") })
+    try check(pipeline)
+  }
+
+  @Test(
+    "a snapshot of a running index, brought to a replica, catches up to the same digest; a busy volume is refused"
+  )
+  func replicas() throws {
+    let pipeline = try Pipeline(Self.sealing)
+    try put(pipeline, (0..<150).map { ("seat-\($0)", "Seat \($0) is in row \($0 / 10).") })
+    let copy = pipeline.state + "/snapshot"
+    #expect(
+      try eventually(30) {
+        try? FileManager.default.removeItem(atPath: copy)
+        return try pipeline.millrace(["index", "snapshot", copy]).code == 0
+      })
+    #expect(try pipeline.millrace(["index", "snapshot", copy]).code != 0, "the folder is not empty")
+    #expect(try pipeline.millrace(["index", "restore", copy]).code != 0, "the worker uses its volume")
+    try put(pipeline, (100..<200).map { ("seat-\($0)", "Seat \($0) has moved to row \($0 / 5).") })
+    #expect(try pipeline.millrace(["documents", "delete", "seat-3", "seat-4"]).code == 0)
+    let other = pipeline.state + "/other"
+    let restored = try pipeline.millrace(["index", "restore", copy, "--path", other])
+    #expect(restored.code == 0, "\(restored)")
+    let replica = Process()
+    replica.executableURL = URL(fileURLWithPath: Pipeline.binary)
+    replica.arguments = [
+      "worker", "search", "--kafka-bootstrap-servers", pipeline.kafka, "--search-path", other,
+      "--port-file", other + "/port", "--http-port", "0", "--kafka-session-timeout", "6s",
+    ]
+    replica.standardOutput = FileHandle.nullDevice
+    replica.standardError = FileHandle.nullDevice
+    try replica.run()
+    defer {
+      replica.terminate()
+      replica.waitUntilExit()
+    }
+    #expect(eventually(30) { FileManager.default.fileExists(atPath: other + "/port") })
+    let port = try String(contentsOfFile: other + "/port", encoding: .utf8).filter(\.isNumber)
+    let own = try #require(
+      try pipeline.array(["index", "status"]).first?["digest"] as? String, "the digest of the living")
+    #expect(own.hasPrefix("198-"))
+    #expect(
+      try eventually(30) {
+        let compared = try pipeline.millrace(
+          ["ledger", "--index-urls", "http://127.0.0.1:\(port)", "--json"])
+        return compared.code == 0 && compared.text.contains(#""agrees":true"#)
+      }, "the copy and the tail are the same as the log")
+  }
+
+  @Test("a volume that has not read on for longer than tombstones are kept is rebuilt, and says why")
+  func old() throws {
+    let pipeline = try Pipeline(Self.sealing + ["--topics-vectors-delete-retention", "8s"])
+    try put(pipeline, (0..<20).map { ("jar-\($0)", "Jar \($0) is full of honey.") })
+    #expect(
+      try eventually(30) {
+        try FileManager.default.contentsOfDirectory(atPath: folder(pipeline)).contains {
+          $0.hasPrefix("segment-")
+        }
+      })
+    let pid = try #require(try pipeline.processes()["search-0"])
+    kill(pid, SIGSTOP)
+    #expect(try pipeline.millrace(["documents", "delete", "jar-5", "--no-wait"]).code == 0)
+    // The length of the outage, not a wait for a condition.
+    Thread.sleep(forTimeInterval: 9)
+    kill(pid, SIGKILL)
+    #expect(try eventually(30) { try pipeline.array(["documents", "list"]).count == 19 })
+    #expect(try pipeline.metric("millrace_index_rebuilds_total", of: "search-0", "old") == 1)
+    #expect(try texts(pipeline, "Jar 5").allSatisfy { !$0.hasPrefix("Jar 5 ") })
+    let log = try String(contentsOfFile: pipeline.state + "/logs/search-0.log", encoding: .utf8)
+    #expect(log.contains("tombstones are kept for 8 s"))
+    try check(pipeline)
+  }
+}

@@ -1,0 +1,51 @@
+import Engine
+import Services
+import Stage
+import Synchronization
+import Time
+
+/// Stores the index when it is due, and merges its segments.
+final class IndexMaintenanceService: Service {
+  let name = "index-maintenance"
+  private let context: StageContext
+  private let index: SearchIndex
+  private let requests: CompactionRequest?
+  private let isStopping = Mutex(false)
+
+  init(_ context: StageContext, index: SearchIndex, requests: CompactionRequest?) {
+    self.context = context
+    self.index = index
+    self.requests = requests
+  }
+
+  func shutdown() async {
+    isStopping.withLock { $0 = true }
+    index.stop()
+  }
+
+  /// - Throws: `CancellationError`.
+  func run() async throws {
+    var blocked: String?
+    var nextTry = ContinuousClock.now
+    while !isStopping.withLock({ $0 }) {
+      if ContinuousClock.now >= nextTry {
+        let fault = await index.maintain(every: context.settings.search.checkpointInterval)
+        if fault != blocked {
+          if let fault { context.health.block(fault) }
+          if let blocked { context.health.unblock(blocked) }
+          blocked = fault
+        }
+        // A full disk is tried again, but not all the time.
+        nextTry = .now + (fault == nil ? .zero : .seconds(2))
+      }
+      if requests?.isWaiting == true {
+        requests?.finish(await index.compact())
+      }
+      context.health.setReport(await index.statusText)
+      if await index.isHeadFull, blocked == nil { continue }
+      try await Task.sleep(for: .milliseconds(200))
+    }
+    // What is not stored now must be read again at the next start.
+    _ = await index.maintain(every: context.settings.search.checkpointInterval, isLast: true)
+  }
+}
