@@ -60,7 +60,7 @@ enum IndexFill {
         _ = try await index.search([query])
         times.append(Bench.seconds(since: clock))
       }
-      let status = try JSONReader.read(Array(await index.statusText.utf8))
+      let status = try JSONReader.read(Array(index.statusText.utf8))
       func number(_ name: String) -> Double { Double(status[name]?.numberText ?? "") ?? 0 }
       print(
         String(

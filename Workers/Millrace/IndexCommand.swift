@@ -109,7 +109,7 @@ enum IndexCommand {
     }
     let manifest = try newest(volume.disk)
     let engine = try IndexEngine(volume.disk, IndexOptions(model: manifest.model), manifest)
-    return IndexReport(engine.status, engine.partitions, nil).json
+    return IndexReport(engine.status, nil).json
   }
 
   private static func status(_ arguments: ParsedArguments) async throws -> ExitCode {

@@ -23,13 +23,16 @@ final class IndexMaintenanceService: Service {
     index.stop()
   }
 
-  /// - Throws: `CancellationError`.
+  /// - Throws: `StageFatal` when a file of the index can't be read; `CancellationError`.
   func run() async throws {
+    let index = index
+    context.health.setReport { index.statusText }
     var blocked: String?
     var nextTry = ContinuousClock.now
     while !isStopping.withLock({ $0 }) {
       if ContinuousClock.now >= nextTry {
         let fault = await index.maintain(every: context.settings.search.checkpointInterval)
+        if await index.isBroken { throw StageFatal("a file of the index can't be read") }
         if fault != blocked {
           if let fault { context.health.block(fault) }
           if let blocked { context.health.unblock(blocked) }
@@ -41,7 +44,6 @@ final class IndexMaintenanceService: Service {
       if requests?.isWaiting == true {
         requests?.finish(await index.compact())
       }
-      context.health.setReport(await index.statusText)
       if await index.isHeadFull, blocked == nil { continue }
       try await Task.sleep(for: .milliseconds(200))
     }

@@ -11,11 +11,12 @@ import Telemetry
 import Time
 
 /// One replica's shard. Records are applied on a thread of its own; searches work on the newest view on another thread,
-/// so that neither waits for the other; checkpoints and merges run on a third.
+/// so that neither waits for the other; checkpoints and merges run on two more.
 package actor SearchIndex {
   /// What searches and answers need, taken together.
   private struct Published {
     var view = IndexView()
+    var status: IndexStatus?
     var positions: [Int32: Int64] = [:]
     var ends: [Int32: Int64] = [:]
     var endsKnownAt = ContinuousClock.now
@@ -155,9 +156,8 @@ package actor SearchIndex {
 
   /// The reader begins anew.
   ///
-  /// - Parameter fromBeginning: partitions that are read from their beginning. What was read of them at a time was in
-  ///   the
-  ///   log at that time, however old it is: its tombstone is kept for the whole retention from then on.
+  /// - Parameter fromBeginning: partitions that are read from their beginning. A record that is read now is in the log
+  ///   now, however old it is: its tombstone will be kept for the whole retention.
   package func forgetReading(fromBeginning: [Int32]) {
     lastSeen = [:]
     for partition in fromBeginning {
@@ -167,10 +167,12 @@ package actor SearchIndex {
 
   private func publish() {
     let view = engine.view
-    let positions = engine.partitions.mapValues(\.nextOffset)
+    let status = engine.status
+    let positions = status.partitions.mapValues(\.nextOffset)
     let unreadCount = unread.count
     published.withLock { published in
       published.view = view
+      published.status = status
       published.positions.merge(positions) { max($0, $1) }
       published.unreadCount = unreadCount
     }
@@ -316,9 +318,10 @@ package actor SearchIndex {
       if let end = ends[partition], state.nextOffset >= end { state.cover(askedMilliseconds) }
       engine.partitions[partition] = state
     }
-    let all = engine.partitions.mapValues(\.nextOffset)
+    let status = engine.status
     published.withLock { published in
-      published.positions = all
+      published.status = status
+      published.positions = status.partitions.mapValues(\.nextOffset)
       published.ends = ends
       published.endsKnownAt = .now
     }
@@ -368,6 +371,9 @@ package actor SearchIndex {
 
   package var isHeadFull: Bool { engine.isHeadFull }
 
+  /// Whether a change was applied in part, because a file could not be read. Only a new start mends that.
+  package var isBroken: Bool { engine.isBroken }
+
   /// Whether the index takes no records because it can't be stored: another replica must report the states.
   package var isFaulty: Bool { fault != nil }
 
@@ -379,7 +385,6 @@ package actor SearchIndex {
   /// - Returns: why the disk takes nothing; nil when it does.
   package func maintain(every interval: Duration, isLast: Bool = false) async -> String? {
     guard mayStore else { return fault }
-    if engine.isBroken { fault = "a file of the index can't be read" }
     let age = ContinuousClock.now - checkpointedAt
     let isDue =
       engine.isHeadFull || fault != nil || isLast && engine.hasChanges || age >= interval && engine.hasChanges
@@ -440,6 +445,7 @@ package actor SearchIndex {
   ///
   /// - Returns: why it could not; nil when it is done.
   package func compact() async -> String? {
+    guard mayStore else { return "the index is being opened" }
     await checkpoint()
     do {
       try await merge(.allSegments)
@@ -469,8 +475,8 @@ package actor SearchIndex {
   }
 
   /// The index as JSON, for operators.
-  package var statusText: String {
-    report()
-    return IndexReport(engine.status, engine.partitions, behind).json.text
+  package nonisolated var statusText: String {
+    guard let status = published.withLock({ $0.status }) else { return "{}" }
+    return IndexReport(status, behind).json.text
   }
 }

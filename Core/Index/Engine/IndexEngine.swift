@@ -30,7 +30,7 @@ package final class IndexEngine {
   private var manifests: [Manifest] = []
   /// What the disk holds is not what the memory holds, apart from new records.
   private var isReshaped = false
-  /// A change was applied in part, because a file could not be read: this state must never be stored.
+  /// Whether a change was applied in part, because a file could not be read: this state must never be stored.
   package private(set) var isBroken = false
   private var expiryLookedAt: Int64 = 0
 
@@ -442,6 +442,7 @@ package final class IndexEngine {
 
   package var status: IndexStatus {
     IndexStatus(
+      partitions: partitions.mapValues { IndexStatus.Partition(nextOffset: $0.nextOffset, live: $0.live) },
       manifest: manifests.first?.number ?? 0, savedMilliseconds: manifests.first?.savedMilliseconds ?? 0,
       segments: parts.map {
         IndexStatus.Segment(

@@ -4,7 +4,7 @@ import Records
 package struct IndexReport: Sendable {
   package let json: JSONValue
 
-  package init(_ status: IndexStatus, _ partitions: [Int32: PartitionState], _ behind: IndexBehind?) {
+  package init(_ status: IndexStatus, _ behind: IndexBehind?) {
     let segments = status.segments.map { segment -> JSONValue in
       .object([
         "name": .string(segment.name), "rows": .int(segment.rows), "live_rows": .int(segment.liveRows),
@@ -13,7 +13,7 @@ package struct IndexReport: Sendable {
       ])
     }
     var byPartition: [JSONMember] = []
-    for (partition, state) in partitions.sorted(by: { $0.key < $1.key }) {
+    for (partition, state) in status.partitions.sorted(by: { $0.key < $1.key }) {
       let value = JSONValue.object([
         "next_offset": .int(Int(state.nextOffset)), "documents": .int(state.live.documents),
         "chunks": .int(state.live.chunks), "digest": .string(state.live.description),

@@ -11,6 +11,12 @@ package struct IndexStatus: Sendable {
     package var panels: String
   }
 
+  package struct Partition: Sendable {
+    package var nextOffset: Int64
+    package var live: LiveDigest
+  }
+
+  package var partitions: [Int32: Partition] = [:]
   /// The number of the durable state; 0 when there is none.
   package var manifest: Int
   package var savedMilliseconds: Int64

@@ -102,8 +102,7 @@ package struct Manifest: Sendable, Equatable {
   /// - Throws: `StorageError` when the file is missing or corrupt.
   package init(_ disk: any Disk, number: Int) throws(StorageError) {
     let name = Self.name(number)
-    let file = try disk.open(name)
-    let content = try BlockFile.check(file, name: name, magic: Self.magic)
+    let (file, content) = try BlockFile.open(disk, name, magic: Self.magic)
     var reader = ByteReader(file.bytes(at: 0, count: content), file: name)
     self.number = try reader.number()
     model = try reader.string()

@@ -17,7 +17,8 @@ package struct PartitionState: Sendable, Equatable {
   package static let beaconMax = 16
 
   package var nextOffset: Int64 = 0
-  /// Every record that was appended before this time, in ms since 1970 by this machine's clock, is applied.
+  /// What is applied of the partition was in the log at this time, in ms since 1970 by this machine's clock. Tombstones
+  /// of it are kept for at least `delete.retention.ms` from then on.
   package var coveredMilliseconds: Int64 = 0
   /// All records that lay between the first of these and `nextOffset`.
   package private(set) var beacons: [Beacon] = []
@@ -34,7 +35,7 @@ package struct PartitionState: Sendable, Equatable {
     if beacons.count > Self.beaconMax { beacons.removeFirst() }
   }
 
-  /// Every record that was appended before a time is applied.
+  /// What is applied was in the log at a time.
   package mutating func cover(_ milliseconds: Int64) {
     coveredMilliseconds = max(coveredMilliseconds, milliseconds)
   }

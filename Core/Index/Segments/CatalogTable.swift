@@ -28,10 +28,9 @@ package final class CatalogTable: Sendable {
   package init(_ disk: any Disk, id: Int) throws(StorageError) {
     self.id = id
     name = Self.name(id)
-    file = try disk.open(name)
+    let content: Int
+    (file, content) = try BlockFile.open(disk, name, magic: Self.magic)
     byteCount = file.byteCount
-    file.willNeed()
-    let content = try BlockFile.check(file, name: name, magic: Self.magic)
     guard content >= 8, let count = Int(exactly: file.uint64(at: content - 8)),
       count <= (content - 8) / Self.indexBytes
     else { throw StorageError(.corrupt, file: name, "it has no index") }

@@ -26,8 +26,7 @@ package enum RemovedDocuments {
     throws(StorageError) -> Bitmap
   {
     let name = name(segment, number)
-    let file = try disk.open(name)
-    let content = try BlockFile.check(file, name: name, magic: magic)
+    let (file, content) = try BlockFile.open(disk, name, magic: magic)
     let wordCount = (documentCount + 63) / 64
     guard content == 8 + wordCount * 8 else {
       throw StorageError(.corrupt, file: name, "it is not of \(documentCount) documents")

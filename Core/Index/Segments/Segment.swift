@@ -37,10 +37,9 @@ package final class Segment: Sendable {
   package init(_ disk: any Disk, id: Int) throws(StorageError) {
     self.id = id
     name = Self.name(id)
-    file = try disk.open(name)
+    let content: Int
+    (file, content) = try BlockFile.open(disk, name, magic: SegmentDirectory.magic)
     byteCount = file.byteCount
-    file.willNeed()
-    let content = try BlockFile.check(file, name: name, magic: SegmentDirectory.magic)
     directory = try SegmentDirectory(file, content: content, name: name)
     let padded = directory.dimension + directory.dimension % 2
     panels = Panels(

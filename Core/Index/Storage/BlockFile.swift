@@ -12,11 +12,23 @@ package enum BlockFile {
   package static let blockBytes = 1 << 20
   private static let tailBytes = 20
 
+  /// Opens a file and checks its form and every checksum.
+  ///
+  /// - Returns: the file, and the length of its content.
+  /// - Throws: `StorageError`, with the code `.corrupt`, `.newer` or `.missing` when it can't be used.
+  package static func open(_ disk: any Disk, _ name: String, magic: String) throws(StorageError)
+    -> (file: MappedFile, content: Int)
+  {
+    let file = try disk.open(name)
+    file.willNeed()
+    return (file, try check(file, name: name, magic: magic))
+  }
+
   /// Checks the form and every checksum.
   ///
   /// - Returns: the length of the content.
   /// - Throws: `StorageError` with the code `.corrupt`, or `.newer` when only the last byte of the magic differs.
-  package static func check(_ file: MappedFile, name: String, magic: String) throws(StorageError) -> Int {
+  private static func check(_ file: MappedFile, name: String, magic: String) throws(StorageError) -> Int {
     func corrupt(_ reason: String) -> StorageError { StorageError(.corrupt, file: name, reason) }
     guard file.byteCount >= tailBytes else { throw corrupt("\(file.byteCount) bytes are too few") }
     let tail = file.byteCount - tailBytes

@@ -57,7 +57,8 @@ package struct FolderDisk: Disk {
     do { return try MappedFile(path: place(name)) } catch {
       // An empty file was cut. Too little memory or too many open files say nothing of the bytes.
       let isEmpty = ((try? FileManager.default.attributesOfItem(atPath: place(name)))?[.size] as? Int) == 0
-      throw StorageError(isEmpty ? .corrupt : .failed, file: place(name), error.description)
+      throw StorageError(
+        isEmpty ? .corrupt : .failed, file: place(name), isEmpty ? "it is empty" : error.description)
     }
   }
 

@@ -8,7 +8,7 @@ package final class Health: Sendable {
     /// Reasons that hold for several at once, with their number.
     var held: [String: Int] = [:]
     var failure: String?
-    var report: String?
+    var report: (@Sendable () -> String)?
   }
   private let state = Mutex(State())
 
@@ -29,9 +29,9 @@ package final class Health: Sendable {
   package func fail(_ reason: String) { state.withLock { $0.failure = reason } }
 
   package var isReady: Bool { state.withLock { $0.blockers.isEmpty && $0.held.isEmpty && $0.failure == nil } }
-  /// What `/status` shows, as JSON.
-  package func setReport(_ text: String) { state.withLock { $0.report = text } }
-  package var report: String? { state.withLock { $0.report } }
+  /// What `/status` shows, as JSON; asked at each request, on a thread of the server.
+  package func setReport(_ report: @escaping @Sendable () -> String) { state.withLock { $0.report = report } }
+  package var report: (@Sendable () -> String)? { state.withLock { $0.report } }
   package var failure: String? { state.withLock { $0.failure } }
   package var blockers: [String] { state.withLock { $0.blockers.union($0.held.keys).sorted() } }
 }

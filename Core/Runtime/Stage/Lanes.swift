@@ -288,6 +288,10 @@ struct Lanes {
     lanes[position.topicPartition]?.progress.treatment(of: position.offset, deathsMax: deathsMax) == .rejected
   }
 
+  func isWatched(_ position: RecordPosition) -> Bool {
+    lanes[position.topicPartition]?.progress.isWatched(position.offset) ?? false
+  }
+
   func isAlone(_ position: RecordPosition) -> Bool {
     lanes[position.topicPartition]?.progress.treatment(of: position.offset, deathsMax: deathsMax) == .alone
   }

@@ -69,8 +69,11 @@ package struct PartitionProgress: Sendable {
       }
       deaths.alone = nil
     } else {
+      // After a first death every begin is committed before the work: only what was in work at both deaths counts.
+      deaths.end =
+        deaths.count == 0
+        ? metadata.startedEnd + Int64(inWorkMax) : min(deaths.end, metadata.startedEnd)
       deaths.count += 1
-      deaths.end = max(deaths.end, metadata.startedEnd + Int64(inWorkMax))
     }
     deaths.end = min(deaths.end, logEnd)
     if nextOffset >= deaths.end { deaths = CommitMetadata.Deaths() }
@@ -111,7 +114,14 @@ package struct PartitionProgress: Sendable {
     (self.incarnation, self.revision) = (incarnation, revision)
   }
 
-  package mutating func begin(_ offset: Int64) { startedEnd = max(startedEnd, offset + 1) }
+  package mutating func begin(_ offset: Int64) {
+    startedEnd = max(startedEnd, offset + 1)
+    if isWatched(offset) { revision += 1 }
+  }
+
+  /// Whether a process died with the record in work, perhaps: its begin must be committed before the work, so that the
+  /// next owner suspects no more records than were in work.
+  package func isWatched(_ offset: Int64) -> Bool { deaths.count > 0 && offset < deaths.end }
 
   /// Notes that the record will be in work alone. Commit before the work begins.
   package mutating func beginAlone(_ offset: Int64) {

@@ -45,9 +45,12 @@ package final class ProbeService: Service {
         status: health.isReady ? 200 : 503,
         body: health.isReady
           ? "ready\n" : (health.blockers + [health.failure ?? ""]).joined(separator: "\n") + "\n")
-    case statusPath where health.report != nil:
-      return HTTPResponse(status: 200, contentType: .json, body: (health.report ?? "") + "\n")
-    default: return HTTPResponse(status: 404, body: "/metrics, /healthz or /readyz\n")
+    case statusPath:
+      guard let report = health.report else {
+        return HTTPResponse(status: 404, body: "only search workers serve \(statusPath)\n")
+      }
+      return HTTPResponse(status: 200, contentType: .json, body: report() + "\n")
+    default: return HTTPResponse(status: 404, body: "/metrics, /healthz, /readyz or /status\n")
     }
   }
 

@@ -314,7 +314,7 @@ package final class StageService: Service {
     }
     let rest = taken.indices.filter { !isGuilty[$0] }
     if rest.isEmpty { return result }
-    if let first = rest.first, rest.count == 1, await !isSuspectCommitted(taken[first]) { return result }
+    guard await isBeginCommitted(rest.map { taken[$0] }) else { return result }
     let watch = Stopwatch()
     do {
       let made = try await work.work(on: rest.map { records[$0] }, until: .now + Self.batchTimeMax)
@@ -339,17 +339,22 @@ package final class StageService: Service {
     return result
   }
 
-  /// The next owner must see that this record was in work alone.
+  /// After a death the next owner must see which of the suspects were in work.
   ///
-  /// - Returns: false when the partition goes, or the stage stops, before that is committed.
-  private func isSuspectCommitted(_ item: Lanes.Taken) async -> Bool {
-    let partition = item.record.topicPartition
-    guard lanes.withLock({ $0.isAlone(item.record.position) }) else { return true }
-    context.logger.warning("Record is worked on alone", [(.topic, item.record.position.description)])
-    let revision = lanes.withLock { $0.revisions[partition] ?? 0 }
-    while committedRevisions.withLock({ $0[partition] ?? 0 }) < revision {
-      guard !stopping, lanes.withLock({ $0.isMine(item) }) else { return false }
-      do { try await Task.sleep(for: .milliseconds(5)) } catch { return false }
+  /// - Returns: false when a partition goes, or the stage stops, before that is committed.
+  private func isBeginCommitted(_ items: [Lanes.Taken]) async -> Bool {
+    let watched = lanes.withLock { lanes in items.filter { lanes.isWatched($0.record.position) } }
+    guard !watched.isEmpty else { return true }
+    if items.count == 1, let item = items.first, lanes.withLock({ $0.isAlone(item.record.position) }) {
+      context.logger.warning("Record is worked on alone", [(.topic, item.record.position.description)])
+    }
+    let revisions = lanes.withLock(\.revisions)
+    for item in watched {
+      let partition = item.record.topicPartition
+      while committedRevisions.withLock({ $0[partition] ?? 0 }) < revisions[partition] ?? 0 {
+        guard !stopping, lanes.withLock({ $0.isMine(item) }) else { return false }
+        do { try await Task.sleep(for: .milliseconds(5)) } catch { return false }
+      }
     }
     return true
   }

@@ -136,8 +136,8 @@ import VectorMath
             number % 3 == 0 ? centre.map { $0 + Float.random(in: -1e-4...1e-4, using: &random) } : vector()
           }, tenant: number % 7 == 0 ? "b" : "a")
       }
-      let shown = documents.map { batch -> IndexedDocument in
-        guard case .vectors(let chunks, _, let values) = batch.content else { fatalError() }
+      let shown = documents.compactMap { batch -> IndexedDocument? in
+        guard case .vectors(let chunks, _, let values) = batch.content else { return nil }
         let info = batch.header.document
         return IndexedDocument(
           info: info, set: SetID(version: info.version, digest: [1]), chunks: chunks, vectors: values)

@@ -142,6 +142,8 @@ import Testing
       if new.isEmpty { break }
       let together = new.filter { owner.treatment(of: $0, deathsMax: 4) == .usual }
       for offset in together { owner.begin(offset) }
+      // As the service does: the begin of a suspect is committed before the work.
+      if together.contains(where: { owner.isWatched($0) }) { commit = owner.committed(isHandedOver: false) }
       if together.contains(guilty) {
         deathCount += 1
         continue owners
@@ -193,6 +195,28 @@ import Testing
     #expect(PartitionProgress(former).treatment(of: 7, deathsMax: 4) == .rejected)
   }
 
+  @Test("after two deaths only what was in work at both is worked on alone, however much may have begun")
+  func intersection() {
+    // Killed with up to 1,000 records in work; then with the first 10 of them.
+    let first = CommittedOffset(nextOffset: 0, metadata: "~1;0;d;1000;0;0;;;;")
+    var second = PartitionProgress(first, logEnd: 20_000, inWorkMax: 8192)
+    let offsets = Array(0..<20 as Range<Int64>)
+    _ = polled(offsets, &second)
+    let revision = second.revision
+    for offset in offsets.prefix(10) {
+      #expect(second.isWatched(offset) && second.treatment(of: offset, deathsMax: 4) == .usual)
+      second.begin(offset)
+    }
+    #expect(second.revision > revision, "the begins are worth a commit")
+    var third = PartitionProgress(second.committed(isHandedOver: false), logEnd: 20_000, inWorkMax: 8192)
+    _ = polled(offsets, &third)
+    #expect(offsets.filter { third.treatment(of: $0, deathsMax: 4) == .alone } == Array(0..<10))
+    // Killed before it began anything: nothing is suspected any more.
+    var fourth = PartitionProgress(third.committed(isHandedOver: false), logEnd: 20_000, inWorkMax: 8192)
+    _ = polled(offsets, &fourth)
+    #expect(offsets.allSatisfy { fourth.treatment(of: $0, deathsMax: 4) == .usual })
+  }
+
   @Test("records that came after a death were in work at none")
   func laterRecords() {
     var owner = progress(0)
@@ -200,7 +224,9 @@ import Testing
     for offset in [0, 1] as [Int64] { owner.begin(offset) }
     var commit = owner.committed(isHandedOver: false)
     for _ in 0..<2 {
-      let next = PartitionProgress(commit, logEnd: 2, inWorkMax: 100)
+      var next = PartitionProgress(commit, logEnd: 2, inWorkMax: 100)
+      _ = polled([0, 1], &next)
+      for offset in [0, 1] as [Int64] { next.begin(offset) }
       commit = next.committed(isHandedOver: false)
     }
     let next = PartitionProgress(commit, logEnd: 50, inWorkMax: 100)
