@@ -33,7 +33,7 @@ enum IndexFill {
         try await Task.sleep(for: .milliseconds(50))
       }
     }
-    print("instruction set \(Kernels.instructionSet); one chunk a document, texts of about 200 bytes")
+    print("instruction set \(Panels.instructionSet); one chunk a document, texts of about 200 bytes")
     print(
       "    rows   applied/s   us/put   search p50 ms   segments   amplification   memory MiB   mapped MiB")
     var random = SplitMix(state: 7)

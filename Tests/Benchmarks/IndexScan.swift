@@ -114,7 +114,7 @@ enum IndexScan {
         "panels": arguments.isOurs ? (arguments.panels == .bf16 ? "bf16" : "fp32") : "",
         "rows": base.byteCount / 4 / dimension, "batch": batch, "threads": threads,
         "seconds_per_call_median": median, "queries_per_s": Double(batch) / median,
-        "recall_at_10": recall as Any? ?? NSNull(), "instruction_set": Kernels.instructionSet,
+        "recall_at_10": recall as Any? ?? NSNull(), "instruction_set": Panels.instructionSet,
         "openblas_kernel": BLAS.coreName, "calls": times.count,
       ]
       try write(line)
@@ -250,14 +250,11 @@ enum IndexScan {
       let bf16 = millrace_peak_bf16(1)
       results.withLock { $0.bf16 += bf16 }
     }
-    together { _ in
-      let read = millrace_read_rate((512 << 20) / threads)
-      results.withLock { $0.read += read }
-    }
+    results.withLock { $0.read = millrace_read_rate(512 << 20, Int32(threads)) }
     let (fma, bf16, read) = results.withLock { $0 }
     try write([
       "threads": threads, "fma_gflops": fma / 1e9, "bf16_gflops": bf16 == 0 ? NSNull() : bf16 / 1e9 as Any,
-      "read_gb_per_s": read / 1e9, "instruction_set": Kernels.instructionSet,
+      "read_gb_per_s": read / 1e9, "instruction_set": Panels.instructionSet,
     ])
   }
 }

@@ -1,4 +1,5 @@
 #include "millrace_peaks.h"
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -86,24 +87,53 @@ static float read_all(const float *values, size_t count) {
   return sum;
 }
 
-double millrace_read_rate(size_t byte_count) {
-  float *values = malloc(byte_count);
-  if (!values) return 0;
+struct reader {
+  pthread_barrier_t *barrier;
+  size_t count;
+  double rate;
+};
+
+/// Reads its share in passes that all threads begin together. The rate is of the median pass.
+static void *read_share(void *argument) {
+  struct reader *me = argument;
+  float *values = malloc(me->count * 4);
   // Not zeros: untouched pages would all be the same one.
-  for (size_t i = 0; i < byte_count / 4; i++) values[i] = (float)i;
-  double rates[7];
+  for (size_t i = 0; values && i < me->count; i++) values[i] = (float)i;
+  double times[9];
   volatile float result = 0;
-  for (int pass = 0; pass < 7; pass++) {
+  for (int pass = 0; pass < 9; pass++) {
+    pthread_barrier_wait(me->barrier);
     double start = now();
-    result += read_all(values, byte_count / 4);
-    double rate = (double)byte_count / (now() - start);
+    if (values) result += read_all(values, me->count);
+    pthread_barrier_wait(me->barrier);
+    double time = now() - start;
     int place = pass;
-    while (place > 0 && rates[place - 1] > rate) {
-      rates[place] = rates[place - 1];
+    while (place > 0 && times[place - 1] > time) {
+      times[place] = times[place - 1];
       place--;
     }
-    rates[place] = rate;
+    times[place] = time;
   }
+  me->rate = values ? (double)me->count * 4 / times[4] : 0;
   free(values);
-  return rates[3];
+  return 0;
+}
+
+double millrace_read_rate(size_t byte_count, int threads) {
+  if (threads < 1 || threads > 64) return 0;
+  pthread_t handles[64];
+  struct reader readers[64];
+  pthread_barrier_t barrier;
+  if (pthread_barrier_init(&barrier, 0, (unsigned)threads)) return 0;
+  for (int i = 0; i < threads; i++) {
+    readers[i] = (struct reader){&barrier, byte_count / 4 / (size_t)threads, 0};
+    if (pthread_create(&handles[i], 0, read_share, &readers[i])) abort();
+  }
+  double rate = 0;
+  for (int i = 0; i < threads; i++) {
+    pthread_join(handles[i], 0);
+    rate += readers[i].rate;
+  }
+  pthread_barrier_destroy(&barrier);
+  return rate;
 }

@@ -6,6 +6,13 @@
 
 #pragma clang fp contract(fast)
 
+static uint16_t bf16(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits >> 16 | 0x40);  // not a number stays one
+  return (uint16_t)((bits + 0x7FFFu + (bits >> 16 & 1)) >> 16);
+}
+
 #define JOIN2(a, b) a##_##b
 #define JOIN(a, b) JOIN2(a, b)
 #define NAME(name) JOIN(SET, name)
@@ -40,12 +47,15 @@
 #undef TARGET
 #undef WIDTH
 #undef GROUP_MAX
+
+#include "panel_pairs.h"
 #endif
 
-enum { PORTABLE, AVX2, AVX512 };
+enum { PORTABLE, AVX2, AVX512, AVX512_BF16 };
 
 static int detected(void) {
 #if defined(__x86_64__)
+  if (millrace_has_avx512() && __builtin_cpu_supports("avx512bf16")) return AVX512_BF16;
   if (millrace_has_avx512()) return AVX512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return AVX2;
 #endif
@@ -71,9 +81,28 @@ int millrace_panels_use(int instruction_set) {
 
 size_t millrace_scan_scratch(size_t query_count) { return 32 * 384 + 32 * query_count; }
 
-void millrace_pack_queries(const float *queries, size_t query_count, size_t dimension, float *packed) {
+const char *millrace_panels_instruction_set(void) {
+  switch (set()) {
+    case AVX512_BF16: return "avx512_bf16";
+    case AVX512: return "avx512";
+    case AVX2: return "avx2";
+    default: return "portable";
+  }
+}
+
+float millrace_query_error(int kind, const float *query, size_t dimension) {
+  return kind == MILLRACE_BF16 && set() == AVX512_BF16 ? millrace_bf16_error(query, 1, dimension) : 0;
+}
+
+void millrace_pack_queries(int kind, const float *queries, size_t query_count, size_t dimension, void *packed) {
   switch (set()) {
 #if defined(__x86_64__)
+    case AVX512_BF16:
+      if (kind == MILLRACE_BF16) {
+        pairs_pack(queries, query_count, dimension, packed);
+        break;
+      }
+      __attribute__((fallthrough));
     case AVX512: avx512_pack(queries, query_count, dimension, packed); break;
     case AVX2: avx2_pack(queries, query_count, dimension, packed); break;
 #endif
@@ -81,11 +110,16 @@ void millrace_pack_queries(const float *queries, size_t query_count, size_t dime
   }
 }
 
-size_t millrace_panel_scan(int kind, const void *panels, size_t panel_count, size_t dimension, const float *queries,
+size_t millrace_panel_scan(int kind, const void *panels, size_t panel_count, size_t dimension, const void *queries,
                            size_t query_count, const float *thresholds, float *scratch,
                            struct millrace_candidate *out) {
   switch (set()) {
 #if defined(__x86_64__)
+    case AVX512_BF16:
+      if (kind == MILLRACE_BF16) {
+        return pairs_scan(panels, panel_count, dimension, queries, query_count, thresholds, scratch, out);
+      }
+      __attribute__((fallthrough));
     case AVX512:
       return avx512_scan(kind, panels, panel_count, dimension, queries, query_count, thresholds, scratch, out);
     case AVX2:
@@ -99,18 +133,12 @@ size_t millrace_panel_scan(int kind, const void *panels, size_t panel_count, siz
 float millrace_dot(const float *a, const float *b, size_t dimension) {
   switch (set()) {
 #if defined(__x86_64__)
+    case AVX512_BF16:
     case AVX512: return avx512_dot(a, b, dimension);
     case AVX2: return avx2_dot(a, b, dimension);
 #endif
     default: return portable_dot(a, b, dimension);
   }
-}
-
-static uint16_t bf16(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, 4);
-  if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits >> 16 | 0x40);  // not a number stays one
-  return (uint16_t)((bits + 0x7FFFu + (bits >> 16 & 1)) >> 16);
 }
 
 float millrace_bf16_round(float value) {
@@ -131,6 +159,16 @@ float millrace_bf16_error(const float *rows, size_t row_count, size_t dimension)
     if (sum > worst) worst = sum;
   }
   return (float)(__builtin_sqrt(worst) * 1.000001);
+}
+
+float millrace_longest(const float *rows, size_t row_count, size_t dimension) {
+  double most = 0;
+  for (size_t row = 0; row < row_count; row++) {
+    double sum = 0;
+    for (size_t k = 0; k < dimension; k++) sum += (double)rows[row * dimension + k] * rows[row * dimension + k];
+    if (sum > most) most = sum;
+  }
+  return (float)(__builtin_sqrt(most) * 1.000001);
 }
 
 void millrace_panel_pack(int kind, const float *rows, size_t dimension, size_t padded, void *panel) {

@@ -76,11 +76,17 @@ package enum ExactSearch {
       stretches.append(Stretch(part: part, rows: rows, panels: 0..<rows.panelCount, hasTail: true))
     }
     // Of the tenant's parts only: others' rows must not make its searches slower.
-    let error = stretches.reduce(Float(0)) { max($0, view.parts[$1.part].segment.roundingError) }
+    let segments = stretches.map { view.parts[$0.part].segment }
     let summation = summationError * Float(max(1024, view.dimension)) / 1024 * IndexEngine.lengthMax
     let tops = queries.map { query in
       let length = query.vector.reduce(Float(0)) { $0 + $1 * $1 }.squareRoot()
-      return TopCandidates(depth: query.depth, error: (error + summation) * length)
+      // |q·x - q'·x'| <= |q| |x - x'| + |q - q'| |x'|, where q' and x' are what the scan multiplies.
+      let rounding = Panels.Kind.allCases.map { Panels.queryError(query.vector, kind: $0) }
+      let error = segments.reduce(Float(0)) { worst, segment in
+        let query = rounding[Int(segment.kind.rawValue)]
+        return max(worst, length * segment.roundingError + query * (segment.longest + segment.roundingError))
+      }
+      return TopCandidates(depth: query.depth, error: error + summation * length)
     }
     let crew = max(1, min(threads, panelCount / panelsPerThreadMin))
     let shares = divided(stretches, among: crew, panelCount)

@@ -56,6 +56,7 @@ package final class Segment: Sendable {
   package var dimension: Int { directory.dimension }
   package var kind: Panels.Kind { directory.kind }
   package var roundingError: Float { directory.roundingError }
+  package var longest: Float { directory.longest }
   package var textBytes: Int { directory.textBytes }
 
   private func corrupt(_ reason: String) -> StorageError { StorageError(.corrupt, file: name, reason) }

@@ -34,7 +34,7 @@ struct SegmentDirectory: Sendable, Equatable {
     case textBlocks
   }
 
-  static let magic = "MLRSEG01"
+  static let magic = "MLRSEG02"
   static let documentBytes = 48
   static let tenantBytes = 32
   static let textBlockBytes = 24
@@ -48,6 +48,8 @@ struct SegmentDirectory: Sendable, Equatable {
   var textBlockCount = 0
   /// The largest distance between a row and what its panel holds.
   var roundingError: Float = 0
+  /// The largest length of a row that lies in a panel.
+  var longest: Float = 0
   /// Bytes of all chunks before they were packed.
   var textBytes = 0
   var sections: [(offset: Int, count: Int)] = []
@@ -64,6 +66,7 @@ struct SegmentDirectory: Sendable, Equatable {
       writer.uint64(UInt64(number))
     }
     writer.uint32(roundingError.bitPattern)
+    writer.uint32(longest.bitPattern)
     writer.count(sections.count)
     for section in sections {
       writer.uint64(UInt64(section.offset))
@@ -101,13 +104,16 @@ struct SegmentDirectory: Sendable, Equatable {
     textBlockCount = numbers[5]
     textBytes = numbers[6]
     roundingError = Float(bitPattern: try reader.uint32())
+    longest = Float(bitPattern: try reader.uint32())
     for _ in 0..<(try reader.count()) {
       guard let offset = Int(exactly: try reader.uint64()), let count = Int(exactly: try reader.uint64()),
         offset <= start, count <= start - offset
       else { throw corrupt("a section lies beyond its end") }
       sections.append((offset, count))
     }
-    guard dimension <= VectorBatch.dimensionMax, roundingError.isFinite, roundingError >= 0 else {
+    guard dimension <= VectorBatch.dimensionMax, roundingError.isFinite, roundingError >= 0,
+      longest.isFinite, longest >= 0
+    else {
       throw corrupt("its vectors are too long")
     }
     let padded = dimension + dimension % 2

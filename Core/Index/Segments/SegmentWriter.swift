@@ -120,6 +120,9 @@ package struct SegmentWriter {
             directory.roundingError,
             Panels.roundingError(group, from: used, rowCount: Panels.rows, dimension: dimension))
         }
+        directory.longest = max(
+          directory.longest,
+          Panels.longest(group, from: used, rowCount: Panels.rows, dimension: dimension))
         try file.append(Panels.pack(group, from: used, kind: kind, dimension: dimension))
         used += groupCount
       }

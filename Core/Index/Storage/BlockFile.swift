@@ -20,7 +20,7 @@ package enum BlockFile {
     -> (file: MappedFile, content: Int)
   {
     let file = try disk.open(name)
-    file.willNeed()
+    guard file.populate() else { throw StorageError(.corrupt, file: name, "some of its bytes can't be read") }
     return (file, try check(file, name: name, magic: magic))
   }
 

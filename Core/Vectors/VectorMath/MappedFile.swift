@@ -96,8 +96,24 @@ import Foundation
     return order != 0 ? Int(order) : count - other.count
   }
 
-  /// Tells the kernel that all of the file will be read soon.
-  package func willNeed() { if isMapped { unsafe _ = madvise(base, byteCount, MADV_WILLNEED) } }
+  /// Reads all of the file into memory, as far as it has room.
+  ///
+  /// - Returns: false when some bytes can't be read. An access to them would end the process.
+  package func populate() -> Bool {
+    guard isMapped else { return true }
+    // MADV_POPULATE_READ, of Linux 5.14; an older kernel doesn't know it. Small steps, so that no call takes long.
+    let populateRead: Int32 = 22
+    var offset = 0
+    while offset < byteCount {
+      let count = min(64 << 20, byteCount - offset)
+      while unsafe madvise(base + offset, count, populateRead) != 0 {
+        if errno == EFAULT || errno == 133 /* EHWPOISON */ { return false }
+        guard errno == EINTR || errno == EAGAIN else { return true }
+      }
+      offset += count
+    }
+    return true
+  }
 }
 
 // The bytes are never written after init and live until deinit.

@@ -11,7 +11,8 @@ internal import CKernels
   private let queryCount: Int
   private let dimension: Int
   private let padded: Int
-  private let packed: FloatBuffer
+  /// The queries in the order of each kind's scan, by the kind's raw value.
+  private let packed: [FloatBuffer]
   private let scratch: FloatBuffer
   private let panel: FloatBuffer
   private var rows: [Float] = []
@@ -24,7 +25,6 @@ internal import CKernels
     self.dimension = dimension
     queryCount = queries.count / dimension
     padded = dimension + dimension % 2
-    packed = FloatBuffer(count: queryCount * padded)
     scratch = FloatBuffer(count: millrace_scan_scratch(queryCount))
     panel = FloatBuffer(count: Panels.rows * padded)
     unsafe found = .allocate(capacity: max(1, queryCount * Self.panelsPerStep * Panels.rows))
@@ -36,7 +36,13 @@ internal import CKernels
         wide.append(0)
       }
     }
-    unsafe millrace_pack_queries(wide, queryCount, padded, packed.base)
+    var packed: [FloatBuffer] = []
+    for kind in Panels.Kind.allCases {
+      packed.append(FloatBuffer(count: queryCount * padded))
+      unsafe millrace_pack_queries(
+        Int32(kind.rawValue), wide, queryCount, padded, packed[packed.count - 1].base)
+    }
+    self.packed = packed
   }
 
   deinit { unsafe found.deallocate() }
@@ -54,7 +60,9 @@ internal import CKernels
         && panels.dimension == padded && thresholds.count == queryCount)
     let start = panels.offset + first * Panels.byteCount(panels.kind, dimension: padded)
     let total = unsafe millrace_panel_scan(
-      Int32(panels.kind.rawValue), panels.file.base + start, count, padded, packed.base, queryCount,
+      Int32(panels.kind.rawValue), panels.file.base + start, count, padded,
+      packed[Int(panels.kind.rawValue)].base,
+      queryCount,
       thresholds,
       scratch.base, found)
     for index in 0..<total {
@@ -94,7 +102,8 @@ internal import CKernels
         unsafe millrace_panel_pack(
           Int32(Panels.Kind.fp32.rawValue), base + first * dimension, dimension, padded, panel.base)
         let total = unsafe millrace_panel_scan(
-          Int32(Panels.Kind.fp32.rawValue), panel.base, 1, padded, packed.base, queryCount, thresholds,
+          Int32(Panels.Kind.fp32.rawValue), panel.base, 1, padded,
+          packed[Int(Panels.Kind.fp32.rawValue)].base, queryCount, thresholds,
           scratch.base, found)
         for index in 0..<total {
           let candidate = unsafe found[index]

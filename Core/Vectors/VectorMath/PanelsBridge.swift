@@ -90,6 +90,22 @@ package struct Panels: Sendable {
     }
   }
 
+  /// The largest length of a row.
+  ///
+  /// - Parameter values: row-major rows of finite values.
+  package static func longest(_ values: [Float], from start: Int, rowCount: Int, dimension: Int) -> Float {
+    precondition(start >= 0 && values.count >= start + rowCount * dimension)
+    return unsafe values.withUnsafeBufferPointer { source in
+      guard let from = source.baseAddress else { return 0 }
+      return unsafe millrace_longest(from + start, rowCount, dimension)
+    }
+  }
+
+  /// The distance between a query and what the scan makes of it: products of bf16 need a rounded query.
+  package static func queryError(_ query: [Float], kind: Kind) -> Float {
+    unsafe millrace_query_error(Int32(kind.rawValue), query, query.count)
+  }
+
   /// The dot product, the same bit for bit with every instruction set.
   ///
   /// - Precondition: both have the same number of values.
@@ -104,7 +120,10 @@ package struct Panels: Sendable {
     return unsafe millrace_dot((file.base + offset).assumingMemoryBound(to: Float.self), b, b.count)
   }
 
-  /// For tests: 0 portable, 1 AVX2, 2 AVX-512, nil the best.
+  /// What the scan uses: "avx512_bf16", "avx512", "avx2" or "portable".
+  package static var instructionSet: String { unsafe String(cString: millrace_panels_instruction_set()) }
+
+  /// For tests: 0 portable, 1 AVX2, 2 AVX-512, 3 AVX-512 with products of bf16, nil the best.
   ///
   /// - Returns: false where the processor lacks it.
   package static func use(instructionSet: Int32?) -> Bool { millrace_panels_use(instructionSet ?? -1) != 0 }

@@ -9,5 +9,6 @@ double millrace_peak_fma(double seconds);
 /// bf16 operations a second (vdpbf16ps); 0 where the processor lacks it.
 double millrace_peak_bf16(double seconds);
 
-/// Bytes a second that one thread reads of a buffer of `byte_count` bytes, the median of seven passes; 0 without memory.
-double millrace_read_rate(size_t byte_count);
+/// Bytes a second that all threads together read of `byte_count` bytes, in the median of nine passes that they begin
+/// together; 0 without memory.
+double millrace_read_rate(size_t byte_count, int threads);

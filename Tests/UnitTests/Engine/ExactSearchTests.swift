@@ -148,7 +148,7 @@ import VectorMath
       let expected = queries.map { IndexReplica.bruteForce(shown, $0) }
       for place in Place.allCases {
         let engine = try index(documents, place)
-        for set in 0...2 as ClosedRange<Int32> where Panels.use(instructionSet: set) {
+        for set in 0...3 as ClosedRange<Int32> where Panels.use(instructionSet: set) {
           for (batch, threads) in [(1, 1), (5, 1), (8, 2), (20, 3)] {
             for start in stride(from: 0, to: 20, by: batch) {
               let part = start..<min(start + batch, 20)

@@ -42,14 +42,17 @@ struct millrace_candidate {
 /// Makes a panel of 32 row-major rows of `dimension` values; `padded` is the dimension of the panel.
 void millrace_panel_pack(int kind, const float *rows, size_t dimension, size_t padded, void *panel);
 
-/// Orders row-major queries for `millrace_panel_scan`; `packed` has room for as many floats.
-void millrace_pack_queries(const float *queries, size_t query_count, size_t dimension, float *packed);
+/// Orders row-major queries for `millrace_panel_scan` of panels of this kind; `packed` has room for as many floats.
+void millrace_pack_queries(int kind, const float *queries, size_t query_count, size_t dimension, void *packed);
+
+/// The distance between a query and what the scan of panels of this kind makes of it: some instruction sets round it.
+float millrace_query_error(int kind, const float *query, size_t dimension);
 
 /// Scores the rows of consecutive panels. `out` receives the rows whose score is at least their query's threshold, and
 /// has room for 32 * panel_count * query_count of them; `scratch` has room for `millrace_scan_scratch` floats. Returns how
 /// many.
 /// Sums are in fp32, in an order that depends on the instruction set.
-size_t millrace_panel_scan(int kind, const void *panels, size_t panel_count, size_t dimension, const float *queries,
+size_t millrace_panel_scan(int kind, const void *panels, size_t panel_count, size_t dimension, const void *queries,
                            size_t query_count, const float *thresholds, float *scratch, struct millrace_candidate *out);
 
 /// The floats of scratch memory that a scan of so many queries needs.
@@ -64,5 +67,11 @@ float millrace_bf16_round(float value);
 /// The largest Euclidean distance between one of `row_count` row-major rows and the same row in bf16.
 float millrace_bf16_error(const float *rows, size_t row_count, size_t dimension);
 
-/// For tests: 0 portable, 1 AVX2, 2 AVX-512, -1 the best. Returns 0 where the processor lacks it.
+/// The largest Euclidean length of `row_count` row-major rows, not rounded down.
+float millrace_longest(const float *rows, size_t row_count, size_t dimension);
+
+/// The instruction set of the scan: "avx512_bf16", "avx512", "avx2" or "portable".
+const char *millrace_panels_instruction_set(void);
+
+/// For tests: 0 portable, 1 AVX2, 2 AVX-512, 3 AVX-512 with products of bf16, -1 the best. Returns 0 where the processor lacks it.
 int millrace_panels_use(int instruction_set);
