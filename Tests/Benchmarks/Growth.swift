@@ -41,7 +41,10 @@ enum Growth {
         _ = try await index.deadKeys(of: document)
         offset += 1
         statusOffset += 2
-        if offset % 2048 == 0 { _ = await index.maintain(every: .zero) }
+        if offset % 2048 == 0 {
+          _ = await index.store(every: .zero)
+          await index.mergeDue()
+        }
         if offset % 256 == 0 { await index.forgetDecisions(before: [0: offset]) }
       }
       for number in 0..<count { try await put(number) }

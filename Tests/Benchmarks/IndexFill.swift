@@ -4,7 +4,6 @@ import KafkaClient
 import Records
 import Search
 import Storage
-import Synchronization
 import Telemetry
 import TestSupport
 import VectorMath
@@ -14,6 +13,7 @@ import VectorMath
 enum IndexFill {
   private static let dimension = 384
   private static let batchCount = 512
+  private static let partitionCount = 12
 
   static func run(_ words: [String]) async throws {
     let rows = words.first.flatMap { Int($0) } ?? 200_000
@@ -26,11 +26,16 @@ enum IndexFill {
     let index = SearchIndex(IndexOptions(model: ""), metrics: MetricsRegistry(), logger: logger)
     _ = try await index.open(disk)
     await index.begin()
-    let isDone = Mutex(false)
-    let maintenance = Task {
-      while !isDone.withLock({ $0 }) {
-        _ = await index.maintain(every: .seconds(10))
-        try await Task.sleep(for: .milliseconds(50))
+    let storing = Task {
+      while !Task.isCancelled {
+        _ = await index.store(every: .seconds(10))
+        try? await Task.sleep(for: .milliseconds(50))
+      }
+    }
+    let merging = Task {
+      while !Task.isCancelled {
+        await index.mergeDue()
+        try? await Task.sleep(for: .milliseconds(50))
       }
     }
     print("instruction set \(Panels.instructionSet); one chunk a document, texts of about 200 bytes")
@@ -52,6 +57,10 @@ enum IndexFill {
         applying += Bench.seconds(since: clock)
         done += count
         stretch += count
+        // As in a worker whose reporter keeps up.
+        let committed = Int64(done / partitionCount)
+        await index.forgetDecisions(
+          before: Dictionary(uniqueKeysWithValues: (0..<Int32(partitionCount)).map { ($0, committed) }))
       }
       var times: [Double] = []
       for _ in 0..<9 {
@@ -72,8 +81,10 @@ enum IndexFill {
       (stretch, applying, waited) = (0, 0, 0)
     }
     if let fault = await index.compact() { print(fault) }
-    isDone.withLock { $0 = true }
-    _ = try await maintenance.value
+    for task in [storing, merging] {
+      task.cancel()
+      await task.value
+    }
     for round in 1...3 {
       let clock = ContinuousClock.now
       let numbers = try Manifest.numbers(disk)
@@ -113,9 +124,9 @@ enum IndexFill {
   }
 
   private static func record(_ number: Int, _ base: MappedFile?, _ random: inout SplitMix) -> ConsumerRecord {
-    let partition = Int32(number % 12)
+    let partition = Int32(number % partitionCount)
     guard let id = DocumentID("document-\(number)") else { preconditionFailure("an id of ASCII") }
-    let version = Version(epoch: 1, offset: Int64(number / 12))
+    let version = Version(epoch: 1, offset: Int64(number / partitionCount))
     var header = PartHeader(
       document: DocumentInfo(key: DocumentKey(tenant: .standard, id: id), version: version))
     header.digest = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 16)

@@ -27,11 +27,20 @@ final class IndexMaintenanceService: Service {
   func run() async throws {
     let index = index
     context.health.setReport { index.statusText }
+    async let merging: Void = merge()
+    try await store()
+    try await merging
+    // What is not stored now must be read again at the next start.
+    _ = await index.store(every: context.settings.search.checkpointInterval, isLast: true)
+  }
+
+  /// - Throws: as `run`.
+  private func store() async throws {
     var blocked: String?
     var nextTry = ContinuousClock.now
     while !isStopping.withLock({ $0 }) {
       if ContinuousClock.now >= nextTry {
-        let fault = await index.maintain(every: context.settings.search.checkpointInterval)
+        let fault = await index.store(every: context.settings.search.checkpointInterval)
         if await index.isBroken { throw StageFatal("a file of the index can't be read") }
         if fault != blocked {
           if let fault { context.health.block(fault) }
@@ -47,7 +56,13 @@ final class IndexMaintenanceService: Service {
       if await index.isHeadFull, blocked == nil { continue }
       try await Task.sleep(for: .milliseconds(200))
     }
-    // What is not stored now must be read again at the next start.
-    _ = await index.maintain(every: context.settings.search.checkpointInterval, isLast: true)
+  }
+
+  /// - Throws: `CancellationError`.
+  private func merge() async throws {
+    while !isStopping.withLock({ $0 }) {
+      await index.mergeDue()
+      try await Task.sleep(for: .milliseconds(200))
+    }
   }
 }

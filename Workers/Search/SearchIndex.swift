@@ -57,7 +57,7 @@ package actor SearchIndex {
 
   /// How old the log's ends may be. An index that hasn't heard of its broker for longer may be behind, and says so.
   private static let endsAgeMax = Duration.seconds(5)
-  /// While a job runs, so many full heads may wait.
+  /// While a checkpoint is under way, so many full heads may wait.
   private static let fullHeadsMax = 2
 
   /// An index in memory.
@@ -96,7 +96,7 @@ package actor SearchIndex {
   /// No job works on the present engine any more, and none begins before `begin`.
   private func awaitJobs() async throws {
     mayStore = false
-    while engine.isBusy { try await Task.sleep(for: .milliseconds(5)) }
+    while engine.isSaving || engine.isMerging { try await Task.sleep(for: .milliseconds(5)) }
   }
 
   /// What was opened is used.
@@ -366,7 +366,7 @@ package actor SearchIndex {
 
   /// Whether no record may be applied now: the disk takes nothing, or checkpoints don't keep up.
   package var mustWait: Bool {
-    fault != nil || engine.isHeadFull && engine.isBusy && engine.fullHeads >= Self.fullHeadsMax
+    fault != nil || engine.isHeadFull && engine.isSaving && engine.fullHeads >= Self.fullHeadsMax
   }
 
   package var isHeadFull: Bool { engine.isHeadFull }
@@ -377,28 +377,31 @@ package actor SearchIndex {
   /// Whether the index takes no records because it can't be stored: another replica must report the states.
   package var isFaulty: Bool { fault != nil }
 
-  /// Makes the present state durable when it is due, and merges what is worth it.
+  /// Makes the present state durable when it is due.
   ///
   /// - Parameters:
   ///   - interval: changes are stored at least so often.
   ///   - isLast: the process ends: what is not durable now must be read again at the next start.
   /// - Returns: why the disk takes nothing; nil when it does.
-  package func maintain(every interval: Duration, isLast: Bool = false) async -> String? {
+  package func store(every interval: Duration, isLast: Bool = false) async -> String? {
     guard mayStore else { return fault }
     let age = ContinuousClock.now - checkpointedAt
     let isDue =
       engine.isHeadFull || fault != nil || isLast && engine.hasChanges || age >= interval && engine.hasChanges
       || age >= .seconds(3600)
     if isDue { await checkpoint() }
-    if !isLast, fault == nil, ContinuousClock.now >= mergesFrom {
-      do { try await merge(.due) } catch {
-        // A disk that has no room for a merge is not filled again and again.
-        mergesFrom = .now + .seconds(60)
-        metrics.increment(.indexCheckpoints, [("result", "merge_failed")])
-        logger.error("Segments could not be merged", [(.error, "\(error)")])
-      }
-    }
     return fault
+  }
+
+  /// Merges what is worth it, beside checkpoints.
+  package func mergeDue() async {
+    guard mayStore, fault == nil, ContinuousClock.now >= mergesFrom else { return }
+    do { try await merge(.due) } catch {
+      // A disk that has no room for a merge is not filled again and again.
+      mergesFrom = .now + .seconds(60)
+      metrics.increment(.indexCheckpoints, [("result", "merge_failed")])
+      logger.error("Segments could not be merged", [(.error, "\(error)")])
+    }
   }
 
   private var mergesFrom = ContinuousClock.now
@@ -422,22 +425,29 @@ package actor SearchIndex {
     report()
   }
 
-  /// - Throws: what the job throws, but for its cancellation.
+  /// - Throws: what the job throws, but for its cancellation; `CancellationError` of the task.
   private func merge(_ choice: MergeChoice) async throws {
-    while mayStore, let job = engine.beginMerge(nowMilliseconds: WallClock.milliseconds, choice) {
-      let stopping = { @Sendable in self.isStopping.withLock { $0 } }
+    let stopping = { @Sendable in self.isStopping.withLock { $0 } }
+    while mayStore, !stopping() {
+      guard let job = engine.beginMerge(nowMilliseconds: WallClock.milliseconds, choice) else {
+        // What is asked for is done after the merge that runs.
+        guard choice != .due, engine.isMerging else { return }
+        try await Task.sleep(for: .milliseconds(20))
+        continue
+      }
       let result = await merges.run {
         ThreadPriority.lower()
         return job.run(isCancelled: stopping)
       }
       engine.finish(result)
       publish()
+      report()
       if let error = result.error {
         if error is CancellationError { return }
         throw error
       }
-      // All are merged once: what is removed meanwhile waits. A full head must not wait for the next merge.
-      if choice != .due || stopping() || engine.isHeadFull { return }
+      // All are merged once: what is removed meanwhile waits.
+      if choice != .due { return }
     }
   }
 

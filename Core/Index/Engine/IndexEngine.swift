@@ -10,7 +10,9 @@ import Storage
 /// names all files and how far each partition is applied. After a crash the index is that of the last manifest, and the
 /// records behind it are applied again. Records may be applied twice: the catalog's rules don't mind.
 ///
-/// One job is under way at a time. Files that neither of the two newest manifests names are removed.
+/// A checkpoint and a merge may be under way at the same time, one of each. A checkpoint names what a running merge
+/// reads; what the merge made is named by a later one. Files that neither of the two newest manifests names are removed,
+/// but for those of the running merge.
 package final class IndexEngine {
   package let options: IndexOptions
   private let disk: any Disk
@@ -21,15 +23,18 @@ package final class IndexEngine {
   private var head = Head(dimension: 0)
   /// The head that a checkpoint is storing.
   private var frozen: Head?
-  /// Documents whose rows left while a job worked on them.
-  private var removals: [(document: DocumentKey, set: SetID)] = []
-  /// Whether a job is under way.
-  package private(set) var isBusy = false
+  /// Documents that left the frozen head.
+  private var frozenRemovals: [Removal] = []
+  /// What a merge reads and writes, and the documents that left its input.
+  private var merging: (input: MergeJob.Input, id: Int, removals: [Removal])?
+  private typealias Removal = (document: DocumentKey, set: SetID)
   private var nextNumber = 1
   /// The two newest, newest first.
   private var manifests: [Manifest] = []
   /// What the disk holds is not what the memory holds, apart from new records.
   private var isReshaped = false
+  /// Bytes written to segments and tables so far.
+  private var writtenBytes: UInt64 = 0
   /// Whether a change was applied in part, because a file could not be read: this state must never be stored.
   package private(set) var isBroken = false
   private var expiryLookedAt: Int64 = 0
@@ -81,6 +86,7 @@ package final class IndexEngine {
     }
     for table in manifest.tables { tables.append(try CatalogTable(disk, id: table)) }
     manifests = [manifest]
+    writtenBytes = manifest.writtenBytes
     nextNumber = try Self.lastNumber(disk) + 1
   }
 
@@ -137,9 +143,10 @@ package final class IndexEngine {
   }
 
   private func load(_ document: DocumentKey) throws(StorageError) {
-    guard !catalog.holds(document) else { return }
+    guard !catalog.holds(document), !tables.isEmpty else { return }
+    let query = CatalogTable.Query(document)
     for table in tables.reversed() {
-      guard let found = try table.entry(of: document) else { continue }
+      guard let found = try table.entry(of: query) else { continue }
       if let entry = found { catalog.load(entry, of: document) }
       return
     }
@@ -226,7 +233,7 @@ package final class IndexEngine {
   private func remove(_ document: DocumentKey, _ set: SetID) throws(StorageError) {
     if head.remove(document, set) != nil { return }
     if frozen?.remove(document, set) != nil {
-      removals.append((document, set))
+      frozenRemovals.append((document, set))
       return
     }
     let key = document.bytes
@@ -235,10 +242,14 @@ package final class IndexEngine {
         try parts[index].segment.properties(of: number).set == set
       else { continue }
       parts[index].remove(number)
-      if isBusy { removals.append((document, set)) }
+      merging?.removals.append((document, set))
       return
     }
   }
+
+  /// Whether a checkpoint is under way.
+  package var isSaving: Bool { frozen != nil }
+  package var isMerging: Bool { merging != nil }
 
   /// The present state, for searches.
   package var view: IndexView {
@@ -277,13 +288,14 @@ package final class IndexEngine {
   /// Freezes this moment.
   ///
   /// - Parameter nowMilliseconds: since 1970. Documents that have expired are dropped.
-  /// - Returns: nil while another job is under way.
+  /// - Returns: nil while another checkpoint is under way.
   package func beginCheckpoint(nowMilliseconds: Int64) -> CheckpointJob? {
-    guard !isBusy, !isBroken else { return nil }
-    isBusy = true
-    removals = []
-    frozen = head
+    guard !isSaving, !isBroken else { return nil }
+    frozenRemovals = []
+    let sealed = head
+    frozen = sealed
     head = Head(dimension: dimension)
+    isReshaped = false
     var manifest = Manifest(number: takeNumber(), model: options.model)
     manifest.dimension = dimension
     manifest.savedMilliseconds = nowMilliseconds
@@ -306,30 +318,23 @@ package final class IndexEngine {
     }
     let changes = catalog.takeChanges()
     return CheckpointJob(
-      disk: disk, source: HeadSource(frozen ?? head, now: nowMilliseconds), panels: options.panels,
+      disk: disk, source: HeadSource(sealed, now: nowMilliseconds), panels: options.panels,
       dimension: dimension, segmentID: takeNumber(), changes: changes, tableID: takeNumber(),
       bitmaps: bitmaps,
       manifest: manifest)
   }
 
-  private var writtenBytes: UInt64 { max(mergedBytes, manifests.first?.writtenBytes ?? 0) }
-  /// Bytes written so far, merges since the last manifest included.
-  private var mergedBytes: UInt64 = 0
-
   /// Takes over what a checkpoint made. After a failure all is as if it had not begun.
   package func finish(_ job: CheckpointJob, _ result: CheckpointResult) {
-    isBusy = false
-    defer {
-      frozen = nil
-      removals = []
-    }
+    let (sealed, removals) = (frozen, frozenRemovals)
+    (frozen, frozenRemovals) = (nil, [])
     guard case .success(let outcome) = result.outcome else {
-      if let frozen, frozen.rowCount > 0 {
-        var all = frozen
+      if var all = sealed, all.rowCount > 0 {
         all.absorb(head)
         head = all
       }
       catalog.endStoring(succeeded: false)
+      isReshaped = true
       return
     }
     for (segment, bitmap, number) in job.bitmaps {
@@ -337,18 +342,18 @@ package final class IndexEngine {
         parts[index].save(as: number, count: bitmap.count)
       }
     }
-    parts.removeAll { $0.liveRows == 0 }
-    if let segment = outcome.segment { parts.append(withRemovals(segment)) }
+    let read = merging?.input.segments ?? []
+    parts.removeAll { $0.liveRows == 0 && !read.contains($0.segment.id) }
+    if let segment = outcome.segment { parts.append(part(segment, without: removals)) }
     if let table = outcome.table { tables.append(table) }
     catalog.endStoring(succeeded: true)
     manifests = [outcome.manifest] + manifests.prefix(1)
-    mergedBytes = outcome.manifest.writtenBytes
-    isReshaped = false
+    writtenBytes &+= outcome.manifest.writtenBytes &- job.manifest.writtenBytes
     collectGarbage()
   }
 
-  /// What was removed while the segment was written is removed from it.
-  private func withRemovals(_ segment: Segment) -> LivePart {
+  /// A new segment without what was removed while it was written.
+  private func part(_ segment: Segment, without removals: [Removal]) -> LivePart {
     var part = LivePart(segment)
     for (document, set) in removals {
       guard let number = segment.document(of: document.bytes) else { continue }
@@ -362,38 +367,39 @@ package final class IndexEngine {
 
   /// Chooses what to merge.
   ///
-  /// - Returns: nil when nothing is worth it, or another job is under way.
+  /// - Returns: nil when nothing is worth it, or another merge is under way.
   package func beginMerge(nowMilliseconds: Int64, _ choice: MergeChoice = .due) -> MergeJob? {
-    guard !isBusy, !isBroken else { return nil }
+    guard !isMerging, !isBroken else { return nil }
     let chosen: MergeJob.Input? =
       switch choice {
       case .due: nextInput(nowMilliseconds)
-      case .allSegments: parts.isEmpty ? nil : .segments(parts.indices, parts)
-      case .allTables: tables.count > 1 ? .tables(tables.indices, tables) : nil
+      case .allSegments: parts.isEmpty ? nil : .segments(parts)
+      case .allTables: tables.count > 1 ? .tables(tables, isOldest: true) : nil
       }
     guard let input = chosen else { return nil }
-    isBusy = true
-    removals = []
+    let id = takeNumber()
+    merging = (input, id, [])
     return MergeJob(
-      disk: disk, input: input, id: takeNumber(), panels: options.panels, dimension: dimension,
+      disk: disk, input: input, id: id, panels: options.panels, dimension: dimension,
       nowMilliseconds: nowMilliseconds)
   }
 
   private func nextInput(_ now: Int64) -> MergeJob.Input? {
-    if let range = options.segmentPolicy.next(parts.map(\.liveRows)) {
-      return .segments(range, Array(parts[range]))
-    }
+    // Tables first: they are small, and every record looks into all of them.
     if let range = options.tablePolicy.next(tables.map(\.byteCount)) {
-      return .tables(range, Array(tables[range]))
+      return .tables(Array(tables[range]), isOldest: range.lowerBound == 0)
+    }
+    if let range = options.segmentPolicy.next(parts.map(\.liveRows)) {
+      return .segments(Array(parts[range]))
     }
     if let index = parts.indices.first(where: { isMostlyDead(parts[$0].removedRows, parts[$0]) }) {
-      return .segments(index..<index + 1, [parts[index]])
+      return .segments([parts[index]])
     }
     // Looks at every document, so not often.
     guard now - expiryLookedAt >= 600_000 || now < expiryLookedAt else { return nil }
     expiryLookedAt = now
     for index in parts.indices where isMostlyDead(deadRows(parts[index], now), parts[index]) {
-      return .segments(index..<index + 1, [parts[index]])
+      return .segments([parts[index]])
     }
     return nil
   }
@@ -412,17 +418,22 @@ package final class IndexEngine {
 
   /// Takes over what a merge made. The next checkpoint makes it durable.
   package func finish(_ result: MergeResult) {
-    isBusy = false
-    defer { removals = [] }
+    guard let merging else { return }
+    self.merging = nil
     guard case .success(let output) = result.outcome else { return }
+    // Checkpoints have only appended meanwhile.
     switch output {
-    case .segment(let range, let segment):
-      let former = writtenBytes
-      mergedBytes = former &+ UInt64(segment?.byteCount ?? 0)
-      parts.replaceSubrange(range, with: segment.map { [withRemovals($0)] } ?? [])
-    case .table(let range, let table):
-      mergedBytes = writtenBytes &+ UInt64(table.byteCount)
-      tables.replaceSubrange(range, with: [table])
+    case .segment(let segment):
+      writtenBytes &+= UInt64(segment?.byteCount ?? 0)
+      let read = merging.input.segments
+      guard let first = parts.firstIndex(where: { read.contains($0.segment.id) }) else { return }
+      parts.replaceSubrange(
+        first..<first + read.count, with: segment.map { [part($0, without: merging.removals)] } ?? [])
+    case .table(let table):
+      writtenBytes &+= UInt64(table.byteCount)
+      let read = merging.input.tables
+      guard let first = tables.firstIndex(where: { read.contains($0.id) }) else { return }
+      tables.replaceSubrange(first..<first + read.count, with: [table])
     }
     isReshaped = true
   }
@@ -433,6 +444,7 @@ package final class IndexEngine {
     var needed = manifests.reduce(into: Set<String>()) { $0.formUnion($1.files) }
     for part in parts { needed.insert(part.segment.name) }
     for table in tables { needed.insert(table.name) }
+    if let merging { needed.formUnion([Segment.name(merging.id), CatalogTable.name(merging.id)]) }
     let prefixes = ["manifest-", "new-", "segment-", "catalog-", "removed-"]
     guard let names = try? disk.names() else { return }
     for name in names where !needed.contains(name) && prefixes.contains(where: name.hasPrefix) {

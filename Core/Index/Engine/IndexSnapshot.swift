@@ -8,7 +8,7 @@ package enum IndexSnapshot {
   /// - Parameter folder: an empty or new folder.
   /// - Returns: the manifest of the copy.
   /// - Throws: `StorageError`, also when the index has no durable state or the folder is not empty.
-  package static func take(_ disk: FolderDisk, to folder: FolderDisk) throws(StorageError) -> Manifest {
+  package static func take(_ disk: any Disk, to folder: any Disk) throws(StorageError) -> Manifest {
     guard try folder.names().isEmpty else {
       throw StorageError(.failed, file: folder.path, "must be an empty folder")
     }
@@ -35,7 +35,7 @@ package enum IndexSnapshot {
   ///
   /// - Returns: the manifest of the snapshot.
   /// - Throws: `StorageError`, also when the snapshot is damaged: then the volume is unchanged.
-  package static func restore(_ snapshot: FolderDisk, to disk: FolderDisk) throws(StorageError) -> Manifest {
+  package static func restore(_ snapshot: any Disk, to disk: any Disk) throws(StorageError) -> Manifest {
     guard let number = try Manifest.numbers(snapshot).first else {
       throw StorageError(.missing, file: snapshot.path, "holds no stored index")
     }
@@ -49,7 +49,7 @@ package enum IndexSnapshot {
   }
 
   /// The manifest comes last: without it the copy is nothing.
-  private static func copy(_ manifest: Manifest, from: FolderDisk, to: FolderDisk) throws(StorageError) {
+  private static func copy(_ manifest: Manifest, from: any Disk, to: any Disk) throws(StorageError) {
     let own = Manifest.name(manifest.number)
     for name in manifest.files.sorted() where name != own { try from.copy(name, to: to) }
     try to.syncNames()

@@ -5,14 +5,28 @@ import VectorMath
 /// Writes some segments, or some tables, as one. It runs beside the engine, on immutable files.
 package struct MergeJob: Sendable {
   enum Input: Sendable {
-    case segments(Range<Int>, [LivePart])
-    case tables(Range<Int>, [CatalogTable])
+    /// Neighbours.
+    case segments([LivePart])
+    /// Neighbours, oldest first; `isOldest` when no older table exists.
+    case tables([CatalogTable], isOldest: Bool)
+
+    /// The numbers of the segments that are read.
+    var segments: [Int] {
+      if case .segments(let parts) = self { return parts.map(\.segment.id) }
+      return []
+    }
+
+    /// The numbers of the tables that are read.
+    var tables: [Int] {
+      if case .tables(let tables, _) = self { return tables.map(\.id) }
+      return []
+    }
   }
 
   enum Output {
     /// Nil when nothing of the input was live.
-    case segment(Range<Int>, Segment?)
-    case table(Range<Int>, CatalogTable)
+    case segment(Segment?)
+    case table(CatalogTable)
   }
 
   let disk: any Disk
@@ -35,20 +49,19 @@ package struct MergeJob: Sendable {
 
   private func output(_ isCancelled: () -> Bool) throws -> Output {
     switch input {
-    case .segments(let range, let parts):
+    case .segments(let parts):
       let writer = SegmentWriter(
         disk, name: Segment.name(id), kind: panels, dimension: dimension, sources: parts.map(\.segment)
       ) { source, document in
         let expiry = parts[source].segment.expiry(of: document)
         return !parts[source].removed.contains(document) && (expiry == 0 || expiry > nowMilliseconds)
       }
-      guard writer.documentCount > 0 else { return .segment(range, nil) }
+      guard writer.documentCount > 0 else { return .segment(nil) }
       _ = try writer.write(isCancelled)
-      return .segment(range, try Segment(disk, id: id))
-    case .tables(let range, let tables):
-      try CatalogTable.merge(
-        tables, isOldest: range.lowerBound == 0, to: disk, id: id, isCancelled)
-      return .table(range, try CatalogTable(disk, id: id))
+      return .segment(try Segment(disk, id: id))
+    case .tables(let tables, let isOldest):
+      try CatalogTable.merge(tables, isOldest: isOldest, to: disk, id: id, isCancelled)
+      return .table(try CatalogTable(disk, id: id))
     }
   }
 }

@@ -22,6 +22,9 @@ package final class CatalogTable: Sendable {
   private let file: MappedFile
   private let index: Int
 
+  private let directory: HashDirectory
+  private let filter: HashFilter
+
   package static func name(_ id: Int) -> String { "catalog-\(Numbered.text(id))" }
 
   /// - Throws: `StorageError` when the file is missing or corrupt.
@@ -35,7 +38,11 @@ package final class CatalogTable: Sendable {
       count <= (content - 8) / Self.indexBytes
     else { throw StorageError(.corrupt, file: name, "it has no index") }
     self.count = count
-    index = content - 8 - count * Self.indexBytes
+    let index = content - 8 - count * Self.indexBytes
+    self.index = index
+    let file = file
+    directory = HashDirectory(count: count) { file.uint64(at: index + $0 * Self.indexBytes) }
+    filter = HashFilter(count: count) { file.uint64(at: index + $0 * Self.indexBytes) }
     for number in 0..<count {
       let place = index + number * Self.indexBytes
       guard let offset = Int(exactly: file.uint64(at: place + 8)),
@@ -51,17 +58,26 @@ package final class CatalogTable: Sendable {
     return file.bytes(at: Int(file.uint64(at: place + 8)), count: Int(file.uint32(at: place + 16)))
   }
 
+  /// A document to look for in several tables.
+  package struct Query: Sendable {
+    let document: DocumentKey
+    let key: [UInt8]
+    let hash: UInt64
+
+    package init(_ document: DocumentKey) {
+      self.document = document
+      key = document.bytes
+      hash = KeyHash.of(key)
+    }
+  }
+
   /// The entry of a document: nil when the table does not name it, `.some(nil)` when nothing is known any more.
   ///
   /// - Throws: `StorageError` with the code `.corrupt`.
-  package func entry(of document: DocumentKey) throws(StorageError) -> CatalogEntry?? {
-    let key = document.bytes
-    let hash = KeyHash.of(key)
-    var (low, high) = (0, count)
-    while low < high {
-      let middle = (low + high) / 2
-      if self.hash(middle) < hash { low = middle + 1 } else { high = middle }
-    }
+  package func entry(of query: Query) throws(StorageError) -> CatalogEntry?? {
+    let (document, key, hash) = (query.document, query.key, query.hash)
+    guard filter.mayHold(hash) else { return nil }
+    var low = directory.first(notBelow: hash, self.hash)
     while low < count, self.hash(low) == hash {
       var reader = ByteReader(bytes(low), file: name)
       if try reader.data() == key {

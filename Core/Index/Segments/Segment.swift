@@ -30,6 +30,7 @@ package final class Segment: Sendable {
   private let file: MappedFile
   private let directory: SegmentDirectory
   package let panels: Panels
+  private let hashes: HashDirectory
 
   package static func name(_ id: Int) -> String { "segment-\(Numbered.text(id))" }
 
@@ -37,16 +38,18 @@ package final class Segment: Sendable {
   package init(_ disk: any Disk, id: Int) throws(StorageError) {
     self.id = id
     name = Self.name(id)
-    let content: Int
-    (file, content) = try BlockFile.open(disk, name, magic: SegmentDirectory.magic)
+    let (file, content) = try BlockFile.open(disk, name, magic: SegmentDirectory.magic)
+    let directory = try SegmentDirectory(file, content: content, name: name)
+    (self.file, self.directory) = (file, directory)
     byteCount = file.byteCount
-    directory = try SegmentDirectory(file, content: content, name: name)
     let padded = directory.dimension + directory.dimension % 2
     panels = Panels(
       file, offset: directory[.panels].offset,
       count: directory.dimension == 0
         ? 0 : directory[.panels].count / Panels.byteCount(directory.kind, dimension: padded),
       kind: directory.kind, dimension: padded)
+    let table = directory[.hashes].offset
+    hashes = HashDirectory(count: directory.documentCount) { file.uint64(at: table + $0 * 12) }
     try checkTables()
   }
 
@@ -190,11 +193,7 @@ package final class Segment: Sendable {
   package func document(of key: [UInt8]) -> Int? {
     let hash = KeyHash.of(key)
     let table = directory[.hashes].offset
-    var (low, high) = (0, documentCount)
-    while low < high {
-      let middle = (low + high) / 2
-      if file.uint64(at: table + middle * 12) < hash { low = middle + 1 } else { high = middle }
-    }
+    var low = hashes.first(notBelow: hash) { file.uint64(at: table + $0 * 12) }
     while low < documentCount, file.uint64(at: table + low * 12) == hash {
       let document = Int(file.uint32(at: table + low * 12 + 8))
       let place = documentPlace(document)

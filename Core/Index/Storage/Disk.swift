@@ -6,6 +6,8 @@ import VectorMath
 /// What was written survives a loss of power only after `sync` of its file; that a file exists, has its new name or is
 /// gone, only after `syncNames`.
 package protocol Disk: Sendable {
+  /// What messages call it.
+  var path: String { get }
   /// The names of all files, in no order.
   func names() throws(StorageError) -> [String]
   /// Makes an empty file, also where one of this name exists.

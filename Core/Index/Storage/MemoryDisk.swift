@@ -27,6 +27,8 @@ package final class MemoryDisk: Disk {
 
   private let files = Mutex<[String: MappedFile]>([:])
 
+  package let path = "memory"
+
   package init() {}
 
   package func names() -> [String] { files.withLock { Array($0.keys) } }

@@ -16,43 +16,60 @@ import Testing
 
   /// One life of the index until the power fails or the history ends.
   ///
-  /// - Returns: the next offset of the last checkpoint that succeeded.
-  private func live(_ disk: SimulatedDisk, _ history: IndexHistory, seed: UInt64, end: Int) -> Int {
+  /// - Parameter other: snapshots go to it; its power fails with the first one's.
+  /// - Returns: the next offsets of the last checkpoint that succeeded, and of the snapshot, if one was made.
+  private func live(
+    _ disk: SimulatedDisk, _ history: IndexHistory, seed: UInt64, end: Int, snapshots other: SimulatedDisk
+  ) -> (committed: Int, snapshot: Int?) {
     var random = SplitMix(state: seed)
     var committed = 0
+    var snapshot: Int?
     do {
       let replica = try IndexReplica(disk, history)
       committed = replica.position
+      var jobs = IndexJobs(replica.engine)
       while replica.position < end {
         try replica.applyNext()
-        switch Int.random(in: 0..<8, using: &random) {
-        case 0:
-          if replica.checkpoint() { committed = replica.position }
-        case 1: replica.merge()
-        case 2: replica.merge(.allSegments)
-        case 3: replica.merge(.allTables)
-        default: break
+        if Int.random(in: 0..<6, using: &random) == 0, snapshot == nil {
+          // Fails while nothing is stored yet.
+          snapshot = (try? IndexSnapshot.take(disk, to: other)).flatMap { $0.partitions[0] }
+            .map { Int($0.nextOffset) }
+        }
+        for _ in 0..<Int.random(in: 0...2, using: &random) where jobs.step(&random) {
+          committed = replica.storedPosition
         }
       }
       if replica.checkpoint() { committed = replica.position }
     } catch {}
-    return committed
+    return (committed, snapshot)
   }
 
   @Test("a cut before each call of the disk loses nothing committed, brings nothing back and leaks no file")
   func cuts() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
-    var lives = 0
+    var (lives, snapshots) = (0, 0)
     for number in 0..<Self.historyCount {
       let history = IndexHistory(seed: seed &+ UInt64(number), length: 40)
       let whole = SimulatedDisk()
-      _ = live(whole, history, seed: seed, end: 30)
+      _ = live(whole, history, seed: seed &+ UInt64(number), end: 30, snapshots: SimulatedDisk())
       for call in 1...whole.calls {
         let comment: Comment = "seed \(seed), history \(number), cut \(call) of \(whole.calls)"
         let disk = SimulatedDisk()
         disk.cut(at: call)
-        let committed = live(disk, history, seed: seed, end: 30)
+        let other = SimulatedDisk()
+        let (committed, snapshot) = live(
+          disk, history, seed: seed &+ UInt64(number), end: 30, snapshots: other)
+        if let snapshot {
+          let brought = SimulatedDisk()
+          _ = try IndexSnapshot.restore(other.afterPowerLoss(&random), to: brought)
+          let copy = try IndexReplica(brought.afterPowerLoss(&random), history)
+          #expect(copy.faults.isEmpty && copy.position == snapshot, "\(comment): \(copy.faults)")
+          try copy.check(&random, comment)
+          while copy.position < history.records.count { try copy.applyNext() }
+          try copy.check(&random, comment)
+          snapshots += 1
+        }
         let survived = disk.afterPowerLoss(&random)
         let replica = try IndexReplica(survived, history)
         #expect(replica.faults.isEmpty, "\(comment): \(replica.faults)")
@@ -71,7 +88,7 @@ import Testing
         lives += 1
       }
     }
-    #expect(lives > 20 * Self.historyCount)
+    #expect(lives > 20 * Self.historyCount && snapshots > 0, "seed \(seed)")
   }
 
   @Test("a flipped bit or a cut in any file is found, and the index is that of the last good state or empty")
@@ -139,23 +156,14 @@ import Testing
       let history = IndexHistory(seed: seed &+ UInt64(round), length: 60)
       let disk = SimulatedDisk()
       let replica = try IndexReplica(disk, history)
+      var jobs = IndexJobs(replica.engine)
       while replica.position < history.records.count {
-        for _ in 0..<3 where replica.position < history.records.count { try replica.applyNext() }
-        if Bool.random(using: &random), let job = replica.engine.beginCheckpoint(nowMilliseconds: 1) {
-          for _ in 0..<4 where replica.position < history.records.count { try replica.applyNext() }
-          try replica.check(&random, "seed \(seed), round \(round)")
-          replica.engine.finish(job, job.run())
-        } else if let job = replica.engine.beginMerge(
-          nowMilliseconds: 1,
-          [MergeChoice.due, .allSegments, .allTables].randomElement(using: &random) ?? .due)
-        {
-          let result = job.run { false }
-          for _ in 0..<4 where replica.position < history.records.count { try replica.applyNext() }
-          try replica.check(&random, "seed \(seed), round \(round)")
-          replica.engine.finish(result)
-        }
+        try replica.applyNext()
+        if Bool.random(using: &random) { _ = jobs.step(&random) }
         try replica.check(&random, "seed \(seed), round \(round)")
       }
+      jobs.finish()
+      try replica.check(&random, "seed \(seed), round \(round)")
       #expect(replica.checkpoint())
       let again = try IndexReplica(disk, history)
       #expect(again.position == history.records.count)

@@ -9,6 +9,7 @@ import VectorMath
 
 /// An engine that applies a history as the worker does, with its jobs run at once.
 struct IndexReplica {
+  private let disk: any Disk
   let history: IndexHistory
   let engine: IndexEngine
   let faults: [StorageError]
@@ -22,7 +23,14 @@ struct IndexReplica {
     options.tablePolicy = MergePolicy(fanout: 2, smallest: 64, largest: 1 << 20)
     tune(&options)
     self.history = history
+    self.disk = disk
     (engine, faults) = try IndexEngine.open(disk, options)
+  }
+
+  /// The next offset of the newest durable state.
+  var storedPosition: Int {
+    (try? Manifest(disk, number: engine.status.manifest)).flatMap { $0.partitions[0] }
+      .map { Int($0.nextOffset) } ?? 0
   }
 
   var position: Int { Int(engine.partitions[0]?.nextOffset ?? 0) }

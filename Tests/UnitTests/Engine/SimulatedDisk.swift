@@ -29,6 +29,7 @@ final class SimulatedDisk: Disk {
   }
 
   private let state = Mutex<State>(State())
+  let path = "simulated"
 
   init() {}
 
