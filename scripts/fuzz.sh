@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Fuzzes our C doors with libFuzzer and AddressSanitizer, and every Swift decoder with mutated records.
+# Fuzzes our C doors with libFuzzer and AddressSanitizer, every Swift decoder with mutated records, and the index with
+# changed files that have right checksums.
 # usage: fuzz.sh [SECONDS]   in all, shared by the targets (default 600). What it finds worth keeping goes to
 # Tests/Fuzz/corpus; a crash ends it with the input's path.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
-targets=(html markdown xml zip encodings breaks compression)
-each=$((seconds / (${#targets[@]} + 1)))
+targets=(html markdown xml zip encodings breaks compression panels)
+each=$((seconds / (${#targets[@]} + 2)))
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 declare -A rooms=([html]=CGumbo [markdown]='' [xml]=CXML2 [zip]=CZip [encodings]=CICU [breaks]=CBreaks
-  [compression]=CCompression)
+  [compression]=CCompression [panels]=CKernels)
 declare -A libraries=([html]=-lgumbo [markdown]='-lcmark-gfm -lcmark-gfm-extensions' [xml]=-lxml2 [zip]=-lzip
-  [encodings]=-licuuc [breaks]=-licuuc [compression]='-llz4 -lzstd -lz')
+  [encodings]=-licuuc [breaks]=-licuuc [compression]='-llz4 -lzstd -lz'
+  [panels]=-lm)
 for target in "${targets[@]}"; do
   room=${rooms[$target]}
   sources=(Tests/Fuzz/targets.c)
@@ -40,3 +42,7 @@ done
 cases=$((each * 20000))
 echo "fuzz: $cases mutated records through the Swift decoders"
 .build/release/millrace-bench fuzz "$cases"
+echo "fuzz: stored files of the index for $each s"
+swift build --build-tests >/dev/null
+MILLRACE_INDEX_FUZZ=$each .build/debug/millracePackageTests.xctest --testing-library swift-testing \
+  --filter StoredFuzzTests

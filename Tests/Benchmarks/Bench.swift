@@ -35,6 +35,7 @@ enum Bench {
     if words.first == "growth" { return try await Growth.puts() }
     if words.first == "index-scan" { return try IndexScan.run(Array(words.dropFirst())) }
     if words.first == "index-fill" { return try await IndexFill.run(Array(words.dropFirst())) }
+    if words.first == "index-produce" { return try await IndexRecords.produce(Array(words.dropFirst())) }
     if words.first == "index-peaks" {
       let threads = words.firstIndex(of: "--threads").flatMap { Int(words[min($0 + 1, words.count - 1)]) }
       return try IndexScan.peaks(threads: threads ?? 1)

@@ -101,6 +101,47 @@ static void target(const uint8_t *bytes, size_t count) {
   if (millrace_decompress(codecs[bytes[0] % 3], bytes + 1, count - 1, 1 << 20, &output) >= 0)
     millrace_decompressed_free(output);
 }
+#elif defined(TARGET_panels)
+#include "millrace_kernels.h"
+#include <math.h>
+// Any panels and queries of any shape, with every instruction set: nothing beyond the buffers is read or written, and
+// the scores are those of a plain loop.
+static void target(const uint8_t *bytes, size_t count) {
+  if (count < 8) return;
+  size_t dimension = 2 + bytes[0] % 48 * 2, queries = 1 + bytes[1] % 30, panels = 1 + bytes[2] % 3;
+  int kind = bytes[3] % 2 ? MILLRACE_BF16 : MILLRACE_FP32;
+  if (!millrace_panels_use(bytes[4] % 4)) return;
+  size_t rows = 32 * panels, next = 5;
+  float *values = malloc((rows + queries) * dimension * sizeof(float));
+  for (size_t i = 0; i < (rows + queries) * dimension; i++) values[i] = (float)(int8_t)bytes[next++ % count] / 128;
+  float *query = values + rows * dimension;
+  size_t panel_bytes = 32 * dimension * (kind == MILLRACE_BF16 ? 2 : 4);
+  uint8_t *packed = malloc(panels * panel_bytes);
+  for (size_t p = 0; p < panels; p++)
+    millrace_panel_pack(kind, values + p * 32 * dimension, dimension, dimension, packed + p * panel_bytes);
+  float *packed_queries = malloc(queries * dimension * sizeof(float));
+  millrace_pack_queries(kind, query, queries, dimension, packed_queries);
+  float *thresholds = malloc(queries * sizeof(float));
+  for (size_t j = 0; j < queries; j++) thresholds[j] = -INFINITY;
+  float *scratch = malloc(millrace_scan_scratch(queries) * sizeof(float));
+  struct millrace_candidate *out = malloc(rows * queries * sizeof *out);
+  size_t found = millrace_panel_scan(kind, packed, panels, dimension, packed_queries, queries, thresholds, scratch, out);
+  if (found != rows * queries) abort();
+  for (size_t i = 0; i < found; i++) {
+    double sum = 0;
+    if (out[i].row >= rows || out[i].query >= queries) abort();
+    // Eight bits: bf16 holds them exactly.
+    for (size_t k = 0; k < dimension; k++)
+      sum += (double)values[out[i].row * dimension + k] * query[out[i].query * dimension + k];
+    if (fabs(sum - out[i].score) > 1e-3) abort();
+  }
+  free(values);
+  free(packed);
+  free(packed_queries);
+  free(thresholds);
+  free(scratch);
+  free(out);
+}
 #endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {

@@ -42,15 +42,19 @@ import Testing
 
   private func folder(_ pipeline: Pipeline) -> String { pipeline.state + "/index/1-0" }
 
+  /// More of them by hand: `MILLRACE_INDEX_KILLS=300`.
+  private static let killCount =
+    ProcessInfo.processInfo.environment["MILLRACE_INDEX_KILLS"].flatMap { Int($0) } ?? 20
+
   @Test(
-    "search is killed 20 times while documents are put, replaced and deleted: nothing is lost or comes back",
+    "search is killed again and again while documents are put, replaced and deleted: nothing is lost or comes back",
     .disabled(if: Pipeline.isOnKafka, "on Apache Kafka, KillTests kill search, too"))
   func killed() throws {
     let pipeline = try Pipeline(Self.sealing)
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
     var newest: [Int: Int] = [:]
-    for round in 0..<20 {
+    for round in 0..<Self.killCount {
       var batch: [(id: String, text: String)] = []
       for number in (0..<60).shuffled(using: &random).prefix(12) {
         newest[number] = round

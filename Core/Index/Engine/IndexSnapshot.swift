@@ -53,7 +53,9 @@ package enum IndexSnapshot {
     let own = Manifest.name(manifest.number)
     for name in manifest.files.sorted() where name != own { try from.copy(name, to: to) }
     try to.syncNames()
-    try from.copy(own, to: to)
+    // As a checkpoint does it: a manifest that exists is whole.
+    try from.copy(own, to: to, as: "new-\(own)")
+    try to.rename("new-\(own)", to: own)
     try to.syncNames()
   }
 }

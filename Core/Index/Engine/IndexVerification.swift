@@ -51,7 +51,11 @@ package struct IndexVerification: Sendable {
       }
       for document in 0..<segment.documentCount where !removed.contains(document) {
         let facts = try segment.properties(of: document)
-        for bytes in try segment.chunks(of: document) { _ = try Chunk(messageBytes: bytes) }
+        for bytes in try segment.chunks(of: document) {
+          do { _ = try Chunk(messageBytes: bytes) } catch {
+            throw StorageError(.corrupt, file: segment.name, "a chunk of \(facts.info.key): \(error)")
+          }
+        }
         guard let entry = visible.removeValue(forKey: facts.info.key), entry.visible == facts.set else {
           report("\(segment.name) shows \(facts.info.key) \(facts.info.version), which the catalog does not")
           continue

@@ -2,13 +2,14 @@ extension Disk {
   /// Copies a file that nobody writes any more to another disk. Its bytes are durable there, its name not yet. The file
   /// may be removed here meanwhile.
   ///
+  /// - Parameter new: its name there; nil for the same.
   /// - Throws: `StorageError`; with the code `.missing` when the file does not exist.
-  package func copy(_ name: String, to other: any Disk) throws(StorageError) {
+  package func copy(_ name: String, to other: any Disk, as new: String? = nil) throws(StorageError) {
     let source = try open(name)
     guard source.populate() else {
       throw StorageError(.corrupt, file: name, "some of its bytes can't be read")
     }
-    let target = try other.create(name)
+    let target = try other.create(new ?? name)
     defer { target.close() }
     for start in stride(from: 0, to: source.byteCount, by: BlockFile.blockBytes) {
       try target.append(

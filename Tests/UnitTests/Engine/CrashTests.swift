@@ -82,6 +82,7 @@ import Testing
         let names = try survived.names()
         #expect(names.count { $0.hasPrefix("manifest-") } == 2, "\(comment): \(names)")
         #expect(try replica.neededFiles(survived) == Set(names), comment)
+        try replica.verify(survived, comment)
         let again = try IndexReplica(survived, history)
         #expect(again.position == history.records.count && again.faults.isEmpty, comment)
         try again.check(&random, comment)
@@ -148,11 +149,59 @@ import Testing
     try again.check(&random, "seed \(seed)")
   }
 
+  @Test("a merge that ends while a checkpoint is written is stored by the next one")
+  func mergeMeanwhile() throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    let history = IndexHistory(seed: seed, length: 60)
+    let disk = SimulatedDisk()
+    let replica = try IndexReplica(disk, history)
+    while replica.position < 40 {
+      try replica.applyNext()
+      if replica.position % 10 == 0 { replica.checkpoint() }
+    }
+    let checkpoint = try #require(replica.engine.beginCheckpoint(nowMilliseconds: 1))
+    let merge = try #require(replica.engine.beginMerge(nowMilliseconds: 1, .allSegments))
+    replica.engine.finish(merge.run { false })
+    replica.engine.finish(checkpoint, checkpoint.run())
+    #expect(replica.engine.hasChanges, "seed \(seed)")
+    #expect(replica.checkpoint())
+    #expect(!replica.engine.hasChanges)
+    let again = try IndexReplica(disk, history)
+    #expect(again.engine.status.segments.map(\.name) == replica.engine.status.segments.map(\.name))
+  }
+
+  @Test("a restore that is cut leaves a volume that is empty or whole")
+  func restoreCut() throws {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var random = SplitMix(state: seed)
+    let history = IndexHistory(seed: seed, length: 60)
+    let disk = SimulatedDisk()
+    let replica = try IndexReplica(disk, history)
+    while replica.position < 50 {
+      try replica.applyNext()
+      if replica.position % 9 == 0 { replica.checkpoint() }
+    }
+    let (snapshot, whole) = (SimulatedDisk(), SimulatedDisk())
+    _ = try IndexSnapshot.take(disk, to: snapshot)
+    _ = try IndexSnapshot.restore(snapshot, to: whole)
+    for call in 1...whole.calls {
+      for _ in 0..<10 {
+        let volume = SimulatedDisk()
+        volume.cut(at: call)
+        _ = try? IndexSnapshot.restore(snapshot, to: volume)
+        let found = try IndexReplica(volume.afterPowerLoss(&random), history)
+        #expect(found.faults.isEmpty, "seed \(seed), cut \(call): \(found.faults)")
+        #expect(found.position == 0 || found.position == 45, "seed \(seed), cut \(call)")
+        try found.check(&random, "seed \(seed), cut \(call)")
+      }
+    }
+  }
+
   @Test("what is removed while a segment is sealed or merged stays removed")
   func removedMeanwhile() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
-    for round in 0..<100 {
+    for round in 0..<30 {
       let history = IndexHistory(seed: seed &+ UInt64(round), length: 60)
       let disk = SimulatedDisk()
       let replica = try IndexReplica(disk, history)
@@ -165,6 +214,8 @@ import Testing
       jobs.finish()
       try replica.check(&random, "seed \(seed), round \(round)")
       #expect(replica.checkpoint())
+      #expect(!replica.engine.hasChanges, "nothing is left to store")
+      try replica.verify(disk, "seed \(seed), round \(round)")
       let again = try IndexReplica(disk, history)
       #expect(again.position == history.records.count)
       try again.check(&random, "seed \(seed), round \(round)")

@@ -116,6 +116,19 @@ import VectorMath
     }
   }
 
+  @Test("a query that the scan rounds finds the same")
+  func roundedQuery() throws {
+    // Rows that bf16 holds exactly, and a query whose first value it rounds down and whose second up.
+    let best: [Float] = [1, 0]
+    let rival: [Float] = [0, 1.992_187_5]
+    let query = IndexQuery(tenant: Self.tenant, vector: [1.0039, 0.501_955], depth: 1)
+    let fillers = (0..<40).map { document("z\($0)", [[0, 0]]) }
+    for place in Place.allCases {
+      let engine = try index([document("a-rival", [rival]), document("best", [best])] + fillers, place)
+      #expect(try ids(engine, query) == ["best#0"], "\(place), \(Panels.instructionSet)")
+    }
+  }
+
   @Test("the order is that of fp32, for any panels, instruction set, dimension, batch and number of threads")
   func order() throws {
     let seed = UInt64.random(in: 0...UInt64.max)

@@ -20,14 +20,22 @@ struct IndexHistory {
   init(seed: UInt64, length: Int) {
     random = SplitMix(state: seed)
     var newest: [DocumentKey: Int64] = [:]
+    var keys: [DocumentKey: [VectorKey]] = [:]
     var offset: Int64 = 0
     while records.count < length {
       offset += 1
       let tenant = TenantID(Bool.random(using: &random) ? "a" : "a-b")!
       let key = DocumentKey(tenant: tenant, id: DocumentID("d\(Int.random(in: 0..<12, using: &random))")!)
+      let first = records.count
+      defer { for record in records[first...] { keys[key, default: []].append(record.key) } }
       switch Int.random(in: 0..<10, using: &random) {
       case 0:
         records.append(mark(key, offset, .deleted))
+        // Sometimes all of it is tombstoned, in the order of the log: nothing is known of the document any more.
+        if Bool.random(using: &random) {
+          let dead = (keys[key] ?? []) + [records[first].key]
+          for key in dead { records.append(Record(key: key, batch: nil)) }
+        }
       case 1:
         records.append(mark(key, offset, [.failed, .dropped].randomElement(using: &random)!))
       case 2 where !records.isEmpty:

@@ -88,6 +88,13 @@ struct IndexReplica {
     }
   }
 
+  /// What is stored agrees with itself: the catalog's tables, the segments and the manifest.
+  func verify(_ disk: any Disk, _ comment: Comment) throws {
+    let newest = try #require(try Manifest.numbers(disk).first)
+    let verification = try IndexVerification(disk, try Manifest(disk, number: newest))
+    #expect(verification.problems.isEmpty && verification.missing.isEmpty, comment)
+  }
+
   static func bruteForce(_ documents: some Sequence<IndexedDocument>, _ query: IndexQuery) -> [String] {
     var rows: [(score: Float, key: [UInt8], chunk: Chunk)] = []
     for document in documents where document.info.key.tenant == query.tenant {

@@ -45,6 +45,9 @@ final class SimulatedDisk: Disk {
     }
   }
 
+  /// The same files on another disk, all durable.
+  var copy: SimulatedDisk { SimulatedDisk(state.withLock { $0.names.mapValues(\.bytes) }) }
+
   /// Calls so far.
   var calls: Int { state.withLock { $0.calls } }
   /// The power fails before the call of this number.

@@ -1,0 +1,89 @@
+import Foundation
+import KafkaClient
+import Records
+import Settings
+import Stage
+import TestSupport
+import VectorMath
+
+/// Records of `rag.vectors`: documents of one chunk, with the vectors of a file and, beyond its end, neighbours of them.
+/// Their texts are made up of a few words, about 200 bytes each.
+struct IndexRecords {
+  static let dimension = 384
+  let partitionCount: Int
+  let model: String
+  private let base: MappedFile?
+  private var random = SplitMix(state: 7)
+
+  init(base: MappedFile?, model: String = "", partitionCount: Int = 12) {
+    self.base = base
+    self.model = model
+    self.partitionCount = partitionCount
+  }
+
+  private static let words = "the a of pump door valve list kernel page index buffer lock thread query shard"
+    .split(separator: " ")
+
+  mutating func vector(_ number: Int) -> [Float] {
+    var values: [Float] = []
+    if let base {
+      let count = base.byteCount / 4 / Self.dimension
+      let row = number < count ? number : Int.random(in: 0..<count, using: &random)
+      base.appendFloats(at: row * Self.dimension * 4, count: Self.dimension, to: &values)
+      if number < count { return values }
+      for index in values.indices { values[index] += Float.random(in: -0.03...0.03, using: &random) }
+    } else {
+      values = (0..<Self.dimension).map { _ in Float.random(in: -1...1, using: &random) }
+    }
+    let length = values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    return values.map { $0 / length }
+  }
+
+  /// - Parameter number: from 0, each once.
+  mutating func batch(_ number: Int) -> VectorBatch {
+    guard let id = DocumentID("document-\(number)") else { preconditionFailure("an id of ASCII") }
+    let version = Version(epoch: 1, offset: Int64(number / partitionCount))
+    var header = PartHeader(
+      document: DocumentInfo(key: DocumentKey(tenant: .standard, id: id), version: version))
+    header.digest = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 16)
+    header.model = model
+    header.partCount = 1
+    header.chunkCount = 1
+    var chunk = Chunk()
+    chunk.text = (0..<36).map { _ in Self.words.randomElement(using: &random) ?? "" }.joined(separator: " ")
+    chunk.end = UInt64(chunk.text.utf8.count)
+    chunk.contentHash = (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) }
+    return VectorBatch(
+      header: header,
+      content: .vectors(chunks: [chunk], dimension: Self.dimension, values: vector(number)))
+  }
+
+  /// `millrace-bench index-produce ROWS BASE.f32 BROKERS [MODEL]`: writes the records to the `rag.vectors` of a pipeline
+  /// whose workers don't embed them. Its search workers then apply and report them.
+  static func produce(_ words: [String]) async throws {
+    guard words.count >= 3, let rows = Int(words[0]) else {
+      print("index-produce ROWS BASE.f32 BROKERS [MODEL]")
+      exit(2)
+    }
+    let settings = try Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": words[2]]))
+    let context = try StageContext(name: "index-produce", settings: settings)
+    let count = settings.partitionCount(.vectors)
+    var records = IndexRecords(
+      base: try MappedFile(path: words[1]), model: words.count > 3 ? words[3] : settings.encoder.model)
+    let clock = ContinuousClock.now
+    var batch: [OutgoingRecord] = []
+    for number in 0..<rows {
+      let made = records.batch(number)
+      let partition = Partitioner.partition(ofKey: made.header.document.key.bytes, partitionCount: count)
+      batch.append(
+        OutgoingRecord(
+          topic: context.topic(.vectors), partition: partition, key: made.key.bytes, value: made.wireBytes))
+      if batch.count == 512 || number == rows - 1 {
+        _ = try await context.producer.send(batch)
+        batch = []
+      }
+    }
+    await context.producer.close(deadline: .seconds(30))
+    print(String(format: "%d records in %.1f s", rows, Bench.seconds(since: clock)))
+  }
+}
