@@ -189,4 +189,30 @@ import Testing
     #expect(log.contains("tombstones are kept for 8 s"))
     try check(pipeline)
   }
+
+  @Test(
+    "a log that was made again, shorter or longer than what the volume has read, means a rebuild that says why",
+    .disabled(if: Pipeline.isOnKafka, "the broker makes no difference to it"))
+  func madeAgain() throws {
+    let pipeline = try Pipeline(Self.sealing)
+    try put(pipeline, (0..<30).map { ("jug-\($0)", "Jug \($0) is full of water.") })
+    #expect(try pipeline.millrace(["down"]).code == 0)
+    let saved = pipeline.state + "/saved"
+    try FileManager.default.copyItem(atPath: pipeline.state + "/index", toPath: saved)
+    // The log is empty now, and the volume has read 30 documents.
+    try FileManager.default.removeItem(atPath: pipeline.state + "/broker")
+    try pipeline.start(Self.sealing)
+    #expect(try pipeline.metric("millrace_index_rebuilds_total", of: "search-0", "shorter") == 1)
+    #expect(try texts(pipeline, "Jug 5").isEmpty)
+    // More than before, so that only the records themselves tell that the log is another one.
+    try put(pipeline, (0..<240).map { ("pot-\($0)", "Pot \($0) is full of soup.") })
+    #expect(try pipeline.millrace(["down"]).code == 0)
+    try FileManager.default.removeItem(atPath: pipeline.state + "/index")
+    try FileManager.default.moveItem(atPath: saved, toPath: pipeline.state + "/index")
+    try pipeline.start(Self.sealing)
+    #expect(try pipeline.metric("millrace_index_rebuilds_total", of: "search-0", "recreated") == 1)
+    #expect(try eventually(30) { try texts(pipeline, "Pot 5 soup").count == 50 })
+    #expect(try texts(pipeline, "Jug 5").allSatisfy { !$0.hasPrefix("Jug") })
+    try check(pipeline)
+  }
 }

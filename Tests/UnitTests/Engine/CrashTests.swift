@@ -170,6 +170,25 @@ import Testing
     #expect(again.engine.status.segments.map(\.name) == replica.engine.status.segments.map(\.name))
   }
 
+  @Test("a merge of newer tables keeps that nothing is known of a document")
+  func forgotten() throws {
+    let disk = SimulatedDisk()
+    let history = IndexHistory(forgetting: 40)
+    let replica = try IndexReplica(disk, history) { options in
+      options.tablePolicy = MergePolicy(fanout: 2, smallest: 512, largest: 1 << 20)
+    }
+    // A large table with all documents, then two small ones: the first document is forgotten in one of them.
+    for end in [40, 43, 44] {
+      while replica.position < end { try replica.applyNext() }
+      #expect(replica.checkpoint())
+    }
+    #expect(replica.engine.status.tables == 3)
+    #expect(replica.merge())
+    #expect(replica.engine.status.tables == 2, "the two small ones")
+    #expect(replica.checkpoint())
+    try replica.verify(disk, "the merge has forgotten what must be remembered")
+  }
+
   @Test("a restore that is cut leaves a volume that is empty or whole")
   func restoreCut() throws {
     let seed = UInt64.random(in: 0...UInt64.max)

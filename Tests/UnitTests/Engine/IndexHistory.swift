@@ -55,6 +55,20 @@ struct IndexHistory {
     }
   }
 
+  /// Puts of so many documents; then the first is deleted, its keys are tombstoned, and another document comes.
+  init(forgetting count: Int) {
+    random = SplitMix(state: 1)
+    func key(_ number: Int) -> DocumentKey {
+      DocumentKey(tenant: TenantID("a")!, id: DocumentID("d\(number)")!)
+    }
+    for number in 0..<count { records.append(vectors(key(number), Int64(number + 1), 0, of: 1)) }
+    records.append(mark(key(0), Int64(count + 1), .deleted))
+    let dead = [records[0].key, records[count].key]
+    records.append(Record(key: dead[0], batch: nil))
+    records.append(Record(key: dead[1], batch: nil))
+    records.append(vectors(key(count), Int64(count + 2), 0, of: 1))
+  }
+
   private mutating func mark(_ key: DocumentKey, _ offset: Int64, _ mark: Mark) -> Record {
     let header = PartHeader(document: DocumentInfo(key: key, version: Version(epoch: 1, offset: offset)))
     let batch = VectorBatch(header: header, content: .mark(mark, operation: .put, error: nil))
