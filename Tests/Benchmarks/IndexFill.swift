@@ -8,14 +8,14 @@ import Telemetry
 import TestSupport
 import VectorMath
 
-/// `millrace-bench index-fill ROWS [BASE.f32] [--svg FILE]`: records of `rag.vectors` applied to a stored index as the search worker
+/// `millrace-bench index-fill ROWS [BASE.f32] [--svg FILE] [--tenants N]`: records of `rag.vectors` applied to a stored index as the search worker
 /// does it, while it stores and merges; then the time to open it again.
 enum IndexFill {
   private static let batchCount = 512
 
   static func run(_ words: [String]) async throws {
     let rows = words.first.flatMap { Int($0) } ?? 200_000
-    let base = words.count > 1 && words[1] != "--svg" ? try MappedFile(path: words[1]) : nil
+    let base = words.count > 1 && !words[1].hasPrefix("--") ? try MappedFile(path: words[1]) : nil
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("fill-\(UUID().uuidString)")
       .path
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -39,7 +39,8 @@ enum IndexFill {
     print("instruction set \(Panels.instructionSet); one chunk a document, texts of about 200 bytes")
     print(
       "    rows   applied/s   us/put   search p50 ms   segments   amplification   memory MiB   mapped MiB")
-    var source = IndexRecords(base: base)
+    let tenants = words.firstIndex(of: "--tenants").flatMap { Int(words[min($0 + 1, words.count - 1)]) }
+    var source = IndexRecords(base: base, tenantCount: max(1, tenants ?? 1))
     var (puts, searches): ([(Int, Double)], [(Int, Double)]) = ([], [])
     var (done, waited, applying) = (0, 0.0, 0.0)
     var stretch = 0
@@ -64,7 +65,7 @@ enum IndexFill {
       }
       var times: [Double] = []
       for _ in 0..<9 {
-        let query = IndexQuery(tenant: .standard, vector: source.vector(0), depth: 10)
+        let query = IndexQuery(tenant: source.tenant(of: 0), vector: source.vector(0), depth: 10)
         let clock = ContinuousClock.now
         _ = try await index.search([query])
         times.append(Bench.seconds(since: clock))

@@ -15,8 +15,12 @@ struct IndexRecords {
   private let base: MappedFile?
   private var random = SplitMix(state: 7)
 
-  init(base: MappedFile?, model: String = "", partitionCount: Int = 12) {
+  /// Documents belong to the tenants in turn.
+  private let tenantCount: Int
+
+  init(base: MappedFile?, model: String = "", partitionCount: Int = 12, tenantCount: Int = 1) {
     self.base = base
+    self.tenantCount = tenantCount
     self.model = model
     self.partitionCount = partitionCount
   }
@@ -39,12 +43,16 @@ struct IndexRecords {
     return values.map { $0 / length }
   }
 
+  func tenant(of number: Int) -> TenantID {
+    tenantCount == 1 ? .standard : TenantID("tenant-\(number % tenantCount)") ?? .standard
+  }
+
   /// - Parameter number: from 0, each once.
   mutating func batch(_ number: Int) -> VectorBatch {
     guard let id = DocumentID("document-\(number)") else { preconditionFailure("an id of ASCII") }
     let version = Version(epoch: 1, offset: Int64(number / partitionCount))
     var header = PartHeader(
-      document: DocumentInfo(key: DocumentKey(tenant: .standard, id: id), version: version))
+      document: DocumentInfo(key: DocumentKey(tenant: tenant(of: number), id: id), version: version))
     header.digest = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 16)
     header.model = model
     header.partCount = 1

@@ -225,7 +225,9 @@ final class ReplayService: Service {
     let isFaulty = await index.isFaulty
     let reports = try await !index.holdsUnread() && !isFaulty
     if gates[0].isOpen, gates[1].isOpen != reports { gates[1].set(open: reports) }
-    if index.isCaughtUp, !gates[0].isOpen {
+    // What the volume had applied is read again to its end, too: only that tells whether the log is still the same one.
+    let hasReadAll = ends.allSatisfy { positions[$0.key] ?? 0 >= $0.value }
+    if hasReadAll, index.isCaughtUp, !gates[0].isOpen {
       context.logger.info(
         "Index caught up", [(.durationMilliseconds, "\(Int(watch.milliseconds))")])
       gates[0].set(open: true)

@@ -465,7 +465,8 @@ package final class IndexEngine {
       }, tables: tables.count, headRows: head.rowCount + (frozen?.rowCount ?? 0), rows: rowCount,
       documents: catalog.visibleCount,
       memoryBytes: head.byteCount + (frozen?.byteCount ?? 0) + catalog.heldCount * 1024
-        + parts.reduce(0) { $0 + $1.removed.words.count * 8 },
+        + parts.reduce(0) { $0 + $1.removed.words.count * 8 + $1.segment.documentCount * 2 }
+        + tables.reduce(0) { $0 + $1.count * 4 },
       mappedBytes: parts.reduce(0) { $0 + $1.segment.byteCount } + tables.reduce(0) { $0 + $1.byteCount },
       writtenBytes: writtenBytes, sealedBytes: manifests.first?.sealedBytes ?? 0,
       live: partitions.values.reduce(LiveDigest()) { $0 + $1.live })
