@@ -21,6 +21,7 @@ enum Growth {
     for count in [1_000, 100_000, 1_000_000] {
       let index = SearchIndex(
         IndexOptions(model: ""), metrics: MetricsRegistry(), logger: Logger(label: "bench"))
+      await index.begin()
       var open = OpenVersions(start: 0)
       var offset: Int64 = 0
       var statusOffset: Int64 = 0

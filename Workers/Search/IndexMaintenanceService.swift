@@ -41,7 +41,10 @@ final class IndexMaintenanceService: Service {
     while !isStopping.withLock({ $0 }) {
       if ContinuousClock.now >= nextTry {
         let fault = await index.store(every: context.settings.search.checkpointInterval)
-        if await index.isBroken { throw StageFatal("a file of the index can't be read") }
+        if await index.isBroken {
+          index.stop()
+          throw StageFatal("a file of the index can't be read")
+        }
         if fault != blocked {
           if let fault { context.health.block(fault) }
           if let blocked { context.health.unblock(blocked) }
@@ -49,9 +52,6 @@ final class IndexMaintenanceService: Service {
         }
         // A full disk is tried again, but not all the time.
         nextTry = .now + (fault == nil ? .zero : .seconds(2))
-      }
-      if requests?.isWaiting == true {
-        requests?.finish(await index.compact())
       }
       if await index.isHeadFull, blocked == nil { continue }
       try await Task.sleep(for: .milliseconds(200))
@@ -62,6 +62,7 @@ final class IndexMaintenanceService: Service {
   private func merge() async throws {
     while !isStopping.withLock({ $0 }) {
       await index.mergeDue()
+      if requests?.isWaiting == true { requests?.finish(await index.compact()) }
       try await Task.sleep(for: .milliseconds(200))
     }
   }

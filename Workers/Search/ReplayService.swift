@@ -48,7 +48,7 @@ final class ReplayService: Service {
   func run() async throws {
     do {
       try await withAdmin(context.kafka) { admin in
-        if let disk { try await open(disk, admin) }
+        if let disk { try await open(disk, admin) } else { await index.begin() }
         try await forgetReported(admin, untilKnown: true)
         try await withReader(context.kafka) { reader in try await follow(reader, admin) }
       }
@@ -157,6 +157,7 @@ final class ReplayService: Service {
     var nextForgetting = ContinuousClock.now + .seconds(5)
     let topic = context.topic(.vectors)
     var isAssigned = false
+    var lastRecordAt = ContinuousClock.now
     var nextCheck = ContinuousClock.now
     let watch = Stopwatch()
     while !isStopping.withLock({ $0 }) {
@@ -167,12 +168,14 @@ final class ReplayService: Service {
           await index.forgetReading(
             fromBeginning: starts.filter { $0.value == .beginning }.map(\.key.partition))
           isAssigned = true
+          lastRecordAt = .now
         }
         if await index.mustWait {
           try await Task.sleep(for: .milliseconds(20))
         } else {
           let records = try await reader.next(
             maxRecords: 512, maxWait: .milliseconds(gates[0].isOpen ? 500 : 100))
+          if !records.isEmpty { lastRecordAt = .now }
           if !records.isEmpty, try await !index.apply(records) {
             guard let disk, !gates[0].isOpen else { throw Self.madeAgain(topic) }
             try await index.rebuild(
@@ -184,7 +187,7 @@ final class ReplayService: Service {
         }
         if ContinuousClock.now >= nextCheck {
           nextCheck = .now + .milliseconds(gates[0].isOpen ? 1000 : 50)
-          try await check(reader, watch)
+          try await check(reader, watch, isQuiet: lastRecordAt.duration(to: .now) > Self.quietAfter)
         }
         if ContinuousClock.now >= nextForgetting {
           nextForgetting = .now + .seconds(5)
@@ -201,7 +204,11 @@ final class ReplayService: Service {
     StageFatal("\(topic) was deleted and made again: the index of its records begins anew")
   }
 
-  private func check(_ reader: ReplayReader, _ watch: Stopwatch) async throws {
+  /// A reader that got nothing for so long has read all there is.
+  private static let quietAfter = Duration.seconds(3)
+
+  /// - Parameter isQuiet: true when the reader got no record for a while.
+  private func check(_ reader: ReplayReader, _ watch: Stopwatch, isQuiet: Bool) async throws {
     let topic = context.topic(.vectors)
     let asked = WallClock.milliseconds
     let ends = try await reader.ends()
@@ -226,7 +233,8 @@ final class ReplayService: Service {
     let reports = try await !index.holdsUnread() && !isFaulty
     if gates[0].isOpen, gates[1].isOpen != reports { gates[1].set(open: reports) }
     // What the volume had applied is read again to its end, too: only that tells whether the log is still the same one.
-    let hasReadAll = ends.allSatisfy { positions[$0.key] ?? 0 >= $0.value }
+    // Compaction may have taken the last records: then the reader's position stays behind the end.
+    let hasReadAll = isQuiet || ends.allSatisfy { positions[$0.key] ?? 0 >= $0.value }
     if hasReadAll, index.isCaughtUp, !gates[0].isOpen {
       context.logger.info(
         "Index caught up", [(.durationMilliseconds, "\(Int(watch.milliseconds))")])

@@ -50,14 +50,14 @@ package actor SearchIndex {
   /// Such records that the reporters have not committed, by partition and offset.
   private var unreadRecords: [Int32: [Int64: VectorKey]] = [:]
   /// False while it is not decided whether the volume can be used: no job may begin.
-  private var mayStore = true
+  private var mayStore = false
   private var checkpointedAt = ContinuousClock.now
   /// Why the last checkpoint failed; nil when it did not.
   private var fault: String?
 
   /// How old the log's ends may be. An index that hasn't heard of its broker for longer may be behind, and says so.
   private static let endsAgeMax = Duration.seconds(5)
-  /// While a checkpoint is under way, so many full heads may wait.
+  /// So many full heads may wait for a checkpoint.
   private static let fullHeadsMax = 2
 
   /// An index in memory.
@@ -99,7 +99,7 @@ package actor SearchIndex {
     while engine.isSaving || engine.isMerging { try await Task.sleep(for: .milliseconds(5)) }
   }
 
-  /// What was opened is used.
+  /// What was opened is used, or the empty index in memory.
   package func begin() { mayStore = true }
 
   /// Begins anew, with an empty index.
@@ -326,6 +326,7 @@ package actor SearchIndex {
       published.endsKnownAt = .now
     }
     metrics.set(.indexBehind, to: Double(behind.records))
+    report(status)
   }
 
   /// True when every record is applied that was there at the last look.
@@ -365,9 +366,7 @@ package actor SearchIndex {
   }
 
   /// Whether no record may be applied now: the disk takes nothing, or checkpoints don't keep up.
-  package var mustWait: Bool {
-    fault != nil || engine.isHeadFull && engine.isSaving && engine.fullHeads >= Self.fullHeadsMax
-  }
+  package var mustWait: Bool { fault != nil || engine.fullHeads >= Self.fullHeadsMax }
 
   package var isHeadFull: Bool { engine.isHeadFull }
 
@@ -405,15 +404,31 @@ package actor SearchIndex {
   }
 
   private var mergesFrom = ContinuousClock.now
+  /// Whether the merge that runs must give back its room.
+  private nonisolated let mergeMustEnd = Mutex(false)
 
-  private func checkpoint() async {
-    guard mayStore, let job = engine.beginCheckpoint(nowMilliseconds: WallClock.milliseconds) else { return }
+  /// - Parameter waits: for a checkpoint that is under way, to make one of this moment afterwards.
+  private func checkpoint(waits: Bool = false) async {
+    var job = mayStore ? engine.beginCheckpoint(nowMilliseconds: WallClock.milliseconds) : nil
+    while job == nil, waits, mayStore, engine.isSaving {
+      try? await Task.sleep(for: .milliseconds(5))
+      job = engine.beginCheckpoint(nowMilliseconds: WallClock.milliseconds)
+    }
+    guard let job else { return }
     publish()
     let result = await jobs.run { job.run() }
     engine.finish(job, result)
     publish()
     checkpointedAt = .now
     metrics.increment(.indexCheckpoints, [("result", result.error == nil ? "stored" : "failed")])
+    if let error = result.error as? StorageError, error.code == .full, engine.isMerging {
+      // The merge has taken the room. It gives it back, and the next try comes at once.
+      mergeMustEnd.withLock { $0 = true }
+      mergesFrom = .now + .seconds(60)
+      while engine.isMerging { try? await Task.sleep(for: .milliseconds(5)) }
+      mergeMustEnd.withLock { $0 = false }
+      return await checkpoint()
+    }
     metrics.set(.indexDiskFull, to: result.error == nil ? 0 : 1)
     if let error = result.error {
       if fault == nil { logger.error("The index can't be stored", [(.error, "\(error)")]) }
@@ -422,59 +437,59 @@ package actor SearchIndex {
       if fault != nil { logger.info("The index is stored again") }
       fault = nil
     }
-    report()
   }
 
+  /// - Returns: true when the merge was made, or nothing was to be merged.
   /// - Throws: what the job throws, but for its cancellation; `CancellationError` of the task.
-  private func merge(_ choice: MergeChoice) async throws {
-    let stopping = { @Sendable in self.isStopping.withLock { $0 } }
-    while mayStore, !stopping() {
+  @discardableResult
+  private func merge(_ choice: MergeChoice) async throws -> Bool {
+    let mustEnd = { @Sendable in self.isStopping.withLock { $0 } || self.mergeMustEnd.withLock { $0 } }
+    while mayStore, !engine.isBroken, !mustEnd() {
       guard let job = engine.beginMerge(nowMilliseconds: WallClock.milliseconds, choice) else {
         // What is asked for is done after the merge that runs.
-        guard choice != .due, engine.isMerging else { return }
+        guard choice != .due, engine.isMerging else { return true }
         try await Task.sleep(for: .milliseconds(20))
         continue
       }
       let result = await merges.run {
         ThreadPriority.lower()
-        return job.run(isCancelled: stopping)
+        return job.run(isCancelled: mustEnd)
       }
       engine.finish(result)
       publish()
-      report()
       if let error = result.error {
-        if error is CancellationError { return }
+        if error is CancellationError { return false }
         throw error
       }
       // All are merged once: what is removed meanwhile waits.
-      if choice != .due { return }
+      if choice != .due { return true }
     }
+    return false
   }
 
-  /// Merges everything, so that nothing removed is left on the disk.
+  /// Merges everything, so that nothing removed is left on the disk. Checkpoints go on beside it.
   ///
   /// - Returns: why it could not; nil when it is done.
   package func compact() async -> String? {
     guard mayStore else { return "the index is being opened" }
-    await checkpoint()
     do {
-      try await merge(.allSegments)
-      await checkpoint()
-      try await merge(.allTables)
+      await checkpoint(waits: true)
+      guard try await merge(.allSegments) else { return "the merge was broken off" }
+      await checkpoint(waits: true)
+      guard try await merge(.allTables) else { return "the merge was broken off" }
     } catch {
       return "\(error)"
     }
-    await checkpoint()
+    await checkpoint(waits: true)
     // The former state is kept until there is a second one without it.
-    await checkpoint()
+    await checkpoint(waits: true)
     return fault
   }
 
   /// No job goes on for long after this.
   package nonisolated func stop() { isStopping.withLock { $0 = true } }
 
-  private func report() {
-    let status = engine.status
+  private func report(_ status: IndexStatus) {
     metrics.set(.indexSegments, to: Double(status.segments.count))
     metrics.set(.indexMemory, to: Double(status.memoryBytes))
     metrics.set(.indexMapped, to: Double(status.mappedBytes))

@@ -242,7 +242,9 @@ package final class IndexEngine {
         try parts[index].segment.properties(of: number).set == set
       else { continue }
       parts[index].remove(number)
-      merging?.removals.append((document, set))
+      if merging?.input.segments.contains(parts[index].segment.id) == true {
+        merging?.removals.append((document, set))
+      }
       return
     }
   }

@@ -55,6 +55,8 @@ package struct FolderDisk: Disk {
   package func open(_ name: String) throws(StorageError) -> MappedFile {
     guard unsafe access(place(name), R_OK) == 0 else { throw Self.failure(place(name), "open") }
     do { return try MappedFile(path: place(name)) } catch {
+      // It may have been removed since.
+      guard unsafe access(place(name), R_OK) == 0 else { throw Self.failure(place(name), "open") }
       // An empty file was cut. Too little memory or too many open files say nothing of the bytes.
       let isEmpty = ((try? FileManager.default.attributesOfItem(atPath: place(name)))?[.size] as? Int) == 0
       throw StorageError(

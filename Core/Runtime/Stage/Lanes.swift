@@ -143,7 +143,8 @@ struct Lanes {
       let old = lanes[partition]
       var lane = Lane(
         progress: PartitionProgress(
-          offset, logEnd: ends[partition] ?? .max, inWorkMax: shape.inWorkMax * Self.batchesPerCommit))
+          offset, logEnd: ends[partition] ?? .max, inWorkMax: shape.inWorkMax * Self.batchesPerCommit,
+          deathsMax: deathsMax))
       // What is still in work of the former time ends in that lane's counts.
       lane.inWorkCount = old?.inWorkCount ?? 0
       lane.sendingCount = old?.sendingCount ?? 0

@@ -47,7 +47,10 @@ package struct PartitionProgress: Sendable {
   /// - Parameters:
   ///   - logEnd: the end of the partition at the moment. Records that come later were in work at no death.
   ///   - inWorkMax: how many records the former owner may have begun after its last commit.
-  package init(_ committed: CommittedOffset, logEnd: Int64 = .max, inWorkMax: Int = 0) {
+  ///   - deathsMax: as of `treatment`.
+  package init(
+    _ committed: CommittedOffset, logEnd: Int64 = .max, inWorkMax: Int = 0, deathsMax: Int = 4
+  ) {
     nextOffset = committed.nextOffset
     polledEnd = committed.nextOffset
     lastPolled = committed.nextOffset - 1
@@ -68,13 +71,16 @@ package struct PartitionProgress: Sendable {
         deaths.suspect = alone
       }
       deaths.alone = nil
-    } else {
+    } else if deaths.count == 0 || deaths.count >= deathsMax - 2 && metadata.startedEnd > nextOffset {
+      // A first death; or no suspect was in work, so it was a record beyond them. What is finished was begun, too.
+      deaths.end = max(metadata.startedEnd, (finished.max() ?? -1) + 1) + Int64(inWorkMax)
+      deaths.count = 1
+    } else if metadata.startedEnd > nextOffset {
       // After a first death every begin is committed before the work: only what was in work at both deaths counts.
-      deaths.end =
-        deaths.count == 0
-        ? metadata.startedEnd + Int64(inWorkMax) : min(deaths.end, metadata.startedEnd)
+      deaths.end = min(deaths.end, metadata.startedEnd)
       deaths.count += 1
     }
+    // A death at which no work had begun here says nothing of the suspects.
     deaths.end = min(deaths.end, logEnd)
     if nextOffset >= deaths.end { deaths = CommitMetadata.Deaths() }
   }

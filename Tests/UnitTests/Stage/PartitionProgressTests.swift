@@ -211,10 +211,48 @@ import Testing
     var third = PartitionProgress(second.committed(isHandedOver: false), logEnd: 20_000, inWorkMax: 8192)
     _ = polled(offsets, &third)
     #expect(offsets.filter { third.treatment(of: $0, deathsMax: 4) == .alone } == Array(0..<10))
-    // Killed before it began anything: nothing is suspected any more.
+    // Killed before it began anything, by something else: that acquits none of them.
     var fourth = PartitionProgress(third.committed(isHandedOver: false), logEnd: 20_000, inWorkMax: 8192)
     _ = polled(offsets, &fourth)
-    #expect(offsets.allSatisfy { fourth.treatment(of: $0, deathsMax: 4) == .usual })
+    #expect(offsets.filter { fourth.treatment(of: $0, deathsMax: 4) == .alone } == Array(0..<10))
+  }
+
+  @Test(
+    "a record that kills is given up also while an older one, which was in work at a death, fails again and again"
+  )
+  func behindStuck() {
+    let (stuck, killer) = (Int64(0), Int64(30))
+    // One death, with the stuck record in work; the killer comes later.
+    var commit = CommittedOffset(nextOffset: 0, metadata: "~1;0;d;10;0;0;;;;")
+    var (end, deathCount) = (Int64(10), 0)
+    owners: while deathCount < 20 {
+      var owner = PartitionProgress(commit, logEnd: end, inWorkMax: 8)
+      end = 40
+      commit = owner.committed(isHandedOver: false)
+      for offset in polled(Array(0..<end), &owner) {
+        switch owner.treatment(of: offset, deathsMax: 4) {
+        case .rejected:
+          #expect(offset == killer)
+          return
+        case .alone:
+          owner.beginAlone(offset)
+          commit = owner.committed(isHandedOver: false)
+        case .usual:
+          owner.begin(offset)
+          if owner.isWatched(offset) { commit = owner.committed(isHandedOver: false) }
+        }
+        if offset == killer {
+          deathCount += 1
+          continue owners
+        }
+        owner.endAlone(offset)
+        if offset != stuck { owner.finish(offset, incarnation: 0) }
+        commit = owner.committed(isHandedOver: false)
+      }
+      Issue.record("the killer was worked on, and nothing died")
+      return
+    }
+    Issue.record("it kills for ever")
   }
 
   @Test("records that came after a death were in work at none")
@@ -223,12 +261,10 @@ import Testing
     _ = polled([0, 1], &owner)
     for offset in [0, 1] as [Int64] { owner.begin(offset) }
     var commit = owner.committed(isHandedOver: false)
-    for _ in 0..<2 {
-      var next = PartitionProgress(commit, logEnd: 2, inWorkMax: 100)
-      _ = polled([0, 1], &next)
-      for offset in [0, 1] as [Int64] { next.begin(offset) }
-      commit = next.committed(isHandedOver: false)
-    }
+    var second = PartitionProgress(commit, logEnd: 2, inWorkMax: 100)
+    _ = polled([0, 1], &second)
+    for offset in [0, 1] as [Int64] { second.begin(offset) }
+    commit = second.committed(isHandedOver: false)
     let next = PartitionProgress(commit, logEnd: 50, inWorkMax: 100)
     #expect(next.treatment(of: 1, deathsMax: 4) == .alone)
     let empty = PartitionProgress(
