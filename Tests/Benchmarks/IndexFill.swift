@@ -8,8 +8,8 @@ import Telemetry
 import TestSupport
 import VectorMath
 
-/// `millrace-bench index-fill ROWS [BASE.f32] [--svg FILE] [--tenants N]`: records of `rag.vectors` applied to a stored index as the search worker
-/// does it, while it stores and merges; then the time to open it again.
+/// `millrace-bench index-fill ROWS [BASE.f32] [--svg FILE] [--tenants N]`: records of `rag.vectors` applied to a stored
+/// index as the search worker does it, while it stores and merges; then the time to open it again.
 enum IndexFill {
   private static let batchCount = 512
 

@@ -6,8 +6,8 @@ import Stage
 import TestSupport
 import VectorMath
 
-/// Records of `rag.vectors`: documents of one chunk, with the vectors of a file and, beyond its end, neighbours of them.
-/// Their texts are made up of a few words, about 200 bytes each.
+/// Records of `rag.vectors`: documents of one chunk, with the vectors of a file and, beyond its end, neighbours of
+/// them. Their texts are made up of a few words, about 200 bytes each.
 struct IndexRecords {
   static let dimension = 384
   let partitionCount: Int
@@ -66,8 +66,8 @@ struct IndexRecords {
       content: .vectors(chunks: [chunk], dimension: Self.dimension, values: vector(number)))
   }
 
-  /// `millrace-bench index-produce ROWS BASE.f32 BROKERS [MODEL]`: writes the records to the `rag.vectors` of a pipeline
-  /// whose workers don't embed them. Its search workers then apply and report them.
+  /// `millrace-bench index-produce ROWS BASE.f32 BROKERS [MODEL]`: writes the records to the `rag.vectors` of a
+  /// pipeline, whose search workers then apply and report them.
   static func produce(_ words: [String]) async throws {
     guard words.count >= 3, let rows = Int(words[0]) else {
       print("index-produce ROWS BASE.f32 BROKERS [MODEL]")

@@ -163,7 +163,8 @@ import Testing
     "four shards: SIGTERM and SIGKILL to each process under load; nothing is lost or contradicting",
     .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func killed() throws {
-    let pipeline = try Pipeline(["--shards", "4", "--with-llm"])
+    // Short answers: the drill is about processes that die, and its LLM would take most of the machine.
+    let pipeline = try Pipeline(["--shards", "4", "--with-llm", "--llm-answer-tokens-max", "24"])
     let folder = try Squad.subset(of: try #require(Pipeline.shared), documents: 40, in: pipeline.state)
     #expect(try pipeline.millrace(["documents", "put", folder + "/documents.jsonl"]).code == 0)
     let rounds =

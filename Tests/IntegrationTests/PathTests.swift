@@ -99,6 +99,7 @@ private func quotes(_ answer: [String: Any]) -> String {
       // An answer is a valid document: another pipeline would take it in.
       #"{"id":"q6","text":"x","reply_to":{"topic":"app.documents","partition":0}}"#,
       #"{"id":"q7","text":"x","reply_to":{"topic":"payments.orders","partition":0}}"#,
+      #"{"id":"q9","text":"x","filter":{"year":{"$gte":"soon"}}}"#,
     ]
     let reachable = ["app.documents", "payments.orders", "app.replies"]
     try await withAdmin(KafkaConfiguration(bootstrapServers: pipeline.kafka, clientID: "test")) { admin in
@@ -117,6 +118,8 @@ private func quotes(_ answer: [String: Any]) -> String {
         return answers.components(separatedBy: #""status":"failed""#).count - 1 == queries.count
       }, "\(answers)")
     #expect(answers.contains(#""field":"top_k""#) && answers.contains(#""id":"rag.queries-"#))
+    #expect(
+      answers.contains(#""field":"filter.year.$gte""#) && answers.contains("must be a number, or a date"))
     let refused = answers.split(separator: "\n").filter { $0.contains(#""field":"reply_to.topic""#) }
     #expect(refused.count == 3 && refused.contains { $0.contains("must start with one of") }, "\(refused)")
     for (topic, count) in zip(reachable, [0, 0, 1]) {
@@ -151,6 +154,41 @@ private func quotes(_ answer: [String: Any]) -> String {
     #expect(try found(["--tenant", "acme", "--principal", "boss"]) == ["vault-acme-0", "vault-acme-2"])
     #expect(try found(["--tenant", "other", "--principal", "boss"]) == ["vault-other-0"])
     #expect(try found([]).isEmpty)
+  }
+
+  @Test(
+    "a query's filter leaves out documents by their metadata, also for a cached question and another filter")
+  func filters() throws {
+    let pipeline = try Pipeline(["--llm", "extractive"])
+    let lines = [
+      #"{"id":"north","text":"The reading room opens at nine.","metadata":{"site":"north","year":2021,"tags":["a"]}}"#,
+      #"{"id":"south","text":"The reading room opens at ten.","metadata":{"site":"south","year":2024,"tags":["a","b"]}}"#,
+      #"{"id":"plain","text":"The reading room opens at noon."}"#,
+    ]
+    let file = pipeline.state + "/rooms.jsonl"
+    try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+    #expect(try pipeline.millrace(["documents", "put", file]).code == 0)
+    let question = "When does the reading room open?"
+    for (filter, expected) in [
+      (#"{}"#, ["north", "plain", "south"]), (#"{"site":"north"}"#, ["north"]),
+      (#"{"year":{"$gte":2022}}"#, ["south"]), (#"{"tags":"a"}"#, ["north", "south"]),
+      (#"{"site":{"$ne":"north"}}"#, ["plain", "south"]), (#"{"year":{"$exists":false}}"#, ["plain"]),
+      (#"{"$or":[{"site":"north"},{"tags":"b"}]}"#, ["north", "south"]), (#"{"site":"west"}"#, []),
+    ] {
+      let found = try pipeline.json(["search", question, "--filter", filter])
+      let ids = (found["citations"] as? [[String: Any]] ?? []).compactMap { $0["document_id"] as? String }
+      #expect(ids.sorted() == expected, "\(filter)")
+    }
+    // The cache must tell filters apart, in whatever lane it is asked.
+    for round in 0..<2 {
+      for (filter, text) in [(#"{"year":{"$lt":2022}}"#, "nine"), (#"{"year":{"$gt":2022}}"#, "ten")] {
+        let answer = try pipeline.ask(question, ["--filter", filter])
+        #expect((answer["text"] as? String)?.contains(text) == true, "\(filter): \(answer)")
+        #expect(answer["cache"] as? String == (round == 0 ? "miss" : "exact"), "\(filter): \(answer)")
+      }
+    }
+    let wrong = try pipeline.millrace(["search", question, "--filter", #"{"year":{"gte":1}}"#])
+    #expect(wrong.code == 2 && wrong.error.contains("filter.year.gte"), "\(wrong.error)")
   }
 
   @Test("if a document changes or is deleted between search and answer, the old version is never cited")

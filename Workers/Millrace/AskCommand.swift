@@ -15,6 +15,9 @@ enum AskCommand {
     .option(
       "--principal", "NAME", "a principal of the person who asks, for documents with an ACL; may be repeated",
       repeating: true),
+    .option(
+      "--filter", "JSON",
+      #"only documents with such metadata, for example {"site":"north","year":{"$gte":2020}}"#),
     .option("--top-k", "N", "how many chunks to retrieve, 1 to 100"),
     .option("--deadline", "MS", "give up after this many milliseconds (default 60000)"),
     .option("--after", "TOKEN", "wait until the index has reached this token of an `indexed` event"),
@@ -81,6 +84,11 @@ enum AskCommand {
     // 122 bits at random each, from the system's generator.
     if query.stream { query.streamToken = "\(UUID().uuidString)-\(UUID().uuidString)" }
     query.principals = arguments.allValues("--principal")
+    if let text = arguments.value("--filter") {
+      do { query.filter = try MetadataFilter(json: JSONReader.read(Array(text.utf8))) } catch {
+        throw UsageError("--filter: \(error)")
+      }
+    }
     query.topK = try arguments.integer("--top-k", in: 1...Int(QueryRecord.topKMax))
     if let deadline = try arguments.integer("--deadline", in: 1...Int(QueryRecord.deadlineMaxMilliseconds)) {
       query.deadlineMilliseconds = Int64(deadline)

@@ -15,9 +15,15 @@ package struct AnswerKey: Sendable, Hashable {
     // The question's text is only normalised to NFC and its white space folded.
     let question = query.text.precomposedStringWithCanonicalMapping.split(whereSeparator: \.isWhitespace)
       .joined(separator: " ")
-    let filter = query.filter.sorted { $0.key < $1.key }.map { name, values in
-      JSONMember(name: name, value: .array(values.map(\.json.text).sorted().map(JSONValue.string)))
-    }
+    let filter: JSONValue =
+      if let equalities = query.filter.equalities {
+        .object(
+          equalities.sorted { $0.key < $1.key }.map { name, values in
+            JSONMember(name: name, value: .array(values.map(\.json.text).sorted().map(JSONValue.string)))
+          })
+      } else {
+        .string(query.filter.json.text)
+      }
     var engine: [JSONValue] = [
       .int(settings.retrieve.contextTokens), .double(settings.generate.refusalScore),
       .int(settings.generate.sentencesMax), .string(settings.encoder.model),
@@ -41,7 +47,7 @@ package struct AnswerKey: Sendable, Hashable {
       "format": .int(AnswerEntry.format), "cluster": .string(clusterID),
       "prefix": .string(settings.kafka.topicPrefix), "epoch": .int(settings.ingest.epoch),
       "tenant": .string(query.tenant.rawValue),
-      "principals": .array(principals), "filter": .object(filter),
+      "principals": .array(principals), "filter": filter,
       "mode": .string(query.mode.rawValue), "top_k": .int(query.topK ?? settings.retrieve.topK),
       "history": .array(history), "engine": .array(engine), "question": .string(question),
     ])

@@ -65,3 +65,20 @@ package struct ExactNumber: Sendable, Hashable {
     return sign + digits + "e\(exponent)"
   }
 }
+
+extension ExactNumber: Comparable {
+  package static func < (a: ExactNumber, b: ExactNumber) -> Bool {
+    guard a.isNegative == b.isNegative else { return a.isNegative && (a.digits > 0 || b.digits > 0) }
+    return a.isNegative ? isSmaller(b, a) : isSmaller(a, b)
+  }
+
+  /// Compares without the signs.
+  private static func isSmaller(_ a: ExactNumber, _ b: ExactNumber) -> Bool {
+    guard a.digits > 0, b.digits > 0 else { return a.digits == 0 && b.digits > 0 }
+    let (first, second) = (Array(String(a.digits).utf8), Array(String(b.digits).utf8))
+    // How many digits stand before the point.
+    let (left, right) = (first.count + a.exponent, second.count + b.exponent)
+    guard left == right else { return left < right }
+    return first.lexicographicallyPrecedes(second)
+  }
+}

@@ -3,7 +3,7 @@ package enum MetadataValue: Sendable, Hashable {
   case string(String)
   case number(ExactNumber)
   case bool(Bool)
-  /// Of scalars. A filter matches if any of them does.
+  /// Of scalars. A filter's condition matches if any of them does.
   case list([MetadataValue])
 
   package static let listMax = 1000
@@ -49,11 +49,5 @@ package enum MetadataValue: Sendable, Hashable {
     case .number, .bool: 8
     case .list(let values): values.reduce(8) { $0 + $1.byteCount }
     }
-  }
-
-  /// True if this value, or one of its elements, is among `values`.
-  package func matches(_ values: [MetadataValue]) -> Bool {
-    if case .list(let own) = self { return own.contains { values.contains($0) } }
-    return values.contains(self)
   }
 }

@@ -37,16 +37,14 @@ package struct QueryRecord: Sendable, Equatable {
   package static let topKMax: Int64 = 100
   /// The limit for the whole value: the records that the stages make from it must fit the later topics.
   package static let bytesMax = 262_144
-  /// The limit for the values of all names of a filter together.
-  package static let filterValuesMax = 1000
 
   package var id: QueryID
   package var tenant: TenantID
   package var principals: [String]
   package var text: String
   package var history: [Turn]
-  /// Accepted values by metadata name. A document must match every name.
-  package var filter: [String: [MetadataValue]]
+  /// Which documents may be found, among those that the principals may read.
+  package var filter: MetadataFilter
   /// Nil = the setting `retrieve.topK`.
   package var topK: Int?
   package var deadlineMilliseconds: Int64
@@ -67,7 +65,7 @@ package struct QueryRecord: Sendable, Equatable {
     self.mode = mode
     principals = []
     history = []
-    filter = [:]
+    filter = .everything
     deadlineMilliseconds = Self.deadlineDefaultMilliseconds
     stream = false
     cache = .default
@@ -120,7 +118,9 @@ package struct QueryRecord: Sendable, Equatable {
     after = try Self.after(fields)
     replyTo = try Self.replyTo(fields)
     history = try Self.history(fields)
-    filter = try Self.filter(fields)
+    filter =
+      try fields.present("filter").map { value throws(FieldError) in try MetadataFilter(json: value) }
+      ?? .everything
   }
 
   private static func streamToken(_ fields: FieldReader) throws(FieldError) -> String? {
@@ -185,32 +185,6 @@ package struct QueryRecord: Sendable, Equatable {
     return turns
   }
 
-  private static func filter(_ fields: FieldReader) throws(FieldError) -> [String: [MetadataValue]] {
-    guard let value = fields.present("filter") else { return [:] }
-    guard let members = value.members else { throw fields.wrongType("filter", value, "an object") }
-    var filter: [String: [MetadataValue]] = [:]
-    for member in members {
-      let items = member.value.arrayValue ?? [member.value]
-      var values: [MetadataValue] = []
-      for item in items {
-        guard let scalar = try MetadataValue(json: item, field: "filter.\(member.name)"), !scalar.isList
-        else {
-          throw FieldReader(object: value, prefix: "filter.").wrongType(
-            member.name, item, "a string, number, boolean or an array of them")
-        }
-        values.append(scalar)
-      }
-      filter[member.name] = values
-    }
-    let count = filter.values.reduce(0) { $0 + $1.count }
-    guard count <= filterValuesMax else {
-      throw FieldError(
-        .tooLong, field: "filter", value: "\(count) values",
-        rule: "must have at most \(filterValuesMax) values")
-    }
-    return filter
-  }
-
   /// The value as JSON, as `millrace ask` produces it.
   package var json: JSONValue {
     .object([
@@ -219,12 +193,7 @@ package struct QueryRecord: Sendable, Equatable {
       "history": history.isEmpty
         ? nil
         : .array(history.map { .object(["role": .string($0.role.rawValue), "text": .string($0.text)]) }),
-      "filter": filter.isEmpty
-        ? nil
-        : .object(
-          filter.sorted { $0.key < $1.key }.map {
-            JSONMember(name: $0.key, value: .array($0.value.map(\.json)))
-          }),
+      "filter": filter.isEverything ? nil : filter.json,
       "top_k": topK.map(JSONValue.int), "deadline_ms": .int(deadlineMilliseconds),
       "stream": stream ? .bool(true) : nil, "stream_token": streamToken.map(JSONValue.string),
       "cache": cache == .default ? nil : .string(cache.rawValue),

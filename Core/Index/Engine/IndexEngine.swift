@@ -11,8 +11,8 @@ import Storage
 /// records behind it are applied again. Records may be applied twice: the catalog's rules don't mind.
 ///
 /// A checkpoint and a merge may be under way at the same time, one of each. A checkpoint names what a running merge
-/// reads; what the merge made is named by a later one. Files that neither of the two newest manifests names are removed,
-/// but for those of the running merge.
+/// reads; what the merge made is named by a later one. Files that neither of the two newest manifests names are
+/// removed, but for those of the running merge.
 package final class IndexEngine {
   package let options: IndexOptions
   private let disk: any Disk

@@ -4,7 +4,7 @@ import Records
 package struct IndexQuery: Sendable {
   package var tenant: TenantID
   package var principals: Set<Principal>
-  package var filter: [String: [MetadataValue]]
+  package var filter: MetadataFilter
   /// The query's vector, of unit length.
   package var vector: [Float]
   package var depth: Int
@@ -12,7 +12,7 @@ package struct IndexQuery: Sendable {
   package var nowMilliseconds: Int64
 
   package init(
-    tenant: TenantID, principals: [String] = [], filter: [String: [MetadataValue]] = [:], vector: [Float],
+    tenant: TenantID, principals: [String] = [], filter: MetadataFilter = .everything, vector: [Float],
     depth: Int, nowMilliseconds: Int64 = 0
   ) {
     self.tenant = tenant

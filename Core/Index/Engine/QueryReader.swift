@@ -16,9 +16,7 @@ struct QueryReader {
   private func mayRead(_ list: [PrincipalHash]) -> Bool { list.contains { principals.contains($0) } }
 
   private func matches(_ facts: DocumentFacts) -> Bool {
-    query.filter.allSatisfy { name, values in
-      facts.info.metadata[name].map { $0.matches(values) } ?? false
-    }
+    query.filter.matches(facts.info.metadata)
   }
 
   mutating func maySee(_ document: HeadDocument) -> Bool {
@@ -39,7 +37,7 @@ struct QueryReader {
     }
     let expiry = segment.expiry(of: document)
     if expiry > 0, expiry <= query.nowMilliseconds { return false }
-    if query.filter.isEmpty { return true }
+    if query.filter.isEverything { return true }
     if let known = filtered[part]?[document] { return known }
     let matches = matches(try segment.properties(of: document))
     filtered[part, default: [:]][document] = matches

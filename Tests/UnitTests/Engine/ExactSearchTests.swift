@@ -79,7 +79,8 @@ import VectorMath
       func query(_ depth: Int, principals: [String] = [], lang: String? = nil, now: Int64 = 200) -> IndexQuery
       {
         IndexQuery(
-          tenant: Self.tenant, principals: principals, filter: lang.map { ["lang": [.string($0)]] } ?? [:],
+          tenant: Self.tenant, principals: principals,
+          filter: MetadataFilter(equalities: lang.map { ["lang": [.string($0)]] } ?? [:]),
           vector: [1, 0], depth: depth, nowMilliseconds: now)
       }
       #expect(try ids(engine, query(2)) == ["d1#1", "e2#0"], "\(place)")

@@ -69,7 +69,7 @@ import Testing
     var query = QueryRecord(id: QueryID("q/1")!, tenant: TenantID("acme")!, text: "why?", mode: .retrieve)
     query.principals = ["p"]
     query.history = [.init(role: .user, text: "before")]
-    query.filter = ["k": [.string("v"), .number(ExactNumber("1")!)]]
+    query.filter = MetadataFilter(equalities: ["k": [.string("v"), .number(ExactNumber("1")!)]])
     query.topK = 7
     query.after = VectorsToken(partition: 3, nextOffset: 44)
     query.replyTo = .init(topic: "t", partition: 2)
@@ -222,9 +222,12 @@ import Testing
   func lists() {
     let one = MetadataValue.number(ExactNumber("346218760129241550")!)
     let other = MetadataValue.number(ExactNumber("346218760129241551")!)
-    #expect(!one.matches([other]) && one.matches([other, one]))
-    #expect(MetadataValue.list([.string("a"), one]).matches([one]))
-    #expect(!MetadataValue.list([]).matches([one]) && !MetadataValue.string("1").matches([one]))
+    func matches(_ value: MetadataValue, _ values: [MetadataValue]) -> Bool {
+      MetadataFilter(equalities: ["n": values]).matches(["n": value])
+    }
+    #expect(!matches(one, [other]) && matches(one, [other, one]))
+    #expect(matches(.list([.string("a"), one]), [one]))
+    #expect(!matches(.list([]), [one]) && !matches(.string("1"), [one]))
   }
 
   @Test(

@@ -50,7 +50,7 @@ private enum Samples {
     var query = QueryRecord(id: QueryID("q")!, tenant: TenantID("acme")!, text: "why?", mode: .retrieve)
     query.principals = ["p1", "p2"]
     query.history = [.init(role: .assistant, text: "h")]
-    query.filter = ["k": [.string("v"), .bool(true)]]
+    query.filter = MetadataFilter(equalities: ["k": [.string("v"), .bool(true)]])
     query.topK = 4
     query.stream = true
     query.streamToken = "a-token-of-the-asker_22"

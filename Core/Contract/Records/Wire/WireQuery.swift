@@ -11,6 +11,11 @@ struct WireQuery: WireMessage {
   var replyPartition: Int32 = 0
   var timings: [WireTiming] = []
   var sentAt: Int64 = 0
+  /// A filter that says more than `filter` can, as JSON.
+  var filterJSON = ""
+  /// Appended to the mode beside such a filter: a worker of a release that doesn't know it refuses the query, instead
+  /// of finding what the filter excludes.
+  private static let filterMark = "+filter"
 
   init() {}
 
@@ -21,7 +26,11 @@ struct WireQuery: WireMessage {
     principals = query.principals
     text = query.text
     history = query.history.map(WireTurn.init)
-    filter = query.filter.sorted { $0.key < $1.key }.map { WireFilterEntry(name: $0.key, values: $0.value) }
+    if let equalities = query.filter.equalities {
+      filter = equalities.sorted { $0.key < $1.key }.map { WireFilterEntry(name: $0.key, values: $0.value) }
+    } else {
+      filterJSON = query.filter.json.text
+    }
     topK = UInt32(clamping: query.topK ?? 0)
     deadlineAt = flight.deadlineAtMilliseconds
     askedAt = flight.askedAtMilliseconds
@@ -29,7 +38,7 @@ struct WireQuery: WireMessage {
     streamToken = query.streamToken ?? ""
     cache = query.cache.rawValue
     after = query.after?.description ?? ""
-    mode = query.mode.rawValue
+    mode = query.mode.rawValue + (filterJSON.isEmpty ? "" : Self.filterMark)
     replyTopic = query.replyTo?.topic ?? ""
     replyPartition = query.replyTo?.partition ?? 0
     outcome = flight.outcome?.rawValue ?? ""
@@ -39,6 +48,9 @@ struct WireQuery: WireMessage {
   }
 
   func flight() throws(WireError) -> QueryInFlight {
+    let mode =
+      filterJSON.isEmpty || !mode.hasSuffix(Self.filterMark)
+      ? mode : String(mode.dropLast(Self.filterMark.count))
     guard let queryID = QueryID(id), let tenantID = TenantID(tenant),
       let mode = QueryRecord.Mode(rawValue: mode.isEmpty ? "answer" : mode),
       let cache = QueryRecord.CachePolicy(rawValue: cache.isEmpty ? "default" : cache)
@@ -51,7 +63,14 @@ struct WireQuery: WireMessage {
     query.history = history.compactMap { turn in
       QueryRecord.Turn.Role(rawValue: turn.role).map { QueryRecord.Turn(role: $0, text: turn.text) }
     }
-    for entry in filter { query.filter[entry.name] = entry.values.compactMap(\.value) }
+    if filterJSON.isEmpty {
+      query.filter = MetadataFilter(
+        equalities: Dictionary(filter.map { ($0.name, $0.values.compactMap(\.value)) }) { $1 })
+    } else {
+      do { query.filter = try MetadataFilter(written: JSONReader.read(Array(filterJSON.utf8))) } catch {
+        throw WireError(position: 0, rule: "a filter that can't be read: \(error)")
+      }
+    }
     query.topK = topK == 0 ? nil : min(Int(topK), Int(QueryRecord.topKMax))
     query.stream = stream
     query.streamToken = streamToken.isEmpty ? nil : streamToken
@@ -91,6 +110,7 @@ struct WireQuery: WireMessage {
     writer.string(18, requestID)
     writer.int(19, askedAt)
     writer.string(20, streamToken)
+    writer.string(21, filterJSON)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -115,6 +135,7 @@ struct WireQuery: WireMessage {
     case 18: requestID = try reader.string()
     case 19: askedAt = try reader.int64()
     case 20: streamToken = try reader.string()
+    case 21: filterJSON = try reader.string()
     default: return false
     }
     return true
