@@ -70,6 +70,13 @@ enum IndexFill {
         _ = try await index.search([query])
         times.append(Bench.seconds(since: clock))
       }
+      for (bound, words) in [(1, "one of \(IndexRecords.groupCount) documents"), (0, "none")] {
+        let times = try await filtered(index, &source, below: bound)
+        print(
+          String(
+            format: "          a filter that keeps %@: first query %.1f ms, then p50 %.1f ms", words,
+            (times.first ?? 0) * 1000, Bench.median(Array(times.dropFirst())) * 1000))
+      }
       let status = try JSONReader.read(Array(index.statusText.utf8))
       func number(_ name: String) -> Double { Double(status[name]?.numberText ?? "") ?? 0 }
       print(
@@ -107,6 +114,25 @@ enum IndexFill {
           format: "opened and checked, page cache warm, run %d: %.2f s for %d rows", round,
           Bench.seconds(since: clock), engine.rowCount))
     }
+  }
+
+  /// The seconds of five queries with a filter that keeps the groups below a number.
+  private static func filtered(_ index: SearchIndex, _ source: inout IndexRecords, below bound: Int)
+    async throws
+    -> [Double]
+  {
+    let condition = JSONValue.object([JSONMember(name: "$lt", value: .int(bound))])
+    let query = IndexQuery(
+      tenant: source.tenant(of: 0),
+      filter: try MetadataFilter(json: .object([JSONMember(name: "group", value: condition)])),
+      vector: source.vector(0), depth: 10)
+    var times: [Double] = []
+    for _ in 0..<5 {
+      let clock = ContinuousClock.now
+      _ = try await index.search([query])
+      times.append(Bench.seconds(since: clock))
+    }
+    return times
   }
 
   /// Memory of this process without mapped files.

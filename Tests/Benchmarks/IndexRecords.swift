@@ -10,6 +10,8 @@ import VectorMath
 /// them. Their texts are made up of a few words, about 200 bytes each.
 struct IndexRecords {
   static let dimension = 384
+  /// Documents have the metadata `group`, a number below this.
+  static let groupCount = 200
   let partitionCount: Int
   let model: String
   private let base: MappedFile?
@@ -53,6 +55,7 @@ struct IndexRecords {
     let version = Version(epoch: 1, offset: Int64(number / partitionCount))
     var header = PartHeader(
       document: DocumentInfo(key: DocumentKey(tenant: tenant(of: number), id: id), version: version))
+    header.document.metadata["group"] = ExactNumber("\(number % Self.groupCount)").map(MetadataValue.number)
     header.digest = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 16)
     header.model = model
     header.partCount = 1

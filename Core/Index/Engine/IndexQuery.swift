@@ -4,7 +4,9 @@ import Records
 package struct IndexQuery: Sendable {
   package var tenant: TenantID
   package var principals: Set<Principal>
-  package var filter: MetadataFilter
+  package let filter: MetadataFilter
+  /// The same text for the same filter.
+  let filterText: String
   /// The query's vector, of unit length.
   package var vector: [Float]
   package var depth: Int
@@ -18,6 +20,7 @@ package struct IndexQuery: Sendable {
     self.tenant = tenant
     self.principals = Set(principals.map(Principal.init))
     self.filter = filter
+    filterText = filter.isEverything ? "" : filter.json.text
     self.vector = vector
     self.depth = depth
     self.nowMilliseconds = nowMilliseconds

@@ -1,12 +1,13 @@
 import Records
 import Segments
 
-/// Which documents one query may find. Each access list is compared once, each document's properties are read once.
+/// Which documents one query may find. Each access list is compared once, each document's properties are read once, and
+/// not again for later queries with the same filter.
 struct QueryReader {
   private let query: IndexQuery
   private let principals: Set<PrincipalHash>
   private var lists: [Int32: [Int: Bool]] = [:]
-  private var filtered: [Int32: [Int: Bool]] = [:]
+  private var memos: [Int32: FilterMemo] = [:]
 
   init(_ query: IndexQuery) {
     self.query = query
@@ -38,9 +39,11 @@ struct QueryReader {
     let expiry = segment.expiry(of: document)
     if expiry > 0, expiry <= query.nowMilliseconds { return false }
     if query.filter.isEverything { return true }
-    if let known = filtered[part]?[document] { return known }
+    let memo = memos[part] ?? segment.memo(of: query.filterText)
+    memos[part] = memo
+    if let known = memo.answer(for: document) { return known }
     let matches = matches(try segment.properties(of: document))
-    filtered[part, default: [:]][document] = matches
+    memo.note(document, matches: matches)
     return matches
   }
 }

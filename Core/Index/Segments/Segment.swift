@@ -1,6 +1,7 @@
 import Compression
 import Records
 import Storage
+import Synchronization
 import VectorMath
 
 /// An immutable part of the index in a mapped file (`SegmentDirectory` has the format). Documents lie in the order of
@@ -31,6 +32,7 @@ package final class Segment: Sendable {
   private let directory: SegmentDirectory
   package let panels: Panels
   private let hashes: HashDirectory
+  private let memos = Mutex(FilterMemos())
 
   package static func name(_ id: Int) -> String { "segment-\(Numbered.text(id))" }
 
@@ -202,6 +204,13 @@ package final class Segment: Sendable {
       low += 1
     }
     return nil
+  }
+
+  /// What queries with this filter have found out of the documents.
+  ///
+  /// - Parameter filter: the same text for the same filter.
+  package func memo(of filter: String) -> FilterMemo {
+    memos.withLock { $0.memo(of: filter, documentCount: documentCount) }
   }
 
   /// The number of the document's access list; nil when the whole tenant may read it.
