@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Which documents of a segment a filter matches, as far as it was asked. Segments don't change, so this holds for ever;
-/// queries with the same filter share it.
+/// Which documents of a segment a filter matches, as far as it was asked. Segments don't change, so this holds for
+/// ever; queries with the same filter share it.
 package final class FilterMemo: Sendable {
   private struct State {
     var known: Bitmap
