@@ -59,7 +59,7 @@ generate:
 lint:
 	swift format lint --strict --recursive Package.swift Core Workers loadgen Tests
 
-# FAISS gets a virtual environment of its own, from PyPI with checked hashes. The run takes about 20 minutes.
+# FAISS gets a virtual environment of its own, from PyPI with checked hashes. The run takes about nine minutes.
 bench-index: release .venv-bench/.installed
 	@.venv-bench/bin/python Tests/Scripts/bench_index.py .build/release/millrace-bench
 

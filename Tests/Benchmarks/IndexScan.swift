@@ -22,6 +22,8 @@ enum IndexScan {
     var isOurs = true
     var panels = Panels.Kind.bf16
     var top: String?
+    /// As of `Panels.use`.
+    var set: Int32?
 
     init(_ words: [String]) throws {
       func value(_ name: String) -> String? {
@@ -34,6 +36,7 @@ enum IndexScan {
       isOurs = value("--engine") != "openblas"
       panels = value("--panels") == "fp32" ? .fp32 : .bf16
       top = value("--top")
+      set = value("--set").flatMap { Int32($0) }
       let cells = value("--cells") ?? "\(value("--batch") ?? "1")x\(value("--threads") ?? "1")"
       for cell in cells.split(separator: ",") {
         let numbers = cell.split(separator: "x").compactMap { Int($0) }
@@ -79,6 +82,9 @@ enum IndexScan {
   static func run(_ words: [String]) throws {
     BLAS.useOneThread()
     let arguments = try Arguments(words)
+    guard Panels.use(instructionSet: arguments.set) else {
+      throw BenchError("--set: this processor has no such instruction set")
+    }
     let base = try MappedFile(path: arguments.base)
     let queryFile = try MappedFile(path: arguments.queries)
     let dimension = arguments.dimension

@@ -42,6 +42,21 @@ import Testing
 
   private func folder(_ pipeline: Pipeline) -> String { pipeline.state + "/index/1-0" }
 
+  /// A file system of 1 MiB; nil where it may not be mounted.
+  private static func mountSmall() -> String? {
+    let small = NSTemporaryDirectory() + "small-\(UUID().uuidString)"
+    try? FileManager.default.createDirectory(atPath: small, withIntermediateDirectories: true)
+    let mounted = try? Pipeline.run("/bin/mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", small])
+    return mounted?.code == 0 ? small : nil
+  }
+
+  private static let mayMount: Bool = {
+    guard let small = mountSmall() else { return false }
+    _ = try? Pipeline.run("/bin/umount", [small])
+    try? FileManager.default.removeItem(atPath: small)
+    return true
+  }()
+
   /// More of them by hand: `MILLRACE_INDEX_KILLS=300`.
   private static let killCount =
     ProcessInfo.processInfo.environment["MILLRACE_INDEX_KILLS"].flatMap { Int($0) } ?? 20
@@ -83,8 +98,9 @@ import Testing
         .filter { $0.hasPrefix("Box \(number) ") }
       #expect(found == ["Box \(number) holds the red marble of round \(round)."], "seed \(seed)")
     }
-    #expect(try pipeline.metric("millrace_index_faults_total", of: "search-0") == 0)
-    #expect(try pipeline.metric("millrace_index_rebuilds_total", of: "search-0") == 0)
+    // Of all starts: a metric is that of the last one only.
+    let log = try String(contentsOfFile: pipeline.state + "/logs/search-0.log", encoding: .utf8)
+    #expect(!log.contains("A state of the index can't be used") && !log.contains("is rebuilt from the log"))
   }
 
   @Test(
@@ -213,6 +229,38 @@ import Testing
     #expect(try pipeline.metric("millrace_index_rebuilds_total", of: "search-0", "recreated") == 1)
     #expect(try eventually(30) { try texts(pipeline, "Pot 5 soup").count == 50 })
     #expect(try texts(pipeline, "Jug 5").allSatisfy { !$0.hasPrefix("Jug") })
+    try check(pipeline)
+  }
+
+  @Test(
+    "a full disk stops neither searches nor answers; what is put meanwhile is indexed when there is room again",
+    .enabled(if: Self.mayMount, "no small file system may be mounted here"),
+    .disabled(if: Pipeline.isOnKafka, "the broker makes no difference to it"))
+  func fullDisk() throws {
+    let small = try #require(Self.mountSmall())
+    defer {
+      _ = try? Pipeline.run("/bin/umount", ["-l", small])
+      try? FileManager.default.removeItem(atPath: small)
+    }
+    let pipeline = try Pipeline(Self.sealing + ["--search-path", small])
+    defer { _ = try? pipeline.millrace(["down"]) }
+    try put(pipeline, (0..<20).map { ("cup-\($0)", "Cup \($0) is full of tea.") })
+    let lines = (0..<500).map { #"{"id":"mug-\#($0)","text":"Mug \#($0) is full of coffee."}"# }
+    let file = pipeline.state + "/mugs.jsonl"
+    try lines.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+    #expect(try pipeline.millrace(["documents", "put", file, "--no-wait"]).code == 0)
+    #expect(try eventually(60) { try pipeline.metric("millrace_index_disk_fault", of: "search-0") == 1 })
+    let ready = try pipeline.page("/readyz", of: "search-0")
+    #expect(ready.0 == 503 && ready.1.contains("the index can't be stored"), "\(ready)")
+    #expect(try !texts(pipeline, "Which cup is full of tea?").isEmpty, "searches go on")
+    let remounted = try Pipeline.run("/bin/mount", ["-o", "remount,size=64m", small])
+    #expect(remounted.code == 0, "\(remounted.error)")
+    #expect(
+      try eventually(90) {
+        try pipeline.array(["documents", "list"]).count { $0["state"] as? String == "indexed" } == 520
+      })
+    #expect(try pipeline.metric("millrace_index_disk_fault", of: "search-0") == 0)
+    #expect(try pipeline.restarts()["search-0"] == 0)
     try check(pipeline)
   }
 }

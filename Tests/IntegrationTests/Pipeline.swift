@@ -150,12 +150,16 @@ final class Pipeline: @unchecked Sendable {
     return Int32(try #require(record["supervisorPID"] as? Int))
   }
 
-  /// The sum of a metric's series on a worker's `/metrics`, over the lines that contain all of `labels`.
-  func metric(_ name: String, of role: String, _ labels: String...) throws -> Double {
+  /// The status and the body of a page that a worker serves.
+  func page(_ path: String, of role: String) throws -> (Int, String) {
     let list = try entries()
     let port = try #require(list.first { $0["role"] as? String == role }?["httpPort"] as? Int)
-    let page = try #require(HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: "/metrics"))
-    return page.1.split(separator: "\n").filter { line in
+    return try #require(HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: path))
+  }
+
+  /// The sum of a metric's series on a worker's `/metrics`, over the lines that contain all of `labels`.
+  func metric(_ name: String, of role: String, _ labels: String...) throws -> Double {
+    try page("/metrics", of: role).1.split(separator: "\n").filter { line in
       (line.hasPrefix(name + " ") || line.hasPrefix(name + "{"))
         && labels.allSatisfy { $0.isEmpty || line.contains($0) }
     }.reduce(0) { $0 + (Double($1.split(separator: " ").last ?? "") ?? 0) }

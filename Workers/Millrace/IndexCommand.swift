@@ -107,9 +107,19 @@ enum IndexCommand {
     {
       return json
     }
-    let manifest = try newest(volume.disk)
-    let engine = try IndexEngine(volume.disk, IndexOptions(model: manifest.model), manifest)
-    return IndexReport(engine.status, nil).json
+    return try whileReplaced {
+      let manifest = try newest(volume.disk)
+      let engine = try IndexEngine(volume.disk, IndexOptions(model: manifest.model), manifest)
+      return IndexReport(engine.status, nil).json
+    }
+  }
+
+  /// Tries again when the worker has replaced the state that was being read, and removed its files.
+  private static func whileReplaced<Result>(_ body: () throws -> Result) throws -> Result {
+    for _ in 0..<20 {
+      do { return try body() } catch let error as StorageError where error.code == .missing { continue }
+    }
+    return try body()
   }
 
   private static func status(_ arguments: ParsedArguments) async throws -> ExitCode {
@@ -176,7 +186,7 @@ enum IndexCommand {
     var isSound = true
     for volume in try volumes(settings, arguments) {
       do {
-        let found = try IndexVerification(volume.disk, try newest(volume.disk))
+        let found = try whileReplaced { try IndexVerification(volume.disk, try newest(volume.disk)) }
         isSound = isSound && found.problems.isEmpty
         for problem in found.problems { Terminal.complain("shard \(volume.shard): \(problem)") }
         Terminal.print(

@@ -429,7 +429,7 @@ package actor SearchIndex {
       mergeMustEnd.withLock { $0 = false }
       return await checkpoint()
     }
-    metrics.set(.indexDiskFull, to: result.error == nil ? 0 : 1)
+    metrics.set(.indexDiskFault, to: result.error == nil ? 0 : 1)
     if let error = result.error {
       if fault == nil { logger.error("The index can't be stored", [(.error, "\(error)")]) }
       fault = "the index can't be stored: \(error)"

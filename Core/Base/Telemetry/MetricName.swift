@@ -57,7 +57,7 @@ package struct MetricName: Sendable, Hashable {
     "Bytes written to segments and tables, merges included, per byte written first.")
   package static let indexCheckpoints = MetricName(
     .counter, "millrace.index.checkpoints", "Tries to make the index durable, by result.")
-  package static let indexDiskFull = MetricName(
+  package static let indexDiskFault = MetricName(
     .gauge, "millrace.index.disk.fault",
     "1 while the index can't be stored, for example because its disk is full.")
   package static let indexFaults = MetricName(
@@ -112,7 +112,7 @@ package struct MetricName: Sendable, Hashable {
     embeddingDuration, timeToFirstToken, tokenUsage, generationFallbacks, retrievalDuration, searchDuration,
     chunkAmplification, producerReplacements, freshnessLag, staleRounds, cacheRequests, cacheWriteFailures,
     partialAnswers, lateAnswers, indexSkipped, indexSegments, indexMemory, indexMapped, indexRemovedRows,
-    indexWriteAmplification, indexCheckpoints, indexDiskFull, indexFaults, indexRebuilds,
+    indexWriteAmplification, indexCheckpoints, indexDiskFault, indexFaults, indexRebuilds,
   ]
 
   /// The name of the family in Prometheus' text format.

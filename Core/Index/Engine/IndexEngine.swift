@@ -423,7 +423,7 @@ package final class IndexEngine {
     guard let merging else { return }
     self.merging = nil
     guard case .success(let output) = result.outcome else { return }
-    // Checkpoints have only appended meanwhile.
+    // Checkpoints have appended meanwhile, and left out other parts of which nothing shows.
     switch output {
     case .segment(let segment):
       writtenBytes &+= UInt64(segment?.byteCount ?? 0)

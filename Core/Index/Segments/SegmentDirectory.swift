@@ -18,7 +18,9 @@ struct SegmentDirectory: Sendable, Equatable {
     /// its facts (4), offset of its facts (8), expiry in ms since 1970 (8), offset of its key (8), length of its key
     /// (4), tenant (4).
     case documents
+    /// The documents' keys, `tenant/id` as UTF-8, one after another.
     case keys
+    /// For each document a `DocumentFacts`: its digest and its properties, each after its length as a varint.
     case facts
     /// Access lists: their number (4), for each and one more the number of its first hash (4), then hashes (16 each).
     case access

@@ -12,7 +12,7 @@ package struct StorageError: Failure {
     case failed
     /// A checksum, a magic number or a length is wrong.
     case corrupt
-    /// A newer release has written it.
+    /// Another release or another embedding model has written it, or a worker that could not read all records.
     case newer
   }
 

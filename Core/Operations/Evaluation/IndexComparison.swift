@@ -33,15 +33,12 @@ package struct IndexComparison: Sendable {
     var waiting = Set((0..<settings.partitionCount(.vectors)).map { $0 })
     // Each replica of a partition is compared.
     var compared: Set<String> = []
-    var servedCount = 0
-    for attempt in 1...Self.triesMax where attempt == 1 || !waiting.isEmpty || compared.count < servedCount {
+    var served: [String: Int32] = [:]
+    for attempt in 1...Self.triesMax where attempt == 1 || !waiting.isEmpty || compared.count < served.count {
       let survey = try await DocumentSurvey(settings, tenant: nil)
-      var served: Set<Int32> = []
-      var all: Set<String> = []
       for url in urls {
         for (partition, shown) in try await Self.partitions(client, url) {
-          served.insert(partition)
-          all.insert("\(url) \(partition)")
+          served["\(url) \(partition)"] = partition
           guard let log = survey.partitions[partition], log.nextOffset == shown.nextOffset,
             compared.insert("\(url) \(partition)").inserted
           else { continue }
@@ -54,12 +51,13 @@ package struct IndexComparison: Sendable {
           }
         }
       }
-      servedCount = max(servedCount, all.count)
-      if waiting.isDisjoint(with: served) && compared.count >= servedCount { break }
+      if waiting.isDisjoint(with: served.values) && compared.count >= served.count { break }
       if attempt == Self.triesMax { break }
       try await Task.sleep(for: .milliseconds(500))
     }
-    notCompared = waiting.sorted()
+    // Also a partition that one of its replicas never showed at the log's offset.
+    let missed = served.filter { !compared.contains($0.key) }.map(\.value)
+    notCompared = waiting.union(missed).sorted()
   }
 
   private static func partitions(_ client: HTTPClient, _ url: String) async throws

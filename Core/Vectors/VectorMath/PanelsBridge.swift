@@ -123,7 +123,7 @@ package struct Panels: Sendable {
   /// What the scan uses: "avx512_bf16", "avx512", "avx2" or "portable".
   package static var instructionSet: String { unsafe String(cString: millrace_panels_instruction_set()) }
 
-  /// For tests: 0 portable, 1 AVX2, 2 AVX-512, 3 AVX-512 with products of bf16, nil the best.
+  /// For tests and benchmarks: 0 portable, 1 AVX2, 2 AVX-512, 3 AVX-512 with products of bf16, nil the best.
   ///
   /// - Returns: false where the processor lacks it.
   package static func use(instructionSet: Int32?) -> Bool { millrace_panels_use(instructionSet ?? -1) != 0 }

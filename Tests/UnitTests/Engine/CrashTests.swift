@@ -96,6 +96,7 @@ import Testing
   func damage() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
+    var fallbacks = 0
     for round in 0..<150 {
       let history = IndexHistory(seed: seed &+ UInt64(round), length: 40)
       let disk = SimulatedDisk()
@@ -106,7 +107,8 @@ import Testing
       }
       writer.checkpoint()
       let name = try #require(try disk.names().sorted().randomElement(using: &random))
-      let newest = try Manifest(disk, number: try #require(try Manifest.numbers(disk).first)).files
+      let states = try Manifest.numbers(disk).map { try Manifest(disk, number: $0) }
+      let newest = try #require(states.first).files
       var bytes = disk.bytes(name)
       if Bool.random(using: &random) {
         bytes[Int.random(in: bytes.indices, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
@@ -118,11 +120,16 @@ import Testing
       let replica = try IndexReplica(disk, history)
       // A file that only the older manifest needs is not looked at.
       #expect(!replica.faults.isEmpty || !newest.contains(name), comment)
+      // The older state, where it doesn't need the damaged file.
+      let whole = states.first { !$0.files.contains(name) }
+      #expect(replica.position == Int(whole?.partitions[0]?.nextOffset ?? 0), comment)
+      if whole != nil, newest.contains(name) { fallbacks += 1 }
       try replica.check(&random, comment)
       while replica.position < history.records.count { try replica.applyNext() }
       try replica.check(&random, comment)
       #expect(replica.checkpoint(), comment)
     }
+    #expect(fallbacks > 5, "seed \(seed)")
   }
 
   @Test("a full disk stops nothing but checkpoints; with room again the next one stores everything")
