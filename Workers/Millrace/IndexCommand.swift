@@ -92,8 +92,7 @@ enum IndexCommand {
     guard let number = try Manifest.numbers(disk).first else {
       throw StorageError(
         .missing, file: disk.path,
-        "holds no stored index yet: the worker stores it within search.checkpointInterval, or now with "
-          + "`millrace index compact`")
+        "holds no stored index yet: a worker stores it within search.checkpointInterval")
     }
     return try Manifest(disk, number: number)
   }
@@ -232,16 +231,23 @@ enum IndexCommand {
   private static func compact(_ arguments: ParsedArguments) async throws -> ExitCode {
     let settings = try settings(arguments)
     for volume in try volumes(settings, arguments) {
-      do {
-        let lock = try VolumeLock(volume.disk)
+      if let lock = try lock(volume.disk) {
         try withExtendedLifetime(lock) { try compactHere(volume.disk, settings) }
-      } catch let error as StorageError where error.code == .failed {
+      } else {
         // A worker uses it: it does the work.
         try await ask(volume)
       }
       Terminal.print("shard \(volume.shard) is compacted")
     }
     return .success
+  }
+
+  /// - Returns: nil while another process uses the volume.
+  private static func lock(_ disk: FolderDisk) throws -> VolumeLock? {
+    do { return try VolumeLock(disk) } catch {
+      guard error.code == .failed else { throw error }
+      return nil
+    }
   }
 
   private static func compactHere(_ disk: FolderDisk, _ settings: Settings) throws {

@@ -3,7 +3,7 @@ import HTTPServer
 import Services
 import Telemetry
 
-/// Serves `/metrics`, `/healthz` and `/readyz`.
+/// Serves `/metrics`, `/healthz` and `/readyz`, and `/status` where the worker has a report.
 package final class ProbeService: Service {
   package static let metricsPath = "/metrics"
   package static let livenessPath = "/healthz"
