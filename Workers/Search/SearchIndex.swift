@@ -411,7 +411,8 @@ package actor SearchIndex {
   private func checkpoint(waits: Bool = false) async {
     var job = mayStore ? engine.beginCheckpoint(nowMilliseconds: WallClock.milliseconds) : nil
     while job == nil, waits, mayStore, engine.isSaving {
-      try? await Task.sleep(for: .milliseconds(5))
+      // A cancelled task must not wait: its sleeps end at once, and would keep the other job from ending.
+      do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
       job = engine.beginCheckpoint(nowMilliseconds: WallClock.milliseconds)
     }
     guard let job else { return }
@@ -425,7 +426,10 @@ package actor SearchIndex {
       // The merge has taken the room. It gives it back, and the next try comes at once.
       mergeMustEnd.withLock { $0 = true }
       mergesFrom = .now + .seconds(60)
-      while engine.isMerging { try? await Task.sleep(for: .milliseconds(5)) }
+      defer { mergeMustEnd.withLock { $0 = false } }
+      while engine.isMerging {
+        do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
+      }
       mergeMustEnd.withLock { $0 = false }
       return await checkpoint()
     }
