@@ -16,6 +16,8 @@ package struct IndexComparison: Sendable {
   }
 
   private static let triesMax = 5
+  /// How long a worker may take to answer: one that was killed is restarted, and opens its index first.
+  private static let startMax = Duration.seconds(30)
 
   package private(set) var differences: [Difference] = []
   /// Partitions that no worker serves, or that changed all the time.
@@ -26,7 +28,7 @@ package struct IndexComparison: Sendable {
   package var agrees: Bool { differences.isEmpty && notCompared.isEmpty }
 
   /// - Parameter urls: of the workers' probes, for example `http://10.0.0.7:9464`.
-  /// - Throws: `KafkaFailure`; `Unavailable` when a worker does not answer.
+  /// - Throws: `KafkaFailure`; `Unavailable` when a worker has no report for 30 seconds.
   package init(_ settings: Settings, urls: [String]) async throws {
     workers = urls.count
     let client = HTTPClient()
@@ -53,7 +55,8 @@ package struct IndexComparison: Sendable {
       }
       if waiting.isDisjoint(with: served.values) && compared.count >= served.count { break }
       if attempt == Self.triesMax { break }
-      try await Task.sleep(for: .milliseconds(500))
+      // 0.5, 1, 2 and 4 s: a restarted worker reads the rest of the log meanwhile.
+      try await Task.sleep(for: .milliseconds(250 << attempt))
     }
     // Also a partition that one of its replicas never showed at the log's offset.
     let missed = served.filter { !compared.contains($0.key) }.map(\.value)
@@ -63,14 +66,7 @@ package struct IndexComparison: Sendable {
   private static func partitions(_ client: HTTPClient, _ url: String) async throws
     -> [Int32: (nextOffset: Int64, digest: String)]
   {
-    let answer: (status: Int, body: [UInt8])
-    do { answer = try await client.response(HTTPRequest(url: url + "/status", timeout: .seconds(10))) } catch
-    {
-      throw Unavailable("\(url)/status does not answer: \(error)")
-    }
-    guard answer.status == 200, let json = try? JSONReader.read(answer.body) else {
-      throw Unavailable("\(url)/status answers \(answer.status): is it a search worker?")
-    }
+    let json = try await status(client, url)
     var partitions: [Int32: (nextOffset: Int64, digest: String)] = [:]
     for member in json["partitions"]?.members ?? [] {
       guard let partition = Int32(member.name),
@@ -80,6 +76,23 @@ package struct IndexComparison: Sendable {
       partitions[partition] = (next, digest)
     }
     return partitions
+  }
+
+  private static func status(_ client: HTTPClient, _ url: String) async throws -> JSONValue {
+    let deadline = ContinuousClock.now + startMax
+    while true {
+      let problem: String
+      do {
+        let answer = try await client.response(HTTPRequest(url: url + "/status", timeout: .seconds(10)))
+        if answer.status == 200, let json = try? JSONReader.read(answer.body) { return json }
+        // A search worker has no report before its index is open.
+        problem = "\(url)/status answers \(answer.status): is it a search worker?"
+      } catch {
+        problem = "\(url)/status does not answer: \(error)"
+      }
+      if ContinuousClock.now >= deadline { throw Unavailable(problem) }
+      try await Task.sleep(for: .milliseconds(250))
+    }
   }
 
   package var json: JSONValue {
