@@ -1,6 +1,7 @@
 import Evaluation
 import Client
 import CommandLine
+import Failures
 import Foundation
 import LocalState
 import Records
@@ -49,7 +50,7 @@ enum LedgerCommand {
     let queries = try await ledger.queries(since: since)
     var index: IndexComparison?
     if arguments.flag("--index") || arguments.value("--index-urls") != nil {
-      index = try await IndexComparison(settings, urls: try shardURLs(arguments))
+      index = try await IndexComparison(settings) { try shardURLs(arguments) }
     }
     if arguments.flag("--json") {
       Terminal.print(
@@ -66,8 +67,8 @@ enum LedgerCommand {
     if let urls = arguments.value("--index-urls") { return urls.split(separator: ",").map(String.init) }
     let directory = try StateDirectory.find(arguments)
     guard let record = directory.read() else { throw NothingRuns(directory) }
-    return record.processes.compactMap { process in
-      guard process.role.hasPrefix("search-"), let port = process.httpPort else { return nil }
+    return try record.processes.filter { $0.role.hasPrefix("search-") }.map { process in
+      guard let port = process.httpPort else { throw Unavailable("\(process.role) has not started") }
       return "http://127.0.0.1:\(port)"
     }
   }

@@ -27,23 +27,27 @@ package struct IndexComparison: Sendable {
 
   package var agrees: Bool { differences.isEmpty && notCompared.isEmpty }
 
-  /// - Parameter urls: of the workers' probes, for example `http://10.0.0.7:9464`.
-  /// - Throws: `KafkaFailure`; `Unavailable` when a worker has no report for 30 seconds.
-  package init(_ settings: Settings, urls: [String]) async throws {
-    workers = urls.count
+  /// - Parameter urls: of the workers' probes, for example `http://10.0.0.7:9464`. Asked again before each try: a
+  ///   worker that is restarted may have another port.
+  /// - Throws: `KafkaFailure`; what `urls` throws; `Unavailable` when a worker has no report for 30 seconds.
+  package init(_ settings: Settings, urls: () throws -> [String]) async throws {
     let client = HTTPClient()
     var waiting = Set((0..<settings.partitionCount(.vectors)).map { $0 })
     // Each replica of a partition is compared.
     var compared: Set<String> = []
-    var served: [String: Int32] = [:]
-    for attempt in 1...Self.triesMax where attempt == 1 || !waiting.isEmpty || compared.count < served.count {
+    var missed: [Int32] = []
+    for attempt in 1...Self.triesMax {
       let survey = try await DocumentSurvey(settings, tenant: nil)
-      for url in urls {
-        for (partition, shown) in try await Self.partitions(client, url) {
-          served["\(url) \(partition)"] = partition
-          guard let log = survey.partitions[partition], log.nextOffset == shown.nextOffset,
-            compared.insert("\(url) \(partition)").inserted
-          else { continue }
+      let shown = try await Self.reports(client, urls)
+      workers = shown.count
+      missed = []
+      for (url, partitions) in shown {
+        for (partition, shown) in partitions where !compared.contains("\(url) \(partition)") {
+          guard let log = survey.partitions[partition], log.nextOffset == shown.nextOffset else {
+            missed.append(partition)
+            continue
+          }
+          compared.insert("\(url) \(partition)")
           waiting.remove(partition)
           comparedCount += 1
           if shown.digest != log.live.description {
@@ -53,20 +57,41 @@ package struct IndexComparison: Sendable {
           }
         }
       }
-      if waiting.isDisjoint(with: served.values) && compared.count >= served.count { break }
-      if attempt == Self.triesMax { break }
+      let served = shown.flatMap { $0.partitions.keys }
+      if missed.isEmpty && waiting.isDisjoint(with: served) || attempt == Self.triesMax { break }
       // 0.5, 1, 2 and 4 s: a restarted worker reads the rest of the log meanwhile.
       try await Task.sleep(for: .milliseconds(250 << attempt))
     }
     // Also a partition that one of its replicas never showed at the log's offset.
-    let missed = served.filter { !compared.contains($0.key) }.map(\.value)
     notCompared = waiting.union(missed).sorted()
+  }
+
+  private typealias Shown = (url: String, partitions: [Int32: (nextOffset: Int64, digest: String)])
+
+  private static func reports(_ client: HTTPClient, _ urls: () throws -> [String]) async throws -> [Shown] {
+    let deadline = ContinuousClock.now + startMax
+    while true {
+      do {
+        var shown: [Shown] = []
+        for url in try urls() { shown.append((url, try await partitions(client, url))) }
+        return shown
+      } catch is Unavailable where ContinuousClock.now < deadline {}
+      try await Task.sleep(for: .milliseconds(250))
+    }
   }
 
   private static func partitions(_ client: HTTPClient, _ url: String) async throws
     -> [Int32: (nextOffset: Int64, digest: String)]
   {
-    let json = try await status(client, url)
+    let answer: (status: Int, body: [UInt8])
+    do { answer = try await client.response(HTTPRequest(url: url + "/status", timeout: .seconds(10))) } catch
+    {
+      throw Unavailable("\(url)/status does not answer: \(error)")
+    }
+    // A search worker has no report before its index is open.
+    guard answer.status == 200, let json = try? JSONReader.read(answer.body) else {
+      throw Unavailable("\(url)/status answers \(answer.status): is it a search worker?")
+    }
     var partitions: [Int32: (nextOffset: Int64, digest: String)] = [:]
     for member in json["partitions"]?.members ?? [] {
       guard let partition = Int32(member.name),
@@ -76,23 +101,6 @@ package struct IndexComparison: Sendable {
       partitions[partition] = (next, digest)
     }
     return partitions
-  }
-
-  private static func status(_ client: HTTPClient, _ url: String) async throws -> JSONValue {
-    let deadline = ContinuousClock.now + startMax
-    while true {
-      let problem: String
-      do {
-        let answer = try await client.response(HTTPRequest(url: url + "/status", timeout: .seconds(10)))
-        if answer.status == 200, let json = try? JSONReader.read(answer.body) { return json }
-        // A search worker has no report before its index is open.
-        problem = "\(url)/status answers \(answer.status): is it a search worker?"
-      } catch {
-        problem = "\(url)/status does not answer: \(error)"
-      }
-      if ContinuousClock.now >= deadline { throw Unavailable(problem) }
-      try await Task.sleep(for: .milliseconds(250))
-    }
   }
 
   package var json: JSONValue {
