@@ -110,6 +110,9 @@ let package = Package(
     cRoom("COCR"),
     cRoom("CZip", libraries: ["zip"]),
     cRoom("CICU", libraries: ["icuuc"]),
+    cRoom("CWords", libraries: ["icuuc", "stemmer"]),
+    cRoom("CLanguages", libraries: ["cld2", "stdc++"]),
+    cRoom("CPostings"),
     cRoom("CTLS", libraries: ["ssl", "crypto"]),
     cRoom("CSandbox", libraries: ["seccomp"]),
     cRoom("CSandboxPreload", ["CSandbox"]),
@@ -146,6 +149,7 @@ let package = Package(
     room("HTTPServer", in: .connections, ["Failures", "CMicroHTTPD"]),
 
     room("Tokenizer", in: .text, ["Failures"]),
+    room("Analysis", in: .text, ["CLanguages", "CWords"]),
     room("Parsing", in: .text, ["CBreaks", "Failures", "Records", "Sandbox"]),
     room(
       "Formats", in: .text,
@@ -161,8 +165,13 @@ let package = Package(
     room("Catalog", in: .index, ["Records"]),
     room("Storage", in: .index, ["Cryptography", "Failures", "VectorMath"]),
     room(
-      "Segments", in: .index, ["Catalog", "Compression", "Cryptography", "Records", "Storage", "VectorMath"]),
-    room("Engine", in: .index, ["Catalog", "Records", "Segments", "Storage", "VectorMath"]),
+      "Lexical", in: .index, ["Analysis", "CPostings", "Cryptography", "Records", "Storage", "VectorMath"]),
+    room(
+      "Segments", in: .index,
+      ["Analysis", "Catalog", "Compression", "Cryptography", "Lexical", "Records", "Storage", "VectorMath"]),
+    room(
+      "Engine", in: .index,
+      ["Analysis", "Catalog", "Lexical", "Records", "Segments", "Storage", "VectorMath"]),
 
     room(
       "Stage", in: .runtime,
@@ -206,15 +215,14 @@ let package = Package(
       "Evaluation", in: .operations,
       [
         "Client", "CommandLine", "Encoder", "Failures", "Generation", "HTTPClient", "KafkaClient",
-        "LocalState", "Pools",
-        "Records", "Settings", "Stage", "Time",
+        "Lexical", "LocalState", "Pools", "Records", "Settings", "Stage", "Time",
       ]),
 
     room(
       "Ingest", in: .workers,
       [
-        "BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Pools", "Records", "Services", "Settings",
-        "Stage", "Telemetry", "Time", "Tokenizer",
+        "Analysis", "BlockingExecutor", "Chunking", "KafkaClient", "Parsing", "Pools", "Records", "Services",
+        "Settings", "Stage", "Telemetry", "Time", "Tokenizer",
       ]),
     room(
       "Embed", in: .workers,
@@ -226,10 +234,8 @@ let package = Package(
     room(
       "Search", in: .workers,
       [
-        "BlockingExecutor", "Catalog", "Engine", "KafkaClient", "Pools", "Records", "Segments", "Services",
-        "Settings",
-        "Storage",
-        "Stage", "Telemetry", "Time",
+        "Analysis", "BlockingExecutor", "Catalog", "Engine", "KafkaClient", "Lexical", "Pools", "Records",
+        "Segments", "Services", "Settings", "Storage", "Stage", "Telemetry", "Time",
       ]),
     room(
       "Retrieve", in: .workers,
@@ -264,9 +270,9 @@ let package = Package(
     program(
       "Bench", path: "Tests/Benchmarks", exclude: ["README.md"],
       [
-        "CPeaks", "Caching", "Catalog", "Chunking", "CommandLine", "Cryptography", "Encoder", "Engine",
+        "Analysis", "CPeaks", "Caching", "Catalog", "Chunking", "CommandLine", "Cryptography", "Encoder", "Engine",
         "Ingest",
-        "KafkaClient", "Parsing", "Records", "Retrieve", "Search", "Segments", "Services", "Settings",
+        "KafkaClient", "Lexical", "Parsing", "Records", "Retrieve", "Search", "Segments", "Services", "Settings",
         "Stage",
         "Storage", "Telemetry", "TestSupport", "Time",
         "Tokenizer", "VectorMath",
@@ -279,9 +285,8 @@ let package = Package(
     tests(
       "UnitTests",
       [
-        "BlockingExecutor", "Caching", "Catalog", "Chunking", "Client", "CommandLine", "Cryptography",
-        "Encoder",
-        "Engine", "Evaluation", "Freshness", "Segments", "Storage", "Generation", "HTTPClient", "HTTPServer",
+        "Analysis", "BlockingExecutor", "Caching", "Catalog", "Chunking", "Client", "CommandLine",
+        "Cryptography", "Encoder", "Engine", "Evaluation", "Freshness", "Lexical", "Segments", "Storage", "Generation", "HTTPClient", "HTTPServer",
         "KafkaClient", "Parsing",
         "Pools", "Records", "RedisClient", "Retrieval", "Sandbox", "Search", "Services", "Settings", "Stage",
         "Supervision",

@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 mode=${1:-build}
 libraries=(librdkafka-dev libopenblas-dev libsqlite3-dev libcmark-gfm-dev libcmark-gfm-extensions-dev
   libmicrohttpd-dev libyaml-dev libssl-dev libcurl4-openssl-dev libhiredis-dev libxml2-dev libuchardet-dev
-  libzstd-dev liblz4-dev zlib1g-dev libicu-dev libseccomp-dev libgumbo-dev libzip-dev pkg-config)
+  libzstd-dev liblz4-dev zlib1g-dev libicu-dev libstemmer-dev libcld2-dev libseccomp-dev libgumbo-dev
+  libzip-dev pkg-config)
 packages=("${libraries[@]}" poppler-utils redis-server python3-venv)
 [ "$mode" = check ] && packages=("${libraries[@]}")
 # For the Dockerfile: everything but redis-server, which only `millrace up` needs.

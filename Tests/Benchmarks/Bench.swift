@@ -178,7 +178,7 @@ enum Bench {
       var times: [Double] = []
       for _ in 0..<9 {
         let start = ContinuousClock.now
-        _ = try ExactSearch.search(view, queries, threads: 1)
+        _ = try HybridSearch(view, .standard).search(queries, threads: 1)
         times.append(seconds(since: start))
       }
       print(

@@ -1,7 +1,9 @@
 import CPeaks
 import Catalog
 import Dispatch
+import Analysis
 import Engine
+import Lexical
 import Foundation
 import Records
 import Segments
@@ -77,6 +79,12 @@ enum IndexScan {
     func access(of document: Int) -> [PrincipalHash]? { nil }
     func expiry(of document: Int) -> Int64 { 0 }
     func chunks(of document: Int) -> [[UInt8]] { [Chunk().messageBytes] }
+    func language(of document: Int) -> Language { .unknown }
+    var rowTotal: Int { documentCount }
+    func firstRow(of document: Int) -> Int { document }
+    /// No two rows have the same text.
+    func words(ofRow row: Int) -> (lengths: FieldLengths, textHash: UInt64) { (FieldLengths(), UInt64(row) + 1) }
+    func terms(ofTenantOf document: Int) -> [any TermStream] { [] }
   }
 
   static func run(_ words: [String]) throws {
@@ -163,7 +171,7 @@ enum IndexScan {
       folder = try TemporaryFolder()
       let disk = try FolderDisk(folder.path)
       _ = try SegmentWriter(
-        disk, name: Segment.name(1), kind: panels, dimension: source.dimension, sources: [source],
+        disk, name: Segment.name(1), kind: panels, dimension: source.dimension, weights: FieldWeights(), sources: [source],
         isLive: { _, _ in true }
       ).write()
       let segment = try Segment(disk, id: 1)

@@ -73,7 +73,7 @@ enum MemoryOverTime {
     record.shardCount = 1
     record.partitions = [0]
     record.partitionTotal = 1
-    record.dense = [
+    record.hits = [
       Hit(
         document: DocumentInfo(
           key: DocumentKey(tenant: .standard, id: document), version: Version(epoch: 1, offset: 1)),

@@ -273,11 +273,14 @@ private func quotes(_ answer: [String: Any]) -> String {
       }
       let report = try pipeline.json([
         "eval", "retrieval", "--questions", data + "/questions.jsonl", "--limit", "1000", "--verify",
+        "--search-mode", "dense",
       ])
       print("squad2-dev, \(shards) shards: \(report)")
       #expect(report["mismatches"] as? Int == 0)
-      #expect(report["missing"] as? Int == 0 && report["partial"] as? Int == 0)
-      #expect(try #require(report["recall_at_10"] as? Double) > 0.85)
+      let dense = try #require(report["dense"] as? [String: Any])
+      #expect(dense["missing"] as? Int == 0 && dense["partial"] as? Int == 0)
+      let recall = try #require(dense["recall_at_10"] as? [String: Double])
+      #expect(try #require(recall["value"]) > 0.85)
     }
   }
 }

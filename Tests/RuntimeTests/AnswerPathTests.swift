@@ -180,7 +180,8 @@ private final class ChatStub {
     record.partitions = covered ?? [Int32(shard)]
     record.partitionTotal = count
     record.round = round
-    record.dense = hits
+    record.hits = hits
+    record.dense = hits.indices.map { Int32($0) }
     try await before.producer.send(
       OutgoingRecord(
         topic: before.topic(.candidates), partition: partition, key: flight.key.bytes,

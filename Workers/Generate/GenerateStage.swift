@@ -153,7 +153,7 @@ package final class GenerateStage: RecordWork {
         if prompt.round == 0 {
           return .next(
             self.context.searchAgain(
-              prompt.flight, model: prompt.model, vector: prompt.vector, headers: headers),
+              prompt.flight, round: 0, model: prompt.model, vector: prompt.vector, headers: headers),
             finishing: .finished(prompt.flight.key.bytes, round: 0))
         }
         box.draft = try await self.ask(prompt)
@@ -165,6 +165,12 @@ package final class GenerateStage: RecordWork {
         box.draft = Draft(answer: AnswerRecord(prompt.flight, status: .expired))
       }
       var answer = box.draft.answer
+      let now = WallClock.milliseconds
+      for index in answer.citations.indices {
+        answer.citations[index].alsoIn.removeAll {
+          $0.isExpired(at: now) || self.freshness.table.isStale($0.document, $0.version)
+        }
+      }
       answer.staleOmitted = prompt.staleOmitted
       if prompt.round > 0 {
         let omitted = prompt.context.filter { !self.isUsable($0.document) }

@@ -1,3 +1,4 @@
+import Analysis
 import BlockingExecutor
 import Pools
 import Chunking
@@ -314,6 +315,13 @@ package struct IngestStage: StageWork {
       outputs: [mark(record, DocumentInfo(key: key, version: version), .dropped, .put, nil)])
   }
 
+  /// Enough text to tell its language.
+  private static func beginning(of chunks: [Chunk]) -> [UInt8] {
+    var text: [UInt8] = []
+    for chunk in chunks where text.count < LanguageDetector.bytesMax { text += Array(chunk.text.utf8) + [0x0A] }
+    return text
+  }
+
   /// - Parameter isExpired: the document had expired when its record was written.
   private func put(
     _ record: ConsumerRecord, _ document: DocumentRecord, _ version: Version, isExpired: Bool
@@ -327,6 +335,9 @@ package struct IngestStage: StageWork {
     guard !result.chunks.isEmpty else {
       throw FieldError(
         .emptyText, field: "text", value: "", rule: "holds no text once its markup is taken away")
+    }
+    if info.language.isEmpty {
+      info.language = LanguageDetector.language(of: Self.beginning(of: result.chunks)).code
     }
     let made = result.chunks.reduce(0) { $0 + Int($1.tokenCount) }
     context.metrics.set(.chunkAmplification, to: Double(made) / Double(max(1, result.documentTokens)))

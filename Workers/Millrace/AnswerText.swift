@@ -20,10 +20,13 @@ enum AnswerText {
       let score = String(format: "%.3f", citation.score)
       lines.append(
         "  [\(citation.n)] \(citation.documentID)\(title) bytes \(citation.start)-\(citation.end), version "
-          + "\(citation.version), score \(score)")
+          + "\(citation.version), score \(score)\(ranks(citation))")
       if !citation.context.isEmpty { lines.append("      (\(citation.context))") }
       let quote = citation.quote.split(whereSeparator: \.isWhitespace).joined(separator: " ")
       lines.append("      \u{201C}\(quote.count > 300 ? String(quote.prefix(299)) + "…" : quote)\u{201D}")
+      if !citation.alsoIn.isEmpty {
+        lines.append("      also in \(citation.alsoIn.map(\.document.id.rawValue).joined(separator: ", "))")
+      }
     }
     if answer.status == .answered, answer.citations.isEmpty { lines.append("nothing found") }
     let engine = [answer.engine.isEmpty ? "-" : answer.engine, answer.engine == "llm" ? answer.model : ""]
@@ -35,5 +38,11 @@ enum AnswerText {
     }
     if answer.behind.records > 0 { lines.append("  the index is \(answer.behind.records) records behind") }
     return lines.joined(separator: "\n")
+  }
+
+  private static func ranks(_ citation: AnswerRecord.Citation) -> String {
+    [("vectors", citation.denseRank), ("words", citation.lexicalRank)].compactMap { name, rank in
+      rank.map { ", \(name) #\($0)" }
+    }.joined()
   }
 }

@@ -18,6 +18,8 @@ enum AskCommand {
     .option(
       "--filter", "JSON",
       #"only documents with such metadata, for example {"site":"north","year":{"$gte":2020}}"#),
+    .option(
+      "--search-mode", "MODE", "what is searched: hybrid (vectors and words), dense or lexical (default: search.mode)"),
     .option("--top-k", "N", "how many chunks to retrieve, 1 to 100"),
     .option("--deadline", "MS", "give up after this many milliseconds (default 60000)"),
     .option("--after", "TOKEN", "wait until the index has reached this token of an `indexed` event"),
@@ -84,6 +86,12 @@ enum AskCommand {
     // 122 bits at random each, from the system's generator.
     if query.stream { query.streamToken = "\(UUID().uuidString)-\(UUID().uuidString)" }
     query.principals = arguments.allValues("--principal")
+    if let mode = arguments.value("--search-mode") {
+      guard let mode = QueryRecord.SearchMode(rawValue: mode) else {
+        throw UsageError("--search-mode: '\(mode)' must be hybrid, dense or lexical")
+      }
+      query.searchMode = mode
+    }
     if let text = arguments.value("--filter") {
       do { query.filter = try MetadataFilter(json: JSONReader.read(Array(text.utf8))) } catch {
         throw UsageError("--filter: \(error)")

@@ -15,19 +15,21 @@ enum EvalCommand {
     "eval", abstract: "Measure a running pipeline.",
     subcommands: [
       Command(
-        "retrieval", abstract: "Measure recall at 1, 5 and 10 on questions whose documents are known.",
+        "retrieval",
+        abstract: "Measure nDCG, MRR and recall on questions whose documents are known, for each search mode.",
         discussion: """
           --documents has one record per line ({id, text, …}), and so has --questions ({id, question,
-          relevant_doc_ids}). Questions without relevant documents are skipped. With --verify, every answer is
-          compared with a brute-force scan of the vectors in rag.vectors: scores may differ by at most 1e-5,
-          and chunks whose scores are that close may be in any order.
+          relevant_doc_ids}). Questions without relevant documents are skipped. With --verify, every answer of
+          the mode dense is compared with a brute-force scan of the vectors in rag.vectors: scores may differ
+          by at most 1e-5, and chunks whose scores are that close may be in any order.
           """,
         options: [
           .option("--documents", "FILE", "documents that are put first, under --tenant"),
           .option("--questions", "FILE", "the questions"),
           .option("--tenant", "NAME", "the tenant of the documents (default: eval)"),
           .option("--limit", "N", "ask only the first N questions"),
-          .flag("--verify", "compare with a brute-force scan"),
+          .option("--search-mode", "MODE", "only hybrid, dense or lexical (default: all three)"),
+          .flag("--verify", "compare the mode dense with a brute-force scan"),
         ], action: retrieval),
       Command(
         "latency",
@@ -54,28 +56,43 @@ enum EvalCommand {
     }
     let questions = try Question.read(path, limit: arguments.integer("--limit", in: 1...1_000_000))
     let client = try QueryClient(settings: settings)
-    let queries = questions.map { question -> QueryRecord in
-      var query = QueryRecord(
-        id: QueryID(unique: "eval"), tenant: tenant, text: question.text, mode: .retrieve)
-      query.topK = 10
-      query.deadlineMilliseconds = QueryRecord.deadlineMaxMilliseconds
-      return query
+    let modes = try modes(arguments)
+    var runs: [RetrievalReport.Run] = []
+    var dense: [QueryRecord] = []
+    for mode in modes {
+      let queries = questions.map { question -> QueryRecord in
+        var query = QueryRecord(
+          id: QueryID(unique: "eval"), tenant: tenant, text: question.text, mode: .retrieve)
+        query.topK = 10
+        query.searchMode = mode
+        query.deadlineMilliseconds = QueryRecord.deadlineMaxMilliseconds
+        return query
+      }
+      let watch = Stopwatch()
+      let answers = try await client.ask(queries, concurrency: 32) { done, _ in
+        if done % 100 == 0 { Terminal.bar(done, of: queries.count, "asked \(mode.rawValue)") }
+      }
+      runs.append(RetrievalReport.Run(mode: mode, answers: answers, seconds: watch.seconds))
+      if mode == .dense { dense = queries }
     }
-    let watch = Stopwatch()
-    let answers = try await client.ask(queries, concurrency: 32) { done, _ in
-      if done % 100 == 0 { Terminal.bar(done, of: queries.count, "asked") }
-    }
-    let seconds = watch.seconds
     await client.close()
     if Terminal.isInteractive { Terminal.complain("") }
-    var report = RetrievalReport(questions: questions, answers: answers, seconds: seconds)
-    if arguments.flag("--verify") {
+    var report = RetrievalReport(questions: questions, runs: runs)
+    if arguments.flag("--verify"), let run = runs.first(where: { $0.mode == .dense }) {
       let encoder = try Encoder(directory: ModelPath.find(settings), modelID: settings.encoder.model)
       report.mismatches = try await BruteForce.mismatches(
-        queries, answers, tenant: tenant, encoder: encoder, settings: settings)
+        dense, run.answers, tenant: tenant, encoder: encoder, settings: settings)
     }
     Terminal.print(arguments.flag("--json") ? report.json.text : report.text)
     return report.isGood ? .success : .failure
+  }
+
+  private static func modes(_ arguments: ParsedArguments) throws -> [QueryRecord.SearchMode] {
+    guard let text = arguments.value("--search-mode") else { return QueryRecord.SearchMode.allCases }
+    guard let mode = QueryRecord.SearchMode(rawValue: text), mode == .dense || !arguments.flag("--verify") else {
+      throw UsageError("--search-mode: '\(text)' must be hybrid, dense or lexical, and dense with --verify")
+    }
+    return [mode]
   }
 
   private static func latency(_ arguments: ParsedArguments) async throws -> ExitCode {

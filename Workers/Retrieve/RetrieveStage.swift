@@ -133,18 +133,32 @@ package final class RetrieveStage: RecordWork {
         .retrievalDuration,
         seconds: max(0, Double(WallClock.milliseconds - flight.askedAtMilliseconds) / 1000))
     }
+    let search = context.settings.search
     let topK = query.topK ?? context.settings.retrieve.topK
-    var hits = Fusion.fuse(round.gathering.candidates, count: topK)
+    let fusion = Fusion(
+      rule: search.fusion == "reciprocal" ? .reciprocal : .convex(denseShare: search.denseWeight),
+      mode: query.searchMode ?? search.mode, depth: max(search.depth, topK))
+    let fused = fusion.fuse(round.gathering.candidates, count: topK)
+    var hits = fused.hits
     // What expired since the scan is left out; searching again brings nothing new for it.
-    hits.removeAll { $0.document.isExpired(at: WallClock.milliseconds) }
-    let stale = hits.filter { freshness.table.isStale($0.document.key, $0.document.version) }
-    if !stale.isEmpty {
-      if first.round == 0 {
-        return .next(
-          context.searchAgain(flight, model: first.model, vector: first.vector, headers: round.headers),
-          finishing: .finished(flight.key.bytes, round: 0))
+    hits.removeAll { $0.hit.document.isExpired(at: WallClock.milliseconds) }
+    let stale = hits.filter { isStale($0.hit) }
+    // A round that all shards made with the same statistics was no round for a changed document.
+    let isShared = round.gathering.candidates.contains { $0.words?.isShared ?? false }
+    let mayTurn = first.round == 0 || first.round == 1 && isShared
+    let missing = search.isExact && first.round == 0 ? fused.missing : nil
+    if mayTurn && !stale.isEmpty || missing != nil {
+      return .next(
+        context.searchAgain(
+          flight, round: first.round, isStale: !stale.isEmpty, statistics: missing, model: first.model,
+          vector: first.vector, headers: round.headers),
+        finishing: .finished(flight.key.bytes, round: first.round))
+    }
+    hits.removeAll { isStale($0.hit) }
+    for index in hits.indices {
+      hits[index].hit.copies.removeAll {
+        $0.isExpired(at: WallClock.milliseconds) || freshness.table.isStale($0.document, $0.version)
       }
-      hits.removeAll { freshness.table.isStale($0.document.key, $0.document.version) }
     }
     if round.gathering.shardsAnswered < round.gathering.shardsTotal {
       context.metrics.increment(.partialAnswers)
@@ -163,6 +177,10 @@ package final class RetrieveStage: RecordWork {
     return .answer(timed(record, flight, round, watch))
   }
 
+  private func isStale(_ hit: Hit) -> Bool {
+    freshness.table.isStale(hit.document.key, hit.document.version)
+  }
+
   private func timed(
     _ record: AnswerRecord, _ flight: QueryInFlight, _ round: Rounds.Round, _ watch: Stopwatch
   ) -> AnswerRecord {
@@ -172,7 +190,7 @@ package final class RetrieveStage: RecordWork {
   }
 
   private func prompt(
-    _ first: CandidatesRecord, _ flight: QueryInFlight, _ hits: [Hit], _ round: Rounds.Round, stale: Int,
+    _ first: CandidatesRecord, _ flight: QueryInFlight, _ hits: [Fusion.Fused], _ round: Rounds.Round, stale: Int,
     _ watch: Stopwatch
   ) -> OutgoingRecord {
     var prompt = PromptRecord(flight: flight.passedOn(stage: "retrieve", wait: round.wait, work: watch))
@@ -187,14 +205,22 @@ package final class RetrieveStage: RecordWork {
     return context.queryRecord(.prompts, flight.key, prompt.wireBytes, headers: round.headers)
   }
 
-  private static func citation(_ index: Int, _ hit: Hit) -> AnswerRecord.Citation {
+  private static func citation(_ index: Int, _ fused: Fusion.Fused) -> AnswerRecord.Citation {
+    let hit = fused.hit
     var citation = AnswerRecord.Citation(
       n: index + 1, documentID: hit.document.key.id, version: hit.document.version,
       chunkID: "\(hit.document.key)@\(hit.document.version)#\(hit.chunk.number)", title: hit.document.title,
       uri: CitationURI.shown(hit.document.uri), start: hit.chunk.start, end: hit.chunk.end,
       quote: hit.chunk.text,
-      score: Double(hit.denseScore))
+      score: fused.score)
     citation.context = hit.chunk.context
+    citation.denseRank = fused.denseRank
+    citation.lexicalRank = fused.lexicalRank
+    citation.alsoIn = hit.copies.map { copy in
+      var shown = copy
+      shown.uri = CitationURI.shown(copy.uri)
+      return shown
+    }
     return citation
   }
 }

@@ -354,10 +354,11 @@ package actor SearchIndex {
   }
 
   /// - Throws: `StorageError` when a file of the index can't be read.
-  package nonisolated func search(_ queries: [IndexQuery]) async throws -> [[IndexMatch]] {
+  package nonisolated func search(_ queries: [IndexQuery]) async throws -> [IndexAnswer] {
     let view = published.withLock { $0.view }
     let threads = threads
-    return try await scans.run { try ExactSearch.search(view, queries, threads: threads) }
+    let search = HybridSearch(view, HybridSearch.Rules(options.analysis, options.weights))
+    return try await scans.run { try search.search(queries, threads: threads) }
   }
 
   /// - Throws: `StorageError` when a file of the index can't be read.

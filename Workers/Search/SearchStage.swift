@@ -1,6 +1,8 @@
+import Analysis
 import Engine
 import Pools
 import KafkaClient
+import Lexical
 import Records
 import Services
 import Settings
@@ -21,6 +23,7 @@ package struct SearchStage: StageWork {
   private let shard: Int
   private let partitions: [Int32]
   private let index: SearchIndex
+  private let shared = SharedStatisticsCache()
 
   /// The services of one search replica, in start order.
   ///
@@ -33,6 +36,10 @@ package struct SearchStage: StageWork {
     options.panels = settings.search.panels == "fp32" ? .fp32 : .bf16
     options.headRowsMax = settings.search.headRowsMax
     options.headBytesMax = settings.search.headBytesMax
+    options.analysis = AnalysisRules(foldsAccents: settings.search.foldsAccents)
+    options.weights = FieldWeights(
+      title: settings.search.titleWeight, headings: settings.search.headingWeight,
+      context: settings.search.headerWeight)
     let index = SearchIndex(
       options, threads: settings.search.threads, metrics: context.metrics, logger: context.logger)
     let folder = settings.search.path.map { volume(in: $0, shard: shard, of: layout) }
@@ -112,27 +119,39 @@ package struct SearchStage: StageWork {
     let working = items.indices.filter { items[$0].search.flight.outcome == nil }
     let now = WallClock.milliseconds
     let scan = Stopwatch()
-    let results = try await found(
-      working.map { position in
-        let search = items[position].search
-        let query = search.flight.query
-        return IndexQuery(
-          tenant: query.tenant, principals: query.principals, filter: query.filter,
-          vector: search.vector,
-          depth: max(context.settings.search.depth, query.topK ?? 0), nowMilliseconds: now)
-      })
+    let results = try await found(working.map { query(items[$0].search, now: now) })
     if !working.isEmpty {
       context.metrics.observe(.searchDuration, seconds: scan.seconds, [("db.operation.name", "search")])
     }
     let behind = index.behind
-    var hits: [Int: [IndexMatch]] = [:]
-    for (row, position) in working.enumerated() { hits[position] = results[row] }
+    var answers: [Int: IndexAnswer] = [:]
+    for (row, position) in working.enumerated() { answers[position] = results[row] }
     return items.enumerated().map { position, item in
-      candidates(item.search, hits[position] ?? [], behind, item.wait, watch)
+      candidates(item.search, answers[position] ?? IndexAnswer(), behind, item.wait, watch)
     }
   }
 
-  private func found(_ queries: [IndexQuery]) async throws -> [[IndexMatch]] {
+  private func query(_ search: SearchRecord, now: Int64) -> IndexQuery {
+    let settings = context.settings.search
+    let query = search.flight.query
+    let mode = query.searchMode ?? settings.mode
+    var result = IndexQuery(
+      tenant: query.tenant, principals: query.principals, filter: query.filter,
+      vector: search.vector, question: mode == .dense ? "" : query.text,
+      depth: max(settings.depth, query.topK ?? context.settings.retrieve.topK), nowMilliseconds: now)
+    result.searchesVectors = mode != .lexical
+    if let given = search.statistics {
+      shared.note(given, of: query.tenant)
+      result.statistics = given.statistics
+      result.languages = given.languages.map(Language.init)
+    } else if settings.shards > 1, let known = shared.knowledge(of: query.tenant) {
+      result.statistics = known.statistics
+      result.languages = known.languages.map(Language.init)
+    }
+    return result
+  }
+
+  private func found(_ queries: [IndexQuery]) async throws -> [IndexAnswer] {
     do { return try await index.search(queries) } catch let error as StorageError {
       // At the next start all files are checked, and what is damaged is rebuilt.
       throw StageFatal("the index can't be used: \(error)")
@@ -158,7 +177,7 @@ package struct SearchStage: StageWork {
   /// - Throws: Nothing.
   package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {
     guard let value = record.value, let search = try? SearchRecord(wireBytes: value) else { return [] }
-    var empty = candidates(search, [], index.behind, search.flight.waitMilliseconds, Stopwatch())
+    var empty = candidates(search, IndexAnswer(), index.behind, search.flight.waitMilliseconds, Stopwatch())
     empty.partitions = []
     return [
       .records([
@@ -168,7 +187,7 @@ package struct SearchStage: StageWork {
   }
 
   private func candidates(
-    _ search: SearchRecord, _ matches: [IndexMatch], _ behind: IndexBehind, _ wait: Double, _ watch: Stopwatch
+    _ search: SearchRecord, _ answer: IndexAnswer, _ behind: IndexBehind, _ wait: Double, _ watch: Stopwatch
   ) -> CandidatesRecord {
     var candidates = CandidatesRecord(
       flight: search.flight.passedOn(stage: "search", wait: wait, work: watch))
@@ -180,11 +199,7 @@ package struct SearchStage: StageWork {
     candidates.behind = behind
     candidates.model = search.model
     candidates.vector = search.vector
-    candidates.dense = matches.map { match in
-      var document = match.document
-      document.acl = nil  // who may read is decided here; the list goes no further
-      return Hit(document: document, digest: match.set.digest, chunk: match.chunk, denseScore: match.score)
-    }
+    candidates.add(answer, isShared: search.statistics != nil)
     return candidates
   }
 }

@@ -130,9 +130,13 @@ package struct AnswerCache: Sendable {
       answer.shardsAnswered == answer.shardsTotal, answer.behind.records == 0, answer.staleOmitted == 0,
       !documents.isEmpty, let key = key(query)
     else { return }
+    // An answer also ends with a document that it only names.
+    let copies = answer.citations.flatMap(\.alsoIn)
+    let expiries = documents.map(\.expiresAtMilliseconds) + copies.map(\.expiresAtMilliseconds)
     let entry = AnswerEntry(
-      answer: answer, documents: documents.map { ($0.key.id, $0.version) }, madeAtMilliseconds: madeAt,
-      expiresAtMilliseconds: documents.map(\.expiresAtMilliseconds).filter { $0 > 0 }.min() ?? 0)
+      answer: answer,
+      documents: documents.map { ($0.key.id, $0.version) } + copies.map { ($0.document.id, $0.version) },
+      madeAtMilliseconds: madeAt, expiresAtMilliseconds: expiries.filter { $0 > 0 }.min() ?? 0)
     let life = context.settings.cache.answerTTL.milliseconds
     do {
       let replies = try await redis.send([

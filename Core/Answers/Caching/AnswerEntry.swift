@@ -62,6 +62,9 @@ package struct AnswerEntry: Sendable {
     guard
       answer.citations.allSatisfy({ citation in
         documents.contains { $0.id == citation.documentID && $0.version == citation.version }
+          && citation.alsoIn.allSatisfy { copy in
+            documents.contains { $0.id == copy.document.id && $0.version == copy.version }
+          }
       })
     else { return nil }
     self.init(

@@ -48,7 +48,12 @@ package struct AnswerKey: Sendable, Hashable {
       "prefix": .string(settings.kafka.topicPrefix), "epoch": .int(settings.ingest.epoch),
       "tenant": .string(query.tenant.rawValue),
       "principals": .array(principals), "filter": filter,
-      "mode": .string(query.mode.rawValue), "top_k": .int(query.topK ?? settings.retrieve.topK),
+      "mode": .string(query.mode.rawValue),
+      "search": .array([
+        .string((query.searchMode ?? settings.search.mode).rawValue), .string(settings.search.fusion),
+        .double(settings.search.denseWeight), .double(settings.search.titleWeight),
+        .double(settings.search.headingWeight), .double(settings.search.headerWeight),
+      ]), "top_k": .int(query.topK ?? settings.retrieve.topK),
       "history": .array(history), "engine": .array(engine), "question": .string(question),
     ])
     digest = SHA256.digest(described.bytes)

@@ -29,6 +29,11 @@ struct ContextSentences: Sendable {
         title: item.document.title, uri: CitationURI.shown(item.document.uri), start: start,
         end: item.start + UInt64(range.upperBound), quote: text, score: (score * 1e6).rounded() / 1e6)
       citation.context = context
+      citation.alsoIn = item.copies.map { copy in
+        var shown = copy
+        shown.uri = CitationURI.shown(copy.uri)
+        return shown
+      }
       return citation
     }
   }

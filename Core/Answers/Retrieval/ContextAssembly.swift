@@ -13,16 +13,17 @@ package enum ContextAssembly {
   ///   - hits: best first.
   ///   - tokenBudget: counts the encoder's tokens; the first hit is always taken.
   /// - Returns: the items, best first.
-  package static func assemble(_ hits: [Hit], tokenBudget: Int) -> [ContextItem] {
-    var chosen: [Hit] = []
+  package static func assemble(_ hits: [Fusion.Fused], tokenBudget: Int) -> [ContextItem] {
+    var chosen: [Fusion.Fused] = []
     var tokens = 0
-    for hit in hits {
-      if !chosen.isEmpty, tokens + Int(hit.chunk.tokenCount) > tokenBudget { continue }
-      chosen.append(hit)
-      tokens += Int(hit.chunk.tokenCount)
+    for fused in hits {
+      let count = Int(fused.hit.chunk.tokenCount)
+      if !chosen.isEmpty, tokens + count > tokenBudget { continue }
+      chosen.append(fused)
+      tokens += count
     }
     let groups = Dictionary(grouping: chosen) {
-      GroupKey(document: $0.document.key, version: $0.document.version)
+      GroupKey(document: $0.hit.document.key, version: $0.hit.document.version)
     }
     return groups.values.flatMap(merge).sorted { a, b in
       if a.score != b.score { return a.score > b.score }
@@ -31,9 +32,10 @@ package enum ContextAssembly {
     }
   }
 
-  private static func merge(_ hits: [Hit]) -> [ContextItem] {
+  private static func merge(_ hits: [Fusion.Fused]) -> [ContextItem] {
     var items: [ContextItem] = []
-    for hit in hits.sorted(by: { $0.chunk.number < $1.chunk.number }) {
+    for fused in hits.sorted(by: { $0.hit.chunk.number < $1.hit.chunk.number }) {
+      let hit = fused.hit
       if var last = items.last, hit.chunk.number > last.lastChunk, hit.chunk.number - last.lastChunk == 1,
         hit.chunk.headingPath == last.headingPath, hit.chunk.context == last.context,
         let joined = join(last, hit.chunk)
@@ -47,13 +49,15 @@ package enum ContextAssembly {
         last.text = joined
         last.end = hit.chunk.end
         last.lastChunk = hit.chunk.number
-        last.score = max(last.score, hit.denseScore)
+        last.score = max(last.score, Float(fused.score))
+        last.copies += hit.copies
         items[items.count - 1] = last
       } else {
         var item = ContextItem(
           document: hit.document, firstChunk: hit.chunk.number, lastChunk: hit.chunk.number,
           headingPath: hit.chunk.headingPath, text: hit.chunk.text, start: hit.chunk.start,
-          end: hit.chunk.end, score: hit.denseScore)
+          end: hit.chunk.end, score: Float(fused.score))
+        item.copies = hit.copies
         item.context = hit.chunk.context
         item.sentenceEnds = hit.chunk.sentenceEnds
         items.append(item)

@@ -1,49 +1,207 @@
 import Records
 
-/// Fuses the result lists of all shards.
-package enum Fusion {
-  /// The constant of reciprocal rank fusion; Cormack, Clarke and Büttcher 2009.
-  private static let rankConstant = 60.0
+/// Makes one list of the lists of all shards.
+///
+/// The pool is the best texts by cosine and the best by BM25, over all shards, as if they were one index. BM25 scores are
+/// computed here from integers and the statistics of all shards together, so they don't depend on how documents lie.
+package struct Fusion: Sendable {
+  /// How two lists become one.
+  package enum Rule: Sendable, Equatable {
+    /// share × cosine + (1 − share) × BM25 / the query's highest BM25 (Bruch, Gai and Ingber 2023, doi:10.1145/3596512).
+    case convex(denseShare: Double)
+    /// The sum of 1 / (60 + rank) (Cormack, Clarke and Büttcher 2009, doi:10.1145/1571941.1572114).
+    case reciprocal
+  }
+
+  /// A chunk of the pool.
+  package struct Fused: Sendable, Equatable {
+    package var hit: Hit
+    package var score: Double
+    /// Its rank in each list, from 1; nil when it is not among the best there.
+    package var denseRank: Int?
+    package var lexicalRank: Int?
+
+    package init(hit: Hit, score: Double, denseRank: Int? = nil, lexicalRank: Int? = nil) {
+      self.hit = hit
+      self.score = score
+      self.denseRank = denseRank
+      self.lexicalRank = lexicalRank
+    }
+  }
+
+  /// What came out.
+  package struct Result: Sendable {
+    /// Best first.
+    package var hits: [Fused] = []
+    /// What another round must weigh terms with, because a shard may have left out a chunk of the best by words; nil when
+    /// none can have.
+    package var missing: SharedStatistics?
+  }
 
   private struct HitKey: Hashable {
     var document: DocumentKey
     var version: Version
     var chunk: UInt32
+
+    init(_ hit: Hit) {
+      document = hit.document.key
+      version = hit.document.version
+      chunk = hit.chunk.number
+    }
   }
 
-  /// - Returns: the best `count` hits. With dense lists only, they are in the order of their scores. Ties are
-  ///   ordered by document id, then by chunk number.
-  package static func fuse(_ candidates: [CandidatesRecord], count: Int) -> [Hit] {
-    var hits: [HitKey: Hit] = [:]
-    func merged(_ lists: [[Hit]]) -> [HitKey] {
-      for hit in lists.joined() where hits[key(hit)] == nil { hits[key(hit)] = hit }
-      return Set(lists.joined().map(key)).sorted { a, b in
-        guard let x = hits[a], let y = hits[b] else { return false }
-        return precedes(x, y)
-      }
+  private static let rankConstant = 60.0
+
+  package var rule: Rule
+  package var mode: QueryRecord.SearchMode
+  /// The texts in each list.
+  package var depth: Int
+
+  package init(rule: Rule, mode: QueryRecord.SearchMode, depth: Int) {
+    self.rule = rule
+    self.mode = mode
+    self.depth = depth
+  }
+
+  /// - Parameter count: how many hits are wanted. Ties are in the order of document id, then of chunk number.
+  package func fuse(_ candidates: [CandidatesRecord], count: Int) -> Result {
+    var result = Result()
+    let words = candidates.compactMap(\.words)
+    let statistics = words.reduce(LexicalStatistics()) { $0 + $1.statistics }
+    let dense = best(candidates.flatMap { record in record.dense.map { record.hits[Int($0)] } }) {
+      Double($0.denseScore)
     }
-    let dense = merged(candidates.map(\.dense))
-    let lexical = merged(candidates.map(\.lexical))
-    guard !lexical.isEmpty else { return dense.prefix(count).compactMap { hits[$0] } }
     var scores: [HitKey: Double] = [:]
-    for list in [dense, lexical] {
-      for (rank, key) in list.enumerated() {
-        scores[key, default: 0] += 1 / (rankConstant + Double(rank + 1))
-      }
+    for record in candidates {
+      for hit in record.hits { scores[HitKey(hit)] = Self.score(hit, record, statistics) }
     }
-    return scores.sorted { a, b in
-      guard a.value == b.value, let x = hits[a.key], let y = hits[b.key] else { return a.value > b.value }
-      return precedes(x, y)
-    }.prefix(count).compactMap { hits[$0.key] }
+    let lexical = best(candidates.flatMap { record in record.lexical.map { record.hits[Int($0)] } }) {
+      scores[HitKey($0)] ?? 0
+    }
+    result.hits = Array(fused(dense, lexical, scores).prefix(count))
+    if candidates.count > 1, let worst = lexical.last {
+      let limit = lexical.count < depth ? -Double.infinity : scores[HitKey(worst)] ?? 0
+      result.missing = missing(candidates, statistics, limit: limit)
+    }
+    return result
   }
 
-  private static func key(_ hit: Hit) -> HitKey {
-    HitKey(document: hit.document.key, version: hit.document.version, chunk: hit.chunk.number)
+  /// The BM25 score of a hit, by the statistics of all shards.
+  private static func score(_ hit: Hit, _ record: CandidatesRecord, _ statistics: LexicalStatistics) -> Double {
+    guard let words = record.words else { return 0 }
+    let counts = hit.postings.compactMap { posting -> (term: String, frequency: UInt64)? in
+      let number = Int(posting.term)
+      return number < words.terms.count ? (words.terms[number].term, UInt64(posting.frequency)) : nil
+    }
+    return statistics.score(counts, length: UInt64(hit.length))
+  }
+
+  /// The best `depth` hits of different texts.
+  private func best(_ hits: [Hit], by score: (Hit) -> Double) -> [Hit] {
+    var seen: Set<HitKey> = []
+    var texts: Set<UInt64> = []
+    let scored = hits.filter { seen.insert(HitKey($0)).inserted }.map { (hit: $0, score: score($0)) }
+    let sorted = scored.sorted { a, b in
+      a.score != b.score ? a.score > b.score : Self.precedes(a.hit, b.hit)
+    }
+    return Array(
+      sorted.map(\.hit).filter { $0.textHash == 0 || texts.insert($0.textHash).inserted }.prefix(depth))
   }
 
   private static func precedes(_ a: Hit, _ b: Hit) -> Bool {
-    if a.denseScore != b.denseScore { return a.denseScore > b.denseScore }
     if a.document.key.id != b.document.key.id { return a.document.key.id < b.document.key.id }
     return a.chunk.number < b.chunk.number
+  }
+
+  private func fused(_ dense: [Hit], _ lexical: [Hit], _ scores: [HitKey: Double]) -> [Fused] {
+    var pool: [HitKey: Fused] = [:]
+    if mode != .lexical {
+      for (rank, hit) in dense.enumerated() {
+        pool[HitKey(hit), default: Fused(hit: hit, score: 0)].denseRank = rank + 1
+      }
+    }
+    if mode != .dense {
+      for (rank, hit) in lexical.enumerated() {
+        pool[HitKey(hit), default: Fused(hit: hit, score: 0)].lexicalRank = rank + 1
+      }
+    }
+    let highest = pool.keys.reduce(0) { max($0, scores[$1] ?? 0) }
+    for key in pool.keys {
+      guard var fused = pool[key] else { continue }
+      let cosine = Double(fused.hit.denseScore)
+      let words = highest > 0 ? (scores[key] ?? 0) / highest : 0
+      fused.score =
+        switch (mode, rule) {
+        case (.dense, _): cosine
+        case (.lexical, _): words
+        case (.hybrid, .convex(let share)): share * cosine + (1 - share) * words
+        case (.hybrid, .reciprocal):
+          [fused.denseRank, fused.lexicalRank].compactMap { $0 }.reduce(0) {
+            $0 + 1 / (Self.rankConstant + Double($1))
+          }
+        }
+      pool[key] = fused
+    }
+    return collapsed(
+      pool.values.sorted { a, b in
+        a.score != b.score ? a.score > b.score : Self.precedes(a.hit, b.hit)
+      })
+  }
+
+  /// One hit for each text, which names where else it stands.
+  private func collapsed(_ sorted: [Fused]) -> [Fused] {
+    var result: [Fused] = []
+    var places: [UInt64: Int] = [:]
+    for fused in sorted {
+      guard fused.hit.textHash != 0, let place = places[fused.hit.textHash] else {
+        places[fused.hit.textHash] = result.count
+        result.append(fused)
+        continue
+      }
+      let (kept, other) = (result[place].hit, fused.hit)
+      let copy = TextCopy(
+        document: other.document.key, version: other.document.version, chunk: other.chunk.number,
+        title: other.document.title, uri: other.document.uri,
+        expiresAtMilliseconds: other.document.expiresAtMilliseconds)
+      for copy in [copy] + other.copies
+      where !kept.copies.contains(copy)
+        && (copy.document != kept.document.key || copy.chunk != kept.chunk.number)
+      {
+        result[place].hit.copies.append(copy)
+      }
+    }
+    return result
+  }
+
+  /// Whether a shard may have left out a chunk with a BM25 score of at least `limit`, or analysed the query in other
+  /// languages than all shards together would.
+  ///
+  /// A shard's list that is full ends with a score L by its own weights w and mean length m. By those, what it left out
+  /// has at most L. By the weights v and mean n of all shards it has at most L × max(v/w) × max(1, n/m), because a
+  /// saturation grows at most with the mean length.
+  private func missing(_ candidates: [CandidatesRecord], _ sum: LexicalStatistics, limit: Double)
+    -> SharedStatistics?
+  {
+    var rows: [String: UInt64] = [:]
+    for words in candidates.compactMap(\.words) {
+      for language in words.languages { rows[language.code, default: 0] &+= language.chunks }
+    }
+    let languages = rows.sorted { a, b in
+      a.value != b.value ? a.value > b.value : a.key < b.key
+    }.prefix(2).map(\.key).sorted()
+    let isMissing = candidates.contains { record in
+      guard let words = record.words, words.chunks > 0 else { return false }
+      if words.analysed != languages { return true }
+      guard record.lexical.count >= depth, let last = record.lexical.last else { return false }
+      let weighed = words.weighed
+      if weighed == sum { return false }
+      let growth = words.terms.reduce(1.0) { growth, term in
+        guard term.documentFrequency > 0 else { return growth }
+        return max(growth, sum.weight(term.term) / max(weighed.weight(term.term), .leastNormalMagnitude))
+      }
+      let longer = weighed.meanLength > 0 ? max(1, sum.meanLength / weighed.meanLength) : 1
+      return Self.score(record.hits[Int(last)], record, weighed) * growth * longer >= limit
+    }
+    return isMissing ? SharedStatistics(sum, languages: languages) : nil
   }
 }

@@ -97,6 +97,9 @@ package struct MetricName: Sendable, Hashable {
     .gauge, "millrace.freshness.unconfirmed.seconds", "Time since the status tail last confirmed its end.")
   package static let staleRounds = MetricName(
     .counter, "millrace.stale.rounds", "Queries sent to search again because a document changed under them.")
+  package static let statisticsRounds = MetricName(
+    .counter, "millrace.statistics.rounds",
+    "Queries searched again because a shard may have left out one of the best chunks by words.")
   package static let cacheRequests = MetricName(
     .counter, "millrace.cache.requests",
     "Questions put to a cache, by cache, result and the reason of a miss.")
@@ -110,7 +113,7 @@ package struct MetricName: Sendable, Hashable {
     consumedMessages, sentMessages, processDuration, queueWait, consumerLag, oldestRecordAge, deadLetters,
     expiredQueries, terminalStates, indexVectors, indexDocuments, indexOutdated, indexBehind, embeddedChunks,
     embeddingDuration, timeToFirstToken, tokenUsage, generationFallbacks, retrievalDuration, searchDuration,
-    chunkAmplification, producerReplacements, freshnessLag, staleRounds, cacheRequests, cacheWriteFailures,
+    chunkAmplification, producerReplacements, freshnessLag, staleRounds, statisticsRounds, cacheRequests, cacheWriteFailures,
     partialAnswers, lateAnswers, indexSkipped, indexSegments, indexMemory, indexMapped, indexRemovedRows,
     indexWriteAmplification, indexCheckpoints, indexDiskFault, indexFaults, indexRebuilds,
   ]

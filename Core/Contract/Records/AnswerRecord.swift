@@ -22,6 +22,11 @@ package struct AnswerRecord: Sendable, Equatable {
     package var score: Double
     /// What the quote does not say itself: the names of a row's columns, the length of a numbered list.
     package var context = ""
+    /// The chunk's rank by vectors and by words, from 1; nil when it is not among the best there.
+    package var denseRank: Int?
+    package var lexicalRank: Int?
+    /// Other documents with the same text that the asker may read.
+    package var alsoIn: [TextCopy] = []
 
     package init(
       n: Int, documentID: DocumentID, version: Version, chunkID: String, title: String, uri: String,
@@ -189,6 +194,9 @@ extension AnswerRecord.Citation {
       "chunk_id": .string(chunkID), "title": .string(title), "uri": .string(uri), "start": .int(start),
       "end": .int(end), "quote": .string(quote), "context": context.isEmpty ? nil : .string(context),
       "score": .double(score),
+      "ranks": denseRank == nil && lexicalRank == nil
+        ? nil : .object(["dense": denseRank.map(JSONValue.int), "lexical": lexicalRank.map(JSONValue.int)]),
+      "also_in": alsoIn.isEmpty ? nil : .array(alsoIn.map(\.json)),
     ])
   }
 
@@ -203,5 +211,8 @@ extension AnswerRecord.Citation {
       end: UInt64(clamping: json["end"]?.integerValue ?? 0), quote: json["quote"]?.stringValue ?? "",
       score: json["score"]?.doubleValue ?? 0)
     context = json["context"]?.stringValue ?? ""
+    denseRank = json["ranks"]?["dense"]?.integerValue.flatMap { Int(exactly: $0) }
+    lexicalRank = json["ranks"]?["lexical"]?.integerValue.flatMap { Int(exactly: $0) }
+    alsoIn = json["also_in"]?.arrayValue?.compactMap(TextCopy.init(json:)) ?? []
   }
 }

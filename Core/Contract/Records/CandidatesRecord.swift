@@ -9,11 +9,14 @@ package struct CandidatesRecord: Sendable, Equatable {
   /// The partitions of `rag.vectors` that this shard searched, out of `partitionTotal`.
   package var partitions: [Int32] = []
   package var partitionTotal: UInt32 = 0
-  package var dense: [Hit] = []
-  package var lexical: [Hit] = []
-  package var terms: [TermStatistics] = []
-  package var lexicalChunks: UInt64 = 0
-  package var lexicalMeanLength: Double = 0
+  /// The best hits of both lists, each once.
+  package var hits: [Hit] = []
+  /// Places in `hits`, by cosine, best first. The former release did not write it: then these are all hits.
+  package var dense: [Int32] = []
+  /// Places in `hits`, by BM25, best first.
+  package var lexical: [Int32] = []
+  /// Nil when words were not searched.
+  package var words: LexicalCandidates?
   package var behind = IndexBehind()
   package var model = ""
   package var vector: [Float] = []
@@ -29,15 +32,14 @@ package struct CandidatesRecord: Sendable, Equatable {
     writer.uint(5, shardCount)
     writer.packed(6, partitions)
     writer.uint(7, partitionTotal)
-    writer.messages(8, dense.map(WireHit.init))
-    writer.messages(9, lexical.map(WireHit.init))
-    writer.messages(10, terms)
-    writer.uint(11, lexicalChunks)
-    writer.double(12, lexicalMeanLength)
+    writer.messages(8, hits.map(WireHit.init))
     writer.int(13, behind.records)
     writer.int(14, behind.milliseconds)
     writer.string(15, model)
     writer.packed(16, vector)
+    writer.packed(17, dense)
+    writer.packed(18, lexical)
+    if let words { writer.message(19, words) }
     return writer.bytes
   }
 
@@ -55,19 +57,22 @@ package struct CandidatesRecord: Sendable, Equatable {
       case 5: result.shardCount = max(1, try reader.uint32())
       case 6: try reader.int32s(into: &result.partitions)
       case 7: result.partitionTotal = try reader.uint32()
-      case 8: result.dense.append(try reader.message(WireHit.self).hit())
-      case 9: result.lexical.append(try reader.message(WireHit.self).hit())
-      case 10: result.terms.append(try reader.message(TermStatistics.self))
-      case 11: result.lexicalChunks = try reader.uint64()
-      case 12: result.lexicalMeanLength = try reader.double()
+      case 8: result.hits.append(try reader.message(WireHit.self).hit())
       case 13: result.behind.records = try reader.int64()
       case 14: result.behind.milliseconds = try reader.int64()
       case 15: result.model = try reader.string()
       case 16: try reader.floats(into: &result.vector)
+      case 17: try reader.int32s(into: &result.dense)
+      case 18: try reader.int32s(into: &result.lexical)
+      case 19: result.words = try reader.message(LexicalCandidates.self)
       default: try reader.skip()
       }
     }
     result.flight = try query.flight()
+    if result.dense.isEmpty, result.words == nil { result.dense = result.hits.indices.map { Int32($0) } }
+    let hits = result.hits.indices
+    guard result.dense.allSatisfy({ hits.contains(Int($0)) }), result.lexical.allSatisfy({ hits.contains(Int($0)) })
+    else { throw WireError(position: 0, rule: "a list of hits names one that is not there") }
     self = result
   }
 }

@@ -7,11 +7,13 @@ package struct ContextItem: Sendable, Equatable {
   package var text: String
   package var start: UInt64
   package var end: UInt64
-  /// The best dense score of the item's chunks.
+  /// The best fused score of the item's chunks.
   package var score: Float
   /// The chunks' `context`.
   package var context = ""
   package var sentenceEnds = SentenceEnds([])
+  /// Other documents that have a text of the item.
+  package var copies: [TextCopy] = []
 
   package init(
     document: DocumentInfo, firstChunk: UInt32, lastChunk: UInt32, headingPath: [String], text: String,

@@ -1,6 +1,7 @@
 /// A chunk that a shard found.
 package struct Hit: Sendable, Equatable {
-  /// A term of the query in this chunk: its position in `CandidatesRecord.terms`, and how often it occurs.
+  /// A term of the query in this chunk: its position in `CandidatesRecord.terms`, and its weighted frequency in
+  /// hundredths.
   package struct Posting: Sendable, Equatable {
     package var term: UInt32
     package var frequency: UInt32
@@ -13,9 +14,15 @@ package struct Hit: Sendable, Equatable {
   package var document: DocumentInfo
   package var digest: [UInt8]
   package var chunk: Chunk
+  /// The cosine of the query's vector and the chunk's.
   package var denseScore: Float
   package var postings: [Posting] = []
+  /// The chunk's weighted length, in hundredths of a term.
   package var length: UInt32 = 0
+  /// The same for chunks with the same folded text; 0 when it is not known.
+  package var textHash: UInt64 = 0
+  /// Other documents with this text that the asker may read.
+  package var copies: [TextCopy] = []
 
   package init(document: DocumentInfo, digest: [UInt8], chunk: Chunk, denseScore: Float) {
     self.document = document

@@ -2,6 +2,8 @@
 package struct QueryRecord: Sendable, Equatable {
   /// Generate an answer, or return only the retrieved chunks.
   package enum Mode: String, Sendable, CaseIterable { case answer, retrieve }
+  /// What is searched: vectors and words, or one of them.
+  package enum SearchMode: String, Sendable, CaseIterable { case hybrid, dense, lexical }
   /// Use the answer cache, ignore it, or only write to it.
   package enum CachePolicy: String, Sendable, CaseIterable { case `default`, bypass, refresh }
 
@@ -56,6 +58,8 @@ package struct QueryRecord: Sendable, Equatable {
   /// until the index has reached this offset.
   package var after: VectorsToken?
   package var mode: Mode
+  /// Nil = the setting `search.mode`.
+  package var searchMode: SearchMode?
   package var replyTo: ReplyTo?
 
   package init(id: QueryID, tenant: TenantID = .standard, text: String, mode: Mode = .answer) {
@@ -115,6 +119,7 @@ package struct QueryRecord: Sendable, Equatable {
     streamToken = try Self.streamToken(fields)
     cache = try fields.choice("cache", CachePolicy.self) ?? .default
     mode = try fields.choice("mode", Mode.self) ?? .answer
+    searchMode = try fields.choice("search_mode", SearchMode.self)
     after = try Self.after(fields)
     replyTo = try Self.replyTo(fields)
     history = try Self.history(fields)
@@ -198,6 +203,7 @@ package struct QueryRecord: Sendable, Equatable {
       "stream": stream ? .bool(true) : nil, "stream_token": streamToken.map(JSONValue.string),
       "cache": cache == .default ? nil : .string(cache.rawValue),
       "after": after.map { .string($0.description) }, "mode": .string(mode.rawValue),
+      "search_mode": searchMode.map { .string($0.rawValue) },
       "reply_to": replyTo.map { .object(["topic": .string($0.topic), "partition": .int($0.partition)]) },
     ])
   }

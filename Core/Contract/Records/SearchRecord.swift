@@ -4,8 +4,11 @@ package struct SearchRecord: Sendable, Equatable {
   /// 0 at first; 1 when the query is searched again because a document changed.
   package var round: UInt32 = 0
   package var model = ""
-  /// Empty when the query is passed on without work.
+  /// One vector for each window of the query's text, one after another. Empty when the query is passed on without
+  /// work.
   package var vector: [Float] = []
+  /// What all shards weigh the query's terms with; nil: each its own statistics.
+  package var statistics: SharedStatistics?
 
   package init(flight: QueryInFlight) { self.flight = flight }
 
@@ -16,6 +19,7 @@ package struct SearchRecord: Sendable, Equatable {
     writer.uint(3, round)
     writer.string(4, model)
     writer.packed(5, vector)
+    if let statistics { writer.message(6, statistics) }
     return writer.bytes
   }
 
@@ -38,12 +42,14 @@ package struct SearchRecord: Sendable, Equatable {
     var round: UInt32 = 0
     var model = ""
     var vector: [Float] = []
+    var statistics: SharedStatistics?
     while let field = try reader.nextField() {
       switch field {
       case 2: query = try reader.message(WireQuery.self)
       case 3: round = try reader.uint32()
       case 4: model = try reader.string()
       case 5: try reader.floats(into: &vector)
+      case 6: statistics = try reader.message(SharedStatistics.self)
       default: try reader.skip()
       }
     }
@@ -51,5 +57,6 @@ package struct SearchRecord: Sendable, Equatable {
     self.round = round
     self.model = model
     self.vector = vector
+    self.statistics = statistics
   }
 }

@@ -98,8 +98,24 @@ package enum DefaultValues {
       shards: 1
       # records per batch
       batchRecordsMax: 64
-      # hits per shard and query; at least the query's top_k
-      depth: 10
+      # texts per list (vectors, words), shard and query; at least the query's top_k
+      depth: 20
+      # what is searched if the query has no search_mode: hybrid (vectors and words), dense or lexical
+      mode: "hybrid"
+      # how the two lists become one: convex (a weighted sum of scores) or reciprocal (of ranks)
+      fusion: "convex"
+      # share of the cosine in a convex sum; the rest is the BM25 score divided by the query's highest
+      denseWeight: 0.6
+      # exact: search once more when a shard may have left out a chunk of the best by words; fast: never
+      recall: "exact"
+      # what a word counts in the title; in the text it counts 1
+      titleWeight: 1.0
+      # what a word counts in the headings above a chunk
+      headingWeight: 1.0
+      # what a word counts in the header of a table's row
+      headerWeight: 1.0
+      # whether café and cafe are the same word; a change means that the index is rebuilt
+      foldAccents: true
       # how long a replica waits to reach a query's `after`
       wait: "500ms"
       # folder of the index's files; empty: in memory, rebuilt from the log at each start. `up` and the chart set it.

@@ -1,4 +1,5 @@
 import Catalog
+import Lexical
 import Records
 import Segments
 import Storage
@@ -16,6 +17,7 @@ package struct CheckpointJob: Sendable {
   let source: HeadSource
   let panels: Panels.Kind
   let dimension: Int
+  let weights: FieldWeights
   let segmentID: Int
   let changes: [DocumentKey: CatalogEntry?]
   let tableID: Int
@@ -44,7 +46,7 @@ package struct CheckpointJob: Sendable {
     var table: CatalogTable?
     if source.documentCount > 0 {
       let writer = SegmentWriter(
-        disk, name: Segment.name(segmentID), kind: panels, dimension: dimension, sources: [source],
+        disk, name: Segment.name(segmentID), kind: panels, dimension: dimension, weights: weights, sources: [source],
         isLive: { _, _ in true })
       let written = try writer.write()
       // Read back: what can't be read must not be relied on.

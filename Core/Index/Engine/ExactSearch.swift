@@ -32,21 +32,12 @@ package enum ExactSearch {
     package var row: Int
     /// The dot product of the fp32 vectors.
     package var score: Float
+    package var text: UInt64
   }
 
   /// - Parameter threads: at least 1.
-  /// - Returns: for each query its best rows, best first; equal scores in the order of document id and chunk.
-  /// - Throws: `StorageError` when a text or a document's properties can't be read.
-  package static func search(_ view: IndexView, _ queries: [IndexQuery], threads: Int) throws
-    -> [[IndexMatch]]
-  {
-    try zip(queries, rows(view, queries, threads: threads)).map { query, rows in
-      try rows.map { try match(view, query.tenant, $0) }
-    }
-  }
-
-  /// The rows of `search`, without their texts.
-  ///
+  /// - Returns: for each query its best rows, best first; equal scores in the order of document id and chunk. Of rows with
+  ///   the same folded text only the best one.
   /// - Throws: `StorageError` when a document's properties can't be read.
   package static func rows(_ view: IndexView, _ queries: [IndexQuery], threads: Int) throws -> [[Row]] {
     var results = [[Row]](repeating: [], count: queries.count)
@@ -159,42 +150,24 @@ package enum ExactSearch {
       if part >= view.parts.count {
         guard let head = heads[part - view.parts.count] else { return nil }
         let vector = head.vector(ofRow: row, dimension: view.dimension)
-        return Row(part: part, row: row, score: Panels.dot(vector, query.vector))
+        return Row(part: part, row: row, score: Panels.dot(vector, query.vector), text: candidate.text)
       }
       guard let place = places[part] else { return nil }
       let score = view.parts[part].segment.score(ofRow: row, in: place, query.vector)
-      return Row(part: part, row: row, score: score)
+      return Row(part: part, row: row, score: score, text: candidate.text)
     }
-    func key(_ row: Row) -> [UInt8] {
-      if row.part >= view.parts.count {
-        guard let head = heads[row.part - view.parts.count] else { return [] }
-        return head.documents[Int(head.rowDocuments[row.row])].key
-      }
-      let segment = view.parts[row.part].segment
-      return segment.key(of: segment.document(ofRow: row.row))
-    }
-    return Array(
-      scored.sorted { a, b in
-        if a.score != b.score { return a.score > b.score }
-        // Keys are read for ties only.
-        let (first, second) = (key(a), key(b))
-        return first == second ? a.row < b.row : first.lexicographicallyPrecedes(second)
-      }.prefix(query.depth))
+    return best(scored, view, tenant, depth: query.depth)
   }
 
-  private static func match(_ view: IndexView, _ tenant: TenantID, _ row: Row) throws -> IndexMatch {
-    if row.part >= view.parts.count {
-      guard let head = view.heads[row.part - view.parts.count].tenants[tenant] else {
-        preconditionFailure("a row of a head without its tenant")
-      }
-      let document = head.documents[Int(head.rowDocuments[row.row])]
-      return IndexMatch(
-        document: document.facts.info, set: document.facts.set,
-        chunk: document.chunks[row.row - document.firstRow], score: row.score)
+  /// The best rows of different texts.
+  static func best(_ rows: [Row], _ view: IndexView, _ tenant: TenantID, depth: Int) -> [Row] {
+    var texts: Set<UInt64> = []
+    let sorted = rows.sorted { a, b in
+      if a.score != b.score { return a.score > b.score }
+      // Keys are read for ties only.
+      let (first, second) = (view.key(a.part, a.row, tenant), view.key(b.part, b.row, tenant))
+      return first == second ? a.row < b.row : first.lexicographicallyPrecedes(second)
     }
-    let segment = view.parts[row.part].segment
-    let facts = try segment.properties(of: segment.document(ofRow: row.row))
-    return IndexMatch(
-      document: facts.info, set: facts.set, chunk: try segment.chunk(ofRow: row.row), score: row.score)
+    return Array(sorted.filter { texts.insert($0.text).inserted }.prefix(depth))
   }
 }

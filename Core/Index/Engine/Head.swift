@@ -1,4 +1,6 @@
+import Analysis
 import Catalog
+import Lexical
 import Records
 import Segments
 import VectorMath
@@ -26,6 +28,8 @@ struct Head: Sendable {
   }
 
   let dimension: Int
+  /// What numbers the terms of new documents.
+  let lexicon: Lexicon
   private(set) var tenants: [TenantID: Tenant] = [:]
   /// Removed rows included.
   private(set) var rowCount = 0
@@ -33,7 +37,10 @@ struct Head: Sendable {
   private(set) var byteCount = 0
   private(set) var documentCount = 0
 
-  init(dimension: Int) { self.dimension = dimension }
+  init(dimension: Int, lexicon: Lexicon) {
+    self.dimension = dimension
+    self.lexicon = lexicon
+  }
 
   /// - Precondition: no other version of the document is live here.
   mutating func insert(_ document: IndexedDocument) {
@@ -41,7 +48,11 @@ struct Head: Sendable {
     precondition(document.vectors.count == document.chunks.count * dimension)
     let access = document.info.acl.map { Set($0.map { PrincipalHash(Principal($0)) }).sorted() }
     let first = tenants[document.info.key.tenant]?.rowCount ?? 0
-    insert(HeadDocument(document, access: access, firstRow: first), document.vectors)
+    let language = Language(document.info.language)
+    let words = lexicon.words(of: document.chunks, title: document.info.title, language: language)
+    insert(
+      HeadDocument(document, access: access, firstRow: first, language: language, words: words, lexicon: lexicon),
+      document.vectors)
   }
 
   private mutating func insert(_ new: HeadDocument, _ vectors: [Float]) {

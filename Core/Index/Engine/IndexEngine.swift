@@ -1,4 +1,5 @@
 import Catalog
+import Lexical
 import Records
 import Segments
 import Storage
@@ -20,7 +21,7 @@ package final class IndexEngine {
   private var parts: [LivePart] = []
   /// Oldest first.
   private var tables: [CatalogTable] = []
-  private var head = Head(dimension: 0)
+  private var head: Head
   /// The head that a checkpoint is storing.
   private var frozen: Head?
   /// Documents that left the frozen head.
@@ -49,6 +50,7 @@ package final class IndexEngine {
   package init(_ disk: any Disk, _ options: IndexOptions) throws(StorageError) {
     self.disk = disk
     self.options = options
+    head = Head(dimension: 0, lexicon: Lexicon(options.analysis))
     catalog = DocumentCatalog(visibleCount: 0, visibleByReader: [:])
     nextNumber = try Self.lastNumber(disk) + 1
   }
@@ -57,6 +59,7 @@ package final class IndexEngine {
   package init(inMemory options: IndexOptions) {
     disk = MemoryDisk()
     self.options = options
+    head = Head(dimension: 0, lexicon: Lexicon(options.analysis))
     catalog = DocumentCatalog(visibleCount: 0, visibleByReader: [:])
   }
 
@@ -68,7 +71,7 @@ package final class IndexEngine {
     self.options = options
     catalog = DocumentCatalog(visibleCount: manifest.visibleCount, visibleByReader: manifest.visibleByReader)
     dimension = manifest.dimension
-    head = Head(dimension: dimension)
+    head = Head(dimension: manifest.dimension, lexicon: Lexicon(options.analysis))
     partitions = manifest.partitions
     holdsUnread = manifest.holdsUnread
     for part in manifest.parts {
@@ -104,6 +107,11 @@ package final class IndexEngine {
         let manifest = try Manifest(disk, number: number)
         guard manifest.model == options.model else {
           throw StorageError(.newer, file: Manifest.name(number), "it is of model '\(manifest.model)'")
+        }
+        guard manifest.analysis == options.analysis.mark else {
+          throw StorageError(
+            .newer, file: Manifest.name(number),
+            "its terms are of the rules '\(manifest.analysis)', and those here '\(options.analysis.mark)'")
         }
         guard !manifest.holdsUnread else {
           throw StorageError(
@@ -211,7 +219,7 @@ package final class IndexEngine {
   package func fix(dimension: Int) {
     guard self.dimension == 0 else { return }
     self.dimension = dimension
-    head = Head(dimension: dimension)
+    head = Head(dimension: dimension, lexicon: head.lexicon)
   }
 
   private func insert(_ document: IndexedDocument) {
@@ -258,7 +266,7 @@ package final class IndexEngine {
     IndexView(
       dimension: dimension,
       parts: parts.filter { $0.liveRows > 0 }.map {
-        IndexView.Part(segment: $0.segment, removed: $0.removed)
+        IndexView.Part(segment: $0.segment, removed: $0.removed, removals: $0.removals)
       },
       heads: [frozen, head].compactMap { $0 }.filter { $0.rowCount > $0.removedCount })
   }
@@ -296,9 +304,9 @@ package final class IndexEngine {
     frozenRemovals = []
     let sealed = head
     frozen = sealed
-    head = Head(dimension: dimension)
+    head = Head(dimension: dimension, lexicon: head.lexicon.isFull ? Lexicon(options.analysis) : head.lexicon)
     isReshaped = false
-    var manifest = Manifest(number: takeNumber(), model: options.model)
+    var manifest = Manifest(number: takeNumber(), model: options.model, analysis: options.analysis.mark)
     manifest.dimension = dimension
     manifest.savedMilliseconds = nowMilliseconds
     manifest.visibleCount = catalog.visibleCount
@@ -321,7 +329,7 @@ package final class IndexEngine {
     let changes = catalog.takeChanges()
     return CheckpointJob(
       disk: disk, source: HeadSource(sealed, now: nowMilliseconds), panels: options.panels,
-      dimension: dimension, segmentID: takeNumber(), changes: changes, tableID: takeNumber(),
+      dimension: dimension, weights: options.weights, segmentID: takeNumber(), changes: changes, tableID: takeNumber(),
       bitmaps: bitmaps,
       manifest: manifest)
   }
@@ -383,7 +391,7 @@ package final class IndexEngine {
     merging = (input, id, [])
     return MergeJob(
       disk: disk, input: input, id: id, panels: options.panels, dimension: dimension,
-      nowMilliseconds: nowMilliseconds)
+      weights: options.weights, nowMilliseconds: nowMilliseconds)
   }
 
   private func nextInput(_ now: Int64) -> MergeJob.Input? {
@@ -466,7 +474,7 @@ package final class IndexEngine {
           panels: $0.segment.kind == .bf16 ? "bf16" : "fp32")
       }, tables: tables.count, headRows: head.rowCount + (frozen?.rowCount ?? 0), rows: rowCount,
       documents: catalog.visibleCount,
-      memoryBytes: head.byteCount + (frozen?.byteCount ?? 0) + catalog.heldCount * 1024
+      memoryBytes: head.byteCount + (frozen?.byteCount ?? 0) + head.lexicon.byteCount + catalog.heldCount * 1024
         + parts.reduce(0) { $0 + $1.removed.words.count * 8 + $1.segment.documentCount * 2 }
         + tables.reduce(0) { $0 + $1.count * 4 },
       mappedBytes: parts.reduce(0) { $0 + $1.segment.byteCount } + tables.reduce(0) { $0 + $1.byteCount },

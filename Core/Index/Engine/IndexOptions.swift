@@ -1,3 +1,5 @@
+import Analysis
+import Lexical
 import VectorMath
 
 /// How an engine stores and merges.
@@ -6,6 +8,9 @@ package struct IndexOptions: Sendable {
   package var model: String
   /// What new segments' panels hold.
   package var panels = Panels.Kind.bf16
+  /// How texts become terms. An index of other rules is not opened.
+  package var analysis = AnalysisRules()
+  package var weights = FieldWeights()
   /// Rows and bytes in memory at which a segment is sealed.
   package var headRowsMax = 8192
   package var headBytesMax = 64 << 20

@@ -5,6 +5,8 @@ struct LivePart: Sendable {
   let segment: Segment
   private(set) var removed: Bitmap
   private(set) var removedRows = 0
+  /// The removed documents, in the order in which they were removed as far as it is known.
+  private(set) var removals: [Int32] = []
   /// The number of the file that holds this bitmap; nil when nothing was removed or the bitmap has changed since.
   private(set) var savedAs: Int?
 
@@ -19,6 +21,7 @@ struct LivePart: Sendable {
     self.savedAs = savedAs
     for document in 0..<segment.documentCount where removed.contains(document) {
       removedRows += segment.rowCount(of: document)
+      removals.append(Int32(document))
     }
   }
 
@@ -28,6 +31,7 @@ struct LivePart: Sendable {
   mutating func remove(_ document: Int) {
     guard removed.insert(document) else { return }
     removedRows += segment.rowCount(of: document)
+    removals.append(Int32(document))
     savedAs = nil
   }
 

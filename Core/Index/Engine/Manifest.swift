@@ -14,12 +14,14 @@ package struct Manifest: Sendable, Equatable {
     package var removed: Int?
   }
 
-  private static let magic = "MLRMAN01"
+  private static let magic = "MLRMAN02"
   static let prefix = "manifest-"
 
   package var number: Int
   /// The embedding model.
   package var model: String
+  /// The rules by which terms were made (`AnalysisRules.mark`).
+  package var analysis: String
   package var dimension = 0
   package var savedMilliseconds: Int64 = 0
   package var parts: [Part] = []
@@ -47,15 +49,17 @@ package struct Manifest: Sendable, Equatable {
     return names
   }
 
-  init(number: Int, model: String) {
+  init(number: Int, model: String, analysis: String) {
     self.number = number
     self.model = model
+    self.analysis = analysis
   }
 
   private var bytes: [UInt8] {
     var writer = ByteWriter()
     writer.count(number)
     writer.string(model)
+    writer.string(analysis)
     writer.count(dimension)
     writer.int(savedMilliseconds)
     writer.count(parts.count)
@@ -106,6 +110,7 @@ package struct Manifest: Sendable, Equatable {
     var reader = ByteReader(file.bytes(at: 0, count: content), file: name)
     self.number = try reader.number()
     model = try reader.string()
+    analysis = try reader.string()
     dimension = try reader.number()
     savedMilliseconds = try reader.int()
     for _ in 0..<(try reader.count()) {

@@ -1,3 +1,4 @@
+import Lexical
 import Segments
 import Storage
 import VectorMath
@@ -34,6 +35,7 @@ package struct MergeJob: Sendable {
   let id: Int
   let panels: Panels.Kind
   let dimension: Int
+  let weights: FieldWeights
   let nowMilliseconds: Int64
 
   /// - Parameter isCancelled: asked now and then.
@@ -51,7 +53,7 @@ package struct MergeJob: Sendable {
     switch input {
     case .segments(let parts):
       let writer = SegmentWriter(
-        disk, name: Segment.name(id), kind: panels, dimension: dimension, sources: parts.map(\.segment)
+        disk, name: Segment.name(id), kind: panels, dimension: dimension, weights: weights, sources: parts.map(\.segment)
       ) { source, document in
         let expiry = parts[source].segment.expiry(of: document)
         return !parts[source].removed.contains(document) && (expiry == 0 || expiry > nowMilliseconds)

@@ -49,7 +49,8 @@ struct TenantScan {
       guard !content.removed.contains(document),
         try readers[query].maySee(document, of: content.segment, part: Int32(part))
       else { continue }
-      tops[query].offer(TopCandidates.Candidate(part: Int32(part), row: Int32(row), score: score))
+      let text = content.segment.textHash(ofRow: row)
+      tops[query].offer(TopCandidates.Candidate(part: Int32(part), row: Int32(row), score: score, text: text))
     }
     for query in tops.indices { thresholds[query] = tops[query].threshold }
   }
@@ -67,8 +68,11 @@ struct TenantScan {
       }
       for (query, row, score) in found where score >= tops[query].threshold {
         let number = Int(rows.rowDocuments[row])
-        guard rows.isLive(number), readers[query].maySee(rows.documents[number]) else { continue }
-        tops[query].offer(TopCandidates.Candidate(part: Int32(part), row: Int32(row), score: score))
+        let document = rows.documents[number]
+        guard rows.isLive(number), readers[query].maySee(document) else { continue }
+        let text = document.words[row - document.firstRow].textHash
+        tops[query].offer(
+          TopCandidates.Candidate(part: Int32(part), row: Int32(row), score: score, text: text))
       }
       for query in tops.indices { thresholds[query] = tops[query].threshold }
       first += count

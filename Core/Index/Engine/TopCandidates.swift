@@ -1,19 +1,25 @@
-/// The rows that may belong to a query's best, judged by scores that are off by at most `error`.
+/// The rows that may belong to a query's best, judged by scores that are off by at most `error`. Rows with the same text
+/// count once.
 ///
-/// When all rows were offered, at least `depth` of them have true scores of at least (k-th best score − error). So a
-/// row of the true best has an offered score of at least (k-th best score − 2 × error). Those are kept.
+/// When all rows were offered, at least `depth` different texts have rows with true scores of at least (k-th best score of
+/// a text − error). So the best row of a text of the true best has an offered score of at least (k-th best score − 2 ×
+/// error). Those are kept.
 struct TopCandidates {
   struct Candidate: Sendable {
     /// The index of the segment; heads follow the segments.
     var part: Int32
     var row: Int32
     var score: Float
+    /// The same for rows with the same folded text.
+    var text: UInt64
   }
 
   private let depth: Int
   private let margin: Float
-  /// The best scores so far as a heap, the lowest first.
-  private var best: [Float] = []
+  /// The best score of each of the best texts so far.
+  private var best: [(text: UInt64, score: Float)] = []
+  /// The place of the lowest score in `best`.
+  private var lowest = 0
   private(set) var candidates: [Candidate] = []
   private var limit: Int
   /// Lower scores need not be offered.
@@ -30,37 +36,28 @@ struct TopCandidates {
 
   mutating func offer(_ candidate: Candidate) {
     guard candidate.score >= threshold else { return }
-    candidates.append(candidate)
-    if best.count < depth {
-      best.append(candidate.score)
-      siftUp()
-    } else if candidate.score > best[0] {
-      best[0] = candidate.score
-      siftDown()
+    if let known = best.firstIndex(where: { $0.text == candidate.text }) {
+      // Another row of the text is better in any case.
+      if candidate.score < best[known].score - margin { return }
+      if candidate.score > best[known].score {
+        best[known].score = candidate.score
+        if known == lowest { findLowest() }
+      }
+    } else if best.count < depth {
+      best.append((candidate.text, candidate.score))
+      findLowest()
+    } else if candidate.score > best[lowest].score {
+      best[lowest] = (candidate.text, candidate.score)
+      findLowest()
     }
-    if best.count == depth { threshold = best[0] - margin }
+    candidates.append(candidate)
+    if best.count == depth { threshold = best[lowest].score - margin }
     if candidates.count > limit { prune() }
   }
 
-  private mutating func siftUp() {
-    var child = best.count - 1
-    while child > 0, best[(child - 1) / 2] > best[child] {
-      best.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
-    }
-  }
-
-  private mutating func siftDown() {
-    var parent = 0
-    while true {
-      var least = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < best.count && best[child] < best[least] {
-        least = child
-      }
-      if least == parent { return }
-      best.swapAt(parent, least)
-      parent = least
-    }
+  private mutating func findLowest() {
+    lowest = 0
+    for index in best.indices where best[index].score < best[lowest].score { lowest = index }
   }
 
   private mutating func prune() {

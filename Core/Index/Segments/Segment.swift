@@ -12,6 +12,7 @@ import VectorMath
 package final class Segment: Sendable {
   /// The rows of one tenant.
   package struct TenantRows: Sendable {
+    let number: Int
     package let firstDocument: Int
     package let documentCount: Int
     package let firstRow: Int
@@ -28,11 +29,15 @@ package final class Segment: Sendable {
   package let id: Int
   package let name: String
   package let byteCount: Int
-  private let file: MappedFile
-  private let directory: SegmentDirectory
+  let file: MappedFile
+  let directory: SegmentDirectory
   package let panels: Panels
   private let hashes: HashDirectory
   private let memos = Mutex(FilterMemos())
+  let wordFacts: SegmentWords
+  let words = Mutex(WordMemo())
+  /// The documents that expire, the first one first.
+  let expiring: [(expiry: Int64, document: Int)]
 
   package static func name(_ id: Int) -> String { "segment-\(Numbered.text(id))" }
 
@@ -52,6 +57,13 @@ package final class Segment: Sendable {
       kind: directory.kind, dimension: padded)
     let table = directory[.hashes].offset
     hashes = HashDirectory(count: directory.documentCount) { file.uint64(at: table + $0 * 12) }
+    wordFacts = try SegmentWords(file, directory, name: name)
+    let place = directory[.documents].offset
+    expiring = (0..<directory.documentCount).compactMap { document in
+      let expiry = Int64(
+        bitPattern: file.uint64(at: place + document * SegmentDirectory.documentBytes + 24))
+      return expiry > 0 ? (expiry, document) : nil
+    }.sorted { ($0.expiry, $0.document) < ($1.expiry, $1.document) }
     try checkTables()
   }
 
@@ -64,7 +76,7 @@ package final class Segment: Sendable {
   package var longest: Float { directory.longest }
   package var textBytes: Int { directory.textBytes }
 
-  private func corrupt(_ reason: String) -> StorageError { StorageError(.corrupt, file: name, reason) }
+  func corrupt(_ reason: String) -> StorageError { StorageError(.corrupt, file: name, reason) }
 
   /// Every number in the tables lies within what it points into. Checksums tell of a bad disk, this of a bad writer.
   private func checkTables() throws(StorageError) {
@@ -125,11 +137,11 @@ package final class Segment: Sendable {
     }
   }
 
-  private func tenant(_ number: Int) -> TenantRows {
+  func tenant(_ number: Int) -> TenantRows {
     let place = directory[.tenants].offset + number * SegmentDirectory.tenantBytes
     func value(_ index: Int) -> Int { Int(file.uint32(at: place + index * 4)) }
     return TenantRows(
-      firstDocument: value(0), documentCount: value(1), firstRow: value(2), rowCount: value(3),
+      number: number, firstDocument: value(0), documentCount: value(1), firstRow: value(2), rowCount: value(3),
       firstPanel: value(4), firstTail: value(5))
   }
 
@@ -181,7 +193,7 @@ package final class Segment: Sendable {
     }
   }
 
-  private func documentPlace(_ document: Int) -> Int {
+  func documentPlace(_ document: Int) -> Int {
     directory[.documents].offset + document * SegmentDirectory.documentBytes
   }
 

@@ -34,9 +34,33 @@ struct SegmentDirectory: Sendable, Equatable {
     /// For each block of texts 24 bytes: its first row (4), unpacked bytes (4), offset in `texts` (8), packed bytes
     /// (4), 0 (4).
     case textBlocks
+    /// For each row the number of terms in each field (`FieldLengths`, 8 bytes).
+    case rowLengths
+    /// For each row the hash of its folded text, 8 bytes.
+    case rowHashes
+    /// For each tenant its rows, counted from its first, in the order of those hashes, 4 bytes each.
+    case rowsByHash
+    /// For each document the number of its language in `words`, 1 byte.
+    case documentLanguages
+    /// Lists of postings (`PostingsWriter`), those of a tenant beside each other.
+    case postings
+    /// The tenants' terms (`TermBlock`).
+    case terms
+    /// For each block of terms where it begins in `terms`, 8 bytes.
+    case termBlocks
+    /// For each code the counts that it stands for (`TermCounts`, 4 bytes).
+    case termCounts
+    /// For each tenant 56 bytes: first block of terms (4), terms (4), the mean weighted length that its saturations were
+    /// computed with (fp32, 4), 0 (4), the beginning of its postings (8), the terms in each field of all its rows (8
+    /// each).
+    case wordTenants
+    /// The weights of the fields that saturations were computed with, in hundredths (4 bytes each), and the codes of
+    /// languages, each after its length as a varint.
+    case words
   }
 
-  static let magic = "MLRSEG02"
+  static let magic = "MLRSEG03"
+  static let wordTenantBytes = 56
   static let documentBytes = 48
   static let tenantBytes = 32
   static let textBlockBytes = 24
@@ -126,6 +150,9 @@ struct SegmentDirectory: Sendable, Equatable {
       self[.documents].count == documentCount * Self.documentBytes, self[.hashes].count == documentCount * 12,
       self[.tenants].count == tenantCount * Self.tenantBytes,
       self[.textBlocks].count == textBlockCount * Self.textBlockBytes, self[.access].count >= 8,
+      self[.rowLengths].count == rowCount * 8, self[.rowHashes].count == rowCount * 8,
+      self[.rowsByHash].count == rowCount * 4, self[.documentLanguages].count == documentCount,
+      self[.wordTenants].count == tenantCount * Self.wordTenantBytes,
       dimension == 0 || self[.panels].count % Panels.byteCount(kind, dimension: padded) == 0,
       dimension == 0 || self[.vectors].count % (dimension * 4) == 0,
       kind == .fp32 || self[.vectors].count == rowCount * dimension * 4

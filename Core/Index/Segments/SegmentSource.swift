@@ -1,3 +1,7 @@
+import Analysis
+import Lexical
+import Storage
+
 /// Documents that go into a new segment: those of a head, or of an older segment. Documents are in the order of their
 /// keys' bytes, and each key occurs once.
 package protocol SegmentSource: Sendable {
@@ -16,4 +20,15 @@ package protocol SegmentSource: Sendable {
   ///
   /// - Throws: `StorageError` when the stored text can't be read.
   func chunks(of document: Int) throws -> [[UInt8]]
+  func language(of document: Int) -> Language
+  /// All rows of the source.
+  var rowTotal: Int { get }
+  /// The number of the document's first row among all rows of the source.
+  func firstRow(of document: Int) -> Int
+  /// Of a row the number of terms in each field, and the hash of its folded text.
+  func words(ofRow row: Int) -> (lengths: FieldLengths, textHash: UInt64)
+  /// The terms of all rows of the document's tenant, removed ones included; rows are numbered as in `firstRow`.
+  ///
+  /// - Throws: `StorageError` when what is stored can't be read.
+  func terms(ofTenantOf document: Int) throws(StorageError) -> [any TermStream]
 }

@@ -1,4 +1,5 @@
 import Compression
+import Lexical
 import Storage
 import VectorMath
 
@@ -6,7 +7,7 @@ import VectorMath
 /// but one block of texts and the tables of documents.
 package struct SegmentWriter {
   /// A document of a source.
-  private struct Place {
+  struct Place {
     var source: Int
     var document: Int
   }
@@ -18,6 +19,7 @@ package struct SegmentWriter {
   private let name: String
   private let kind: Panels.Kind
   private let dimension: Int
+  private let weights: FieldWeights
   private let sources: [any SegmentSource]
   private let order: [Place]
 
@@ -29,16 +31,18 @@ package struct SegmentWriter {
   }
 
   /// - Parameters:
+  ///   - weights: of fields, for bounds of scores.
   ///   - sources: with the documents that must be left out.
   ///   - isLive: called with a source and a document.
   package init(
-    _ disk: any Disk, name: String, kind: Panels.Kind, dimension: Int, sources: [any SegmentSource],
-    isLive: (Int, Int) -> Bool
+    _ disk: any Disk, name: String, kind: Panels.Kind, dimension: Int, weights: FieldWeights,
+    sources: [any SegmentSource], isLive: (Int, Int) -> Bool
   ) {
     self.disk = disk
     self.name = name
     self.kind = kind
     self.dimension = dimension
+    self.weights = weights
     self.sources = sources
     order = Self.merged(sources, isLive)
   }
@@ -163,6 +167,8 @@ package struct SegmentWriter {
     try begin()
     try file.append(blocks)
     end()
+    var words = WordsWriter(sources: sources, order: order, tenants: tables.tenants, weights: weights)
+    try words.write(to: file, &directory, check)
     let offset = file.count
     var tail = ByteWriter()
     tail.uint64(UInt64(offset))

@@ -30,6 +30,9 @@ package struct ByteWriter {
   package mutating func int(_ value: Int64) { varint(UInt64(bitPattern: value)) }
   package mutating func bool(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
+  /// The bytes alone.
+  package mutating func raw(_ value: [UInt8]) { bytes += value }
+
   package mutating func data(_ value: [UInt8]) {
     count(value.count)
     bytes += value

@@ -1,5 +1,6 @@
 import Encoder
 import KafkaClient
+import Lexical
 import Records
 import Settings
 import Stage
@@ -10,6 +11,7 @@ package enum BruteForce {
   private struct Row {
     var id: String
     var chunk: UInt32
+    var text: UInt64
     var vector: [Float]
   }
 
@@ -64,7 +66,7 @@ package enum BruteForce {
     if case .vectors(let chunks, let dimension, let values) = batch.content {
       for (index, chunk) in chunks.enumerated() {
         entry.rows[chunk.number] = Row(
-          id: document.key.id.rawValue, chunk: chunk.number,
+          id: document.key.id.rawValue, chunk: chunk.number, text: Lexicon.hash(of: chunk.text),
           vector: Array(values[index * dimension..<(index + 1) * dimension]))
       }
     }
@@ -72,7 +74,8 @@ package enum BruteForce {
   }
 
   private static func compare(_ answer: AnswerRecord, _ vector: [Float], _ rows: [Row]) -> String? {
-    let scored = rows.map { row -> (Row, Float) in
+    var texts: Set<UInt64> = []
+    let all = rows.map { row -> (Row, Float) in
       var score: Float = 0
       // A row of another width was made by another model, and no answer can hold it.
       for (a, b) in zip(row.vector, vector) { score += a * b }
@@ -82,6 +85,8 @@ package enum BruteForce {
       if a.0.id != b.0.id { return a.0.id.utf8.lexicographicallyPrecedes(b.0.id.utf8) }
       return a.0.chunk < b.0.chunk
     }
+    // Chunks with the same text count once; which of them, among nearly equal scores, may differ.
+    let scored = all.filter { texts.insert($0.0.text).inserted }
     guard answer.citations.count == min(10, scored.count) else {
       return "\(answer.citations.count) hits instead of \(min(10, scored.count))"
     }
@@ -93,7 +98,7 @@ package enum BruteForce {
       let name = "\(citation.documentID)#\(citation.chunkID.split(separator: "#").last ?? "")"
       // Scores that differ only by rounding may be in either order.
       let isSame = name == "\(expected.0.id)#\(expected.0.chunk)"
-      let isTie = scored.contains { abs($0.1 - expected.1) <= 1e-5 && name == "\($0.0.id)#\($0.0.chunk)" }
+      let isTie = all.contains { abs($0.1 - expected.1) <= 1e-5 && name == "\($0.0.id)#\($0.0.chunk)" }
       guard isSame || isTie else {
         return "rank \(position + 1) is \(name), expected \(expected.0.id)#\(expected.0.chunk)"
       }

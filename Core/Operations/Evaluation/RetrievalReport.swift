@@ -1,50 +1,69 @@
 import Foundation
 import Records
 
-/// Recall at 1, 5 and 10 of questions whose documents are known.
+/// How well the documents of known questions were found, by what was searched.
 package struct RetrievalReport: Sendable {
+  /// The answers of one search mode.
+  package struct Run: Sendable {
+    package var mode: QueryRecord.SearchMode
+    package var answers: [AnswerRecord?]
+    package var seconds: Double
+
+    package init(mode: QueryRecord.SearchMode, answers: [AnswerRecord?], seconds: Double) {
+      self.mode = mode
+      self.answers = answers
+      self.seconds = seconds
+    }
+
+    var missing: Int { answers.count { $0 == nil } }
+    var partial: Int { answers.count { ($0?.shardsAnswered ?? 0) < ($0?.shardsTotal ?? 0) } }
+  }
+
   package var questions: [Question]
-  package var answers: [AnswerRecord?]
-  package var seconds: Double
-  /// Nil when the answers were not verified.
+  package var runs: [Run]
+  /// Answers by vectors that differ from a brute-force scan; nil when none were compared.
   package var mismatches: [String]?
 
-  package init(questions: [Question], answers: [AnswerRecord?], seconds: Double) {
+  package init(questions: [Question], runs: [Run]) {
     self.questions = questions
-    self.answers = answers
-    self.seconds = seconds
+    self.runs = runs
   }
 
-  private func recall(at count: Int) -> Double {
-    let found = zip(questions, answers).count { question, answer in
-      answer?.citations.prefix(count).contains { question.relevant.contains($0.documentID.rawValue) } ?? false
-    }
-    return Double(found) / Double(max(1, questions.count))
-  }
+  package var isGood: Bool { runs.allSatisfy { $0.missing == 0 } && (mismatches?.isEmpty ?? true) }
 
-  private var missing: Int { answers.count { $0 == nil } }
-  private var partial: Int { answers.count { ($0?.shardsAnswered ?? 0) < ($0?.shardsTotal ?? 0) } }
-  package var isGood: Bool { missing == 0 && (mismatches?.isEmpty ?? true) }
+  private func scores(_ run: Run) -> RetrievalScores {
+    RetrievalScores(
+      zip(questions, run.answers).map { question, answer in
+        (answer?.citations.map(\.documentID.rawValue) ?? [], question.relevant)
+      })
+  }
 
   package var json: JSONValue {
-    .object([
-      "questions": .int(questions.count), "missing": .int(missing), "partial": .int(partial),
-      "recall_at_1": .double(recall(at: 1)), "recall_at_5": .double(recall(at: 5)),
-      "recall_at_10": .double(recall(at: 10)),
-      "questions_per_second": .double(Double(questions.count) / seconds),
-      "mismatches": mismatches.map { .int($0.count) },
-    ])
+    let modes = runs.map { run in
+      JSONMember(
+        name: run.mode.rawValue,
+        value: .object(
+          (scores(run).json.members ?? []) + [
+            JSONMember(name: "missing", value: .int(run.missing)),
+            JSONMember(name: "partial", value: .int(run.partial)),
+            JSONMember(name: "questions_per_second", value: .double(Double(questions.count) / run.seconds)),
+          ]))
+    }
+    return .object(
+      [JSONMember(name: "questions", value: .int(questions.count))] + modes
+        + (mismatches.map { [JSONMember(name: "mismatches", value: .int($0.count))] } ?? []))
   }
 
   package var text: String {
-    var lines = [
-      "\(questions.count) questions in \(String(format: "%.1f", seconds)) s, \(missing) without answer, "
-        + "\(partial) from only some of the shards",
-      "recall@1 \(String(format: "%.4f", recall(at: 1)))  recall@5 \(String(format: "%.4f", recall(at: 5)))  "
-        + "recall@10 \(String(format: "%.4f", recall(at: 10)))",
-    ]
+    var lines = ["\(questions.count) questions; in brackets the 95 % interval of a bootstrap"]
+    for run in runs {
+      lines.append("\(run.mode.rawValue): \(scores(run).text)")
+      if run.missing + run.partial > 0 {
+        lines.append("  \(run.missing) without answer, \(run.partial) from only some of the shards")
+      }
+    }
     if let mismatches {
-      lines.append("compared with a brute-force scan: \(mismatches.count) answers differ")
+      lines.append("dense compared with a brute-force scan: \(mismatches.count) answers differ")
       lines += mismatches.prefix(5).map { "  \($0)" }
     }
     return lines.joined(separator: "\n")

@@ -29,14 +29,22 @@ extension AnswerRecord {
 }
 
 extension StageContext {
-  /// The record that sends a query to search once more, because a document changed under it.
-  package func searchAgain(_ flight: QueryInFlight, model: String, vector: [Float], headers: [RecordHeader])
-    -> OutgoingRecord
-  {
-    metrics.increment(.staleRounds)
+  /// The record that sends a query to search once more.
+  ///
+  /// - Parameters:
+  ///   - round: that ends with it.
+  ///   - isStale: because a document changed under it.
+  ///   - statistics: what all shards must weigh terms with.
+  package func searchAgain(
+    _ flight: QueryInFlight, round: UInt32, isStale: Bool = true, statistics: SharedStatistics? = nil,
+    model: String, vector: [Float], headers: [RecordHeader]
+  ) -> OutgoingRecord {
+    if isStale { metrics.increment(.staleRounds) }
+    if statistics != nil { metrics.increment(.statisticsRounds) }
     var search = SearchRecord(flight: flight)
     search.flight.sentAtMicroseconds = WallClock.microseconds
-    search.round = 1
+    search.round = round + 1
+    search.statistics = statistics
     search.model = model
     search.vector = vector
     return queryRecord(.searches, flight.key, search.wireBytes, headers: headers)

@@ -37,7 +37,7 @@ import Testing
     _ = try engine.apply(batch.key, batch, partition: 0)
     for (principal, count) in [("caf\u{E9}", 1), ("cafe\u{301}", 0)] {
       let query = IndexQuery(tenant: .standard, principals: [principal], vector: [1, 0], depth: 1)
-      let found = try ExactSearch.search(engine.view, [query], threads: 1)[0]
+      let found = try HybridSearch(engine.view, .standard).search([query], threads: 1)[0].matches
       #expect(found.count == count)
     }
   }

@@ -62,7 +62,7 @@ import VectorMath
   }
 
   private func ids(_ engine: IndexEngine, _ query: IndexQuery) throws -> [String] {
-    try ExactSearch.search(engine.view, [query], threads: 1)[0].map {
+    try HybridSearch(engine.view, .standard).search([query], threads: 1)[0].matches.map {
       "\($0.document.key.id)#\($0.chunk.number)"
     }
   }
@@ -166,7 +166,7 @@ import VectorMath
           for (batch, threads) in [(1, 1), (5, 1), (8, 2), (20, 3)] {
             for start in stride(from: 0, to: 20, by: batch) {
               let part = start..<min(start + batch, 20)
-              let found = try ExactSearch.search(engine.view, Array(queries[part]), threads: threads)
+              let found = try HybridSearch(engine.view, .standard).search(Array(queries[part]), threads: threads).map(\.matches)
               #expect(
                 found.map { $0.map { "\($0.score) \($0.chunk.text)" } } == Array(expected[part]),
                 "seed \(seed), \(place), set \(set), \(dimension) values, batch \(batch), \(threads) threads")
@@ -207,7 +207,7 @@ import VectorMath
     seal(engine)
     let after = try ids(engine, query)
     #expect(before.count == 100 && after.count == 200)
-    let found = try ExactSearch.search(view, [query], threads: 1)[0]
+    let found = try HybridSearch(view, .standard).search([query], threads: 1)[0].matches
     #expect(found.map { "\($0.document.key.id)#\($0.chunk.number)" } == before)
   }
 }

@@ -82,7 +82,7 @@ struct IndexReplica {
       let principals = Bool.random(using: &random) ? ["boss"] : []
       let depth = [3, 1000].randomElement(using: &random)!
       let query = IndexQuery(tenant: tenant, principals: principals, vector: vector, depth: depth)
-      let found = try ExactSearch.search(engine.view, [query], threads: 1)[0]
+      let found = try HybridSearch(engine.view, .standard).search([query], threads: 1)[0].matches
       let want = Self.bruteForce(expected.values, query)
       #expect(found.map { "\($0.score) \($0.chunk.text)" } == want, comment)
     }

@@ -65,10 +65,15 @@ import Testing
       questions: [
         Question(text: "a", relevant: ["d1"]), Question(text: "b", relevant: ["d5"]),
         Question(text: "c", relevant: ["d10"]), Question(text: "d", relevant: ["d11"]),
-      ], answers: [found, found, found, found], seconds: 1)
-    #expect(report.json["recall_at_1"]?.doubleValue == 0.25)
-    #expect(report.json["recall_at_5"]?.doubleValue == 0.5)
-    #expect(report.json["recall_at_10"]?.doubleValue == 0.75)
+      ], runs: [.init(mode: .hybrid, answers: [found, found, found, found], seconds: 1)])
+    let scores = report.json["hybrid"]
+    #expect(scores?["recall_at_1"]?["value"]?.doubleValue == 0.25)
+    #expect(scores?["recall_at_5"]?["value"]?.doubleValue == 0.5)
+    #expect(scores?["recall_at_10"]?["value"]?.doubleValue == 0.75)
+    #expect(abs((scores?["mrr_at_10"]?["value"]?.doubleValue ?? 0) - (1 + 0.2 + 0.1) / 4) < 1e-12)
+    let gain = scores?["ndcg_at_10"]
+    #expect(abs((gain?["value"]?.doubleValue ?? 0) - (1 + 1 / log2(6.0) + 1 / log2(11.0)) / 4) < 1e-12)
+    #expect((gain?["low"]?.doubleValue ?? 1) < 0.4 && (gain?["high"]?.doubleValue ?? 0) > 0.4)
     #expect(report.isGood)
     report.mismatches = ["q: rank 1 differs"]
     #expect(!report.isGood)

@@ -72,6 +72,9 @@ private enum Samples {
     record.round = 1
     record.model = "m"
     record.vector = [0, -0.5, .pi]
+    var statistics = LexicalStatistics()
+    (statistics.chunks, statistics.length, statistics.frequencies) = (5, 1200, ["why": 2])
+    record.statistics = SharedStatistics(statistics, languages: ["", "en"])
     return record
   }
 
@@ -85,14 +88,20 @@ private enum Samples {
     var hit = Hit(document: document, digest: [9], chunk: chunk, denseScore: 0.75)
     hit.postings = [.init(term: 0, frequency: 2)]
     hit.length = 40
-    record.dense = [hit]
-    record.lexical = [hit]
-    var term = TermStatistics()
-    term.term = "why"
-    term.documentFrequency = 12
-    record.terms = [term]
-    record.lexicalChunks = 1000
-    record.lexicalMeanLength = 55.5
+    hit.textHash = .max
+    hit.copies = [
+      TextCopy(document: document.key, version: document.version, chunk: 7, title: "T", uri: "https://e.org")
+    ]
+    record.hits = [hit, hit]
+    record.dense = [1, 0]
+    record.lexical = [0]
+    var words = LexicalCandidates()
+    words.terms = [TermStatistics(term: "why", documentFrequency: 12, weighedFrequency: 13)]
+    (words.chunks, words.length, words.weighedChunks, words.weighedLength) = (1000, 55_500, 2000, 111_000)
+    words.languages = [LanguageCount(code: "en", chunks: 900), LanguageCount(code: "", chunks: 100)]
+    words.analysed = ["", "en"]
+    (words.isCut, words.isShared) = (true, true)
+    record.words = words
     record.behind = IndexBehind(records: 3, milliseconds: 40)
     record.model = "m"
     record.vector = [1, 2]
@@ -217,7 +226,7 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
       batch.chunks[0].end = end
       #expect(throws: WireError.self) { try ChunkBatch(wireBytes: batch.wireBytes) }
       var candidates = Samples.candidates
-      candidates.dense[0].chunk = batch.chunks[0]
+      candidates.hits[0].chunk = batch.chunks[0]
       #expect(throws: WireError.self) { try CandidatesRecord(wireBytes: candidates.wireBytes) }
       var prompt = Samples.prompt
       prompt.context[0].start = start
@@ -269,7 +278,7 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     // Google's parser must read the values that we wrote.
     #expect(output[3].contains(#""topK": 4"#) && output[3].contains(#""outcome": "expired""#))
     #expect(
-      output[4].contains(#""partitions": [2, 6, 10]"#) && output[4].contains(#""lexicalMeanLength": 55.5"#))
+      output[4].contains(#""partitions": [2, 6, 10]"#) && output[4].contains(#""lexical": [0]"#))
     #expect(output[0].contains(#""hasAcl": true"#) && output[0].contains(#""partCount": 2"#))
   }
 

@@ -31,7 +31,8 @@ import Testing
     record.shardCount = count
     record.partitions = partitions
     record.partitionTotal = 4
-    record.dense = hits
+    record.hits = hits
+    record.dense = hits.indices.map { Int32($0) }
     return record
   }
 
@@ -187,17 +188,23 @@ import Testing
     let a = candidates(0, of: 2, [0], [hit("x", 0, 0.9, 0..<1, "a"), hit("z", 0, 0.5, 0..<1, "a")])
     let b = candidates(1, of: 2, [1], [hit("y", 1, 0.7, 0..<1, "a"), hit("y", 0, 0.5, 0..<1, "a")])
     #expect(
-      Fusion.fuse([a, b], count: 3).map { "\($0.document.key.id)\($0.chunk.number)" } == ["x0", "y1", "y0"])
+      Fusion(rule: .convex(denseShare: 0.6), mode: .dense, depth: 10).fuse([a, b], count: 3).hits.map {
+        "\($0.hit.document.key.id)\($0.hit.chunk.number)"
+      } == ["x0", "y1", "y0"])
+  }
+
+  private func fused(_ hits: [Hit]) -> [Fusion.Fused] {
+    hits.map { Fusion.Fused(hit: $0, score: Double($0.denseScore)) }
   }
 
   @Test("adjacent chunks are merged, with and without overlap, and keep the document's offsets")
   func merging() {
     let text = "First one here. Second one. Third."
     let items = ContextAssembly.assemble(
-      [
+      fused([
         hit("d", 1, 0.9, 10..<27, "here. Second one."), hit("d", 0, 0.5, 0..<15, "First one here."),
         hit("d", 2, 0.4, 28..<34, "Third."), hit("e", 0, 0.8, 0..<3, "Eee"),
-      ], tokenBudget: 100)
+      ]), tokenBudget: 100)
     #expect(items.count == 2)
     #expect(items[0].text.replacing("\n", with: " ") == text && items[0].start == 0 && items[0].end == 34)
     #expect(items[0].firstChunk == 0 && items[0].lastChunk == 2 && items[0].score == 0.9)
@@ -205,7 +212,7 @@ import Testing
 
   @Test("the token budget keeps the best hits, and always the first")
   func budget() {
-    let hits = (0..<5).map { hit("d\($0)", 0, 1 - Float($0) / 10, 0..<1, "x") }
+    let hits = fused((0..<5).map { hit("d\($0)", 0, 1 - Float($0) / 10, 0..<1, "x") })
     #expect(ContextAssembly.assemble(hits, tokenBudget: 25).map(\.document.key.id.rawValue) == ["d0", "d1"])
     #expect(ContextAssembly.assemble(hits, tokenBudget: 1).count == 1)
   }

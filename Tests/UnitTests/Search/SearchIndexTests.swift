@@ -52,7 +52,7 @@ import Testing
     let (right, batch) = part(2, digest: 1)
     try await index.apply([record(right, batch, at: 1)])
     let found = try await index.search([IndexQuery(tenant: .standard, vector: [1, 0], depth: 1)])
-    #expect(found[0].map(\.chunk.text) == ["v2"])
+    #expect(found[0].matches.map(\.chunk.text) == ["v2"])
   }
 
   @Test(

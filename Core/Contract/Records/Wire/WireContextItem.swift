@@ -9,6 +9,7 @@ struct WireContextItem: WireMessage {
   var score: Float = 0
   var context = ""
   var sentenceEnds: [UInt8] = []
+  var copies: [WireTextCopy] = []
 
   init() {}
   init(_ item: ContextItem) {
@@ -22,6 +23,7 @@ struct WireContextItem: WireMessage {
     score = item.score
     context = item.context
     sentenceEnds = item.sentenceEnds.bytes
+    copies = item.copies.map(WireTextCopy.init)
   }
 
   func item() throws(WireError) -> ContextItem {
@@ -31,6 +33,7 @@ struct WireContextItem: WireMessage {
       text: text, start: start, end: end, score: score)
     item.context = context
     item.sentenceEnds = SentenceEnds(bytes: sentenceEnds)
+    for copy in copies { item.copies.append(try copy.copy()) }
     return item
   }
 
@@ -45,6 +48,7 @@ struct WireContextItem: WireMessage {
     writer.float(8, score)
     writer.string(9, context)
     writer.data(10, sentenceEnds)
+    writer.messages(11, copies)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -59,6 +63,7 @@ struct WireContextItem: WireMessage {
     case 8: score = try reader.float()
     case 9: context = try reader.string()
     case 10: sentenceEnds = try reader.data()
+    case 11: copies.append(try reader.message(WireTextCopy.self))
     default: return false
     }
     return true

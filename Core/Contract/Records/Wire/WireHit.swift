@@ -5,6 +5,8 @@ struct WireHit: WireMessage {
   var denseScore: Float = 0
   var postings: [WirePosting] = []
   var length: UInt32 = 0
+  var textHash: UInt64 = 0
+  var copies: [WireTextCopy] = []
 
   init() {}
   init(_ hit: Hit) {
@@ -14,12 +16,16 @@ struct WireHit: WireMessage {
     denseScore = hit.denseScore
     postings = hit.postings.map(WirePosting.init)
     length = hit.length
+    textHash = hit.textHash
+    copies = hit.copies.map(WireTextCopy.init)
   }
 
   func hit() throws(WireError) -> Hit {
     var hit = Hit(document: try document.info(), digest: digest, chunk: chunk, denseScore: denseScore)
     hit.postings = postings.map(\.posting)
     hit.length = length
+    hit.textHash = textHash
+    for copy in copies { hit.copies.append(try copy.copy()) }
     return hit
   }
 
@@ -30,6 +36,8 @@ struct WireHit: WireMessage {
     writer.float(4, denseScore)
     writer.messages(5, postings)
     writer.uint(6, length)
+    writer.uint(7, textHash)
+    writer.messages(8, copies)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -40,6 +48,8 @@ struct WireHit: WireMessage {
     case 4: denseScore = try reader.float()
     case 5: postings.append(try reader.message(WirePosting.self))
     case 6: length = try reader.uint32()
+    case 7: textHash = try reader.uint64()
+    case 8: copies.append(try reader.message(WireTextCopy.self))
     default: return false
     }
     return true

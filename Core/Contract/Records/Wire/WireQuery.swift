@@ -13,6 +13,7 @@ struct WireQuery: WireMessage {
   var sentAt: Int64 = 0
   /// A filter that says more than `filter` can, as JSON.
   var filterJSON = ""
+  var searchMode = ""
   /// Appended to the mode beside such a filter: a worker of a release that doesn't know it refuses the query, instead
   /// of finding what the filter excludes.
   private static let filterMark = "+filter"
@@ -45,6 +46,7 @@ struct WireQuery: WireMessage {
     timings = flight.timings.map(WireTiming.init)
     sentAt = flight.sentAtMicroseconds
     requestID = flight.requestID
+    searchMode = query.searchMode?.rawValue ?? ""
   }
 
   func flight() throws(WireError) -> QueryInFlight {
@@ -72,6 +74,7 @@ struct WireQuery: WireMessage {
       }
     }
     query.topK = topK == 0 ? nil : min(Int(topK), Int(QueryRecord.topKMax))
+    query.searchMode = QueryRecord.SearchMode(rawValue: searchMode)
     query.stream = stream
     query.streamToken = streamToken.isEmpty ? nil : streamToken
     query.cache = cache
@@ -111,6 +114,7 @@ struct WireQuery: WireMessage {
     writer.int(19, askedAt)
     writer.string(20, streamToken)
     writer.string(21, filterJSON)
+    writer.string(22, searchMode)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -136,6 +140,7 @@ struct WireQuery: WireMessage {
     case 19: askedAt = try reader.int64()
     case 20: streamToken = try reader.string()
     case 21: filterJSON = try reader.string()
+    case 22: searchMode = try reader.string()
     default: return false
     }
     return true

@@ -1,0 +1,70 @@
+/// What one shard says of the words of a query beside its hits.
+package struct LexicalCandidates: Sendable, Equatable, WireMessage {
+  /// The query's terms, in its order.
+  package var terms: [TermStatistics] = []
+  /// The tenant's live chunks in this shard, and their weighted lengths in hundredths.
+  package var chunks: UInt64 = 0
+  package var length: UInt64 = 0
+  /// Those that terms were weighed with.
+  package var weighedChunks: UInt64 = 0
+  package var weighedLength: UInt64 = 0
+  /// The tenant's live chunks in this shard, by language.
+  package var languages: [LanguageCount] = []
+  /// The languages in which the query was analysed.
+  package var analysed: [String] = []
+  /// Whether the query has more terms than were searched for.
+  package var isCut = false
+  /// Whether the query came with what terms must be weighed with.
+  package var isShared = false
+
+  package init() {}
+
+  /// Of this shard's live chunks.
+  package var statistics: LexicalStatistics {
+    var statistics = LexicalStatistics()
+    statistics.chunks = chunks
+    statistics.length = length
+    for term in terms { statistics.frequencies[term.term] = term.documentFrequency }
+    return statistics
+  }
+
+  /// What terms were weighed with.
+  package var weighed: LexicalStatistics {
+    var statistics = LexicalStatistics()
+    statistics.chunks = weighedChunks
+    statistics.length = weighedLength
+    for term in terms { statistics.frequencies[term.term] = term.weighedFrequency }
+    return statistics
+  }
+
+  func write(to writer: inout WireWriter) {
+    writer.messages(1, terms)
+    writer.uint(2, chunks)
+    writer.uint(3, length)
+    writer.uint(4, weighedChunks)
+    writer.uint(5, weighedLength)
+    writer.messages(6, languages)
+    // An unknown language is an empty string, which an absent field would lose.
+    writer.strings(7, analysed.map { $0.isEmpty ? "-" : $0 })
+    writer.bool(8, isCut)
+    writer.bool(9, isShared)
+  }
+
+  mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
+    switch field {
+    case 1: terms.append(try reader.message(TermStatistics.self))
+    case 2: chunks = try reader.uint64()
+    case 3: length = try reader.uint64()
+    case 4: weighedChunks = try reader.uint64()
+    case 5: weighedLength = try reader.uint64()
+    case 6: languages.append(try reader.message(LanguageCount.self))
+    case 7:
+      let code = try reader.string()
+      analysed.append(code == "-" ? "" : code)
+    case 8: isCut = try reader.bool()
+    case 9: isShared = try reader.bool()
+    default: return false
+    }
+    return true
+  }
+}

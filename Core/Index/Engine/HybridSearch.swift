@@ -1,0 +1,196 @@
+import Analysis
+import Lexical
+import Records
+import Segments
+import Storage
+
+/// Searches vectors and words of one view.
+package struct HybridSearch: Sendable {
+  /// How words are searched.
+  package struct Rules: Sendable {
+    package var analysis: AnalysisRules
+    package var weights: FieldWeights
+
+    package static let standard = Rules(AnalysisRules(), FieldWeights())
+
+    package init(_ analysis: AnalysisRules, _ weights: FieldWeights) {
+      self.analysis = analysis
+      self.weights = weights
+    }
+  }
+
+  private struct Place: Hashable {
+    var part: Int
+    var row: Int
+  }
+
+  private let view: IndexView
+  private let rules: Rules
+
+  package init(_ view: IndexView, _ rules: Rules) {
+    self.view = view
+    self.rules = rules
+  }
+
+  /// - Parameter threads: of a scan of vectors, at least 1.
+  /// - Throws: `StorageError` when what is stored can't be read.
+  package func search(_ queries: [IndexQuery], threads: Int) throws -> [IndexAnswer] {
+    // Each window of a long question is a query of its own.
+    var windows: [IndexQuery] = []
+    var ranges: [Range<Int>] = []
+    for query in queries {
+      let start = windows.count
+      for window in self.windows(of: query) {
+        var part = query
+        part.vector = query.searchesVectors ? window : []
+        windows.append(part)
+      }
+      ranges.append(start..<windows.count)
+    }
+    let dense = try ExactSearch.rows(view, windows, threads: threads)
+    return try zip(queries, ranges).map { query, range in
+      try answer(query, range.count == 1 ? dense[range.lowerBound] : best(of: dense[range], query))
+    }
+  }
+
+  private func windows(of query: IndexQuery) -> [[Float]] {
+    guard view.dimension > 0, query.vector.count > view.dimension, query.vector.count % view.dimension == 0 else {
+      return [query.vector]
+    }
+    return stride(from: 0, to: query.vector.count, by: view.dimension).map {
+      Array(query.vector[$0..<$0 + view.dimension])
+    }
+  }
+
+  /// A chunk has the score of the window that it suits best.
+  private func best(of lists: ArraySlice<[ExactSearch.Row]>, _ query: IndexQuery) -> [ExactSearch.Row] {
+    var rows: [Place: ExactSearch.Row] = [:]
+    for row in lists.joined() {
+      let place = Place(part: row.part, row: row.row)
+      if rows[place].map({ $0.score < row.score }) ?? true { rows[place] = row }
+    }
+    return ExactSearch.best(Array(rows.values), view, query.tenant, depth: query.depth)
+  }
+
+  private func answer(_ query: IndexQuery, _ dense: [ExactSearch.Row]) throws -> IndexAnswer {
+    var answer = IndexAnswer()
+    var places: [Place: Int] = [:]
+    func match(_ part: Int, _ row: Int) throws -> Int {
+      let place = Place(part: part, row: row)
+      if let known = places[place] { return known }
+      places[place] = answer.matches.count
+      answer.matches.append(try view.match(part, row, query.tenant))
+      return answer.matches.count - 1
+    }
+    for row in dense {
+      let place = try match(row.part, row.row)
+      answer.matches[place].score = row.score
+      answer.dense.append(place)
+    }
+    guard !query.question.isEmpty, query.depth > 0 else {
+      try addCopies(to: &answer, query)
+      return answer
+    }
+    var words = try TenantWords(view, query.tenant, rules.weights, now: query.nowMilliseconds)
+    answer.languages = words.content.languages.filter { $0.value > 0 }
+    let terms = QueryTerms(
+      query.question, query.languages ?? QueryTerms.commonest(answer.languages), rules.analysis)
+    answer.terms = terms.terms.map { String(decoding: $0, as: UTF8.self) }
+    answer.analysed = terms.languages
+    answer.isCut = terms.isCut
+    answer.statistics = try words.look(for: terms.terms)
+    answer.weighed = weighed(answer.statistics, query.statistics)
+    for row in try lexical(query, terms.terms, answer.terms, answer.weighed, &words) {
+      let place = try match(row.part, row.row)
+      answer.matches[place].score =
+        windows(of: query).lazy.filter { $0.count == view.dimension }
+        .map { view.score(row.part, row.row, query.tenant, $0) }.max() ?? 0
+      answer.lexical.append(place)
+    }
+    // What a chunk of one list would have in the other.
+    for (place, index) in places {
+      let found = try words.counts(part: place.part, row: place.row)
+      answer.matches[index].counts = found.counts
+      answer.matches[index].length = found.length
+    }
+    try addCopies(to: &answer, query)
+    return answer
+  }
+
+  /// What terms are weighed with.
+  private func weighed(_ own: LexicalStatistics, _ known: LexicalStatistics?) -> LexicalStatistics {
+    guard let known, known.chunks >= own.chunks else { return own }
+    var all = own
+    all.chunks = known.chunks
+    all.length = known.length
+    let share = own.chunks == 0 ? 1 : Double(known.chunks) / Double(own.chunks)
+    for (term, frequency) in own.frequencies {
+      all.frequencies[term] = known.frequencies[term] ?? UInt64((Double(frequency) * share).rounded())
+    }
+    return all
+  }
+
+  /// Names the other documents with the same text that the asker may read.
+  private func addCopies(to answer: inout IndexAnswer, _ query: IndexQuery) throws {
+    var reader = QueryReader(query)
+    for index in answer.matches.indices {
+      let match = answer.matches[index]
+      var copies: [IndexMatch.Copy] = []
+      func add(_ info: DocumentInfo, _ chunk: UInt32) {
+        if info.key != match.document.key || chunk != match.chunk.number {
+          copies.append(IndexMatch.Copy(document: info, chunk: chunk))
+        }
+      }
+      for (number, part) in view.parts.enumerated() {
+        guard let rows = part.segment.rows(of: query.tenant) else { continue }
+        for row in part.segment.rows(withTextHash: match.textHash, in: rows) {
+          let document = part.segment.document(ofRow: row)
+          guard copies.count < IndexMatch.copiesMax, !part.removed.contains(document),
+            try reader.maySee(document, of: part.segment, part: Int32(number))
+          else { continue }
+          let info = try part.segment.properties(of: document).info
+          add(info, try part.segment.chunk(ofRow: row).number)
+        }
+      }
+      answer.matches[index].copies = copies
+    }
+    let texts = Dictionary(answer.matches.indices.map { (answer.matches[$0].textHash, [$0]) }, uniquingKeysWith: +)
+    for rows in view.heads.compactMap({ $0.tenants[query.tenant] }) {
+      for (place, document) in rows.documents.enumerated() where rows.isLive(place) {
+        for (chunk, words) in document.words.enumerated() {
+          guard let indices = texts[words.textHash], reader.maySee(document) else { continue }
+          let number = document.chunks[chunk].number
+          for index in indices where answer.matches[index].copies.count < IndexMatch.copiesMax {
+            let match = answer.matches[index]
+            if document.facts.info.key != match.document.key || number != match.chunk.number {
+              answer.matches[index].copies.append(IndexMatch.Copy(document: document.facts.info, chunk: number))
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The best rows of different texts, by their exact scores.
+  private func lexical(
+    _ query: IndexQuery, _ terms: [[UInt8]], _ names: [String], _ statistics: LexicalStatistics,
+    _ words: inout TenantWords
+  ) throws -> [ExactSearch.Row] {
+    var search = LexicalSearch(words, query, terms, statistics, depth: query.depth)
+    var scored: [(row: ExactSearch.Row, score: Double)] = []
+    for candidate in try search.candidates() {
+      let (part, row) = (Int(candidate.part), Int(candidate.row))
+      let (counts, length) = try words.counts(part: part, row: row)
+      let score = statistics.score(counts.map { (names[$0.term], $0.frequency) }, length: length)
+      scored.append((ExactSearch.Row(part: part, row: row, score: 0, text: candidate.text), score))
+    }
+    scored.sort { a, b in
+      if a.score != b.score { return a.score > b.score }
+      let first = view.key(a.row.part, a.row.row, query.tenant)
+      let second = view.key(b.row.part, b.row.row, query.tenant)
+      return first == second ? a.row.row < b.row.row : first.lexicographicallyPrecedes(second)
+    }
+    var texts: Set<UInt64> = []
+    return Array(scored.map(\.row).filter { texts.insert($0.text).inserted }.prefix(query.depth))
+  }
+}

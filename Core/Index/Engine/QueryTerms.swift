@@ -1,0 +1,38 @@
+import Analysis
+import Records
+import Segments
+
+/// The terms of a question, as one tenant's texts have them.
+struct QueryTerms: Sendable {
+  /// More terms are left out.
+  static let countMax = 128
+
+  /// In the order of the question, each once.
+  var terms: [[UInt8]] = []
+  /// The languages in which the question was analysed.
+  var languages: [Language] = []
+  var isCut = false
+
+  /// - Parameter languages: of the tenant's rows, or those that all shards must use.
+  init(_ question: String, _ languages: [Language], _ rules: AnalysisRules) {
+    self.languages = languages
+    let analyser = Analyser(rules)
+    var seen: Set<[UInt8]> = []
+    let bytes = Array(question.utf8)
+    // Languages by turns, so that what is cut is the question's end.
+    Analyser.pieces(of: bytes) { range in
+      for language in languages.isEmpty ? [.unknown] : languages {
+        for term in analyser.terms(ofPiece: Array(bytes[range]), language) where seen.insert(term).inserted {
+          if terms.count < Self.countMax { terms.append(term) } else { isCut = true }
+        }
+      }
+    }
+  }
+
+  /// The two commonest languages; of equally common ones those that come first in the alphabet.
+  static func commonest(_ languages: [Language: UInt64]) -> [Language] {
+    languages.filter { $0.value > 0 }.sorted { a, b in
+      a.value != b.value ? a.value > b.value : a.key < b.key
+    }.prefix(2).map(\.key).sorted()
+  }
+}

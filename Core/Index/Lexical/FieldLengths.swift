@@ -1,0 +1,13 @@
+/// The number of terms in each field of a chunk: two bytes for each, the first field lowest, and no more than 65,535.
+package struct FieldLengths: Hashable, Sendable {
+  package private(set) var bits: UInt64
+
+  package init(bits: UInt64 = 0) { self.bits = bits }
+
+  package subscript(field: TermField) -> UInt64 { bits >> (UInt64(field.rawValue) * 16) & 0xFFFF }
+
+  mutating func set(_ field: TermField, to count: Int) {
+    let shift = UInt64(field.rawValue) * 16
+    bits = bits & ~(0xFFFF << shift) | UInt64(min(count, 0xFFFF)) << shift
+  }
+}

@@ -1,0 +1,139 @@
+import Storage
+import VectorMath
+
+/// Reads the postings of one term block by block.
+package struct PostingsCursor {
+  /// Where a list lies.
+  package struct Place: Sendable {
+    /// How many postings it has.
+    package var count: Int
+    /// Of the file.
+    package var offset: Int
+    package var byteCount: Int
+    /// The highest saturation in 255ths.
+    package var impact: UInt8
+    /// The only posting of a list of one, which has no bytes.
+    package var single: (row: UInt32, code: UInt32)?
+
+    package init(count: Int, offset: Int, byteCount: Int, impact: UInt8, single: (row: UInt32, code: UInt32)? = nil) {
+      self.count = count
+      self.offset = offset
+      self.byteCount = byteCount
+      self.impact = impact
+      self.single = single
+    }
+  }
+
+  private let file: MappedFile
+  private let name: String
+  private let place: Place
+  /// The tenant's rows.
+  private let rowCount: Int
+  package let blockCount: Int
+  /// The block whose postings `rows` and `codes` hold.
+  package private(set) var block = -1
+  package private(set) var rows: [UInt32]
+  package private(set) var codes: [UInt32]
+  /// How many of `rows` are valid.
+  package private(set) var loaded = 0
+
+  /// - Throws: `StorageError` with the code `.corrupt`.
+  package init(_ file: MappedFile, _ place: Place, rowCount: Int, name: String) throws(StorageError) {
+    self.file = file
+    self.name = name
+    self.place = place
+    self.rowCount = rowCount
+    blockCount = (place.count + PostingsBlock.count - 1) / PostingsBlock.count
+    let isTable = place.count >= PostingsBlock.count
+    rows = [UInt32](repeating: 0, count: min(place.count, PostingsBlock.count))
+    codes = rows
+    guard place.count > 0, place.count <= rowCount,
+      !isTable || place.byteCount >= blockCount * PostingsWriter.entryBytes
+    else { throw StorageError(.corrupt, file: name, "a list of postings is cut") }
+  }
+
+  package var count: Int { place.count }
+  package var impact: UInt8 { place.impact }
+  private var hasTable: Bool { place.count >= PostingsBlock.count }
+  private func entry(_ block: Int) -> Int { place.offset + block * PostingsWriter.entryBytes }
+
+  /// The last row of a block; of a list without blocks, a row that no posting is behind.
+  package func lastRow(_ block: Int) -> UInt32 {
+    if let single = place.single { return single.row }
+    return hasTable ? file.uint32(at: entry(block)) : UInt32(rowCount - 1)
+  }
+
+  /// The highest saturation of a block, in 255ths.
+  package func impact(_ block: Int) -> UInt8 { hasTable ? file.byte(at: entry(block) + 10) : place.impact }
+
+  /// - Throws: `StorageError` with the code `.corrupt`.
+  package mutating func load(_ block: Int) throws(StorageError) {
+    guard block != self.block else { return }
+    self.block = block
+    loaded = min(PostingsBlock.count, place.count - block * PostingsBlock.count)
+    if let single = place.single {
+      guard single.row < UInt32(rowCount) else { throw StorageError(.corrupt, file: name, "a posting beyond its rows") }
+      (rows[0], codes[0]) = single
+      return
+    }
+    guard hasTable else { return try read(at: place.offset, to: place.offset + place.byteCount, base: 0) }
+    let data = place.offset + blockCount * PostingsWriter.entryBytes
+    let end = place.offset + place.byteCount
+    let start = data + Int(file.uint32(at: entry(block) + 4))
+    let base = block == 0 ? 0 : file.uint32(at: entry(block - 1))
+    let bits = (file.byte(at: entry(block) + 8), file.byte(at: entry(block) + 9))
+    guard start <= end else { throw StorageError(.corrupt, file: name, "a block of postings beyond its list") }
+    if bits.0 == PostingsWriter.inVarints { return try read(at: start, to: end, base: base) }
+    let isWhole = file.withSpan(at: start, count: end - start) { span in
+      PostingsBlock.unpack(
+        span, rowBits: bits.0, codeBits: bits.1, base: base, rowCount: rowCount, &rows, &codes)
+    }
+    guard isWhole, loaded == PostingsBlock.count else {
+      throw StorageError(.corrupt, file: name, "a block of postings beyond its rows")
+    }
+  }
+
+  private mutating func read(at start: Int, to end: Int, base: UInt32) throws(StorageError) {
+    var reader = ByteReader(file.bytes(at: start, count: end - start), file: name)
+    var row = UInt64(base)
+    for index in 0..<loaded {
+      let (sum, overflow) = row.addingReportingOverflow(try reader.varint())
+      guard !overflow, sum < UInt64(rowCount) else { throw reader.corrupt("a posting beyond its rows") }
+      row = sum
+      rows[index] = UInt32(row)
+      codes[index] = UInt32(truncatingIfNeeded: try reader.varint())
+    }
+  }
+
+  /// The first block at or behind `from` that may hold `row`; `blockCount` when none does.
+  package func block(holding row: UInt32, from: Int) -> Int {
+    var (low, high) = (max(0, from), blockCount)
+    while low < high {
+      let middle = (low + high) / 2
+      if lastRow(middle) < row { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The first loaded posting that is not before `row`.
+  package func index(notBefore row: UInt32) -> Int {
+    var (low, high) = (0, loaded)
+    while low < high {
+      let middle = (low + high) / 2
+      if rows[middle] < row { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// The code of a row's posting.
+  ///
+  /// - Parameter from: a block that no earlier row of interest lies behind.
+  /// - Throws: `StorageError` with the code `.corrupt`.
+  package mutating func code(of row: UInt32, from: Int = 0) throws(StorageError) -> UInt32? {
+    let block = self.block(holding: row, from: from)
+    guard block < blockCount else { return nil }
+    try load(block)
+    let index = index(notBefore: row)
+    return index < loaded && rows[index] == row ? codes[index] : nil
+  }
+}

@@ -1,0 +1,66 @@
+import Storage
+
+/// The postings of one term in one segment as they are stored. Rows are counted from the tenant's first.
+///
+/// Fewer than 128 postings are pairs of varints: the difference to the row before, and the code of the counts. Longer
+/// lists begin with a table of 12 bytes for each block: its last row (4), where its bytes begin behind the table (4), the
+/// bits of a difference (1) and of a code (1), the highest saturation in 255ths, rounded up (1), and 0. All blocks have
+/// 128 postings but the last, which is in varints if it has fewer, and says 255 bits.
+package enum PostingsWriter {
+  static let entryBytes = 12
+  static let inVarints: UInt8 = 255
+
+  /// - Parameters:
+  ///   - rows: ascending, two or more.
+  ///   - saturations: of each posting, 0 to 1.
+  /// - Returns: the bytes, and the highest saturation in 255ths, rounded up.
+  package static func bytes(_ rows: [UInt32], _ codes: [UInt32], _ saturations: [Float]) -> (
+    bytes: [UInt8], impact: UInt8
+  ) {
+    let all = rows.indices
+    guard rows.count >= PostingsBlock.count else {
+      var writer = ByteWriter()
+      append(rows, codes, all, base: 0, to: &writer)
+      return (writer.bytes, impact(saturations, all))
+    }
+    var table = ByteWriter()
+    var blocks: [UInt8] = []
+    var base: UInt32 = 0
+    for start in stride(from: 0, to: rows.count, by: PostingsBlock.count) {
+      let range = start..<min(start + PostingsBlock.count, rows.count)
+      table.uint32(rows[range.upperBound - 1])
+      table.uint32(UInt32(blocks.count))
+      var bits: (rows: UInt8, codes: UInt8) = (inVarints, inVarints)
+      if range.count == PostingsBlock.count {
+        let packed = PostingsBlock.pack(Array(rows[range]), Array(codes[range]), base: base)
+        bits = (packed.rowBits, packed.codeBits)
+        blocks += packed.bytes
+      } else {
+        var writer = ByteWriter()
+        append(rows, codes, range, base: base, to: &writer)
+        blocks += writer.bytes
+      }
+      table.raw([bits.rows, bits.codes, impact(saturations, range), 0])
+      base = rows[range.upperBound - 1]
+    }
+    return (table.bytes + blocks, impact(saturations, all))
+  }
+
+  private static func append(
+    _ rows: [UInt32], _ codes: [UInt32], _ range: Range<Int>, base: UInt32, to writer: inout ByteWriter
+  ) {
+    var before = base
+    for index in range {
+      writer.varint(UInt64(rows[index] - before))
+      writer.varint(UInt64(codes[index]))
+      before = rows[index]
+    }
+  }
+
+  package static func impact(_ saturations: [Float], _ range: Range<Int>) -> UInt8 {
+    var highest: Float = 0
+    for index in range { highest = max(highest, saturations[index]) }
+    // One more for the rounding of the division.
+    return UInt8(min(255, (highest * 255).rounded(.up) + 1))
+  }
+}

@@ -1,0 +1,19 @@
+/// The terms of one chunk, numbered by a lexicon.
+package struct RowWords: Sendable {
+  /// Ascending.
+  package var terms: [UInt32]
+  /// For each term.
+  package var counts: [TermCounts]
+  package var lengths: FieldLengths
+  /// The same for chunks with the same folded text.
+  package var textHash: UInt64
+
+  package func counts(of term: UInt32) -> TermCounts? {
+    var (low, high) = (0, terms.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if terms[middle] < term { low = middle + 1 } else { high = middle }
+    }
+    return low < terms.count && terms[low] == term ? counts[low] : nil
+  }
+}

@@ -1,0 +1,216 @@
+/// Splits text into the terms of the lexical index. It is used by one thread at a time.
+///
+/// Words are those of ICU (Unicode Standard Annex 29), folded (NFKC_Casefold), stemmed by Snowball in the text's
+/// language, and without accents. Runs of Chinese, Japanese and Korean become overlapping pairs of characters. What is
+/// written together keeps its whole form beside its parts: `P-087`, `v1.29.3`, `snake_case`, `camelCase`, `--dry-run`.
+package final class Analyser {
+  /// Longer words are no words.
+  package static let termBytesMax = 128
+  /// What is written together from more parts is a list or data, not a name.
+  private static let partsMax = 12
+
+  private let rules: AnalysisRules
+  private var stemmers: [Language: Stemmer?] = [:]
+
+  package init(_ rules: AnalysisRules) { self.rules = rules }
+
+  /// The bytes between white space. Words never reach across ASCII white space.
+  package static func pieces(of text: [UInt8], _ body: (Range<Int>) -> Void) {
+    var start = 0
+    for (index, byte) in text.enumerated() where byte == 0x20 || (0x09...0x0D).contains(byte) {
+      if index > start { body(start..<index) }
+      start = index + 1
+    }
+    if text.count > start { body(start..<text.count) }
+  }
+
+  /// Text without differences of case and compatibility forms.
+  package static func foldedCase(_ piece: ArraySlice<UInt8>) -> [UInt8] {
+    let folded = WordBreaks.foldedCase(piece) ?? []
+    return folded.isEmpty ? Array(piece) : folded
+  }
+
+  /// All terms of a text, with repeats, in their order.
+  ///
+  /// - Parameter text: UTF-8.
+  package func terms(of text: [UInt8], _ language: Language) -> [[UInt8]] {
+    var terms: [[UInt8]] = []
+    Self.pieces(of: text) { terms += self.terms(ofPiece: Array(text[$0]), language) }
+    return terms
+  }
+
+  /// The terms of one piece. What a piece says twice as a whole and as its only part counts once.
+  package func terms(ofPiece piece: [UInt8], _ language: Language) -> [[UInt8]] {
+    var terms: [[UInt8]] = []
+    let words = WordBreaks.words(in: piece)
+    var next = 0
+    while next < words.count {
+      var end = next + 1
+      if words[next].isCJK {
+        while end < words.count, words[end].isCJK, words[end].range.lowerBound == words[end - 1].range.upperBound {
+          end += 1
+        }
+        terms += Self.pairs(piece[words[next].range.lowerBound..<words[end - 1].range.upperBound])
+      } else {
+        while end < words.count, !words[end].isCJK,
+          Self.isJoint(piece[words[end - 1].range.upperBound..<words[end].range.lowerBound])
+        {
+          end += 1
+        }
+        terms += group(piece, words[next..<end].map(\.range), language)
+      }
+      next = end
+    }
+    return terms
+  }
+
+  /// Whether what stands between two words joins them to one name: up to three of `-_./:\@#+~&%$=`.
+  private static func isJoint(_ gap: ArraySlice<UInt8>) -> Bool {
+    !gap.isEmpty && gap.count <= 3 && gap.allSatisfy { "-_./:\\@#+~&%$".utf8.contains($0) }
+  }
+
+  /// Words that are written together.
+  private func group(_ piece: [UInt8], _ words: [Range<Int>], _ language: Language) -> [[UInt8]] {
+    var parts: [[UInt8]] = []
+    for word in words { parts += self.parts(piece[word], language) }
+    let start = words[0].lowerBound
+    let end = words[words.count - 1].upperBound
+    var wholes: [[UInt8]] = []
+    let isName = words.count > 1 || Self.holdsParts(piece[start..<end])
+    if isName, words.count <= Self.partsMax { wholes += folded(piece[start..<end]) }
+    // A flag with its dashes, and C++ or C#.
+    let dashes = piece[..<start].reversed().prefix { $0 == UInt8(ascii: "-") }.count
+    if (1...2).contains(dashes), start == dashes, words.count <= Self.partsMax {
+      wholes += folded(piece[(start - dashes)..<end])
+    }
+    let signs = piece[end...].prefix { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }.count
+    if (1...2).contains(signs) { wholes += folded(piece[start..<end + signs]) }
+    return wholes.filter { !parts.contains($0) } + parts
+  }
+
+  private func folded(_ bytes: ArraySlice<UInt8>) -> [[UInt8]] {
+    guard bytes.count <= Self.termBytesMax, let folded = WordBreaks.foldedCase(bytes), !folded.isEmpty else {
+      return []
+    }
+    let plain = rules.foldsAccents ? WordBreaks.foldedAccents(folded) : folded
+    return plain.count <= Self.termBytesMax ? [plain] : []
+  }
+
+  private enum Kind { case upper, lower, digit, other, none }
+
+  private static func kind(_ byte: UInt8) -> Kind {
+    switch byte {
+    case 0x41...0x5A: .upper
+    case 0x61...0x7A: .lower
+    case 0x30...0x39: .digit
+    case 0x80...: .other
+    default: .none
+    }
+  }
+
+  /// Whether a word of ICU's is a name of several parts.
+  private static func holdsParts(_ word: ArraySlice<UInt8>) -> Bool {
+    word.contains { kind($0) == .none && $0 != UInt8(ascii: "'") } || humps(word).count > 1
+  }
+
+  /// The parts of an ASCII word at changes from small to capital letters (`camelCase`, `HTTPServer`), and once between
+  /// letters and digits (`P087`). Otherwise the word itself.
+  private static func humps(_ word: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+    let kinds = word.map(kind)
+    guard !kinds.contains(.other), kinds.count > 1 else { return [word] }
+    var cuts: [Int] = []
+    var turns = 0
+    for index in 1..<kinds.count {
+      let (before, here) = (kinds[index - 1], kinds[index])
+      let after = index + 1 < kinds.count ? kinds[index + 1] : .none
+      if (before == .digit) != (here == .digit) {
+        turns += 1
+        cuts.append(index)
+      } else if before == .lower && here == .upper || before == .upper && here == .upper && after == .lower {
+        cuts.append(index)
+      }
+    }
+    // 0x80070057 and hashes have too many changes to have parts.
+    guard turns <= 2, !cuts.isEmpty else { return [word] }
+    if turns > 0, kinds.first == .digit { return [word] }
+    var parts: [ArraySlice<UInt8>] = []
+    var start = word.startIndex
+    for cut in cuts + [kinds.count] {
+      parts.append(word[start..<word.startIndex + cut])
+      start = word.startIndex + cut
+    }
+    return parts
+  }
+
+  /// The terms of one word of ICU's: its parts between `_`, `.`, `:` and the like, and theirs.
+  private func parts(_ word: ArraySlice<UInt8>, _ language: Language) -> [[UInt8]] {
+    var terms: [[UInt8]] = []
+    let runs = word.split { Self.kind($0) == .none && $0 != UInt8(ascii: "'") }
+    for run in runs {
+      let humps = Self.humps(run)
+      if humps.count > 1, humps.count <= Self.partsMax {
+        if runs.count > 1 { terms += folded(run) }
+        for hump in humps { terms += stemmed(hump, language) }
+      } else {
+        terms += stemmed(run, language)
+      }
+    }
+    return terms
+  }
+
+  private func stemmed(_ word: ArraySlice<UInt8>, _ language: Language) -> [[UInt8]] {
+    guard word.count <= Self.termBytesMax, var folded = WordBreaks.foldedCase(word), !folded.isEmpty else {
+      return []
+    }
+    // The typographic apostrophe is an apostrophe.
+    folded = Self.replacing(folded, [0xE2, 0x80, 0x99], with: UInt8(ascii: "'"))
+    // l'homme, dell'arte: what stands before the apostrophe is an article or a preposition.
+    if ["fr", "it", "ca"].contains(language.code),
+      let apostrophe = folded.firstIndex(of: UInt8(ascii: "'")), apostrophe < folded.count - 1
+    {
+      folded = Array(folded[(apostrophe + 1)...])
+    }
+    if !folded.contains(where: { (0x30...0x39).contains($0) }), let stemmer = stemmer(of: language) {
+      folded = stemmer.stem(folded)
+    }
+    if rules.foldsAccents, language.code != "vi" { folded = WordBreaks.foldedAccents(folded) }
+    guard !folded.isEmpty, folded.count <= Self.termBytesMax else { return [] }
+    return [folded]
+  }
+
+  private func stemmer(of language: Language) -> Stemmer? {
+    if let known = stemmers[language] { return known }
+    let new = Stemmer(language)
+    stemmers[language] = new
+    return new
+  }
+
+  private static func replacing(_ bytes: [UInt8], _ old: [UInt8], with new: UInt8) -> [UInt8] {
+    guard bytes.contains(old[0]) else { return bytes }
+    var result: [UInt8] = []
+    var index = 0
+    while index < bytes.count {
+      if bytes[index...].starts(with: old) {
+        result.append(new)
+        index += old.count
+      } else {
+        result.append(bytes[index])
+        index += 1
+      }
+    }
+    return result
+  }
+
+  /// Overlapping pairs of characters; a single character is a term itself.
+  private static func pairs(_ run: ArraySlice<UInt8>) -> [[UInt8]] {
+    var characters: [[UInt8]] = []
+    var start = run.startIndex
+    for index in run.indices.dropFirst() + [run.endIndex]
+    where index == run.endIndex || run[index] & 0xC0 != 0x80 {
+      characters.append(WordBreaks.foldedCase(run[start..<index]) ?? [])
+      start = index
+    }
+    guard characters.count > 1 else { return characters.filter { !$0.isEmpty } }
+    return (1..<characters.count).map { characters[$0 - 1] + characters[$0] }
+  }
+}

@@ -1,0 +1,22 @@
+internal import CWords
+
+/// A stemmer of Snowball for one language. It is used by one thread at a time.
+@safe final class Stemmer {
+  private let stemmer: OpaquePointer
+
+  /// - Returns: nil when Snowball has none for the language.
+  init?(_ language: Language) {
+    guard !language.code.isEmpty,
+      let made = unsafe sb_stemmer_new(language.code == "nb" || language.code == "nn" ? "no" : language.code, nil)
+    else { return nil }
+    unsafe stemmer = made
+  }
+
+  deinit { unsafe sb_stemmer_delete(stemmer) }
+
+  /// - Parameter word: folded.
+  func stem(_ word: [UInt8]) -> [UInt8] {
+    guard let result = unsafe sb_stemmer_stem(stemmer, word, Int32(clamping: word.count)) else { return word }
+    return unsafe Array(UnsafeBufferPointer(start: result, count: Int(sb_stemmer_length(stemmer))))
+  }
+}

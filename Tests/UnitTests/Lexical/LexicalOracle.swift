@@ -1,0 +1,92 @@
+import Analysis
+import Catalog
+import Engine
+import Foundation
+import Records
+
+/// BM25 by the book, over all chunks, in Doubles: what the index must find.
+struct LexicalOracle {
+  private struct Row {
+    var document: IndexedDocument
+    var chunk: Chunk
+    var counts: [String: Double]
+    var length: Double
+  }
+
+  private var rows: [Row] = []
+  let languages: [String]
+  let terms: [String]
+  let query: IndexQuery
+
+  /// Statistics are over all live chunks of the tenant, whoever may read them.
+  init(_ documents: some Sequence<IndexedDocument>, _ query: IndexQuery) {
+    self.query = query
+    let live = documents.filter { document in
+      document.info.key.tenant == query.tenant && !document.info.isExpired(at: query.nowMilliseconds)
+    }
+    let analyser = Analyser(AnalysisRules())
+    var rowsOf: [Language: Int] = [:]
+    for document in live { rowsOf[Language(document.info.language), default: 0] += document.chunks.count }
+    let commonest = rowsOf.filter { $0.value > 0 }.sorted {
+      $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key
+    }.prefix(2).map(\.key).sorted()
+    languages = commonest.map(\.code)
+    var terms: [String] = []
+    for word in query.question.split(separator: " ") {
+      for language in commonest.isEmpty ? [.unknown] : commonest {
+        for term in analyser.terms(of: Array(word.utf8), language) {
+          let term = String(decoding: term, as: UTF8.self)
+          if !terms.contains(term) { terms.append(term) }
+        }
+      }
+    }
+    self.terms = terms
+    for document in live {
+      for chunk in document.chunks {
+        let fields = [
+          chunk.text, document.info.title, chunk.headingPath.joined(separator: "\n"), chunk.context,
+        ]
+        var row = Row(document: document, chunk: chunk, counts: [:], length: 0)
+        for field in fields {
+          for term in analyser.terms(of: Array(field.utf8), Language(document.info.language)) {
+            row.counts[String(decoding: term, as: UTF8.self), default: 0] += 1
+            row.length += 1
+          }
+        }
+        rows.append(row)
+      }
+    }
+  }
+
+  var chunkCount: Int { rows.count }
+  var length: Double { rows.reduce(0) { $0 + $1.length } }
+  func frequency(_ term: String) -> Int { rows.count { $0.counts[term] != nil } }
+
+  private func score(_ row: Row, _ frequencies: [String: Double]) -> Double {
+    let mean = length / Double(rows.count)
+    return terms.reduce(0) { sum, term in
+      guard let count = row.counts[term], let frequency = frequencies[term] else { return sum }
+      let inverse = log(1 + (Double(rows.count) - frequency + 0.5) / (frequency + 0.5))
+      return sum + inverse * count / (count + 1.2 * (0.25 + 0.75 * row.length / mean))
+    }
+  }
+
+  /// Names and scores of the best texts that the asker may see.
+  var best: [(name: String, score: Double)] {
+    let frequencies = Dictionary(uniqueKeysWithValues: terms.map { ($0, Double(frequency($0))) })
+    let scored = rows.filter { row in
+      let acl = row.document.info.acl
+      return (acl.map { !query.principals.isDisjoint(with: $0.map(Principal.init)) } ?? true)
+        && query.filter.matches(row.document.info.metadata)
+    }.map { (row: $0, score: score($0, frequencies)) }.filter { $0.score > 0 }
+    let sorted = scored.sorted { a, b in
+      if abs(a.score - b.score) > 1e-12 { return a.score > b.score }
+      let (x, y) = (a.row.document.info.key.bytes, b.row.document.info.key.bytes)
+      return x == y ? a.row.chunk.number < b.row.chunk.number : x.lexicographicallyPrecedes(y)
+    }
+    var texts: Set<String> = []
+    return sorted.filter {
+      texts.insert($0.row.chunk.text.lowercased().split(separator: " ").joined(separator: " ")).inserted
+    }.prefix(query.depth).map { ("\($0.row.document.info.key.id)#\($0.row.chunk.number)", $0.score) }
+  }
+}
