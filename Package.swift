@@ -270,9 +270,11 @@ let package = Package(
     program(
       "Bench", path: "Tests/Benchmarks", exclude: ["README.md"],
       [
-        "Analysis", "CPeaks", "Caching", "Catalog", "Chunking", "CommandLine", "Cryptography", "Encoder", "Engine",
+        "Analysis", "CPeaks", "Caching", "Catalog", "Chunking", "CommandLine", "Cryptography", "Encoder",
+        "Engine",
         "Ingest",
-        "KafkaClient", "Lexical", "Parsing", "Records", "Retrieve", "Search", "Segments", "Services", "Settings",
+        "KafkaClient", "Lexical", "Parsing", "Records", "Retrieve", "Search", "Segments", "Services",
+        "Settings",
         "Stage",
         "Storage", "Telemetry", "TestSupport", "Time",
         "Tokenizer", "VectorMath",
@@ -286,7 +288,8 @@ let package = Package(
       "UnitTests",
       [
         "Analysis", "BlockingExecutor", "Caching", "Catalog", "Chunking", "Client", "CommandLine",
-        "Cryptography", "Encoder", "Engine", "Evaluation", "Freshness", "Lexical", "Segments", "Storage", "Generation", "HTTPClient", "HTTPServer",
+        "Cryptography", "Encoder", "Engine", "Evaluation", "Freshness", "Lexical",
+        "Segments", "Storage", "Generation", "HTTPClient", "HTTPServer",
         "KafkaClient", "Parsing",
         "Pools", "Records", "RedisClient", "Retrieval", "Sandbox", "Search", "Services", "Settings", "Stage",
         "Supervision",

@@ -83,7 +83,9 @@ enum IndexScan {
     var rowTotal: Int { documentCount }
     func firstRow(of document: Int) -> Int { document }
     /// No two rows have the same text.
-    func words(ofRow row: Int) -> (lengths: FieldLengths, textHash: UInt64) { (FieldLengths(), UInt64(row) + 1) }
+    func words(ofRow row: Int) -> (lengths: FieldLengths, textHash: UInt64) {
+      (FieldLengths(), UInt64(row) + 1)
+    }
     func terms(ofTenantOf document: Int) -> [any TermStream] { [] }
   }
 
@@ -171,7 +173,8 @@ enum IndexScan {
       folder = try TemporaryFolder()
       let disk = try FolderDisk(folder.path)
       _ = try SegmentWriter(
-        disk, name: Segment.name(1), kind: panels, dimension: source.dimension, weights: FieldWeights(), sources: [source],
+        disk, name: Segment.name(1), kind: panels, dimension: source.dimension, weights: FieldWeights(),
+        sources: [source],
         isLive: { _, _ in true }
       ).write()
       let segment = try Segment(disk, id: 1)

@@ -150,11 +150,16 @@ final class Pipeline: @unchecked Sendable {
     return Int32(try #require(record["supervisorPID"] as? Int))
   }
 
-  /// The status and the body of a page that a worker serves.
+  /// The status and the body of a page that a worker serves. A worker that is being restarted is waited for.
   func page(_ path: String, of role: String) throws -> (Int, String) {
-    let list = try entries()
-    let port = try #require(list.first { $0["role"] as? String == role }?["httpPort"] as? Int)
-    return try #require(HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: path))
+    var page: (Int, String)?
+    _ = try eventually(30) {
+      guard let port = try entries().first(where: { $0["role"] as? String == role })?["httpPort"] as? Int
+      else { return false }
+      page = HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: path)
+      return page != nil
+    }
+    return try #require(page, "\(role) serves no \(path)")
   }
 
   /// The sum of a metric's series on a worker's `/metrics`, over the lines that contain all of `labels`.

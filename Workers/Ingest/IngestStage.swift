@@ -318,7 +318,9 @@ package struct IngestStage: StageWork {
   /// Enough text to tell its language.
   private static func beginning(of chunks: [Chunk]) -> [UInt8] {
     var text: [UInt8] = []
-    for chunk in chunks where text.count < LanguageDetector.bytesMax { text += Array(chunk.text.utf8) + [0x0A] }
+    for chunk in chunks where text.count < LanguageDetector.bytesMax {
+      text += Array(chunk.text.utf8) + [0x0A]
+    }
     return text
   }
 

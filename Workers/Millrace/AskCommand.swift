@@ -19,7 +19,8 @@ enum AskCommand {
       "--filter", "JSON",
       #"only documents with such metadata, for example {"site":"north","year":{"$gte":2020}}"#),
     .option(
-      "--search-mode", "MODE", "what is searched: hybrid (vectors and words), dense or lexical (default: search.mode)"),
+      "--search-mode", "MODE",
+      "what is searched: hybrid (vectors and words), dense or lexical (default: search.mode)"),
     .option("--top-k", "N", "how many chunks to retrieve, 1 to 100"),
     .option("--deadline", "MS", "give up after this many milliseconds (default 60000)"),
     .option("--after", "TOKEN", "wait until the index has reached this token of an `indexed` event"),

@@ -16,7 +16,8 @@ enum EvalCommand {
     subcommands: [
       Command(
         "retrieval",
-        abstract: "Measure nDCG, MRR and recall on questions whose documents are known, for each search mode.",
+        abstract:
+          "Measure nDCG, MRR and recall on questions whose documents are known, for each search mode.",
         discussion: """
           --documents has one record per line ({id, text, …}), and so has --questions ({id, question,
           relevant_doc_ids}). Questions without relevant documents are skipped. With --verify, every answer of
@@ -89,7 +90,8 @@ enum EvalCommand {
 
   private static func modes(_ arguments: ParsedArguments) throws -> [QueryRecord.SearchMode] {
     guard let text = arguments.value("--search-mode") else { return QueryRecord.SearchMode.allCases }
-    guard let mode = QueryRecord.SearchMode(rawValue: text), mode == .dense || !arguments.flag("--verify") else {
+    guard let mode = QueryRecord.SearchMode(rawValue: text), mode == .dense || !arguments.flag("--verify")
+    else {
       throw UsageError("--search-mode: '\(text)' must be hybrid, dense or lexical, and dense with --verify")
     }
     return [mode]

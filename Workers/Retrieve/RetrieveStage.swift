@@ -190,7 +190,8 @@ package final class RetrieveStage: RecordWork {
   }
 
   private func prompt(
-    _ first: CandidatesRecord, _ flight: QueryInFlight, _ hits: [Fusion.Fused], _ round: Rounds.Round, stale: Int,
+    _ first: CandidatesRecord, _ flight: QueryInFlight, _ hits: [Fusion.Fused], _ round: Rounds.Round,
+    stale: Int,
     _ watch: Stopwatch
   ) -> OutgoingRecord {
     var prompt = PromptRecord(flight: flight.passedOn(stage: "retrieve", wait: round.wait, work: watch))

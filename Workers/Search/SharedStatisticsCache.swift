@@ -1,8 +1,8 @@
 import Records
 import Synchronization
 
-/// What all shards knew together of some tenants' words when a query came with it. A shard that weighs terms with nearly
-/// the right numbers leaves out nothing that another round would have to find.
+/// What all shards knew together of some tenants' words when a query came with it. A shard that weighs terms with
+/// nearly the right numbers leaves out nothing that another round would have to find.
 final class SharedStatisticsCache: Sendable {
   private struct Tenant {
     var statistics = LexicalStatistics()

@@ -2,12 +2,14 @@ import Records
 
 /// Makes one list of the lists of all shards.
 ///
-/// The pool is the best texts by cosine and the best by BM25, over all shards, as if they were one index. BM25 scores are
-/// computed here from integers and the statistics of all shards together, so they don't depend on how documents lie.
+/// The pool is the best texts by cosine and the best by BM25, over all shards, as if they were one index. BM25 scores
+/// are computed here from integers and the statistics of all shards together, so they don't depend on how documents
+/// lie.
 package struct Fusion: Sendable {
   /// How two lists become one.
   package enum Rule: Sendable, Equatable {
-    /// share × cosine + (1 − share) × BM25 / the query's highest BM25 (Bruch, Gai and Ingber 2023, doi:10.1145/3596512).
+    /// share × cosine + (1 − share) × BM25 / the query's highest BM25 (Bruch, Gai and Ingber 2023,
+    /// doi:10.1145/3596512).
     case convex(denseShare: Double)
     /// The sum of 1 / (60 + rank) (Cormack, Clarke and Büttcher 2009, doi:10.1145/1571941.1572114).
     case reciprocal
@@ -33,8 +35,8 @@ package struct Fusion: Sendable {
   package struct Result: Sendable {
     /// Best first.
     package var hits: [Fused] = []
-    /// What another round must weigh terms with, because a shard may have left out a chunk of the best by words; nil when
-    /// none can have.
+    /// What another round must weigh terms with, because a shard may have left out a chunk of the best by words; nil
+    /// when none can have.
     package var missing: SharedStatistics?
   }
 
@@ -87,7 +89,8 @@ package struct Fusion: Sendable {
   }
 
   /// The BM25 score of a hit, by the statistics of all shards.
-  private static func score(_ hit: Hit, _ record: CandidatesRecord, _ statistics: LexicalStatistics) -> Double {
+  private static func score(_ hit: Hit, _ record: CandidatesRecord, _ statistics: LexicalStatistics) -> Double
+  {
     guard let words = record.words else { return 0 }
     let counts = hit.postings.compactMap { posting -> (term: String, frequency: UInt64)? in
       let number = Int(posting.term)

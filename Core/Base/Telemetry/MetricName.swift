@@ -113,9 +113,9 @@ package struct MetricName: Sendable, Hashable {
     consumedMessages, sentMessages, processDuration, queueWait, consumerLag, oldestRecordAge, deadLetters,
     expiredQueries, terminalStates, indexVectors, indexDocuments, indexOutdated, indexBehind, embeddedChunks,
     embeddingDuration, timeToFirstToken, tokenUsage, generationFallbacks, retrievalDuration, searchDuration,
-    chunkAmplification, producerReplacements, freshnessLag, staleRounds, statisticsRounds, cacheRequests, cacheWriteFailures,
-    partialAnswers, lateAnswers, indexSkipped, indexSegments, indexMemory, indexMapped, indexRemovedRows,
-    indexWriteAmplification, indexCheckpoints, indexDiskFault, indexFaults, indexRebuilds,
+    chunkAmplification, producerReplacements, freshnessLag, staleRounds, statisticsRounds, cacheRequests,
+    cacheWriteFailures, partialAnswers, lateAnswers, indexSkipped, indexSegments, indexMemory, indexMapped,
+    indexRemovedRows, indexWriteAmplification, indexCheckpoints, indexDiskFault, indexFaults, indexRebuilds,
   ]
 
   /// The name of the family in Prometheus' text format.

@@ -71,7 +71,8 @@ package struct CandidatesRecord: Sendable, Equatable {
     result.flight = try query.flight()
     if result.dense.isEmpty, result.words == nil { result.dense = result.hits.indices.map { Int32($0) } }
     let hits = result.hits.indices
-    guard result.dense.allSatisfy({ hits.contains(Int($0)) }), result.lexical.allSatisfy({ hits.contains(Int($0)) })
+    guard result.dense.allSatisfy({ hits.contains(Int($0)) }),
+      result.lexical.allSatisfy({ hits.contains(Int($0)) })
     else { throw WireError(position: 0, rule: "a list of hits names one that is not there") }
     self = result
   }

@@ -40,7 +40,8 @@ extension Settings {
       }
       denseWeight = try table.number("search.denseWeight", in: 0...1)
       isExact =
-        try table.string("search.recall", "must be exact or fast") { ["exact", "fast"].contains($0) } == "exact"
+        try table.string("search.recall", "must be exact or fast") { ["exact", "fast"].contains($0) }
+        == "exact"
       titleWeight = try table.number("search.titleWeight", in: 0...100)
       headingWeight = try table.number("search.headingWeight", in: 0...100)
       headerWeight = try table.number("search.headerWeight", in: 0...100)

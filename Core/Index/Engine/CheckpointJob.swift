@@ -46,7 +46,8 @@ package struct CheckpointJob: Sendable {
     var table: CatalogTable?
     if source.documentCount > 0 {
       let writer = SegmentWriter(
-        disk, name: Segment.name(segmentID), kind: panels, dimension: dimension, weights: weights, sources: [source],
+        disk, name: Segment.name(segmentID), kind: panels, dimension: dimension, weights: weights,
+        sources: [source],
         isLive: { _, _ in true })
       let written = try writer.write()
       // Read back: what can't be read must not be relied on.

@@ -36,8 +36,8 @@ package enum ExactSearch {
   }
 
   /// - Parameter threads: at least 1.
-  /// - Returns: for each query its best rows, best first; equal scores in the order of document id and chunk. Of rows with
-  ///   the same folded text only the best one.
+  /// - Returns: for each query its best rows, best first; equal scores in the order of document id and chunk. Of rows
+  ///   with the same folded text only the best one.
   /// - Throws: `StorageError` when a document's properties can't be read.
   package static func rows(_ view: IndexView, _ queries: [IndexQuery], threads: Int) throws -> [[Row]] {
     var results = [[Row]](repeating: [], count: queries.count)

@@ -51,7 +51,8 @@ struct Head: Sendable {
     let language = Language(document.info.language)
     let words = lexicon.words(of: document.chunks, title: document.info.title, language: language)
     insert(
-      HeadDocument(document, access: access, firstRow: first, language: language, words: words, lexicon: lexicon),
+      HeadDocument(
+        document, access: access, firstRow: first, language: language, words: words, lexicon: lexicon),
       document.vectors)
   }
 

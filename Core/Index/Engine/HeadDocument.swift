@@ -20,7 +20,8 @@ final class HeadDocument: Sendable {
   let byteCount: Int
 
   init(
-    _ document: IndexedDocument, access: [PrincipalHash]?, firstRow: Int, language: Language, words: [RowWords],
+    _ document: IndexedDocument, access: [PrincipalHash]?, firstRow: Int, language: Language,
+    words: [RowWords],
     lexicon: Lexicon
   ) {
     key = document.info.key.bytes

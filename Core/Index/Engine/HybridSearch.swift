@@ -54,7 +54,8 @@ package struct HybridSearch: Sendable {
   }
 
   private func windows(of query: IndexQuery) -> [[Float]] {
-    guard view.dimension > 0, query.vector.count > view.dimension, query.vector.count % view.dimension == 0 else {
+    guard view.dimension > 0, query.vector.count > view.dimension, query.vector.count % view.dimension == 0
+    else {
       return [query.vector]
     }
     return stride(from: 0, to: query.vector.count, by: view.dimension).map {
@@ -154,7 +155,8 @@ package struct HybridSearch: Sendable {
       }
       answer.matches[index].copies = copies
     }
-    let texts = Dictionary(answer.matches.indices.map { (answer.matches[$0].textHash, [$0]) }, uniquingKeysWith: +)
+    let texts = Dictionary(
+      answer.matches.indices.map { (answer.matches[$0].textHash, [$0]) }, uniquingKeysWith: +)
     for rows in view.heads.compactMap({ $0.tenants[query.tenant] }) {
       for (place, document) in rows.documents.enumerated() where rows.isLive(place) {
         for (chunk, words) in document.words.enumerated() {
@@ -163,7 +165,8 @@ package struct HybridSearch: Sendable {
           for index in indices where answer.matches[index].copies.count < IndexMatch.copiesMax {
             let match = answer.matches[index]
             if document.facts.info.key != match.document.key || number != match.chunk.number {
-              answer.matches[index].copies.append(IndexMatch.Copy(document: document.facts.info, chunk: number))
+              answer.matches[index].copies.append(
+                IndexMatch.Copy(document: document.facts.info, chunk: number))
             }
           }
         }

@@ -329,7 +329,8 @@ package final class IndexEngine {
     let changes = catalog.takeChanges()
     return CheckpointJob(
       disk: disk, source: HeadSource(sealed, now: nowMilliseconds), panels: options.panels,
-      dimension: dimension, weights: options.weights, segmentID: takeNumber(), changes: changes, tableID: takeNumber(),
+      dimension: dimension, weights: options.weights, segmentID: takeNumber(), changes: changes,
+      tableID: takeNumber(),
       bitmaps: bitmaps,
       manifest: manifest)
   }
@@ -474,7 +475,8 @@ package final class IndexEngine {
           panels: $0.segment.kind == .bf16 ? "bf16" : "fp32")
       }, tables: tables.count, headRows: head.rowCount + (frozen?.rowCount ?? 0), rows: rowCount,
       documents: catalog.visibleCount,
-      memoryBytes: head.byteCount + (frozen?.byteCount ?? 0) + head.lexicon.byteCount + catalog.heldCount * 1024
+      memoryBytes: head.byteCount + (frozen?.byteCount ?? 0) + head.lexicon.byteCount + catalog.heldCount
+        * 1024
         + parts.reduce(0) { $0 + $1.removed.words.count * 8 + $1.segment.documentCount * 2 }
         + tables.reduce(0) { $0 + $1.count * 4 },
       mappedBytes: parts.reduce(0) { $0 + $1.segment.byteCount } + tables.reduce(0) { $0 + $1.byteCount },

@@ -25,7 +25,8 @@ package struct IndexView: Sendable {
   package init(of segment: Segment) {
     self.init(
       dimension: segment.dimension,
-      parts: [Part(segment: segment, removed: Bitmap(capacity: segment.documentCount), removals: [])], heads: [])
+      parts: [Part(segment: segment, removed: Bitmap(capacity: segment.documentCount), removals: [])],
+      heads: [])
   }
 
   init(dimension: Int, parts: [Part], heads: [Head]) {

@@ -6,8 +6,8 @@ import Segments
 ///
 /// Rows are looked at in windows of 4,096. In each window the terms whose highest scores there can't bring a row among
 /// the best without others are looked up only for rows that others have found (MaxScore: Turtle and Flood 1995,
-/// doi:10.1016/0306-4573(95)00020-H; with bounds of blocks: Ding and Suel 2011, doi:10.1145/2009916.2010048). Sums are in
-/// fp32; rows that may be among the best are scored again from integers, in the order of the question's terms.
+/// doi:10.1016/0306-4573(95)00020-H; with bounds of blocks: Ding and Suel 2011, doi:10.1145/2009916.2010048). Sums are
+/// in fp32; rows that may be among the best are scored again from integers, in the order of the question's terms.
 struct LexicalSearch {
   /// A term that some row of a part has.
   private struct Term {

@@ -53,7 +53,8 @@ package struct MergeJob: Sendable {
     switch input {
     case .segments(let parts):
       let writer = SegmentWriter(
-        disk, name: Segment.name(id), kind: panels, dimension: dimension, weights: weights, sources: parts.map(\.segment)
+        disk, name: Segment.name(id), kind: panels, dimension: dimension, weights: weights,
+        sources: parts.map(\.segment)
       ) { source, document in
         let expiry = parts[source].segment.expiry(of: document)
         return !parts[source].removed.contains(document) && (expiry == 0 || expiry > nowMilliseconds)

@@ -40,7 +40,8 @@ struct TenantWords {
     for (number, part) in view.parts.enumerated() {
       guard let rows = part.segment.rows(of: tenant), rows.rowCount > 0 else { continue }
       parts.append(
-        Part(part: number, segment: part.segment, rows: rows, dictionary: try part.segment.dictionary(of: rows)))
+        Part(
+          part: number, segment: part.segment, rows: rows, dictionary: try part.segment.dictionary(of: rows)))
       content.add(part.segment.liveContent(rows, part.removed, part.removals, now: now))
     }
     for (number, head) in view.heads.enumerated() {
@@ -121,7 +122,9 @@ struct TenantWords {
     let (segment, rows) = (parts[index].segment, parts[index].rows)
     var counts: [(term: Int, frequency: UInt64)] = []
     for number in parts[index].cursors.indices {
-      guard let code = try parts[index].cursors[number]?.code(of: UInt32(row - rows.firstRow)) else { continue }
+      guard let code = try parts[index].cursors[number]?.code(of: UInt32(row - rows.firstRow)) else {
+        continue
+      }
       counts.append((number, weights.frequency(segment.counts(ofCode: code))))
     }
     return (counts, weights.length(segment.lengths(ofRow: row)))

@@ -1,9 +1,9 @@
-/// The rows that may belong to a query's best, judged by scores that are off by at most `error`. Rows with the same text
-/// count once.
+/// The rows that may belong to a query's best, judged by scores that are off by at most `error`. Rows with the same
+/// text count once.
 ///
-/// When all rows were offered, at least `depth` different texts have rows with true scores of at least (k-th best score of
-/// a text − error). So the best row of a text of the true best has an offered score of at least (k-th best score − 2 ×
-/// error). Those are kept.
+/// When all rows were offered, at least `depth` different texts have rows with true scores of at least (k-th best
+/// score of a text − error). So the best row of a text of the true best has an offered score of at least (k-th best
+/// score − 2 × error). Those are kept.
 struct TopCandidates {
   struct Candidate: Sendable {
     /// The index of the segment; heads follow the segments.

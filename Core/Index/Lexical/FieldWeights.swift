@@ -5,7 +5,9 @@ package struct FieldWeights: Sendable, Equatable {
   /// - Parameters: 0 to 100 each.
   package init(text: Double = 1, title: Double = 1, headings: Double = 1, context: Double = 1) {
     hundredths = [:]
-    for (field, weight) in [(TermField.text, text), (.title, title), (.headings, headings), (.context, context)] {
+    for (field, weight) in [
+      (TermField.text, text), (.title, title), (.headings, headings), (.context, context),
+    ] {
       hundredths[field.rawValue] = UInt64((min(max(weight, 0), 100) * 100).rounded())
     }
   }

@@ -11,5 +11,7 @@ package struct LengthNorm: Sendable {
     c = meanLength > 0 ? Float(BM25.k1 * BM25.b) / meanLength : 0
   }
 
-  package func saturation(frequency: Float, length: Float) -> Float { frequency / (frequency + a + c * length) }
+  package func saturation(frequency: Float, length: Float) -> Float {
+    frequency / (frequency + a + c * length)
+  }
 }

@@ -50,7 +50,9 @@ package final class Lexicon: Sendable {
 }
 
 extension Lexicon.State {
-  var byteCount: Int { pieces.byteCount + pieceTerms.count * 4 + pieceEnds.count * 8 + terms.byteCount + counts.count * 4 }
+  var byteCount: Int {
+    pieces.byteCount + pieceTerms.count * 4 + pieceEnds.count * 8 + terms.byteCount + counts.count * 4
+  }
 
   mutating func words(of chunks: [Chunk], title: String, language: Language) -> [RowWords] {
     // Beyond 255 languages there is one more.

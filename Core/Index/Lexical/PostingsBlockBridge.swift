@@ -32,7 +32,8 @@ enum PostingsBlock {
       unsafe rows.withUnsafeMutableBufferPointer { rows in
         unsafe codes.withUnsafeMutableBufferPointer { codes in
           unsafe millrace_postings_unpack(
-            bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, UInt32(rowBits), UInt32(codeBits),
+            bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, UInt32(rowBits),
+            UInt32(codeBits),
             base, UInt32(clamping: rowCount), rows.baseAddress, codes.baseAddress) == 0
         }
       }

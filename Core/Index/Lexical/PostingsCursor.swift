@@ -15,7 +15,9 @@ package struct PostingsCursor {
     /// The only posting of a list of one, which has no bytes.
     package var single: (row: UInt32, code: UInt32)?
 
-    package init(count: Int, offset: Int, byteCount: Int, impact: UInt8, single: (row: UInt32, code: UInt32)? = nil) {
+    package init(
+      count: Int, offset: Int, byteCount: Int, impact: UInt8, single: (row: UInt32, code: UInt32)? = nil
+    ) {
       self.count = count
       self.offset = offset
       self.byteCount = byteCount
@@ -72,7 +74,9 @@ package struct PostingsCursor {
     self.block = block
     loaded = min(PostingsBlock.count, place.count - block * PostingsBlock.count)
     if let single = place.single {
-      guard single.row < UInt32(rowCount) else { throw StorageError(.corrupt, file: name, "a posting beyond its rows") }
+      guard single.row < UInt32(rowCount) else {
+        throw StorageError(.corrupt, file: name, "a posting beyond its rows")
+      }
       (rows[0], codes[0]) = single
       return
     }
@@ -82,7 +86,9 @@ package struct PostingsCursor {
     let start = data + Int(file.uint32(at: entry(block) + 4))
     let base = block == 0 ? 0 : file.uint32(at: entry(block - 1))
     let bits = (file.byte(at: entry(block) + 8), file.byte(at: entry(block) + 9))
-    guard start <= end else { throw StorageError(.corrupt, file: name, "a block of postings beyond its list") }
+    guard start <= end else {
+      throw StorageError(.corrupt, file: name, "a block of postings beyond its list")
+    }
     if bits.0 == PostingsWriter.inVarints { return try read(at: start, to: end, base: base) }
     let isWhole = file.withSpan(at: start, count: end - start) { span in
       PostingsBlock.unpack(

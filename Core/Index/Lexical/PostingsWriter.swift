@@ -3,9 +3,9 @@ import Storage
 /// The postings of one term in one segment as they are stored. Rows are counted from the tenant's first.
 ///
 /// Fewer than 128 postings are pairs of varints: the difference to the row before, and the code of the counts. Longer
-/// lists begin with a table of 12 bytes for each block: its last row (4), where its bytes begin behind the table (4), the
-/// bits of a difference (1) and of a code (1), the highest saturation in 255ths, rounded up (1), and 0. All blocks have
-/// 128 postings but the last, which is in varints if it has fewer, and says 255 bits.
+/// lists begin with a table of 12 bytes for each block: its last row (4), where its bytes begin behind the table (4),
+/// the bits of a difference (1) and of a code (1), the highest saturation in 255ths, rounded up (1), and 0. All blocks
+/// have 128 postings but the last, which is in varints if it has fewer, and says 255 bits.
 package enum PostingsWriter {
   static let entryBytes = 12
   static let inVarints: UInt8 = 255

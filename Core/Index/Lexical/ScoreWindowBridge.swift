@@ -26,12 +26,14 @@ package struct ScoreWindow {
   ///   - frequencies: weighted, by code.
   ///   - lengths: weighted, by row.
   package mutating func add(
-    _ rows: [UInt32], _ codes: [UInt32], _ range: Range<Int>, frequencies: [Float], lengths: ArraySlice<Float>,
+    _ rows: [UInt32], _ codes: [UInt32], _ range: Range<Int>, frequencies: [Float],
+    lengths: ArraySlice<Float>,
     _ norm: LengthNorm, weight: Float
   ) {
     guard !range.isEmpty else { return }
     let last = rows[range.upperBound - 1]
-    precondition(rows[range.lowerBound] >= start && last - start < UInt32(Self.rows) && Int(last) < lengths.count)
+    precondition(
+      rows[range.lowerBound] >= start && last - start < UInt32(Self.rows) && Int(last) < lengths.count)
     precondition(range.upperBound <= codes.count)
     unsafe rows.withUnsafeBufferPointer { rows in
       unsafe codes.withUnsafeBufferPointer { codes in

@@ -74,7 +74,8 @@ package struct TermDictionary: Sendable {
     let impact = UInt8(truncatingIfNeeded: try reader.varint())
     guard Int(numbers.0) + Int(numbers.1) <= postings.count else { throw corrupt() }
     return PostingsCursor.Place(
-      count: Int(count), offset: postings.lowerBound + Int(numbers.0), byteCount: Int(numbers.1), impact: impact)
+      count: Int(count), offset: postings.lowerBound + Int(numbers.0), byteCount: Int(numbers.1),
+      impact: impact)
   }
 
   /// - Returns: nil when no row of the tenant has the term.

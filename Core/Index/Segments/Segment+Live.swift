@@ -42,7 +42,8 @@ extension Segment {
   ///   - now: milliseconds since 1970.
   /// - Throws: `StorageError` with the code `.corrupt`.
   package func liveFrequency(
-    _ term: [UInt8], _ cursor: inout PostingsCursor, _ rows: TenantRows, _ removed: Bitmap, _ removals: [Int32],
+    _ term: [UInt8], _ cursor: inout PostingsCursor, _ rows: TenantRows, _ removed: Bitmap,
+    _ removals: [Int32],
     now: Int64
   ) throws(StorageError) -> UInt64 {
     let all = cursor.count
@@ -81,7 +82,9 @@ extension Segment {
   }
 
   /// What the tenant's live rows hold.
-  package func liveContent(_ rows: TenantRows, _ removed: Bitmap, _ removals: [Int32], now: Int64) -> TenantContent {
+  package func liveContent(_ rows: TenantRows, _ removed: Bitmap, _ removals: [Int32], now: Int64)
+    -> TenantContent
+  {
     let known = words.withLock { $0.tenants[rows.number] }
     let mark = mark(removals, now: now)
     let isUsable = known.map { $0.mark.removals <= mark.removals && $0.mark.now <= now } ?? true

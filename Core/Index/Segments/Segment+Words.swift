@@ -26,7 +26,9 @@ extension Segment {
   }
 
   /// - Throws: `StorageError` with the code `.corrupt`.
-  package func cursor(_ place: PostingsCursor.Place, in rows: TenantRows) throws(StorageError) -> PostingsCursor {
+  package func cursor(_ place: PostingsCursor.Place, in rows: TenantRows) throws(StorageError)
+    -> PostingsCursor
+  {
     try PostingsCursor(file, place, rowCount: rows.rowCount, name: name)
   }
 

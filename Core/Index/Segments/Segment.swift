@@ -141,7 +141,8 @@ package final class Segment: Sendable {
     let place = directory[.tenants].offset + number * SegmentDirectory.tenantBytes
     func value(_ index: Int) -> Int { Int(file.uint32(at: place + index * 4)) }
     return TenantRows(
-      number: number, firstDocument: value(0), documentCount: value(1), firstRow: value(2), rowCount: value(3),
+      number: number, firstDocument: value(0), documentCount: value(1), firstRow: value(2),
+      rowCount: value(3),
       firstPanel: value(4), firstTail: value(5))
   }
 

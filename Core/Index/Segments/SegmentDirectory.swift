@@ -50,9 +50,9 @@ struct SegmentDirectory: Sendable, Equatable {
     case termBlocks
     /// For each code the counts that it stands for (`TermCounts`, 4 bytes).
     case termCounts
-    /// For each tenant 56 bytes: first block of terms (4), terms (4), the mean weighted length that its saturations were
-    /// computed with (fp32, 4), 0 (4), the beginning of its postings (8), the terms in each field of all its rows (8
-    /// each).
+    /// For each tenant 56 bytes: first block of terms (4), terms (4), the mean weighted length that its saturations
+    /// were computed with (fp32, 4), 0 (4), the beginning of its postings (8), the terms in each field of all its rows
+    /// (8 each).
     case wordTenants
     /// The weights of the fields that saturations were computed with, in hundredths (4 bytes each), and the codes of
     /// languages, each after its length as a varint.

@@ -113,7 +113,8 @@ struct WordsWriter {
     tenantTable.uint32(UInt32(dictionary.blockCount))
     dictionary.beginTenant()
     let postingsStart = file.count
-    var streams = try Streams(sources, order[tenant.firstDocument..<tenant.firstDocument + tenant.documentCount])
+    var streams = try Streams(
+      sources, order[tenant.firstDocument..<tenant.firstDocument + tenant.documentCount])
     var written = 0
     while let next = try streams.next(newRows) {
       written += 1
@@ -189,7 +190,8 @@ struct WordsWriter {
       }
       guard parts > 1 else { return result }
       let order = result.rows.indices.sorted { result.rows[$0] < result.rows[$1] }
-      return TermPostings(term: term, rows: order.map { result.rows[$0] }, counts: order.map { result.counts[$0] })
+      return TermPostings(
+        term: term, rows: order.map { result.rows[$0] }, counts: order.map { result.counts[$0] })
     }
   }
 }

@@ -55,7 +55,8 @@ package struct RetrievalScores: Sendable {
   package var reciprocalRank: Double { mean(\.reciprocalRank) }
   package func recall(at depth: Int) -> Double { mean { $0.found[depth] ?? false ? 1 : 0 } }
 
-  /// The 95 % interval of a mean, by drawing the questions anew a thousand times (Efron 1979). The same draws in each run.
+  /// The 95 % interval of a mean, by drawing the questions anew a thousand times (Efron 1979). The same draws in each
+  /// run.
   private func interval(_ value: (Question) -> Double) -> (low: Double, high: Double) {
     let values = questions.map(value)
     guard !values.isEmpty else { return (0, 0) }

@@ -9,6 +9,9 @@ package final class Analyser {
   /// What is written together from more parts is a list or data, not a name.
   private static let partsMax = 12
 
+  private static let elidingLanguages: Set<Language> = [Language("fr"), Language("it"), Language("ca")]
+  private static let vietnamese = Language("vi")
+
   private let rules: AnalysisRules
   private var stemmers: [Language: Stemmer?] = [:]
 
@@ -47,7 +50,9 @@ package final class Analyser {
     while next < words.count {
       var end = next + 1
       if words[next].isCJK {
-        while end < words.count, words[end].isCJK, words[end].range.lowerBound == words[end - 1].range.upperBound {
+        while end < words.count, words[end].isCJK,
+          words[end].range.lowerBound == words[end - 1].range.upperBound
+        {
           end += 1
         }
         terms += Self.pairs(piece[words[next].range.lowerBound..<words[end - 1].range.upperBound])
@@ -165,7 +170,7 @@ package final class Analyser {
     // The typographic apostrophe is an apostrophe.
     folded = Self.replacing(folded, [0xE2, 0x80, 0x99], with: UInt8(ascii: "'"))
     // l'homme, dell'arte: what stands before the apostrophe is an article or a preposition.
-    if ["fr", "it", "ca"].contains(language.code),
+    if Self.elidingLanguages.contains(language),
       let apostrophe = folded.firstIndex(of: UInt8(ascii: "'")), apostrophe < folded.count - 1
     {
       folded = Array(folded[(apostrophe + 1)...])
@@ -173,7 +178,7 @@ package final class Analyser {
     if !folded.contains(where: { (0x30...0x39).contains($0) }), let stemmer = stemmer(of: language) {
       folded = stemmer.stem(folded)
     }
-    if rules.foldsAccents, language.code != "vi" { folded = WordBreaks.foldedAccents(folded) }
+    if rules.foldsAccents, language != Self.vietnamese { folded = WordBreaks.foldedAccents(folded) }
     guard !folded.isEmpty, folded.count <= Self.termBytesMax else { return [] }
     return [folded]
   }

@@ -7,7 +7,8 @@ package struct Language: Hashable, Sendable, Comparable {
   /// - Parameter tag: anything that is no code becomes the unknown language.
   package init(_ tag: String) {
     let primary = tag.prefix { $0 != "-" && $0 != "_" }.lowercased()
-    let isCode = (2...3).contains(primary.utf8.count) && primary.utf8.allSatisfy { (0x61...0x7A).contains($0) }
+    let isCode =
+      (2...3).contains(primary.utf8.count) && primary.utf8.allSatisfy { (0x61...0x7A).contains($0) }
     // `iw` and `in` are the former codes of Hebrew and Indonesian, which CLD2 still writes.
     code = isCode ? ["iw": "he", "in": "id", "no": "nb"][primary] ?? primary : ""
   }

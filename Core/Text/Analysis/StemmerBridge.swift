@@ -2,12 +2,14 @@ internal import CWords
 
 /// A stemmer of Snowball for one language. It is used by one thread at a time.
 @safe final class Stemmer {
+  private static let norwegian: Set<Language> = [Language("nb"), Language("nn")]
+
   private let stemmer: OpaquePointer
 
   /// - Returns: nil when Snowball has none for the language.
   init?(_ language: Language) {
     guard !language.code.isEmpty,
-      let made = unsafe sb_stemmer_new(language.code == "nb" || language.code == "nn" ? "no" : language.code, nil)
+      let made = unsafe sb_stemmer_new(Self.norwegian.contains(language) ? "no" : language.code, nil)
     else { return nil }
     unsafe stemmer = made
   }

@@ -17,7 +17,8 @@ enum WordBreaks {
       let count = unsafe text.withUnsafeBytes { text in
         unsafe buffer.withUnsafeMutableBufferPointer { buffer in
           unsafe millrace_words(
-            text.baseAddress?.assumingMemoryBound(to: CChar.self), text.count, buffer.baseAddress, buffer.count)
+            text.baseAddress?.assumingMemoryBound(to: CChar.self), text.count, buffer.baseAddress,
+            buffer.count)
         }
       }
       // ICU fails for want of memory only.

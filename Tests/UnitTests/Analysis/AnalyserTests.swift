@@ -20,7 +20,8 @@ import Testing
       ("camelCase", ["camelcase", "camel", "case"]), ("HTTPServer", ["httpserver", "http", "server"]),
       ("0x80070057", ["0x80070057"]), ("--dry-run", ["dry-run", "--dry-run", "dri", "run"]),
       ("-v", ["-v", "v"]), ("/etc/hosts", ["etc/hosts", "etc", "host"]), ("C++", ["c++", "c"]),
-      ("C#.", ["c#", "c"]), ("kube-apiserver.service", ["kube-apiserver.service", "kube", "apiserv", "servic"]),
+      ("C#.", ["c#", "c"]),
+      ("kube-apiserver.service", ["kube-apiserver.service", "kube", "apiserv", "servic"]),
       ("user@example.com", ["user@example.com", "user", "exampl", "com"]), ("9f8e7d6c5b4a", ["9f8e7d6c5b4a"]),
     ])
   func identifiers(_ text: String, _ expected: [String]) {

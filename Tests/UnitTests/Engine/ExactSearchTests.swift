@@ -166,7 +166,9 @@ import VectorMath
           for (batch, threads) in [(1, 1), (5, 1), (8, 2), (20, 3)] {
             for start in stride(from: 0, to: 20, by: batch) {
               let part = start..<min(start + batch, 20)
-              let found = try HybridSearch(engine.view, .standard).search(Array(queries[part]), threads: threads).map(\.matches)
+              let found = try HybridSearch(engine.view, .standard).search(
+                Array(queries[part]), threads: threads
+              ).map(\.matches)
               #expect(
                 found.map { $0.map { "\($0.score) \($0.chunk.text)" } } == Array(expected[part]),
                 "seed \(seed), \(place), set \(set), \(dimension) values, batch \(batch), \(threads) threads")

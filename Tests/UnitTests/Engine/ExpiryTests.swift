@@ -41,7 +41,8 @@ import Testing
 
   private func found(_ engine: IndexEngine, now: Int64) throws -> [String] {
     let query = IndexQuery(tenant: .standard, vector: [1, 0], depth: 10, nowMilliseconds: Self.start + now)
-    return try HybridSearch(engine.view, .standard).search([query], threads: 1)[0].matches.map(\.chunk.text).sorted()
+    return try HybridSearch(engine.view, .standard).search([query], threads: 1)[0].matches.map(\.chunk.text)
+      .sorted()
   }
 
   @Test("expired documents are not sealed, and a merge leaves out those that have expired since")

@@ -125,7 +125,8 @@ import VectorMath
         let (a, b) = (Panels.dot($0.vector, vector), Panels.dot($1.vector, vector))
         return a != b ? a > b : "d\($0.number)" < "d\($1.number)"
       }.prefix(depth).map { "\($0.number)" }
-      let result = try HybridSearch(engine.view, .standard).search([query], threads: 1)[0].matches.map(\.chunk.text)
+      let result = try HybridSearch(engine.view, .standard).search([query], threads: 1)[0].matches.map(
+        \.chunk.text)
       #expect(result == expected, "seed \(seed), \(condition.json), \(tenant), \(principals)")
       found += result.count
     }

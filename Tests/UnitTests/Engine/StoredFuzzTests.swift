@@ -65,7 +65,9 @@ import Testing
     for tenant in ["a", "a-b"].map({ TenantID($0)! }) {
       let vector = (0..<IndexHistory.dimension).map { _ in Float.random(in: -1...1, using: &random) }
       let query = IndexQuery(tenant: tenant, principals: ["boss"], vector: vector, depth: 20)
-      do { _ = try HybridSearch(replica.engine.view, .standard).search([query], threads: 2) } catch is StorageError {}
+      do {
+        _ = try HybridSearch(replica.engine.view, .standard).search([query], threads: 2)
+      } catch is StorageError {}
     }
     while (0..<history.records.count).contains(replica.position) {
       guard (try? replica.applyNext()) != nil else { break }

@@ -6,31 +6,51 @@ import Records
 
 /// BM25 by the book, over all chunks, in Doubles: what the index must find.
 struct LexicalOracle {
-  private struct Row {
+  /// A chunk with its terms in all fields.
+  struct Row {
     var document: IndexedDocument
     var chunk: Chunk
     var counts: [String: Double]
     var length: Double
   }
 
-  private var rows: [Row] = []
+  private let rows: [Row]
   let languages: [String]
   let terms: [String]
   let query: IndexQuery
 
-  /// Statistics are over all live chunks of the tenant, whoever may read them.
-  init(_ documents: some Sequence<IndexedDocument>, _ query: IndexQuery) {
-    self.query = query
-    let live = documents.filter { document in
-      document.info.key.tenant == query.tenant && !document.info.isExpired(at: query.nowMilliseconds)
-    }
+  /// Analyses documents; that takes long.
+  static func rows(_ documents: some Sequence<IndexedDocument>) -> [Row] {
     let analyser = Analyser(AnalysisRules())
+    return documents.flatMap { document in
+      document.chunks.map { chunk in
+        var row = Row(document: document, chunk: chunk, counts: [:], length: 0)
+        let headings = chunk.headingPath.joined(separator: "\n")
+        for field in [chunk.text, document.info.title, headings, chunk.context] {
+          for term in analyser.terms(of: Array(field.utf8), Language(document.info.language)) {
+            row.counts[String(decoding: term, as: UTF8.self), default: 0] += 1
+            row.length += 1
+          }
+        }
+        return row
+      }
+    }
+  }
+
+  /// Statistics are over all live chunks of the tenant, whoever may read them.
+  init(_ all: [Row], _ query: IndexQuery) {
+    self.query = query
+    rows = all.filter { row in
+      let info = row.document.info
+      return info.key.tenant == query.tenant && !info.isExpired(at: query.nowMilliseconds)
+    }
     var rowsOf: [Language: Int] = [:]
-    for document in live { rowsOf[Language(document.info.language), default: 0] += document.chunks.count }
-    let commonest = rowsOf.filter { $0.value > 0 }.sorted {
+    for row in rows { rowsOf[Language(row.document.info.language), default: 0] += 1 }
+    let commonest = rowsOf.sorted {
       $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key
     }.prefix(2).map(\.key).sorted()
     languages = commonest.map(\.code)
+    let analyser = Analyser(AnalysisRules())
     var terms: [String] = []
     for word in query.question.split(separator: " ") {
       for language in commonest.isEmpty ? [.unknown] : commonest {
@@ -41,21 +61,6 @@ struct LexicalOracle {
       }
     }
     self.terms = terms
-    for document in live {
-      for chunk in document.chunks {
-        let fields = [
-          chunk.text, document.info.title, chunk.headingPath.joined(separator: "\n"), chunk.context,
-        ]
-        var row = Row(document: document, chunk: chunk, counts: [:], length: 0)
-        for field in fields {
-          for term in analyser.terms(of: Array(field.utf8), Language(document.info.language)) {
-            row.counts[String(decoding: term, as: UTF8.self), default: 0] += 1
-            row.length += 1
-          }
-        }
-        rows.append(row)
-      }
-    }
   }
 
   var chunkCount: Int { rows.count }

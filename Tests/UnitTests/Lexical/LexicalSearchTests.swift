@@ -9,9 +9,9 @@ import Storage
 import TestSupport
 import Testing
 
-// Goal: a search for words finds exactly the best by BM25 over the tenant's live chunks, wherever they lie and however many
-// shards hold them. Method: random texts with words of a natural frequency, put, replaced, deleted, expiring, sealed and
-// merged at random, against BM25 in plain loops.
+// Goal: a search for words finds exactly the best by BM25 over the tenant's live chunks, wherever they lie and however
+// many shards hold them. Method: random texts with words of a natural frequency, put, replaced, deleted, expiring,
+// sealed and merged at random, against BM25 in plain loops.
 
 @Suite struct LexicalSearchTests {
   private struct Shard {
@@ -65,7 +65,8 @@ import Testing
       // Some texts stand in many places.
       chunk.text =
         Int.random(in: 0..<12, using: &random) == 0
-        ? "Same text of kind \(Int.random(in: 0..<4, using: &random))" : text(Int.random(in: 3...60, using: &random), &random)
+        ? "Same text of kind \(Int.random(in: 0..<4, using: &random))"
+        : text(Int.random(in: 3...60, using: &random), &random)
       if index == 1 { chunk.headingPath = [text(2, &random)] }
       if index == 2 { chunk.context = text(4, &random) }
       return chunk
@@ -93,7 +94,8 @@ import Testing
 
   private func query(_ random: inout SplitMix, depth: Int, now: Int64) throws -> IndexQuery {
     let filter =
-      Bool.random(using: &random) ? MetadataFilter.everything : MetadataFilter(equalities: ["kind": [.string("odd")]])
+      Bool.random(using: &random)
+      ? MetadataFilter.everything : MetadataFilter(equalities: ["kind": [.string("odd")]])
     return IndexQuery(
       tenant: TenantID(["a", "a", "b", "c"].randomElement(using: &random)!)!,
       principals: [[], ["p0"], ["p1", "p2"]].randomElement(using: &random)!, filter: filter,
@@ -120,7 +122,7 @@ import Testing
         // Expired documents leave at a checkpoint, and don't come back.
         shard.now += Int64.random(in: 0...20, using: &random)
         let query = try query(&random, depth: [1, 10, 500].randomElement(using: &random)!, now: shard.now)
-        let oracle = LexicalOracle(live.values, query)
+        let oracle = LexicalOracle(LexicalOracle.rows(live.values), query)
         let answer = try HybridSearch(shard.engine.view, .standard).search([query], threads: 1)[0]
         let comment: Comment = "seed \(seed), after \(offset)"
         #expect(answer.analysed.map(\.code) == oracle.languages, comment)
@@ -131,7 +133,9 @@ import Testing
           #expect(answer.statistics.frequencies[term] == UInt64(oracle.frequency(term)), "\(comment) \(term)")
         }
         let best = oracle.best
-        let names = answer.lexical.map { "\(answer.matches[$0].document.key.id)#\(answer.matches[$0].chunk.number)" }
+        let names = answer.lexical.map {
+          "\(answer.matches[$0].document.key.id)#\(answer.matches[$0].chunk.number)"
+        }
         #expect(names == best.map(\.name), comment)
         found += names.count
         for (place, expected) in zip(answer.lexical, best) {
@@ -160,13 +164,16 @@ import Testing
     }
     shard.seal()
     #expect(shard.engine.rowCount > 4096 * 2)
+    let rows = LexicalOracle.rows(documents)
     for depth in [1, 10, 100] {
       for _ in 0..<4 {
         var query = try query(&random, depth: depth, now: 1)
         query.tenant = TenantID("a")!
-        let oracle = LexicalOracle(documents, query)
+        let oracle = LexicalOracle(rows, query)
         let answer = try HybridSearch(shard.engine.view, .standard).search([query], threads: 1)[0]
-        let names = answer.lexical.map { "\(answer.matches[$0].document.key.id)#\(answer.matches[$0].chunk.number)" }
+        let names = answer.lexical.map {
+          "\(answer.matches[$0].document.key.id)#\(answer.matches[$0].chunk.number)"
+        }
         #expect(names == oracle.best.map(\.name), "seed \(seed), \(query.question)")
       }
     }
@@ -223,9 +230,12 @@ import Testing
     #expect(turns > 0, "seed \(seed)")
   }
 
-  private func record(_ shard: Shard, _ query: IndexQuery, _ number: UInt32, _ count: UInt32) throws -> CandidatesRecord {
+  private func record(_ shard: Shard, _ query: IndexQuery, _ number: UInt32, _ count: UInt32) throws
+    -> CandidatesRecord
+  {
     let answer = try HybridSearch(shard.engine.view, .standard).search([query], threads: 1)[0]
-    var record = CandidatesRecord(flight: QueryInFlight(query: QueryRecord(id: QueryID("q")!, text: query.question)))
+    var record = CandidatesRecord(
+      flight: QueryInFlight(query: QueryRecord(id: QueryID("q")!, text: query.question)))
     (record.shard, record.shardCount) = (number, count)
     record.add(answer, isShared: query.statistics != nil)
     return try CandidatesRecord(wireBytes: record.wireBytes)
@@ -242,7 +252,8 @@ import Testing
       chunk.text = text
       try self.put(
         IndexedDocument(
-          info: info, set: SetID(version: info.version, digest: [1]), chunks: [chunk], vectors: [1, 0, 0, 0]), shard)
+          info: info, set: SetID(version: info.version, digest: [1]), chunks: [chunk], vectors: [1, 0, 0, 0]),
+        shard)
     }
     for sealed in [false, true] {
       if !sealed {
@@ -256,8 +267,11 @@ import Testing
       let query = IndexQuery(
         tenant: TenantID("a")!, vector: [1, 0, 0, 0], question: "port", depth: 2, nowMilliseconds: 1)
       let answer = try HybridSearch(shard.engine.view, .standard).search([query], threads: 1)[0]
-      #expect(Set(answer.matches.map { $0.chunk.text.prefix(16).lowercased() }) == ["the port is  808", "the port is 9090"]
-        || Set(answer.matches.map(\.textHash)).count == 2, "\(answer.matches.map(\.chunk.text))")
+      #expect(
+        Set(answer.matches.map { $0.chunk.text.prefix(16).lowercased() }) == [
+          "the port is  808", "the port is 9090",
+        ]
+          || Set(answer.matches.map(\.textHash)).count == 2, "\(answer.matches.map(\.chunk.text))")
       #expect(answer.dense.count == 2 && answer.lexical.count == 2)
       let first = answer.matches.first { $0.chunk.text.contains("8080") }!
       #expect(first.copies.count == IndexMatch.copiesMax)

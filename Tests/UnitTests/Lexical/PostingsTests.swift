@@ -6,11 +6,13 @@ import TestSupport
 import Testing
 import VectorMath
 
-// Goal: postings come back as they were written, and damaged ones are an error. Method: random lists of all lengths, and
-// the same with changed bytes.
+// Goal: postings come back as they were written, and damaged ones are an error. Method: random lists of all lengths,
+// and the same with changed bytes.
 
 @Suite struct PostingsTests {
-  private func list(_ count: Int, _ random: inout SplitMix) -> (rows: [UInt32], codes: [UInt32], rowCount: Int) {
+  private func list(_ count: Int, _ random: inout SplitMix) -> (
+    rows: [UInt32], codes: [UInt32], rowCount: Int
+  ) {
     let gap = [1, 2, 100, 1 << 20].randomElement(using: &random)!
     var row: UInt32 = 0
     var rows: [UInt32] = []
@@ -23,7 +25,8 @@ import VectorMath
     return (rows, codes, Int(row) + 1 + Int.random(in: 0...100, using: &random))
   }
 
-  private func cursor(_ bytes: [UInt8], _ count: Int, _ rowCount: Int) throws(StorageError) -> PostingsCursor {
+  private func cursor(_ bytes: [UInt8], _ count: Int, _ rowCount: Int) throws(StorageError) -> PostingsCursor
+  {
     try PostingsCursor(
       MappedFile(copying: bytes), .init(count: count, offset: 0, byteCount: bytes.count, impact: 255),
       rowCount: rowCount, name: "test")
@@ -70,7 +73,9 @@ import VectorMath
       let count = [2, 100, 128, 300].randomElement(using: &random)!
       let (rows, codes, rowCount) = list(count, &random)
       var (bytes, _) = PostingsWriter.bytes(rows, codes, rows.map { _ in 1 })
-      if Bool.random(using: &random) { bytes.removeLast(Int.random(in: 0...min(20, bytes.count - 1), using: &random)) }
+      if Bool.random(using: &random) {
+        bytes.removeLast(Int.random(in: 0...min(20, bytes.count - 1), using: &random))
+      }
       for _ in 0..<Int.random(in: 1...4, using: &random) {
         bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
       }

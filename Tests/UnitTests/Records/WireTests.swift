@@ -173,6 +173,18 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     #expect(goldenBytes.count == Samples.all.count)
   }
 
+  @Test("candidates of the former release, without lists, are all a list by vectors")
+  func formerCandidates() throws {
+    let bytes = stride(from: 0, to: formerGoldenCandidates.count, by: 2).compactMap { index in
+      UInt8(formerGoldenCandidates.dropFirst(index).prefix(2), radix: 16)
+    }
+    let record = try CandidatesRecord(wireBytes: bytes)
+    #expect(record.hits.count == 1 && record.dense == [0] && record.lexical.isEmpty && record.words == nil)
+    var bad = record
+    bad.lexical = [1]
+    #expect(throws: WireError.self) { try CandidatesRecord(wireBytes: bad.wireBytes) }
+  }
+
   @Test(
     "a record of the former release, without the time of asking, counts as asked as early as it can have been"
   )
