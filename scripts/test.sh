@@ -94,8 +94,8 @@ finish() {
 }
 
 # The tests of the index compute for long. Beside them, tests of time-outs in the same process would be late.
-units=('units --filter "ArchitectureTests|UnitTests" --skip "CrashTests|ExactSearchTests"'
-  'index --filter "CrashTests|ExactSearchTests"')
+units=('units --filter "ArchitectureTests|UnitTests" --skip "CrashTests|ExactSearchTests|LexicalSearchTests"'
+  'index --filter "CrashTests|ExactSearchTests|LexicalSearchTests"')
 
 if [ "${1:-}" = units ]; then
   together "${units[@]}"

@@ -246,8 +246,11 @@ private func quotes(_ answer: [String: Any]) -> String {
       let found = try pipeline.json([
         "search", "nightly backups", "--top-k", "50", "--after", token, "--tenant", "writer",
       ])
-      let ids = ((found["citations"] as? [[String: Any]]) ?? []).compactMap { $0["document_id"] as? String }
-      #expect(ids.contains("copy-\(number)"))
+      // The same text counts once, and names all documents that it stands in.
+      let citations = found["citations"] as? [[String: Any]] ?? []
+      let places = citations + citations.flatMap { $0["also_in"] as? [[String: Any]] ?? [] }
+      #expect(places.contains { $0["document_id"] as? String == "copy-\(number)" })
+      #expect(Set(citations.compactMap { $0["quote"] as? String }).count == citations.count)
     }
   }
 

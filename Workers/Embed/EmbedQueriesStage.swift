@@ -25,6 +25,9 @@ package struct EmbedQueriesStage: StageWork {
   /// A query whose id was answered so long before it is the same query again. Later it is a new one.
   private static let memory = Duration.milliseconds(QueryRecord.deadlineMaxMilliseconds)
 
+  /// A question has at most so many windows of the model's length.
+  private static let windowsMax = 16
+
   private let context: StageContext
   private let encoder: Encoder
   private let cache: AnswerCache?
@@ -160,19 +163,26 @@ package struct EmbedQueriesStage: StageWork {
   private func searches(_ items: [Item], _ watch: Stopwatch) async -> [OutgoingRecord] {
     let embedding = Stopwatch()
     let working = items.indices.filter { items[$0].flight.outcome == nil }
-    let vectors = await encoder.encode(working.map { items[$0].flight.query.text })
+    let windows = working.map { encoder.windows(of: items[$0].flight.query.text, countMax: Self.windowsMax) }
+    let vectors = await encoder.encode(tokens: windows.flatMap(\.sequences))
     if !working.isEmpty {
       context.metrics.observe(
         .embeddingDuration, seconds: embedding.seconds,
         [("gen_ai.operation.name", "embeddings"), ("gen_ai.request.model", encoder.modelID)])
     }
-    var rows: [Int: Int] = [:]
-    for (row, index) in working.enumerated() { rows[index] = row }
+    var rows: [Int: (range: Range<Int>, isCut: Bool)] = [:]
+    var next = 0
+    for (index, found) in zip(working, windows) {
+      rows[index] = (next..<next + found.sequences.count, found.isCut)
+      next += found.sequences.count
+    }
     return items.enumerated().map { index, item in
       var search = SearchRecord(flight: item.flight.passedOn(stage: "embed", wait: item.wait, work: watch))
       search.model = encoder.modelID
-      if let row = rows[index] {
-        search.vector = Array(vectors[row * encoder.dimension..<(row + 1) * encoder.dimension])
+      if let (range, isCut) = rows[index] {
+        search.vector = Array(
+          vectors[range.lowerBound * encoder.dimension..<range.upperBound * encoder.dimension])
+        search.isCut = isCut
       }
       return context.queryRecord(
         .searches, item.flight.key, search.wireBytes, headers: item.record.record.passedHeaders)

@@ -172,6 +172,7 @@ package final class GenerateStage: RecordWork {
         }
       }
       answer.staleOmitted = prompt.staleOmitted
+      answer.isQuestionCut = prompt.isCut
       if prompt.round > 0 {
         let omitted = prompt.context.filter { !self.isUsable($0.document) }
         answer.staleOmitted &+= UInt32(clamping: Set(omitted.map(\.document.key)).count)

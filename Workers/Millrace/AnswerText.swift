@@ -36,6 +36,7 @@ enum AnswerText {
     if answer.shardsAnswered < answer.shardsTotal {
       lines.append("  from only \(answer.shardsAnswered) of \(answer.shardsTotal) shards")
     }
+    if answer.isQuestionCut { lines.append("  the question is too long: its end was not searched for") }
     if answer.behind.records > 0 { lines.append("  the index is \(answer.behind.records) records behind") }
     return lines.joined(separator: "\n")
   }

@@ -172,6 +172,7 @@ package final class RetrieveStage: RecordWork {
     record.engine = "retrieve"
     record.model = first.model
     record.staleOmitted = UInt32(stale.count)
+    record.isQuestionCut = round.gathering.candidates.contains(where: \.isCut)
     record.citations = hits.enumerated().map(Self.citation)
     if hits.isEmpty { record.text = AnswerRecord.refusalText }
     return .answer(timed(record, flight, round, watch))
@@ -198,6 +199,7 @@ package final class RetrieveStage: RecordWork {
     prompt.round = first.round
     prompt.model = first.model
     prompt.vector = first.vector
+    prompt.isCut = round.gathering.candidates.contains(where: \.isCut)
     prompt.context = ContextAssembly.assemble(hits, tokenBudget: context.settings.retrieve.contextTokens)
     prompt.shardsAnswered = round.gathering.shardsAnswered
     prompt.shardsTotal = round.gathering.shardsTotal

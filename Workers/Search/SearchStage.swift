@@ -200,6 +200,7 @@ package struct SearchStage: StageWork {
     candidates.model = search.model
     candidates.vector = search.vector
     candidates.add(answer, isShared: search.statistics != nil)
+    candidates.isCut = search.isCut || answer.isCut
     return candidates
   }
 }

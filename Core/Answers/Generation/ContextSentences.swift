@@ -50,7 +50,8 @@ struct ContextSentences: Sendable {
   ///
   /// - Parameters:
   ///   - context: best first.
-  ///   - question: its unit vector. With another dimension than the encoder's, no sentence is taken.
+  ///   - question: the unit vector of each window of its text. With another dimension than the encoder's, no sentence
+  ///     is taken.
   init(
     _ context: [ContextItem], query: QueryRecord, question: [Float], known: SentenceVectors, dimension: Int
   ) async {
@@ -66,7 +67,7 @@ struct ContextSentences: Sendable {
             context: item.context))
       }
     }
-    guard question.count == dimension else {
+    guard !question.isEmpty, question.count % dimension == 0 else {
       sentences = []
       return
     }
@@ -124,12 +125,14 @@ struct ContextSentences: Sendable {
       .max { sentences[$0].score < sentences[$1].score }
   }
 
-  /// The cosine of each sentence with a unit vector.
+  /// The cosine of each sentence with the nearest of some unit vectors, which lie one after another.
   func scores(_ vector: [Float]) -> [Double] {
     sentences.indices.map { row in
-      var dot: Float = 0
-      for column in 0..<dimension { dot += vectors[row * dimension + column] * vector[column] }
-      return Double(dot)
+      stride(from: 0, to: vector.count, by: dimension).map { window in
+        var dot: Float = 0
+        for column in 0..<dimension { dot += vectors[row * dimension + column] * vector[window + column] }
+        return Double(dot)
+      }.max() ?? 0
     }
   }
 

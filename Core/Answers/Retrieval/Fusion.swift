@@ -53,6 +53,8 @@ package struct Fusion: Sendable {
   }
 
   private static let rankConstant = 60.0
+  /// More copies of a text are not named.
+  private static let copiesMax = 8
 
   package var rule: Rule
   package var mode: QueryRecord.SearchMode
@@ -81,6 +83,7 @@ package struct Fusion: Sendable {
       scores[HitKey($0)] ?? 0
     }
     result.hits = Array(fused(dense, lexical, scores).prefix(count))
+    Self.addCopies(to: &result.hits, candidates)
     if candidates.count > 1, let worst = lexical.last {
       let limit = lexical.count < depth ? -Double.infinity : scores[HitKey(worst)] ?? 0
       result.missing = missing(candidates, statistics, limit: limit)
@@ -151,29 +154,34 @@ package struct Fusion: Sendable {
       })
   }
 
-  /// One hit for each text, which names where else it stands.
+  /// The best hit of each text.
   private func collapsed(_ sorted: [Fused]) -> [Fused] {
-    var result: [Fused] = []
-    var places: [UInt64: Int] = [:]
-    for fused in sorted {
-      guard fused.hit.textHash != 0, let place = places[fused.hit.textHash] else {
-        places[fused.hit.textHash] = result.count
-        result.append(fused)
-        continue
+    var texts: Set<UInt64> = []
+    return sorted.filter { $0.hit.textHash == 0 || texts.insert($0.hit.textHash).inserted }
+  }
+
+  /// Adds to each hit the copies of its text that other hits are, or name.
+  private static func addCopies(to hits: inout [Fused], _ candidates: [CandidatesRecord]) {
+    let all = Dictionary(grouping: candidates.flatMap(\.hits).filter { $0.textHash != 0 }, by: \.textHash)
+    for index in hits.indices {
+      let kept = hits[index].hit
+      var copies: [TextCopy] = []
+      for other in all[kept.textHash] ?? [kept] {
+        let own = TextCopy(
+          document: other.document.key, version: other.document.version, chunk: other.chunk.number,
+          title: other.document.title, uri: other.document.uri,
+          expiresAtMilliseconds: other.document.expiresAtMilliseconds)
+        for copy in [own] + other.copies
+        where (copy.document != kept.document.key || copy.chunk != kept.chunk.number)
+          && !copies.contains(where: { $0.document == copy.document && $0.chunk == copy.chunk })
+        {
+          copies.append(copy)
+        }
       }
-      let (kept, other) = (result[place].hit, fused.hit)
-      let copy = TextCopy(
-        document: other.document.key, version: other.document.version, chunk: other.chunk.number,
-        title: other.document.title, uri: other.document.uri,
-        expiresAtMilliseconds: other.document.expiresAtMilliseconds)
-      for copy in [copy] + other.copies
-      where !kept.copies.contains(copy)
-        && (copy.document != kept.document.key || copy.chunk != kept.chunk.number)
-      {
-        result[place].hit.copies.append(copy)
-      }
+      // The same ones, whichever shards they come from.
+      copies.sort { ($0.document.id, $0.chunk) < ($1.document.id, $1.chunk) }
+      hits[index].hit.copies = Array(copies.prefix(copiesMax))
     }
-    return result
   }
 
   /// Whether a shard may have left out a chunk with a BM25 score of at least `limit`, or analysed the query in other

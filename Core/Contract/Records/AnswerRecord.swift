@@ -64,6 +64,8 @@ package struct AnswerRecord: Sendable, Equatable {
   package var error: RecordError?
   /// The number of documents that were left out because they changed while the query was answered.
   package var staleOmitted: UInt32
+  /// Whether a part of the question was too long to be searched for.
+  package var isQuestionCut = false
   /// When the documents of the answer were last found fresh, in milliseconds since 1970. Nil without citations.
   package var checkedAtMilliseconds: Int64?
 
@@ -128,6 +130,7 @@ package struct AnswerRecord: Sendable, Equatable {
       "index": .object(["behind_records": .int(behind.records), "behind_ms": .int(behind.milliseconds)]),
       "engine": .string(engine), "model": .string(model),
       "stale_omitted": staleOmitted == 0 ? nil : .int(staleOmitted),
+      "question_cut": isQuestionCut ? .bool(true) : nil,
       "checked_at_ms": checkedAtMilliseconds.map { .int($0) }, "error": error?.json,
     ])
   }
@@ -179,6 +182,7 @@ package struct AnswerRecord: Sendable, Equatable {
     engine = try fields.string("engine") ?? ""
     model = try fields.string("model") ?? ""
     staleOmitted = UInt32(clamping: fields.object["stale_omitted"]?.integerValue ?? 0)
+    isQuestionCut = fields.object["question_cut"] == .bool(true)
     // A time out of range counts for nothing: differences of it could overflow.
     checkedAtMilliseconds = fields.object["checked_at_ms"]?.integerValue.flatMap {
       (0...(1 << 52)).contains($0) ? $0 : nil

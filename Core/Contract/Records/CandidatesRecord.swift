@@ -17,6 +17,8 @@ package struct CandidatesRecord: Sendable, Equatable {
   package var lexical: [Int32] = []
   /// Nil when words were not searched.
   package var words: LexicalCandidates?
+  /// Whether a part of the query's text was not searched for.
+  package var isCut = false
   package var behind = IndexBehind()
   package var model = ""
   package var vector: [Float] = []
@@ -40,6 +42,7 @@ package struct CandidatesRecord: Sendable, Equatable {
     writer.packed(17, dense)
     writer.packed(18, lexical)
     if let words { writer.message(19, words) }
+    writer.bool(20, isCut)
     return writer.bytes
   }
 
@@ -64,6 +67,7 @@ package struct CandidatesRecord: Sendable, Equatable {
       case 16: try reader.floats(into: &result.vector)
       case 17: try reader.int32s(into: &result.dense)
       case 18: try reader.int32s(into: &result.lexical)
+      case 20: result.isCut = try reader.bool()
       case 19: result.words = try reader.message(LexicalCandidates.self)
       default: try reader.skip()
       }

@@ -11,6 +11,8 @@ package struct PromptRecord: Sendable, Equatable {
   package var shardsTotal: UInt32 = 0
   package var behind = IndexBehind()
   package var staleOmitted: UInt32 = 0
+  /// Whether a part of the query's text was not searched for.
+  package var isCut = false
 
   package init(flight: QueryInFlight) { self.flight = flight }
 
@@ -39,6 +41,7 @@ package struct PromptRecord: Sendable, Equatable {
     writer.int(9, behind.records)
     writer.int(10, behind.milliseconds)
     writer.uint(11, staleOmitted)
+    writer.bool(12, isCut)
     return writer.bytes
   }
 
@@ -59,6 +62,7 @@ package struct PromptRecord: Sendable, Equatable {
       case 9: result.behind.records = try reader.int64()
       case 10: result.behind.milliseconds = try reader.int64()
       case 11: result.staleOmitted = try reader.uint32()
+      case 12: result.isCut = try reader.bool()
       default: try reader.skip()
       }
     }

@@ -9,6 +9,8 @@ package struct SearchRecord: Sendable, Equatable {
   package var vector: [Float] = []
   /// What all shards weigh the query's terms with; nil: each its own statistics.
   package var statistics: SharedStatistics?
+  /// Whether the query's text is longer than its windows.
+  package var isCut = false
 
   package init(flight: QueryInFlight) { self.flight = flight }
 
@@ -20,6 +22,7 @@ package struct SearchRecord: Sendable, Equatable {
     writer.string(4, model)
     writer.packed(5, vector)
     if let statistics { writer.message(6, statistics) }
+    writer.bool(7, isCut)
     return writer.bytes
   }
 
@@ -43,6 +46,7 @@ package struct SearchRecord: Sendable, Equatable {
     var model = ""
     var vector: [Float] = []
     var statistics: SharedStatistics?
+    var isCut = false
     while let field = try reader.nextField() {
       switch field {
       case 2: query = try reader.message(WireQuery.self)
@@ -50,6 +54,7 @@ package struct SearchRecord: Sendable, Equatable {
       case 4: model = try reader.string()
       case 5: try reader.floats(into: &vector)
       case 6: statistics = try reader.message(SharedStatistics.self)
+      case 7: isCut = try reader.bool()
       default: try reader.skip()
       }
     }
@@ -58,5 +63,6 @@ package struct SearchRecord: Sendable, Equatable {
     self.model = model
     self.vector = vector
     self.statistics = statistics
+    self.isCut = isCut
   }
 }

@@ -54,6 +54,25 @@ package actor Encoder {
     try encode(texts.map(tokens)) { try Task.checkCancellation() }
   }
 
+  /// The token ids of a text in windows of nearly equal length, which the model takes.
+  ///
+  /// - Parameter countMax: of windows.
+  /// - Returns: one window or more, and whether the text has more tokens than they hold.
+  package nonisolated func windows(of text: String, countMax: Int) -> (sequences: [[Int32]], isCut: Bool) {
+    let room = Self.tokensMax - 2
+    let all = tokenizer.encode(CompatibilityForms.folded(text), tokensMax: countMax * room + 3)
+    let (start, end) = (all[0], all[all.count - 1])
+    let content = all.dropFirst().dropLast()
+    guard content.count > room else { return ([all], false) }
+    let kept = content.prefix(countMax * room)
+    let count = (kept.count + room - 1) / room
+    let sequences = (0..<count).map { number -> [Int32] in
+      let range = number * kept.count / count..<(number + 1) * kept.count / count
+      return [start] + kept[(kept.startIndex + range.lowerBound)..<(kept.startIndex + range.upperBound)] + [end]
+    }
+    return (sequences, kept.count < content.count)
+  }
+
   private func tokens(_ text: String) -> [Int32] { tokenizer.encode(CompatibilityForms.folded(text)) }
 
   /// Does the same for sequences of token ids.

@@ -18,6 +18,7 @@ struct LexicalOracle {
   let languages: [String]
   let terms: [String]
   let query: IndexQuery
+  let length: Double
 
   /// Analyses documents; that takes long.
   static func rows(_ documents: some Sequence<IndexedDocument>) -> [Row] {
@@ -44,6 +45,7 @@ struct LexicalOracle {
       let info = row.document.info
       return info.key.tenant == query.tenant && !info.isExpired(at: query.nowMilliseconds)
     }
+    length = rows.reduce(0) { $0 + $1.length }
     var rowsOf: [Language: Int] = [:]
     for row in rows { rowsOf[Language(row.document.info.language), default: 0] += 1 }
     let commonest = rowsOf.sorted {
@@ -64,7 +66,6 @@ struct LexicalOracle {
   }
 
   var chunkCount: Int { rows.count }
-  var length: Double { rows.reduce(0) { $0 + $1.length } }
   func frequency(_ term: String) -> Int { rows.count { $0.counts[term] != nil } }
 
   private func score(_ row: Row, _ frequencies: [String: Double]) -> Double {
