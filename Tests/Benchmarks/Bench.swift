@@ -34,6 +34,7 @@ enum Bench {
     }
     if words.first == "growth" { return try await Growth.puts() }
     if words.first == "index-scan" { return try IndexScan.run(Array(words.dropFirst())) }
+    if words.first == "lexical" { return try LexicalSpeed.run(Array(words.dropFirst())) }
     if words.first == "index-fill" { return try await IndexFill.run(Array(words.dropFirst())) }
     if words.first == "index-produce" { return try await IndexRecords.produce(Array(words.dropFirst())) }
     if words.first == "index-peaks" {

@@ -49,7 +49,7 @@ package enum ExactSearch {
         let indices = Array(usable[start..<min(start + passMax, usable.count)])
         let tops = try scan(view, tenant, indices.map { queries[$0] }, threads)
         for (top, index) in zip(tops, indices) {
-          results[index] = best(view, tenant, queries[index], top.candidates)
+          results[index] = best(view, tenant, queries[index], top.kept)
         }
       }
     }

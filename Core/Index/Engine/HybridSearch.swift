@@ -73,6 +73,18 @@ package struct HybridSearch: Sendable {
     return ExactSearch.best(Array(rows.values), view, query.tenant, depth: query.depth)
   }
 
+  /// The best rows by BM25 alone, without their texts.
+  ///
+  /// - Throws: `StorageError` when what is stored can't be read.
+  package func lexicalRows(_ query: IndexQuery) throws -> [ExactSearch.Row] {
+    var words = try TenantWords(view, query.tenant, rules.weights, now: query.nowMilliseconds)
+    let terms = QueryTerms(
+      query.question, query.languages ?? QueryTerms.commonest(words.content.languages), rules.analysis)
+    let statistics = try words.look(for: terms.terms)
+    let names = terms.terms.map { String(decoding: $0, as: UTF8.self) }
+    return try lexical(query, terms.terms, names, statistics, &words)
+  }
+
   private func answer(_ query: IndexQuery, _ dense: [ExactSearch.Row]) throws -> IndexAnswer {
     var answer = IndexAnswer()
     var places: [Place: Int] = [:]
@@ -89,7 +101,7 @@ package struct HybridSearch: Sendable {
       answer.dense.append(place)
     }
     guard !query.question.isEmpty, query.depth > 0 else {
-      try addCopies(to: &answer, query)
+      try addCopies(to: &answer, places, query)
       return answer
     }
     var words = try TenantWords(view, query.tenant, rules.weights, now: query.nowMilliseconds)
@@ -114,7 +126,7 @@ package struct HybridSearch: Sendable {
       answer.matches[index].counts = found.counts
       answer.matches[index].length = found.length
     }
-    try addCopies(to: &answer, query)
+    try addCopies(to: &answer, places, query)
     return answer
   }
 
@@ -132,28 +144,22 @@ package struct HybridSearch: Sendable {
   }
 
   /// Names the other documents with the same text that the asker may read.
-  private func addCopies(to answer: inout IndexAnswer, _ query: IndexQuery) throws {
+  private func addCopies(to answer: inout IndexAnswer, _ places: [Place: Int], _ query: IndexQuery) throws {
     var reader = QueryReader(query)
-    for index in answer.matches.indices {
-      let match = answer.matches[index]
-      var copies: [IndexMatch.Copy] = []
-      func add(_ info: DocumentInfo, _ chunk: UInt32) {
-        if info.key != match.document.key || chunk != match.chunk.number {
-          copies.append(IndexMatch.Copy(document: info, chunk: chunk))
-        }
-      }
-      for (number, part) in view.parts.enumerated() {
-        guard let rows = part.segment.rows(of: query.tenant) else { continue }
-        for row in part.segment.rows(withTextHash: match.textHash, in: rows) {
+    for (number, part) in view.parts.enumerated() {
+      guard let rows = part.segment.rows(of: query.tenant) else { continue }
+      for (own, index) in places {
+        for row in part.segment.rows(withTextHash: answer.matches[index].textHash, in: rows)
+        where row != own.row || number != own.part {
           let document = part.segment.document(ofRow: row)
-          guard copies.count < IndexMatch.copiesMax, !part.removed.contains(document),
+          guard answer.matches[index].copies.count < IndexMatch.copiesMax, !part.removed.contains(document),
             try reader.maySee(document, of: part.segment, part: Int32(number))
           else { continue }
           let info = try part.segment.properties(of: document).info
-          add(info, try part.segment.chunk(ofRow: row).number)
+          answer.matches[index].copies.append(
+            IndexMatch.Copy(document: info, chunk: try part.segment.chunk(ofRow: row).number))
         }
       }
-      answer.matches[index].copies = copies
     }
     let texts = Dictionary(
       answer.matches.indices.map { (answer.matches[$0].textHash, [$0]) }, uniquingKeysWith: +)

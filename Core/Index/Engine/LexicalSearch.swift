@@ -51,7 +51,7 @@ struct LexicalSearch {
       var copy = words
       try copy.withCursors(of: index) { part, cursors in try scan(part, &cursors) }
     }
-    return top.candidates
+    return top.kept
   }
 
   private mutating func scan(_ head: TenantWords.HeadPart) {
@@ -147,13 +147,18 @@ struct LexicalSearch {
       }
     }
     let content = words.view.parts[part.part]
+    var places = ordered.map { (block: $0.block, position: 0) }
     // The sums are read while `self` changes.
     let sums = window
     try sums.forEach(atLeast: top.threshold - rests[essential]) { row, sum in
       var score = sum
-      for (index, term) in ordered[essential...].enumerated() {
-        if score + rests[essential + index] < top.threshold { return }
-        guard let code = try cursors[term.number]?.code(of: row, from: term.block) else { continue }
+      for index in essential..<ordered.count {
+        if score + rests[index] < top.threshold { return }
+        let term = ordered[index]
+        var place = places[index]
+        let found = try cursors[term.number]?.next(row, block: &place.block, position: &place.position)
+        places[index] = place
+        guard let code = found else { continue }
         let frequency = Int(code) < frequencies.count ? frequencies[Int(code)] : 0
         let length = lengths[lengths.startIndex + Int(row)]
         score += term.weight * norm.saturation(frequency: frequency, length: length)

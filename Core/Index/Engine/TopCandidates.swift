@@ -20,7 +20,7 @@ struct TopCandidates {
   private var best: [(text: UInt64, score: Float)] = []
   /// The place of the lowest score in `best`.
   private var lowest = 0
-  private(set) var candidates: [Candidate] = []
+  private var candidates: [Candidate] = []
   private var limit: Int
   /// Lower scores need not be offered.
   private(set) var threshold = -Float.infinity
@@ -66,6 +66,9 @@ struct TopCandidates {
     // Of many equal scores none can leave: looking at them again and again would be quadratic.
     limit = max(8 * depth + 256, 2 * candidates.count)
   }
+
+  /// The rows that may be among the best.
+  var kept: [Candidate] { candidates.filter { $0.score >= threshold } }
 
   /// Takes over what another thread found among other rows.
   mutating func merge(_ other: TopCandidates) {

@@ -131,6 +131,35 @@ package struct PostingsCursor {
     return low
   }
 
+  /// The code of a row's posting, for rows that ascend from call to call.
+  ///
+  /// - Parameters:
+  ///   - block: where the last call ended; at first a block that `row` is not before. It is moved on.
+  ///   - position: the same within the block, at first 0.
+  /// - Throws: `StorageError` with the code `.corrupt`.
+  package mutating func next(_ row: UInt32, block: inout Int, position: inout Int) throws(StorageError)
+    -> UInt32?
+  {
+    while block < blockCount, lastRow(block) < row {
+      block += 1
+      position = 0
+    }
+    guard block < blockCount else { return nil }
+    try load(block)
+    // Steps that double, then halves: rows that are asked for are often near each other.
+    var step = 1
+    while position + step < loaded, rows[position + step] < row {
+      position += step
+      step *= 2
+    }
+    var high = min(position + step, loaded)
+    while position < high {
+      let middle = (position + high) / 2
+      if rows[middle] < row { position = middle + 1 } else { high = middle }
+    }
+    return position < loaded && rows[position] == row ? codes[position] : nil
+  }
+
   /// The code of a row's posting.
   ///
   /// - Parameter from: a block that no earlier row of interest lies behind.

@@ -8,6 +8,14 @@ extension Segment {
     return offset..<offset + count
   }
 
+  /// The bytes of all sections that only words need.
+  package var wordBytes: Int {
+    [
+      SegmentDirectory.Section.rowLengths, .rowHashes, .rowsByHash, .documentLanguages, .postings, .terms,
+      .termBlocks, .termCounts, .wordTenants, .words,
+    ].reduce(0) { $0 + directory[$1].count }
+  }
+
   private func wordPlace(_ rows: TenantRows) -> Int {
     directory[.wordTenants].offset + rows.number * SegmentDirectory.wordTenantBytes
   }
