@@ -20,7 +20,8 @@ enum LexicalSpeed {
     var offset: Int64 = 0
     let filling = Stopwatch()
     for document in try lines(words[0]) {
-      guard let id = document["id"]?.stringValue.flatMap(DocumentID.init), let text = document["text"]?.stringValue
+      guard let id = document["id"]?.stringValue.flatMap(DocumentID.init),
+        let text = document["text"]?.stringValue
       else { continue }
       var info = DocumentInfo(
         key: DocumentKey(tenant: .standard, id: id), version: Version(epoch: 1, offset: offset))
@@ -31,7 +32,8 @@ enum LexicalSpeed {
       var chunk = Chunk()
       chunk.text = text
       textBytes += text.utf8.count
-      let batch = VectorBatch(header: header, content: .vectors(chunks: [chunk], dimension: 2, values: [1, 0]))
+      let batch = VectorBatch(
+        header: header, content: .vectors(chunks: [chunk], dimension: 2, values: [1, 0]))
       _ = try engine.apply(batch.key, batch, partition: 0)
       offset += 1
       if engine.isHeadFull { seal(engine) }
@@ -46,7 +48,8 @@ enum LexicalSpeed {
     for _ in 0..<3 {
       let watch = Stopwatch()
       for question in asked {
-        var query = IndexQuery(tenant: .standard, vector: [], question: question, depth: 10, nowMilliseconds: 1)
+        var query = IndexQuery(
+          tenant: .standard, vector: [], question: question, depth: 10, nowMilliseconds: 1)
         query.searchesVectors = false
         _ = try HybridSearch(engine.view, .standard).lexicalRows(query)
       }
@@ -56,7 +59,8 @@ enum LexicalSpeed {
     let bytes = engine.view.parts.reduce(0) { $0 + $1.segment.wordBytes }
     print(
       JSONValue.object([
-        "documents": .int(Int(offset)), "questions": .int(asked.count), "queries_per_second": .double(rounds[1]),
+        "documents": .int(Int(offset)), "questions": .int(asked.count),
+        "queries_per_second": .double(rounds[1]),
         "slowest": .double(rounds[0]), "fastest": .double(rounds[2]), "index_bytes": .int(bytes),
         "text_bytes": .int(textBytes), "filled_in_seconds": .double(seconds),
       ]).text)
@@ -68,6 +72,8 @@ enum LexicalSpeed {
   }
 
   private static func lines(_ path: String) throws -> [JSONValue] {
-    try Data(contentsOf: URL(fileURLWithPath: path)).split(separator: 0x0A).map { try JSONReader.read(Array($0)) }
+    try Data(contentsOf: URL(fileURLWithPath: path)).split(separator: 0x0A).map {
+      try JSONReader.read(Array($0))
+    }
   }
 }

@@ -68,7 +68,9 @@ package actor Encoder {
     let count = (kept.count + room - 1) / room
     let sequences = (0..<count).map { number -> [Int32] in
       let range = number * kept.count / count..<(number + 1) * kept.count / count
-      return [start] + kept[(kept.startIndex + range.lowerBound)..<(kept.startIndex + range.upperBound)] + [end]
+      return [start] + kept[(kept.startIndex + range.lowerBound)..<(kept.startIndex + range.upperBound)] + [
+        end
+      ]
     }
     return (sequences, kept.count < content.count)
   }

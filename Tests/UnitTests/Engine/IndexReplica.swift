@@ -86,6 +86,26 @@ struct IndexReplica {
       let want = Self.bruteForce(expected.values, query)
       #expect(found.map { "\($0.score) \($0.chunk.text)" } == want, comment)
     }
+    // The oracle analyses all texts anew, which takes long.
+    if Int.random(in: 0..<8, using: &random) == 0 { try checkWords(Array(expected.values), &random, comment) }
+  }
+
+  /// Compares a search for words, and its statistics, with plain loops.
+  private func checkWords(_ expected: [IndexedDocument], _ random: inout SplitMix, _ comment: Comment) throws
+  {
+    let question = "a/\(Int.random(in: 0..<9, using: &random)) \(Int.random(in: 0..<60, using: &random)) 1"
+    let query = IndexQuery(
+      tenant: TenantID("a")!, principals: ["boss"], vector: [], question: question, depth: 1000)
+    let answer = try HybridSearch(engine.view, .standard).search([query], threads: 1)[0]
+    let oracle = LexicalOracle(LexicalOracle.rows(expected), query)
+    #expect(answer.statistics.chunks == UInt64(oracle.chunkCount), comment)
+    for term in oracle.terms {
+      #expect(answer.statistics.frequencies[term] == UInt64(oracle.frequency(term)), comment)
+    }
+    let names = answer.lexical.map {
+      "\(answer.matches[$0].document.key.id)#\(answer.matches[$0].chunk.number)"
+    }
+    #expect(names == oracle.best.map(\.name), comment)
   }
 
   /// What is stored agrees with itself: the catalog's tables, the segments and the manifest.
