@@ -153,7 +153,8 @@ package final class GenerateStage: RecordWork {
         if prompt.round == 0 {
           return .next(
             self.context.searchAgain(
-              prompt.flight, round: 0, model: prompt.model, vector: prompt.vector, headers: headers),
+              prompt.flight, round: 0, isCut: prompt.isCut, model: prompt.model, vector: prompt.vector,
+              headers: headers),
             finishing: .finished(prompt.flight.key.bytes, round: 0))
         }
         box.draft = try await self.ask(prompt)

@@ -338,7 +338,7 @@ package struct IngestStage: StageWork {
       throw FieldError(
         .emptyText, field: "text", value: "", rule: "holds no text once its markup is taken away")
     }
-    if info.language.isEmpty {
+    if Language(info.language) == .unknown {
       info.language = LanguageDetector.language(of: Self.beginning(of: result.chunks)).code
     }
     let made = result.chunks.reduce(0) { $0 + Int($1.tokenCount) }

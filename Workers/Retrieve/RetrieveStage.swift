@@ -150,7 +150,8 @@ package final class RetrieveStage: RecordWork {
     if mayTurn && !stale.isEmpty || missing != nil {
       return .next(
         context.searchAgain(
-          flight, round: first.round, isStale: !stale.isEmpty, statistics: missing, model: first.model,
+          flight, round: first.round, isStale: !stale.isEmpty, statistics: fused.statistics,
+          isCut: round.gathering.candidates.contains(where: \.isCut), model: first.model,
           vector: first.vector, headers: round.headers),
         finishing: .finished(flight.key.bytes, round: first.round))
     }

@@ -46,6 +46,7 @@ extension CandidatesRecord {
     words.analysed = answer.analysed.map(\.code)
     words.isCut = answer.isCut
     words.isShared = isShared
+    words.hasUnequalCopies = answer.hasUnequalCopies
     return words
   }
 }

@@ -38,6 +38,13 @@ package struct Fusion: Sendable {
     /// What another round must weigh terms with, because a shard may have left out a chunk of the best by words; nil
     /// when none can have.
     package var missing: SharedStatistics?
+    /// What all shards know together; nil for one shard, and when words were not searched.
+    package var statistics: SharedStatistics?
+  }
+
+  private struct Need {
+    var statistics: SharedStatistics?
+    var isMissing = false
   }
 
   private struct HitKey: Hashable {
@@ -53,8 +60,6 @@ package struct Fusion: Sendable {
   }
 
   private static let rankConstant = 60.0
-  /// More copies of a text are not named.
-  private static let copiesMax = 8
 
   package var rule: Rule
   package var mode: QueryRecord.SearchMode
@@ -84,9 +89,12 @@ package struct Fusion: Sendable {
     }
     result.hits = Array(fused(dense, lexical, scores).prefix(count))
     Self.addCopies(to: &result.hits, candidates)
-    if candidates.count > 1, let worst = lexical.last {
-      let limit = lexical.count < depth ? -Double.infinity : scores[HitKey(worst)] ?? 0
-      result.missing = missing(candidates, statistics, limit: limit)
+    if candidates.count > 1, !words.isEmpty {
+      let worst = lexical.count < depth ? nil : lexical.last
+      let need = missing(
+        candidates, statistics, limit: worst.map { scores[HitKey($0)] ?? 0 } ?? -.infinity)
+      result.statistics = need.statistics
+      if need.isMissing { result.missing = need.statistics }
     }
     return result
   }
@@ -172,7 +180,7 @@ package struct Fusion: Sendable {
           title: other.document.title, uri: other.document.uri,
           expiresAtMilliseconds: other.document.expiresAtMilliseconds)
         for copy in [own] + other.copies
-        where (copy.document != kept.document.key || copy.chunk != kept.chunk.number)
+        where copy.document != kept.document.key
           && !copies.contains(where: { $0.document == copy.document && $0.chunk == copy.chunk })
         {
           copies.append(copy)
@@ -180,7 +188,7 @@ package struct Fusion: Sendable {
       }
       // The same ones, whichever shards they come from.
       copies.sort { ($0.document.id, $0.chunk) < ($1.document.id, $1.chunk) }
-      hits[index].hit.copies = Array(copies.prefix(copiesMax))
+      hits[index].hit.copies = Array(copies.prefix(Hit.copiesMax))
     }
   }
 
@@ -191,8 +199,9 @@ package struct Fusion: Sendable {
   /// has at most L. By the weights v and mean n of all shards it has at most L × max(v/w) × max(1, n/m), because a
   /// saturation grows at most with the mean length.
   private func missing(_ candidates: [CandidatesRecord], _ sum: LexicalStatistics, limit: Double)
-    -> SharedStatistics?
+    -> Need
   {
+    var result = Need()
     var rows: [String: UInt64] = [:]
     for words in candidates.compactMap(\.words) {
       for language in words.languages { rows[language.code, default: 0] &+= language.chunks }
@@ -200,12 +209,15 @@ package struct Fusion: Sendable {
     let languages = rows.sorted { a, b in
       a.value != b.value ? a.value > b.value : a.key < b.key
     }.prefix(2).map(\.key).sorted()
-    let isMissing = candidates.contains { record in
+    result.statistics = SharedStatistics(sum, languages: languages)
+    result.isMissing = candidates.contains { record in
       guard let words = record.words, words.chunks > 0 else { return false }
       if words.analysed != languages { return true }
-      guard record.lexical.count >= depth, let last = record.lexical.last else { return false }
       let weighed = words.weighed
       if weighed == sum { return false }
+      // By other weights another copy of a text may be the best one.
+      if words.hasUnequalCopies { return true }
+      guard record.lexical.count >= depth, let last = record.lexical.last else { return false }
       let growth = words.terms.reduce(1.0) { growth, term in
         guard term.documentFrequency > 0 else { return growth }
         return max(growth, sum.weight(term.term) / max(weighed.weight(term.term), .leastNormalMagnitude))
@@ -213,6 +225,6 @@ package struct Fusion: Sendable {
       let longer = weighed.meanLength > 0 ? max(1, sum.meanLength / weighed.meanLength) : 1
       return Self.score(record.hits[Int(last)], record, weighed) * growth * longer >= limit
     }
-    return isMissing ? SharedStatistics(sum, languages: languages) : nil
+    return result
   }
 }

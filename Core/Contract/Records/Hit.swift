@@ -11,6 +11,9 @@ package struct Hit: Sendable, Equatable {
     }
   }
 
+  /// More copies are not named.
+  package static let copiesMax = 8
+
   package var document: DocumentInfo
   package var digest: [UInt8]
   package var chunk: Chunk

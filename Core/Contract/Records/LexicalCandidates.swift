@@ -16,6 +16,12 @@ package struct LexicalCandidates: Sendable, Equatable, WireMessage {
   package var isCut = false
   /// Whether the query came with what terms must be weighed with.
   package var isShared = false
+  /// Whether chunks with the same text had different scores, so that other weights could prefer another one.
+  package var hasUnequalCopies = false
+
+  /// A query is searched for so many terms at most, and tenants have so many languages.
+  package static let termsMax = 128
+  package static let languagesMax = 255
 
   package init() {}
 
@@ -48,6 +54,7 @@ package struct LexicalCandidates: Sendable, Equatable, WireMessage {
     writer.strings(7, analysed.map { $0.isEmpty ? "-" : $0 })
     writer.bool(8, isCut)
     writer.bool(9, isShared)
+    writer.bool(10, hasUnequalCopies)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -63,7 +70,11 @@ package struct LexicalCandidates: Sendable, Equatable, WireMessage {
       analysed.append(code == "-" ? "" : code)
     case 8: isCut = try reader.bool()
     case 9: isShared = try reader.bool()
+    case 10: hasUnequalCopies = try reader.bool()
     default: return false
+    }
+    guard terms.count <= Self.termsMax, languages.count <= Self.languagesMax, analysed.count <= 2 else {
+      throw WireError(position: 0, rule: "more terms or languages than a query has")
     }
     return true
   }

@@ -43,6 +43,9 @@ package struct SharedStatistics: Sendable, Equatable, WireMessage {
       languages.append(code == "-" ? "" : code)
     default: return false
     }
+    guard terms.count <= LexicalCandidates.termsMax, languages.count <= 2, chunks <= 1 << 40,
+      length <= 1 << 60
+    else { throw WireError(position: 0, rule: "more terms, languages or chunks than there can be") }
     return true
   }
 }

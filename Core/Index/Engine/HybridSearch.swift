@@ -82,7 +82,7 @@ package struct HybridSearch: Sendable {
       query.question, query.languages ?? QueryTerms.commonest(words.content.languages), rules.analysis)
     let statistics = try words.look(for: terms.terms)
     let names = terms.terms.map { String(decoding: $0, as: UTF8.self) }
-    return try lexical(query, terms.terms, names, statistics, &words)
+    return try lexical(query, terms.terms, names, statistics, &words).rows
   }
 
   private func answer(_ query: IndexQuery, _ dense: [ExactSearch.Row]) throws -> IndexAnswer {
@@ -113,7 +113,9 @@ package struct HybridSearch: Sendable {
     answer.isCut = terms.isCut
     answer.statistics = try words.look(for: terms.terms)
     answer.weighed = weighed(answer.statistics, query.statistics)
-    for row in try lexical(query, terms.terms, answer.terms, answer.weighed, &words) {
+    let found = try lexical(query, terms.terms, answer.terms, answer.weighed, &words)
+    answer.hasUnequalCopies = found.hasUnequalCopies
+    for row in found.rows {
       let place = try match(row.part, row.row)
       answer.matches[place].score =
         windows(of: query).lazy.filter { $0.count == view.dimension }
@@ -138,24 +140,29 @@ package struct HybridSearch: Sendable {
     all.length = known.length
     let share = own.chunks == 0 ? 1 : Double(known.chunks) / Double(own.chunks)
     for (term, frequency) in own.frequencies {
-      all.frequencies[term] = known.frequencies[term] ?? UInt64((Double(frequency) * share).rounded())
+      all.frequencies[term] =
+        known.frequencies[term] ?? UInt64(min((Double(frequency) * share).rounded(), 1e15))
     }
     return all
   }
 
-  /// Names the other documents with the same text that the asker may read.
+  /// Names the other documents with the same text that the asker may read: those that come first by id.
   private func addCopies(to answer: inout IndexAnswer, _ places: [Place: Int], _ query: IndexQuery) throws {
     var reader = QueryReader(query)
     for (number, part) in view.parts.enumerated() {
       guard let rows = part.segment.rows(of: query.tenant) else { continue }
       for (own, index) in places {
+        // Rows are in the order of their keys.
+        var found = 0
         for row in part.segment.rows(withTextHash: answer.matches[index].textHash, in: rows)
-        where row != own.row || number != own.part {
+        where (row != own.row || number != own.part) && found < IndexMatch.copiesMax {
           let document = part.segment.document(ofRow: row)
-          guard answer.matches[index].copies.count < IndexMatch.copiesMax, !part.removed.contains(document),
+          guard !part.removed.contains(document),
             try reader.maySee(document, of: part.segment, part: Int32(number))
           else { continue }
           let info = try part.segment.properties(of: document).info
+          guard info.key != answer.matches[index].document.key else { continue }
+          found += 1
           answer.matches[index].copies.append(
             IndexMatch.Copy(document: info, chunk: try part.segment.chunk(ofRow: row).number))
         }
@@ -167,16 +174,18 @@ package struct HybridSearch: Sendable {
       for (place, document) in rows.documents.enumerated() where rows.isLive(place) {
         for (chunk, words) in document.words.enumerated() {
           guard let indices = texts[words.textHash], reader.maySee(document) else { continue }
-          let number = document.chunks[chunk].number
-          for index in indices where answer.matches[index].copies.count < IndexMatch.copiesMax {
-            let match = answer.matches[index]
-            if document.facts.info.key != match.document.key || number != match.chunk.number {
-              answer.matches[index].copies.append(
-                IndexMatch.Copy(document: document.facts.info, chunk: number))
-            }
+          for index in indices where document.facts.info.key != answer.matches[index].document.key {
+            answer.matches[index].copies.append(
+              IndexMatch.Copy(document: document.facts.info, chunk: document.chunks[chunk].number))
           }
         }
       }
+    }
+    for index in answer.matches.indices where answer.matches[index].copies.count > 1 {
+      answer.matches[index].copies = Array(
+        answer.matches[index].copies.sorted {
+          ($0.document.key.id, $0.chunk) < ($1.document.key.id, $1.chunk)
+        }.prefix(IndexMatch.copiesMax))
     }
   }
 
@@ -184,13 +193,15 @@ package struct HybridSearch: Sendable {
   private func lexical(
     _ query: IndexQuery, _ terms: [[UInt8]], _ names: [String], _ statistics: LexicalStatistics,
     _ words: inout TenantWords
-  ) throws -> [ExactSearch.Row] {
+  ) throws -> (rows: [ExactSearch.Row], hasUnequalCopies: Bool) {
     var search = LexicalSearch(words, query, terms, statistics, depth: query.depth)
     var scored: [(row: ExactSearch.Row, score: Double)] = []
     for candidate in try search.candidates() {
       let (part, row) = (Int(candidate.part), Int(candidate.row))
       let (counts, length) = try words.counts(part: part, row: row)
       let score = statistics.score(counts.map { (names[$0.term], $0.frequency) }, length: length)
+      // A field may weigh nothing.
+      guard score > 0 else { continue }
       scored.append((ExactSearch.Row(part: part, row: row, score: 0, text: candidate.text), score))
     }
     scored.sort { a, b in
@@ -200,6 +211,7 @@ package struct HybridSearch: Sendable {
       return first == second ? a.row.row < b.row.row : first.lexicographicallyPrecedes(second)
     }
     var texts: Set<UInt64> = []
-    return Array(scored.map(\.row).filter { texts.insert($0.text).inserted }.prefix(query.depth))
+    let rows = Array(scored.map(\.row).filter { texts.insert($0.text).inserted }.prefix(query.depth))
+    return (rows, search.top.hasUnequalCopies)
   }
 }

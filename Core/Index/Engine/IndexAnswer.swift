@@ -19,6 +19,8 @@ package struct IndexAnswer: Sendable {
   package var languages: [Language: UInt64] = [:]
   /// The languages in which the question was analysed.
   package var analysed: [Language] = []
+  /// Whether chunks with the same text had different BM25 scores: other weights could prefer another one.
+  package var hasUnequalCopies = false
   /// Whether the question has more terms than were searched for.
   package var isCut = false
 

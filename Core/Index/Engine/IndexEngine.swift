@@ -282,11 +282,14 @@ package final class IndexEngine {
   /// Whether the head should become a segment now.
   package var isHeadFull: Bool {
     head.rowCount >= options.headRowsMax || head.byteCount >= options.headBytesMax
+      || head.rowCount > 0 && head.lexicon.isFull
   }
 
   /// How many heads' worth of rows or bytes wait in memory.
   package var fullHeads: Int {
-    max(head.rowCount / max(1, options.headRowsMax), head.byteCount / max(1, options.headBytesMax))
+    max(
+      head.rowCount / max(1, options.headRowsMax), head.byteCount / max(1, options.headBytesMax),
+      head.lexicon.byteCount / Lexicon.byteCountMax)
   }
 
   /// Whether a checkpoint would store anything but the time.

@@ -26,7 +26,7 @@ struct LexicalSearch {
   private let weights: [Float]
   private let norm: LengthNorm
   private let meanLength: Float
-  private var top: TopCandidates
+  private(set) var top: TopCandidates
   private var reader: QueryReader
   private var window = ScoreWindow()
 

@@ -12,6 +12,7 @@ struct TenantWords {
     var segment: Segment
     var rows: Segment.TenantRows
     var dictionary: TermDictionary
+    var dead: DeadDocuments
     /// For each term of the question; nil where no row has it.
     var cursors: [PostingsCursor?] = []
   }
@@ -39,10 +40,12 @@ struct TenantWords {
     self.now = now
     for (number, part) in view.parts.enumerated() {
       guard let rows = part.segment.rows(of: tenant), rows.rowCount > 0 else { continue }
+      let dead = part.segment.deadDocuments(rows, part.removed, part.removals, now: now)
       parts.append(
         Part(
-          part: number, segment: part.segment, rows: rows, dictionary: try part.segment.dictionary(of: rows)))
-      content.add(part.segment.liveContent(rows, part.removed, part.removals, now: now))
+          part: number, segment: part.segment, rows: rows, dictionary: try part.segment.dictionary(of: rows),
+          dead: dead))
+      content.add(part.segment.liveContent(rows, without: dead))
     }
     for (number, head) in view.heads.enumerated() {
       guard let rows = head.tenants[tenant] else { continue }
@@ -65,7 +68,6 @@ struct TenantWords {
     var frequencies = [UInt64](repeating: 0, count: terms.count)
     for index in parts.indices {
       let part = parts[index]
-      let content = view.parts[part.part]
       for (number, term) in terms.enumerated() {
         guard let place = try part.dictionary.find(term) else {
           parts[index].cursors.append(nil)
@@ -73,7 +75,7 @@ struct TenantWords {
         }
         var cursor = try part.segment.cursor(place, in: part.rows)
         frequencies[number] += try part.segment.liveFrequency(
-          term, &cursor, part.rows, content.removed, content.removals, now: now)
+          term, &cursor, part.rows, without: part.dead)
         parts[index].cursors.append(cursor)
       }
     }
@@ -94,7 +96,7 @@ struct TenantWords {
     }
     var statistics = LexicalStatistics()
     statistics.chunks = content.rows
-    statistics.length = TermField.allCases.reduce(0) { $0 + weights[$1] * content.lengths[$1.rawValue] }
+    statistics.length = TermField.allCases.reduce(0) { $0 &+ weights[$1] &* content.lengths[$1.rawValue] }
     for (term, frequency) in zip(terms, frequencies) {
       statistics.frequencies[String(decoding: term, as: UTF8.self)] = frequency
     }

@@ -17,10 +17,14 @@ struct TopCandidates {
   private let depth: Int
   private let margin: Float
   /// The best score of each of the best texts so far.
-  private var best: [(text: UInt64, score: Float)] = []
+  private var best: [(text: UInt64, score: Float, copies: Int)] = []
+  /// So many rows of a text are compared by their true scores; more can't change much.
+  private static let copiesMax = 64
   /// The place of the lowest score in `best`.
   private var lowest = 0
   private var candidates: [Candidate] = []
+  /// Whether rows with the same text had different scores.
+  private(set) var hasUnequalCopies = false
   private var limit: Int
   /// Lower scores need not be offered.
   private(set) var threshold = -Float.infinity
@@ -37,17 +41,20 @@ struct TopCandidates {
   mutating func offer(_ candidate: Candidate) {
     guard candidate.score >= threshold else { return }
     if let known = best.firstIndex(where: { $0.text == candidate.text }) {
+      if abs(candidate.score - best[known].score) > margin { hasUnequalCopies = true }
       // Another row of the text is better in any case.
       if candidate.score < best[known].score - margin { return }
+      if best[known].copies >= Self.copiesMax, candidate.score <= best[known].score { return }
+      best[known].copies += 1
       if candidate.score > best[known].score {
         best[known].score = candidate.score
         if known == lowest { findLowest() }
       }
     } else if best.count < depth {
-      best.append((candidate.text, candidate.score))
+      best.append((candidate.text, candidate.score, 1))
       findLowest()
     } else if candidate.score > best[lowest].score {
-      best[lowest] = (candidate.text, candidate.score)
+      best[lowest] = (candidate.text, candidate.score, 1)
       findLowest()
     }
     candidates.append(candidate)

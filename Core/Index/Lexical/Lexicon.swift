@@ -7,7 +7,7 @@ import Synchronization
 /// came before.
 package final class Lexicon: Sendable {
   /// What one lexicon may remember, in bytes. Then the next head gets a new one.
-  private static let byteCountMax = 48 << 20
+  package static let byteCountMax = 48 << 20
   /// Longer pieces are analysed each time.
   fileprivate static let pieceBytesMax = 64
 
@@ -55,8 +55,8 @@ extension Lexicon.State {
   }
 
   mutating func words(of chunks: [Chunk], title: String, language: Language) -> [RowWords] {
-    // Beyond 255 languages there is one more.
-    let kind = languages[language] ?? UInt8(min(languages.count, 255))
+    // There are fewer languages than a byte has values.
+    let kind = languages[language] ?? UInt8(languages.count)
     languages[language] = kind
     var title = terms(of: title, language, kind)
     var headings: (path: [String], terms: [UInt32]) = ([], [])

@@ -89,13 +89,24 @@ package struct PostingsCursor {
     guard start <= end else {
       throw StorageError(.corrupt, file: name, "a block of postings beyond its list")
     }
-    if bits.0 == PostingsWriter.inVarints { return try read(at: start, to: end, base: base) }
+    if bits.0 == PostingsWriter.inVarints {
+      try read(at: start, to: end, base: base)
+      return try checkEnd(of: block)
+    }
     let isWhole = file.withSpan(at: start, count: end - start) { span in
       PostingsBlock.unpack(
         span, rowBits: bits.0, codeBits: bits.1, base: base, rowCount: rowCount, &rows, &codes)
     }
     guard isWhole, loaded == PostingsBlock.count else {
       throw StorageError(.corrupt, file: name, "a block of postings beyond its rows")
+    }
+    try checkEnd(of: block)
+  }
+
+  /// The next block begins behind the row that the table names.
+  private func checkEnd(of block: Int) throws(StorageError) {
+    guard rows[loaded - 1] == lastRow(block) else {
+      throw StorageError(.corrupt, file: name, "a block of postings does not end where its table says")
     }
   }
 

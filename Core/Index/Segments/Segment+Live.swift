@@ -16,7 +16,6 @@ extension Segment {
       if expiry > 0, expiry <= mark.now { continue }
       dead.append(document)
     }
-    let expiring = self.expiring
     var next = mark.expired
     while next < expiring.count, expiring[next].expiry <= now {
       let document = expiring[next].document
@@ -35,63 +34,80 @@ extension Segment {
     return WordMemo.Mark(removals: removals.count, expired: low, now: now)
   }
 
-  /// In how many live rows of the tenant a term is.
+  /// The tenant's documents that are not shown any more.
   ///
   /// - Parameters:
   ///   - removals: the documents of `removed` in the order of their removal.
   ///   - now: milliseconds since 1970.
+  package func deadDocuments(_ rows: TenantRows, _ removed: Bitmap, _ removals: [Int32], now: Int64)
+    -> DeadDocuments
+  {
+    guard !removals.isEmpty || (expiring.first?.expiry ?? .max) <= now else {
+      return DeadDocuments(documents: [], isRemembered: true)
+    }
+    let mark = mark(removals, now: now)
+    // Under the lock, so that each list goes on from the one before it.
+    return words.withLock { memo in
+      let known = memo.dead[rows.number] ?? (WordMemo.Mark(), [])
+      // A view that is older than what was counted, or a clock that went back.
+      guard known.mark.removals <= mark.removals, known.mark.now <= now else {
+        return DeadDocuments(
+          documents: newlyDead(rows, removed, removals, since: WordMemo.Mark(), now: now), isRemembered: false
+        )
+      }
+      let all = known.documents + newlyDead(rows, removed, removals, since: known.mark, now: now)
+      memo.dead[rows.number] = (mark, all)
+      return DeadDocuments(documents: all, isRemembered: true)
+    }
+  }
+
+  /// In how many live rows of the tenant a term is.
+  ///
   /// - Throws: `StorageError` with the code `.corrupt`.
   package func liveFrequency(
-    _ term: [UInt8], _ cursor: inout PostingsCursor, _ rows: TenantRows, _ removed: Bitmap,
-    _ removals: [Int32],
-    now: Int64
+    _ term: [UInt8], _ cursor: inout PostingsCursor, _ rows: TenantRows, without dead: DeadDocuments
   ) throws(StorageError) -> UInt64 {
     let all = cursor.count
-    guard !removals.isEmpty || (expiring.first?.expiry ?? .max) <= now else { return UInt64(all) }
+    guard !dead.documents.isEmpty else { return UInt64(all) }
     let key = WordMemo.TermKey(tenant: rows.number, term: term)
-    let known = words.withLock { $0.terms[key] }
-    let mark = mark(removals, now: now)
-    // A view that is older than what was counted, or a clock that went back.
-    let isUsable = known.map { $0.mark.removals <= mark.removals && $0.mark.now <= now } ?? true
-    let since = isUsable ? known?.mark ?? WordMemo.Mark() : WordMemo.Mark()
-    let newly = newlyDead(rows, removed, removals, since: since, now: now)
-    var dead = isUsable ? known?.dead ?? 0 : 0
-    let deadRows = newly.reduce(0) { $0 + rowCount(of: $1) }
-    if deadRows * 8 > all {
+    let known = dead.isRemembered ? words.withLock { $0.terms[key] } : nil
+    let isOlder = (known?.documents ?? 0) > dead.documents.count
+    var (counted, deadRows) = isOlder ? (0, 0) : known ?? (0, 0)
+    let newly = dead.documents[counted...].sorted()
+    let newRows = newly.reduce(0) { $0 + rowCount(of: $1) }
+    if newRows * 8 > all {
       // Fewer postings than rows to look for: all of the term's rows are looked at.
-      dead = 0
+      let documents = Set(dead.documents)
+      deadRows = 0
       for block in 0..<cursor.blockCount {
         try cursor.load(block)
-        for index in 0..<cursor.loaded {
-          let document = self.document(ofRow: rows.firstRow + Int(cursor.rows[index]))
-          let expiry = self.expiry(of: document)
-          if removed.contains(document) || expiry > 0 && expiry <= now { dead += 1 }
+        for index in 0..<cursor.loaded
+        where documents.contains(document(ofRow: rows.firstRow + Int(cursor.rows[index]))) {
+          deadRows += 1
         }
       }
     } else {
-      for document in newly.sorted() {
+      for document in newly {
         let first = firstRow(of: document) - rows.firstRow
         for row in first..<first + rowCount(of: document)
         where try cursor.code(of: UInt32(row)) != nil {
-          dead += 1
+          deadRows += 1
         }
       }
     }
-    if isUsable { words.withLock { $0.note(key, mark, dead: dead) } }
-    return UInt64(max(0, all - dead))
+    counted = dead.documents.count
+    if dead.isRemembered, !isOlder { words.withLock { $0.note(key, documents: counted, rows: deadRows) } }
+    return UInt64(max(0, all - deadRows))
   }
 
   /// What the tenant's live rows hold.
-  package func liveContent(_ rows: TenantRows, _ removed: Bitmap, _ removals: [Int32], now: Int64)
-    -> TenantContent
-  {
-    let known = words.withLock { $0.tenants[rows.number] }
-    let mark = mark(removals, now: now)
-    let isUsable = known.map { $0.mark.removals <= mark.removals && $0.mark.now <= now } ?? true
+  package func liveContent(_ rows: TenantRows, without dead: DeadDocuments) -> TenantContent {
+    let known = dead.isRemembered ? words.withLock { $0.contents[rows.number] } : nil
+    let isOlder = (known?.documents ?? 0) > dead.documents.count
     var content: TenantContent
-    var since = WordMemo.Mark()
-    if isUsable, let known {
-      (content, since) = (known.content, known.mark)
+    var counted = 0
+    if let known, !isOlder {
+      (counted, content) = known
     } else {
       content = TenantContent()
       content.rows = UInt64(rows.rowCount)
@@ -100,13 +116,15 @@ extension Segment {
         content.languages[language(of: document), default: 0] += UInt64(rowCount(of: document))
       }
     }
-    for document in newlyDead(rows, removed, removals, since: since, now: now) {
+    for document in dead.documents[counted...] {
       let first = firstRow(of: document)
       for row in first..<first + rowCount(of: document) {
         content.remove(lengths(ofRow: row), language(of: document))
       }
     }
-    if isUsable { words.withLock { $0.tenants[rows.number] = (mark, content) } }
+    if dead.isRemembered, !isOlder {
+      words.withLock { $0.contents[rows.number] = (dead.documents.count, content) }
+    }
     return content
   }
 }

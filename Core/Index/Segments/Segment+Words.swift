@@ -72,7 +72,7 @@ extension Segment {
     FieldLengths(bits: file.uint64(at: directory[.rowLengths].offset + row * 8))
   }
 
-  /// The tenant's rows with a hash of their text.
+  /// The tenant's rows with a hash of their text, at most a thousand.
   package func rows(withTextHash hash: UInt64, in rows: TenantRows) -> [Int] {
     let table = directory[.rowsByHash].offset + rows.firstRow * 4
     func row(_ place: Int) -> Int {
@@ -84,7 +84,7 @@ extension Segment {
       if textHash(ofRow: row(middle)) < hash { low = middle + 1 } else { high = middle }
     }
     var found: [Int] = []
-    while low < rows.rowCount, textHash(ofRow: row(low)) == hash {
+    while low < rows.rowCount, found.count < 1000, textHash(ofRow: row(low)) == hash {
       found.append(row(low))
       low += 1
     }

@@ -12,20 +12,21 @@ package struct TenantContent: Sendable {
   package init() {}
 
   package mutating func add(_ lengths: FieldLengths, _ language: Language) {
-    rows += 1
-    for field in TermField.allCases { self.lengths[field.rawValue] += lengths[field] }
-    languages[language, default: 0] += 1
+    rows &+= 1
+    for field in TermField.allCases { self.lengths[field.rawValue] &+= lengths[field] }
+    languages[language, default: 0] &+= 1
   }
 
+  /// A damaged file may hold less than what is taken away.
   mutating func remove(_ lengths: FieldLengths, _ language: Language) {
-    rows -= 1
-    for field in TermField.allCases { self.lengths[field.rawValue] -= lengths[field] }
-    languages[language, default: 1] -= 1
+    rows &-= 1
+    for field in TermField.allCases { self.lengths[field.rawValue] &-= lengths[field] }
+    languages[language, default: 1] &-= 1
   }
 
   package mutating func add(_ other: TenantContent) {
-    rows += other.rows
-    for field in TermField.allCases { lengths[field.rawValue] += other.lengths[field.rawValue] }
-    languages.merge(other.languages, uniquingKeysWith: +)
+    rows &+= other.rows
+    for field in TermField.allCases { lengths[field.rawValue] &+= other.lengths[field.rawValue] }
+    languages.merge(other.languages, uniquingKeysWith: &+)
   }
 }

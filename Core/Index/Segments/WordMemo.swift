@@ -1,12 +1,6 @@
-import Analysis
-import Lexical
-import Storage
-
-/// How many of a segment's rows that are not shown any more have a term, and what all of them hold, as far as it was
-/// counted. Removed documents are counted in the order of their removal, expired ones in the order of their expiry. A
-/// value.
+/// What was counted of a segment's rows that are not shown any more. A value.
 struct WordMemo {
-  /// Up to where was counted.
+  /// Up to where removed and expired documents were looked for.
   struct Mark {
     var removals = 0
     var expired = 0
@@ -21,11 +15,15 @@ struct WordMemo {
   /// So many terms are remembered; then all are forgotten.
   private static let termsMax = 65_536
 
-  private(set) var terms: [TermKey: (mark: Mark, dead: Int)] = [:]
-  var tenants: [Int: (mark: Mark, content: TenantContent)] = [:]
+  /// By tenant.
+  var dead: [Int: (mark: Mark, documents: [Int])] = [:]
+  /// How many dead documents were counted, and how many of their rows have the term.
+  private(set) var terms: [TermKey: (documents: Int, rows: Int)] = [:]
+  /// The same with what is left. By tenant.
+  var contents: [Int: (documents: Int, content: TenantContent)] = [:]
 
-  mutating func note(_ key: TermKey, _ mark: Mark, dead: Int) {
+  mutating func note(_ key: TermKey, documents: Int, rows: Int) {
     if terms.count >= Self.termsMax { terms.removeAll() }
-    terms[key] = (mark, dead)
+    terms[key] = (documents, rows)
   }
 }

@@ -95,8 +95,6 @@ struct WordsWriter {
     return order.map { place in
       let language = sources[place.source].language(of: place.document)
       if let known = numbers[language] { return known }
-      // More than 255 languages are one.
-      guard languages.count < 255 else { return 254 }
       languages.append(language)
       numbers[language] = UInt8(languages.count - 1)
       return UInt8(languages.count - 1)
@@ -176,20 +174,21 @@ struct WordsWriter {
       }
       guard let term = least else { return nil }
       var result = TermPostings(term: term, rows: [], counts: [])
-      var parts = 0
       for index in heads.indices {
         guard let head = heads[index], head.term == term else { continue }
         let map = newRows[streams[index].source]
-        let before = result.rows.count
         for (row, count) in zip(head.rows, head.counts) where map[Int(row)] != WordsWriter.dead {
           result.rows.append(map[Int(row)])
           result.counts.append(count)
         }
-        if result.rows.count > before { parts += 1 }
         heads[index] = try streams[index].stream.next()
       }
-      guard parts > 1 else { return result }
-      let order = result.rows.indices.sorted { result.rows[$0] < result.rows[$1] }
+      // The rows of a damaged segment may not ascend.
+      let ascends = zip(result.rows, result.rows.dropFirst()).allSatisfy { $0 < $1 }
+      guard !ascends else { return result }
+      var seen: Set<UInt32> = []
+      let order = result.rows.indices.filter { seen.insert(result.rows[$0]).inserted }
+        .sorted { result.rows[$0] < result.rows[$1] }
       return TermPostings(
         term: term, rows: order.map { result.rows[$0] }, counts: order.map { result.counts[$0] })
     }

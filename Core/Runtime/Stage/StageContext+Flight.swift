@@ -35,16 +35,18 @@ extension StageContext {
   ///   - round: that ends with it.
   ///   - isStale: because a document changed under it.
   ///   - statistics: what all shards must weigh terms with.
+  ///   - isCut: a part of the query's text is not searched for.
   package func searchAgain(
     _ flight: QueryInFlight, round: UInt32, isStale: Bool = true, statistics: SharedStatistics? = nil,
-    model: String, vector: [Float], headers: [RecordHeader]
+    isCut: Bool, model: String, vector: [Float], headers: [RecordHeader]
   ) -> OutgoingRecord {
     if isStale { metrics.increment(.staleRounds) }
-    if statistics != nil { metrics.increment(.statisticsRounds) }
+    if !isStale { metrics.increment(.statisticsRounds) }
     var search = SearchRecord(flight: flight)
     search.flight.sentAtMicroseconds = WallClock.microseconds
     search.round = round + 1
     search.statistics = statistics
+    search.isCut = isCut
     search.model = model
     search.vector = vector
     return queryRecord(.searches, flight.key, search.wireBytes, headers: headers)

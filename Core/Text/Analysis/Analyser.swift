@@ -207,12 +207,21 @@ package final class Analyser {
   }
 
   /// Overlapping pairs of characters; a single character is a term itself.
-  private static func pairs(_ run: ArraySlice<UInt8>) -> [[UInt8]] {
+  private static func pairs(_ text: ArraySlice<UInt8>) -> [[UInt8]] {
+    // Folded together, because a character may be written as several. ICU's limit is 512 bytes.
+    var run: [UInt8] = []
+    var from = text.startIndex
+    while from < text.endIndex {
+      var to = min(from + 480, text.endIndex)
+      while to < text.endIndex, text[to] & 0xC0 == 0x80 { to += 1 }
+      run += foldedCase(text[from..<to])
+      from = to
+    }
     var characters: [[UInt8]] = []
     var start = run.startIndex
     for index in run.indices.dropFirst() + [run.endIndex]
     where index == run.endIndex || run[index] & 0xC0 != 0x80 {
-      characters.append(WordBreaks.foldedCase(run[start..<index]) ?? [])
+      if index > start { characters.append(Array(run[start..<index])) }
       start = index
     }
     guard characters.count > 1 else { return characters.filter { !$0.isEmpty } }

@@ -4,13 +4,23 @@ package struct Language: Hashable, Sendable, Comparable {
 
   package static let unknown = Language("")
 
+  /// ISO 639-1, fewer than 255. Other codes are unknown: their senders could invent any number of them.
+  private static let known = Set(
+    """
+    aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da \
+    de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz \
+    ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln \
+    lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn nr nv ny oc oj om or os pa pi pl \
+    ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk \
+    tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
+    """.split(separator: " ").map(String.init))
+
   /// - Parameter tag: anything that is no code becomes the unknown language.
   package init(_ tag: String) {
     let primary = tag.prefix { $0 != "-" && $0 != "_" }.lowercased()
-    let isCode =
-      (2...3).contains(primary.utf8.count) && primary.utf8.allSatisfy { (0x61...0x7A).contains($0) }
     // `iw` and `in` are the former codes of Hebrew and Indonesian, which CLD2 still writes.
-    code = isCode ? ["iw": "he", "in": "id", "no": "nb"][primary] ?? primary : ""
+    let present = ["iw": "he", "in": "id", "no": "nb"][primary] ?? primary
+    code = Self.known.contains(present) ? present : ""
   }
 
   package static func < (a: Language, b: Language) -> Bool { a.code < b.code }

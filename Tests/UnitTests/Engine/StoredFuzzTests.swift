@@ -64,7 +64,8 @@ import Testing
     let replica = try IndexReplica(disk, history)
     for tenant in ["a", "a-b"].map({ TenantID($0)! }) {
       let vector = (0..<IndexHistory.dimension).map { _ in Float.random(in: -1...1, using: &random) }
-      let query = IndexQuery(tenant: tenant, principals: ["boss"], vector: vector, depth: 20)
+      let query = IndexQuery(
+        tenant: tenant, principals: ["boss"], vector: vector, question: "a/1 b 12 0 1", depth: 20)
       do {
         _ = try HybridSearch(replica.engine.view, .standard).search([query], threads: 2)
       } catch is StorageError {}

@@ -49,7 +49,9 @@ struct WireHit: WireMessage {
     case 5: postings.append(try reader.message(WirePosting.self))
     case 6: length = try reader.uint32()
     case 7: textHash = try reader.uint64()
-    case 8: copies.append(try reader.message(WireTextCopy.self))
+    case 8:
+      let copy = try reader.message(WireTextCopy.self)
+      if copies.count < Hit.copiesMax { copies.append(copy) }
     default: return false
     }
     return true
