@@ -88,11 +88,12 @@ package struct HybridSearch: Sendable {
   private func answer(_ query: IndexQuery, _ dense: [ExactSearch.Row]) throws -> IndexAnswer {
     var answer = IndexAnswer()
     var places: [Place: Int] = [:]
+    var texts = TextBlocks()
     func match(_ part: Int, _ row: Int) throws -> Int {
       let place = Place(part: part, row: row)
       if let known = places[place] { return known }
       places[place] = answer.matches.count
-      answer.matches.append(try view.match(part, row, query.tenant))
+      answer.matches.append(try view.match(part, row, query.tenant, &texts))
       return answer.matches.count - 1
     }
     for row in dense {

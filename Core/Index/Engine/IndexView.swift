@@ -46,7 +46,9 @@ package struct IndexView: Sendable {
   }
 
   /// - Throws: `StorageError` with the code `.corrupt`.
-  func match(_ part: Int, _ row: Int, _ tenant: TenantID) throws(StorageError) -> IndexMatch {
+  func match(_ part: Int, _ row: Int, _ tenant: TenantID, _ texts: inout TextBlocks) throws(StorageError)
+    -> IndexMatch
+  {
     if part >= parts.count {
       guard let head = heads[part - parts.count].tenants[tenant] else {
         preconditionFailure("a row of a head without its tenant")
@@ -61,7 +63,7 @@ package struct IndexView: Sendable {
     let segment = parts[part].segment
     let facts = try segment.properties(of: segment.document(ofRow: row))
     var match = IndexMatch(
-      document: facts.info, set: facts.set, chunk: try segment.chunk(ofRow: row), score: 0)
+      document: facts.info, set: facts.set, chunk: try segment.chunk(ofRow: row, &texts), score: 0)
     match.textHash = segment.textHash(ofRow: row)
     return match
   }

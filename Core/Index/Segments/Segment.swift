@@ -250,38 +250,70 @@ package final class Segment: Sendable {
     try DocumentFacts(bytes: facts(of: document), file: name)
   }
 
+  private func firstRow(ofTextBlock block: Int) -> Int {
+    Int(file.uint32(at: directory[.textBlocks].offset + block * SegmentDirectory.textBlockBytes))
+  }
+
+  /// The block of texts that holds a row.
+  private func textBlock(ofRow row: Int) -> Int {
+    var (low, high) = (0, directory.textBlockCount)
+    while low + 1 < high {
+      let middle = (low + high) / 2
+      if firstRow(ofTextBlock: middle) <= row { low = middle } else { high = middle }
+    }
+    return low
+  }
+
+  /// The chunk messages of a block of texts.
+  private func unpacked(_ block: Int) throws(StorageError) -> [[UInt8]] {
+    guard block < directory.textBlockCount else { throw corrupt("a row has no text") }
+    let place = directory[.textBlocks].offset + block * SegmentDirectory.textBlockBytes
+    let packed = file.bytes(
+      at: directory[.texts].offset + Int(file.uint64(at: place + 8)), count: Int(file.uint32(at: place + 16)))
+    guard let bytes = Compression.unpackFrame(packed, byteCount: Int(file.uint32(at: place + 4))) else {
+      throw corrupt("text block \(block) can't be unpacked")
+    }
+    var reader = ByteReader(bytes, file: name)
+    var chunks: [[UInt8]] = []
+    while !reader.isAtEnd { chunks.append(try reader.data()) }
+    return chunks
+  }
+
   /// The chunk messages of some consecutive rows.
   ///
   /// - Throws: `StorageError` with the code `.corrupt`.
   private func chunks(from row: Int, count: Int) throws(StorageError) -> [[UInt8]] {
     var result: [[UInt8]] = []
     guard count > 0 else { return result }
-    let table = directory[.textBlocks].offset
-    func first(_ block: Int) -> Int { Int(file.uint32(at: table + block * SegmentDirectory.textBlockBytes)) }
-    var (low, high) = (0, directory.textBlockCount)
-    while low + 1 < high {
-      let middle = (low + high) / 2
-      if first(middle) <= row { low = middle } else { high = middle }
-    }
-    var (block, next) = (low, low < directory.textBlockCount ? first(low) : 0)
+    var block = textBlock(ofRow: row)
+    var next = block < directory.textBlockCount ? firstRow(ofTextBlock: block) : 0
     while result.count < count {
-      guard block < directory.textBlockCount else { throw corrupt("row \(row) has no text") }
-      let place = table + block * SegmentDirectory.textBlockBytes
-      let packed = file.bytes(
-        at: directory[.texts].offset + Int(file.uint64(at: place + 8)),
-        count: Int(file.uint32(at: place + 16)))
-      guard let bytes = Compression.unpackFrame(packed, byteCount: Int(file.uint32(at: place + 4))) else {
-        throw corrupt("text block \(block) can't be unpacked")
-      }
-      var reader = ByteReader(bytes, file: name)
-      while !reader.isAtEnd, result.count < count {
-        let chunk = try reader.data()
+      for chunk in try unpacked(block) where result.count < count {
         if next >= row { result.append(chunk) }
         next += 1
       }
       block += 1
     }
     return result
+  }
+
+  /// - Parameter read: blocks of texts that were unpacked before; hits often lie beside each other.
+  /// - Throws: `StorageError` with the code `.corrupt`.
+  package func chunk(ofRow row: Int, _ read: inout TextBlocks) throws(StorageError) -> Chunk {
+    let block = textBlock(ofRow: row)
+    let key = TextBlocks.Key(segment: id, block: block)
+    let chunks: [[UInt8]]
+    if let known = read.blocks[key] {
+      chunks = known
+    } else {
+      chunks = try unpacked(block)
+      read.blocks[key] = chunks
+    }
+    let place = row - firstRow(ofTextBlock: block)
+    guard chunks.indices.contains(place) else { throw corrupt("row \(row) has no text") }
+    do { return try Chunk(messageBytes: chunks[place]) } catch {
+      throw corrupt("the chunk of row \(row): \(error)")
+    }
   }
 
   /// - Throws: `StorageError` with the code `.corrupt`.

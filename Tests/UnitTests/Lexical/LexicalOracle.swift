@@ -95,4 +95,28 @@ struct LexicalOracle {
       texts.insert($0.row.chunk.text.lowercased().split(separator: " ").joined(separator: " ")).inserted
     }.prefix(query.depth).map { ("\($0.row.document.info.key.id)#\($0.row.chunk.number)", $0.score) }
   }
+
+  /// Where a list by BM25 differs from the best; nil when it does not. Sums of the same weights in another order differ
+  /// in their last bits: chunks with such scores may change places.
+  func difference(from answer: IndexAnswer) -> String? {
+    let found = answer.lexical.map { place in
+      let match = answer.matches[place]
+      return (
+        name: "\(match.document.key.id)#\(match.chunk.number)",
+        score: answer.statistics.score(
+          match.counts.map { (answer.terms[$0.term], $0.frequency) }, length: match.length)
+      )
+    }
+    let best = best
+    guard found.count == best.count else { return "\(found.count) instead of \(best.count)" }
+    for (a, b) in zip(found, best) where abs(a.score - b.score) > 1e-9 {
+      return "\(a.name) with \(a.score), \(b.name) with \(b.score)"
+    }
+    for a in found {
+      let isBest = best.contains { $0.name == a.name }
+      let ties = best.last.map { abs($0.score - a.score) < 1e-9 } ?? false
+      if !isBest, !ties { return "\(a.name) is none of the best" }
+    }
+    return nil
+  }
 }
