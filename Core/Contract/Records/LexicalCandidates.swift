@@ -27,20 +27,12 @@ package struct LexicalCandidates: Sendable, Equatable, WireMessage {
 
   /// Of this shard's live chunks.
   package var statistics: LexicalStatistics {
-    var statistics = LexicalStatistics()
-    statistics.chunks = chunks
-    statistics.length = length
-    for term in terms { statistics.frequencies[term.term] = term.documentFrequency }
-    return statistics
+    LexicalStatistics(chunks: chunks, length: length, terms) { $0.documentFrequency }
   }
 
   /// What terms were weighed with.
   package var weighed: LexicalStatistics {
-    var statistics = LexicalStatistics()
-    statistics.chunks = weighedChunks
-    statistics.length = weighedLength
-    for term in terms { statistics.frequencies[term.term] = term.weighedFrequency }
-    return statistics
+    LexicalStatistics(chunks: weighedChunks, length: weighedLength, terms) { $0.weighedFrequency }
   }
 
   func write(to writer: inout WireWriter) {

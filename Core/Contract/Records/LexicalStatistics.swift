@@ -8,6 +8,13 @@ package struct LexicalStatistics: Sendable, Equatable {
 
   package init() {}
 
+  /// - Parameter frequency: which of a term's numbers counts.
+  init(chunks: UInt64, length: UInt64, _ terms: [TermStatistics], _ frequency: (TermStatistics) -> UInt64) {
+    self.chunks = chunks
+    self.length = length
+    for term in terms { frequencies[term.term] = frequency(term) }
+  }
+
   package var meanLength: Double { chunks == 0 ? 0 : Double(length) / Double(chunks) }
 
   package func weight(_ term: String) -> Double {

@@ -19,11 +19,7 @@ package struct SharedStatistics: Sendable, Equatable, WireMessage {
   }
 
   package var statistics: LexicalStatistics {
-    var statistics = LexicalStatistics()
-    statistics.chunks = chunks
-    statistics.length = length
-    for term in terms { statistics.frequencies[term.term] = term.documentFrequency }
-    return statistics
+    LexicalStatistics(chunks: chunks, length: length, terms) { $0.documentFrequency }
   }
 
   func write(to writer: inout WireWriter) {
