@@ -33,11 +33,8 @@ enum Growth {
         try await index.apply([record])
         if let decision = await index.decision(0, offset) {
           let operation = open.operation(document, decision.version)
-          for (older, _) in open.open(document, below: decision.version) { open.close(document, older) }
-          if operation != nil {
-            open.beginClosing(document, decision.version)
-            open.close(document, decision.version)
-          }
+          for (older, _) in open.open(document, below: decision.version) { open.finish(document, older) }
+          if operation != nil { open.finish(document, decision.version) }
         }
         _ = try await index.deadKeys(of: document)
         offset += 1

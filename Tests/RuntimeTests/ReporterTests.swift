@@ -5,7 +5,7 @@ import Records
 import Search
 import Services
 import Settings
-import Stage
+@testable import Stage
 import Synchronization
 import TestSupport
 import Testing
@@ -18,6 +18,7 @@ import Testing
   private let test: TestBroker
   private let context: StageContext
   private let admin: KafkaAdmin
+  private let index: SearchIndex
   private let reporter: Reporter
 
   init() async throws {
@@ -27,7 +28,7 @@ import Testing
       settings: Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": test.kafka.bootstrapServers])))
     admin = KafkaAdmin(test.kafka)
     _ = try await TopicSetup(settings: context.settings, admin: admin).create()
-    let index = SearchIndex(IndexOptions(model: ""), metrics: context.metrics, logger: context.logger)
+    index = SearchIndex(IndexOptions(model: ""), metrics: context.metrics, logger: context.logger)
     reporter = Reporter(context, partitions: [0], index: index)
   }
 
@@ -55,7 +56,7 @@ import Testing
     try await accept(["a", "b", "c"])
     for (note, oldest) in [(0, 0), (1, 1), (3, 3), (50, 0)] as [(Int64, Int64)] {
       try await assign(note: note)
-      #expect(try await reporter.readStates(0))
+      #expect(try await reporter.readStates(0) != nil)
       #expect(reporter.note(for: vectors) == oldest, "note \(note)")
     }
   }
@@ -65,14 +66,52 @@ import Testing
   func recreated() async throws {
     try await accept((0..<10).map { "old-\($0)" })
     try await assign(note: 8)
-    #expect(try await reporter.readStates(0))
+    #expect(try await reporter.readStates(0) != nil)
     #expect(reporter.note(for: vectors) == 8)
     try await admin.delete(topic: context.topic(.documentStatus))
     _ = try await TopicSetup(settings: context.settings, admin: admin).create()
     try await accept((0..<2).map { "new-\($0)" })
     try await wait(for: "the new topic") {
-      try await reporter.readStates(0) && reporter.note(for: vectors) == 0
+      try await reporter.readStates(0) != nil && reporter.note(for: vectors) == 0
     }
+  }
+
+  @Test("work that goes on while its partition is assigned anew finishes no version without a state")
+  func assignedAnew() async throws {
+    let ids = (0..<100).map { "page-\($0)" }
+    try await accept(ids)
+    var records: [ConsumerRecord] = []
+    for (offset, id) in ids.enumerated() {
+      let batch = try vectors(of: id, Int64(offset), model: "")
+      records.append(
+        ConsumerRecord(
+          position: RecordPosition(topic: context.topic(.vectors), partition: 0, offset: Int64(offset)),
+          timestampMilliseconds: 0, key: batch.key.bytes, value: batch.wireBytes))
+    }
+    #expect(try await index.apply(records))
+    try await assign(note: 0)
+    let (reporter, vectors) = (reporter, vectors)
+    let end = ContinuousClock.now + .seconds(1)
+    let assigning = Task {
+      while ContinuousClock.now < end {
+        _ = try await reporter.assigned([
+          vectors: CommittedOffset(nextOffset: 0, metadata: "~1;0;c;0;0;0;;;0;")
+        ])
+      }
+    }
+    for record in records {
+      var isOpen = true
+      while isOpen {
+        let item = RecordInWork(record, attempt: 0) { true }
+        let disposition = try #require(
+          try await reporter.work(on: [item], until: .now + .seconds(10)).first)
+        guard case .done(let phases) = disposition.outcome else { continue }
+        #expect(!phases.isEmpty, "\(record.position) is finished without a state")
+        await disposition.settled?(true)
+        isOpen = false
+      }
+    }
+    _ = try await assigning.value
   }
 
   @Test("a search worker with another model is not ready, and leaves the states to one with the right model")
@@ -132,6 +171,13 @@ import Testing
   }
 
   private func put(_ id: String, _ offset: Int64, model: String) async throws {
+    let batch = try vectors(of: id, offset, model: model)
+    try await context.producer.send(
+      OutgoingRecord(
+        topic: context.topic(.vectors), partition: 0, key: batch.key.bytes, value: batch.wireBytes))
+  }
+
+  private func vectors(of id: String, _ offset: Int64, model: String) throws -> VectorBatch {
     let key = DocumentKey(tenant: .standard, id: try #require(DocumentID(id)))
     var header = PartHeader(document: DocumentInfo(key: key, version: Version(epoch: 1, offset: offset)))
     header.digest = [UInt8](repeating: 1, count: 16)
@@ -140,10 +186,7 @@ import Testing
     header.model = model
     var chunk = Chunk()
     chunk.text = "text"
-    let batch = VectorBatch(header: header, content: .vectors(chunks: [chunk], dimension: 2, values: [1, 0]))
-    try await context.producer.send(
-      OutgoingRecord(
-        topic: context.topic(.vectors), partition: 0, key: batch.key.bytes, value: batch.wireBytes))
+    return VectorBatch(header: header, content: .vectors(chunks: [chunk], dimension: 2, values: [1, 0]))
   }
 
   private func wait(for what: String, _ isTrue: () async throws -> Bool) async throws {

@@ -8,8 +8,6 @@ package struct OpenVersions {
   private struct Version {
     var operation: StatusRecord.Operation
     var statusOffset: Int64
-    /// A terminal state is decided and being sent.
-    var isClosing = false
   }
 
   private var documents: [DocumentKey: [Records.Version: Version]] = [:]
@@ -23,6 +21,8 @@ package struct OpenVersions {
   private let start: Int64
   /// One past the last record that was applied.
   private var nextOffset: Int64
+  /// Versions whose states were acknowledged before their events were read here.
+  private var finished: [DocumentKey: Set<Records.Version>] = [:]
 
   /// So many records are read before the oldest open version, to know the newest accepted one.
   package static let readBefore: Int64 = 1000
@@ -43,11 +43,13 @@ package struct OpenVersions {
     let isRepeat = highest.map { !$0.wasAccepted(before: version) } ?? false
     if !isRepeat { highest = version }
     if status.state == .accepted {
-      guard !isRepeat, offset >= start else { return }
+      guard !isRepeat, offset >= start, finished[document]?.contains(version) != true else { return }
       documents[document, default: [:]][version] = Version(operation: status.operation, statusOffset: offset)
       order.append((offset, document, version))
     } else {
       close(document, version)
+      finished[document]?.remove(version)
+      if finished[document]?.isEmpty == true { finished[document] = nil }
     }
   }
 
@@ -56,7 +58,7 @@ package struct OpenVersions {
 
   /// The operation of an open version; nil when it has its state.
   package func operation(_ document: DocumentKey, _ version: Records.Version) -> StatusRecord.Operation? {
-    documents[document]?[version].flatMap { $0.isClosing ? nil : $0.operation }
+    documents[document]?[version]?.operation
   }
 
   package func isKnown(_ document: DocumentKey, _ version: Records.Version) -> Bool {
@@ -67,24 +69,22 @@ package struct OpenVersions {
   package func open(_ document: DocumentKey, below version: Records.Version) -> [(
     Records.Version, StatusRecord.Operation
   )] {
-    (documents[document] ?? [:]).filter { $0.key < version && !$0.value.isClosing }.sorted { $0.key < $1.key }
+    (documents[document] ?? [:]).filter { $0.key < version }.sorted { $0.key < $1.key }
       .map {
         ($0.key, $0.value.operation)
       }
   }
 
-  /// A terminal state is being sent: no other is written, and the version counts as open for the next owner.
-  package mutating func beginClosing(_ document: DocumentKey, _ version: Records.Version) {
-    documents[document]?[version]?.isClosing = true
+  /// The version's state is acknowledged. Its events may not be read yet: they will open nothing.
+  package mutating func finish(_ document: DocumentKey, _ version: Records.Version) {
+    if isKnown(document, version) {
+      close(document, version)
+    } else {
+      finished[document, default: []].insert(version)
+    }
   }
 
-  /// The state was not acknowledged.
-  package mutating func reopen(_ document: DocumentKey, _ version: Records.Version) {
-    documents[document]?[version]?.isClosing = false
-  }
-
-  /// The state is acknowledged.
-  package mutating func close(_ document: DocumentKey, _ version: Records.Version) {
+  private mutating func close(_ document: DocumentKey, _ version: Records.Version) {
     guard documents[document]?.removeValue(forKey: version) != nil else { return }
     if documents[document]?.isEmpty == true { documents[document] = nil }
     while first < order.count, documents[order[first].document]?[order[first].version] == nil { first += 1 }

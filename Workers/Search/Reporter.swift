@@ -14,7 +14,7 @@ package final class Reporter: StageWork {
   private let context: StageContext
   private let partitions: Set<Int32>
   private let index: SearchIndex
-  private let states = Mutex<[Int32: OpenVersions]>([:])
+  private let open = OpenStates()
   /// The offset of the newest status record that was read, by partition.
   private let lastRead = Mutex<[Int32: Int64]>([:])
   private let tail: ReplayReader
@@ -45,7 +45,7 @@ package final class Reporter: StageWork {
       context.logger.warning("Bounds of the status partitions are unknown", [(.error, "\(error)")])
     }
     var starts: [TopicPartition: ReplayReader.Start] = [:]
-    var open: [Int32: OpenVersions] = [:]
+    var tables: [Int32: OpenVersions] = [:]
     for (partition, committed) in assigned {
       let name = TopicPartition(context.topic(.documentStatus), partition.partition)
       var note = committed.flatMap { StageNote.read($0) }
@@ -55,31 +55,31 @@ package final class Reporter: StageWork {
           [(.partition, "\(partition.partition)")])
         note = nil
       }
-      open[partition.partition] = OpenVersions(start: note ?? 0)
+      tables[partition.partition] = OpenVersions(start: note ?? 0)
       starts[name] = .offset(max(beginnings[name] ?? 0, (note ?? 0) - OpenVersions.readBefore, 0))
     }
     // No reading of the former assignment may take records of this one.
-    states.withLock { $0 = [:] }
-    lastRead.withLock { $0 = [:] }
+    open.clear()
     try await turns.take(0)
     defer { turns.release(0) }
+    lastRead.withLock { $0 = [:] }
     try await tail.assign(starts)
-    let versions = open
-    states.withLock { $0 = versions }
+    open.replace(with: tables)
     return [:]
   }
 
   package func note(for partition: TopicPartition) -> Int64? {
-    states.withLock { $0[partition.partition]?.oldestOffset }
+    open.oldestOffset(of: partition.partition)
   }
 
   /// Reads one status partition to its end: `accepted` was acknowledged before the vectors were written, so it is
   /// found. One at a time: what a read takes from the tail, also of other partitions, is applied before the next
   /// begins.
   ///
-  /// - Returns: false when the partition is no longer this member's.
+  /// - Returns: the number of the table that was read; nil when the partition is no longer this member's, or is assigned
+  ///   anew.
   /// - Throws: `KafkaFailure` when the partition can't be read; `CancellationError`.
-  package func readStates(_ partition: Int32) async throws -> Bool {
+  package func readStates(_ partition: Int32) async throws -> Int? {
     try await turns.take(0)
     defer { turns.release(0) }
     let name = TopicPartition(context.topic(.documentStatus), partition)
@@ -92,7 +92,7 @@ package final class Reporter: StageWork {
     }
     while true {
       try Task.checkCancellation()
-      guard states.withLock({ $0[partition] != nil }) else { return false }
+      guard open.table(of: partition) != nil else { return nil }
       if try await tail.currentPositions()[name] ?? 0 >= end { break }
       let records = try await tail.next(maxRecords: 1000, maxWait: .milliseconds(100))
       for record in records {
@@ -101,11 +101,12 @@ package final class Reporter: StageWork {
         if offset <= lastRead.withLock({ $0[partition] }) ?? -1 { restart(partition) }
         lastRead.withLock { $0[partition] = offset }
         guard let value = record.value, let status = try? StatusRecord(value: value) else { continue }
-        states.withLock { $0[partition]?.apply(status, offset: offset) }
+        open.apply(status, partition, offset: offset)
       }
     }
-    states.withLock { $0[partition]?.advance(to: end) }
-    return true
+    open.advance(partition, to: end)
+    // No assignment installs tables during this turn.
+    return open.table(of: partition)
   }
 
   /// The status topic was deleted and made again: what was known of the partition lies nowhere any more.
@@ -114,10 +115,10 @@ package final class Reporter: StageWork {
       "The status topic was made again: versions accepted before have no state there",
       [(.partition, "\(partition)")])
     lastRead.withLock { $0[partition] = nil }
-    states.withLock { if $0[partition] != nil { $0[partition] = OpenVersions(start: 0) } }
+    open.restart(partition)
   }
 
-  /// - Throws: Only `CancellationError`.
+  /// - Throws: `StorageError` when a file of the index can't be read; `CancellationError`.
   package func work(
     on records: [RecordInWork], until limit: ContinuousClock.Instant
   ) async throws -> [Disposition] {
@@ -136,9 +137,13 @@ package final class Reporter: StageWork {
       do {
         dispositions[number] = try await decide(item.record, key, isLast: last[key.document] == number)
       } catch let error as KafkaFailure {
-        // Those before are decided, and stay so: their versions are being closed.
+        // Those before are decided, and stay so: their states are being sent.
         dispositions[number] = Disposition(.retry(after: nil, error))
         break
+      } catch {
+        // None of the batch is sent.
+        for disposition in dispositions { await disposition.settled?(false) }
+        throw error
       }
     }
     return dispositions
@@ -155,77 +160,43 @@ package final class Reporter: StageWork {
           FieldError(
             .badRecord, field: "value", value: key.description, rule: "must be readable by this index")))
     }
-    var events: [OutgoingRecord] = []
-    var closing: [(DocumentKey, Version)] = []
-    if let decision = await index.decision(partition, record.position.offset) {
-      if !states.withLock({ $0[partition]?.isKnown(key.document, decision.version) ?? false }) {
-        guard try await readStates(partition) else { return Disposition(.left) }
-      }
-      for status in statuses(key.document, decision, record) {
-        events.append(event(status, record))
-        if let version = status.version { closing.append((key.document, version)) }
-      }
-    }
     let nulls =
       isLast
       ? try await index.deadKeys(of: key.document).map { key in
         OutgoingRecord(topic: context.topic(.vectors), partition: partition, key: key.bytes, value: nil)
       } : []
+    var events: [OutgoingRecord] = []
+    var closing: [(DocumentKey, Version)] = []
+    if let decision = await index.decision(partition, record.position.offset) {
+      guard let statuses = try await statuses(key.document, decision, record) else {
+        return Disposition(.left)
+      }
+      for status in statuses {
+        events.append(event(status, record))
+        if let version = status.version { closing.append((key.document, version)) }
+      }
+    }
     let closed = closing
     // States first, acknowledged; only then keys are nulled.
     return Disposition(.done([events, nulls].filter { !$0.isEmpty }.map { .records($0) })) { isFinished in
-      self.states.withLock { states in
-        for (document, version) in closed {
-          if isFinished {
-            states[partition]?.close(document, version)
-          } else {
-            states[partition]?.reopen(document, version)
-          }
-        }
+      for (document, version) in closed {
+        self.open.end(document, version, partition, isAcknowledged: isFinished)
       }
     }
   }
 
-  /// The states that a decision brings: its own, and those of versions that it overtook.
+  /// The states that a decision brings; nil when the partition is no longer this member's.
   private func statuses(
     _ document: DocumentKey, _ decision: DocumentCatalog.Decision, _ record: ConsumerRecord
-  )
-    -> [StatusRecord]
-  {
+  ) async throws -> [StatusRecord]? {
     let partition = record.position.partition
-    return states.withLock { states in
-      var result: [StatusRecord] = []
-      // A version that is not open has its state.
-      if let operation = states[partition]?.operation(document, decision.version) {
-        var status = StatusRecord(document, decision.version, operation, .superseded)
-        let token = VectorsToken(partition: partition, nextOffset: record.nextOffset)
-        switch decision.outcome {
-        case .visible(let chunkCount):
-          status.state = .indexed
-          status.chunks = chunkCount
-          status.token = token
-        case .deleted:
-          status.state = .deleted
-          status.token = token
-        case .superseded: break
-        case .failed(let error):
-          status.state = .failed
-          status.error = error
-        }
-        result.append(status)
-      }
-      switch decision.outcome {
-      case .visible, .deleted:
-        // What this version overtook will never show: its state is due now, whether its records come or not.
-        for (version, operation) in states[partition]?.open(document, below: decision.version) ?? [] {
-          result.append(StatusRecord(document, version, operation, .superseded))
-        }
-      case .superseded, .failed: break
-      }
-      for status in result {
-        if let version = status.version { states[partition]?.beginClosing(document, version) }
-      }
-      return result
+    let token = VectorsToken(partition: partition, nextOffset: record.nextOffset)
+    while true {
+      var table = open.table(of: partition, knowing: document, decision.version)
+      if table == nil { table = try await readStates(partition) }
+      guard let table else { return nil }
+      // An assignment may have come between.
+      if let states = open.begin(decision, document, partition, table: table, token: token) { return states }
     }
   }
 

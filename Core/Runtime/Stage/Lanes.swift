@@ -260,12 +260,22 @@ struct Lanes {
   }
 
   private func next(_ lane: Lane, _ now: ContinuousClock.Instant) -> Waiting? {
+    if shape.isOrdered { return nextInOrder(lane, now) }
     if let retry = lane.retries.first {
       if retry.due.map({ $0 <= now }) ?? true { return retry }
-      // In an ordered stage, later records wait for it.
-      if shape.isOrdered { return nil }
     }
     return lane.count > 0 ? lane.queue[lane.first] : nil
+  }
+
+  /// The lowest offset, when it is due. One that was left may be polled again only after later ones were put back: they
+  /// wait for it.
+  private func nextInOrder(_ lane: Lane, _ now: ContinuousClock.Instant) -> Waiting? {
+    let heads = [lane.retries.first, lane.count > 0 ? lane.queue[lane.first] : nil].compactMap { $0 }
+    guard let first = heads.min(by: { $0.record.position.offset < $1.record.position.offset }),
+      lane.progress.lowestLeft.map({ $0 > first.record.position.offset }) ?? true,
+      first.due.map({ $0 <= now }) ?? true
+    else { return nil }
+    return first
   }
 
   private mutating func pop(_ partition: TopicPartition, _ now: ContinuousClock.Instant) -> Taken? {

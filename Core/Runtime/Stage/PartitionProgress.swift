@@ -189,6 +189,8 @@ package struct PartitionProgress: Sendable {
 
   /// Not while an offset was left: it holds the prefix back, and is the next that is polled.
   package var isFull: Bool { left.isEmpty && polledEnd - nextOffset >= Self.spanMax }
+  /// The lowest offset that is unfinished and will be polled again.
+  package var lowestLeft: Int64? { left.min() }
   package var unfinishedCount: Int { unfinished.count - left.count }
   /// Whether the record is in work or waits for it.
   package func isHeld(_ offset: Int64) -> Bool { unfinished.contains(offset) && !left.contains(offset) }

@@ -165,10 +165,9 @@ package final class StageService: Service {
         }
       }
       context.health.unblock("group \(group)")
-      if !isEnding {
-        let new = lanes.withLock { $0.poll(poll.records) }
-        oldest.take(new)
-      }
+      // Also while it ends: a gate may open again before it has ended, and what was polled meanwhile must not be a gap.
+      let new = lanes.withLock { $0.poll(poll.records) }
+      oldest.take(new)
       wake.continuation.yield()
       for (partition, offset) in await commit(consumer) { lagReport.committed[partition] = offset }
       await lagReport.update(consumer, ignoring: work.ignores)

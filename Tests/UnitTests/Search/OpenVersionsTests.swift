@@ -29,18 +29,15 @@ import Testing
     #expect(open.oldestOffset == 8, "nothing before it is needed")
   }
 
-  @Test("a version whose state is being sent gets no other, and counts as open for the next owner")
-  func closing() {
+  @Test("a version whose state is acknowledged before its events are read here is not opened by them")
+  func finishedEarly() {
     var open = OpenVersions(start: 0)
+    open.finish(key, version(1))
     apply([(1, .accepted), (2, .accepted)], to: &open)
-    open.beginClosing(key, version(1))
-    #expect(open.operation(key, version(1)) == nil && open.open(key, below: version(2)).isEmpty)
-    #expect(open.oldestOffset == 0)
-    open.reopen(key, version(1))
-    #expect(open.operation(key, version(1)) == .put)
-    open.beginClosing(key, version(1))
-    open.close(key, version(1))
-    #expect(open.oldestOffset == 1)
+    #expect(!open.isKnown(key, version(1)) && open.open(key, below: version(2)).isEmpty)
+    apply([(1, .indexed)], to: &open, from: 2)
+    open.finish(key, version(2))
+    #expect(open.count == 0 && open.oldestOffset == 3)
   }
 
   @Test("a version that is read again is opened by its request, whatever lies above it")
@@ -51,7 +48,7 @@ import Testing
     open.apply(StatusRecord(key, again, .put, .accepted), offset: 3)
     #expect(open.operation(key, again) == .put && open.operation(key, version(2)) == .put)
     #expect(open.open(key, below: version(2)).map(\.0) == [again], "the newer record overtakes it")
-    open.close(key, again)
+    open.finish(key, again)
     // Repeated by a crash, after its state.
     open.apply(StatusRecord(key, again, .put, .accepted), offset: 4)
     #expect(open.operation(key, again) == nil)
