@@ -39,10 +39,10 @@ struct ProducerState: Sendable {
     guard batch.baseSequence >= 0 else { return .refused(.invalidRecord) }
     if batch.producerEpoch < epoch { return .refused(.invalidProducerEpoch) }
     guard batch.producerEpoch == epoch, let newest = batches.last else {
-      // A known producer must start a new epoch at sequence 0. A producer whose state was lost may continue
-      // at any sequence.
-      return batch.producerEpoch > epoch && epoch >= 0 && batch.baseSequence != 0
-        ? .refused(.outOfOrderSequenceNumber) : .admitted
+      // A producer begins at sequence 0, in each of its epochs. No state is ever forgotten here, so one that begins
+      // elsewhere has lost its first batch, or comes from another store. Admitted, its first batch, sent again, would
+      // be taken for a duplicate and acknowledged, though it was never appended.
+      return batch.baseSequence == 0 ? .admitted : .refused(.outOfOrderSequenceNumber)
     }
     let last = Self.lastSequence(batch)
     if let same = batches.first(where: { $0.first == batch.baseSequence && $0.last == last }) {

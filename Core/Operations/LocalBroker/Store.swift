@@ -75,6 +75,9 @@ final class Store: Sendable {
   private let topicTable = Mutex<[String: (topic: Topic, partitions: [Partition])]>([:])
   private let queue = Mutex<(waiting: [WriteJob], hasLeader: Bool)>(([], false))
   private let checkpointer = Mutex<Database?>(nil)
+  private let commitCount = Mutex(0)
+  /// The number of commits before the last checkpoint that copied the whole WAL.
+  private let copiedCount = Mutex<Int?>(nil)
   let clusterID: String
 
   /// - Parameter synchronous: SQLite's setting: `NORMAL` survives kill -9, `FULL` also a power loss.
@@ -94,7 +97,12 @@ final class Store: Sendable {
   }
 
   /// Copies committed pages from the WAL into the database file without blocking writers or readers.
+  ///
+  /// SQLite before 3.51.3 can lose pages when a checkpoint begins while a commit makes a WAL begin anew that was copied
+  /// as a whole (its "WAL-reset bug"). So none begins before a commit has returned since.
   func checkpoint() throws(StorageError) {
+    let commits = commitCount.withLock { $0 }
+    guard copiedCount.withLock({ $0 }) != commits else { return }
     let database: Database
     if let existing = checkpointer.withLock({ $0 }) {
       database = existing
@@ -102,7 +110,9 @@ final class Store: Sendable {
       database = try Database(path: path, synchronous: "NORMAL", readOnly: false)
       checkpointer.withLock { $0 = database }
     }
-    try database.run("PRAGMA wal_checkpoint(PASSIVE)")
+    var isWhole = false
+    try database.run("PRAGMA wal_checkpoint(PASSIVE)") { isWhole = $0.int(1) == $0.int(2) }
+    if isWhole { copiedCount.withLock { $0 = commits } }
   }
 
   private static let schema = [
@@ -313,6 +323,7 @@ final class Store: Sendable {
         try writer.run("BEGIN IMMEDIATE")
         for job in jobs { try job.body(writer) }
         try writer.run("COMMIT")
+        commitCount.withLock { $0 += 1 }
         for job in jobs { job.committed() }
       } catch {
         do throws(StorageError) { try writer.execute("ROLLBACK") } catch { /* SQLite rolled back by itself */
@@ -527,7 +538,9 @@ final class Store: Sendable {
   func nextProducerID() throws(StorageError) -> Int64 {
     let id = Mutex<Int64>(0)
     try write { (database) throws(StorageError) in
-      var value: Int64 = 1000
+      // Other numbers in each store: a client that outlives a store must not be taken for a client of the next one
+      // on its port.
+      var value = Int64.random(in: 1 << 32..<1 << 59)
       try database.run("SELECT value FROM facts WHERE name='next_producer_id'") {
         value = Int64($0.text(0)).flatMap { (0..<(1 << 60)).contains($0) ? $0 : nil } ?? value
       }
