@@ -34,7 +34,8 @@ extension CandidatesRecord {
     words.terms = answer.terms.map { term in
       TermStatistics(
         term: term, documentFrequency: answer.statistics.frequencies[term] ?? 0,
-        weighedFrequency: answer.weighed.frequencies[term] ?? 0)
+        weighedFrequency: answer.weighed.frequencies[term] ?? 0,
+        isIdentifier: answer.identifiers.contains(term))
     }
     words.chunks = answer.statistics.chunks
     words.length = answer.statistics.length

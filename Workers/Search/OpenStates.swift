@@ -18,6 +18,8 @@ final class OpenStates: Sendable {
     var lastNumber = 0
     /// Versions whose states are being sent, whichever table they were decided by.
     var closing: [DocumentKey: Set<Version>] = [:]
+    /// Versions whose states were acknowledged while their partition had no table.
+    var finished: [Int32: [(DocumentKey, Version)]] = [:]
 
     func isClosing(_ document: DocumentKey, _ version: Version) -> Bool {
       closing[document]?.contains(version) ?? false
@@ -37,7 +39,12 @@ final class OpenStates: Sendable {
   func replace(with tables: [Int32: OpenVersions]) {
     state.withLock { state in
       state.tables = [:]
-      for (partition, versions) in tables { state.add(versions, partition) }
+      for (partition, versions) in tables {
+        var versions = versions
+        for (document, version) in state.finished[partition] ?? [] { versions.finish(document, version) }
+        state.add(versions, partition)
+      }
+      state.finished = [:]
     }
   }
 
@@ -126,7 +133,12 @@ final class OpenStates: Sendable {
     state.withLock { state in
       state.closing[document]?.remove(version)
       if state.closing[document]?.isEmpty == true { state.closing[document] = nil }
-      if isAcknowledged { state.tables[partition]?.versions.finish(document, version) }
+      guard isAcknowledged else { return }
+      if state.tables[partition] == nil {
+        state.finished[partition, default: []].append((document, version))
+      } else {
+        state.tables[partition]?.versions.finish(document, version)
+      }
     }
   }
 }

@@ -14,9 +14,15 @@ package struct OpenVersions {
   /// In the order of the status topic; versions that are finished are dropped when they come first.
   private var order: [(statusOffset: Int64, document: DocumentKey, version: Records.Version)] = []
   private var first = 0
-  /// The version accepted last that has any event. `accepted` is written in that order, so one of a version before it
-  /// repeats an earlier one, and opens nothing.
+  /// The version accepted last that has any event.
   private var highest: Records.Version?
+  /// The newest versions that have an event, in the order of their first one. An `accepted` of one of them repeats an
+  /// earlier one, and opens nothing.
+  private var recent: [Records.Version] = []
+  private var recentSet: Set<Records.Version> = []
+  /// Whether a version was accepted among the events that were read. Before that, nothing tells a repeat of an event
+  /// that was not read.
+  private var hasAccepted = false
   /// Records before it only tell the newest version.
   private let start: Int64
   /// One past the last record that was applied.
@@ -26,6 +32,10 @@ package struct OpenVersions {
 
   /// So many records are read before the oldest open version, to know the newest accepted one.
   package static let readBefore: Int64 = 1000
+  private static let recentMax = 2000
+  /// `accepted` is written in the order of the versions, except where one of a batch had to be sent again: so many
+  /// versions may lie between.
+  private static let disorderMax: Int64 = 256
 
   /// - Parameter start: the status offset of the oldest version that was open.
   package init(start: Int64) {
@@ -40,9 +50,11 @@ package struct OpenVersions {
   package mutating func apply(_ status: StatusRecord, offset: Int64) {
     nextOffset = max(nextOffset, offset + 1)
     guard let document = status.document, let version = status.version else { return }
-    let isRepeat = highest.map { !$0.wasAccepted(before: version) } ?? false
-    if !isRepeat { highest = version }
+    let isRepeat = isRepeat(version)
+    if highest.map({ $0.wasAccepted(before: version) }) ?? true { highest = version }
+    note(version)
     if status.state == .accepted {
+      if !isRepeat { hasAccepted = true }
       guard !isRepeat, offset >= start, finished[document]?.contains(version) != true else { return }
       documents[document, default: [:]][version] = Version(operation: status.operation, statusOffset: offset)
       order.append((offset, document, version))
@@ -51,6 +63,22 @@ package struct OpenVersions {
       finished[document]?.remove(version)
       if finished[document]?.isEmpty == true { finished[document] = nil }
     }
+  }
+
+  /// Whether `accepted` of this version repeats one that was read, or that lies before what was read.
+  private func isRepeat(_ version: Records.Version) -> Bool {
+    guard let highest, !highest.wasAccepted(before: version) else { return false }
+    guard !recentSet.contains(version), hasAccepted, highest.epoch == version.epoch else { return true }
+    // Out of its order; or so old that its first event was not read, or is forgotten.
+    return version.acceptedAt < highest.acceptedAt - Self.disorderMax
+  }
+
+  private mutating func note(_ version: Records.Version) {
+    guard recentSet.insert(version).inserted else { return }
+    recent.append(version)
+    guard recent.count >= 2 * Self.recentMax else { return }
+    for old in recent.prefix(Self.recentMax) { recentSet.remove(old) }
+    recent.removeFirst(Self.recentMax)
   }
 
   /// Gaps hold no record but move the position.

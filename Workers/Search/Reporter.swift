@@ -76,8 +76,8 @@ package final class Reporter: StageWork {
   /// found. One at a time: what a read takes from the tail, also of other partitions, is applied before the next
   /// begins.
   ///
-  /// - Returns: the number of the table that was read; nil when the partition is no longer this member's, or is assigned
-  ///   anew.
+  /// - Returns: the number of the table that was read; nil when the partition is no longer this member's, or is
+  /// assigned   anew.
   /// - Throws: `KafkaFailure` when the partition can't be read; `CancellationError`.
   package func readStates(_ partition: Int32) async throws -> Int? {
     try await turns.take(0)
@@ -136,6 +136,8 @@ package final class Reporter: StageWork {
       guard ContinuousClock.now < limit else { break }
       do {
         dispositions[number] = try await decide(item.record, key, isLast: last[key.document] == number)
+        // The partition goes, or is assigned anew: nothing behind it can be finished before it.
+        if case .left = dispositions[number].outcome { break }
       } catch let error as KafkaFailure {
         // Those before are decided, and stay so: their states are being sent.
         dispositions[number] = Disposition(.retry(after: nil, error))

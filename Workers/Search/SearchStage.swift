@@ -54,7 +54,9 @@ package struct SearchStage: StageWork {
       StageService(
         context, group: context.group(.index(shard: shard, of: layout)), topics: [context.topic(.vectors)],
         shape: StageShape(batchMax: 256, inWorkMax: 1024, isOrdered: true, mixesPartitions: false),
-        gate: reporterGate, work: Reporter(context, partitions: Set(partitions), index: index)),
+        // A vector record that is given up would leave its version without a state.
+        givesUp: false, gate: reporterGate, work: Reporter(context, partitions: Set(partitions), index: index)
+      ),
       StageService(
         context, group: context.group(.search(shard: shard, of: layout)), topics: [context.topic(.searches)],
         shape: .batches(of: settings.search.batchRecordsMax, isOrdered: false), gate: searchGate,

@@ -17,6 +17,8 @@ package struct DocumentReader: Sendable {
     package var source: String
     /// SHA-256 of the record's value; empty for a deletion.
     package var digest: [UInt8]
+    /// Whether its metadata match the filter that was given; true without one.
+    package var matches = true
   }
 
   /// How far the newest version of a document has come.
@@ -58,15 +60,36 @@ package struct DocumentReader: Sendable {
   /// Joins `rag.documents` with `rag.document-status`, so that a document is listed even when its status
   /// events have expired.
   ///
-  /// - Parameter tenant: nil lists the documents of all tenants.
+  /// With a filter it reads `rag.vectors`, too: queries compare the metadata of the version that shows, which hold what
+  /// the document says of itself. Until one shows, those of the record are compared.
+  ///
+  /// - Parameters:
+  ///   - tenant: nil lists the documents of all tenants.
+  ///   - filter: lists only documents whose metadata match.
+  /// - Throws: `KafkaFailure`.
+  package func list(tenant: TenantID?, filter: MetadataFilter) async throws -> [Row] {
+    let rows = try await list(tenant: tenant, recordFilter: filter)
+    let survey = try await DocumentSurvey(settings, tenant: tenant, filter: filter)
+    let visible = Dictionary(uniqueKeysWithValues: survey.visible.map { ($0.key, $0.matches) })
+    return rows.filter { visible[$0.key] ?? $0.matches }
+  }
+
+  /// As above, without a filter.
+  ///
   /// - Throws: `KafkaFailure`.
   package func list(tenant: TenantID?) async throws -> [Row] {
+    try await list(tenant: tenant, recordFilter: .everything)
+  }
+
+  private func list(tenant: TenantID?, recordFilter: MetadataFilter) async throws -> [Row] {
     struct Known {
       var offset: Int64
       var isDeletion: Bool
       var source: String
       var digest: [UInt8]
+      var matches: Bool
     }
+    let fieldMap = settings.ingest.fieldMap
     let documents = Mutex<[DocumentKey: Known]>([:])
     try await read(partitions(.documents)) { record in
       guard let key = try? DocumentKey(bytes: record.key), tenant == nil || key.tenant == tenant else {
@@ -76,7 +99,11 @@ package struct DocumentReader: Sendable {
       let source = record.value.flatMap { try? JSONReader.read($0) }?["source"]?.stringValue ?? ""
       let known = Known(
         offset: record.position.offset, isDeletion: record.value == nil, source: source,
-        digest: record.value.map(SHA256.digest) ?? [])
+        digest: record.value.map(SHA256.digest) ?? [],
+        matches: recordFilter.isEverything
+          || record.value.flatMap { try? DocumentRecord(value: $0, key: key, fieldMap: fieldMap) }
+            .map { recordFilter.matches($0.metadata) } ?? false
+      )
       documents.withLock { $0[key] = known }
     }
     let states = Mutex<[DocumentKey: StatusRecord]>([:])
@@ -109,7 +136,7 @@ package struct DocumentReader: Sendable {
         version: version.offset < known.offset
           ? Version(epoch: version.epoch, offset: known.offset) : version,
         state: state,
-        chunks: status?.chunks ?? 0, source: known.source, digest: known.digest)
+        chunks: status?.chunks ?? 0, source: known.source, digest: known.digest, matches: known.matches)
     }.sorted { $0.key.description < $1.key.description }
   }
 

@@ -13,6 +13,8 @@ package struct DocumentSurvey: Sendable {
     /// nil for what a former release read, and for a failed document.
     package var reader: ReaderVersion?
     package var source: String
+    /// Whether its metadata match the filter that was given; true without one.
+    package var matches = true
 
     package var isOutdated: Bool { reader?.isOlder ?? true }
   }
@@ -27,10 +29,12 @@ package struct DocumentSurvey: Sendable {
 
   /// Reads all of `rag.vectors`. Memory grows with the number of documents only.
   ///
-  /// - Parameter tenant: nil for all tenants.
+  /// - Parameters:
+  ///   - tenant: nil for all tenants.
+  ///   - filter: what `Document.matches` tells.
   /// - Throws: `KafkaFailure`, also when that takes longer than an hour; `CancellationError`.
-  package init(_ settings: Settings, tenant: TenantID?) async throws {
-    let state = Mutex<State>(State())
+  package init(_ settings: Settings, tenant: TenantID?, filter: MetadataFilter = .everything) async throws {
+    let state = Mutex<State>(State(filter: filter))
     let topic = settings.topic(.vectors)
     let partitions = (0..<settings.partitionCount(.vectors)).map { TopicPartition(topic, $0) }
     try await withReader(settings.kafkaConfiguration(clientID: "millrace-survey")) { reader in
@@ -58,10 +62,13 @@ package struct DocumentSurvey: Sendable {
   }
 
   private struct State {
+    let filter: MetadataFilter
     var catalog = DocumentCatalog()
     var documents: [DocumentKey: Document] = [:]
     var positions: [Int32: Int64] = [:]
     var digests: [Int32: LiveDigest] = [:]
+
+    init(filter: MetadataFilter) { self.filter = filter }
 
     mutating func apply(_ record: ConsumerRecord, _ tenant: TenantID?) {
       guard let key = VectorKey(bytes: record.key), tenant == nil || key.document.tenant == tenant else {
@@ -87,7 +94,8 @@ package struct DocumentSurvey: Sendable {
       }
       if let info = change.insert?.info {
         documents[key.document] = Document(
-          key: info.key, version: info.version, reader: info.reader, source: info.source)
+          key: info.key, version: info.version, reader: info.reader, source: info.source,
+          matches: filter.matches(info.metadata))
       } else if change.remove != nil {
         documents[key.document] = nil
       }

@@ -10,6 +10,8 @@ package enum RecordTrace {
     package var atMilliseconds: Int64
     package var place: String
     package var what: String
+    /// What a shard found, if this is its record.
+    package var candidates: CandidatesRecord?
   }
 
   /// The steps of a query, in the order of the flow; empty when none of its records is left.
@@ -25,7 +27,9 @@ package enum RecordTrace {
         let (what, flight) = try describe(name, value, at: record.timestampMilliseconds)
         if let flight, queryAt == nil { queryAt = flight.askedAtMilliseconds }
         steps.append(
-          Step(atMilliseconds: record.timestampMilliseconds, place: record.position.description, what: what))
+          Step(
+            atMilliseconds: record.timestampMilliseconds, place: record.position.description, what: what,
+            candidates: name == .candidates ? try CandidatesRecord(wireBytes: value) : nil))
       }
     }
     if let queryAt {
@@ -44,7 +48,10 @@ package enum RecordTrace {
       return ("embedded" + round(search.round) + work(search.flight), search.flight)
     case .candidates:
       let candidates = try CandidatesRecord(wireBytes: value)
-      return ("searched by a shard" + round(candidates.round) + work(candidates.flight), candidates.flight)
+      return (
+        "searched by shard \(candidates.shard): \(candidates.hits.count) hits in \(value.count) bytes"
+          + again(candidates) + work(candidates.flight), candidates.flight
+      )
     case .prompts:
       let prompt = try PromptRecord(wireBytes: value)
       return (
@@ -60,6 +67,11 @@ package enum RecordTrace {
         "\(void)\(answer.status.rawValue)\(engine)\(cached): \(answer.timingsText)", nil
       )
     }
+  }
+
+  private static func again(_ candidates: CandidatesRecord) -> String {
+    candidates.words?.isShared ?? false
+      ? " again (with the statistics of all shards)" : round(candidates.round)
   }
 
   private static func round(_ round: UInt32) -> String { round == 0 ? "" : " again (a document changed)" }

@@ -114,6 +114,12 @@ struct Lanes {
     guard var lane = lanes[partition] else { return }
     for waiting in lane.queue[lane.first...] { lane.progress.leave(waiting.record.position.offset) }
     for waiting in lane.retries { lane.progress.leave(waiting.record.position.offset) }
+    lanes[partition] = lane
+    forgetWaiting(partition)
+  }
+
+  private mutating func forgetWaiting(_ partition: TopicPartition) {
+    guard var lane = lanes[partition] else { return }
     queuedCount -= lane.count
     queuedBytes -= lane.queuedBytes
     (lane.queue, lane.first, lane.queuedBytes, lane.retries) = ([], 0, 0, [])
@@ -173,6 +179,8 @@ struct Lanes {
       guard lanes[partition]?.isMine == true, lanes[partition]?.progress.poll(record.position.offset) == true
       else { return false }
       let isAfterRestart = lanes[partition]?.progress.incarnation != incarnation
+      // What waits is of the log as it was before.
+      if isAfterRestart { forgetWaiting(partition) }
       lanes[partition]?.queue.append(Waiting(record: record, isAfterRestart: isAfterRestart))
       lanes[partition]?.queuedBytes += record.byteCount
       queuedCount += 1

@@ -181,8 +181,9 @@ package struct PartitionProgress: Sendable {
     if nextOffset >= deaths.end { deaths = CommitMetadata.Deaths() }
   }
 
-  /// - Parameter deathsMax: at so many deaths a record is given up; at least 3.
+  /// - Parameter deathsMax: at so many deaths a record is given up; at least 3. `.max`: never.
   package func treatment(of offset: Int64, deathsMax: Int) -> Treatment {
+    if deathsMax == .max { return .usual }
     if deaths.guilty == offset { return .rejected }
     return offset < deaths.end && deaths.count >= deathsMax - 2 ? .alone : .usual
   }

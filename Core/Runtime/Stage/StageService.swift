@@ -38,10 +38,12 @@ package final class StageService: Service {
   private let state = Mutex(RunState.running)
 
   /// - Parameters:
+  ///   - givesUp: whether a record that was in work alone when two processes died is rejected. False for work whose
+  ///     rejection would leave something without its end.
   ///   - gate: the group is joined only while it is open, and left when it closes.
   ///   - mayWork: while false, nothing new is begun.
   package init(
-    _ context: StageContext, group: String, topics: [String], shape: StageShape,
+    _ context: StageContext, group: String, topics: [String], shape: StageShape, givesUp: Bool = true,
     gate: Gate = Gate(isOpen: true),
     mayWork: @escaping @Sendable () -> Bool = { true }, work: any StageWork
   ) {
@@ -52,7 +54,7 @@ package final class StageService: Service {
     isOrdered = shape.isOrdered
     self.gate = gate
     self.mayWork = mayWork
-    lanes = Mutex(Lanes(shape, deathsMax: context.settings.deathsMax))
+    lanes = Mutex(Lanes(shape, deathsMax: givesUp ? context.settings.deathsMax : .max))
     size = Mutex(BatchSize(max: shape.batchMax, timeMax: Self.batchTimeMax))
     oldest = OldestRecords(context, group: group, topics: topics)
     outbox = Outbox(context, group: group)
@@ -377,8 +379,9 @@ package final class StageService: Service {
       for (item, disposition) in items[index...] {
         // What failed with it counts an attempt, too: the third one is made alone.
         let isAttempt = if case .retry = disposition.outcome { true } else { false }
-        putBack(item, at: nil, isAttempt: isAttempt)
+        // Before it can be begun again.
         await disposition.settled?(false)
+        putBack(item, at: nil, isAttempt: isAttempt)
       }
       return
     }
@@ -407,8 +410,8 @@ package final class StageService: Service {
       for _ in 0..<min(item.attempt, 8) { _ = backoff.next() }
       context.logger.warning(
         "Record failed, trying again", [(.topic, item.record.position.description), (.error, "\(error)")])
-      putBack(item, at: .now + (pause ?? backoff.next()), isAttempt: true)
       await disposition.settled?(false)
+      putBack(item, at: .now + (pause ?? backoff.next()), isAttempt: true)
       return false
     case .notBegun:
       putBack(item, at: nil, isAttempt: false)
@@ -419,15 +422,17 @@ package final class StageService: Service {
       await finish(item, disposition)
       return true
     }
-    if case .left = disposition.outcome, lanes.withLock({ $0.isMine(item) }) {
-      // The partition is back, and the record, polled again, was taken for one in work.
-      putBack(item, at: nil, isAttempt: false)
-    } else {
-      lanes.withLock { $0.leave(item) }
-      oldest.finish([item.record.position])
-      wake.continuation.yield()
-    }
     await disposition.settled?(false)
+    var mayReturn = false
+    if case .left = disposition.outcome { mayReturn = true }
+    let isBack = lanes.withLock { lanes in
+      // The partition may be back, and the record, polled again, was taken for one in work.
+      if mayReturn, lanes.isMine(item) { return lanes.retry(item, at: nil, isAttempt: false) }
+      lanes.leave(item)
+      return false
+    }
+    if !isBack { oldest.finish([item.record.position]) }
+    wake.continuation.yield()
     return false
   }
 

@@ -57,9 +57,20 @@ import Testing
   @Test("events before the start tell the newest accepted version, and open nothing")
   func before() {
     var open = OpenVersions(start: 10)
-    apply([(5, .accepted), (5, .indexed)], to: &open, from: 8)
-    apply([(5, .accepted), (4, .accepted), (6, .accepted)], to: &open, from: 10)
-    #expect(open.operation(key, version(5)) == nil && open.operation(key, version(4)) == nil)
-    #expect(open.operation(key, version(6)) == .put && open.oldestOffset == 12)
+    apply([(500, .accepted), (500, .indexed)], to: &open, from: 8)
+    apply([(500, .accepted), (4, .accepted), (600, .accepted)], to: &open, from: 10)
+    #expect(open.operation(key, version(500)) == nil && open.operation(key, version(4)) == nil)
+    #expect(open.operation(key, version(600)) == .put && open.oldestOffset == 12)
+  }
+
+  @Test(
+    "a version whose first event had to be sent again, behind those of later versions, is open all the same")
+  func outOfOrder() {
+    var open = OpenVersions(start: 0)
+    apply([(27, .accepted), (29, .accepted), (30, .accepted), (28, .accepted), (29, .accepted)], to: &open)
+    #expect(open.operation(key, version(28)) == .put && open.count == 4)
+    apply([(30, .indexed), (27, .superseded), (28, .superseded), (29, .superseded)], to: &open, from: 5)
+    apply([(28, .accepted), (30, .accepted)], to: &open, from: 9)
+    #expect(open.count == 0 && open.oldestOffset == 11, "repeats, after a crash")
   }
 }

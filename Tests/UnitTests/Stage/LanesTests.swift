@@ -3,8 +3,8 @@ import Records
 import Testing
 @testable import Stage
 
-// Goal: an ordered stage begins the records of a partition in their order, whatever rebalances come between. Method: the
-// steps of one partition, by hand.
+// Goal: an ordered stage begins the records of a partition in their order, whatever rebalances come between. Method:
+// the steps of one partition, by hand.
 
 @Suite struct LanesTests {
   private let partition = TopicPartition("documents", 0)
