@@ -1,10 +1,12 @@
 # make demo: set up, build and run the demo. make test: set up and run all tests.
 # make test-units: run the tests that need no broker.
 # make bench-index: compare exact vector search with OpenBLAS and FAISS.
+# make eval-retrieval: measure retrieval on four sets of questions (needs ../shared).
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build -c release
 
-.PHONY: demo test test-units up install setup setup-test libraries release debug generate lint bench-index clean
+.PHONY: demo test test-units up install setup setup-test libraries release debug generate lint bench-index
+.PHONY: eval-retrieval clean
 
 demo: setup release
 	@bash scripts/demo.sh
@@ -55,6 +57,9 @@ install: setup release
 # Writes Core/Contract/Settings/DefaultValues.swift from charts/millrace/values.yaml. A test compares the two.
 generate:
 	python3 scripts/generate.py
+
+eval-retrieval: setup release
+	@bash Tests/Scripts/eval_retrieval.sh
 
 lint:
 	swift format lint --strict --recursive Package.swift Core Workers loadgen Tests

@@ -192,7 +192,7 @@ let package = Package(
         "Settings", "Stage",
       ]),
 
-    room("Retrieval", in: .answers, ["Records"]),
+    room("Retrieval", in: .answers, ["Records", "Settings"]),
     room(
       "Generation", in: .answers,
       ["Failures", "Encoder", "HTTPClient", "Parsing", "Records", "Time", "Tokenizer"]),
@@ -215,7 +215,7 @@ let package = Package(
       "Evaluation", in: .operations,
       [
         "Client", "CommandLine", "Encoder", "Failures", "Generation", "HTTPClient", "KafkaClient",
-        "Lexical", "LocalState", "Pools", "Records", "Settings", "Stage", "Time",
+        "Lexical", "LocalState", "Pools", "Records", "Retrieval", "Segments", "Settings", "Stage", "Time",
       ]),
 
     room(
@@ -256,7 +256,7 @@ let package = Package(
         "BlockingExecutor", "Caching", "Client", "CommandLine", "Encoder", "Engine", "Evaluation", "Failures",
         "Generation", "HTTPClient",
         "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Pools", "Records",
-        "RedisClient",
+        "RedisClient", "Retrieval",
         "Services", "Settings", "Stage", "Storage", "Supervision", "Telemetry", "Time", "Tokenizer",
         "VectorMath",
       ] + pools),

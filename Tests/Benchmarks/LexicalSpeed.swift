@@ -8,10 +8,17 @@ import Storage
 import TestSupport
 import Time
 
-/// `millrace-bench lexical DOCUMENTS QUESTIONS [COUNT]`: queries for words per second, on one thread, in one segment of
-/// passages. `Tests/Scripts/bench_lexical.py` compares it with tantivy and bm25s.
+/// `millrace-bench lexical DOCUMENTS QUESTIONS [COUNT] [--terms FILE]`: queries for words per second, on one thread, in
+/// one segment of passages. With --terms it writes the terms of each document and question, and the best ten of each
+/// question. `Tests/Scripts/bench_lexical.py` compares it with tantivy and bm25s.
 enum LexicalSpeed {
-  static func run(_ words: [String]) throws {
+  static func run(_ arguments: [String]) throws {
+    var words = arguments
+    var termsFile: String?
+    if let place = words.firstIndex(of: "--terms"), place + 1 < words.count {
+      termsFile = words[place + 1]
+      words.removeSubrange(place...place + 1)
+    }
     guard words.count >= 2 else { throw UsageError("lexical DOCUMENTS.jsonl QUESTIONS.jsonl [COUNT]") }
     let questions = try lines(words[1]).compactMap { $0["question"]?.stringValue }
     let asked = Array(questions.prefix(words.count > 2 ? Int(words[2]) ?? .max : .max))
@@ -56,6 +63,7 @@ enum LexicalSpeed {
       rounds.append(Double(asked.count) / watch.seconds)
     }
     rounds.sort()
+    if let termsFile { try writeTerms(engine, words[0], asked, to: termsFile) }
     let bytes = engine.view.parts.reduce(0) { $0 + $1.segment.wordBytes }
     print(
       JSONValue.object([
@@ -64,6 +72,36 @@ enum LexicalSpeed {
         "slowest": .double(rounds[0]), "fastest": .double(rounds[2]), "index_bytes": .int(bytes),
         "text_bytes": .int(textBytes), "filled_in_seconds": .double(seconds),
       ]).text)
+  }
+
+  private static func writeTerms(
+    _ engine: IndexEngine, _ documents: String, _ asked: [String], to path: String
+  ) throws {
+    let analyser = Analyser(AnalysisRules())
+    var lines: [String] = []
+    for document in try Self.lines(documents) {
+      let language = Language(document["lang"]?.stringValue ?? "en")
+      let terms = ["title", "text"].flatMap { field in
+        analyser.terms(of: Array((document[field]?.stringValue ?? "").utf8), language)
+      }
+      lines.append(
+        JSONValue.object([
+          "document": .string(document["id"]?.stringValue ?? ""),
+          "terms": .array(terms.map { .string(String(decoding: $0, as: UTF8.self)) }),
+        ]).text)
+    }
+    for question in asked {
+      var query = IndexQuery(
+        tenant: .standard, vector: [], question: question, depth: 10, nowMilliseconds: 1)
+      query.searchesVectors = false
+      let answer = try HybridSearch(engine.view, .standard).search([query], threads: 1)[0]
+      lines.append(
+        JSONValue.object([
+          "question": .string(question), "terms": .array(answer.terms.map { .string($0) }),
+          "ranking": .array(answer.lexical.map { .string(answer.matches[$0].document.key.id.rawValue) }),
+        ]).text)
+    }
+    try (lines.joined(separator: "\n") + "\n").write(toFile: path, atomically: true, encoding: .utf8)
   }
 
   private static func seal(_ engine: IndexEngine) {

@@ -135,6 +135,14 @@ import Testing
     {
       #expect(index < first.count && first[index].contains(word), "\(first)")
     }
+    let ranks = try #require(
+      try pipeline.array(["explain", "q1"]).compactMap { $0["ranks"] as? [String: Any] }.first)
+    let hit = try #require((ranks["hits"] as? [[String: Any]])?.first)
+    #expect(hit["document"] as? String == "backups.md" && hit["dense_rank"] as? Int == 1, "\(hit)")
+    #expect(hit["lexical_rank"] as? Int == 1 && hit["bm25"] as? Double ?? 0 > 0, "\(hit)")
+    let terms = (ranks["terms"] as? [[String: Any]] ?? []).compactMap { $0["term"] as? String }
+    #expect(terms.contains("backup"), "\(terms)")
+    #expect(try pipeline.millrace(["explain", "q1"]).text.contains("backups.md#"))
     #expect(try steps("q2").contains { $0.contains("from the cache") })
     let document = try steps("backups.md")
     #expect(

@@ -178,6 +178,8 @@ private func quotes(_ answer: [String: Any]) -> String {
       let found = try pipeline.json(["search", question, "--filter", filter])
       let ids = (found["citations"] as? [[String: Any]] ?? []).compactMap { $0["document_id"] as? String }
       #expect(ids.sorted() == expected, "\(filter)")
+      let listed = try pipeline.array(["documents", "list", "--filter", filter])
+      #expect(listed.compactMap { $0["id"] as? String }.sorted() == expected, "\(filter)")
     }
     // The cache must tell filters apart, in whatever lane it is asked.
     for round in 0..<2 {
@@ -189,6 +191,8 @@ private func quotes(_ answer: [String: Any]) -> String {
     }
     let wrong = try pipeline.millrace(["search", question, "--filter", #"{"year":{"gte":1}}"#])
     #expect(wrong.code == 2 && wrong.error.contains("filter.year.gte"), "\(wrong.error)")
+    let unlisted = try pipeline.millrace(["documents", "list", "--filter", "[]"])
+    #expect(unlisted.code == 2 && unlisted.error.contains("--filter"), "\(unlisted.error)")
   }
 
   @Test("if a document changes or is deleted between search and answer, the old version is never cited")

@@ -15,9 +15,7 @@ enum AskCommand {
     .option(
       "--principal", "NAME", "a principal of the person who asks, for documents with an ACL; may be repeated",
       repeating: true),
-    .option(
-      "--filter", "JSON",
-      #"only documents with such metadata, for example {"site":"north","year":{"$gte":2020}}"#),
+    .metadataFilter,
     .option(
       "--search-mode", "MODE",
       "what is searched: hybrid (vectors and words), dense or lexical (default: search.mode)"),
@@ -93,11 +91,7 @@ enum AskCommand {
       }
       query.searchMode = mode
     }
-    if let text = arguments.value("--filter") {
-      do { query.filter = try MetadataFilter(json: JSONReader.read(Array(text.utf8))) } catch {
-        throw UsageError("--filter: \(error)")
-      }
-    }
+    if let filter = try arguments.metadataFilter() { query.filter = filter }
     query.topK = try arguments.integer("--top-k", in: 1...Int(QueryRecord.topKMax))
     if let deadline = try arguments.integer("--deadline", in: 1...Int(QueryRecord.deadlineMaxMilliseconds)) {
       query.deadlineMilliseconds = Int64(deadline)

@@ -75,9 +75,13 @@ enum DocumentsCommand {
           """, options: RereadCommand.options + wait, action: RereadCommand.run),
       Command(
         "list", abstract: "List documents with their newest version and its state.",
+        discussion: """
+          With --filter it reads the whole index topic, too: the metadata of the version that shows are compared, as
+          queries do.
+          """,
         options: [
           .option("--tenant", "NAME", "only documents of this tenant"),
-          .option("--source", "NAME", "only documents of this source"),
+          .option("--source", "NAME", "only documents of this source"), .metadataFilter,
         ], action: list),
     ])
 
@@ -203,7 +207,13 @@ enum DocumentsCommand {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let only = arguments.value("--tenant") == nil ? nil : try arguments.tenant()
-    var rows = try await DocumentReader(settings: settings).list(tenant: only)
+    let reader = DocumentReader(settings: settings)
+    var rows: [DocumentReader.Row]
+    if let filter = try arguments.metadataFilter() {
+      rows = try await reader.list(tenant: only, filter: filter)
+    } else {
+      rows = try await reader.list(tenant: only)
+    }
     if let source = arguments.value("--source") { rows.removeAll { $0.source != source } }
     if arguments.flag("--json") {
       Terminal.print(

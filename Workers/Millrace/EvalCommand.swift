@@ -22,7 +22,9 @@ enum EvalCommand {
           --documents has one record per line ({id, text, …}), and so has --questions ({id, question,
           relevant_doc_ids}). Questions without relevant documents are skipped. With --verify, every answer of
           the mode dense is compared with a brute-force scan of the vectors in rag.vectors: scores may differ
-          by at most 1e-5, and chunks whose scores are that close may be in any order.
+          by at most 1e-5, and chunks whose scores are that close may be in any order. For hybrid it also prints
+          the nDCG by share of the cosine: one half of the questions is for choosing a share, the other for
+          judging it.
           """,
         options: [
           .option("--documents", "FILE", "documents that are put first, under --tenant"),
@@ -60,6 +62,7 @@ enum EvalCommand {
     let modes = try modes(arguments)
     var runs: [RetrievalReport.Run] = []
     var dense: [QueryRecord] = []
+    var candidates: SearchedCandidates?
     for mode in modes {
       let queries = questions.map { question -> QueryRecord in
         var query = QueryRecord(
@@ -69,16 +72,21 @@ enum EvalCommand {
         query.deadlineMilliseconds = QueryRecord.deadlineMaxMilliseconds
         return query
       }
-      let watch = Stopwatch()
+      let (watch, start) = (Stopwatch(), WallClock.milliseconds)
       let answers = try await client.ask(queries, concurrency: 32) { done, _ in
         if done % 100 == 0 { Terminal.bar(done, of: queries.count, "asked \(mode.rawValue)") }
       }
       runs.append(RetrievalReport.Run(mode: mode, answers: answers, seconds: watch.seconds))
       if mode == .dense { dense = queries }
+      if mode == .hybrid {
+        // The broker's clock may be behind.
+        candidates = try await SearchedCandidates.read(queries, sinceMilliseconds: start - 60_000, settings)
+      }
     }
     await client.close()
     if Terminal.isInteractive { Terminal.complain("") }
     var report = RetrievalReport(questions: questions, runs: runs)
+    report.fusion = candidates.map { FusionReport(questions, $0, depth: settings.search.depth) }
     if arguments.flag("--verify"), let run = runs.first(where: { $0.mode == .dense }) {
       let encoder = try Encoder(directory: ModelPath.find(settings), modelID: settings.encoder.model)
       report.mismatches = try await BruteForce.mismatches(

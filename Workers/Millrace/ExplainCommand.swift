@@ -11,7 +11,10 @@ import Stage
 enum ExplainCommand {
   static let command = Command(
     "explain", abstract: "Show where the time of one query or document went, from its own records.",
-    discussion: "Looks for a query with this id first, then for a document.", arguments: "ID",
+    discussion: """
+      Looks for a query with this id first, then for a document. Of a query it shows how its hits were ranked, by the
+      present settings: the cosine, the BM25 score, the place in each list, and how many chunks have each term.
+      """, arguments: "ID",
     options: [.option("--tenant", "NAME", "the tenant of the query or document (default: default)")]
   ) { arguments in
     guard arguments.positionals.count == 1 else { throw UsageError("give one id of a query or a document") }
@@ -30,22 +33,28 @@ enum ExplainCommand {
       Terminal.complain("millrace: no record of a query or document '\(id)' in tenant \(tenant) was found")
       return .failure
     }
-    print(steps, arguments)
+    print(steps, RankTable(steps.compactMap(\.candidates), settings), arguments)
     return .success
   }
 
-  private static func print(_ steps: [RecordTrace.Step], _ arguments: ParsedArguments) {
+  private static func print(
+    _ steps: [RecordTrace.Step], _ ranks: RankTable?, _ arguments: ParsedArguments
+  ) {
     // Timestamps have milliseconds, so ties occur: the order of the flow decides.
     let ordered = steps.enumerated().sorted {
       ($0.element.atMilliseconds, $0.offset) < ($1.element.atMilliseconds, $1.offset)
     }.map(\.element)
     if arguments.flag("--json") {
+      let last = ordered.lastIndex { $0.candidates != nil }
       Terminal.print(
         JSONValue.array(
-          ordered.map {
-            .object([
-              "at_ms": .int($0.atMilliseconds), "record": .string($0.place), "what": .string($0.what),
-            ])
+          ordered.enumerated().map { place, step in
+            .object(
+              [
+                JSONMember(name: "at_ms", value: .int(step.atMilliseconds)),
+                JSONMember(name: "record", value: .string(step.place)),
+                JSONMember(name: "what", value: .string(step.what)),
+              ] + (place == last ? ranks.map { [JSONMember(name: "ranks", value: $0.json)] } ?? [] : []))
           }
         ).text)
       return
@@ -59,5 +68,6 @@ enum ExplainCommand {
         String(format: "%8d ms  %+7d  ", total, step.atMilliseconds - last) + "\(step.what)  (\(step.place))")
       last = step.atMilliseconds
     }
+    for line in ranks?.lines ?? [] { Terminal.print(line) }
   }
 }

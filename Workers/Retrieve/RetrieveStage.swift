@@ -135,9 +135,7 @@ package final class RetrieveStage: RecordWork {
     }
     let search = context.settings.search
     let topK = query.topK ?? context.settings.retrieve.topK
-    let fusion = Fusion(
-      rule: search.fusion == "reciprocal" ? .reciprocal : .convex(denseShare: search.denseWeight),
-      mode: query.searchMode ?? search.mode, depth: max(search.depth, topK))
+    let fusion = Fusion(search, query, count: topK)
     let fused = fusion.fuse(round.gathering.candidates, count: topK)
     var hits = fused.hits
     // What expired since the scan is left out; searching again brings nothing new for it.

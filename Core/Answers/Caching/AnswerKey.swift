@@ -51,8 +51,9 @@ package struct AnswerKey: Sendable, Hashable {
       "mode": .string(query.mode.rawValue),
       "search": .array([
         .string((query.searchMode ?? settings.search.mode).rawValue), .string(settings.search.fusion),
-        .double(settings.search.denseWeight), .double(settings.search.titleWeight),
-        .double(settings.search.headingWeight), .double(settings.search.headerWeight),
+        .double(settings.search.denseWeight), .double(settings.search.identifierDenseWeight),
+        .double(settings.search.titleWeight), .double(settings.search.headingWeight),
+        .double(settings.search.headerWeight),
       ]), "top_k": .int(query.topK ?? settings.retrieve.topK),
       "history": .array(history), "engine": .array(engine), "question": .string(question),
     ])

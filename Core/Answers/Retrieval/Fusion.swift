@@ -1,4 +1,5 @@
 import Records
+import Settings
 
 /// Makes one list of the lists of all shards.
 ///
@@ -9,8 +10,8 @@ package struct Fusion: Sendable {
   /// How two lists become one.
   package enum Rule: Sendable, Equatable {
     /// share × cosine + (1 − share) × BM25 / the query's highest BM25 (Bruch, Gai and Ingber 2023,
-    /// doi:10.1145/3596512).
-    case convex(denseShare: Double)
+    /// doi:10.1145/3596512). Queries with an identifier that some text of the tenant has may have another share.
+    case convex(denseShare: Double, identifierShare: Double)
     /// The sum of 1 / (60 + rank) (Cormack, Clarke and Büttcher 2009, doi:10.1145/1571941.1572114).
     case reciprocal
   }
@@ -22,6 +23,8 @@ package struct Fusion: Sendable {
     /// Its rank in each list, from 1; nil when it is not among the best there.
     package var denseRank: Int?
     package var lexicalRank: Int?
+    /// By the statistics of all shards together.
+    package var bm25 = 0.0
 
     package init(hit: Hit, score: Double, denseRank: Int? = nil, lexicalRank: Int? = nil) {
       self.hit = hit
@@ -72,6 +75,17 @@ package struct Fusion: Sendable {
     self.depth = depth
   }
 
+  /// As a query is answered by some settings.
+  ///
+  /// - Parameter count: how many hits are wanted.
+  package init(_ search: Settings.Search, _ query: QueryRecord, count: Int) {
+    self.init(
+      rule: search.fusion == "reciprocal"
+        ? .reciprocal
+        : .convex(denseShare: search.denseWeight, identifierShare: search.identifierDenseWeight),
+      mode: query.searchMode ?? search.mode, depth: max(search.depth, count))
+  }
+
   /// - Parameter count: how many hits are wanted. Ties are in the order of document id, then of chunk number.
   package func fuse(_ candidates: [CandidatesRecord], count: Int) -> Result {
     var result = Result()
@@ -87,7 +101,8 @@ package struct Fusion: Sendable {
     let lexical = best(candidates.flatMap { record in record.lexical.map { record.hits[Int($0)] } }) {
       scores[HitKey($0)] ?? 0
     }
-    result.hits = Array(fused(dense, lexical, scores).prefix(count))
+    let share = share(words)
+    result.hits = Array(fused(dense, lexical, scores, denseShare: share).prefix(count))
     Self.addCopies(to: &result.hits, candidates)
     if candidates.count > 1, !words.isEmpty {
       let worst = lexical.count < depth ? nil : lexical.last
@@ -127,7 +142,20 @@ package struct Fusion: Sendable {
     return a.chunk.number < b.chunk.number
   }
 
-  private func fused(_ dense: [Hit], _ lexical: [Hit], _ scores: [HitKey: Double]) -> [Fused] {
+  /// The share of the cosine.
+  private func share(_ words: [LexicalCandidates]) -> Double {
+    guard case .convex(let share, let identifierShare) = rule else { return 0 }
+    return Self.namesIdentifier(words) ? identifierShare : share
+  }
+
+  /// Whether a query has an identifier that some text of the tenant has.
+  package static func namesIdentifier(_ words: [LexicalCandidates]) -> Bool {
+    words.contains { $0.terms.contains { $0.isIdentifier && $0.documentFrequency > 0 } }
+  }
+
+  private func fused(
+    _ dense: [Hit], _ lexical: [Hit], _ scores: [HitKey: Double], denseShare: Double
+  ) -> [Fused] {
     var pool: [HitKey: Fused] = [:]
     if mode != .lexical {
       for (rank, hit) in dense.enumerated() {
@@ -148,12 +176,13 @@ package struct Fusion: Sendable {
         switch (mode, rule) {
         case (.dense, _): cosine
         case (.lexical, _): words
-        case (.hybrid, .convex(let share)): share * cosine + (1 - share) * words
+        case (.hybrid, .convex): denseShare * cosine + (1 - denseShare) * words
         case (.hybrid, .reciprocal):
           [fused.denseRank, fused.lexicalRank].compactMap { $0 }.reduce(0) {
             $0 + 1 / (Self.rankConstant + Double($1))
           }
         }
+      fused.bm25 = scores[key] ?? 0
       pool[key] = fused
     }
     return collapsed(

@@ -21,6 +21,19 @@ package struct LexicalStatistics: Sendable, Equatable {
     BM25.weight(chunks: chunks, documentFrequency: frequencies[term] ?? 0)
   }
 
+  /// The weights of some terms, in their order.
+  package func weights(of terms: [String]) -> [Double] { terms.map(weight) }
+
+  /// What a term adds to a chunk's score. The sum is over the query's terms in their order: so equal chunks have equal
+  /// scores, bit for bit.
+  ///
+  /// - Parameters: weighted, in hundredths.
+  package static func score(weight: Double, frequency: UInt64, length: UInt64, meanLength: Double) -> Double {
+    weight
+      * BM25.saturation(
+        frequency: Double(frequency) / 100, length: Double(length), meanLength: meanLength)
+  }
+
   package static func + (a: LexicalStatistics, b: LexicalStatistics) -> LexicalStatistics {
     var sum = a
     sum.chunks &+= b.chunks
@@ -38,9 +51,9 @@ package struct LexicalStatistics: Sendable, Equatable {
   package func score(_ counts: [(term: String, frequency: UInt64)], length: UInt64) -> Double {
     let meanLength = meanLength
     return counts.reduce(0) { sum, count in
-      sum + weight(count.term)
-        * BM25.saturation(
-          frequency: Double(count.frequency) / 100, length: Double(length), meanLength: meanLength)
+      sum
+        + Self.score(
+          weight: weight(count.term), frequency: count.frequency, length: length, meanLength: meanLength)
     }
   }
 }

@@ -11,6 +11,7 @@ extension Settings {
     /// `convex` or `reciprocal`.
     package var fusion: String
     package var denseWeight: Double
+    package var identifierDenseWeight: Double
     /// Whether a query is searched once more when a shard may have left out one of the best chunks.
     package var isExact: Bool
     package var titleWeight: Double
@@ -39,6 +40,7 @@ extension Settings {
         ["convex", "reciprocal"].contains($0)
       }
       denseWeight = try table.number("search.denseWeight", in: 0...1)
+      identifierDenseWeight = try table.number("search.identifierDenseWeight", in: 0...1)
       isExact =
         try table.string("search.recall", "must be exact or fast") { ["exact", "fast"].contains($0) }
         == "exact"

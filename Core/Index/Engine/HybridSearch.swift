@@ -82,7 +82,7 @@ package struct HybridSearch: Sendable {
       query.question, query.languages ?? QueryTerms.commonest(words.content.languages), rules.analysis)
     let statistics = try words.look(for: terms.terms)
     let names = terms.terms.map { String(decoding: $0, as: UTF8.self) }
-    return try lexical(query, terms.terms, names, statistics, &words).rows
+    return try lexical(query, names, statistics, &words).rows
   }
 
   private func answer(_ query: IndexQuery, _ dense: [ExactSearch.Row]) throws -> IndexAnswer {
@@ -110,11 +110,12 @@ package struct HybridSearch: Sendable {
     let terms = QueryTerms(
       query.question, query.languages ?? QueryTerms.commonest(answer.languages), rules.analysis)
     answer.terms = terms.terms.map { String(decoding: $0, as: UTF8.self) }
+    answer.identifiers = Set(terms.identifiers.map { String(decoding: $0, as: UTF8.self) })
     answer.analysed = terms.languages
     answer.isCut = terms.isCut
     answer.statistics = try words.look(for: terms.terms)
     answer.weighed = weighed(answer.statistics, query.statistics)
-    let found = try lexical(query, terms.terms, answer.terms, answer.weighed, &words)
+    let found = try lexical(query, answer.terms, answer.weighed, &words)
     answer.hasUnequalCopies = found.hasUnequalCopies
     for row in found.rows {
       let place = try match(row.part, row.row)
@@ -192,15 +193,16 @@ package struct HybridSearch: Sendable {
 
   /// The best rows of different texts, by their exact scores.
   private func lexical(
-    _ query: IndexQuery, _ terms: [[UInt8]], _ names: [String], _ statistics: LexicalStatistics,
-    _ words: inout TenantWords
+    _ query: IndexQuery, _ names: [String], _ statistics: LexicalStatistics, _ words: inout TenantWords
   ) throws -> (rows: [ExactSearch.Row], hasUnequalCopies: Bool) {
-    var search = LexicalSearch(words, query, terms, statistics, depth: query.depth)
+    let (termWeights, meanLength) = (statistics.weights(of: names), statistics.meanLength)
+    var search = LexicalSearch(view, query, rules.weights, termWeights, meanLength: meanLength)
     var scored: [(row: ExactSearch.Row, score: Double)] = []
-    for candidate in try search.candidates() {
+    // Rows of a block follow each other, so that it is unpacked once.
+    let candidates = try search.candidates(&words).sorted { ($0.part, $0.row) < ($1.part, $1.row) }
+    for candidate in candidates {
       let (part, row) = (Int(candidate.part), Int(candidate.row))
-      let (counts, length) = try words.counts(part: part, row: row)
-      let score = statistics.score(counts.map { (names[$0.term], $0.frequency) }, length: length)
+      let score = try words.score(part: part, row: row, termWeights: termWeights, meanLength: meanLength)
       // A field may weigh nothing.
       guard score > 0 else { continue }
       scored.append((ExactSearch.Row(part: part, row: row, score: 0, text: candidate.text), score))

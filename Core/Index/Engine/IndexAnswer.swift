@@ -11,6 +11,8 @@ package struct IndexAnswer: Sendable {
   package var lexical: [Int] = []
   /// The question's terms, in its order.
   package var terms: [String] = []
+  /// Those of them that are identifiers.
+  package var identifiers: Set<String> = []
   /// Of all live rows of the tenant here.
   package var statistics = LexicalStatistics()
   /// What the list by BM25 was made with.

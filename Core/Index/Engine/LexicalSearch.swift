@@ -22,7 +22,8 @@ struct LexicalSearch {
     var bound: Float = 0
   }
 
-  private var words: TenantWords
+  private let view: IndexView
+  private let fields: FieldWeights
   private let weights: [Float]
   private let norm: LengthNorm
   private let meanLength: Float
@@ -30,26 +31,29 @@ struct LexicalSearch {
   private var reader: QueryReader
   private var window = ScoreWindow()
 
-  /// - Parameter statistics: what weights are computed from; they need not be of these rows alone.
+  /// - Parameters:
+  ///   - termWeights: of the question's terms. They need not come from these rows alone.
+  ///   - meanLength: in hundredths.
   init(
-    _ words: TenantWords, _ query: IndexQuery, _ terms: [[UInt8]], _ statistics: LexicalStatistics, depth: Int
+    _ view: IndexView, _ query: IndexQuery, _ fields: FieldWeights, _ termWeights: [Double],
+    meanLength: Double
   ) {
-    self.words = words
-    weights = terms.map { Float(statistics.weight(String(decoding: $0, as: UTF8.self))) }
-    meanLength = Float(statistics.meanLength / 100)
-    norm = LengthNorm(meanLength: meanLength)
+    self.view = view
+    self.fields = fields
+    weights = termWeights.map(Float.init)
+    self.meanLength = Float(meanLength / 100)
+    norm = LengthNorm(meanLength: self.meanLength)
     // fp32 sums of at most 128 products of three factors, each right to 2⁻²⁴, and their norms.
-    top = TopCandidates(depth: depth, error: weights.reduce(0, +) * 3e-5)
+    top = TopCandidates(depth: query.depth, error: weights.reduce(0, +) * 3e-5)
     reader = QueryReader(query)
   }
 
   /// - Returns: all rows that may be among the best `depth` texts.
   /// - Throws: `StorageError` when what is stored can't be read.
-  mutating func candidates() throws -> [TopCandidates.Candidate] {
+  mutating func candidates(_ words: inout TenantWords) throws -> [TopCandidates.Candidate] {
     for index in words.heads.indices { scan(words.heads[index]) }
     for index in words.parts.indices {
-      var copy = words
-      try copy.withCursors(of: index) { part, cursors in try scan(part, &cursors) }
+      try words.withCursors(of: index) { part, cursors in try scan(part, &cursors) }
     }
     return top.kept
   }
@@ -61,11 +65,11 @@ struct LexicalSearch {
       else { continue }
       var mayBeSeen: Bool?
       for (chunk, rowWords) in document.words.enumerated() {
-        let length = Float(words.weights.length(rowWords.lengths)) / 100
+        let length = Float(fields.length(rowWords.lengths)) / 100
         var score: Float = 0
         for (number, term) in numbers.enumerated() {
           guard let term, let counts = rowWords.counts(of: term) else { continue }
-          let frequency = Float(words.weights.frequency(counts)) / 100
+          let frequency = Float(fields.frequency(counts)) / 100
           score += weights[number] * norm.saturation(frequency: frequency, length: length)
         }
         guard score > 0, score >= top.threshold else { continue }
@@ -85,10 +89,10 @@ struct LexicalSearch {
     var terms = cursors.indices.filter { cursors[$0] != nil && weights[$0] > 0 }
       .map { Term(number: $0, weight: weights[$0]) }
     guard !terms.isEmpty else { return }
-    let lengths = segment.weightedLengths(words.weights)[rows.firstRow..<rows.firstRow + rows.rowCount]
-    let frequencies = segment.weightedFrequencies(words.weights)
+    let lengths = segment.weightedLengths(fields)[rows.firstRow..<rows.firstRow + rows.rowCount]
+    let frequencies = segment.weightedFrequencies(fields)
     // Saturations were computed with another mean length: a longer one lets them grow, by its share at most.
-    let stored = segment.meanLength(of: rows, words.weights)
+    let stored = segment.meanLength(of: rows, fields)
     let growth = stored.map { max(1, meanLength / $0) * 1.0001 / 255 } ?? 1
     var start = 0
     while start < rows.rowCount {
@@ -146,7 +150,7 @@ struct LexicalSearch {
           weight: term.weight)
       }
     }
-    let content = words.view.parts[part.part]
+    let content = view.parts[part.part]
     var places = ordered.map { (block: $0.block, position: 0) }
     // The sums are read while `self` changes.
     let sums = window

@@ -9,6 +9,8 @@ struct QueryTerms: Sendable {
 
   /// In the order of the question, each once.
   var terms: [[UInt8]] = []
+  /// Those of them that are identifiers.
+  var identifiers: Set<[UInt8]> = []
   /// The languages in which the question was analysed.
   var languages: [Language] = []
   var isCut = false
@@ -22,7 +24,8 @@ struct QueryTerms: Sendable {
     // Languages by turns, so that what is cut is the question's end.
     Analyser.pieces(of: bytes) { range in
       for language in languages.isEmpty ? [.unknown] : languages {
-        for term in analyser.terms(ofPiece: Array(bytes[range]), language) where seen.insert(term).inserted {
+        let found = analyser.terms(ofPiece: Array(bytes[range]), language) { identifiers.insert($0) }
+        for term in found where seen.insert(term).inserted {
           if terms.count < Self.countMax { terms.append(term) } else { isCut = true }
         }
       }

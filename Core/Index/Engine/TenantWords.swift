@@ -132,14 +132,43 @@ struct TenantWords {
     return (counts, weights.length(segment.lengths(ofRow: row)))
   }
 
+  /// The BM25 score of a row, from integers.
+  ///
+  /// - Parameters:
+  ///   - termWeights: of the question's terms.
+  ///   - meanLength: in hundredths.
+  /// - Throws: `StorageError` with the code `.corrupt`.
+  mutating func score(part: Int, row: Int, termWeights: [Double], meanLength: Double) throws(StorageError)
+    -> Double
+  {
+    var score = 0.0
+    guard let index = parts.firstIndex(where: { $0.part == part }) else {
+      let (counts, length) = try counts(part: part, row: row)
+      for (term, frequency) in counts {
+        score += LexicalStatistics.score(
+          weight: termWeights[term], frequency: frequency, length: length, meanLength: meanLength)
+      }
+      return score
+    }
+    let (segment, own) = (parts[index].segment, UInt32(row - parts[index].rows.firstRow))
+    let length = weights.length(segment.lengths(ofRow: row))
+    for number in parts[index].cursors.indices {
+      guard let code = try parts[index].cursors[number]?.code(of: own) else { continue }
+      score += LexicalStatistics.score(
+        weight: termWeights[number], frequency: weights.frequency(segment.counts(ofCode: code)),
+        length: length,
+        meanLength: meanLength)
+    }
+    return score
+  }
+
   /// Hands over the cursors of a part.
   mutating func withCursors<Result>(
     of index: Int, _ body: (Part, inout [PostingsCursor?]) throws -> Result
   ) rethrows -> Result {
-    let part = parts[index]
-    var cursors = part.cursors
+    var cursors = parts[index].cursors
     parts[index].cursors = []
     defer { parts[index].cursors = cursors }
-    return try body(part, &cursors)
+    return try body(parts[index], &cursors)
   }
 }

@@ -1,10 +1,11 @@
 /// What an occurrence in each field counts, in hundredths: so sums are integers, the same in every shard.
 package struct FieldWeights: Sendable, Equatable {
-  private var hundredths: [TermField.RawValue: UInt64]
+  /// By the number of the field.
+  private var hundredths: SIMD4<UInt64>
 
   /// - Parameters: 0 to 100 each.
   package init(text: Double = 1, title: Double = 1, headings: Double = 1, context: Double = 1) {
-    hundredths = [:]
+    hundredths = SIMD4(repeating: 100)
     for (field, weight) in [
       (TermField.text, text), (.title, title), (.headings, headings), (.context, context),
     ] {
@@ -12,16 +13,18 @@ package struct FieldWeights: Sendable, Equatable {
     }
   }
 
-  package subscript(field: TermField) -> UInt64 { hundredths[field.rawValue] ?? 100 }
+  package subscript(field: TermField) -> UInt64 { hundredths[field.rawValue] }
 
   /// The weighted frequency of a term, in hundredths.
   package func frequency(_ counts: TermCounts) -> UInt64 {
-    TermField.allCases.reduce(0) { $0 + self[$1] * UInt64(counts[$1]) }
+    self[.text] * UInt64(counts[.text]) + self[.title] * UInt64(counts[.title])
+      + self[.headings] * UInt64(counts[.headings]) + self[.context] * UInt64(counts[.context])
   }
 
   /// The weighted length of a chunk, in hundredths.
   package func length(_ lengths: FieldLengths) -> UInt64 {
-    TermField.allCases.reduce(0) { $0 + self[$1] * lengths[$1] }
+    self[.text] * lengths[.text] + self[.title] * lengths[.title] + self[.headings] * lengths[.headings]
+      + self[.context] * lengths[.context]
   }
 
   /// For each field 4 bytes.

@@ -47,8 +47,9 @@ package struct PostingsCursor {
     self.rowCount = rowCount
     blockCount = (place.count + PostingsBlock.count - 1) / PostingsBlock.count
     let isTable = place.count >= PostingsBlock.count
-    rows = [UInt32](repeating: 0, count: min(place.count, PostingsBlock.count))
-    codes = rows
+    // Filled by the first load: many lists of a question are never read.
+    rows = []
+    codes = []
     guard place.count > 0, place.count <= rowCount,
       !isTable || place.byteCount >= blockCount * PostingsWriter.entryBytes
     else { throw StorageError(.corrupt, file: name, "a list of postings is cut") }
@@ -71,6 +72,10 @@ package struct PostingsCursor {
   /// - Throws: `StorageError` with the code `.corrupt`.
   package mutating func load(_ block: Int) throws(StorageError) {
     guard block != self.block else { return }
+    if rows.isEmpty {
+      rows = [UInt32](repeating: 0, count: min(place.count, PostingsBlock.count))
+      codes = rows
+    }
     self.block = block
     loaded = min(PostingsBlock.count, place.count - block * PostingsBlock.count)
     if let single = place.single {

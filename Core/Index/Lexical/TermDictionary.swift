@@ -88,12 +88,21 @@ package struct TermDictionary: Sendable {
       let middle = (low + high) / 2
       if try isFirst(of: middle, behind: term) { high = middle } else { low = middle }
     }
-    var found: PostingsCursor.Place?
-    try read(low) { other, place throws(StorageError) in
-      if other == term { found = place }
-      return other.lexicographicallyPrecedes(term)
+    let range = try range(low)
+    var reader = ByteReader(file.bytes(at: range.lowerBound, count: range.count), file: name)
+    // How many first bytes of the term the entry before has. An entry that shares more with it precedes the term as
+    // it does; one that shares fewer is behind the term.
+    var common = 0
+    for number in 0..<min(TermBlock.count, termCount - low * TermBlock.count) {
+      guard let shared = Int(exactly: try reader.varint()), number > 0 || shared == 0 else { throw corrupt() }
+      let (equal, length) = try reader.common(with: term, from: shared == common ? common : term.count)
+      let place = try place(&reader)
+      if shared > common { continue }
+      if shared < common { return nil }
+      common += equal
+      if common == term.count { return equal == length ? place : nil }
     }
-    return found
+    return nil
   }
 
   /// Whether a block's first term is behind another.

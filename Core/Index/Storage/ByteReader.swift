@@ -59,6 +59,21 @@ package struct ByteReader {
 
   package mutating func data() throws(StorageError) -> [UInt8] { Array(try take(try count())) }
 
+  /// Passes over data and compares it.
+  ///
+  /// - Parameter from: where in `other` the data would stand.
+  /// - Returns: how many bytes at the start are the same, and how many there are.
+  package mutating func common(with other: [UInt8], from: Int) throws(StorageError) -> (
+    equal: Int, length: Int
+  ) {
+    let length = try count()
+    let end = min(length, other.count - from)
+    var equal = 0
+    while equal < end, bytes[position + equal] == other[from + equal] { equal += 1 }
+    position += length
+    return (equal, length)
+  }
+
   /// All bytes that were not read yet.
   package mutating func rest() throws(StorageError) -> [UInt8] { Array(try take(bytes.count - position)) }
 

@@ -1,11 +1,15 @@
 import CommandLine
 import Foundation
 import Records
+import Segments
 
 /// A question with the documents that answer it.
 package struct Question: Sendable {
   package var text: String
   package var relevant: Set<String>
+
+  /// Whether it is in the half that no weight was fitted on. Questions about the same document are in the same half.
+  package var isJudged: Bool { KeyHash.of(Array((relevant.min() ?? "").utf8)) % 2 == 1 }
 
   /// Reads the questions that name relevant documents.
   ///

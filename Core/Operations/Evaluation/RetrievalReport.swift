@@ -23,6 +23,8 @@ package struct RetrievalReport: Sendable {
   package var runs: [Run]
   /// Answers by vectors that differ from a brute-force scan; nil when none were compared.
   package var mismatches: [String]?
+  /// Of the hybrid search, when it was run.
+  package var fusion: FusionReport?
 
   package init(questions: [Question], runs: [Run]) {
     self.questions = questions
@@ -31,9 +33,9 @@ package struct RetrievalReport: Sendable {
 
   package var isGood: Bool { runs.allSatisfy { $0.missing == 0 } && (mismatches?.isEmpty ?? true) }
 
-  private func scores(_ run: Run) -> RetrievalScores {
+  private func scores(_ run: Run, where isWanted: (Question) -> Bool = { _ in true }) -> RetrievalScores {
     RetrievalScores(
-      zip(questions, run.answers).map { question, answer in
+      zip(questions, run.answers).filter { isWanted($0.0) }.map { question, answer in
         (answer?.citations.map(\.documentID.rawValue) ?? [], question.relevant)
       })
   }
@@ -44,6 +46,7 @@ package struct RetrievalReport: Sendable {
         name: run.mode.rawValue,
         value: .object(
           (scores(run).json.members ?? []) + [
+            JSONMember(name: "judged_ndcg_at_10", value: .double(scores(run, where: \.isJudged).gain)),
             JSONMember(name: "missing", value: .int(run.missing)),
             JSONMember(name: "partial", value: .int(run.partial)),
             JSONMember(name: "questions_per_second", value: .double(Double(questions.count) / run.seconds)),
@@ -51,6 +54,7 @@ package struct RetrievalReport: Sendable {
     }
     return .object(
       [JSONMember(name: "questions", value: .int(questions.count))] + modes
+        + (fusion.map { [JSONMember(name: "fusion", value: $0.json)] } ?? [])
         + (mismatches.map { [JSONMember(name: "mismatches", value: .int($0.count))] } ?? []))
   }
 
@@ -62,6 +66,13 @@ package struct RetrievalReport: Sendable {
         lines.append("  \(run.missing) without answer, \(run.partial) from only some of the shards")
       }
     }
+    let judged = runs.map { run in
+      "\(run.mode.rawValue) " + String(format: "%.4f", scores(run, where: \.isJudged).gain)
+    }
+    lines.append(
+      "nDCG@10 of the \(questions.count(where: \.isJudged)) questions that no weight was fitted on: "
+        + judged.joined(separator: ", "))
+    if let fusion { lines.append(fusion.text) }
     if let mismatches {
       lines.append("dense compared with a brute-force scan: \(mismatches.count) answers differ")
       lines += mismatches.prefix(5).map { "  \($0)" }

@@ -43,7 +43,11 @@ package final class Analyser {
   }
 
   /// The terms of one piece. What a piece says twice as a whole and as its only part counts once.
-  package func terms(ofPiece piece: [UInt8], _ language: Language) -> [[UInt8]] {
+  ///
+  /// - Parameter onIdentifier: called with each term that tells one thing from others like it: `P-087`, `--dry-run`.
+  package func terms(
+    ofPiece piece: [UInt8], _ language: Language, onIdentifier: ([UInt8]) -> Void = { _ in }
+  ) -> [[UInt8]] {
     var terms: [[UInt8]] = []
     let words = WordBreaks.words(in: piece)
     var next = 0
@@ -62,35 +66,80 @@ package final class Analyser {
         {
           end += 1
         }
-        terms += group(piece, words[next..<end].map(\.range), language)
+        terms += group(piece, words[next..<end].map(\.range), language, onIdentifier)
       }
       next = end
     }
     return terms
   }
 
-  /// Whether what stands between two words joins them to one name: up to three of `-_./:\@#+~&%$=`.
+  /// Whether what stands between two words joins them to one name: up to three of `-_./:\@#+~&%$`.
   private static func isJoint(_ gap: ArraySlice<UInt8>) -> Bool {
-    !gap.isEmpty && gap.count <= 3 && gap.allSatisfy { "-_./:\\@#+~&%$".utf8.contains($0) }
+    !gap.isEmpty && gap.count <= 3 && gap.allSatisfy { "-_.+".utf8.contains($0) || separates($0) }
   }
 
-  /// Words that are written together.
-  private func group(_ piece: [UInt8], _ words: [Range<Int>], _ language: Language) -> [[UInt8]] {
+  /// Whether a character stands between names, as in paths and addresses, and not within one.
+  private static func separates(_ byte: UInt8) -> Bool { "/:\\@#~&%$".utf8.contains(byte) }
+
+  /// Words that are written together: the whole, each name between separators, and their parts.
+  private func group(
+    _ piece: [UInt8], _ words: [Range<Int>], _ language: Language, _ onIdentifier: ([UInt8]) -> Void
+  ) -> [[UInt8]] {
     var parts: [[UInt8]] = []
     for word in words { parts += self.parts(piece[word], language) }
-    let start = words[0].lowerBound
-    let end = words[words.count - 1].upperBound
     var wholes: [[UInt8]] = []
-    let isName = words.count > 1 || Self.holdsParts(piece[start..<end])
-    if isName, words.count <= Self.partsMax { wholes += folded(piece[start..<end]) }
+    if words.count > 1, words.count <= Self.partsMax {
+      wholes += folded(piece[words[0].lowerBound..<words[words.count - 1].upperBound])
+    }
+    var first = 0
+    for index in words.indices {
+      let end = words[index].upperBound
+      if index + 1 < words.count, !piece[end..<words[index + 1].lowerBound].contains(where: Self.separates) {
+        continue
+      }
+      for name in names(piece, words[first...index], onIdentifier) where !wholes.contains(name) {
+        wholes.append(name)
+      }
+      first = index + 1
+    }
+    return wholes.filter { !parts.contains($0) } + parts
+  }
+
+  /// What words without a separator between them are called as a whole.
+  private func names(
+    _ piece: [UInt8], _ words: ArraySlice<Range<Int>>, _ onIdentifier: ([UInt8]) -> Void
+  ) -> [[UInt8]] {
+    guard let start = words.first?.lowerBound, let end = words.last?.upperBound, words.count <= Self.partsMax
+    else { return [] }
+    var names: [[UInt8]] = []
+    if words.count > 1 || Self.holdsParts(piece[start..<end]) { names += folded(piece[start..<end]) }
     // A flag with its dashes, and C++ or C#.
     let dashes = piece[..<start].reversed().prefix { $0 == UInt8(ascii: "-") }.count
-    if (1...2).contains(dashes), start == dashes, words.count <= Self.partsMax {
-      wholes += folded(piece[(start - dashes)..<end])
-    }
+    if (1...2).contains(dashes) { names += folded(piece[(start - dashes)..<end]) }
     let signs = piece[end...].prefix { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }.count
-    if (1...2).contains(signs) { wholes += folded(piece[start..<end + signs]) }
-    return wholes.filter { !parts.contains($0) } + parts
+    if (1...2).contains(signs) { names += folded(piece[start..<end + signs]) }
+    if !names.isEmpty, signs > 0 || Self.isIdentifier(piece[start..<end], dashes: dashes) {
+      names.forEach(onIdentifier)
+    }
+    return names
+  }
+
+  /// Whether a name is one that programs and registers give: a flag, letters with digits, capitals inside, a version.
+  /// `well-known`, `21st`, `1990-1995` and `15-year-old` are none.
+  private static func isIdentifier(_ name: ArraySlice<UInt8>, dashes: Int) -> Bool {
+    let kinds = name.map(kind)
+    let hasLetters = kinds.contains { $0 == .lower || $0 == .upper || $0 == .other }
+    if name.contains(UInt8(ascii: "_")) || (1...2).contains(dashes) && hasLetters { return true }
+    guard kinds.contains(.digit) else {
+      return zip(kinds, kinds.dropFirst()).contains { $0 == .lower && $1 == .upper }
+    }
+    // 2.7.9, but not 3.5
+    if !hasLetters { return name.count { $0 == UInt8(ascii: ".") } > 1 }
+    if kinds.first != .digit { return true }
+    // 0x80070057 and 9f8e, but not 21st and 15-year-old
+    let word = kinds.prefix { $0 != .none }
+    let letters = word.count { $0 != .digit }
+    return letters > 2 || letters > 0 && word.last == .digit
   }
 
   private func folded(_ bytes: ArraySlice<UInt8>) -> [[UInt8]] {
@@ -154,7 +203,7 @@ package final class Analyser {
     for run in runs {
       let humps = Self.humps(run)
       if humps.count > 1, humps.count <= Self.partsMax {
-        if runs.count > 1 { terms += folded(run) }
+        terms += folded(run)
         for hump in humps { terms += stemmed(hump, language) }
       } else {
         terms += stemmed(run, language)

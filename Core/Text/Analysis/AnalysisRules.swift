@@ -1,7 +1,7 @@
 /// What two analyses must have in common for their terms to match.
 package struct AnalysisRules: Sendable, Equatable {
   /// Raised when terms are formed in another way.
-  private static let version = 1
+  private static let version = 2
 
   /// Whether `café` and `cafe` are one term. Vietnamese keeps its marks: they tell words apart.
   package var foldsAccents: Bool

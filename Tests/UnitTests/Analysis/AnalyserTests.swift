@@ -22,7 +22,18 @@ import Testing
       ("-v", ["-v", "v"]), ("/etc/hosts", ["etc/hosts", "etc", "host"]), ("C++", ["c++", "c"]),
       ("C#.", ["c#", "c"]),
       ("kube-apiserver.service", ["kube-apiserver.service", "kube", "apiserv", "servic"]),
-      ("user@example.com", ["user@example.com", "user", "exampl", "com"]), ("9f8e7d6c5b4a", ["9f8e7d6c5b4a"]),
+      ("user@example.com", ["user@example.com", "user", "exampl", "com"]),
+      ("9f8e7d6c5b4a", ["9f8e7d6c5b4a"]), ("[\"--dry-run\",", ["dry-run", "--dry-run", "dri", "run"]),
+      ("ARGS=--dry-run", ["arg", "dry-run", "--dry-run", "dri", "run"]),
+      (
+        "core/v1beta2/PodAffinity",
+        ["core/v1beta2/podaffinity", "core", "v1beta2", "podaffinity", "pod", "affin"]
+      ),
+      (
+        "a/b/c/d/e/f/g/h/i/j/k/l/v1.9.3/snake_case",
+        ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "v1.9.3", "v1", "v", "1", "9", "3"]
+          + ["snake_case", "snake", "case"]
+      ),
     ])
   func identifiers(_ text: String, _ expected: [String]) {
     let found = terms(text)

@@ -81,6 +81,41 @@ import Testing
     #expect(!report.isGood)
   }
 
+  @Test("the fusion report finds the best share on one half of the questions, and judges it on the other")
+  func fusion() throws {
+    let key = DocumentKey(tenant: .standard, id: DocumentID("d")!)
+    func hit(_ id: String, _ cosine: Float, _ frequency: UInt32) -> Hit {
+      var info = DocumentInfo(key: key, version: Version(epoch: 1, offset: 0))
+      info.key.id = DocumentID(id)!
+      var hit = Hit(document: info, digest: [1], chunk: Chunk(), denseScore: cosine)
+      if frequency > 0 { hit.postings = [.init(term: 0, frequency: frequency)] }
+      hit.length = 100
+      return hit
+    }
+    var record = CandidatesRecord(flight: QueryInFlight(query: QueryRecord(id: QueryID("q")!, text: "x")))
+    record.hits = [hit("near", 0.9, 0), hit("worded", 0.6, 100)]
+    (record.dense, record.lexical) = ([0, 1], [1])
+    var words = LexicalCandidates()
+    words.terms = [TermStatistics(term: "x", documentFrequency: 1, weighedFrequency: 1)]
+    (words.chunks, words.length) = (10, 1000)
+    record.words = words
+    // Whoever is in which half: both ask for the document that has the word.
+    let questions = (0..<20).map { Question(text: "\($0)", relevant: ["worded", "other\($0)"]) }
+    #expect(Set(questions.map(\.isJudged)) == [true, false])
+    var candidates = SearchedCandidates(records: Array(repeating: [record], count: 20))
+    candidates.sizes = [10, 30, 20]
+    let report = FusionReport(questions, candidates, depth: 20)
+    let curve = try #require(report.curves.first)
+    #expect(report.curves.count == 1 && curve.kind == .plain)
+    #expect(curve.fittedCount + curve.judgedCount == 20)
+    // Of two relevant ones the only one that is there: first by words, second by the cosine alone.
+    let ideal = 1 + 1 / 1.584_962_500_721_156
+    #expect(abs(curve.fitted[0] - 1 / ideal) < 1e-9 && abs(curve.judged[0] - 1 / ideal) < 1e-9)
+    #expect(abs(curve.judged[20] - 0.630_929_753_571_457_4 / ideal) < 1e-9)
+    #expect(curve.bestShare == 0.5, "the nearest to even of equally good ones")
+    #expect(report.json["candidates_bytes_p50"]?.doubleValue == 20)
+  }
+
   @Test(
     "an account is balanced when nothing is lost and no two states differ; examples are the first by name")
   func account() {

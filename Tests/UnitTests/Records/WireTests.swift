@@ -96,7 +96,9 @@ private enum Samples {
     record.dense = [1, 0]
     record.lexical = [0]
     var words = LexicalCandidates()
-    words.terms = [TermStatistics(term: "why", documentFrequency: 12, weighedFrequency: 13)]
+    words.terms = [
+      TermStatistics(term: "why", documentFrequency: 12, weighedFrequency: 13, isIdentifier: true)
+    ]
     (words.chunks, words.length, words.weighedChunks, words.weighedLength) = (1000, 55_500, 2000, 111_000)
     words.languages = [LanguageCount(code: "en", chunks: 900), LanguageCount(code: "", chunks: 100)]
     words.analysed = ["", "en"]

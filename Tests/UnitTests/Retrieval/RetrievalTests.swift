@@ -188,9 +188,35 @@ import Testing
     let a = candidates(0, of: 2, [0], [hit("x", 0, 0.9, 0..<1, "a"), hit("z", 0, 0.5, 0..<1, "a")])
     let b = candidates(1, of: 2, [1], [hit("y", 1, 0.7, 0..<1, "a"), hit("y", 0, 0.5, 0..<1, "a")])
     #expect(
-      Fusion(rule: .convex(denseShare: 0.6), mode: .dense, depth: 10).fuse([a, b], count: 3).hits.map {
+      Fusion(rule: .convex(denseShare: 0.6, identifierShare: 0.6), mode: .dense, depth: 10).fuse(
+        [a, b], count: 3
+      ).hits.map {
         "\($0.hit.document.key.id)\($0.hit.chunk.number)"
       } == ["x0", "y1", "y0"])
+  }
+
+  @Test("words count more where a text has an identifier of the query, and as usual where none has it")
+  func identifiers() {
+    // x is nearer, y has the rare word.
+    var found = candidates(0, of: 1, [0], [hit("x", 0, 0.9, 0..<1, "a"), hit("y", 0, 0.5, 0..<1, "b")])
+    found.hits[1].postings = [.init(term: 0, frequency: 100)]
+    found.hits[1].length = 100
+    (found.dense, found.lexical) = ([0, 1], [1])
+    func best(isIdentifier: Bool, documents: UInt64) -> String? {
+      var words = LexicalCandidates()
+      words.terms = [
+        TermStatistics(
+          term: "p-087", documentFrequency: documents, weighedFrequency: documents, isIdentifier: isIdentifier
+        )
+      ]
+      (words.chunks, words.length) = (1000, 100_000)
+      found.words = words
+      return Fusion(rule: .convex(denseShare: 0.9, identifierShare: 0.2), mode: .hybrid, depth: 10)
+        .fuse([found], count: 2).hits.first?.hit.document.key.id.rawValue
+    }
+    #expect(best(isIdentifier: false, documents: 1) == "x")
+    #expect(best(isIdentifier: true, documents: 1) == "y")
+    #expect(best(isIdentifier: true, documents: 0) == "x", "no text has it")
   }
 
   private func fused(_ hits: [Hit]) -> [Fusion.Fused] {
