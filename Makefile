@@ -1,7 +1,7 @@
 # make demo: set up, build and run the demo. make test: set up and run all tests.
 # make test-units: run the tests that need no broker.
 # make bench-index: compare exact vector search with OpenBLAS and FAISS.
-# make eval-retrieval: measure retrieval on four sets of questions (needs ../shared).
+# make eval-retrieval: measure retrieval on four sets of questions (needs the data in MILLRACE_SHARED).
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build -c release
 

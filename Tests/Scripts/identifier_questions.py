@@ -4,10 +4,8 @@ usage: identifier_questions.py PAGES.jsonl FOLDER [COUNT]
 
 Writes FOLDER/documents.jsonl (the pages, as Markdown) and FOLDER/questions.jsonl ({id, question, relevant_doc_ids}).
 
-What a reader of a page doesn't see is left out first: front matter, targets of links, HTML tags and comments. An
-identifier is asked for when at least one and at most three pages show it, letter for letter; those are the relevant
-ones. Identifiers and their wordings are drawn with a fixed seed.
-  flag      --feature-gates, -v is too short to tell pages apart
+Front matter, targets of links, HTML tags and comments are left out first: readers don't see them. An identifier is asked for when one, two or three pages show it, letter for letter: these are the relevant pages. Identifiers and their wordings are drawn with a fixed seed.
+  flag      --feature-gates
   API name  a word with capital letters inside: NodeAffinity, hostPath
   version   v1.9.3, 1.8.0-beta.1, apps/v1beta2
 """

@@ -31,8 +31,10 @@ enum AnswerText {
     if answer.status == .answered, answer.citations.isEmpty { lines.append("nothing found") }
     let engine = [answer.engine.isEmpty ? "-" : answer.engine, answer.engine == "llm" ? answer.model : ""]
     let cached = answer.cache == .miss ? "" : "from the cache, "
+    let timings = "\(cached)\(answer.timingsText)"
     lines.append(
-      "  engine \(engine.filter { !$0.isEmpty }.joined(separator: " ")), \(cached)\(answer.timingsText)")
+      "  engine \(engine.filter { !$0.isEmpty }.joined(separator: " "))"
+        + (timings.isEmpty ? "" : ", \(timings)"))
     if answer.shardsAnswered < answer.shardsTotal {
       lines.append("  from only \(answer.shardsAnswered) of \(answer.shardsTotal) shards")
     }

@@ -12,7 +12,7 @@ enum ExplainCommand {
   static let command = Command(
     "explain", abstract: "Show where the time of one query or document went, from its own records.",
     discussion: """
-      Looks for a query with this id first, then for a document. Of a query it shows how its hits were ranked, by the
+      Looks for a query with this id first, then for a document. For a query it shows how its hits were ranked, by the
       present settings: the cosine, the BM25 score, the place in each list, and how many chunks have each term.
       """, arguments: "ID",
     options: [.option("--tenant", "NAME", "the tenant of the query or document (default: default)")]

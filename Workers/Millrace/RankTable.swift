@@ -11,15 +11,17 @@ struct RankTable {
   /// The query's terms, in its order.
   private let terms: [String]
 
-  /// Of the last round; nil when no shard found anything. Documents that retrieve left out because they had changed
-  /// meanwhile are listed.
+  /// Of the last round; nil when nothing was found. Documents that retrieve left out because they had changed meanwhile
+  /// are listed.
   init?(_ candidates: [CandidatesRecord], _ settings: Settings) {
     guard let round = candidates.map(\.round).max() else { return nil }
-    let last = candidates.filter { $0.round == round }
+    // A record that was written twice counts once.
+    var gathering = Gathering()
+    for record in candidates where record.round == round { gathering.add(record) }
+    let last = gathering.candidates
     guard let query = last.first?.flight.query else { return nil }
-    hits =
-      Fusion(settings.search, query, count: query.topK ?? settings.retrieve.topK)
-      .fuse(last, count: query.topK ?? settings.retrieve.topK).hits
+    let count = query.topK ?? settings.retrieve.topK
+    hits = Fusion(settings.search, query, count: count).fuse(last, count: count).hits
     words = last.compactMap(\.words).reduce(LexicalStatistics()) { $0 + $1.statistics }
     terms = last.compactMap(\.words).max { $0.terms.count < $1.terms.count }?.terms.map(\.term) ?? []
     if hits.isEmpty { return nil }

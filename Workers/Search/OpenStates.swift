@@ -33,7 +33,7 @@ final class OpenStates: Sendable {
 
   private let state = Mutex(State())
 
-  /// Forgets all tables. Decisions that were made by them end as they would have.
+  /// Forgets all tables. States that are being sent are ended all the same.
   func clear() { state.withLock { $0.tables = [:] } }
 
   func replace(with tables: [Int32: OpenVersions]) {
@@ -128,7 +128,7 @@ final class OpenStates: Sendable {
     }
   }
 
-  /// A state was acknowledged, or will be sent by somebody else.
+  /// A state was acknowledged, or this work does not send it.
   func end(_ document: DocumentKey, _ version: Version, _ partition: Int32, isAcknowledged: Bool) {
     state.withLock { state in
       state.closing[document]?.remove(version)

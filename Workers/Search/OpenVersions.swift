@@ -14,7 +14,7 @@ package struct OpenVersions {
   /// In the order of the status topic; versions that are finished are dropped when they come first.
   private var order: [(statusOffset: Int64, document: DocumentKey, version: Records.Version)] = []
   private var first = 0
-  /// The version accepted last that has any event.
+  /// Of the versions with an event, the one that was accepted last.
   private var highest: Records.Version?
   /// The newest versions that have an event, in the order of their first one. An `accepted` of one of them repeats an
   /// earlier one, and opens nothing.
@@ -33,9 +33,9 @@ package struct OpenVersions {
   /// So many records are read before the oldest open version, to know the newest accepted one.
   package static let readBefore: Int64 = 1000
   private static let recentMax = 2000
-  /// `accepted` is written in the order of the versions, except where one of a batch had to be sent again: so many
-  /// versions may lie between.
-  private static let disorderMax: Int64 = 256
+  /// `accepted` is written in the order of the versions, except where the first of a batch had to be sent again: at
+  /// most so many versions of the batch lie before it then.
+  private static let disorderMax = 256
 
   /// - Parameter start: the status offset of the oldest version that was open.
   package init(start: Int64) {
@@ -45,6 +45,8 @@ package struct OpenVersions {
 
   /// The offset from which the next owner must read: that of the oldest version that has no acknowledged state.
   package var oldestOffset: Int64 { first < order.count ? order[first].statusOffset : nextOffset }
+  /// Versions that were finished before their events were read.
+  var finishedCount: Int { finished.values.reduce(0) { $0 + $1.count } }
   package var count: Int { documents.values.reduce(0) { $0 + $1.count } }
 
   package mutating func apply(_ status: StatusRecord, offset: Int64) {
@@ -69,8 +71,8 @@ package struct OpenVersions {
   private func isRepeat(_ version: Records.Version) -> Bool {
     guard let highest, !highest.wasAccepted(before: version) else { return false }
     guard !recentSet.contains(version), hasAccepted, highest.epoch == version.epoch else { return true }
-    // Out of its order; or so old that its first event was not read, or is forgotten.
-    return version.acceptedAt < highest.acceptedAt - Self.disorderMax
+    // By their number, not by their offsets: compaction leaves gaps.
+    return recent.count { version.wasAccepted(before: $0) } > Self.disorderMax
   }
 
   private mutating func note(_ version: Records.Version) {
@@ -107,7 +109,7 @@ package struct OpenVersions {
   package mutating func finish(_ document: DocumentKey, _ version: Records.Version) {
     if isKnown(document, version) {
       close(document, version)
-    } else {
+    } else if !recentSet.contains(version) {
       finished[document, default: []].insert(version)
     }
   }

@@ -77,7 +77,7 @@ package final class Reporter: StageWork {
   /// begins.
   ///
   /// - Returns: the number of the table that was read; nil when the partition is no longer this member's, or is
-  /// assigned   anew.
+  /// assigned anew.
   /// - Throws: `KafkaFailure` when the partition can't be read; `CancellationError`.
   package func readStates(_ partition: Int32) async throws -> Int? {
     try await turns.take(0)

@@ -29,6 +29,8 @@ package struct DocumentRecord: Sendable, Equatable {
   package var expiresAtMilliseconds: Int64?
   /// Fields that are ignored or count as absent, though their sender must have meant something by them.
   package var doubts: [FieldError] = []
+  /// What `json` repeats of the value that was read, though it has no meaning here: ingest warns of it.
+  package var ignored: [JSONMember] = []
 
   package init(id: DocumentID, tenant: TenantID = .standard, title: String = "", content: Content) {
     self.id = id
@@ -78,7 +80,7 @@ package struct DocumentRecord: Sendable, Equatable {
     doubts = Self.doubts(written, fieldMap)
   }
 
-  private static let names = [
+  package static let names = [
     "id", "tenant", "title", "media_type", "uri", "source", "metadata", "acl", "language", "expires_at",
     "text",
     "content_base64",
@@ -182,7 +184,7 @@ package struct DocumentRecord: Sendable, Equatable {
     case .base64(let string): base64 = .string(string)
     case .uri: break
     }
-    return .object([
+    let own: JSONValue = .object([
       "id": .string(id.rawValue), "tenant": .string(tenant.rawValue),
       "title": title.isEmpty ? nil : .string(title), "media_type": mediaType.map(JSONValue.string),
       "uri": uri.isEmpty ? nil : .string(uri), "source": source.isEmpty ? nil : .string(source),
@@ -194,6 +196,7 @@ package struct DocumentRecord: Sendable, Equatable {
       "language": language.isEmpty ? nil : .string(language),
       "expires_at": expiresAtMilliseconds.map(Self.time), "text": text, "content_base64": base64,
     ])
+    return .object((own.members ?? []) + ignored.filter { $0.name != "acl" || acl == nil })
   }
 }
 

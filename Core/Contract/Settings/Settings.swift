@@ -68,6 +68,13 @@ package struct Settings: Sendable {
 
   /// Records go to the partition of another topic that has the same number, or the same hash.
   private func checkPartitionCounts() throws(SettingsError) {
+    guard search.shards <= partitionCount(.vectors) else {
+      throw SettingsError(
+        key: "search.shards", value: "\(search.shards)",
+        rule:
+          "must be at most \(partitionCount(.vectors)), topics.vectors.partitions: a shard without a partition "
+          + "never answers")
+    }
     let documents: [TopicName] = [.documents, .chunks, .vectors, .documentStatus]
     let queries: [TopicName] = [.searches, .candidates, .prompts, .answers]
     for group in [documents, queries] {

@@ -118,6 +118,10 @@ struct WordsWriter {
       written += 1
       if written % 4096 == 0 { try check() }
       guard let first = next.rows.first else { continue }
+      // A damaged segment may name rows of another tenant.
+      guard next.rows.allSatisfy({ rows.contains(Int($0)) }) else {
+        throw StorageError(.corrupt, file: "a segment that is read", "a posting of another tenant")
+      }
       let codes = next.counts.map { code(of: $0) }
       guard next.rows.count > 1 else {
         dictionary.add(next.term, row: first - UInt32(tenant.firstRow), code: codes[0])

@@ -4,7 +4,7 @@ import Retrieval
 import Time
 
 /// How well the two lists are fused, by share of the cosine. Shares are compared on one half of the questions and
-/// judged on the other. Questions about the same document are in the same half.
+/// judged on the other (`Question.isJudged`).
 package struct FusionReport: Sendable {
   /// The questions that share one weight.
   package enum Kind: String, Sendable, CaseIterable {

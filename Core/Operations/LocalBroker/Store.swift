@@ -75,9 +75,10 @@ final class Store: Sendable {
   private let topicTable = Mutex<[String: (topic: Topic, partitions: [Partition])]>([:])
   private let queue = Mutex<(waiting: [WriteJob], hasLeader: Bool)>(([], false))
   private let checkpointer = Mutex<Database?>(nil)
-  private let commitCount = Mutex(0)
-  /// The number of commits before the last checkpoint that copied the whole WAL.
-  private let copiedCount = Mutex<Int?>(nil)
+  /// Transactions that have begun, and commits that have returned.
+  private let commits = Mutex((begun: 0, returned: 0))
+  /// The transactions that had begun when a checkpoint had copied the whole WAL.
+  private let copied = Mutex<Int?>(nil)
   let clusterID: String
 
   /// - Parameter synchronous: SQLite's setting: `NORMAL` survives kill -9, `FULL` also a power loss.
@@ -98,11 +99,11 @@ final class Store: Sendable {
 
   /// Copies committed pages from the WAL into the database file without blocking writers or readers.
   ///
-  /// SQLite before 3.51.3 can lose pages when a checkpoint begins while a commit makes a WAL begin anew that was copied
-  /// as a whole (its "WAL-reset bug"). So none begins before a commit has returned since.
+  /// After a checkpoint that copied the whole WAL, a commit writes it from its beginning. In SQLite before 3.51.3, a
+  /// checkpoint that begins at that moment can lose pages ("WAL-reset bug"). So the next one waits until a transaction
+  /// has begun and committed since.
   func checkpoint() throws(StorageError) {
-    let commits = commitCount.withLock { $0 }
-    guard copiedCount.withLock({ $0 }) != commits else { return }
+    if let copied = copied.withLock({ $0 }), commits.withLock({ $0.returned }) <= copied { return }
     let database: Database
     if let existing = checkpointer.withLock({ $0 }) {
       database = existing
@@ -112,7 +113,8 @@ final class Store: Sendable {
     }
     var isWhole = false
     try database.run("PRAGMA wal_checkpoint(PASSIVE)") { isWhole = $0.int(1) == $0.int(2) }
-    if isWhole { copiedCount.withLock { $0 = commits } }
+    let begun = commits.withLock { $0.begun }
+    copied.withLock { $0 = isWhole ? begun : nil }
   }
 
   private static let schema = [
@@ -320,10 +322,11 @@ final class Store: Sendable {
       }
       if jobs.isEmpty { return }
       do throws(StorageError) {
+        commits.withLock { $0.begun += 1 }
         try writer.run("BEGIN IMMEDIATE")
         for job in jobs { try job.body(writer) }
         try writer.run("COMMIT")
-        commitCount.withLock { $0 += 1 }
+        commits.withLock { $0.returned = $0.begun }
         for job in jobs { job.committed() }
       } catch {
         do throws(StorageError) { try writer.execute("ROLLBACK") } catch { /* SQLite rolled back by itself */

@@ -185,8 +185,12 @@ package enum DocumentFiles {
       var members = (value.members ?? []).filter { $0.name != "tenant" }
       members.append(JSONMember(name: "tenant", value: .string(own.rawValue)))
       do {
-        return try DocumentRecord(
+        var record = try DocumentRecord(
           value: JSONValue.object(members).bytes, key: DocumentKey(tenant: own, id: id))
+        record.ignored = members.filter {
+          !DocumentRecord.names.contains($0.name) || $0.name == "acl" && $0.value == .null
+        }
+        return record
       } catch let error as FieldError {
         throw UsageError("\(path) line \(number + 1): \(error.message)")
       }

@@ -50,7 +50,7 @@ package enum RecordTrace {
       let candidates = try CandidatesRecord(wireBytes: value)
       return (
         "searched by shard \(candidates.shard): \(candidates.hits.count) hits in \(value.count) bytes"
-          + again(candidates) + work(candidates.flight), candidates.flight
+          + round(candidates.round) + work(candidates.flight), candidates.flight
       )
     case .prompts:
       let prompt = try PromptRecord(wireBytes: value)
@@ -64,17 +64,13 @@ package enum RecordTrace {
       let cached = answer.cache == .miss ? "" : ", from the cache"
       let void = answer.isVoid(appendedAtMilliseconds: milliseconds) ? "void, appended too late: " : ""
       return (
-        "\(void)\(answer.status.rawValue)\(engine)\(cached): \(answer.timingsText)", nil
+        "\(void)\(answer.status.rawValue)\(engine)\(cached): "
+          + (answer.error.map { "\($0.code): \($0.message)" } ?? answer.timingsText), nil
       )
     }
   }
 
-  private static func again(_ candidates: CandidatesRecord) -> String {
-    candidates.words?.isShared ?? false
-      ? " again (with the statistics of all shards)" : round(candidates.round)
-  }
-
-  private static func round(_ round: UInt32) -> String { round == 0 ? "" : " again (a document changed)" }
+  private static func round(_ round: UInt32) -> String { round == 0 ? "" : " again" }
 
   private static func work(_ flight: QueryInFlight) -> String {
     guard let last = flight.timings.last else { return "" }

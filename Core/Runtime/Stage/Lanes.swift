@@ -179,7 +179,7 @@ struct Lanes {
       guard lanes[partition]?.isMine == true, lanes[partition]?.progress.poll(record.position.offset) == true
       else { return false }
       let isAfterRestart = lanes[partition]?.progress.incarnation != incarnation
-      // What waits is of the log as it was before.
+      // Waiting records belong to the old log.
       if isAfterRestart { forgetWaiting(partition) }
       lanes[partition]?.queue.append(Waiting(record: record, isAfterRestart: isAfterRestart))
       lanes[partition]?.queuedBytes += record.byteCount
@@ -275,8 +275,8 @@ struct Lanes {
     return lane.count > 0 ? lane.queue[lane.first] : nil
   }
 
-  /// The lowest offset, when it is due. One that was left may be polled again only after later ones were put back: they
-  /// wait for it.
+  /// The record with the lowest offset, when it is due. A record that was left may be polled again after later ones
+  /// were put back: the later ones wait for it.
   private func nextInOrder(_ lane: Lane, _ now: ContinuousClock.Instant) -> Waiting? {
     let heads = [lane.retries.first, lane.count > 0 ? lane.queue[lane.first] : nil].compactMap { $0 }
     guard let first = heads.min(by: { $0.record.position.offset < $1.record.position.offset }),

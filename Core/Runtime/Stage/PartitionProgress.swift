@@ -98,6 +98,10 @@ package struct PartitionProgress: Sendable {
   /// - Returns: false when it is finished or in work already.
   package mutating func poll(_ offset: Int64) -> Bool {
     if offset <= lastPolled { restart(at: offset) }
+    if !left.isEmpty, offset > lastPolled + 1 {
+      // Records that were left, and are no longer in the log: they will not be polled again.
+      for gone in left.filter({ $0 > lastPolled && $0 < offset }) { finish(gone, incarnation: incarnation) }
+    }
     lastPolled = offset
     if unfinished.contains(offset) { return left.remove(offset) != nil }
     guard offset >= nextOffset else { return false }

@@ -39,7 +39,7 @@ package final class StageService: Service {
 
   /// - Parameters:
   ///   - givesUp: whether a record that was in work alone when two processes died is rejected. False for work whose
-  ///     rejection would leave something without its end.
+  ///     rejection would leave a version without a terminal state.
   ///   - gate: the group is joined only while it is open, and left when it closes.
   ///   - mayWork: while false, nothing new is begun.
   package init(
@@ -167,7 +167,7 @@ package final class StageService: Service {
         }
       }
       context.health.unblock("group \(group)")
-      // Also while it ends: a gate may open again before it has ended, and what was polled meanwhile must not be a gap.
+      // Also while the stage ends: if its gate opens again before that, no polled record may be missing.
       let new = lanes.withLock { $0.poll(poll.records) }
       oldest.take(new)
       wake.continuation.yield()

@@ -88,8 +88,13 @@ package final class Analyser {
     var parts: [[UInt8]] = []
     for word in words { parts += self.parts(piece[word], language) }
     var wholes: [[UInt8]] = []
+    // A question may be one group of thousands of words.
+    var known = Set(parts)
     if words.count > 1, words.count <= Self.partsMax {
-      wholes += folded(piece[words[0].lowerBound..<words[words.count - 1].upperBound])
+      for whole in folded(piece[words[0].lowerBound..<words[words.count - 1].upperBound])
+      where known.insert(whole).inserted {
+        wholes.append(whole)
+      }
     }
     var first = 0
     for index in words.indices {
@@ -97,12 +102,12 @@ package final class Analyser {
       if index + 1 < words.count, !piece[end..<words[index + 1].lowerBound].contains(where: Self.separates) {
         continue
       }
-      for name in names(piece, words[first...index], onIdentifier) where !wholes.contains(name) {
+      for name in names(piece, words[first...index], onIdentifier) where known.insert(name).inserted {
         wholes.append(name)
       }
       first = index + 1
     }
-    return wholes.filter { !parts.contains($0) } + parts
+    return wholes + parts
   }
 
   /// What words without a separator between them are called as a whole.
@@ -116,16 +121,25 @@ package final class Analyser {
     // A flag with its dashes, and C++ or C#.
     let dashes = piece[..<start].reversed().prefix { $0 == UInt8(ascii: "-") }.count
     if (1...2).contains(dashes) { names += folded(piece[(start - dashes)..<end]) }
-    let signs = piece[end...].prefix { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }.count
-    if (1...2).contains(signs) { names += folded(piece[start..<end + signs]) }
-    if !names.isEmpty, signs > 0 || Self.isIdentifier(piece[start..<end], dashes: dashes) {
-      names.forEach(onIdentifier)
+    let signs = Self.signs(piece[end...])
+    if signs > 0 { names += folded(piece[start..<end + signs]) }
+    let hasLetter = piece[start..<end].contains { Self.kind($0) != .digit && Self.kind($0) != .none }
+    if signs > 0 && hasLetter || Self.isIdentifier(piece[start..<end], dashes: dashes) {
+      // A word without parts is its own name.
+      (names.isEmpty ? folded(piece[start..<end]) : names).forEach(onIdentifier)
     }
     return names
   }
 
+  /// How many signs end a name like C++ or C#: one or two that no further word follows, else 0.
+  private static func signs(_ rest: ArraySlice<UInt8>) -> Int {
+    let count = rest.prefix { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }.count
+    guard (1...2).contains(count) else { return 0 }
+    return rest.dropFirst(count).first.map { kind($0) != .none } ?? false ? 0 : count
+  }
+
   /// Whether a name is one that programs and registers give: a flag, letters with digits, capitals inside, a version.
-  /// `well-known`, `21st`, `1990-1995` and `15-year-old` are none.
+  /// `well-known`, `21st`, `1990-1995` and `15-year-old` are not.
   private static func isIdentifier(_ name: ArraySlice<UInt8>, dashes: Int) -> Bool {
     let kinds = name.map(kind)
     let hasLetters = kinds.contains { $0 == .lower || $0 == .upper || $0 == .other }

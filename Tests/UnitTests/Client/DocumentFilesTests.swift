@@ -106,6 +106,24 @@ import Testing
     #expect(one.documents.map(\.id.rawValue) == [folder + "/a/page.md"])
   }
 
+  @Test("a line is sent with the fields that are ignored, so that ingest can warn of them")
+  func ignored() throws {
+    let path = try write(
+      "i.jsonl",
+      """
+      {"id":"1","text":"a","ACL":["board"],"note":{"x":1}}
+      {"id":"2","text":"b","acl":null}
+      """)
+    var documents = try DocumentFiles.lines(path: path, .standard)
+    let first = documents[0].json
+    #expect(first["ACL"]?.arrayValue?.count == 1 && first["note"]?["x"] == .int(1), "\(first.text)")
+    #expect(documents[1].json["acl"] == .null)
+    documents[1].acl = ["board"]
+    #expect(documents[1].json.members?.filter { $0.name == "acl" }.count == 1)
+    let read = try DocumentRecord(value: first.bytes, key: documents[0].key)
+    #expect(read.doubts.map(\.field) == ["ACL"])
+  }
+
   @Test(
     "records as Windows writes them: with a byte order mark, carriage returns and blank lines; numbers stay exact"
   )

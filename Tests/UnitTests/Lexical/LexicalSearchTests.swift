@@ -135,7 +135,8 @@ import Testing
         #expect(oracle.difference(from: answer) == nil, comment)
         found += answer.lexical.count
       }
-      #expect(found > 100)
+      // Twenty queries, some of them for one hit.
+      #expect(found > 20)
     }
   }
 
@@ -189,7 +190,7 @@ import Testing
       for _ in 0..<150 {
         let query = try query(&random, depth: 5, now: 1)
         for mode in [QueryRecord.SearchMode.hybrid, .lexical] {
-          let fusion = Fusion(rule: .convex(denseShare: 0.6, identifierShare: 0.6), mode: mode, depth: 5)
+          let fusion = Fusion(rule: .convex(denseShare: 0.6, identifierShare: 0.2), mode: mode, depth: 5)
           func candidates(_ shards: [Shard], _ shared: SharedStatistics?) throws -> [CandidatesRecord] {
             try shards.enumerated().map { number, shard in
               var query = query

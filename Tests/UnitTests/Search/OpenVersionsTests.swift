@@ -38,6 +38,10 @@ import Testing
     apply([(1, .indexed)], to: &open, from: 2)
     open.finish(key, version(2))
     #expect(open.count == 0 && open.oldestOffset == 3)
+    // Acknowledged after its state was read here: nothing is to be remembered.
+    apply([(3, .accepted), (3, .indexed)], to: &open, from: 3)
+    open.finish(key, version(3))
+    #expect(open.finishedCount == 0)
   }
 
   @Test("a version that is read again is opened by its request, whatever lies above it")
@@ -56,11 +60,12 @@ import Testing
 
   @Test("events before the start tell the newest accepted version, and open nothing")
   func before() {
-    var open = OpenVersions(start: 10)
-    apply([(500, .accepted), (500, .indexed)], to: &open, from: 8)
-    apply([(500, .accepted), (4, .accepted), (600, .accepted)], to: &open, from: 10)
-    #expect(open.operation(key, version(500)) == nil && open.operation(key, version(4)) == nil)
-    #expect(open.operation(key, version(600)) == .put && open.oldestOffset == 12)
+    var open = OpenVersions(start: 800)
+    // As many as lie before a start in a worker.
+    apply((100..<500).flatMap { [($0, .accepted), ($0, .indexed)] }, to: &open)
+    apply([(499, .accepted), (4, .accepted), (600, .accepted)], to: &open, from: 800)
+    #expect(open.operation(key, version(499)) == nil && open.operation(key, version(4)) == nil)
+    #expect(open.operation(key, version(600)) == .put && open.oldestOffset == 802)
   }
 
   @Test(
@@ -72,5 +77,8 @@ import Testing
     apply([(30, .indexed), (27, .superseded), (28, .superseded), (29, .superseded)], to: &open, from: 5)
     apply([(28, .accepted), (30, .accepted)], to: &open, from: 9)
     #expect(open.count == 0 && open.oldestOffset == 11, "repeats, after a crash")
+    // Compaction leaves gaps between the offsets.
+    apply([(90_000, .accepted), (10_000, .accepted)], to: &open, from: 11)
+    #expect(open.operation(key, version(10_000)) == .put)
   }
 }

@@ -24,9 +24,13 @@ import Testing
     }
   }
 
-  @Test("topics whose records go to the partition of the same number must have equal counts")
+  @Test(
+    "topics whose records go to the partition of the same number have equal counts, and each shard a partition"
+  )
   func partitionCounts() {
-    for (flag, value) in [("--topics-chunks-partitions", "6"), ("--topics-answers-partitions", "12")] {
+    for (flag, value) in [
+      ("--topics-chunks-partitions", "6"), ("--topics-answers-partitions", "12"), ("--search-shards", "13"),
+    ] {
       #expect(throws: SettingsError.self) { try Settings(SettingsTable(flags: [flag: value])) }
     }
   }

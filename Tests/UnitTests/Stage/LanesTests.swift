@@ -47,6 +47,39 @@ import Testing
     #expect(next.map(\.record.position.offset) == [28, 29, 30])
   }
 
+  @Test("records that were left and are gone from the log hold up no later ones")
+  func gone() {
+    var lanes = Lanes(.batches(of: 8, isOrdered: true), deathsMax: 4)
+    lanes.begin()
+    lanes.assign([partition: CommittedOffset(nextOffset: 28)], ends: [:])
+    _ = lanes.poll(records([28, 29, 30, 31]))
+    // One is in work, the others wait.
+    let taken = lanes.take(now: .now, batchMax: 1) { _ in false }
+    lanes.revoke([partition])
+    lanes.assign([partition: CommittedOffset(nextOffset: 28)], ends: [:])
+    // 29 and 30 were compacted away in between.
+    let again = lanes.poll(records([28, 31]))
+    #expect(again.map(\.position.offset) == [31], "28 is in work")
+    for item in taken {
+      lanes.send(item)
+      lanes.finish(item, together: [])
+    }
+    let next = take(&lanes)
+    #expect(next.map(\.record.position.offset) == [31])
+  }
+
+  @Test("a stage that gives no record up works on each, however many processes died")
+  func givesNothingUp() {
+    // In work alone at two deaths.
+    let metadata = "~1;28;d;1;5;1;0;0;;"
+    func treatment(_ deathsMax: Int) -> PartitionProgress.Treatment {
+      let progress = PartitionProgress(
+        CommittedOffset(nextOffset: 28, metadata: metadata), logEnd: 100, inWorkMax: 8, deathsMax: deathsMax)
+      return progress.treatment(of: 28, deathsMax: deathsMax)
+    }
+    #expect(treatment(4) != .usual && treatment(.max) == .usual)
+  }
+
   @Test("later records wait for one that is due later")
   func due() {
     var lanes = Lanes(.batches(of: 8, isOrdered: true), deathsMax: 4)
