@@ -407,8 +407,11 @@ package struct IngestStage: StageWork {
       var field = "content_base64"
       if case .text = document.content { field = "text" }
       if error.code == .unsupportedMediaType { field = "media_type" }
-      throw FieldError(
-        error.code, field: field, value: declared.isEmpty ? document.id.rawValue : declared, rule: error.rule)
+      var value = declared.isEmpty ? document.id.rawValue : declared
+      if case .base64(let encoded) = document.content, Data(base64Encoded: encoded) == nil {
+        value = String(encoded.prefix(40))
+      }
+      throw FieldError(error.code, field: field, value: value, rule: error.rule)
     }
   }
 

@@ -198,6 +198,7 @@ enum DocumentsCommand {
         Terminal.print(
           "\(status.version.map(\.description) ?? "-")  \(status.operation.rawValue)  \(status.state.rawValue)  "
             + "\(status.chunks) chunks\(detail)")
+        for warning in status.warnings { Terminal.print("  warning: \(warning)") }
       }
     }
     return states.isEmpty ? .failure : .success

@@ -109,7 +109,8 @@ package struct DocumentRecord: Sendable, Equatable {
         let name = meant[bare(member.name)]
       {
         doubts.append(
-          FieldError(.badValue, field: member.name, value: "", rule: "is no field: '\(name)' is written so"))
+          FieldError(
+            .badValue, field: member.name, value: member.name, rule: "is not a field: write '\(name)'"))
       }
     }
     return doubts

@@ -105,9 +105,9 @@ package enum DefaultValues {
       # how the two lists become one: convex (a weighted sum of scores) or reciprocal (of ranks)
       fusion: "convex"
       # share of the cosine in a convex sum; the rest is the BM25 score divided by the query's highest
-      denseWeight: 0.65
+      denseWeight: 0.6
       # the same for queries with an identifier (P-087, --dry-run, v1.29.3, hostPath) that the tenant's texts have
-      identifierDenseWeight: 0.25
+      identifierDenseWeight: 0.3
       # exact: search once more when a shard may have left out a chunk of the best by words; fast: never
       recall: "exact"
       # what a word counts in the title; in the text it counts 1

@@ -169,6 +169,12 @@ package actor Supervisor {
         // A broker that is restarted takes the same port again.
         children[0].arguments = words(bound)
         children[0].readiness = .tcp(bound)
+        if let former, former != bound, options.brokerPort == nil {
+          report(
+            .warning(
+              "warning: port \(former) is in use by another process: the broker listens on \(bound) from now on"
+            ))
+        }
         try "\(bound)".write(toFile: directory.path + "/broker.port", atomically: true, encoding: .utf8)
         endpoints["kafka"] = "\(settings.broker.host):\(bound)"
         try useBroker()
