@@ -25,12 +25,12 @@ def main():
     binary, rounds = sys.argv[1], int(sys.argv[2])
     failed = 0
     for number in range(rounds):
-        state = tempfile.mkdtemp(prefix="document-kills.")
+        folder = tempfile.mkdtemp(prefix="document-kills.")
+        state, documents = folder + "/state", folder + "/documents"
 
         def call(*words):
             return subprocess.run([binary, *words, "--state", state], capture_output=True, text=True)
 
-        documents = state + "/documents"
         os.mkdir(documents)
         for page in range(14):
             with open(f"{documents}/page-{page}.md", "w") as file:
@@ -77,10 +77,10 @@ def main():
         good = account["accepted"] > 0 and account["lost"] == account["contradicted"] == waiting == 0
         failed += not good
         print(f"round {number + 1}: {kills} kills, {account['accepted']} versions, lost {account['lost']}, contradicted"
-              f" {account['contradicted']}, waiting {waiting} {account['examples']}{'' if good else ' kept: ' + state}", flush=True)
+              f" {account['contradicted']}, waiting {waiting} {account['examples']}{'' if good else ' kept: ' + folder}", flush=True)
         call("down")
         if good:
-            shutil.rmtree(state)
+            shutil.rmtree(folder)
     sys.exit(1 if failed else 0)
 
 
