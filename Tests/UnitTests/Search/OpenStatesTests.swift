@@ -61,6 +61,18 @@ import Testing
     #expect(begin(3, table: states.table(of: 0)) == ["3 indexed", "2 superseded"])
   }
 
+  @Test("a state that is acknowledged while there is no table is known to the next one")
+  func acknowledgedBetween() {
+    states.replace(with: [0: OpenVersions(start: 0)])
+    read([(1, .accepted), (2, .accepted)])
+    #expect(begin(1, table: states.table(of: 0)) == ["1 indexed"])
+    states.clear()
+    states.end(key, version(1), 0, isAcknowledged: true)
+    states.replace(with: [0: OpenVersions(start: 0)])
+    read([(1, .accepted), (2, .accepted)])
+    #expect(begin(2, table: states.table(of: 0)) == ["2 indexed"], "1 has its state")
+  }
+
   @Test("a state that is acknowledged while the new table is read is known there")
   func acknowledgedWhileRead() {
     states.replace(with: [0: OpenVersions(start: 0)])
