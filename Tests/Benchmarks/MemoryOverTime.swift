@@ -77,7 +77,7 @@ enum MemoryOverTime {
       Hit(
         document: DocumentInfo(
           key: DocumentKey(tenant: .standard, id: document), version: Version(epoch: 1, offset: 1)),
-        digest: [1], chunk: chunk, denseScore: 0.9)
+        chunk: chunk, denseScore: 0.9)
     ]
     return OutgoingRecord(
       topic: context.topic(.candidates),

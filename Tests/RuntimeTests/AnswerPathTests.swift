@@ -166,7 +166,7 @@ private final class ChatStub {
     var chunk = Chunk()
     chunk.text = "The port is 8080."
     chunk.end = UInt64(chunk.text.utf8.count)
-    return Hit(document: document, digest: [1], chunk: chunk, denseScore: score)
+    return Hit(document: document, chunk: chunk, denseScore: score)
   }
 
   /// Produces the candidates of one of `count` shards.

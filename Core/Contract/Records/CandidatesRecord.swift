@@ -34,7 +34,7 @@ package struct CandidatesRecord: Sendable, Equatable {
     writer.uint(5, shardCount)
     writer.packed(6, partitions)
     writer.uint(7, partitionTotal)
-    writer.messages(8, hits.map(WireHit.init))
+    for hit in hits { writer.message(8, WireHit(hit)) }
     writer.int(13, behind.records)
     writer.int(14, behind.milliseconds)
     writer.string(15, model)
@@ -50,6 +50,7 @@ package struct CandidatesRecord: Sendable, Equatable {
   package init(wireBytes: [UInt8]) throws(WireError) {
     var reader = WireReader(wireBytes[...])
     var query = WireQuery()
+    var documents = DocumentReader()
     var result = CandidatesRecord(flight: QueryInFlight(query: .placeholder))
     while let field = try reader.nextField() {
       switch field {
@@ -60,7 +61,9 @@ package struct CandidatesRecord: Sendable, Equatable {
       case 5: result.shardCount = max(1, try reader.uint32())
       case 6: try reader.int32s(into: &result.partitions)
       case 7: result.partitionTotal = try reader.uint32()
-      case 8: result.hits.append(try reader.message(WireHit.self).hit())
+      case 8:
+        let read = try reader.message(WireHit.self)
+        result.hits.append(read.hit(try documents.info(read.documentBytes)))
       case 13: result.behind.records = try reader.int64()
       case 14: result.behind.milliseconds = try reader.int64()
       case 15: result.model = try reader.string()

@@ -14,8 +14,9 @@ package struct Hit: Sendable, Equatable {
   /// More copies are not named.
   package static let copiesMax = 8
 
+  /// Without what only the search needs: list of readers, metadata, source, language, reader.
   package var document: DocumentInfo
-  package var digest: [UInt8]
+  /// Without its content hash.
   package var chunk: Chunk
   /// The cosine of the query's vector and the chunk's.
   package var denseScore: Float
@@ -27,9 +28,8 @@ package struct Hit: Sendable, Equatable {
   /// Other documents with this text that the asker may read.
   package var copies: [TextCopy] = []
 
-  package init(document: DocumentInfo, digest: [UInt8], chunk: Chunk, denseScore: Float) {
+  package init(document: DocumentInfo, chunk: Chunk, denseScore: Float) {
     self.document = document
-    self.digest = digest
     self.chunk = chunk
     self.denseScore = denseScore
   }

@@ -87,7 +87,7 @@ import Testing
     func hit(_ id: String, _ cosine: Float, _ frequency: UInt32) -> Hit {
       var info = DocumentInfo(key: key, version: Version(epoch: 1, offset: 0))
       info.key.id = DocumentID(id)!
-      var hit = Hit(document: info, digest: [1], chunk: Chunk(), denseScore: cosine)
+      var hit = Hit(document: info, chunk: Chunk(), denseScore: cosine)
       if frequency > 0 { hit.postings = [.init(term: 0, frequency: frequency)] }
       hit.length = 100
       return hit

@@ -85,7 +85,7 @@ private enum Samples {
     record.shardCount = 4
     record.partitions = [2, 6, 10]
     record.partitionTotal = 12
-    var hit = Hit(document: document, digest: [9], chunk: chunk, denseScore: 0.75)
+    var hit = Hit(document: document, chunk: chunk, denseScore: 0.75)
     hit.postings = [.init(term: 0, frequency: 2)]
     hit.length = 40
     hit.textHash = .max
@@ -173,6 +173,19 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
       #expect(hex(sample.bytes) == expected, "\(sample.name)")
     }
     #expect(goldenBytes.count == Samples.all.count)
+  }
+
+  @Test("hits of one document share what is read of it; each keeps its own document")
+  func documentsOfHits() throws {
+    var record = Samples.candidates
+    for (number, name) in ["a", "b", "a", "b2", ""].enumerated() {
+      var hit = record.hits[0]
+      hit.document.title = name
+      hit.chunk.number = UInt32(number)
+      hit.chunk.text = String(repeating: name, count: 1 << (number * 4))
+      record.hits.append(hit)
+    }
+    #expect(try CandidatesRecord(wireBytes: record.wireBytes) == record)
   }
 
   @Test("candidates of the former release, without lists, are all a list by vectors")

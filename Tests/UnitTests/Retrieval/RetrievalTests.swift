@@ -20,7 +20,7 @@ import Testing
     content.tokenCount = 10
     let info = DocumentInfo(
       key: DocumentKey(tenant: .standard, id: DocumentID(id)!), version: Version(epoch: 1, offset: 1))
-    return Hit(document: info, digest: [1], chunk: content, denseScore: score)
+    return Hit(document: info, chunk: content, denseScore: score)
   }
 
   private func candidates(_ shard: UInt32, of count: UInt32, _ partitions: [Int32], _ hits: [Hit])

@@ -1,56 +1,54 @@
+/// The wire form of `Hit`. Its document's bytes are read by a `DocumentReader`, because hits share documents.
 struct WireHit: WireMessage {
-  var document = WireDocument()
-  var digest: [UInt8] = []
-  var chunk = Chunk()
-  var denseScore: Float = 0
-  var postings: [WirePosting] = []
-  var length: UInt32 = 0
-  var textHash: UInt64 = 0
-  var copies: [WireTextCopy] = []
+  private(set) var documentBytes: ArraySlice<UInt8> = []
+  private var document: DocumentInfo?
+  private var chunk = Chunk()
+  private var denseScore: Float = 0
+  private var postings: [Hit.Posting] = []
+  private var length: UInt32 = 0
+  private var textHash: UInt64 = 0
+  private var copies: [TextCopy] = []
 
   init() {}
   init(_ hit: Hit) {
-    document = WireDocument(hit.document)
-    digest = hit.digest
+    document = hit.document
     chunk = hit.chunk
     denseScore = hit.denseScore
-    postings = hit.postings.map(WirePosting.init)
+    postings = hit.postings
     length = hit.length
     textHash = hit.textHash
-    copies = hit.copies.map(WireTextCopy.init)
+    copies = hit.copies
   }
 
-  func hit() throws(WireError) -> Hit {
-    var hit = Hit(document: try document.info(), digest: digest, chunk: chunk, denseScore: denseScore)
-    hit.postings = postings.map(\.posting)
+  func hit(_ document: DocumentInfo) -> Hit {
+    var hit = Hit(document: document, chunk: chunk, denseScore: denseScore)
+    hit.postings = postings
     hit.length = length
     hit.textHash = textHash
-    for copy in copies { hit.copies.append(try copy.copy()) }
+    hit.copies = copies
     return hit
   }
 
   func write(to writer: inout WireWriter) {
-    writer.message(1, document)
-    writer.data(2, digest)
+    if let document { writer.message(1, WireDocument(document)) }
     writer.message(3, chunk)
     writer.float(4, denseScore)
-    writer.messages(5, postings)
+    for posting in postings { writer.message(5, WirePosting(posting)) }
     writer.uint(6, length)
     writer.uint(7, textHash)
-    writer.messages(8, copies)
+    for copy in copies { writer.message(8, WireTextCopy(copy)) }
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
     switch field {
-    case 1: document = try reader.message(WireDocument.self)
-    case 2: digest = try reader.data()
+    case 1: documentBytes = try reader.messageBytes()
     case 3: chunk = try reader.message(Chunk.self)
     case 4: denseScore = try reader.float()
-    case 5: postings.append(try reader.message(WirePosting.self))
+    case 5: postings.append(try reader.message(WirePosting.self).posting)
     case 6: length = try reader.uint32()
     case 7: textHash = try reader.uint64()
     case 8:
-      let copy = try reader.message(WireTextCopy.self)
+      let copy = try reader.message(WireTextCopy.self).copy()
       if copies.count < Hit.copiesMax { copies.append(copy) }
     default: return false
     }

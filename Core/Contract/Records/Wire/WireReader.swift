@@ -93,6 +93,12 @@ struct WireReader {
     return text
   }
 
+  /// The bytes of a message that is read later.
+  mutating func messageBytes() throws(WireError) -> ArraySlice<UInt8> {
+    try expect(.bytes)
+    return try slice()
+  }
+
   mutating func message<Message: WireMessage>(_ type: Message.Type) throws(WireError) -> Message {
     try expect(.bytes)
     var inner = WireReader(try slice())

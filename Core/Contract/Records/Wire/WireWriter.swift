@@ -70,11 +70,19 @@ struct WireWriter {
   }
 
   mutating func message(_ field: UInt32, _ value: some WireMessage) {
-    var inner = WireWriter()
-    value.write(to: &inner)
     tag(field, .bytes)
-    varint(UInt64(inner.bytes.count))
-    bytes.append(contentsOf: inner.bytes)
+    // Most messages are shorter than 128 bytes: their length has one byte, whose place is kept.
+    bytes.append(0)
+    let start = bytes.count
+    value.write(to: &self)
+    let length = bytes.count - start
+    guard length >= 0x80 else {
+      bytes[start - 1] = UInt8(length)
+      return
+    }
+    var prefix = WireWriter()
+    prefix.varint(UInt64(length))
+    bytes.replaceSubrange(start - 1..<start, with: prefix.bytes)
   }
 
   mutating func messages(_ field: UInt32, _ values: [some WireMessage]) {
