@@ -121,6 +121,7 @@ let package = Package(
     cRoom("CXML2", libraries: ["xml2"], include: "/usr/include/libxml2"),
     cRoom("CCompression", libraries: ["lz4", "zstd", "z"]),
     cRoom("CKernels"),
+    cRoom("CEncoder"),
     cRoom("CChecksum"),
     cRoom("CSignals"),
 
@@ -159,8 +160,9 @@ let package = Package(
       ]),
     room("Chunking", in: .text, ["Cryptography", "Failures", "Parsing", "Records", "Tokenizer"]),
 
-    room("VectorMath", in: .vectors, ["Failures", "CKernels", "COpenBLAS"]),
-    room("Encoder", in: .vectors, ["BlockingExecutor", "Tokenizer", "VectorMath"]),
+    room("VectorMath", in: .vectors, ["Failures", "CKernels"]),
+    room(
+      "Encoder", in: .vectors, ["BlockingExecutor", "Cryptography", "Tokenizer", "VectorMath", "CEncoder"]),
 
     room("Catalog", in: .index, ["Records"]),
     room("Storage", in: .index, ["Cryptography", "Failures", "VectorMath"]),
@@ -268,9 +270,10 @@ let package = Package(
         "Stage", "Time",
       ]),
     program(
-      "Bench", path: "Tests/Benchmarks", exclude: ["README.md"],
+      "Bench", path: "Tests/Benchmarks", exclude: ["README.md", "growth.svg"],
       [
-        "Analysis", "CPeaks", "Caching", "Catalog", "Chunking", "CommandLine", "Cryptography", "Encoder",
+        "Analysis", "COpenBLAS", "CPeaks", "Caching", "Catalog", "Chunking", "CommandLine", "Cryptography",
+        "Encoder",
         "Engine",
         "Ingest",
         "KafkaClient", "Lexical", "Parsing", "Records", "Retrieve", "Search", "Segments", "Services",

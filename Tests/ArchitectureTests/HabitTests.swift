@@ -53,8 +53,7 @@ import Testing
     "Core/Connections/KafkaClient/KafkaProducer.swift", "Core/Connections/KafkaClient/ReplayReader.swift",
     "Core/Contract/Records/Wire/WireFloats.swift", "Core/Vectors/Encoder/Encoder.swift",
     "Core/Vectors/VectorMath/FloatBuffer.swift", "Core/Vectors/VectorMath/MappedFile.swift",
-    "Core/Operations/Supervision/FreePort.swift", "Core/Operations/Supervision/KernelChoice.swift",
-    "Core/Operations/Supervision/StateLock.swift",
+    "Core/Operations/Supervision/FreePort.swift", "Core/Operations/Supervision/StateLock.swift",
     "Workers/Search/SearchIndex.swift",
   ]
 

@@ -18,16 +18,10 @@ import Time
 @main
 enum Bench {
   static func main() async throws {
-    if Swift.CommandLine.arguments.dropFirst().first == "rate" {
-      BLAS.useOneThread()
-      print(Products.rate(tokens: 2048))
-      return
-    }
     let words = Array(Swift.CommandLine.arguments.dropFirst())
-    if words.first == "chunks", words.count == 2 {
-      BLAS.useOneThread()
-      return try await chunks(bootstrap: words[1])
-    }
+    if words.first == "chunks", words.count == 2 { return try await chunks(bootstrap: words[1]) }
+    if words.first == "encoder-serve" { return try await EncoderServe.run(Array(words.dropFirst())) }
+    if words.first == "encoder-peaks" { return try IndexScan.encoderPeaks(Array(words.dropFirst())) }
     if words.first == "chunk-spans" {
       let sizes = words.dropFirst().compactMap { Int($0) }
       return try await ChunkSpans.run(sizes: sizes.isEmpty ? [64, 128, 192, 256, 400] : sizes)
@@ -54,35 +48,9 @@ enum Bench {
         golden: try String(contentsOf: golden, encoding: .utf8))
       exit(isFine ? 0 : 1)
     }
-    BLAS.useOneThread()
-    print("instruction set \(Kernels.instructionSet), OpenBLAS kernel \(BLAS.coreName), one thread")
-    kernels()
+    print("instruction set \(InstructionSet.best.rawValue), one thread")
     try await encoder()
     try search()
-  }
-
-  /// The rate of each kernel family that this processor can run, relative to OpenBLAS's own choice.
-  private static func kernels() {
-    let own = Products.rate(tokens: 2048)
-    print("sgemm on the encoder's shapes: \(format(own)) GFLOP/s with \(BLAS.coreName)")
-    for family in ["HASWELL", "ZEN"] + (Kernels.hasAVX512 ? ["SKYLAKEX"] : []) {
-      guard let rate = child(family) else { continue }
-      print("  OPENBLAS_CORETYPE=\(family): \(format(rate)) GFLOP/s, \(format(rate / own)) times")
-    }
-  }
-
-  private static func child(_ family: String) -> Double? {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-    process.arguments = ["rate"]
-    process.environment = ProcessInfo.processInfo.environment.merging(["OPENBLAS_CORETYPE": family]) { $1 }
-    let output = Pipe()
-    process.standardOutput = output
-    do { try process.run() } catch { return nil }
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { return nil }
-    return Double(String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
   }
 
   /// `millrace-bench chunks BOOTSTRAP`: encodes the records of `rag.chunks`, in the worker's batch size.
@@ -118,30 +86,29 @@ enum Bench {
     let count = records.reduce(0) { $0 + $1.count }
     print(
       "{\"chunks\": \(count), \"seconds\": \(whole), \"cpu_s\": \(used), "
-        + "\"instruction_set\": \"\(Kernels.instructionSet)\"}")
+        + "\"instruction_set\": \"\(InstructionSet.best.rawValue)\"}")
   }
 
-  /// The encoder, and the share of its time that the matrix products take.
+  /// The rates of the encoder's classes. `make bench-encoder` compares them with other runtimes.
   private static func encoder() async throws {
-    let encoder = try Encoder(directory: Checkout.model, modelID: "bench")
     let ids = (0..<160).map { Int32(2000 + ($0 * 7919) % 20_000) }
-    for (name, length, count) in [("passages of 160 tokens", 160, 48), ("one question of 14 tokens", 14, 1)] {
-      let sequences = (0..<count).map { _ in [101] + ids.prefix(length - 2) + [102] }
-      _ = await encoder.encode(tokens: sequences)
-      var shares: [Double] = []
-      var rates: [Double] = []
-      for _ in 0..<(count == 1 ? 60 : 7) {
-        let start = ContinuousClock.now
+    for numericClass in NumericClass.allCases where numericClass.isSupported(on: .best) {
+      let encoder = try Encoder(
+        directory: Checkout.model, modelID: "bench",
+        precision: EncoderPrecision(rawValue: numericClass.rawValue) ?? .auto)
+      for (name, length, count) in [
+        ("passages of 160 tokens", 160, 48), ("one question of 14 tokens", 14, 1),
+      ] {
+        let sequences = (0..<count).map { _ in [101] + ids.prefix(length - 2) + [102] }
         _ = await encoder.encode(tokens: sequences)
-        let whole = seconds(since: start)
-        let packs = max(1, count * length / Encoder.packTokensMax)
-        let bare = Products.seconds(tokens: count * length / packs) * Double(packs)
-        shares.append(bare / whole)
-        rates.append(Double(count) / whole)
+        var rates: [Double] = []
+        for _ in 0..<(count == 1 ? 60 : 7) {
+          let start = ContinuousClock.now
+          _ = await encoder.encode(tokens: sequences)
+          rates.append(Double(count) / seconds(since: start))
+        }
+        print("encoder, \(numericClass.rawValue), \(name): \(format(median(rates)))/s")
       }
-      print(
-        "encoder, \(name): \(format(median(rates)))/s; bare products take \(format(median(shares) * 100)) % of its time"
-      )
     }
   }
 
@@ -195,38 +162,4 @@ enum Bench {
 
   static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
   static func format(_ value: Double) -> String { String(format: value < 10 ? "%.2f" : "%.1f", value) }
-}
-
-/// The matrix products of one forward pass of MiniLM, and nothing else.
-enum Products {
-  private static let shapes: [(columns: Int, depth: Int, count: Int)] = [
-    (384, 384, 4), (1536, 384, 1), (384, 1536, 1),
-  ]
-
-  /// Seconds for the products of six layers over this number of tokens.
-  static func seconds(tokens: Int) -> Double {
-    var total = 0.0
-    for shape in shapes {
-      let a = FloatBuffer(count: tokens * shape.depth)
-      let b = FloatBuffer(count: shape.columns * shape.depth)
-      let c = FloatBuffer(count: tokens * shape.columns)
-      func product() {
-        BLAS.multiply(
-          Matrix(a, rowCount: tokens, columnCount: shape.depth),
-          transposed: Matrix(b, rowCount: shape.columns, columnCount: shape.depth),
-          into: Matrix(c, rowCount: tokens, columnCount: shape.columns))
-      }
-      product()
-      let start = ContinuousClock.now
-      for _ in 0..<shape.count * 6 { product() }
-      total += Bench.seconds(since: start)
-    }
-    return total
-  }
-
-  /// GFLOP/s of the same products.
-  static func rate(tokens: Int) -> Double {
-    let operations = shapes.reduce(0.0) { $0 + 2 * Double(tokens * $1.columns * $1.depth * $1.count) * 6 }
-    return operations / Bench.median((0..<3).map { _ in seconds(tokens: tokens) }) / 1e9
-  }
 }

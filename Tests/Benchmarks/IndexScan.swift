@@ -2,6 +2,7 @@ import CPeaks
 import Catalog
 import Dispatch
 import Analysis
+import Encoder
 import Engine
 import Lexical
 import Foundation
@@ -272,6 +273,23 @@ enum IndexScan {
     try write([
       "threads": threads, "fma_gflops": fma / 1e9, "bf16_gflops": bf16 == 0 ? NSNull() : bf16 / 1e9 as Any,
       "read_gb_per_s": read / 1e9, "instruction_set": Panels.instructionSet,
+    ])
+  }
+
+  /// `millrace-bench encoder-peaks [--threads N]`: operations a second that the units do at most, by numeric class.
+  static func encoderPeaks(_ words: [String]) throws {
+    let threads = words.firstIndex(of: "--threads").flatMap { Int(words[min($0 + 1, words.count - 1)]) } ?? 1
+    let sums = Mutex<[Double]>([0, 0, 0])
+    for (place, peak) in [millrace_peak_fma, millrace_peak_bf16, millrace_peak_int8].enumerated() {
+      DispatchQueue.concurrentPerform(iterations: threads) { _ in
+        let rate = peak(1)
+        sums.withLock { $0[place] += rate / 1e9 }
+      }
+    }
+    let rates = sums.withLock { $0 }
+    try write([
+      "fp32": rates[0], "bf16": rates[1] == 0 ? NSNull() : rates[1] as Any, "int8": rates[2],
+      "instruction_set": InstructionSet.best.rawValue, "threads": threads,
     ])
   }
 }

@@ -57,7 +57,51 @@ __attribute__((target("avx512f,avx512bf16"))) static double bf16_avx512(double s
   }
   return count / (end - start);
 }
+
+__attribute__((target("avx512f,avx512vnni"))) static double int8_avx512(double seconds) {
+  __m512i sum[12], a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(2);
+  for (int i = 0; i < 12; i++) sum[i] = _mm512_setzero_si512();
+  double start = now(), end = start;
+  double count = 0;
+  while (end - start < seconds) {
+    for (int n = 0; n < 100000; n++) {
+      for (int i = 0; i < 12; i++) __asm__ volatile("vpdpbusd %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b));
+    }
+    count += 100000.0 * 12 * 128;
+    end = now();
+  }
+  return count / (end - start);
+}
+
+// Without VNNI bytes take two instructions, of which the first is half of the products.
+__attribute__((target("avx2"))) static double int8_avx2(double seconds) {
+  __m256i sum[6], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(2), ones = _mm256_set1_epi16(1), pairs;
+  for (int i = 0; i < 6; i++) sum[i] = _mm256_setzero_si256();
+  double start = now(), end = start;
+  double count = 0;
+  while (end - start < seconds) {
+    for (int n = 0; n < 100000; n++) {
+      for (int i = 0; i < 6; i++) {
+        __asm__ volatile("vpmaddubsw %3, %2, %1\n\tvpmaddwd %4, %1, %1\n\tvpaddd %1, %0, %0"
+                         : "+x"(sum[i]), "=&x"(pairs)
+                         : "x"(a), "x"(b), "x"(ones));
+      }
+    }
+    count += 100000.0 * 6 * 64;
+    end = now();
+  }
+  return count / (end - start);
+}
 #endif
+
+double millrace_peak_int8(double seconds) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512vnni")) return int8_avx512(seconds);
+  if (__builtin_cpu_supports("avx2")) return int8_avx2(seconds);
+#endif
+  (void)seconds;
+  return 0;
+}
 
 double millrace_peak_fma(double seconds) {
 #if defined(__x86_64__)

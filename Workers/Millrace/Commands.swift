@@ -33,8 +33,7 @@ enum Commands {
       + group(
         "For operators", IndexCommand.command, TopicsCommand.command, SettingsCommand.command,
         ContractCommand.command,
-        WorkerCommand.command, BrokerCommand.command)
-      + group("Used by Millrace itself", CheckKernelCommand.command))
+        WorkerCommand.command, BrokerCommand.command))
 
   private static func group(_ title: String, _ commands: Command...) -> [Command] {
     commands.map { $0.listed(under: title) }

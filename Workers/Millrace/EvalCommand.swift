@@ -88,7 +88,7 @@ enum EvalCommand {
     var report = RetrievalReport(questions: questions, runs: runs)
     report.fusion = candidates.map { FusionReport(questions, $0, depth: settings.search.depth) }
     if arguments.flag("--verify"), let run = runs.first(where: { $0.mode == .dense }) {
-      let encoder = try Encoder(directory: ModelPath.find(settings), modelID: settings.encoder.model)
+      let encoder = try Encoder(settings)
       report.mismatches = try await BruteForce.mismatches(
         dense, run.answers, tenant: tenant, encoder: encoder, settings: settings)
     }

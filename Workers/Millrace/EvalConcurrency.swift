@@ -31,7 +31,7 @@ enum EvalConcurrency {
     // once.
     let all = try Question.read(path, limit: nil)
     let questions = (0..<min(count, all.count)).map { all[$0 * all.count / min(count, all.count)] }
-    let encoder = try Encoder(directory: ModelPath.find(settings), modelID: settings.encoder.model)
+    let encoder = try Encoder(settings)
     let probe = ConcurrencyProbe(settings, try StateDirectory.find(arguments), url: url, encoder: encoder)
     let report = try await probe.measure(questions, tenant: tenant)
     Terminal.print(arguments.flag("--json") ? json(report).text : text(report))

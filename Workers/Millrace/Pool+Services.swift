@@ -48,7 +48,6 @@ extension Pool {
         context, encoder: try encoder(context), redis: try RedisClient.named(in: settings),
         promptVersion: ChatPrompt.version)
     case .search(let shard):
-      KernelChoice.apply(settings, context.logger)
       return try SearchStage.services(context, shard: shard)
     case .retrieve: return RetrieveStage.services(context)
     case .generate:
@@ -67,8 +66,10 @@ extension Pool {
   }
 
   private func encoder(_ context: StageContext) throws -> Encoder {
-    KernelChoice.apply(context.settings, context.logger)
-    return try Encoder(
-      directory: ModelPath.find(context.settings), modelID: context.settings.encoder.model)
+    let encoder = try Encoder(context.settings)
+    context.logger.info(
+      "Encoder loaded",
+      [(.precision, encoder.numericClass.rawValue), (.instruction, InstructionSet.best.rawValue)])
+    return encoder
   }
 }

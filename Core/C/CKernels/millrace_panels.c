@@ -55,8 +55,11 @@ enum { PORTABLE, AVX2, AVX512, AVX512_BF16 };
 
 static int detected(void) {
 #if defined(__x86_64__)
-  if (millrace_has_avx512() && __builtin_cpu_supports("avx512bf16")) return AVX512_BF16;
-  if (millrace_has_avx512()) return AVX512;
+  int has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                   __builtin_cpu_supports("avx512cd");
+  if (has_avx512 && __builtin_cpu_supports("avx512bf16")) return AVX512_BF16;
+  if (has_avx512) return AVX512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return AVX2;
 #endif
   return PORTABLE;

@@ -53,8 +53,10 @@ package enum DefaultValues {
       modelPath: ""
       # the model's name, which is stored with every vector
       model: "all-MiniLM-L6-v2"
-      # if OpenBLAS chose Haswell kernels on an AVX-512 machine, force SkylakeX after a check in a child process
-      chooseKernel: true
+      # how products are computed: fp32, bf16 (needs AVX512-BF16), int8, or auto: the fastest that is good for the model
+      precision: "auto"
+      # threads that encode one batch or one question together
+      threads: 1
     ingest:
       # increase it after rag.documents was deleted and recreated
       epoch: 1

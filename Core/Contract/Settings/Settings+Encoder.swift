@@ -3,12 +3,17 @@ extension Settings {
   package struct Encoder: Sendable {
     package var modelPath: String
     package var model: String
-    package var choosesKernel: Bool
+    /// auto, fp32, bf16 or int8.
+    package var precision: String
+    package var threads: Int
 
     init(_ table: SettingsTable) throws(SettingsError) {
       modelPath = table.text("encoder.modelPath")
       model = try table.string("encoder.model", "must not be empty") { !$0.isEmpty }
-      choosesKernel = try table.bool("encoder.chooseKernel")
+      precision = try table.string("encoder.precision", "must be auto, fp32, bf16 or int8") {
+        ["auto", "fp32", "bf16", "int8"].contains($0)
+      }
+      threads = try table.integer("encoder.threads", in: 1...64)
     }
   }
 }

@@ -35,7 +35,7 @@ package enum Doctor {
 
   private static func processor() -> Finding {
     let count = ProcessInfo.processInfo.activeProcessorCount
-    let text = "\(count) cores, \(Kernels.instructionSet), OpenBLAS kernel \(BLAS.coreName)"
+    let text = "\(count) cores, \(Panels.instructionSet)"
     return count >= 2
       ? Finding(grade: .ok, subject: "processor", text: text)
       : Finding(
@@ -78,15 +78,17 @@ package enum Doctor {
   private static func encoder(_ settings: Settings) async -> Finding {
     do {
       let path = try ModelPath.find(settings)
-      let encoder = try Encoder(directory: path, modelID: settings.encoder.model)
+      let encoder = try Encoder(settings)
       let vector = await encoder.encode(["A millrace carries water to a row of mill wheels."])
       let norm = vector.reduce(0) { $0 + $1 * $1 }
       guard (0.99...1.01).contains(norm) else {
         return Finding(
           grade: .failure, subject: "encoder", text: "a vector of length \(norm) instead of 1",
-          advice: "unset OPENBLAS_CORETYPE: this OpenBLAS computes wrong results with it")
+          advice: "compare the model's files with their source; set encoder.precision to fp32")
       }
-      return Finding(grade: .ok, subject: "encoder", text: "\(settings.encoder.model) at \(path)")
+      let numericClass = "\(encoder.numericClass.rawValue) on \(InstructionSet.best.rawValue)"
+      return Finding(
+        grade: .ok, subject: "encoder", text: "\(settings.encoder.model), \(numericClass), at \(path)")
     } catch {
       return Finding(
         grade: .failure, subject: "encoder", text: "\(error)", advice: "run `make setup` in the checkout")

@@ -325,8 +325,7 @@ package actor Supervisor {
   }
 
   private func startPools(_ modelPath: String, _ stopped: Stopped) async throws {
-    var environment = ["ENCODER_MODEL_PATH": modelPath]
-    if let kernel = KernelChoice.better() { environment["OPENBLAS_CORETYPE"] = kernel }
+    let environment = ["ENCODER_MODEL_PATH": modelPath]
     // Start the last pool of the flow first, so that each pool finds its consumer running.
     for pool in Pool.all(shards: settings.search.shards).reversed() {
       try add(

@@ -34,6 +34,9 @@ struct BertWeights: Sendable {
   let types: FloatBuffer
   let embeddingNorm: Norm
   let layers: [Layer]
+  /// The same for the same weights under whatever name.
+  let fingerprint: String
+  private let tensors: SafeTensors
 
   /// - Throws: `VectorError` when a tensor or the configuration does not fit; Foundation's error when
   ///   `config.json` can't be read or decoded.
@@ -44,6 +47,12 @@ struct BertWeights: Sendable {
       config.hidden_size % config.num_attention_heads == 0,
       config.max_position_embeddings >= Encoder.tokensMax
     else { throw VectorError.badModel("config.json describes no BERT encoder with GELU and 256 positions") }
+    for (name, value) in [
+      ("hidden_size", config.hidden_size), ("intermediate_size", config.intermediate_size),
+      ("hidden_size / num_attention_heads", config.hidden_size / config.num_attention_heads),
+    ] where value <= 0 || value % 32 != 0 {
+      throw VectorError.badModel("config.json: \(name) is \(value), and must be a multiple of 32")
+    }
     let tensors = try SafeTensors(path: directory + "/model.safetensors")
     let d = config.hidden_size
     let inner = config.intermediate_size
@@ -79,5 +88,10 @@ struct BertWeights: Sendable {
         output: try linear(prefix + "output.dense", d, inner),
         outputNorm: try norm(prefix + "output.LayerNorm"))
     }
+    fingerprint = tensors.fingerprint
+    self.tensors = tensors
   }
+
+  /// Gives the memory of what is packed back. What is read again comes from the file.
+  func dropPages() { tensors.dropPages() }
 }

@@ -3,14 +3,15 @@ import Foundation
 import Tokenizer
 import VectorMath
 
-/// Turns texts into unit vectors with all-MiniLM-L6-v2, in this process, on a thread of its own.
+/// Turns texts into unit vectors with a BERT encoder (all-MiniLM-L6-v2), in this process, on a thread of its own.
 ///
 /// Sequences are packed one after another without padding. A pack holds at most `packTokensMax` tokens, so
-/// that memory is bounded for batches of any size.
+/// that memory is bounded for batches of any size. Encoders of one process share the weights and nothing else, so that
+/// none waits for another.
 package actor Encoder {
   /// The model's limit, `[CLS]` and `[SEP]` included.
   package static let tokensMax = 256
-  package static let packTokensMax = 2048
+  package static let packTokensMax = 1024
 
   private let executor = BlockingExecutor(name: "encoder")
   package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -21,26 +22,40 @@ package actor Encoder {
   /// The model's name, which is stored with every vector.
   package nonisolated let modelID: String
   package nonisolated let dimension: Int
-  private let transformer: BertTransformer
+  /// The class that `precision` came to.
+  package nonisolated let numericClass: NumericClass
+  private let scratch: EncoderScratch
 
-  /// - Parameter directory: holds `config.json`, `vocab.txt` and `model.safetensors`.
+  /// - Parameters:
+  ///   - directory: holds `config.json`, `vocab.txt` and `model.safetensors`.
+  ///   - threads: that encode together, this encoder's own included.
+  ///   - set: for tests and benchmarks.
   /// - Throws: `VectorError` or `TokenizerError` naming the file, tensor or token that is missing or does not
-  ///   fit; Foundation's error for a file that can't be read.
-  package init(directory: String, modelID: String) throws {
+  ///   fit, or the class that this processor lacks; Foundation's error for a file that can't be read.
+  package init(
+    directory: String, modelID: String, precision: EncoderPrecision = .auto, threads: Int = 1,
+    on set: InstructionSet = .best
+  ) throws {
     for name in ["config.json", "vocab.txt", "model.safetensors"] {
       guard FileManager.default.fileExists(atPath: directory + "/" + name) else {
         throw VectorError.badModel(
           "\(directory)/\(name) is missing; set encoder.modelPath or run `make setup`")
       }
     }
-    // OpenBLAS's other threads would spin while they wait, and take the cores from everybody else.
-    BLAS.useOneThread()
     tokenizer = try WordPieceTokenizer(path: directory + "/vocab.txt")
-    let weights = try BertWeights(directory: directory)
+    let model = try PackedModel.shared(directory: directory, precision: precision, on: set)
     self.modelID = modelID
-    dimension = weights.dimension
-    transformer = BertTransformer(weights: weights, tokensMax: Self.packTokensMax)
+    dimension = model.dimension
+    numericClass = model.numericClass
+    scratch = try EncoderScratch(
+      model, tokensMax: Self.packTokensMax, lengthMax: Self.tokensMax, threads: threads)
+    weightBytes = model.byteCount
+    scratchBytes = scratch.byteCount
   }
+
+  /// Of the packed weights, which encoders share, and of this encoder's own memory.
+  package nonisolated let weightBytes: Int
+  package nonisolated let scratchBytes: Int
 
   /// - Returns: row-major, `texts.count × dimension`, unit length.
   ///   Compatibility forms (ligatures, full width) are embedded as the plain characters.
@@ -90,7 +105,8 @@ package actor Encoder {
     var tokenCount = 0
     func flush() throws {
       try check()
-      let rows = transformer.encode(pack.map { sequences[$0] })
+      let rows = scratch.encode(
+        pack.flatMap { sequences[$0] }, lengths: pack.map { sequences[$0].count })
       for (row, index) in pack.enumerated() {
         for column in 0..<dimension { result[index * dimension + column] = rows[row * dimension + column] }
       }

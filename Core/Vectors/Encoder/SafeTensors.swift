@@ -1,3 +1,4 @@
+import Cryptography
 import Foundation
 import VectorMath
 
@@ -5,12 +6,12 @@ import VectorMath
 ///
 /// Format: 8 bytes little-endian length of a JSON header, the header
 /// (`name: {dtype, shape, data_offsets}`), then the data. Only F32 is read here.
-struct SafeTensors {
+struct SafeTensors: Sendable {
   private let file: MappedFile
   private let dataStart: Int
   private let entries: [String: Entry]
 
-  private struct Entry: Decodable {
+  private struct Entry: Decodable, Sendable {
     var dtype: String
     var shape: [Int]
     var data_offsets: [Int]
@@ -36,6 +37,16 @@ struct SafeTensors {
     }
     self.entries = entries
   }
+
+  /// The start of the SHA-256 of the header and of the file's last mebibyte, which is enough to tell models apart.
+  var fingerprint: String {
+    let last = min(1 << 20, file.byteCount)
+    let bytes = file.bytes(at: 0, count: dataStart) + file.bytes(at: file.byteCount - last, count: last)
+    return String(SHA256.hex(SHA256.digest(bytes)).prefix(16))
+  }
+
+  /// Gives the memory of the file's pages back. What is read again comes from the file.
+  func dropPages() { file.dropPages() }
 
   /// - Throws: `VectorError.badModel` when the tensor is missing, or has another type or shape.
   func tensor(_ name: String, shape: [Int]) throws -> FloatBuffer {

