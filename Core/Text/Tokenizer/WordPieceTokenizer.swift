@@ -5,14 +5,11 @@ import Foundation
 /// - SeeAlso: Devlin et al. 2019, arXiv:1810.04805; in the `tokenizers` crate: BertNormalizer,
 ///   BertPreTokenizer, WordPiece.
 package struct WordPieceTokenizer: Sendable {
-  package static let wordLengthMax = 100
-
-  private let ids: [String: Int32]
-  /// The number of Unicode scalars in the longest token; longer substrings are not looked up. Counted after
-  /// canonical decomposition, because Swift's strings are equal when their decompositions are.
-  private let tokenLengthMax: Int
+  private let trie: PieceTrie
+  /// Where the tree goes on inside a word.
+  private let insideWord: Int?
   /// Special tokens are recognised in raw text, as the reference implementation does.
-  private let special: [(text: [Unicode.Scalar], id: Int32)]
+  private let special: [(text: [UInt8], id: Int32)]
   package let unknownID: Int32
   package let startID: Int32
   package let separatorID: Int32
@@ -20,30 +17,22 @@ package struct WordPieceTokenizer: Sendable {
   /// - Parameter vocabulary: one token per line; the line number, from 0, is the id (`vocab.txt`).
   /// - Throws: `TokenizerError` when a special token is missing.
   package init(vocabulary: String) throws {
-    var ids: [String: Int32] = [:]
-    var lines = vocabulary.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+    var lines = Array(vocabulary.utf8).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }
-    ids.reserveCapacity(lines.count)
-    var tokenLengthMax = 0
-    for (index, line) in lines.enumerated() {
-      let token = String(Substring(line))
-      ids[token] = Int32(index)
-      let isASCII = token.utf8.count == line.count
-      let decomposed = isASCII ? token : token.decomposedStringWithCanonicalMapping
-      tokenLengthMax = max(tokenLengthMax, decomposed.unicodeScalars.count)
-    }
-    self.tokenLengthMax = tokenLengthMax
+    let trie = PieceTrie(lines.enumerated().map { (Array($1), Int32($0)) })
     func id(_ token: String) throws -> Int32 {
-      guard let id = ids[token] else { throw TokenizerError.missingToken(token) }
-      return id
+      let bytes = Array(token.utf8)
+      guard let found = trie.longest(bytes, from: 0, at: PieceTrie.root), found.end == bytes.count else {
+        throw TokenizerError.missingToken(token)
+      }
+      return found.id
     }
     unknownID = try id("[UNK]")
     startID = try id("[CLS]")
     separatorID = try id("[SEP]")
-    special = try ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map {
-      (Array($0.unicodeScalars), try id($0))
-    }
-    self.ids = ids
+    special = try ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map { (Array($0.utf8), try id($0)) }
+    insideWord = trie.node(of: Array("##".utf8))
+    self.trie = trie
   }
 
   /// Reads `vocab.txt`.
@@ -70,74 +59,133 @@ package struct WordPieceTokenizer: Sendable {
   }
 
   private func append(_ text: String, to tokens: inout [Int32], limit: Int) {
-    var word: [Unicode.Scalar] = []
-    let scalars = Array(text.unicodeScalars)
-    var pending: [Unicode.Scalar] = []  // scalars before a special token, normalised together
+    let bytes = Array(text.utf8)
+    let table = BertTable.shared
+    var word = BertWord()
     var index = 0
-    while index < scalars.count, tokens.count < limit {
-      if scalars[index] == "[", let match = special.first(where: { scalars[index...].starts(with: $0.text) })
-      {
-        split(pending, &word, &tokens, limit)
-        pending.removeAll(keepingCapacity: true)
-        if tokens.count < limit { tokens.append(match.id) }
+    while index < bytes.count, tokens.count < limit {
+      let byte = bytes[index]
+      guard byte < 0x80 else {
+        let (scalar, length) = Self.scalar(bytes, at: index)
+        index += length
+        take(scalar, bytes[index - length..<index], table, &word, &tokens)
+        continue
+      }
+      if byte == UInt8(ascii: "["), let match = specialToken(bytes, at: index) {
+        flush(&word, &tokens)
+        tokens.append(match.id)
         index += match.text.count
-      } else {
-        pending.append(scalars[index])
-        index += 1
+        continue
+      }
+      index += 1
+      switch Self.ascii[Int(byte)] {
+      case .letter: word.append(byte | (0x41...0x5A ~= byte ? 0x20 : 0))
+      case .space: flush(&word, &tokens)
+      case .punctuation:
+        flush(&word, &tokens)
+        word.append(byte)
+        flush(&word, &tokens)
+      case .drop: break
       }
     }
-    split(pending, &word, &tokens, limit)
+    if tokens.count < limit { flush(&word, &tokens) }
     if tokens.count > limit { tokens.removeLast(tokens.count - limit) }
   }
 
-  /// Normalises, splits at white space and punctuation, and appends the pieces of each word.
-  private func split(
-    _ scalars: [Unicode.Scalar], _ word: inout [Unicode.Scalar], _ tokens: inout [Int32], _ limit: Int
-  ) {
-    for scalar in BertNormalizer.normalize(scalars) {
-      if tokens.count >= limit { return }
-      if BertNormalizer.isWhiteSpace(scalar) {
-        flush(&word, &tokens)
-      } else if BertNormalizer.isPunctuation(scalar) {
-        flush(&word, &tokens)
-        word.append(scalar)
-        flush(&word, &tokens)
-      } else {
-        word.append(scalar)
-      }
+  private enum ASCII { case letter, space, punctuation, drop }
+
+  private static let ascii: [ASCII] = (0..<128).map { byte in
+    switch byte {
+    case 0x09, 0x0A, 0x0D, 0x20: .space
+    case 0..<0x20, 0x7F: .drop
+    case 0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E: .punctuation
+    default: .letter
     }
-    flush(&word, &tokens)
   }
 
-  private func flush(_ word: inout [Unicode.Scalar], _ tokens: inout [Int32]) {
-    guard !word.isEmpty else { return }
-    defer { word.removeAll(keepingCapacity: true) }
-    guard word.count <= Self.wordLengthMax else {
+  private func specialToken(_ bytes: [UInt8], at index: Int) -> (text: [UInt8], id: Int32)? {
+    special.first { bytes[index...].starts(with: $0.text) }
+  }
+
+  /// The scalar at a place of valid UTF-8 that is no ASCII.
+  private static func scalar(_ bytes: [UInt8], at index: Int) -> (value: UInt32, length: Int) {
+    let first = UInt32(bytes[index])
+    func rest(_ offset: Int) -> UInt32 { UInt32(bytes[index + offset] & 0x3F) }
+    if first < 0xE0 { return ((first & 0x1F) << 6 | rest(1), 2) }
+    if first < 0xF0 { return ((first & 0x0F) << 12 | rest(1) << 6 | rest(2), 3) }
+    return ((first & 0x07) << 18 | rest(1) << 12 | rest(2) << 6 | rest(3), 4)
+  }
+
+  /// A character that is no ASCII.
+  private func take(
+    _ scalar: UInt32, _ bytes: ArraySlice<UInt8>, _ table: BertTable, _ word: inout BertWord,
+    _ tokens: inout [Int32]
+  ) {
+    switch table.rule(scalar) {
+    case .drop: break
+    case .space: flush(&word, &tokens)
+    case .mark(let isBarrier): if isBarrier { word.endRun() }
+    case .same: word.append(bytes)
+    case .ordered: word.append(bytes, order: table.order(scalar))
+    case .punctuation, .ideograph:
+      flush(&word, &tokens)
+      word.append(bytes)
+      flush(&word, &tokens)
+    case .hangul:
+      // The Unicode Standard, section 3.12.
+      let syllable = scalar - 0xAC00
+      let letters = [0x1100 + syllable / 588, 0x1161 + syllable % 588 / 28, 0x11A7 + syllable % 28]
+      for letter in letters where letter != 0x11A7 {
+        word.append([0xE1, UInt8(0x80 | letter >> 6 & 0x3F), UInt8(0x80 | letter & 0x3F)])
+      }
+    case .mapped(let number, let isIdeograph):
+      if isIdeograph { flush(&word, &tokens) }
+      takeMapped(table.text(number), table, &word, &tokens)
+      if isIdeograph { flush(&word, &tokens) }
+    }
+  }
+
+  /// A text of the table. Its characters are in their final form.
+  private func takeMapped(
+    _ text: ArraySlice<UInt8>, _ table: BertTable, _ word: inout BertWord, _ tokens: inout [Int32]
+  ) {
+    let bytes = Array(text)
+    var index = 0
+    while index < bytes.count {
+      let (scalar, length) = bytes[index] < 0x80 ? (UInt32(bytes[index]), 1) : Self.scalar(bytes, at: index)
+      let character = bytes[index..<index + length]
+      index += length
+      switch table.rule(scalar) {
+      case .punctuation:
+        flush(&word, &tokens)
+        word.append(character)
+        flush(&word, &tokens)
+      case .ordered: word.append(character, order: table.order(scalar))
+      default: word.append(character)
+      }
+    }
+  }
+
+  /// Appends the tokens of a word, and begins another.
+  private func flush(_ word: inout BertWord, _ tokens: inout [Int32]) {
+    guard word.characterCount > 0 else { return word.endRun() }
+    defer { word.removeAll() }
+    guard word.characterCount <= BertWord.characterMax else {
       tokens.append(unknownID)
       return
     }
     let firstToken = tokens.count
     var start = 0
-    while start < word.count {
-      var end = min(word.count, start + tokenLengthMax)
-      var piece: Int32?
-      while start < end {
-        var text = String.UnicodeScalarView()
-        if start > 0 { text.append(contentsOf: "##".unicodeScalars) }
-        text.append(contentsOf: word[start..<end])
-        if let id = ids[String(text)] {
-          piece = id
-          break
-        }
-        end -= 1
-      }
-      guard let piece else {
+    var node: Int? = PieceTrie.root
+    while start < word.bytes.count {
+      guard let from = node, let piece = trie.longest(word.bytes, from: start, at: from) else {
         tokens.removeLast(tokens.count - firstToken)
         tokens.append(unknownID)
         return
       }
-      tokens.append(piece)
-      start = end
+      tokens.append(piece.id)
+      start = piece.end
+      node = insideWord
     }
   }
 }

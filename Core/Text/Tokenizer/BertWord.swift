@@ -1,0 +1,43 @@
+/// A word that is being read, in its normal form.
+struct BertWord {
+  /// A longer word is unknown as a whole.
+  static let characterMax = 100
+
+  /// UTF-8.
+  private(set) var bytes: [UInt8] = []
+  private(set) var characterCount = 0
+  /// The marks at the word's end that are ordered by their class, and where they begin.
+  private var run: [(order: UInt8, bytes: ArraySlice<UInt8>)] = []
+  private var runStart = 0
+
+  mutating func append(_ ascii: UInt8) {
+    endRun()
+    bytes.append(ascii)
+    characterCount += 1
+  }
+
+  mutating func append(_ character: ArraySlice<UInt8>) {
+    endRun()
+    bytes += character
+    characterCount += 1
+  }
+
+  /// Appends a mark. Marks stand in the order of their classes, those of one class in that of the text.
+  mutating func append(_ character: ArraySlice<UInt8>, order: UInt8) {
+    if run.isEmpty { runStart = bytes.count }
+    let place = run.firstIndex { $0.order > order } ?? run.count
+    run.insert((order, character), at: place)
+    bytes.removeSubrange(runStart...)
+    for mark in run { bytes += mark.bytes }
+    characterCount += 1
+  }
+
+  /// What comes is not put in order with the marks before it.
+  mutating func endRun() { if !run.isEmpty { run.removeAll() } }
+
+  mutating func removeAll() {
+    bytes.removeAll(keepingCapacity: true)
+    characterCount = 0
+    endRun()
+  }
+}

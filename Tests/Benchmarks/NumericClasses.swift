@@ -1,0 +1,119 @@
+import Chunking
+import Encoder
+import Foundation
+import Parsing
+import TestSupport
+import Tokenizer
+import VectorMath
+
+/// `millrace-bench numeric-classes`: what the encoder's classes cost in retrieval, for every pair of a class of the
+/// questions and one of the documents.
+///
+/// nDCG@10 of the cosine alone, exact, over the chunks that ingest would make (a document counts by its best chunk), on
+/// scifact and squad2-dev. The verdict of `encoder.precision: auto` (`EncoderPrecision`) rests on these figures.
+enum NumericClasses {
+  private struct Line: Decodable {
+    var id: String
+    var text: String?
+    var title: String?
+    var question: String?
+    var relevant_doc_ids: [String]?
+  }
+
+  static func run() async throws {
+    guard let root = SharedData.root else {
+      print("numeric-classes: no test data: MILLRACE_SHARED")
+      return
+    }
+    BLAS.useOneThread()
+    let classes = NumericClass.allCases.filter { $0.isSupported(on: .best) }
+    print("instruction set \(InstructionSet.best.rawValue)")
+    for set in ["scifact", "squad2-dev"] {
+      let folder = "\(root)/data/qa/\(set)"
+      let chunker = Chunker(
+        tokenizer: try WordPieceTokenizer(path: Checkout.model + "/vocab.txt"), tokensMax: 256,
+        overlapTokens: 32)
+      var (owners, texts): ([String], [String]) = ([], [])
+      for document in try lines(folder + "/documents.jsonl") {
+        let text = (document.title.map { $0 + "\n\n" } ?? "") + (document.text ?? "")
+        for chunk in try chunker.chunks(of: PlainText.parse(text)).chunks {
+          owners.append(document.id)
+          texts.append(chunk.embeddedText)
+        }
+      }
+      let questions = try lines(folder + "/questions.jsonl").filter { !($0.relevant_doc_ids ?? []).isEmpty }
+      var vectors: [NumericClass: (documents: [Float], questions: [Float])] = [:]
+      for numericClass in classes {
+        let encoder = try Encoder(
+          directory: Checkout.model, modelID: "bench",
+          precision: EncoderPrecision(rawValue: numericClass.rawValue) ?? .auto)
+        vectors[numericClass] = (
+          await encoder.encode(texts), await encoder.encode(questions.map { $0.question ?? "" })
+        )
+      }
+      print("\(set): \(questions.count) questions, \(texts.count) chunks")
+      print("| questions in | documents in | nDCG@10 | beside fp32 |\n|---|---|---|---|")
+      var base: Double?
+      for asked in classes {
+        for stored in classes {
+          guard let query = vectors[asked]?.questions, let rows = vectors[stored]?.documents else { continue }
+          let gain = mean(questions, query, rows, owners)
+          base = base ?? gain
+          print(
+            "| \(asked.rawValue) | \(stored.rawValue) | \(String(format: "%.4f", gain)) "
+              + "| \(String(format: "%+.4f", gain - (base ?? gain))) |")
+        }
+      }
+    }
+  }
+
+  private static func lines(_ path: String) throws -> [Line] {
+    try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map {
+      try JSONDecoder().decode(Line.self, from: Data($0.utf8))
+    }
+  }
+
+  private static func mean(_ questions: [Line], _ query: [Float], _ rows: [Float], _ owners: [String])
+    -> Double
+  {
+    let width = rows.count / owners.count
+    let stored = FloatBuffer(rows)
+    var sum = 0.0
+    let block = 64
+    for first in stride(from: 0, to: questions.count, by: block) {
+      let count = min(block, questions.count - first)
+      let scores = FloatBuffer(count: count * owners.count)
+      BLAS.multiply(
+        Matrix(
+          FloatBuffer(Array(query[first * width..<(first + count) * width])), rowCount: count,
+          columnCount: width),
+        transposed: Matrix(stored, rowCount: owners.count, columnCount: width),
+        into: Matrix(scores, rowCount: count, columnCount: owners.count))
+      for offset in 0..<count {
+        let found = best(scores.read(at: offset * owners.count, count: owners.count), owners)
+        sum += gain(found, Set(questions[first + offset].relevant_doc_ids ?? []))
+      }
+    }
+    return sum / Double(questions.count)
+  }
+
+  /// The ten documents with the best chunks, best first.
+  private static func best(_ scores: [Float], _ owners: [String]) -> [String] {
+    var found: [String] = []
+    var left = scores
+    while found.count < 10, let row = left.indices.max(by: { left[$0] < left[$1] }), left[row] > -2 {
+      if !found.contains(owners[row]) { found.append(owners[row]) }
+      left[row] = -3
+    }
+    return found
+  }
+
+  private static func gain(_ found: [String], _ relevant: Set<String>) -> Double {
+    func discount(_ place: Int) -> Double { 1 / log2(Double(place) + 2) }
+    let ideal = (0..<min(10, relevant.count)).reduce(0.0) { $0 + discount($1) }
+    let got = found.enumerated().reduce(0.0) {
+      $0 + (relevant.contains($1.element) ? discount($1.offset) : 0)
+    }
+    return got / ideal
+  }
+}
