@@ -58,7 +58,9 @@ enum Bench {
 
   /// `millrace-bench chunks BOOTSTRAP`: encodes the records of `rag.chunks`, in the worker's batch size.
   private static func chunks(bootstrap: String) async throws {
-    let settings = try Settings(SettingsTable(flags: ["--kafka-bootstrap-servers": bootstrap]))
+    let settings = try Settings(
+      SettingsTable(
+        environment: ProcessInfo.processInfo.environment, flags: ["--kafka-bootstrap-servers": bootstrap]))
     let found = Mutex<[[String]]>([])
     try await withReader(settings.kafkaConfiguration(clientID: "millrace-bench")) { reader in
       try await reader.assign(
@@ -76,7 +78,10 @@ enum Bench {
       }
     }
     let records = found.withLock { $0 }
-    let encoder = try Encoder(directory: Checkout.model, modelID: "bench")
+    let encoder = try Encoder(
+      directory: Checkout.model, modelID: "bench",
+      precision: EncoderPrecision(rawValue: settings.encoder.precision) ?? .auto,
+      threads: settings.encoder.threads)
     _ = await encoder.encode(records.first ?? ["warm"])
     let cpu = clock()
     let start = ContinuousClock.now
@@ -89,6 +94,7 @@ enum Bench {
     let count = records.reduce(0) { $0 + $1.count }
     print(
       "{\"chunks\": \(count), \"seconds\": \(whole), \"cpu_s\": \(used), "
+        + "\"class\": \"\(encoder.numericClass.rawValue)\", "
         + "\"instruction_set\": \"\(InstructionSet.best.rawValue)\"}")
   }
 

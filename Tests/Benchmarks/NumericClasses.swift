@@ -27,7 +27,7 @@ enum NumericClasses {
     }
     BLAS.useOneThread()
     let classes = NumericClass.allCases.filter { $0.isSupported(on: .best) }
-    print("instruction set \(InstructionSet.best.rawValue)")
+    print("instruction set \(InstructionSet.best.rawValue); this takes 15 minutes")
     for set in ["scifact", "squad2-dev"] {
       let folder = "\(root)/data/qa/\(set)"
       let chunker = Chunker(
