@@ -52,6 +52,13 @@ enum NumericClasses {
         )
       }
       print("\(set): \(questions.count) questions, \(texts.count) chunks")
+      let exact = (vectors[.fp32]?.questions ?? []) + (vectors[.fp32]?.documents ?? [])
+      for numericClass in classes where numericClass != .fp32 {
+        let own = (vectors[numericClass]?.questions ?? []) + (vectors[numericClass]?.documents ?? [])
+        print(
+          "\(numericClass.rawValue) beside fp32: \(cosines(own, exact, exact.count / (texts.count + questions.count)))"
+        )
+      }
       print("| questions in | documents in | nDCG@10 | beside fp32 |\n|---|---|---|---|")
       var base: Double?
       for asked in classes {
@@ -71,6 +78,16 @@ enum NumericClasses {
     try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map {
       try JSONDecoder().decode(Line.self, from: Data($0.utf8))
     }
+  }
+
+  private static func cosines(_ own: [Float], _ exact: [Float], _ width: Int) -> String {
+    let all = stride(from: 0, to: exact.count, by: width).map { start -> Float in
+      var sum: Float = 0
+      for place in start..<start + width { sum += own[place] * exact[place] }
+      return sum
+    }
+    let mean = all.reduce(0, +) / Float(max(1, all.count))
+    return "\(all.count) cosines, at least \(all.min() ?? 0), mean \(mean)"
   }
 
   private static func mean(_ questions: [Line], _ query: [Float], _ rows: [Float], _ owners: [String])

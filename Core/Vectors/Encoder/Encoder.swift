@@ -24,6 +24,7 @@ package actor Encoder {
   package nonisolated let dimension: Int
   /// The class that `precision` came to.
   package nonisolated let numericClass: NumericClass
+  private let model: PackedModel
   private let scratch: EncoderScratch
 
   /// - Parameters:
@@ -44,6 +45,7 @@ package actor Encoder {
     }
     tokenizer = try WordPieceTokenizer(path: directory + "/vocab.txt")
     let model = try PackedModel.shared(directory: directory, precision: precision, on: set)
+    self.model = model
     self.modelID = modelID
     dimension = model.dimension
     numericClass = model.numericClass
@@ -52,6 +54,9 @@ package actor Encoder {
     weightBytes = model.byteCount
     scratchBytes = scratch.byteCount
   }
+
+  /// Whether the packed weights are in memory once for both.
+  package nonisolated func sharesWeights(with other: Encoder) -> Bool { model === other.model }
 
   /// Of the packed weights, which encoders share, and of this encoder's own memory.
   package nonisolated let weightBytes: Int

@@ -60,8 +60,9 @@ import VectorMath
       guard unsafe millrace_model_add(made, &packed) != 0 else {
         throw .badModel("there is no memory for the model's weights")
       }
+      // The file's pages and the packed weights are never there as a whole at the same time.
+      weights.dropPages()
     }
-    weights.dropPages()
   }
 
   deinit { unsafe millrace_model_free(pointer) }

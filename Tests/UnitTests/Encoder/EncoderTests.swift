@@ -82,12 +82,12 @@ private struct Reference: Decodable {
   }
 
   @Test(
-    "2,000 further texts have the cosines of their class, also in int8",
+    "500 further texts have the cosines of their class",
     .enabled(if: SharedData.isPresent, "no test data: MILLRACE_SHARED"))
   func furtherTexts() async throws {
     let path = (SharedData.root ?? "") + "/data/qa/squad2-dev/questions.jsonl"
     struct Question: Decodable { var question: String }
-    let texts = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").prefix(2000).map {
+    let texts = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").prefix(500).map {
       try JSONDecoder().decode(Question.self, from: Data($0.utf8)).question
     }
     let exact = await (try Self.encoder(.fp32)).encode(texts)
@@ -98,7 +98,7 @@ private struct Reference: Decodable {
       let (least, mean) = (all.min() ?? 0, all.reduce(0, +) / Float(all.count))
       print("encoder: \(numericClass.rawValue), \(texts.count) questions: at least \(least), mean \(mean)")
       let bars = Self.bars(numericClass)
-      #expect(texts.count == 2000 && least >= bars.least && mean >= bars.mean)
+      #expect(texts.count == 500 && least >= bars.least && mean >= bars.mean)
     }
   }
 
@@ -119,14 +119,17 @@ private struct Reference: Decodable {
   @Test("two encoders of a process work at the same time, and share their weights")
   func sideBySide() async throws {
     let (first, second) = (try Self.encoder(.fp32), try Self.encoder(.fp32))
-    let long = (0..<12).map { _ in (0..<256).map { Int32(1000 + $0) } }
-    async let slow = first.encode(tokens: long)
-    let start = ContinuousClock.now
-    _ = await second.encode(tokens: [[101, 2054, 102]])
-    let quick = ContinuousClock.now - start
-    let rows = await slow
-    // The short one would have waited for all of the long one's time.
-    #expect(rows.count == 12 * first.dimension && quick < (ContinuousClock.now - start) / 2)
+    #expect(first.sharesWeights(with: second))
+    let long = (0..<40).map { _ in (0..<256).map { Int32(1000 + $0) } }
+    async let slow = Self.end(of: long, first)
+    async let quick = Self.end(of: [[101, 2054, 102]], second)
+    let (lateEnd, earlyEnd) = (await slow, await quick)
+    #expect(earlyEnd < lateEnd, "the short one waited for the long one")
+  }
+
+  private static func end(of sequences: [[Int32]], _ encoder: Encoder) async -> ContinuousClock.Instant {
+    _ = await encoder.encode(tokens: sequences)
+    return .now
   }
 
   @Test("a class that the processor lacks is refused by name; auto takes one that it has")
