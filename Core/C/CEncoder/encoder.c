@@ -430,13 +430,14 @@ static size_t boundary(const struct pass *pack, size_t member, size_t members) {
 struct job {
   struct pass pack;
   struct millrace_scratch *scratch;
+  size_t members;
 };
 
 static void work(void *context, size_t member) {
   struct job *job = context;
   struct pass pass = job->pack;
   struct lane *lanes = job->scratch->lanes;
-  size_t members = job->scratch->threads;
+  size_t members = job->members;
   pass.own = lanes + member;
   if (pass.division == SEQUENCES) {
     size_t first = boundary(&pass, member, members), last = boundary(&pass, member + 1, members), rows = 0;
@@ -477,13 +478,11 @@ void millrace_encode(const struct millrace_model *model, struct millrace_scratch
   } else {
     pack.division = ROWS;
   }
-  struct job job = {pack, scratch};
-  if (threads > 1) {
-    team_run(scratch->team, work, &job);
-  } else {
-    job.pack.division = ROWS;
-    work(&job, 0);
-  }
+  struct job job = {pack, scratch, threads};
+  if (threads > 1 && team_run(scratch->team, work, &job, pack.division != SEQUENCES)) return;
+  job.members = 1;
+  job.pack.division = ROWS;
+  work(&job, 0);
 }
 
 // For tests.

@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/// About 50 microseconds.
-enum { SPINS_MAX = 1500 };
+/// About 50 and 100 microseconds.
+enum { SPINS_MAX = 1500, JOINS_MAX = 3000 };
 
 struct team {
   size_t members;
@@ -21,6 +21,8 @@ struct team {
   /// Members that have arrived at the meeting, and meetings that are over.
   _Atomic size_t arrived, meetings;
   _Atomic size_t next_member;
+  /// Members that have come for the job, and what was decided: twice the job's number, plus 1 when it is done together.
+  _Atomic size_t joined, decision;
 };
 
 static void pause_a_little(void) {
@@ -61,9 +63,15 @@ static void *member_loop(void *argument) {
     done = team->jobs;
     void (*work)(void *, size_t) = team->work;
     void *context = team->context;
+    // Under the lock, under which a job begins: nobody joins a job that is over.
+    atomic_fetch_add_explicit(&team->joined, 1, memory_order_acq_rel);
     pthread_mutex_unlock(&team->lock);
-    work(context, member);
-    team_meet(team);
+    size_t decision;
+    while ((decision = atomic_load_explicit(&team->decision, memory_order_acquire)) / 2 < done) pause_a_little();
+    if (decision == 2 * done + 1) {
+      work(context, member);
+      team_meet(team);
+    }
     pthread_mutex_lock(&team->lock);
   }
   pthread_mutex_unlock(&team->lock);
@@ -106,13 +114,24 @@ void team_free(struct team *team) {
   free(team);
 }
 
-void team_run(struct team *team, void (*work)(void *context, size_t member), void *context) {
+int team_run(struct team *team, void (*work)(void *context, size_t member), void *context, int is_brief) {
   pthread_mutex_lock(&team->lock);
   team->work = work;
   team->context = context;
-  team->jobs++;
+  size_t job = ++team->jobs;
+  atomic_store(&team->joined, 0);
   pthread_cond_broadcast(&team->changed);
   pthread_mutex_unlock(&team->lock);
+  size_t others = team->members - 1;
+  int spins = is_brief ? JOINS_MAX : 0;
+  for (int spin = 0; spin < spins; spin++) {
+    if (atomic_load_explicit(&team->joined, memory_order_acquire) == others) break;
+    pause_a_little();
+  }
+  int is_together = !is_brief || atomic_load_explicit(&team->joined, memory_order_acquire) == others;
+  atomic_store_explicit(&team->decision, 2 * job + (is_together ? 1 : 0), memory_order_release);
+  if (!is_together) return 0;
   work(context, 0);
   team_meet(team);
+  return 1;
 }
