@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures retrieval on scifact, squad2-dev, hotpotqa-100 and 1,000 questions about identifiers, for the three search
-# modes, on a pipeline of its own. It takes about 15 minutes on two idle cores: most of it embeds documents.
+# modes, on a pipeline of its own. It takes about six minutes on two idle cores with AVX-512, mostly for embedding.
 # usage: eval_retrieval.sh [ARGUMENT OF UP...], for example --shards 2 or --settings FILE
 set -euo pipefail
 cd "$(dirname "$0")/../.."
