@@ -53,6 +53,12 @@ struct BertWeights: Sendable {
     ] where value <= 0 || value % 32 != 0 {
       throw VectorError.badModel("config.json: \(name) is \(value), and must be a multiple of 32")
     }
+    for (name, value) in [
+      ("vocab_size", config.vocab_size), ("type_vocab_size", config.type_vocab_size),
+      ("num_hidden_layers", config.num_hidden_layers),
+    ] where value <= 0 {
+      throw VectorError.badModel("config.json: \(name) is \(value), and must be at least 1")
+    }
     let tensors = try SafeTensors(path: directory + "/model.safetensors")
     let d = config.hidden_size
     let inner = config.intermediate_size
@@ -76,7 +82,7 @@ struct BertWeights: Sendable {
       "embeddings.position_embeddings.weight", shape: [config.max_position_embeddings, d])
     types = try tensors.tensor("embeddings.token_type_embeddings.weight", shape: [config.type_vocab_size, d])
     embeddingNorm = try norm("embeddings.LayerNorm")
-    layers = try (0..<max(0, config.num_hidden_layers)).map { index in
+    layers = try (0..<config.num_hidden_layers).map { index in
       let prefix = "encoder.layer.\(index)."
       return Layer(
         query: try linear(prefix + "attention.self.query", d, d),

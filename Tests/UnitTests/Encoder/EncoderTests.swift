@@ -151,6 +151,30 @@ private struct Reference: Decodable {
     }
   }
 
+  @Test(
+    "a configuration that does not fit the kernels or the weights is refused by name",
+    arguments: [
+      ("vocab_size", 0), ("vocab_size", 40_000), ("type_vocab_size", 0), ("num_hidden_layers", -1),
+      ("num_hidden_layers", 7), ("hidden_size", 48), ("intermediate_size", 0), ("num_attention_heads", 384),
+    ])
+  func badConfiguration(_ name: String, _ value: Int) throws {
+    let folder = NSTemporaryDirectory() + "model-\(name)-\(value)-\(UInt32.random(in: 0...UInt32.max))"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    for file in ["vocab.txt", "model.safetensors"] {
+      try FileManager.default.createSymbolicLink(
+        atPath: "\(folder)/\(file)", withDestinationPath: "\(Checkout.model)/\(file)")
+    }
+    let data = try Data(contentsOf: URL(fileURLWithPath: Checkout.model + "/config.json"))
+    var config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    config[name] = value
+    try JSONSerialization.data(withJSONObject: config).write(
+      to: URL(fileURLWithPath: folder + "/config.json"))
+    #expect { try Encoder(directory: folder, modelID: "m") } throws: {
+      "\($0)".contains(name) || "\($0)".contains("tensor '")
+    }
+  }
+
   @Test("texts without tokens and with too many tokens are encoded")
   func extremes() async throws {
     let encoder = try Encoder(directory: Checkout.model, modelID: "m")
