@@ -1,9 +1,10 @@
 /// A word that is being read, in its normal form.
 struct BertWord {
-  /// A longer word is unknown as a whole.
+  /// A longer word is unknown as a whole. What comes beyond is counted, and not kept: a document may be one word, and
+  /// each of its marks would be put in order among all before it.
   static let characterMax = 100
 
-  /// UTF-8.
+  /// UTF-8 of the first characters.
   private(set) var bytes: [UInt8] = []
   private(set) var characterCount = 0
   /// The marks at the word's end that are ordered by their class, and where they begin.
@@ -12,24 +13,25 @@ struct BertWord {
 
   mutating func append(_ ascii: UInt8) {
     endRun()
-    bytes.append(ascii)
+    if characterCount < Self.characterMax { bytes.append(ascii) }
     characterCount += 1
   }
 
   mutating func append(_ character: ArraySlice<UInt8>) {
     endRun()
-    bytes += character
+    if characterCount < Self.characterMax { bytes += character }
     characterCount += 1
   }
 
   /// Appends a mark. Marks stand in the order of their classes, those of one class in that of the text.
   mutating func append(_ character: ArraySlice<UInt8>, order: UInt8) {
+    characterCount += 1
+    guard characterCount <= Self.characterMax else { return }
     if run.isEmpty { runStart = bytes.count }
     let place = run.firstIndex { $0.order > order } ?? run.count
     run.insert((order, character), at: place)
     bytes.removeSubrange(runStart...)
     for mark in run { bytes += mark.bytes }
-    characterCount += 1
   }
 
   /// What comes is not put in order with the marks before it.

@@ -5,6 +5,9 @@ import Foundation
 /// - SeeAlso: Devlin et al. 2019, arXiv:1810.04805; in the `tokenizers` crate: BertNormalizer,
 ///   BertPreTokenizer, WordPiece.
 package struct WordPieceTokenizer: Sendable {
+  /// The nodes of the tree, of which there is at most one for each byte, are numbered in 24 bits.
+  static let vocabularyBytesMax = 1 << 24
+
   private let trie: PieceTrie
   /// Where the tree goes on inside a word.
   private let insideWord: Int?
@@ -15,8 +18,11 @@ package struct WordPieceTokenizer: Sendable {
   package let separatorID: Int32
 
   /// - Parameter vocabulary: one token per line; the line number, from 0, is the id (`vocab.txt`).
-  /// - Throws: `TokenizerError` when a special token is missing.
+  /// - Throws: `TokenizerError` when a special token is missing, or the vocabulary is too large.
   package init(vocabulary: String) throws {
+    guard vocabulary.utf8.count < Self.vocabularyBytesMax else {
+      throw TokenizerError.tooLarge(byteCount: vocabulary.utf8.count)
+    }
     var lines = Array(vocabulary.utf8).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     if lines.last?.isEmpty == true { lines.removeLast() }
     let trie = PieceTrie(lines.enumerated().map { (Array($1), Int32($0)) })

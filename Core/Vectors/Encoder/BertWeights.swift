@@ -56,8 +56,8 @@ struct BertWeights: Sendable {
     for (name, value) in [
       ("vocab_size", config.vocab_size), ("type_vocab_size", config.type_vocab_size),
       ("num_hidden_layers", config.num_hidden_layers),
-    ] where value <= 0 {
-      throw VectorError.badModel("config.json: \(name) is \(value), and must be at least 1")
+    ] where !(1...1 << 24).contains(value) {
+      throw VectorError.badModel("config.json: \(name) is \(value), and must be from 1 to \(1 << 24)")
     }
     let tensors = try SafeTensors(path: directory + "/model.safetensors")
     let d = config.hidden_size

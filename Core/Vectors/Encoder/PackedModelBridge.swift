@@ -7,6 +7,7 @@ import VectorMath
 @safe final class PackedModel {
   private struct Key: Hashable {
     var directory: String
+    var fingerprint: String
     var numericClass: NumericClass
     var set: InstructionSet
   }
@@ -28,7 +29,8 @@ import VectorMath
   {
     let weights = try BertWeights(directory: directory)
     let key = Key(
-      directory: directory, numericClass: try precision.numericClass(weights.fingerprint, on: set), set: set)
+      directory: directory, fingerprint: weights.fingerprint,
+      numericClass: try precision.numericClass(weights.fingerprint, on: set), set: set)
     return try known.withLock { known in
       if let model = known[key]?.model { return model }
       let model = try PackedModel(weights, key.numericClass, set)

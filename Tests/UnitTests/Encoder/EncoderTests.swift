@@ -155,7 +155,8 @@ private struct Reference: Decodable {
     "a configuration that does not fit the kernels or the weights is refused by name",
     arguments: [
       ("vocab_size", 0), ("vocab_size", 40_000), ("type_vocab_size", 0), ("num_hidden_layers", -1),
-      ("num_hidden_layers", 7), ("hidden_size", 48), ("intermediate_size", 0), ("num_attention_heads", 384),
+      ("num_hidden_layers", 7), ("num_hidden_layers", 1 << 50), ("hidden_size", 48), ("intermediate_size", 0),
+      ("num_attention_heads", 384),
     ])
   func badConfiguration(_ name: String, _ value: Int) throws {
     let folder = NSTemporaryDirectory() + "model-\(name)-\(value)-\(UInt32.random(in: 0...UInt32.max))"

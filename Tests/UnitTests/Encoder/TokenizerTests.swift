@@ -36,4 +36,12 @@ import Tokenizer
       #expect(tokenizer.encode(long, tokensMax: limit) == whole.prefix(limit - 1) + [tokenizer.separatorID])
     }
   }
+
+  @Test("a word of a million ordered marks takes no longer than any other text", .timeLimit(.minutes(1)))
+  func marks() throws {
+    let tokenizer = try WordPieceTokenizer(path: Checkout.model + "/vocab.txt")
+    let marks = String(repeating: "\u{302E}\u{1D165}", count: 500_000)
+    #expect(tokenizer.tokenCount("a" + marks + " b") == 2)
+    #expect(tokenizer.encode("a" + marks).dropFirst().first == tokenizer.unknownID)
+  }
 }

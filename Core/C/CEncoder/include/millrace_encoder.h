@@ -24,7 +24,7 @@ enum millrace_encoder_set {
   MILLRACE_SET_AVX512 = 2,
 };
 
-/// What the model is made of. Widths are multiples of 32, `head_width` is 32 or 64.
+/// What the model is made of. Widths are multiples of 32, `head_width` too.
 struct millrace_encoder_shape {
   size_t width;
   size_t head_width;
