@@ -274,7 +274,7 @@ let package = Package(
       [
         "Analysis", "COpenBLAS", "CPeaks", "Caching", "Catalog", "Chunking", "CommandLine", "Cryptography",
         "Encoder",
-        "Engine",
+        "Engine", "Evaluation",
         "Ingest",
         "KafkaClient", "Lexical", "Parsing", "Records", "Retrieve", "Search", "Segments", "Services",
         "Settings",

@@ -1,3 +1,4 @@
+import CommandLine
 import Encoder
 import Foundation
 import TestSupport
@@ -18,10 +19,10 @@ enum EncoderServe {
     }
     let wanted = ProcessInfo.processInfo.environment["MILLRACE_ENCODER_SET"]
     guard let set = wanted.map(InstructionSet.init(rawValue:)) ?? .best, set.isPresent else {
-      throw UsageFault("MILLRACE_ENCODER_SET: this processor lacks '\(wanted ?? "")'")
+      throw UsageError("MILLRACE_ENCODER_SET: this processor lacks '\(wanted ?? "")'")
     }
     guard let precision = EncoderPrecision(rawValue: value("--precision") ?? "auto") else {
-      throw UsageFault("--precision must be auto, fp32, bf16 or int8")
+      throw UsageError("--precision must be auto, fp32, bf16 or int8")
     }
     let encoder = try Encoder(
       directory: Checkout.model, modelID: "bench", precision: precision,
@@ -58,23 +59,11 @@ enum EncoderServe {
       }
       if command.cpu == true {
         answer([
-          "cpu_s": Double(clock()) / Double(CLOCKS_PER_SEC), "rss_bytes": memory("VmRSS"),
-          "peak_bytes": memory("VmHWM"),
+          "cpu_s": Double(clock()) / Double(CLOCKS_PER_SEC), "rss_bytes": ProcessMemory.bytes("VmRSS"),
+          "peak_bytes": ProcessMemory.bytes("VmHWM"),
         ])
       }
     }
-  }
-
-  private struct UsageFault: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
-  }
-
-  /// A line of /proc/self/status, in bytes.
-  private static func memory(_ name: String) -> Int {
-    let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-    let line = text.split(separator: "\n").first { $0.hasPrefix(name) } ?? ""
-    return (line.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }.first ?? 0) * 1024
   }
 
   private static func answer(_ object: [String: Any]) {

@@ -176,7 +176,7 @@ enum Fuzz {
     let decoders = try decoders(wire: wire)
     var accepted: [String: Int] = [:]
     var broken: [String: Int] = [:]
-    let before = peakBytes
+    let before = ProcessMemory.bytes("VmHWM")
     let start = ContinuousClock.now
     for number in 0..<cases {
       let decoder = decoders[number % decoders.count]
@@ -193,10 +193,10 @@ enum Fuzz {
       }
     }
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    let grown = (peakBytes - before) >> 20
+    let grown = (ProcessMemory.bytes("VmHWM") - before) >> 20
     let kept = accepted.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     print(
-      "fuzz: \(cases) cases, seed \(seed), \(Int(seconds)) s, peak memory \(peakBytes >> 20) MB, "
+      "fuzz: \(cases) cases, seed \(seed), \(Int(seconds)) s, peak memory \(ProcessMemory.bytes("VmHWM") >> 20) MB, "
         + "\(grown) MB more than at the start; accepted: \(kept)")
     return broken.isEmpty && before > 0 && grown < 200 && accepted.count == decoders.count
   }
@@ -230,13 +230,6 @@ enum Fuzz {
       }
     }
     return bytes
-  }
-
-  /// The peak of resident memory.
-  private static var peakBytes: Int {
-    let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-    let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
-    return (line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) << 10
   }
 }
 

@@ -1,5 +1,6 @@
 import Chunking
 import Encoder
+import Evaluation
 import Foundation
 import Parsing
 import TestSupport
@@ -64,7 +65,7 @@ enum NumericClasses {
       for asked in classes {
         for stored in classes {
           guard let query = vectors[asked]?.questions, let rows = vectors[stored]?.documents else { continue }
-          let gain = mean(questions, query, rows, owners)
+          let gain = gain(questions, query, rows, owners)
           base = base ?? gain
           print(
             "| \(asked.rawValue) | \(stored.rawValue) | \(String(format: "%.4f", gain)) "
@@ -90,28 +91,30 @@ enum NumericClasses {
     return "\(all.count) cosines, at least \(all.min() ?? 0), mean \(mean)"
   }
 
-  private static func mean(_ questions: [Line], _ query: [Float], _ rows: [Float], _ owners: [String])
+  /// The mean nDCG@10.
+  private static func gain(_ questions: [Line], _ query: [Float], _ rows: [Float], _ owners: [String])
     -> Double
   {
     let width = rows.count / owners.count
-    let stored = FloatBuffer(rows)
-    var sum = 0.0
+    let stored = Matrix(FloatBuffer(rows), rowCount: owners.count, columnCount: width)
+    var rankings: [(ranking: [String], relevant: Set<String>)] = []
     let block = 64
     for first in stride(from: 0, to: questions.count, by: block) {
       let count = min(block, questions.count - first)
+      let asked = FloatBuffer(Array(query[first * width..<(first + count) * width]))
       let scores = FloatBuffer(count: count * owners.count)
       BLAS.multiply(
-        Matrix(
-          FloatBuffer(Array(query[first * width..<(first + count) * width])), rowCount: count,
-          columnCount: width),
-        transposed: Matrix(stored, rowCount: owners.count, columnCount: width),
+        Matrix(asked, rowCount: count, columnCount: width), transposed: stored,
         into: Matrix(scores, rowCount: count, columnCount: owners.count))
       for offset in 0..<count {
-        let found = best(scores.read(at: offset * owners.count, count: owners.count), owners)
-        sum += gain(found, Set(questions[first + offset].relevant_doc_ids ?? []))
+        rankings.append(
+          (
+            ranking: best(scores.read(at: offset * owners.count, count: owners.count), owners),
+            relevant: Set(questions[first + offset].relevant_doc_ids ?? [])
+          ))
       }
     }
-    return sum / Double(questions.count)
+    return RetrievalScores(rankings).gain
   }
 
   /// The ten documents with the best chunks, best first.
@@ -123,14 +126,5 @@ enum NumericClasses {
       left[row] = -3
     }
     return found
-  }
-
-  private static func gain(_ found: [String], _ relevant: Set<String>) -> Double {
-    func discount(_ place: Int) -> Double { 1 / log2(Double(place) + 2) }
-    let ideal = (0..<min(10, relevant.count)).reduce(0.0) { $0 + discount($1) }
-    let got = found.enumerated().reduce(0.0) {
-      $0 + (relevant.contains($1.element) ? discount($1.offset) : 0)
-    }
-    return got / ideal
   }
 }

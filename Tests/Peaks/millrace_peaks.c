@@ -13,86 +13,31 @@ static double now(void) {
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-// Twelve independent sums keep both units busy.
-__attribute__((target("avx2,fma"))) static double fma_avx2(double seconds) {
-  __m256 sum[12], a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(1e-9f);
-  for (int i = 0; i < 12; i++) sum[i] = _mm256_set1_ps((float)i);
-  double start = now(), end = start;
-  double count = 0;
-  while (end - start < seconds) {
-    for (int n = 0; n < 100000; n++) {
-      for (int i = 0; i < 12; i++) __asm__ volatile("vfmadd213ps %2, %1, %0" : "+x"(sum[i]) : "x"(a), "x"(b));
-    }
-    count += 100000.0 * 12 * 16;
-    end = now();
+// A function that repeats an instruction on independent sums, which keep all units busy, and returns operations a second.
+#define PEAK(name, features, type, sums, operations, ...)                     \
+  __attribute__((target(features))) static double name(double seconds) {      \
+    type sum[sums] = {0}, a = {0}, b = {0}, pairs = {0};                      \
+    double start = now(), end = start, count = 0;                             \
+    while (end - start < seconds) {                                           \
+      for (int n = 0; n < 100000; n++) {                                      \
+        for (int i = 0; i < sums; i++) __asm__ volatile(__VA_ARGS__);         \
+      }                                                                       \
+      count += 100000.0 * sums * operations;                                  \
+      end = now();                                                            \
+    }                                                                         \
+    (void)pairs;                                                              \
+    return count / (end - start);                                             \
   }
-  return count / (end - start);
-}
 
-__attribute__((target("avx512f"))) static double fma_avx512(double seconds) {
-  __m512 sum[12], a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(1e-9f);
-  for (int i = 0; i < 12; i++) sum[i] = _mm512_set1_ps((float)i);
-  double start = now(), end = start;
-  double count = 0;
-  while (end - start < seconds) {
-    for (int n = 0; n < 100000; n++) {
-      for (int i = 0; i < 12; i++) __asm__ volatile("vfmadd213ps %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b));
-    }
-    count += 100000.0 * 12 * 32;
-    end = now();
-  }
-  return count / (end - start);
-}
-
-__attribute__((target("avx512f,avx512bf16"))) static double bf16_avx512(double seconds) {
-  __m512 sum[12], a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.25f);
-  for (int i = 0; i < 12; i++) sum[i] = _mm512_setzero_ps();
-  double start = now(), end = start;
-  double count = 0;
-  while (end - start < seconds) {
-    for (int n = 0; n < 100000; n++) {
-      for (int i = 0; i < 12; i++) __asm__ volatile("vdpbf16ps %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b));
-    }
-    count += 100000.0 * 12 * 64;
-    end = now();
-  }
-  return count / (end - start);
-}
-
-__attribute__((target("avx512f,avx512vnni"))) static double int8_avx512(double seconds) {
-  __m512i sum[12], a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(2);
-  for (int i = 0; i < 12; i++) sum[i] = _mm512_setzero_si512();
-  double start = now(), end = start;
-  double count = 0;
-  while (end - start < seconds) {
-    for (int n = 0; n < 100000; n++) {
-      for (int i = 0; i < 12; i++) __asm__ volatile("vpdpbusd %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b));
-    }
-    count += 100000.0 * 12 * 128;
-    end = now();
-  }
-  return count / (end - start);
-}
-
-// Without VNNI bytes take two instructions, of which the first is half of the products.
-__attribute__((target("avx2"))) static double int8_avx2(double seconds) {
-  __m256i sum[6], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(2), ones = _mm256_set1_epi16(1), pairs;
-  for (int i = 0; i < 6; i++) sum[i] = _mm256_setzero_si256();
-  double start = now(), end = start;
-  double count = 0;
-  while (end - start < seconds) {
-    for (int n = 0; n < 100000; n++) {
-      for (int i = 0; i < 6; i++) {
-        __asm__ volatile("vpmaddubsw %3, %2, %1\n\tvpmaddwd %4, %1, %1\n\tvpaddd %1, %0, %0"
-                         : "+x"(sum[i]), "=&x"(pairs)
-                         : "x"(a), "x"(b), "x"(ones));
-      }
-    }
-    count += 100000.0 * 6 * 64;
-    end = now();
-  }
-  return count / (end - start);
-}
+PEAK(fma_avx2, "avx2,fma", __m256, 12, 16, "vfmadd213ps %2, %1, %0" : "+x"(sum[i]) : "x"(a), "x"(b))
+PEAK(fma_avx512, "avx512f", __m512, 12, 32, "vfmadd213ps %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b))
+PEAK(bf16_avx512, "avx512f,avx512bf16", __m512, 12, 64, "vdpbf16ps %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b))
+PEAK(int8_avx512, "avx512f,avx512vnni", __m512i, 12, 128, "vpdpbusd %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b))
+// Without VNNI bytes take two instructions, of which the first is half of the products, and an addition.
+PEAK(int8_avx2, "avx2", __m256i, 6, 64,
+     "vpmaddubsw %3, %2, %1\n\tvpmaddwd %3, %1, %1\n\tvpaddd %1, %0, %0"
+     : "+x"(sum[i]), "=&x"(pairs)
+     : "x"(a), "x"(b))
 #endif
 
 /// Whether the encoder's kernels for AVX2 are measured on a processor that has more.

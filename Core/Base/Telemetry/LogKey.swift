@@ -5,5 +5,5 @@ import Foundation
 package enum LogKey: String, Sendable {
   case topic, partition, offset, requestID = "request_id", recordCount = "record_count", stage, reason, error
   case code, field, rule, group, member, port, path, pid, role, durationMilliseconds = "duration_ms", state
-  case count, shard, epoch, instruction, kernel, precision, version, key, value, attempt, address
+  case count, shard, epoch, instruction, precision, version, key, value, attempt, address
 }

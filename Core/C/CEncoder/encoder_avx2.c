@@ -11,12 +11,7 @@
 #define INT8_BYTES 2
 #define INT8_OFFSET 0
 
-typedef float avx2_floats __attribute__((vector_size(32), aligned(4)));
-typedef int32_t avx2_ints __attribute__((vector_size(32), aligned(4)));
-typedef uint32_t avx2_words __attribute__((vector_size(32), aligned(4)));
-typedef uint16_t avx2_halves __attribute__((vector_size(16), aligned(2)));
-typedef int16_t avx2_int8_operands __attribute__((vector_size(16), aligned(2)));
-#define KERNEL static inline __attribute__((always_inline)) TARGET
+#include "encoder_vectors.h"
 
 KERNEL avx2_floats avx2_multiply_fp32(avx2_floats sum, avx2_words a, avx2_words b) {
   return (avx2_floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);

@@ -11,12 +11,7 @@
 #define INT8_BYTES 1
 #define INT8_OFFSET 128
 
-typedef float avx512_floats __attribute__((vector_size(64), aligned(4)));
-typedef int32_t avx512_ints __attribute__((vector_size(64), aligned(4)));
-typedef uint32_t avx512_words __attribute__((vector_size(64), aligned(4)));
-typedef uint16_t avx512_halves __attribute__((vector_size(32), aligned(2)));
-typedef uint8_t avx512_int8_operands __attribute__((vector_size(16), aligned(1)));
-#define KERNEL static inline __attribute__((always_inline)) TARGET
+#include "encoder_vectors.h"
 
 KERNEL avx512_floats avx512_multiply_fp32(avx512_floats sum, avx512_words a, avx512_words b) {
   return (avx512_floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);

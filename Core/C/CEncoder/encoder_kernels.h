@@ -10,14 +10,13 @@
 // So many words ahead a panel is fetched. For one question all weights come from the third cache or from memory: this
 // takes a fifth off its time (measured: 16 words ahead nothing, 64 to 256 alike), and nothing off that of a batch.
 #define AHEAD 128
-#define INLINE static inline __attribute__((always_inline)) TARGET
 #define F NAME(floats)
 #define I NAME(ints)
 #define U NAME(words)
 
 /// out[row * PANEL + output] for `count` rows, a constant where this is inlined.
 #define TILE_FUNCTION(class, SUM, multiply)                                                                      \
-  INLINE void NAME(class##_tile)(const uint32_t *a, size_t stride, const uint32_t *panel, size_t words,          \
+  KERNEL void NAME(class##_tile)(const uint32_t *a, size_t stride, const uint32_t *panel, size_t words,          \
                                  const int count, SUM *out) {                                                    \
     const uint32_t *rows[ROWS_MAX];                                                                              \
     SUM first[ROWS_MAX], second[ROWS_MAX];                                                                       \
@@ -64,7 +63,7 @@ TILE_FUNCTION(int8, I, NAME(multiply_int8))
 // Element-wise parts.
 
 /// exp(x) for x <= 0: 2^n times a polynomial of 2^f with f in [-0.5, 0.5]. The relative error is below 3e-7.
-INLINE F NAME(exponential)(F x) {
+KERNEL F NAME(exponential)(F x) {
   x = __builtin_elementwise_max(x, (F){0} - 86.0f);
   F t = x * 1.44269504089f;
   F n = __builtin_elementwise_roundeven(t);
@@ -81,7 +80,7 @@ INLINE F NAME(exponential)(F x) {
 
 /// x times the normal distribution function of x, by a polynomial in x² for |x| <= 4.5: the absolute error is below 7e-5,
 /// a twentieth of what bf16 loses at 1. fp32 uses the exact form.
-INLINE F NAME(gelu_fast)(F x) {
+KERNEL F NAME(gelu_fast)(F x) {
   F c = __builtin_elementwise_min(__builtin_elementwise_max(x, (F){0} - 4.5f), (F){0} + 4.5f);
   F s = c * c;
   F p = (F){0} + gelu_coefficients[0];
@@ -90,7 +89,7 @@ INLINE F NAME(gelu_fast)(F x) {
 }
 
 /// erf by Abramowitz and Stegun 7.1.26: its absolute error of 1.5e-7 is no larger than the rounding of the sum.
-INLINE F NAME(gelu_exact)(F x) {
+KERNEL F NAME(gelu_exact)(F x) {
   F z = x * 0.70710678118654752f;
   F a = __builtin_elementwise_abs(z);
   F t = 1.0f / (1.0f + 0.3275911f * a);
@@ -104,20 +103,20 @@ INLINE F NAME(gelu_exact)(F x) {
   return 0.5f * x * (1.0f + erf);
 }
 
-INLINE float NAME(sum_of)(F x) {
+KERNEL float NAME(sum_of)(F x) {
   float sum = 0;
   for (int lane = 0; lane < WIDTH; lane++) sum += x[lane];
   return sum;
 }
 
-INLINE float NAME(greatest_of)(F x) {
+KERNEL float NAME(greatest_of)(F x) {
   float greatest = x[0];
   for (int lane = 1; lane < WIDTH; lane++) greatest = x[lane] > greatest ? x[lane] : greatest;
   return greatest;
 }
 
 /// Two registers of a row, from fp32 or bf16.
-INLINE void NAME(load_pair)(const void *row, size_t at, int is_bf16, F *x, F *y) {
+KERNEL void NAME(load_pair)(const void *row, size_t at, int is_bf16, F *x, F *y) {
   if (is_bf16) {
     const uint16_t *values = (const uint16_t *)row + at;
     *x = (F)(__builtin_convertvector(*(const NAME(halves) *)values, U) << 16);
@@ -128,7 +127,7 @@ INLINE void NAME(load_pair)(const void *row, size_t at, int is_bf16, F *x, F *y)
   }
 }
 
-INLINE void NAME(store_pair)(void *row, size_t at, int is_bf16, F x, F y) {
+KERNEL void NAME(store_pair)(void *row, size_t at, int is_bf16, F x, F y) {
   if (is_bf16) {
     NAME(store_bf16)((uint16_t *)row + at, x, y);
   } else {

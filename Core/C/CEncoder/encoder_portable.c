@@ -9,12 +9,7 @@
 #define INT8_BYTES 1
 #define INT8_OFFSET 128
 
-typedef float portable_floats __attribute__((vector_size(16), aligned(4)));
-typedef int32_t portable_ints __attribute__((vector_size(16), aligned(4)));
-typedef uint32_t portable_words __attribute__((vector_size(16), aligned(4)));
-typedef uint16_t portable_halves __attribute__((vector_size(8), aligned(2)));
-typedef uint8_t portable_int8_operands __attribute__((vector_size(4), aligned(1)));
-#define KERNEL static inline __attribute__((always_inline))
+#include "encoder_vectors.h"
 
 KERNEL portable_floats portable_multiply_fp32(portable_floats sum, portable_words a, portable_words b) {
   return sum + (portable_floats)a * (portable_floats)b;

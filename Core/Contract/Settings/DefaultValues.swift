@@ -292,9 +292,9 @@ package enum DefaultValues {
         redisAddress: ""
         llmApiKey: ""
         cacheKey: ""
-    # Memory, measured idle after 15 documents (VmHWM, 2 cores, AVX2): ingest 46 MiB, embed-documents 144 MiB,
-    # embed-queries 118 MiB, search 44 MiB, retrieve 42 MiB, generate 119 MiB. The encoder's weights, in the pools that
-    # load them, are 87 MiB of this. Requests are what a pool uses; limits are the most that its settings allow. There
+    # Memory, measured idle after the handbook's 14 documents (VmHWM, 2 cores, AVX-512, encoder in int8): ingest 53 MiB,
+    # embed-documents 90 MiB, embed-queries 63 MiB, search 47 MiB, retrieve 40 MiB, generate 63 MiB. The encoder's packed
+    # weights, in the pools that load them, are 11 MiB of this, in bf16 22, in fp32 43. Requests are what a pool uses; limits are the most that its settings allow. There
     # are no CPU limits, because throttling an embed worker delays answers.
     # Lag includes records that were taken and not committed yet. With a threshold below a pool's window, work in
     # progress alone would scale the pool up.

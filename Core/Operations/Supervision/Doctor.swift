@@ -91,7 +91,8 @@ package enum Doctor {
         grade: .ok, subject: "encoder", text: "\(settings.encoder.model), \(numericClass), at \(path)")
     } catch {
       return Finding(
-        grade: .failure, subject: "encoder", text: "\(error)", advice: "run `make setup` in the checkout")
+        grade: .failure, subject: "encoder", text: "\(error)",
+        advice: "correct encoder.* in the settings, or run `make setup` in the checkout")
     }
   }
 

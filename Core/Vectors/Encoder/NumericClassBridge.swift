@@ -9,7 +9,7 @@ extension NumericClass {
     }
   }
 
-  /// Whether the instruction set multiplies this class on vector units.
+  /// Whether the instruction set has kernels for this class.
   package func isSupported(on set: InstructionSet) -> Bool {
     millrace_class_is_supported(set.number, number) != 0
   }

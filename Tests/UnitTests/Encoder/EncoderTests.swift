@@ -134,6 +134,20 @@ private struct Reference: Decodable {
     return .now
   }
 
+  @Test("auto takes the fastest class that was measured for the model, on each instruction set")
+  func automatic() throws {
+    let shipped = EncoderPrecision.shippedModel
+    let encoder = try Encoder(directory: Checkout.model, modelID: "m", precision: .auto, on: .best)
+    #expect(try encoder.numericClass == EncoderPrecision.auto.numericClass(shipped, on: .best))
+    for (set, known, unknown) in [
+      (InstructionSet.avx512, NumericClass.int8, NumericClass.bf16), (.avx2, .int8, .fp32),
+      (.portable, .fp32, .fp32),
+    ] where set.isPresent {
+      #expect(try EncoderPrecision.auto.numericClass(shipped, on: set) == known, "\(set)")
+      #expect(try EncoderPrecision.auto.numericClass("0123456789abcdef", on: set) == unknown, "\(set)")
+    }
+  }
+
   @Test("a class that the processor lacks is refused by name; auto takes one that it has")
   func refused() throws {
     guard InstructionSet.avx2.isPresent else { return }

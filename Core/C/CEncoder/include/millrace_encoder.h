@@ -35,7 +35,7 @@ struct millrace_encoder_shape {
 
 /// Whether this processor has the instruction set.
 int millrace_encoder_has(int set);
-/// Whether the set multiplies the class on vector units. `millrace_model_create` refuses others.
+/// Whether the set has kernels for the class. `millrace_model_create` refuses others.
 int millrace_class_is_supported(int set, int numeric_class);
 struct millrace_model;
 struct millrace_scratch;
