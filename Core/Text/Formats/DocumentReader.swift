@@ -64,6 +64,7 @@ package struct DocumentReader {
       throw ParsingError(
         .tooLong, rule: "must hold at most ingest.textBytesMax, \(request.textBytesMax) bytes of text")
     }
+    try MarkRuns.check(text)
     switch MediaType.ofText(text, declared: request.type) {
     case .markdown: return try Markdown.parse(text).read(as: .markdown)
     case .html: return try HTML.parse(text, isWhole: request.readsMargins).read(as: .html)

@@ -25,6 +25,17 @@ package struct Parser: Sendable {
   package func parse(_ bytes: [UInt8], declared: String, scope: String) throws(ParsingError)
     -> ParsedDocument
   {
+    try checked(read(bytes, declared: declared, scope: scope))
+  }
+
+  /// A document whose text may be compared. What a reader makes of markup can have marks that the bytes hid.
+  private func checked(_ document: ParsedDocument) throws(ParsingError) -> ParsedDocument {
+    try MarkRuns.check(String(decoding: document.text, as: UTF8.self))
+    return document
+  }
+
+  private func read(_ bytes: [UInt8], declared: String, scope: String) throws(ParsingError) -> ParsedDocument
+  {
     let deadline = ContinuousClock.now + limits.timeout
     let type = try Self.declaredType(declared)
     if MediaType.ofBytes(bytes) == .pdf { return try pdf(bytes, scope, deadline) }
@@ -36,7 +47,7 @@ package struct Parser: Sendable {
       throw ParsingError(.badPDF, rule: "is declared \(declared) but holds no %PDF mark")
     }
     let charset = MediaType.charset(declared)
-    if let text = Self.plainText(bytes, type, charset) { return try plain(text) }
+    if let text = try Self.plainText(bytes, type, charset) { return try plain(text) }
     switch try ask(
       ParserRequest(
         .bytes, type: type, charset: charset, header: MediaType.parameter("header", of: declared), limits),
@@ -53,6 +64,7 @@ package struct Parser: Sendable {
   /// - Throws: `ParsingError` for a binary or unknown media type, and for text that can't be parsed within the limits.
   package func parse(_ text: String, declared: String, scope: String) throws(ParsingError) -> ParsedDocument {
     let declaredType = try Self.declaredType(declared)
+    try MarkRuns.check(text)
     if text.hasPrefix("{\\rtf") { throw ParsingError.unsupported("an RTF file: send it as DOCX") }
     if let declaredType, declaredType.isBinary {
       throw ParsingError(.unsupportedMediaType, rule: "is \(declared): send it as content_base64")
@@ -60,9 +72,10 @@ package struct Parser: Sendable {
     try checkLength(text.utf8.count)
     let type = MediaType.ofText(text, declared: declaredType)
     guard type != .plainText else { return try plain(text) }
-    return try document(
-      .text, type, Array(text.utf8), scope, .now + limits.timeout,
-      header: MediaType.parameter("header", of: declared))
+    return try checked(
+      document(
+        .text, type, Array(text.utf8), scope, .now + limits.timeout,
+        header: MediaType.parameter("header", of: declared)))
   }
 
   private static func declaredType(_ declared: String) throws(ParsingError) -> MediaType? {
@@ -74,13 +87,15 @@ package struct Parser: Sendable {
   }
 
   /// - Returns: nil for bytes that a library must decode or parse.
-  private static func plainText(_ bytes: [UInt8], _ type: MediaType?, _ charset: String) -> String? {
+  private static func plainText(_ bytes: [UInt8], _ type: MediaType?, _ charset: String) throws(ParsingError)
+    -> String?
+  {
     guard type == nil || type == .plainText, charset.isEmpty || charset.lowercased() == "utf-8",
       MediaType.ofBytes(bytes) == nil, !MediaType.isArchive(bytes), !bytes.starts(with: [0xEF, 0xBB, 0xBF]),
-      let text = String(validating: bytes, as: UTF8.self),
-      MediaType.ofText(text, declared: type) == .plainText
+      let text = String(validating: bytes, as: UTF8.self)
     else { return nil }
-    return text
+    try MarkRuns.check(text)
+    return MediaType.ofText(text, declared: type) == .plainText ? text : nil
   }
 
   private func plain(_ text: String) throws(ParsingError) -> ParsedDocument {

@@ -38,6 +38,22 @@ import Testing
   }
 
   @Test(
+    "a million combining marks in a row are refused at once, a thousand are read", .timeLimit(.minutes(1)),
+    arguments: ["", "text/plain", "text/markdown", "text/html", "text/csv"])
+  func marks(_ type: String) throws {
+    let many = "a" + String(repeating: "\u{302E}\u{0301}", count: 500_000) + " b\n"
+    let rule = "must hold at most 1000 combining marks in a row"
+    #expect(error(Array(many.utf8), type)?.rule == rule)
+    #expect { try parse(many, declared: type) } throws: { ($0 as? ParsingError)?.rule == rule }
+    let few = "<p>a" + String(repeating: "\u{302E}\u{0301}", count: 500) + " b</p>\n"
+    #expect(try !parse(few, declared: type).text.isEmpty)
+    // Marks that markup hides.
+    guard type == "text/html" else { return }
+    let hidden = "<p>a" + String(repeating: "&#769;", count: 2000) + "</p>"
+    #expect(error(Array(hidden.utf8), type)?.rule == rule)
+  }
+
+  @Test(
     "every real file is read with its strings, or refused with a reason",
     .enabled(if: SharedData.isPresent, "no test data: MILLRACE_SHARED"))
   func realFiles() throws {
