@@ -259,7 +259,7 @@ import Testing
       })
     // The documents may have been searchable, and not stored, when the disk became larger: the next try stores them.
     #expect(try eventually(60) { try pipeline.metric("millrace_index_disk_fault", of: "search-0") == 0 })
-    #expect(try pipeline.page("/readyz", of: "search-0").0 == 200)
+    #expect(try eventually(30) { try pipeline.page("/readyz", of: "search-0").0 == 200 })
     #expect(try pipeline.restarts()["search-0"] == 0)
     try check(pipeline)
   }
