@@ -196,9 +196,10 @@ let package = Package(
       ]),
 
     room("Retrieval", in: .answers, ["Records", "Settings"]),
+    room("Statements", in: .answers, ["Tokenizer"]),
     room(
       "Generation", in: .answers,
-      ["Failures", "Encoder", "HTTPClient", "Parsing", "Records", "Time", "Tokenizer"]),
+      ["Failures", "Encoder", "HTTPClient", "Parsing", "Records", "Statements", "Time", "Tokenizer"]),
     room(
       "Caching", in: .answers,
       ["Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "Time"]),
@@ -275,10 +276,11 @@ let package = Package(
         "Analysis", "COpenBLAS", "CPeaks", "Caching", "Catalog", "Chunking", "CommandLine", "Cryptography",
         "Encoder",
         "Engine", "Evaluation",
+        "Generation",
         "Ingest",
         "KafkaClient", "Lexical", "Parsing", "Records", "Retrieve", "Search", "Segments", "Services",
         "Settings",
-        "Stage",
+        "Stage", "Statements",
         "Storage", "Telemetry", "TestSupport", "Time",
         "Tokenizer", "VectorMath",
       ]),
@@ -292,7 +294,7 @@ let package = Package(
       [
         "Analysis", "BlockingExecutor", "Caching", "Catalog", "Chunking", "Client", "CommandLine",
         "Cryptography", "Encoder", "Engine", "Evaluation", "Freshness", "Lexical",
-        "Segments", "Storage", "Generation", "HTTPClient", "HTTPServer",
+        "Segments", "Statements", "Storage", "Generation", "HTTPClient", "HTTPServer",
         "KafkaClient", "Parsing",
         "Pools", "Records", "RedisClient", "Retrieval", "Sandbox", "Search", "Services", "Settings", "Stage",
         "Supervision",

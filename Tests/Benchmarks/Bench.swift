@@ -25,6 +25,8 @@ enum Bench {
     if words.first == "tokenize" { return try TokenizerSpeed.tokenize() }
     if words.first == "tokenizer-rate", words.count == 2 { return try TokenizerSpeed.rate(words[1]) }
     if words.first == "encoder-peaks" { return try IndexScan.encoderPeaks(Array(words.dropFirst())) }
+    if words.first == "support" { return try SupportRates.run(Array(words.dropFirst())) }
+    if words.first == "answer-features" { return try await AnswerFeatures.run(Array(words.dropFirst())) }
     if words.first == "chunk-spans" {
       let sizes = words.dropFirst().compactMap { Int($0) }
       return try await ChunkSpans.run(sizes: sizes.isEmpty ? [64, 128, 192, 256, 400] : sizes)

@@ -63,7 +63,7 @@ enum Fuzz {
   /// A key and an entry of the answer cache.
   private static func cached() throws -> (key: AnswerKey, bytes: [UInt8]) {
     let query = try QueryRecord(value: Array(json[2].utf8))
-    let key = AnswerKey(query, settings: try Settings(SettingsTable()), clusterID: "c", promptVersion: 1)
+    let key = AnswerKey(query, settings: try Settings(SettingsTable()), clusterID: "c", rulesVersion: 1)
     let answer = try AnswerRecord(value: Array(json[4].utf8))
     let documents = answer.citations.map { (id: $0.documentID, version: $0.version) }
     let entry = AnswerEntry(

@@ -386,7 +386,7 @@ private final class ChatStub {
     let context = try StageContext(name: "embed", settings: Self.settings(test))
     let member = Member(
       context: context,
-      services: try EmbedQueriesStage.services(context, encoder: try encoder(), redis: nil, promptVersion: 1))
+      services: try EmbedQueriesStage.services(context, encoder: try encoder(), redis: nil, rulesVersion: 1))
     func ask(_ id: String) async throws {
       let query = QueryRecord(id: try #require(QueryID(id)), text: "Which port?")
       try await before.producer.send(

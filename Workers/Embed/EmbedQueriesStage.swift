@@ -48,16 +48,16 @@ package struct EmbedQueriesStage: StageWork {
 
   /// The services of this lane, in start order.
   ///
-  /// - Parameter promptVersion: the version of the prompt that generate sends; a part of the cache's key.
+  /// - Parameter rulesVersion: the version of generate's prompt and rules; a part of the cache's key.
   /// - Throws: `SettingsError` for a key of the cache that can't be used.
   package static func services(
-    _ context: StageContext, encoder: Encoder, redis: RedisClient?, promptVersion: Int
+    _ context: StageContext, encoder: Encoder, redis: RedisClient?, rulesVersion: Int
   ) throws -> [any Service] {
     let seal = try CacheSeal.named(in: context.settings)
     // The lane does not wait for the tail: until it has caught up, every lookup is a miss.
     let tail = redis.map { _ in FreshnessTail(context, opening: Gate(isOpen: false)) }
     let cache = tail.flatMap {
-      AnswerCache(context, redis: redis, seal: seal, freshness: $0, promptVersion: promptVersion)
+      AnswerCache(context, redis: redis, seal: seal, freshness: $0, rulesVersion: rulesVersion)
     }
     // Any query may come on any partition, so all answers are followed.
     let log = QueryLog(context, sources: [.answers], window: memory + QueryLog.margin * 3)

@@ -61,11 +61,11 @@ package final class GenerateStage: RecordWork {
     }
     answerer = Answerer(
       encoder: encoder, chat: chat, limit: limit, refusalScore: settings.generate.refusalScore,
-      sentencesMax: settings.generate.sentencesMax, supportScore: settings.generate.supportScore,
+      sentencesMax: settings.generate.sentencesMax,
       promptTokensMax: settings.llm.promptTokensMax)
     cache = AnswerCache(
       context, redis: redis, seal: try CacheSeal.named(in: context.settings), freshness: freshness,
-      promptVersion: ChatPrompt.version)
+      rulesVersion: Answerer.rulesVersion)
     stream = redis.map { AnswerStream(redis: $0, context: context) }
   }
 
@@ -254,6 +254,13 @@ package final class GenerateStage: RecordWork {
         .tokenUsage, tokens: result.usage.promptTokens, labels + [("gen_ai.token.type", "input")])
       context.metrics.observe(
         .tokenUsage, tokens: result.usage.completionTokens, labels + [("gen_ai.token.type", "output")])
+    }
+    for sentence in outcome.answer.explanation?.sentences ?? [] {
+      context.metrics.increment(
+        .answerSentences, [("verdict", sentence.verdict.rawValue), ("rule", sentence.rule ?? "same")])
+    }
+    if let refusal = outcome.answer.explanation?.refusal {
+      context.metrics.increment(.refusals, [("reason", refusal.rawValue)])
     }
     if let fallback = outcome.fallback {
       context.metrics.increment(.generationFallbacks, [("reason", fallback.rawValue)])

@@ -21,6 +21,9 @@ enum AnswerText {
       lines.append(
         "  [\(citation.n)] \(citation.documentID)\(title) bytes \(citation.start)-\(citation.end), version "
           + "\(citation.version), score \(score)\(ranks(citation))")
+      if !citation.headingPath.isEmpty {
+        lines.append("      below \(citation.headingPath.joined(separator: " > "))")
+      }
       if !citation.context.isEmpty { lines.append("      (\(citation.context))") }
       let quote = citation.quote.split(whereSeparator: \.isWhitespace).joined(separator: " ")
       lines.append("      \u{201C}\(quote.count > 300 ? String(quote.prefix(299)) + "…" : quote)\u{201D}")

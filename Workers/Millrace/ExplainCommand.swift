@@ -13,7 +13,8 @@ enum ExplainCommand {
     "explain", abstract: "Show where the time of one query or document went, from its own records.",
     discussion: """
       Looks for a query with this id first, then for a document. For a query it shows how its hits were ranked, by the
-      present settings: the cosine, the BM25 score, the place in each list, and how many chunks have each term.
+      present settings: the cosine, the BM25 score, the place in each list, and how many chunks have each term. For its
+      answer it shows why each sentence of the LLM's was kept, replaced or dropped, or why the question was refused.
       """, arguments: "ID",
     options: [.option("--tenant", "NAME", "the tenant of the query or document (default: default)")]
   ) { arguments in
@@ -54,7 +55,8 @@ enum ExplainCommand {
                 JSONMember(name: "at_ms", value: .int(step.atMilliseconds)),
                 JSONMember(name: "record", value: .string(step.place)),
                 JSONMember(name: "what", value: .string(step.what)),
-              ] + (place == last ? ranks.map { [JSONMember(name: "ranks", value: $0.json)] } ?? [] : []))
+              ] + (step.explanation.map { [JSONMember(name: "explanation", value: $0.json)] } ?? [])
+                + (place == last ? ranks.map { [JSONMember(name: "ranks", value: $0.json)] } ?? [] : []))
           }
         ).text)
       return
@@ -68,6 +70,7 @@ enum ExplainCommand {
         String(format: "%8d ms  %+7d  ", total, step.atMilliseconds - last) + "\(step.what)  (\(step.place))")
       last = step.atMilliseconds
     }
+    for line in ordered.compactMap(\.explanation).flatMap(ExplanationText.lines) { Terminal.print(line) }
     for line in ranks?.lines ?? [] { Terminal.print(line) }
   }
 }

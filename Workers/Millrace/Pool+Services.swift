@@ -46,7 +46,7 @@ extension Pool {
     case .embedQueries:
       return try EmbedQueriesStage.services(
         context, encoder: try encoder(context), redis: try RedisClient.named(in: settings),
-        promptVersion: ChatPrompt.version)
+        rulesVersion: Answerer.rulesVersion)
     case .search(let shard):
       return try SearchStage.services(context, shard: shard)
     case .retrieve: return RetrieveStage.services(context)

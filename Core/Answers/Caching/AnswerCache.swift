@@ -19,25 +19,25 @@ package struct AnswerCache: Sendable {
   private let redis: RedisClient
   private let seal: CacheSeal
   private let freshness: FreshnessTail
-  private let promptVersion: Int
+  private let rulesVersion: Int
 
   /// - Returns: nil without a Redis or a seal, or when `cache.answerTTL` is zero.
   package init?(
     _ context: StageContext, redis: RedisClient?, seal: CacheSeal?, freshness: FreshnessTail,
-    promptVersion: Int
+    rulesVersion: Int
   ) {
     guard let redis, let seal, context.settings.cache.answerTTL > .zero else { return nil }
     self.context = context
     self.redis = redis
     self.seal = seal
     self.freshness = freshness
-    self.promptVersion = promptVersion
+    self.rulesVersion = rulesVersion
   }
 
   private func key(_ query: QueryRecord) -> AnswerKey? {
     guard let cluster = context.cluster.id else { return nil }
     return AnswerKey(
-      query, settings: context.settings, clusterID: cluster, promptVersion: promptVersion)
+      query, settings: context.settings, clusterID: cluster, rulesVersion: rulesVersion)
   }
 
   /// Looks up the answers to several queries in one round trip.

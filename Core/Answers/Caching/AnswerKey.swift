@@ -10,8 +10,8 @@ package struct AnswerKey: Sendable, Hashable {
   /// - Parameters:
   ///   - clusterID: the Kafka cluster whose offsets the versions in an entry mean; one Redis may serve
   ///     several.
-  ///   - promptVersion: the version of the LLM's prompt.
-  package init(_ query: QueryRecord, settings: Settings, clusterID: String, promptVersion: Int) {
+  ///   - rulesVersion: the version of the prompt and of the rules by which sentences are chosen and supported.
+  package init(_ query: QueryRecord, settings: Settings, clusterID: String, rulesVersion: Int) {
     // The question's text is only normalised to NFC and its white space folded.
     let question = query.text.precomposedStringWithCanonicalMapping.split(whereSeparator: \.isWhitespace)
       .joined(separator: " ")
@@ -26,15 +26,15 @@ package struct AnswerKey: Sendable, Hashable {
       }
     var engine: [JSONValue] = [
       .int(settings.retrieve.contextTokens), .double(settings.generate.refusalScore),
-      .int(settings.generate.sentencesMax), .string(settings.encoder.model),
+      .int(settings.generate.sentencesMax), .string(settings.encoder.model), .int(rulesVersion),
     ]
     if let url = settings.llm.url {
       engine += [
         // Without user and password: the lane that looks answers up does not have them, and a new password
         // changes no answer.
-        .string(SettingsTable.withoutUser(url: url)), .string(settings.llm.model), .int(promptVersion),
+        .string(SettingsTable.withoutUser(url: url)), .string(settings.llm.model),
         .int(settings.llm.promptTokensMax),
-        .int(settings.llm.answerTokensMax), .double(settings.generate.supportScore),
+        .int(settings.llm.answerTokensMax),
       ]
     }
     // Principals are compared by their bytes, as in the index. Otherwise a user could get an answer from

@@ -1,6 +1,4 @@
 import Encoder
-import Foundation
-import Parsing
 import Records
 import Time
 
@@ -9,6 +7,9 @@ import Time
 package struct Answerer: Sendable {
   package static let extractive = "extractive"
   package static let llm = "llm"
+  /// Must be raised with every change to the prompt, to the rules of support and to the weights, so that cached answers
+  /// by the earlier ones are no longer found.
+  package static let rulesVersion = 4
   /// The rest is the reserve to send the quotes, which are ready already, if the LLM is late.
   private static let reserve = Duration.seconds(2)
 
@@ -48,7 +49,6 @@ package struct Answerer: Sendable {
   private let known: SentenceVectors
   private let chat: ChatClient?
   private let extractive: ExtractiveAnswerer
-  private let supportScore: Double
   private let promptTokensMax: Int
   private let times = CallTimes()
   private let limit: CallLimit
@@ -56,14 +56,12 @@ package struct Answerer: Sendable {
   /// - Parameter limit: bounds the calls in flight.
   package init(
     encoder: Encoder, chat: ChatClient?, limit: CallLimit, refusalScore: Double, sentencesMax: Int,
-    supportScore: Double,
     promptTokensMax: Int
   ) {
     self.encoder = encoder
     known = SentenceVectors(encoder)
     self.chat = chat
     self.limit = limit
-    self.supportScore = supportScore
     self.promptTokensMax = promptTokensMax
     extractive = ExtractiveAnswerer(refusalScore: refusalScore, sentencesMax: sentencesMax)
   }
@@ -91,18 +89,39 @@ package struct Answerer: Sendable {
     }
     defer { limit.release() }
     let chatPrompt = ChatPrompt(query, context, tokensMax: promptTokensMax, tokenizer: encoder.tokenizer)
-    var draft = Draft(context, support: Support(scoreMin: supportScore))
+    var draft = LLMDraft(context, quoted: extractive.choose(context))
     let watch = Stopwatch()
     do {
       let result = try await chat.answer(chatPrompt.messages, deadline: end) { text in
-        for sentence in draft.feed(text) { await draft.align(sentence, encoder, onSentence) }
+        for sentence in draft.feed(text) { await draft.align(sentence, onSentence) }
       }
-      for sentence in draft.rest() { await draft.align(sentence, encoder, onSentence) }
+      for sentence in draft.rest() { await draft.align(sentence, onSentence) }
       times.add(.seconds(result.seconds))
-      return outcome(draft, result, quoted, chat)
+      return outcome(draft, result, quoted, chat, context)
     } catch let failure as ChatFailure {
       if failure.reason == .timeout { times.add(.seconds(watch.seconds)) }
       return Outcome(answer: quoted, callSeconds: watch.seconds, fallback: Fallback(failure.reason))
+    }
+  }
+
+  /// A sentence of a context with what its probability is made from.
+  package struct Judged: Sendable {
+    package var text: String
+    package var documentID: DocumentID
+    package var hasIdentifiers: Bool
+    /// In the order of `SentenceFeatures.names`.
+    package var features: [Double]
+  }
+
+  /// The sentences that are weighed for an answer; for fitting the weights.
+  package func judged(_ prompt: PromptRecord) async -> [Judged] {
+    let context = await ContextSentences(
+      prompt.context, query: prompt.flight.query, question: prompt.vector, known: known,
+      dimension: encoder.dimension)
+    return context.sentences.map {
+      Judged(
+        text: $0.shown, documentID: $0.item.document.key.id, hasIdentifiers: $0.hasIdentifiers,
+        features: $0.features.values)
     }
   }
 
@@ -116,115 +135,29 @@ package struct Answerer: Sendable {
   }
 
   private func outcome(
-    _ draft: Draft, _ result: ChatClient.Result, _ quoted: AnswerRecord, _ chat: ChatClient
+    _ draft: LLMDraft, _ result: ChatClient.Result, _ quoted: AnswerRecord, _ chat: ChatClient,
+    _ context: ContextSentences
   ) -> Outcome {
+    var draft = draft
     var answer = quoted
     answer.usage = result.usage
+    answer.explanation?.sentences = draft.verdicts
     if draft.isRefusal {
       answer.status = .refused
       answer.engine = Self.llm
       answer.citations = []
       answer.text = AnswerRecord.refusalText
+      answer.explanation?.refusal = .llm
     } else if draft.citations.isEmpty || draft.isBesideThePoint {
       return Outcome(answer: answer, llm: result, callSeconds: result.seconds, fallback: .unsupported)
     } else {
-      answer.engine = Self.llm
+      // A text of nothing but the sources' own sentences is quoted, whoever chose them.
+      answer.engine = draft.hasOwnWords ? Self.llm : Self.extractive
+      draft.add(extractive.contradictions(of: draft.cited, in: context))
       answer.citations = draft.citations
       answer.text = draft.sentences.joined(separator: " ")
     }
     answer.model = result.model.isEmpty ? chat.options.model : result.model
     return Outcome(answer: answer, llm: result, callSeconds: result.seconds)
-  }
-}
-
-/// An LLM's answer while it arrives: its sentences, and the source that supports each.
-private struct Draft {
-  private let context: ContextSentences
-  private let support: Support
-  /// The cosine that a source must have with the question, as a share of the best sentence's.
-  private static let relevanceShare = 0.75
-  /// The share that at least one cited source must reach.
-  private static let bestShare = 0.9
-  private let bestScore: Double
-  private var text: [UInt8] = []
-  private var done = 0
-  private var numbers: [String: Int] = [:]
-  private(set) var citations: [AnswerRecord.Citation] = []
-  private(set) var sentences: [String] = []
-
-  init(_ context: ContextSentences, support: Support) {
-    self.context = context
-    self.support = support
-    bestScore = context.sentences.map(\.score).max() ?? 0
-  }
-
-  /// True if no cited source is nearly as close to the question as the best sentence. Small models copy the
-  /// first sentences they see; a quote of the best sentence is then the better answer.
-  var isBesideThePoint: Bool { !citations.contains { $0.score >= Self.bestShare * bestScore } }
-
-  /// True if the model said that the documents hold no answer, and gave no supported sentence.
-  var isRefusal: Bool {
-    citations.isEmpty
-      && String(decoding: text, as: UTF8.self).localizedCaseInsensitiveContains(ChatPrompt.noAnswer)
-  }
-
-  /// - Returns: the sentences that are complete now: all except the last one, which may continue.
-  mutating func feed(_ piece: String) -> [String] {
-    // The end of a line ends a sentence, because models repeat headings on their own lines.
-    text += Array(piece.replacing("\n", with: "\n\n").utf8)
-    let ranges = SentenceSplitter.sentences(in: text, done..<text.count)
-    guard ranges.count > 1, let last = ranges.last else { return [] }
-    done = last.lowerBound
-    return ranges.dropLast().map { String(decoding: text[$0], as: UTF8.self) }
-  }
-
-  mutating func rest() -> [String] {
-    defer { done = text.count }
-    return SentenceSplitter.sentences(in: text, done..<text.count).map {
-      String(decoding: text[$0], as: UTF8.self)
-    }
-  }
-
-  mutating func align(
-    _ sentence: String, _ encoder: Encoder,
-    _ onSentence: @Sendable (String, AnswerRecord.Citation) async -> Void
-  ) async {
-    let folded = sentence.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    guard folded.contains(where: { $0.isLetter || $0.isNumber }),
-      !sentences.contains(where: { $0.hasPrefix(folded) })
-    else { return }
-    // A sentence that the model copied word for word, as the prompt demands, needs no vector.
-    let copied = context.position(holding: folded)
-    if let copied, context.sentences[copied].score >= Self.relevanceShare * bestScore {
-      return await keep(folded, from: context.sentences[copied], onSentence)
-    }
-    let scores = context.scores(await encoder.encode([folded]))
-    let order = scores.indices.sorted { scores[$0] > scores[$1] }
-    for index in order {
-      let source = context.sentences[index]
-      // A source that is far from the question can support a sentence that does not answer it.
-      guard source.score >= Self.relevanceShare * bestScore else { continue }
-      guard
-        support.holds(
-          folded, source: source.text, heading: "\(source.heading) \(source.context)", score: scores[index])
-      else {
-        continue
-      }
-      return await keep(folded, from: source, onSentence)
-    }
-  }
-
-  private mutating func keep(
-    _ sentence: String, from source: ContextSentences.Sentence,
-    _ onSentence: @Sendable (String, AnswerRecord.Citation) async -> Void
-  ) async {
-    let number = numbers[source.place] ?? citations.count + 1
-    if numbers[source.place] == nil {
-      numbers[source.place] = number
-      citations.append(source.citation(number))
-    }
-    let marked = "\(UntrustedText.forAnswer(sentence)) [\(number)]"
-    sentences.append(marked)
-    await onSentence(marked, citations[number - 1])
   }
 }

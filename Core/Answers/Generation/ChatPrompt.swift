@@ -4,9 +4,6 @@ import Tokenizer
 
 /// The messages to the LLM, within a budget of tokens.
 package struct ChatPrompt: Sendable {
-  /// Must be raised with every change to the texts below, so that cached answers to the earlier prompt are no
-  /// longer found.
-  package static let version = 3
   /// The text that the model must give when the context holds no answer.
   package static let noAnswer = "NOT IN THE DOCUMENTS"
   /// The chat template's tokens around each message.
@@ -55,8 +52,10 @@ package struct ChatPrompt: Sendable {
       let sentence = context.sentences[index]
       let heading = Self.heading(sentence.item)
       if heading != last { text += (text.isEmpty ? "" : "\n\n") + (heading.isEmpty ? "" : heading + "\n") }
-      if heading == last { text += " " }
-      text += UntrustedText.forPrompt(sentence.folded)
+      // A heading that is quoted stands above its section already.
+      if sentence.quotedHeading == nil {
+        text += (heading == last ? " " : "") + UntrustedText.forPrompt(sentence.folded)
+      }
       last = heading
     }
     messages =

@@ -1,49 +1,18 @@
 import Foundation
 import Parsing
 import Records
+import Statements
+import Tokenizer
 
 /// The sentences of a context with their vectors. Quotes are taken from them, and they support the LLM's
 /// sentences.
-struct ContextSentences: Sendable {
-  struct Sentence: Sendable {
-    var item: ContextItem
-    /// UTF-8 byte range in the item's text.
-    var range: Range<Int>
-    var text: String
-    var heading: String
-    /// What the text does not say itself: a row's column names.
-    var context: String
-    /// Cosine with the question.
-    var score = 0.0
-
-    /// The text with white space folded.
-    var folded: String { text.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-    /// Identifies the sentence's place in a document. It uses the key's bytes, because Swift treats some ids
-    /// with different bytes as equal strings.
-    var place: String { "\(item.document.key.bytes)@\(item.document.version):\(start)" }
-    private var start: UInt64 { item.start + UInt64(range.lowerBound) }
-
-    func citation(_ number: Int) -> AnswerRecord.Citation {
-      var citation = AnswerRecord.Citation(
-        n: number, documentID: item.document.key.id, version: item.document.version, chunkID: item.chunkID,
-        title: item.document.title, uri: CitationURI.shown(item.document.uri), start: start,
-        end: item.start + UInt64(range.upperBound), quote: text, score: (score * 1e6).rounded() / 1e6)
-      citation.context = context
-      citation.alsoIn = item.copies.map { copy in
-        var shown = copy
-        shown.uri = CitationURI.shown(copy.uri)
-        return shown
-      }
-      return citation
-    }
-  }
-
+package struct ContextSentences: Sendable {
   /// How many sentences are embedded for one question. The encoder and a local LLM share the processor, so
   /// more sentences slow the LLM down.
   private static let countMax = 12
 
-  private(set) var sentences: [Sentence] = []
-  private var vectors: [Float] = []
+  private(set) var sentences: [ContextSentence] = []
+  package let focus: QuestionFocus
   private let dimension: Int
 
   /// Takes the most promising sentences and embeds those without a known vector, in one call.
@@ -53,31 +22,102 @@ struct ContextSentences: Sendable {
   ///   - question: the unit vector of each window of its text. With another dimension than the encoder's, no sentence
   ///     is taken.
   init(
-    _ context: [ContextItem], query: QueryRecord, question: [Float], known: SentenceVectors, dimension: Int
+    _ context: [ContextItem], query: QueryRecord, question: [Float], known: SentenceVectors, dimension: Int,
+    weights: AnswerWeights = .shipped
   ) async {
     self.dimension = dimension
-    for item in context {
-      let bytes = Array(item.text.utf8)
-      for range in Self.ranges(of: item, bytes) {
-        let text = String(decoding: bytes[range], as: UTF8.self)
-        guard text.contains(where: { $0.isLetter || $0.isNumber }) else { continue }
-        sentences.append(
-          Sentence(
-            item: item, range: range, text: text, heading: item.headingPath.last ?? item.document.title,
-            context: item.context))
+    focus = QuestionFocus(query.text)
+    guard !question.isEmpty, question.count % dimension == 0 else { return }
+    let chosen = PromisingSentences(query.text, focus).choose(
+      Self.candidates(context), countMax: Self.countMax)
+    sentences = chosen.map {
+      ContextSentence($0.item, range: $0.range, quote: $0.quote, quotedHeading: $0.heading)
+    }
+    let vectors = await known.vectors(of: sentences.map(\.embedded))
+    let scores = Self.scores(vectors, count: sentences.count, question, dimension)
+    for (index, score) in scores.enumerated() { sentences[index].score = score }
+    weigh(query.text, context, weights)
+  }
+
+  /// Gives each sentence its probability.
+  private mutating func weigh(_ question: String, _ context: [ContextItem], _ weights: AnswerWeights) {
+    let frame = SentenceFeatures.Frame(focus, question: question, context)
+    let scores = sentences.map(\.score).sorted(by: >)
+    var sections: [String: Double] = [:]
+    for index in sentences.indices {
+      let sentence = sentences[index]
+      let section = "\(sentence.item.document.key.bytes) \(sentence.item.firstChunk)"
+      let missing = sections[section] ?? missingNames(sentence.item)
+      sections[section] = missing
+      let best = scores.first ?? 0
+      let gap =
+        sentence.score >= best ? sentence.score - (scores.dropFirst().first ?? 0) : sentence.score - best
+      sentences[index].features = frame.features(
+        cosine: sentence.score, gap: gap, own: sentence.source.own.terms,
+        around: sentence.source.frames.flatMap(\.terms), namesMissing: missing, item: sentence.item,
+        isHeading: sentence.quotedHeading != nil)
+      sentences[index].covered = sentences[index].features.values[3]
+      sentences[index].probability = weights.probability(sentences[index].features)
+      // A section that has none of the names is about something else, however alike its words are.
+      sentences[index].hasIdentifiers = missing < 1
+      if missing < 1, !focus.identifiers.isEmpty {
+        let passage = sentence.passage
+        sentences[index].hasIdentifiers = focus.identifiers.allSatisfy(passage.holds)
       }
     }
-    guard !question.isEmpty, question.count % dimension == 0 else {
-      sentences = []
-      return
+  }
+
+  /// The share of the question's names that a section lacks, its headings and its title included.
+  private func missingNames(_ item: ContextItem) -> Double {
+    guard !focus.names.isEmpty else { return 0 }
+    let words = Set(
+      PromisingSentences.words(
+        "\(item.text) \(item.headingPath.joined(separator: " ")) \(item.document.title) \(item.context)"))
+    let missing = focus.names.count { name in
+      !words.contains(name.form) && !words.contains(name.form + "s") && !words.contains(name.form + "'s")
+        && !name.bases.contains(where: words.contains)
     }
-    sentences = Self.promising(sentences, of: context, for: query.text)
-    // The heading says what a sentence is about, which the sentence itself may not say.
-    vectors = await known.vectors(
-      of: sentences.map { sentence in
-        [sentence.heading, sentence.context, sentence.text].filter { !$0.isEmpty }.joined(separator: ": ")
-      })
-    for (index, score) in scores(question).enumerated() { sentences[index].score = score }
+    return Double(missing) / Double(focus.names.count)
+  }
+
+  /// Identifiers of the question that no sentence has.
+  var missingIdentifiers: [String] {
+    let passages = sentences.map(\.passage)
+    let identifiers = focus.identifiers.filter { identifier in !passages.contains { $0.holds(identifier) } }
+    let isNamed = sentences.isEmpty || sentences.contains { missingNames($0.item) < 1 }
+    return identifiers.map(\.text) + (isNamed ? [] : focus.names.map(\.text))
+  }
+
+  /// The sentences of all items, and the headings that say something.
+  private static func candidates(_ context: [ContextItem]) -> [PromisingSentences.Candidate] {
+    var found: [PromisingSentences.Candidate] = []
+    var seen: Set<String> = []
+    for (rank, item) in context.enumerated() {
+      let bytes = Array(item.text.utf8)
+      var first: Range<Int>?
+      for range in ranges(of: item, bytes) {
+        let text = String(decoding: bytes[range], as: UTF8.self)
+        guard text.contains(where: { $0.isLetter || $0.isNumber }) else { continue }
+        first = first ?? range
+        found.append(.init(item: item, rank: rank, range: range, quote: text, heading: nil))
+      }
+      guard let first else { continue }
+      for heading in item.headingPath
+      where saysSomething(heading) && seen.insert("\(item.document.key.bytes) \(heading)").inserted {
+        found.append(
+          .init(
+            item: item, rank: rank, range: first, quote: String(decoding: bytes[first], as: UTF8.self),
+            heading: heading))
+      }
+    }
+    return found
+  }
+
+  /// Whether a heading gives a value, as in "Night desk: extension 4417". A mere title answers nothing.
+  private static func saysSomething(_ heading: String) -> Bool {
+    let isNumbered = heading.first?.isNumber ?? false
+    let rest = isNumbered ? heading.drop { !$0.isWhitespace } : heading[...]
+    return rest.contains(where: \.isNumber) || rest.dropLast().contains(":") || rest.contains("=")
   }
 
   /// The sentences as ingest has found them; text of an earlier release is split here.
@@ -100,47 +140,26 @@ struct ContextSentences: Sendable {
 
   private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
-  /// Chooses `countMax` sentences by the rank of their passage and by the words that they share with the
-  /// question. They stay in the order of the context.
-  private static func promising(_ sentences: [Sentence], of context: [ContextItem], for question: String)
-    -> [Sentence]
+  /// The cosine of each sentence with the nearest window of the question.
+  private static func scores(_ vectors: [Float], count: Int, _ question: [Float], _ dimension: Int)
+    -> [Double]
   {
-    guard sentences.count > countMax else { return sentences }
-    let ranks = Dictionary(
-      context.enumerated().map { ($1.chunkID, $0) }, uniquingKeysWith: { first, _ in first })
-    let asked = Set(Support.words(question).filter { $0.count >= 3 }.map(Support.stem))
-    let promise = sentences.map { sentence in
-      let words = Set(
-        Support.words("\(sentence.heading) \(sentence.context) \(sentence.text)").map(Support.stem))
-      let shared = Double(asked.intersection(words).count) / Double(max(1, asked.count))
-      return shared + 1 / Double(1 + (ranks[sentence.item.chunkID] ?? 0))
-    }
-    let best = sentences.indices.sorted { promise[$0] == promise[$1] ? $0 < $1 : promise[$0] > promise[$1] }
-    return best.prefix(countMax).sorted().map { sentences[$0] }
-  }
-
-  /// The position of the best sentence that contains `text` word for word; nil when none does.
-  func position(holding text: String) -> Int? {
-    sentences.indices.filter { Support.quotes(sentences[$0].text, text) }
-      .max { sentences[$0].score < sentences[$1].score }
-  }
-
-  /// The cosine of each sentence with the nearest of some unit vectors, which lie one after another.
-  func scores(_ vector: [Float]) -> [Double] {
-    sentences.indices.map { row in
-      stride(from: 0, to: vector.count, by: dimension).map { window in
+    (0..<count).map { row in
+      stride(from: 0, to: question.count, by: dimension).map { window in
         var dot: Float = 0
-        for column in 0..<dimension { dot += vectors[row * dimension + column] * vector[window + column] }
+        for column in 0..<dimension { dot += vectors[row * dimension + column] * question[window + column] }
         return Double(dot)
       }.max() ?? 0
     }
   }
 
-  /// Positions in `sentences`, best first; equal scores have a fixed order.
+  /// Positions in `sentences`: those with the question's identifiers first, the likelier first; equal ones have a fixed
+  /// order.
   var ranking: [Int] {
     sentences.indices.sorted { first, second in
       let (a, b) = (sentences[first], sentences[second])
-      if a.score != b.score { return a.score > b.score }
+      if a.hasIdentifiers != b.hasIdentifiers { return a.hasIdentifiers }
+      if a.probability != b.probability { return a.probability > b.probability }
       if a.item.document.key.id != b.item.document.key.id {
         return a.item.document.key.id < b.item.document.key.id
       }

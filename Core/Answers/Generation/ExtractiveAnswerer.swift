@@ -1,14 +1,18 @@
 import Records
+import Statements
 
-/// Answers by quoting: the sentences of the context that are nearest to the question, each with its citation.
+/// Answers by quoting: the sentences of the context that are likeliest to answer the question, each with its citation.
 struct ExtractiveAnswerer: Sendable {
-  /// Sentences below this share of the best score add noise, not support.
-  private static let keepShare = 0.85
+  /// Sentences below this share of the best probability add noise, not support.
+  private static let keepShare = 0.75
+  /// A further sentence must speak of what was asked nearly as much as the best one.
+  private static let coveredShare = 0.8
 
   let refusalScore: Double
   let sentencesMax: Int
 
-  /// - Returns: `answered` with citations, or `refused` when no sentence is near enough to the question.
+  /// - Returns: `answered` with citations, or `refused` when no sentence has the question's identifiers and is likely
+  ///   enough to answer it.
   func answer(_ query: QueryRecord, _ context: ContextSentences, model: String) -> AnswerRecord {
     let chosen = choose(context)
     var answer = AnswerRecord(
@@ -19,20 +23,50 @@ struct ExtractiveAnswerer: Sendable {
     answer.text =
       chosen.isEmpty
       ? AnswerRecord.refusalText
-      : chosen.enumerated().map { "\(UntrustedText.forAnswer($1.folded)) [\($0 + 1)]" }.joined(separator: " ")
+      : chosen.enumerated().map { "\(UntrustedText.forAnswer($1.shown)) [\($0 + 1)]" }.joined(separator: " ")
+    answer.explanation = explanation(context, isRefused: chosen.isEmpty)
     return answer
   }
 
-  private func choose(_ context: ContextSentences) -> [ContextSentences.Sentence] {
+  private func explanation(_ context: ContextSentences, isRefused: Bool) -> AnswerExplanation {
+    var explanation = AnswerExplanation()
+    explanation.threshold = refusalScore
+    let best = context.ranking.first.map { context.sentences[$0] }
+    if let best {
+      explanation.probability = best.probability
+      explanation.features = Array(zip(SentenceFeatures.names, best.features.values)).map { ($0, $1) }
+    }
+    guard isRefused else { return explanation }
+    explanation.missing = context.missingIdentifiers
+    explanation.refusal = best.map { $0.hasIdentifiers } ?? true ? .probability : .identifier
+    return explanation
+  }
+
+  /// The sentences to quote, best first.
+  func choose(_ context: ContextSentences) -> [ContextSentence] {
     let ranked = context.ranking.map { context.sentences[$0] }
-    guard let best = ranked.first, best.score >= refusalScore else { return [] }
-    var chosen: [ContextSentences.Sentence] = []
+    guard let best = ranked.first, best.hasIdentifiers, best.probability >= refusalScore else { return [] }
+    var chosen: [ContextSentence] = []
     var seen: Set<String> = []
-    for sentence in ranked where sentence.score >= best.score * Self.keepShare {
-      guard seen.insert(sentence.folded).inserted else { continue }
+    for sentence in ranked
+    where sentence.hasIdentifiers && sentence.probability >= best.probability * Self.keepShare
+      && sentence.covered >= best.covered * Self.coveredShare
+    {
+      guard seen.insert(sentence.shown).inserted else { continue }
       chosen.append(sentence)
       if chosen.count == sentencesMax { break }
     }
-    return chosen
+    return chosen + contradictions(of: chosen, in: context)
+  }
+
+  /// The sentences of other documents that give another value for the same: both are shown, each with its source.
+  func contradictions(of shown: [ContextSentence], in context: ContextSentences) -> [ContextSentence] {
+    context.ranking.map { context.sentences[$0] }.filter { other in
+      other.hasIdentifiers && !shown.contains { $0.place == other.place }
+        && shown.contains { source in
+          source.item.document.key != other.item.document.key
+            && OtherValue.isGiven(by: other.source.own, for: source.source.own, asked: context.focus)
+        }
+    }
   }
 }

@@ -51,6 +51,10 @@ package enum ContextAssembly {
         last.lastChunk = hit.chunk.number
         last.score = max(last.score, Float(fused.score))
         last.copies += hit.copies
+        last.cosine = max(last.cosine, hit.denseScore)
+        last.bm25 = max(last.bm25, Float(fused.bm25))
+        last.denseRank = best(last.denseRank, fused.denseRank)
+        last.lexicalRank = best(last.lexicalRank, fused.lexicalRank)
         items[items.count - 1] = last
       } else {
         var item = ContextItem(
@@ -58,12 +62,22 @@ package enum ContextAssembly {
           headingPath: hit.chunk.headingPath, text: hit.chunk.text, start: hit.chunk.start,
           end: hit.chunk.end, score: Float(fused.score))
         item.copies = hit.copies
+        item.cosine = hit.denseScore
+        item.bm25 = Float(fused.bm25)
+        item.denseRank = best(0, fused.denseRank)
+        item.lexicalRank = best(0, fused.lexicalRank)
         item.context = hit.chunk.context
         item.sentenceEnds = hit.chunk.sentenceEnds
         items.append(item)
       }
     }
     return items
+  }
+
+  /// The better of two ranks; 0 and nil are none.
+  private static func best(_ rank: UInt32, _ other: Int?) -> UInt32 {
+    guard let other = other.map({ UInt32(clamping: $0) }) else { return rank }
+    return rank == 0 ? other : min(rank, other)
   }
 
   /// The text from the item's start to the chunk's end.

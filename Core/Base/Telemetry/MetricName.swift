@@ -80,6 +80,11 @@ package struct MetricName: Sendable, Hashable {
   package static let generationFallbacks = MetricName(
     .counter, "millrace.generation.fallbacks",
     "Answers quoted because the LLM gave none that is supported, by reason.")
+  package static let answerSentences = MetricName(
+    .counter, "millrace.answer.sentences",
+    "Sentences of the LLM's, by what became of them (kept, replaced, dropped) and the rule.")
+  package static let refusals = MetricName(
+    .counter, "millrace.refusals", "Questions that were refused, by reason.")
   package static let lateAnswers = MetricName(
     .counter, "millrace.answers.late",
     "Answers made anew because they were appended too long after their documents were checked, by stage.")
@@ -112,7 +117,8 @@ package struct MetricName: Sendable, Hashable {
   package static let all: [MetricName] = [
     consumedMessages, sentMessages, processDuration, queueWait, consumerLag, oldestRecordAge, deadLetters,
     expiredQueries, terminalStates, indexVectors, indexDocuments, indexOutdated, indexBehind, embeddedChunks,
-    embeddingDuration, timeToFirstToken, tokenUsage, generationFallbacks, retrievalDuration, searchDuration,
+    embeddingDuration, timeToFirstToken, tokenUsage, generationFallbacks, answerSentences, refusals,
+    retrievalDuration, searchDuration,
     chunkAmplification, producerReplacements, freshnessLag, staleRounds, statisticsRounds, cacheRequests,
     cacheWriteFailures, partialAnswers, lateAnswers, indexSkipped, indexSegments, indexMemory, indexMapped,
     indexRemovedRows, indexWriteAmplification, indexCheckpoints, indexDiskFault, indexFaults, indexRebuilds,

@@ -22,6 +22,8 @@ package struct AnswerRecord: Sendable, Equatable {
     package var score: Double
     /// What the quote does not say itself: the names of a row's columns, the length of a numbered list.
     package var context = ""
+    /// The headings above the quote, from the outermost.
+    package var headingPath: [String] = []
     /// The chunk's rank by vectors and by words, from 1; nil when it is not among the best there.
     package var denseRank: Int?
     package var lexicalRank: Int?
@@ -66,6 +68,8 @@ package struct AnswerRecord: Sendable, Equatable {
   package var staleOmitted: UInt32
   /// Whether a part of the question was too long to be searched for.
   package var isQuestionCut = false
+  /// Why the answer says what it says; nil when no engine of `generate` made it.
+  package var explanation: AnswerExplanation?
   /// When the documents of the answer were last found fresh, in milliseconds since 1970. Nil without citations.
   package var checkedAtMilliseconds: Int64?
 
@@ -132,7 +136,17 @@ package struct AnswerRecord: Sendable, Equatable {
       "stale_omitted": staleOmitted == 0 ? nil : .int(staleOmitted),
       "question_cut": isQuestionCut ? .bool(true) : nil,
       "checked_at_ms": checkedAtMilliseconds.map { .int($0) }, "error": error?.json,
+      "sentences": sentenceCounts, "explanation": explanation?.json,
     ])
+  }
+
+  /// How many sentences of the LLM's became what; nil when no LLM gave any.
+  private var sentenceCounts: JSONValue? {
+    guard let explanation, !explanation.sentences.isEmpty else { return nil }
+    return .object(
+      AnswerExplanation.Verdict.allCases.map {
+        JSONMember(name: $0.rawValue, value: .int(explanation.count($0)))
+      })
   }
 
   /// A query that is searched again passes stages twice. A JSON object must not have a name twice, so their times
@@ -188,6 +202,7 @@ package struct AnswerRecord: Sendable, Equatable {
       (0...(1 << 52)).contains($0) ? $0 : nil
     }
     error = RecordError(json: fields.object["error"])
+    explanation = AnswerExplanation(json: fields.object["explanation"])
   }
 }
 
@@ -197,6 +212,7 @@ extension AnswerRecord.Citation {
       "n": .int(n), "document_id": .string(documentID.rawValue), "version": .string(version.description),
       "chunk_id": .string(chunkID), "title": .string(title), "uri": .string(uri), "start": .int(start),
       "end": .int(end), "quote": .string(quote), "context": context.isEmpty ? nil : .string(context),
+      "heading_path": headingPath.isEmpty ? nil : .array(headingPath.map(JSONValue.string)),
       "score": .double(score),
       "ranks": denseRank == nil && lexicalRank == nil
         ? nil : .object(["dense": denseRank.map(JSONValue.int), "lexical": lexicalRank.map(JSONValue.int)]),
@@ -215,6 +231,7 @@ extension AnswerRecord.Citation {
       end: UInt64(clamping: json["end"]?.integerValue ?? 0), quote: json["quote"]?.stringValue ?? "",
       score: json["score"]?.doubleValue ?? 0)
     context = json["context"]?.stringValue ?? ""
+    headingPath = json["heading_path"]?.arrayValue?.compactMap(\.stringValue) ?? []
     denseRank = json["ranks"]?["dense"]?.integerValue.flatMap { Int(exactly: $0) }
     lexicalRank = json["ranks"]?["lexical"]?.integerValue.flatMap { Int(exactly: $0) }
     alsoIn = json["also_in"]?.arrayValue?.compactMap(TextCopy.init(json:)) ?? []

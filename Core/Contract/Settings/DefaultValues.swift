@@ -146,12 +146,10 @@ package enum DefaultValues {
     generate:
       # records in flight
       windowRecords: 16
-      # a question is refused if its best sentence has a lower cosine
-      refusalScore: 0.45
+      # a question is refused if its best sentence is less likely than this to answer it
+      refusalScore: 0.14
       # quotes per answer
       sentencesMax: 3
-      # minimum cosine of an LLM's sentence and the context sentence that supports it
-      supportScore: 0.6
     llm:
       # OpenAI-compatible chat endpoint, http://host:port/v1; empty: answers are only quoted
       url: ""

@@ -4,13 +4,11 @@ extension Settings {
     package var windowRecords: Int
     package var refusalScore: Double
     package var sentencesMax: Int
-    package var supportScore: Double
 
     init(_ table: SettingsTable) throws(SettingsError) {
       windowRecords = try table.integer("generate.windowRecords", in: 1...10_000)
       refusalScore = try table.number("generate.refusalScore", in: 0...1)
       sentencesMax = try table.integer("generate.sentencesMax", in: 1...20)
-      supportScore = try table.number("generate.supportScore", in: 0...1)
     }
   }
 }

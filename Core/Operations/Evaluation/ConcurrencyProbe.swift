@@ -91,7 +91,7 @@ package struct ConcurrencyProbe: Sendable {
   private func prompts(_ queries: [QueryRecord]) async throws -> [[ChatMessage]] {
     let answerer = Answerer(
       encoder: encoder, chat: nil, limit: CallLimit(1000), refusalScore: settings.generate.refusalScore,
-      sentencesMax: settings.generate.sentencesMax, supportScore: settings.generate.supportScore,
+      sentencesMax: settings.generate.sentencesMax,
       promptTokensMax: settings.llm.promptTokensMax)
     var prompts: [[ChatMessage]] = []
     for query in queries {

@@ -12,6 +12,8 @@ package enum RecordTrace {
     package var what: String
     /// What a shard found, if this is its record.
     package var candidates: CandidatesRecord?
+    /// Why the answer says what it says, if this is one.
+    package var explanation: AnswerExplanation?
   }
 
   /// The steps of a query, in the order of the flow; empty when none of its records is left.
@@ -29,7 +31,8 @@ package enum RecordTrace {
         steps.append(
           Step(
             atMilliseconds: record.timestampMilliseconds, place: record.position.description, what: what,
-            candidates: name == .candidates ? try CandidatesRecord(wireBytes: value) : nil))
+            candidates: name == .candidates ? try CandidatesRecord(wireBytes: value) : nil,
+            explanation: name == .answers ? try AnswerRecord(value: value).explanation : nil))
       }
     }
     if let queryAt {

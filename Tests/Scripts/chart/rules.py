@@ -32,6 +32,8 @@ LABELS = {
     "millrace_index_skipped_total": {"reason"},
     "millrace_cache_requests_total": {"cache", "result", "reason"},
     "millrace_generation_fallbacks_total": {"reason"},
+    "millrace_answer_sentences_total": {"verdict", "rule"},
+    "millrace_refusals_total": {"reason"},
     "gen_ai_client_operation_duration_seconds": {"gen_ai_operation_name", "gen_ai_request_model"},
     "gen_ai_client_token_usage": {"gen_ai_token_type", "gen_ai_request_model"},
     "keda_scaled_object_errors_total": {"scaledObject"},

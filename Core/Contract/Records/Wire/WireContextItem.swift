@@ -10,6 +10,10 @@ struct WireContextItem: WireMessage {
   var context = ""
   var sentenceEnds: [UInt8] = []
   var copies: [WireTextCopy] = []
+  var cosine: Float = 0
+  var bm25: Float = 0
+  var denseRank: UInt32 = 0
+  var lexicalRank: UInt32 = 0
 
   init() {}
   init(_ item: ContextItem) {
@@ -24,6 +28,10 @@ struct WireContextItem: WireMessage {
     context = item.context
     sentenceEnds = item.sentenceEnds.bytes
     copies = item.copies.map(WireTextCopy.init)
+    cosine = item.cosine
+    bm25 = item.bm25
+    denseRank = item.denseRank
+    lexicalRank = item.lexicalRank
   }
 
   func item() throws(WireError) -> ContextItem {
@@ -34,6 +42,8 @@ struct WireContextItem: WireMessage {
     item.context = context
     item.sentenceEnds = SentenceEnds(bytes: sentenceEnds)
     for copy in copies { item.copies.append(try copy.copy()) }
+    (item.cosine, item.bm25) = (cosine, bm25)
+    (item.denseRank, item.lexicalRank) = (denseRank, lexicalRank)
     return item
   }
 
@@ -49,6 +59,10 @@ struct WireContextItem: WireMessage {
     writer.string(9, context)
     writer.data(10, sentenceEnds)
     writer.messages(11, copies)
+    writer.float(12, cosine)
+    writer.float(13, bm25)
+    writer.uint(14, denseRank)
+    writer.uint(15, lexicalRank)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -64,6 +78,10 @@ struct WireContextItem: WireMessage {
     case 9: context = try reader.string()
     case 10: sentenceEnds = try reader.data()
     case 11: copies.append(try reader.message(WireTextCopy.self))
+    case 12: cosine = try reader.float()
+    case 13: bm25 = try reader.float()
+    case 14: denseRank = try reader.uint32()
+    case 15: lexicalRank = try reader.uint32()
     default: return false
     }
     return true

@@ -1,0 +1,102 @@
+import Foundation
+import Records
+import Statements
+
+/// A sentence, a row or a heading of the context, which may be quoted and may support a sentence of the LLM's.
+struct ContextSentence: Sendable {
+  let item: ContextItem
+  /// UTF-8 byte range in the item's text. A heading is cited by the first sentence below it.
+  let range: Range<Int>
+  /// The bytes of the range.
+  let quote: String
+  /// The heading itself; nil for what stands in the text.
+  let quotedHeading: String?
+  /// Cosine with the question.
+  var score = 0.0
+  /// How likely it answers the question.
+  var probability = 0.0
+  var features = SentenceFeatures(values: [])
+  /// False if it lacks an identifier of the question.
+  var hasIdentifiers = true
+  /// How many of the question's words it has, alone or with its headings.
+  var covered = 0.0
+  /// Its terms and those of what belongs to it.
+  let source: SupportSource
+
+  init(_ item: ContextItem, range: Range<Int>, quote: String, quotedHeading: String? = nil) {
+    self.item = item
+    self.range = range
+    self.quote = quote
+    self.quotedHeading = quotedHeading
+    let isRow = item.context.contains(Self.cellMark)
+    source = SupportSource(
+      quotedHeading ?? quote, frames: item.headingPath + [item.document.title, item.context],
+      isLabel: quotedHeading != nil || isRow)
+  }
+
+  static let cellMark = " | "
+
+  /// The text with white space folded.
+  var folded: String { text.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+  /// What is compared with the question.
+  var text: String { quotedHeading ?? quote }
+  var heading: String { item.headingPath.last ?? item.document.title }
+  /// What the text does not say itself: a row's column names.
+  var context: String { item.context }
+
+  /// The text as an answer shows it: a row with the names of its columns, unless they are more than are known.
+  var shown: String {
+    guard quotedHeading == nil, context.contains(Self.cellMark) else { return folded }
+    let columns = context.split(separator: Self.cellMark, omittingEmptySubsequences: false)
+    let isWhole = !Self.cells(quote, columns.count).isEmpty || quote.contains("\"") && columns.count <= 12
+    return isWhole ? "\(context): \(folded)" : folded
+  }
+
+  /// What its vector is made from: the heading says what a sentence is about, which the sentence may not say.
+  var embedded: String {
+    let above = quotedHeading == nil ? heading : item.document.title
+    return [above == text ? "" : above, quotedHeading == nil ? context : "", text].filter { !$0.isEmpty }
+      .joined(separator: ": ")
+  }
+
+  var passage: QuotedPassage {
+    guard quotedHeading == nil, context.contains(Self.cellMark) else {
+      return QuotedPassage(text, frames: item.headingPath + [item.document.title, context])
+    }
+    let columns = context.split(separator: Self.cellMark, omittingEmptySubsequences: false).map(String.init)
+    return QuotedPassage(
+      text, frames: item.headingPath + [item.document.title, context], row: Self.cells(quote, columns.count),
+      columns: columns)
+  }
+
+  /// The cells of a row, by the separator that gives as many as there are columns.
+  private static func cells(_ row: String, _ count: Int) -> [String] {
+    for separator in [cellMark, ",", ";", "\t", "|"] {
+      let cells = row.split(separator: separator, omittingEmptySubsequences: false).map(String.init)
+      if cells.count == count { return cells }
+    }
+    return []
+  }
+
+  /// Identifies the sentence's place in a document. It uses the key's bytes, because Swift treats some ids with
+  /// different bytes as equal strings.
+  var place: String {
+    "\(item.document.key.bytes)@\(item.document.version):\(start)\(quotedHeading.map { ":\($0)" } ?? "")"
+  }
+  private var start: UInt64 { item.start &+ UInt64(range.lowerBound) }
+
+  func citation(_ number: Int) -> AnswerRecord.Citation {
+    var citation = AnswerRecord.Citation(
+      n: number, documentID: item.document.key.id, version: item.document.version, chunkID: item.chunkID,
+      title: item.document.title, uri: CitationURI.shown(item.document.uri), start: start,
+      end: item.start &+ UInt64(range.upperBound), quote: quote, score: (score * 1e6).rounded() / 1e6)
+    citation.context = context
+    citation.headingPath = item.headingPath
+    citation.alsoIn = item.copies.map { copy in
+      var shown = copy
+      shown.uri = CitationURI.shown(copy.uri)
+      return shown
+    }
+    return citation
+  }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import Records
+import Statements
+
+/// What can be known, without a language model, of whether a sentence answers a question.
+package struct SentenceFeatures: Sendable {
+  /// The names of the values, in their order.
+  package static let names = [
+    "cosine", "passage_cosine", "best_gap", "covered", "covered_alone", "names_missing", "bm25", "bm25_share",
+    "dense_first", "lexical_first", "agree", "value_asked", "value_missing", "length", "identifiers_held",
+    "heading_uncovered",
+    "heading_value",
+  ]
+
+  /// In the order of `names`.
+  package var values: [Double]
+
+  /// What is known of the question and its context as a whole.
+  struct Frame {
+    let focus: QuestionFocus
+    let asked: AskedValue?
+    private let bm25Best: Double
+    private let agrees: Bool
+
+    init(_ focus: QuestionFocus, question: String, _ context: [ContextItem]) {
+      self.focus = focus
+      asked = AskedValue(question)
+      bm25Best = context.map { Self.finite($0.bm25) }.max() ?? 0
+      agrees = context.contains { $0.denseRank == 1 && $0.lexicalRank == 1 }
+    }
+
+    /// A record may hold anything.
+    private static func finite(_ value: Float) -> Double { value.isFinite ? Double(value) : 0 }
+
+    /// - Parameters:
+    ///   - cosine: of the sentence and the question.
+    ///   - gap: how much better that is than the best other sentence; negative for the others.
+    ///   - own: the sentence's terms.
+    ///   - around: those of its headings, its title and its columns.
+    ///   - namesMissing: the share of the question's names that the section lacks.
+    func features(
+      cosine: Double, gap: Double, own: [Term], around: [Term], namesMissing: Double, item: ContextItem,
+      isHeading: Bool
+    ) -> SentenceFeatures {
+      let words = focus.words
+      let alone = words.count { word in own.contains { Self.isSame($0, word) } }
+      let both = words.count { word in
+        own.contains { Self.isSame($0, word) } || around.contains { Self.isSame($0, word) }
+      }
+      let count = Double(max(1, words.count))
+      let bm25 = Self.finite(item.bm25)
+      let holdsValue = asked.map { $0.isHeld(by: own, besides: focus.words) }
+      return SentenceFeatures(values: [
+        cosine, Self.finite(item.cosine), min(0.3, max(-0.3, gap)), Double(both) / count,
+        Double(alone) / count,
+        namesMissing, log(1 + max(0, bm25)), bm25Best > 0 ? bm25 / bm25Best : 0, item.denseRank == 1 ? 1 : 0,
+        item.lexicalRank == 1 ? 1 : 0, agrees ? 1 : 0, holdsValue == true ? 1 : 0,
+        holdsValue == false ? 1 : 0,
+        min(1, Double(own.count) / 40), focus.identifiers.isEmpty ? 0 : 1,
+        isHeading ? 1 - Double(alone) / count : 0, isHeading && holdsValue == true ? 1 : 0,
+      ])
+    }
+
+    private static func isSame(_ a: Term, _ b: Term) -> Bool {
+      a.form == b.form || a.bases.contains { b.bases.contains($0) }
+    }
+  }
+}
