@@ -10,6 +10,9 @@ package struct Answerer: Sendable {
   /// Must be raised with every change to the prompt, to the rules of support and to the weights, so that cached answers
   /// by the earlier ones are no longer found.
   package static let rulesVersion = 4
+  /// From this probability on, a quote is shown although the LLM says that the documents hold no answer: small models
+  /// say so too often, and any model can be talked into it by a document.
+  private static let overrulingProbability = 0.6
   /// The rest is the reserve to send the quotes, which are ready already, if the LLM is late.
   private static let reserve = Duration.seconds(2)
 
@@ -142,7 +145,7 @@ package struct Answerer: Sendable {
     var answer = quoted
     answer.usage = result.usage
     answer.explanation?.sentences = draft.verdicts
-    if draft.isRefusal {
+    if draft.isRefusal, (quoted.explanation?.probability ?? 0) < Self.overrulingProbability {
       answer.status = .refused
       answer.engine = Self.llm
       answer.citations = []

@@ -42,28 +42,32 @@ package struct ContextSentences: Sendable {
   /// Gives each sentence its probability.
   private mutating func weigh(_ question: String, _ context: [ContextItem], _ weights: AnswerWeights) {
     let frame = SentenceFeatures.Frame(focus, question: question, context)
-    let scores = sentences.map(\.score).sorted(by: >)
     var sections: [String: Double] = [:]
+    var missing: [Double] = []
+    for index in sentences.indices {
+      let item = sentences[index].item
+      let section = "\(item.document.key.bytes) \(item.firstChunk)"
+      let share = sections[section] ?? missingNames(item)
+      sections[section] = share
+      missing.append(share)
+      // A section that has none of the names is about something else, however alike its words are.
+      sentences[index].hasIdentifiers = share < 1
+      if share < 1, !focus.identifiers.isEmpty {
+        sentences[index].hasIdentifiers = focus.identifiers.allSatisfy(sentences[index].passage.holds)
+      }
+    }
+    // What lacks the question's identifiers is no rival.
+    let scores = sentences.filter(\.hasIdentifiers).map(\.score).sorted(by: >)
+    let (best, second) = (scores.first ?? 0, scores.dropFirst().first ?? 0)
     for index in sentences.indices {
       let sentence = sentences[index]
-      let section = "\(sentence.item.document.key.bytes) \(sentence.item.firstChunk)"
-      let missing = sections[section] ?? missingNames(sentence.item)
-      sections[section] = missing
-      let best = scores.first ?? 0
-      let gap =
-        sentence.score >= best ? sentence.score - (scores.dropFirst().first ?? 0) : sentence.score - best
-      sentences[index].features = frame.features(
-        cosine: sentence.score, gap: gap, own: sentence.source.own.terms,
-        around: sentence.source.frames.flatMap(\.terms), namesMissing: missing, item: sentence.item,
-        isHeading: sentence.quotedHeading != nil)
-      sentences[index].covered = sentences[index].features.values[3]
-      sentences[index].probability = weights.probability(sentences[index].features)
-      // A section that has none of the names is about something else, however alike its words are.
-      sentences[index].hasIdentifiers = missing < 1
-      if missing < 1, !focus.identifiers.isEmpty {
-        let passage = sentence.passage
-        sentences[index].hasIdentifiers = focus.identifiers.allSatisfy(passage.holds)
-      }
+      let features = frame.features(
+        cosine: sentence.score, gap: sentence.score - (sentence.score >= best ? second : best),
+        own: sentence.source.own.terms, around: sentence.source.frames.flatMap(\.terms),
+        namesMissing: missing[index], item: sentence.item, isHeading: sentence.quotedHeading != nil)
+      sentences[index].features = features
+      sentences[index].covered = features.covered
+      sentences[index].probability = weights.probability(features)
     }
   }
 

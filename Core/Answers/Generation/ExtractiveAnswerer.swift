@@ -8,6 +8,10 @@ struct ExtractiveAnswerer: Sendable {
   /// A further sentence must speak of what was asked nearly as much as the best one.
   private static let coveredShare = 0.8
 
+  /// A sentence that has the question's identifiers needs this share of the probability: there is no other thing that
+  /// it could be about. No set of questions with known answers asks for identifiers, so the share is set by hand.
+  private static let identifierShare = 0.15
+
   let refusalScore: Double
   let sentencesMax: Int
 
@@ -30,7 +34,7 @@ struct ExtractiveAnswerer: Sendable {
 
   private func explanation(_ context: ContextSentences, isRefused: Bool) -> AnswerExplanation {
     var explanation = AnswerExplanation()
-    explanation.threshold = refusalScore
+    explanation.threshold = threshold(context)
     let best = context.ranking.first.map { context.sentences[$0] }
     if let best {
       explanation.probability = best.probability
@@ -42,10 +46,16 @@ struct ExtractiveAnswerer: Sendable {
     return explanation
   }
 
+  private func threshold(_ context: ContextSentences) -> Double {
+    context.focus.identifiers.isEmpty ? refusalScore : refusalScore * Self.identifierShare
+  }
+
   /// The sentences to quote, best first.
   func choose(_ context: ContextSentences) -> [ContextSentence] {
     let ranked = context.ranking.map { context.sentences[$0] }
-    guard let best = ranked.first, best.hasIdentifiers, best.probability >= refusalScore else { return [] }
+    guard let best = ranked.first, best.hasIdentifiers, best.probability >= threshold(context) else {
+      return []
+    }
     var chosen: [ContextSentence] = []
     var seen: Set<String> = []
     for sentence in ranked

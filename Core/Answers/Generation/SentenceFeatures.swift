@@ -7,13 +7,15 @@ package struct SentenceFeatures: Sendable {
   /// The names of the values, in their order.
   package static let names = [
     "cosine", "passage_cosine", "best_gap", "covered", "covered_alone", "names_missing", "bm25", "bm25_share",
-    "dense_first", "lexical_first", "agree", "value_asked", "value_missing", "length", "identifiers_held",
-    "heading_uncovered",
+    "dense_first", "lexical_first", "agree", "value_asked", "value_missing", "length", "heading_uncovered",
     "heading_value",
   ]
 
   /// In the order of `names`.
   package var values: [Double]
+
+  /// The share of the question's words that the sentence has, with its headings.
+  var covered: Double { values.count > 3 ? values[3] : 0 }
 
   /// What is known of the question and its context as a whole.
   struct Frame {
@@ -56,8 +58,8 @@ package struct SentenceFeatures: Sendable {
         namesMissing, log(1 + max(0, bm25)), bm25Best > 0 ? bm25 / bm25Best : 0, item.denseRank == 1 ? 1 : 0,
         item.lexicalRank == 1 ? 1 : 0, agrees ? 1 : 0, holdsValue == true ? 1 : 0,
         holdsValue == false ? 1 : 0,
-        min(1, Double(own.count) / 40), focus.identifiers.isEmpty ? 0 : 1,
-        isHeading ? 1 - Double(alone) / count : 0, isHeading && holdsValue == true ? 1 : 0,
+        min(1, Double(own.count) / 40), isHeading ? 1 - Double(alone) / count : 0,
+        isHeading && holdsValue == true ? 1 : 0,
       ])
     }
 

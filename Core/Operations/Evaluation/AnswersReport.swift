@@ -6,6 +6,10 @@ package struct AnswersReport: Sendable {
   var count = 0
   var missing = 0
   var answerable = 0
+  /// Answerable questions that were answered, and those of them whose citations hold a known answer.
+  var answered = 0
+  var holding = 0
+  var ownWords = 0
   var exact = 0.0
   var f1 = 0.0
   var citations = 0
@@ -38,6 +42,7 @@ package struct AnswersReport: Sendable {
         continue
       }
       engines[answer.engine, default: 0] += 1
+      if answer.explanation.map({ $0.count(.kept) > 0 }) ?? false { ownWords += 1 }
       for citation in answer.citations {
         citations += 1
         let (start, end) = (Int(clamping: citation.start), Int(clamping: citation.end))
@@ -48,6 +53,12 @@ package struct AnswersReport: Sendable {
         }
       }
       guard question.isAnswerable else { continue }
+      answered += 1
+      if question.answers.contains(where: { gold in
+        !gold.isEmpty && answer.citations.contains { $0.quote.localizedCaseInsensitiveContains(gold) }
+      }) {
+        holding += 1
+      }
       let said = answer.text.replacing(/\s*\[\d+\]/, with: "")
       exact += question.answers.map { SQuAD.isExact(said, $0) ? 1 : 0 }.max() ?? 0
       f1 += question.answers.map { SQuAD.f1(said, $0) }.max() ?? 0
@@ -65,6 +76,8 @@ package struct AnswersReport: Sendable {
       "questions": .int(count), "missing": .int(missing), "answerable": .int(answerable),
       "exact_match": .double(exact / Double(max(1, answerable))),
       "f1": .double(f1 / Double(max(1, answerable))),
+      "answered": .double(share(answered, answerable)), "holding_the_answer": .double(share(holding, answered)),
+      "in_the_llms_words": .int(ownWords),
       "citations": .int(citations), "citations_right": .double(rightShare),
       "refused": .int(refused), "refusal_precision": .double(share(rightlyRefused, refused)),
       "refusal_recall": .double(share(rightlyRefused, unanswerable)),
@@ -82,10 +95,13 @@ package struct AnswersReport: Sendable {
       String(
         format: "exact match %.3f  F1 %.3f  (answerable questions only)", exact / Double(max(1, answerable)),
         f1 / Double(max(1, answerable))),
+      String(
+        format: "answered %.3f of the answerable; a citation holds a known answer in %.3f of these",
+        share(answered, answerable), share(holding, answered)),
       "citations \(citations), share correct \(String(format: "%.4f", rightShare))",
       String(
         format: "refused %d: precision %.3f  recall %.3f", refused, share(rightlyRefused, refused),
-        share(rightlyRefused, unanswerable)), "answered by \(used)",
+        share(rightlyRefused, unanswerable)), "answered by \(used); \(ownWords) with a sentence in the LLM's words",
     ].joined(separator: "\n")
   }
 }

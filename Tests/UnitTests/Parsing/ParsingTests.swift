@@ -199,8 +199,8 @@ import Testing
         group.cancelAll()
       }
     }
-    // This includes up to half a minute of waiting for a thread of the pool, which all tests share.
-    #expect(time < .seconds(120), "it would have slept for ten minutes: \(time)")
+    // This includes waiting for a thread of the pool, which all tests share: minutes on a busy machine.
+    #expect(time < .seconds(500), "it would have slept for ten minutes: \(time)")
   }
 
   @Test("if the declared type is wrong, the content decides")
