@@ -198,7 +198,7 @@ let package = Package(
     room("Retrieval", in: .answers, ["Records", "Settings"]),
     room(
       "Generation", in: .answers,
-      ["Failures", "Encoder", "HTTPClient", "Parsing", "Records", "Time", "Tokenizer"]),
+      ["Failures", "Encoder", "HTTPClient", "Parsing", "Records", "Settings", "Time", "Tokenizer"]),
     room(
       "Caching", in: .answers,
       ["Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "Time"]),
@@ -210,9 +210,9 @@ let package = Package(
     room(
       "Supervision", in: .operations,
       [
-        "BlockingExecutor", "Caching", "CommandLine", "Encoder", "Failures", "HTTPClient", "KafkaClient",
-        "LocalBroker", "LocalState", "Pools", "Records", "RedisClient", "Services", "Settings", "Stage",
-        "Time", "VectorMath",
+        "BlockingExecutor", "Caching", "CommandLine", "Encoder", "Failures", "Generation", "HTTPClient",
+        "KafkaClient", "LocalBroker", "LocalState", "Pools", "Records", "RedisClient", "Services",
+        "Settings", "Stage", "Telemetry", "Time", "VectorMath",
       ]),
     room(
       "Evaluation", in: .operations,
@@ -251,7 +251,7 @@ let package = Package(
       [
         "Answered", "Caching", "Encoder", "Freshness", "Generation", "HTTPClient", "KafkaClient", "Pools",
         "Records",
-        "RedisClient", "Services", "Settings", "Stage", "Time",
+        "RedisClient", "Services", "Settings", "Stage", "Telemetry", "Time",
       ]),
     program(
       "Millrace", path: "Workers/Millrace", exclude: ["Demo", "README.md"],

@@ -49,6 +49,25 @@ import Testing
     }
   }
 
+  @Test("a stream may begin with a byte order mark, hold NUL bytes, and end without its last line breaks")
+  func ends() {
+    for (end, last) in [("", "b"), ("\n", "b"), ("\r\n", "b"), ("\n\n", nil), ("\ndata: c", "b\nc")]
+      as [(String, String?)]
+    {
+      for size in 1...4 {
+        var parser = ServerSentEvents()
+        var found: [String] = []
+        let bytes = Array("\u{FEFF}data: a\u{0}\n\n\u{0}\ndata: b\(end)".utf8)
+        for start in stride(from: 0, to: bytes.count, by: size) {
+          found += parser.feed(Array(bytes[start..<min(start + size, bytes.count)]))
+        }
+        #expect(found == (last == nil ? ["a\u{0}", "b"] : ["a\u{0}"]), "\(end), pieces of \(size)")
+        #expect(parser.finish() == (last.map { [$0] } ?? []))
+        #expect(parser.finish().isEmpty && !parser.isBroken)
+      }
+    }
+  }
+
   @Test("Retry-After: seconds or a date")
   func retryAfter() throws {
     #expect(
