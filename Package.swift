@@ -199,7 +199,10 @@ let package = Package(
     room("Statements", in: .answers, ["Tokenizer"]),
     room(
       "Generation", in: .answers,
-      ["Failures", "Encoder", "HTTPClient", "Parsing", "Records", "Statements", "Time", "Tokenizer"]),
+      [
+        "Failures", "Encoder", "HTTPClient", "Parsing", "Records", "Settings", "Statements", "Time",
+        "Tokenizer",
+      ]),
     room(
       "Caching", in: .answers,
       ["Cryptography", "Freshness", "KafkaClient", "Records", "RedisClient", "Settings", "Stage", "Time"]),
@@ -211,9 +214,9 @@ let package = Package(
     room(
       "Supervision", in: .operations,
       [
-        "BlockingExecutor", "Caching", "CommandLine", "Encoder", "Failures", "HTTPClient", "KafkaClient",
-        "LocalBroker", "LocalState", "Pools", "Records", "RedisClient", "Services", "Settings", "Stage",
-        "Time", "VectorMath",
+        "BlockingExecutor", "Caching", "CommandLine", "Encoder", "Failures", "Generation", "HTTPClient",
+        "KafkaClient", "LocalBroker", "LocalState", "Pools", "Records", "RedisClient", "Services",
+        "Settings", "Stage", "Telemetry", "Time", "VectorMath",
       ]),
     room(
       "Evaluation", in: .operations,
@@ -252,7 +255,7 @@ let package = Package(
       [
         "Answered", "Caching", "Encoder", "Freshness", "Generation", "HTTPClient", "KafkaClient", "Pools",
         "Records",
-        "RedisClient", "Services", "Settings", "Stage", "Time",
+        "RedisClient", "Services", "Settings", "Stage", "Telemetry", "Time",
       ]),
     program(
       "Millrace", path: "Workers/Millrace", exclude: ["Demo", "README.md"],

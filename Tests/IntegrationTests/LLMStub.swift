@@ -1,4 +1,5 @@
 import Foundation
+import HTTPClient
 import Testing
 
 /// Runs the chat endpoint of `Tests/Scripts/llm_stub.py` for the duration of a test.
@@ -28,4 +29,12 @@ final class LLMStub {
     process.waitUntilExit()
   }
   var url: String { "http://127.0.0.1:\(port)/v1" }
+
+  /// What the endpoint says of the requests it got.
+  func report() throws -> [String: Any] {
+    let page = try #require(HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: "/count")).1
+    return try #require(JSONSerialization.jsonObject(with: Data(page.utf8)) as? [String: Any])
+  }
+
+  func count() throws -> Int { try #require(try report()["count"] as? Int) }
 }

@@ -129,13 +129,8 @@ import Testing
     let stub = try LLMStub()
     let pipeline = try Pipeline(["--llm", stub.url, "--redis", "none"])
     #expect(try pipeline.millrace(["documents", "put", "-", "--id", "lamp"], input: fact).code == 0)
-    func count() throws -> Int {
-      let page = try Pipeline.run("/usr/bin/env", ["curl", "-s", "http://127.0.0.1:\(stub.port)/count"]).text
-      return try #require(
-        (JSONSerialization.jsonObject(with: Data(page.utf8)) as? [String: Any])?["count"] as? Int)
-    }
     for number in 0..<5 { _ = try pipeline.ask("Which colour is the harbour lamp number \(number)?") }
-    let before = try count()
+    let before = try stub.count()
     let pid = try #require(try pipeline.processes()["generate"])
     kill(pid, SIGKILL)
     #expect(try eventually { try pipeline.processes()["generate"] ?? pid != pid })
@@ -148,9 +143,97 @@ import Testing
       try eventually {
         try pipeline.metric("messaging_client_consumed_messages_total", of: "generate") >= 5
       }, "the new process has consumed the prompts")
-    #expect(try count() == before, "earlier answers are read back")
+    #expect(try stub.count() == before, "earlier answers are read back")
     #expect(try pipeline.ask("Which colour is the harbour lamp now?")["status"] as? String == "answered")
-    #expect(try count() == before + 1)
+    #expect(try stub.count() == before + 1)
+  }
+
+  @Test(
+    "an LLM's habits: thoughts, replies that end early, other forms, servers that refuse parts of a request")
+  func habits() throws {
+    let stub = try LLMStub()
+    let pipeline = try Pipeline(["--llm", stub.url])
+    #expect(try pipeline.millrace(["documents", "put", "-", "--id", "lamp"], input: fact).code == 0)
+    let question = "Which colour is the harbour lamp painted?"
+    func ask(_ word: String) throws -> [String: Any] { try pipeline.ask("\(word) \(question)") }
+    func fallbacks(_ reason: String) throws -> Double {
+      try pipeline.metric("millrace_generation_fallbacks_total", of: "generate", "reason=\"\(reason)\"")
+    }
+    func isOfTheLLM(_ answer: [String: Any]) -> Bool {
+      answer["engine"] as? String == "llm" && answer["text"] as? String == fact + " [1]"
+    }
+    for word in ["WHOLE", "NOFINISH", "LASTLINE", "COMMENTS"] {
+      let answer = try ask(word)
+      #expect(isOfTheLLM(answer), "\(word): \(answer)")
+    }
+    for word in ["THINK", "CLOSED", "REASON"] {
+      let answer = try ask(word)
+      #expect(
+        answer["status"] as? String == "refused" && answer["engine"] as? String == "llm", "\(word): \(answer)"
+      )
+    }
+    // What is cut off is dropped, and the rest is not cached.
+    for word in ["LENGTH", "FILTER"] {
+      for _ in 0..<2 {
+        let count = try stub.count()
+        let answer = try ask(word)
+        #expect(isOfTheLLM(answer) && answer["cache"] as? String == "miss", "\(word): \(answer)")
+        #expect(try stub.count() == count + 1)
+      }
+    }
+    #expect(try ask("DREAM")["engine"] as? String == "extractive")
+    #expect(try fallbacks("cut") == 1)
+    let count = try stub.count()
+    #expect(
+      try ask("WHOLE")["cache"] as? String == "exact" && stub.count() == count, "a whole reply is cached")
+    for _ in 0..<2 { #expect(try ask("UNPAID")["engine"] as? String == "extractive") }
+    #expect(try fallbacks("refused") == 2)
+    try refusals(pipeline, stub, question)
+    try operatorSees(pipeline, stub)
+  }
+
+  /// A server that refuses parts of a request gets the next one without them.
+  private func refusals(_ pipeline: Pipeline, _ stub: LLMStub, _ question: String) throws {
+    let id = UUID().uuidString
+    let query =
+      #"{"id":"\#(id)","text":"STRICT \#(question)","history":[{"role":"assistant","text":"Hello."},"#
+      + #"{"role":"user","text":"Is there a lamp?"}]}"#
+    #expect(try pipeline.kcat(["-P", "-t", "rag.queries"], input: query).code == 0)
+    let strict = try #require(try pipeline.answer(to: "\"\(id)\""))
+    #expect(strict["engine"] as? String == "llm", "\(strict)")
+    #expect(try stub.report()["roles"] as? [String] == ["system", "user"])
+    for (word, requests) in [("NEWER", 3), ("NOOPTIONS", 2), ("NOSYSTEM", 2), ("ANOTHER", 1)] {
+      let count = try stub.count()
+      let answer = try pipeline.ask("\(word) \(question)")
+      #expect(answer["engine"] as? String == "llm", "\(word): \(answer)")
+      #expect(try stub.count() == count + requests, "\(word)")
+    }
+    let last = try stub.report()
+    #expect(last["fields"] as? [String] == ["max_completion_tokens", "messages", "model", "stream"])
+    #expect(last["roles"] as? [String] == ["user"])
+  }
+
+  /// The log, `status` and `doctor` have the server's own words and what is to be done.
+  private func operatorSees(_ pipeline: Pipeline, _ stub: LLMStub) throws {
+    let log = try String(contentsOfFile: pipeline.state + "/logs/generate.log", encoding: .utf8)
+    for words in [
+      "Unsupported parameter: 'max_tokens'", "llm.tokensParameter=max_completion_tokens",
+      "llm.strictRoles=true",
+      "Incorrect API key provided: (hidden)", "llm.answerTokensMax must be enough",
+    ] { #expect(log.contains(words), "\(words)") }
+    #expect(!log.contains("harbour") && !log.contains("sk-abc"), "neither texts nor keys")
+    let refused = log.split(separator: "\n").filter { $0.contains("Incorrect API key") }
+    #expect(refused.count == 1, "\(refused)")
+    let processes = try #require(try pipeline.json(["status"])["processes"] as? [[String: Any]])
+    let calls = try #require(
+      processes.first { $0["role"] as? String == "generate" }?["llm"] as? [String: Any])
+    #expect(calls["fallbacks"] as? [String: Int] == ["cut": 1, "refused": 2], "\(calls)")
+    #expect(calls["calls"] as? Int ?? 0 > 10, "\(calls)")
+    #expect(try pipeline.millrace(["status"]).text.contains("% quoted instead: refused 2, cut 1"))
+    let doctor = try pipeline.millrace(["doctor"])
+    #expect(doctor.text.contains(#"answered "The lamp is red." in"#), "\(doctor)")
+    let newer = try pipeline.millrace(["doctor", "--llm-model", "NEWER"])
+    #expect(newer.text.contains("set llm.tokensParameter=max_completion_tokens, llm.temperature"), "\(newer)")
   }
 
   /// No log contains texts, keys or questions, whether valid or not.

@@ -104,6 +104,9 @@ REFUSED = [
     ("a volume of another pool", {"pools": {"retrieve": {"volume": {"type": "emptyDir"}}}}, "volume"),
     ("a volume of ingest", {"pools": {"ingest": {"volume": {"type": "emptyDir"}}}}, "volume"),
     ("a severity that Prometheus routes nowhere", {"alerts": {"indexNotStored": {"severity": "page"}}}, "severity"),
+    ("a share of the answers in percent", {"alerts": {"llmFallbacks": {"share": 50}}}, "share"),
+    ("a temperature that is no number", {"llm": {"temperature": "hot"}}, "temperature"),
+    ("an unknown name of the limit of tokens", {"llm": {"tokensParameter": "tokens"}}, "tokensParameter"),
     ("a model volume without a claim", {"model": {"source": "volume"}}, "model.existingClaim"),
 ]
 

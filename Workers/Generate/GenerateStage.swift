@@ -22,6 +22,7 @@ package final class GenerateStage: RecordWork {
   private let log: QueryLog
   private let writer: AnswerWriter
   private let answerer: Answerer
+  private let llmLog: LLMLog?
   private let limit: CallLimit
   private let cache: AnswerCache?
   private let stream: AnswerStream?
@@ -53,12 +54,9 @@ package final class GenerateStage: RecordWork {
     let settings = context.settings
     limit = CallLimit(settings.llm.concurrencyMax)
     let chat = try settings.llm.url.map { url in
-      ChatClient(
-        HTTPClient(),
-        ChatClient.Options(
-          url: url, model: settings.llm.model, apiKey: try settings.llm.apiKey.read(),
-          answerTokensMax: settings.llm.answerTokensMax, timeout: settings.llm.timeout))
+      ChatClient(HTTPClient(), try ChatClient.Options(settings.llm, url: url))
     }
+    llmLog = chat.map { LLMLog(context.logger, $0) }
     answerer = Answerer(
       encoder: encoder, chat: chat, limit: limit, refusalScore: settings.generate.refusalScore,
       sentencesMax: settings.generate.sentencesMax,
@@ -230,7 +228,8 @@ package final class GenerateStage: RecordWork {
       await stream.publish(sentence, for: query)
     }
     measure(outcome)
-    return Draft(answer: outcome.answer, isWorthKeeping: outcome.fallback?.isLasting ?? true)
+    llmLog?.note(outcome)
+    return Draft(answer: outcome.answer, isWorthKeeping: outcome.isWorthKeeping)
   }
 
   private func isUsable(_ document: DocumentInfo) -> Bool {

@@ -1,4 +1,6 @@
+import BlockingExecutor
 import CommandLine
+import HTTPClient
 import Pools
 import Foundation
 import KafkaClient
@@ -6,6 +8,7 @@ import LocalState
 import Records
 import Settings
 import Stage
+import Supervision
 
 enum StatusCommand {
   static let command = Command(
@@ -18,8 +21,9 @@ enum StatusCommand {
     let runs = record.supervisor.isAlive
     let settings = try Configuration.settings(arguments, mustRun: false)
     let lags = runs ? await lags(settings) : [:]
+    let calls = runs ? await calls(record) : [:]
     if arguments.flag("--json") {
-      Terminal.print(json(record, runs, lags).text)
+      Terminal.print(json(record, runs, lags, calls).text)
       return runs ? .success : .unavailable
     }
     Terminal.print(
@@ -31,12 +35,19 @@ enum StatusCommand {
       let state = runs ? process.state : "ended"
       Terminal.print(
         "\(process.role.padding(toLength: 16, withPad: " ", startingAt: 0)) pid \(process.pid)  \(state)  restarts "
-          + "\(process.restarts)  lag \(lags[process.role].map(String.init) ?? "-")")
+          + "\(process.restarts)  lag \(lags[process.role].map(String.init) ?? "-")"
+          + (calls[process.role]?.summary.map { "  \($0)" } ?? ""))
+      if calls[process.role]?.isFailing == true {
+        Terminal.print(
+          "  the LLM fails: `millrace doctor` asks it a question; \(directory.logsPath) has its own words")
+      }
     }
     return runs ? .success : .unavailable
   }
 
-  private static func json(_ record: StateRecord, _ runs: Bool, _ lags: [String: Int64]) -> JSONValue {
+  private static func json(
+    _ record: StateRecord, _ runs: Bool, _ lags: [String: Int64], _ calls: [String: LLMCalls]
+  ) -> JSONValue {
     .object([
       "running": .bool(runs), "ready": .bool(runs && record.isReady),
       "endpoints": .object(
@@ -48,9 +59,32 @@ enum StatusCommand {
             "role": .string(process.role), "pid": .int(process.pid),
             "state": .string(runs ? process.state : "ended"), "restarts": .int(process.restarts),
             "http_port": process.httpPort.map(JSONValue.int), "lag": lags[process.role].map(JSONValue.int),
+            "llm": calls[process.role].map(json),
           ])
         }),
     ])
+  }
+
+  private static func json(_ calls: LLMCalls) -> JSONValue {
+    .object([
+      "calls": .int(calls.count),
+      "fallbacks": .object(
+        calls.fallbacks.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key, value: .int($0.value)) }),
+    ])
+  }
+
+  /// The calls to the LLM by role, of generate only. The role is missing when it does not answer.
+  private static func calls(_ record: StateRecord) async -> [String: LLMCalls] {
+    let blocking = BlockingCalls(name: "status")
+    var calls: [String: LLMCalls] = [:]
+    for process in record.processes where process.role == Pool.generate.name {
+      guard let port = process.httpPort else { continue }
+      let page = await blocking.run {
+        HTTPProbe.get(host: "127.0.0.1", port: port, path: ProbeService.metricsPath)
+      }
+      if let page, page.0 == 200 { calls[process.role] = LLMCalls(metrics: page.1) }
+    }
+    return calls
   }
 
   /// Lag by role. Roles are missing when the broker does not answer.

@@ -35,6 +35,8 @@ package struct AnswerKey: Sendable, Hashable {
         .string(SettingsTable.withoutUser(url: url)), .string(settings.llm.model),
         .int(settings.llm.promptTokensMax),
         .int(settings.llm.answerTokensMax),
+        settings.llm.temperature.map(JSONValue.double) ?? .null, .bool(settings.llm.hasSystemRole),
+        .bool(settings.llm.hasStrictRoles),
       ]
     }
     // Principals are compared by their bytes, as in the index. Otherwise a user could get an answer from

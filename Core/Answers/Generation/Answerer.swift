@@ -25,11 +25,21 @@ package struct Answerer: Sendable {
     package var callSeconds: Double?
     /// Why quotes were used in place of the LLM's text; nil when they were not, or no LLM was asked.
     package var fallback: Fallback?
+    /// Why the call to the LLM failed; nil when it did not.
+    package var failure: ChatFailure?
+
+    /// True if the LLM's reply ended early: what it said before is used, but another call may say more.
+    package var isCut: Bool { llm?.finish.isCut ?? false }
+
+    /// False if the same question may get a better answer at once, so that this one must not be cached.
+    package var isWorthKeeping: Bool { !isCut && (fallback?.isLasting ?? true) }
   }
 
   /// Why quotes were used in place of the LLM's text: the request failed, or the text was `unsupported`.
   package enum Fallback: String, Sendable {
     case unreachable, timeout, overloaded, refused, broken, unsupported
+    /// The reply ended early, and no supported sentence came before. For example, all its tokens were thoughts.
+    case cut
     /// No call was begun: it had no fair chance to end before the deadline.
     case late
 
@@ -92,18 +102,27 @@ package struct Answerer: Sendable {
     }
     defer { limit.release() }
     let chatPrompt = ChatPrompt(query, context, tokensMax: promptTokensMax, tokenizer: encoder.tokenizer)
-    var draft = LLMDraft(context, quoted: extractive.choose(context))
+    let empty = LLMDraft(context, quoted: extractive.choose(context))
+    var draft = empty
     let watch = Stopwatch()
     do {
-      let result = try await chat.answer(chatPrompt.messages, deadline: end) { text in
-        for sentence in draft.feed(text) { await draft.align(sentence, onSentence) }
+      let result = try await chat.answer(chatPrompt.messages, deadline: end) { event in
+        switch event {
+        case .text(let text):
+          for sentence in draft.feed(text) { await draft.align(sentence, onSentence) }
+        case .restart: draft = empty
+        }
       }
-      for sentence in draft.rest() { await draft.align(sentence, onSentence) }
+      // The last sentence of a reply that ended early may lack its end, also if it has a full stop: "version 3."
+      if !result.finish.isCut {
+        for sentence in draft.rest() { await draft.align(sentence, onSentence) }
+      }
       times.add(.seconds(result.seconds))
       return outcome(draft, result, quoted, chat, context)
     } catch let failure as ChatFailure {
       if failure.reason == .timeout { times.add(.seconds(watch.seconds)) }
-      return Outcome(answer: quoted, callSeconds: watch.seconds, fallback: Fallback(failure.reason))
+      return Outcome(
+        answer: quoted, callSeconds: watch.seconds, fallback: Fallback(failure.reason), failure: failure)
     }
   }
 
@@ -152,7 +171,9 @@ package struct Answerer: Sendable {
       answer.text = AnswerRecord.refusalText
       answer.explanation?.refusal = .llm
     } else if draft.citations.isEmpty || draft.isBesideThePoint {
-      return Outcome(answer: answer, llm: result, callSeconds: result.seconds, fallback: .unsupported)
+      return Outcome(
+        answer: answer, llm: result, callSeconds: result.seconds,
+        fallback: result.finish.isCut ? .cut : .unsupported)
     } else {
       // A text of nothing but the sources' own sentences is quoted, whoever chose them.
       answer.engine = draft.hasOwnWords ? Self.llm : Self.extractive

@@ -3,7 +3,7 @@ import HTTPClient
 import Records
 import Time
 
-/// A client of a chat endpoint with OpenAI's protocol; answers are streamed.
+/// A client of a chat endpoint with OpenAI's protocol. Answers are streamed if the endpoint can do that.
 package struct ChatClient: Sendable {
   /// Where and how to ask; `timeout` limits one answer with all its retries.
   package struct Options: Sendable {
@@ -12,157 +12,206 @@ package struct ChatClient: Sendable {
     package var apiKey: String
     package var answerTokensMax: Int
     package var timeout: Duration
+    /// The first request is made in it; what the server then refuses is left out.
+    package var dialect: ChatDialect
 
-    package init(url: String, model: String, apiKey: String, answerTokensMax: Int, timeout: Duration) {
+    package init(
+      url: String, model: String, apiKey: String, answerTokensMax: Int, timeout: Duration,
+      dialect: ChatDialect = ChatDialect()
+    ) {
       self.url = url
       self.model = model
       self.apiKey = apiKey
       self.answerTokensMax = answerTokensMax
       self.timeout = timeout
+      self.dialect = dialect
     }
   }
 
-  /// A complete answer, with its usage and times.
+  /// An answer, with its usage and times.
   package struct Result: Sendable {
     package var text = ""
+    package var finish = ChatFinish.unknown
     package var usage = AnswerRecord.Usage()
     package var model = ""
     package var firstTokenSeconds: Double?
     package var seconds = 0.0
   }
 
-  private static let answerBytesMax = 1 << 20
+  /// A dialect that the server has accepted after it had refused another.
+  package struct Lesson: Sendable {
+    package var dialect: ChatDialect
+    /// The server's own words about the other, fit for a log.
+    package var sentence: String
+  }
+
+  private static let replyBytesMax = 16 << 20
+  private static let errorBytesMax = 16 << 10
   private let http: HTTPClient
+  private let habits: ChatHabits
   package let options: Options
 
   package init(_ http: HTTPClient, _ options: Options) {
     self.http = http
     self.options = options
+    habits = ChatHabits(options.dialect)
   }
 
-  /// Sends the messages. After HTTP 429 and 503 it retries as `Retry-After` says, while the deadline allows.
+  /// The dialect of the next request.
+  package var dialect: ChatDialect { habits.dialect }
+
+  /// What was learned from the server since the last call; nil when nothing was.
+  package func takeLesson() -> Lesson? { habits.takeLesson() }
+
+  /// Sends the messages. After HTTP 429 and 503 it retries as `Retry-After` says, while the deadline allows. After HTTP
+  /// 400 and 422 it retries at once without what the server refuses, and remembers that.
   ///
   /// - Parameters:
   ///   - deadline: the query's deadline. The answer must be complete by then and within `options.timeout`.
-  ///   - onText: called with each piece of text as it arrives.
+  ///   - onEvent: called with each piece of text as it arrives. After `.restart` the answer begins anew.
   /// - Throws: `ChatFailure`, `CancellationError`.
   package func answer(
-    _ messages: [ChatMessage], deadline: ContinuousClock.Instant, onText: (String) async -> Void
+    _ messages: [ChatMessage], deadline: ContinuousClock.Instant, onEvent: (ChatEvent) async -> Void
   ) async throws -> Result {
     let end = min(deadline, .now + options.timeout)
     var backoff = Backoff(first: .milliseconds(250), max: .seconds(8))
+    var tried = [habits.dialect]
+    var sentences: [String] = []
     while true {
+      let dialect = tried[tried.count - 1]
       do {
-        return try await attempt(messages, end, onText)
-      } catch let retry as Retry {
-        // The server's value is not trusted: 0 or less means the usual back-off, and a day is the maximum.
-        let asked = retry.after.map { $0.isFinite ? min(max(0, $0), 86_400) : 86_400 } ?? 0
-        let pause = backoff.next()
-        let wait = asked > 0 ? Duration.milliseconds(Int64(asked * 1000)) : pause
-        guard ContinuousClock.now + wait < end else {
+        return try await attempt(messages, dialect, sentences, end, onEvent)
+      } catch let refused as ChatReply.Refused {
+        let sentence = ServerSentence(refused.body).line(hiding: messages, apiKey: options.apiKey)
+        // A part of the answer may have been used already, so it is not asked for again.
+        if !refused.isLate, refused.status == 429 || refused.status == 503 {
+          try await pause(refused, sentence, backoff.next(), end)
+        } else if !refused.isLate, let next = dialect.adapted(to: refused.status, refused.body),
+          !tried.contains(next)
+        {
+          tried.append(next)
+          sentences.append(sentence)
+        } else {
           throw ChatFailure(
-            reason: .overloaded, message: "HTTP \(retry.status), and no time is left to try again")
+            reason: .refused, message: Self.message(Self.name(refused.status), sentence),
+            status: refused.status > 0 ? refused.status : nil)
         }
-        try await Task.sleep(for: wait)
       }
     }
   }
 
-  private struct Retry: Error {
-    var status: Int
-    var after: Double?
+  private static func name(_ status: Int) -> String {
+    status > 0 ? "HTTP \(status)" : "an error in the reply"
   }
 
+  private static func message(_ status: String, _ sentence: String) -> String {
+    sentence.isEmpty ? status : "\(status): \(sentence)"
+  }
+
+  /// - Throws: `ChatFailure` when no time is left to try again.
+  private func pause(
+    _ refused: ChatReply.Refused, _ sentence: String, _ usual: Duration, _ end: ContinuousClock.Instant
+  ) async throws {
+    // The server's value is not trusted: 0 or less means the usual back-off, and a day is the maximum.
+    let asked = refused.retryAfter.map { $0.isFinite ? min(max(0, $0), 86_400) : 86_400 } ?? 0
+    let wait = asked > 0 ? Duration.milliseconds(Int64(asked * 1000)) : usual
+    guard ContinuousClock.now + wait < end else {
+      throw ChatFailure(
+        reason: .overloaded,
+        message: Self.message("\(Self.name(refused.status)), and no time is left to try again", sentence),
+        status: refused.status)
+    }
+    try await Task.sleep(for: wait)
+  }
+
+  /// - Parameter sentences: what the server said about other dialects before it got this one.
   private func attempt(
-    _ messages: [ChatMessage], _ end: ContinuousClock.Instant, _ onText: (String) async -> Void
+    _ messages: [ChatMessage], _ dialect: ChatDialect, _ sentences: [String], _ end: ContinuousClock.Instant,
+    _ onEvent: (ChatEvent) async -> Void
   ) async throws -> Result {
     let start = ContinuousClock.now
     guard end > start else { throw ChatFailure(reason: .timeout, message: "no time is left") }
-    var result = Result()
-    var events = ServerSentEvents()
-    var status = 0
-    var errorBody: [UInt8] = []
-    var isDone = false
+    var reply = ChatReply(holdsBack: habits.thinksUnopened)
+    var refused = ChatReply.Refused(status: 0, body: [])
+    var firstTokenSeconds: Double?
+    func give(_ pieces: [ChatEvent]) async {
+      // Remembered also if the reply breaks off later: the next call shall not be refused again.
+      if !sentences.isEmpty, reply.isAccepted {
+        habits.adopt(dialect, after: sentences.joined(separator: "; "))
+      }
+      for piece in pieces {
+        if firstTokenSeconds == nil { firstTokenSeconds = (ContinuousClock.now - start).seconds }
+        await onEvent(piece)
+      }
+    }
     do {
-      for try await event in http.send(request(messages, timeout: end - start)) {
+      for try await event in http.send(request(messages, dialect, timeout: end - start)) {
         switch event {
-        case .head(let code, let retryAfter):
-          status = code
-          if code == 429 || code == 503 { throw Retry(status: code, after: retryAfter) }
+        case .head(let status, let retryAfter):
+          refused.status = status
+          refused.retryAfter = retryAfter
         case .body(let bytes):
-          guard status == 200 else {
-            errorBody += bytes.prefix(2000 - min(errorBody.count, 2000))
+          guard refused.status == 200 else {
+            refused.body += bytes.prefix(Self.errorBytesMax - min(refused.body.count, Self.errorBytesMax))
             continue
           }
-          for data in events.feed(bytes) where data != "[DONE]" {
-            guard let text = try read(data, &result, &isDone), !text.isEmpty else { continue }
-            if result.firstTokenSeconds == nil {
-              result.firstTokenSeconds = (ContinuousClock.now - start).seconds
-            }
-            result.text += text
-            await onText(text)
-          }
+          await give(try reply.feed(bytes))
         }
       }
     } catch let failure as HTTPClientFailure {
-      let reason: ChatFailure.Reason =
-        switch failure.reason {
-        case .unreachable: .unreachable
-        case .timeout: .timeout
-        case .tooLarge, .broken, .invalid: .broken
-        }
-      throw ChatFailure(reason: reason, message: failure.message)
+      // The status, or a reply that had ended before, says all.
+      guard refused.status != 0, refused.status != 200 || reply.isDone else { throw ChatFailure(failure) }
     }
     try Task.checkCancellation()
-    guard status == 200 else {
-      throw ChatFailure(
-        reason: .refused, message: "HTTP \(status) \(String(decoding: errorBody.prefix(300), as: UTF8.self))")
-    }
-    // A stream without a `finish_reason` was cut off, and half a sentence is no answer.
-    guard isDone else { throw ChatFailure(reason: .broken, message: "the stream ended early") }
+    guard refused.status == 200 else { throw refused }
+    await give(try reply.end())
+    if reply.endedUnopened { habits.noteUnopenedThought() }
+    var result = reply.result
+    result.firstTokenSeconds = firstTokenSeconds
     result.seconds = (ContinuousClock.now - start).seconds
     return result
   }
 
-  private func request(_ messages: [ChatMessage], timeout: Duration) -> HTTPRequest {
+  private func request(_ messages: [ChatMessage], _ dialect: ChatDialect, timeout: Duration) -> HTTPRequest {
     var headers = [
-      (name: "Content-Type", value: "application/json"), (name: "Accept", value: "text/event-stream"),
+      (name: "Content-Type", value: "application/json"),
+      (
+        name: "Accept", value: dialect.isStreamed ? "text/event-stream, application/json" : "application/json"
+      ),
     ]
     if !options.apiKey.isEmpty { headers.append(("Authorization", "Bearer \(options.apiKey)")) }
-    let body: JSONValue = .object([
-      "model": .string(options.model),
-      "messages": .array(
-        messages.map { .object(["role": .string($0.role.rawValue), "content": .string($0.content)]) }),
-      "max_tokens": .int(options.answerTokensMax), "temperature": .double(0), "stream": .bool(true),
-      "stream_options": .object(["include_usage": .bool(true)]),
-    ])
+    var members = [
+      JSONMember(name: "model", value: .string(options.model)),
+      JSONMember(
+        name: "messages",
+        value: .array(
+          dialect.messages(messages).map {
+            .object(["role": .string($0.role.rawValue), "content": .string($0.content)])
+          })),
+      JSONMember(name: dialect.tokensParameter.rawValue, value: .int(options.answerTokensMax)),
+      JSONMember(name: "stream", value: .bool(dialect.isStreamed)),
+    ]
+    if let temperature = dialect.temperature {
+      members.append(JSONMember(name: "temperature", value: .double(temperature)))
+    }
+    if dialect.isStreamed, dialect.sendsStreamOptions {
+      members.append(
+        JSONMember(name: "stream_options", value: .object(["include_usage": .bool(true)])))
+    }
     return HTTPRequest(
-      url: options.url + "/chat/completions", headers: headers, body: body.bytes, timeout: timeout,
-      responseBytesMax: Self.answerBytesMax * 16)
+      url: options.url + "/chat/completions", headers: headers, body: JSONValue.object(members).bytes,
+      timeout: timeout, responseBytesMax: Self.replyBytesMax)
   }
+}
 
-  /// - Returns: the text of one event, nil for an event that carries none.
-  private func read(_ data: String, _ result: inout Result, _ isDone: inout Bool) throws -> String? {
-    let value: JSONValue
-    do {
-      value = try JSONReader.read(Array(data.utf8))
-    } catch {
-      throw ChatFailure(reason: .broken, message: "an event is not JSON")
-    }
-    if let error = value["error"] {
-      throw ChatFailure(reason: .refused, message: error["message"]?.stringValue ?? error.text)
-    }
-    if let usage = value["usage"], usage.members != nil {
-      result.usage = AnswerRecord.Usage(
-        promptTokens: Int(clamping: usage["prompt_tokens"]?.integerValue ?? 0),
-        completionTokens: Int(clamping: usage["completion_tokens"]?.integerValue ?? 0))
-    }
-    if let model = value["model"]?.stringValue { result.model = String(model.prefix(200)) }
-    guard let choice = value["choices"]?.arrayValue?.first else { return nil }
-    if choice["finish_reason"]?.stringValue != nil { isDone = true }
-    guard result.text.utf8.count < Self.answerBytesMax else {
-      throw ChatFailure(reason: .broken, message: "the answer is too long")
-    }
-    return choice["delta"]?["content"]?.stringValue
+extension ChatFailure {
+  fileprivate init(_ failure: HTTPClientFailure) {
+    let reason: Reason =
+      switch failure.reason {
+      case .unreachable: .unreachable
+      case .timeout: .timeout
+      case .tooLarge, .broken, .invalid: .broken
+      }
+    self.init(reason: reason, message: failure.message)
   }
 }

@@ -2,13 +2,22 @@ import Failures
 
 /// Why an LLM gave no answer, or only a part of one.
 package struct ChatFailure: Failure {
-  /// `refused` means an HTTP status that is not retried, or an error in the stream; `broken` a stream cut
-  /// short.
+  /// `refused` means an HTTP status that is not retried, or an error in the reply; `broken` a reply that was cut short
+  /// or can't be read.
   package enum Reason: String, Sendable {
     case unreachable, timeout, overloaded, refused, broken
   }
   package var reason: Reason
+  /// May hold the server's own sentence, fit for a log.
   package var message: String
+  /// Of the server's reply; nil when there was none.
+  package var status: Int?
+
+  package init(reason: Reason, message: String, status: Int? = nil) {
+    self.reason = reason
+    self.message = message
+    self.status = status
+  }
 
   package var kind: FailureKind { reason == .refused ? .rejected : .retriable }
   package var description: String { "LLM \(reason.rawValue): \(message)" }

@@ -12,7 +12,22 @@ package struct ChatPrompt: Sendable {
   /// pages.
   private static let tokensPerPiece = 1.3
 
+  private static let system =
+    "You copy the sentences of the text that answer the question. If none does, say \(noAnswer)."
+  private static let order =
+    "Copy the one or two sentences of the text that answer the question, word for word."
+
   package var messages: [ChatMessage]
+
+  /// A question that needs no documents: a test of an LLM asks what queries ask.
+  package static let trial = messages("The lamp is red.", question: "Which colour is the lamp?", after: [])
+
+  private static func messages(_ text: String, question: String, after turns: [ChatMessage]) -> [ChatMessage]
+  {
+    [ChatMessage(role: .system, content: system)] + turns + [
+      ChatMessage(role: .user, content: "Text:\n\(text)\n\nQuestion: \(question)\n\n\(order)")
+    ]
+  }
 
   /// - Parameters:
   ///   - context: the sentences nearest to the question are taken while they fit. The prompt has them in the
@@ -21,10 +36,8 @@ package struct ChatPrompt: Sendable {
   init(_ query: QueryRecord, _ context: ContextSentences, tokensMax: Int, tokenizer: WordPieceTokenizer) {
     let question = UntrustedText.forPrompt(query.text)
     func cost(_ text: String) -> Int { Int(Double(tokenizer.tokenCount(text)) * Self.tokensPerPiece) + 1 }
-    let system =
-      "You copy the sentences of the text that answer the question. If none does, say \(Self.noAnswer)."
-    let order = "Copy the one or two sentences of the text that answer the question, word for word."
-    var left = tokensMax - cost(system) - cost(order) - cost(question) - 3 * Self.messageTokens
+    var left =
+      tokensMax - cost(Self.system) - cost(Self.order) - cost(question) - 3 * Self.messageTokens
     var headings: Set<String> = []
     var kept: [Int] = []
     for index in context.ranking {
@@ -58,10 +71,7 @@ package struct ChatPrompt: Sendable {
       }
       last = heading
     }
-    messages =
-      [ChatMessage(role: .system, content: system)] + turns + [
-        ChatMessage(role: .user, content: "Text:\n\(text)\n\nQuestion: \(question)\n\n\(order)")
-      ]
+    messages = Self.messages(text, question: question, after: turns)
   }
 
   private static func heading(_ item: ContextItem) -> String {

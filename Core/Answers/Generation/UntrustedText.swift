@@ -26,6 +26,7 @@ package enum UntrustedText {
     #"<[|｜][^<>|｜]{0,60}[|｜]>"#, #"<[|｜]|[|｜]>"#, #"\[\|[^\[\]|]{0,60}\|\]"#, #"\[\||\|\]"#, #"<</?SYS>>"#,
     #"\[/?(?:INST|SYS|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT|IMG|THINK|gMASK)\]"#,
     #"</?(?:s|bos|eos|pad|unk|mask|cls|sep|sop|eop|(?:start|end)_of_[a-z]+|unused\d+|extra_id_\d+|seed:\w+)>"#,
+    #"</?(?:thinking|thoughts?|reasoning)>"#,
     #"</?(?:im_start|im_end|think|tool_call|tool_response|tool|function|system|user|assistant)>"#,
   ])
 

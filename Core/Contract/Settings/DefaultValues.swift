@@ -163,6 +163,20 @@ package enum DefaultValues {
       promptTokensMax: 2048
       # tokens of an answer (`up`'s own LLM: 64)
       answerTokensMax: 128
+      # name of the field with the limit of an answer's tokens: max_tokens or max_completion_tokens. The next five settings
+      # also say how the endpoint is asked. If it refuses one of them with HTTP 400 or 422, the worker tries again without,
+      # and remembers that until it ends; `doctor` names the settings that make this needless.
+      tokensParameter: "max_tokens"
+      # temperature of a request; empty: none is sent, for models that allow only their own
+      temperature: 0
+      # whether answers are requested as a stream; without it no sentence is shown before the answer is complete
+      stream: true
+      # whether a stream's usage is requested (stream_options)
+      streamOptions: true
+      # false: the instructions are put in front of the user's first message, for models without a system role
+      systemRole: true
+      # true: neighbouring messages of one role are sent as one, for models that require alternating roles
+      strictRoles: false
       # timeout of one request, within the query's deadline
       timeout: "60s"
       # requests in flight of all workers together; each has the share of its partitions
@@ -519,6 +533,16 @@ package enum DefaultValues {
       indexDamaged:
         # a replica has found a stored state of its index that it can't use in the window
         enabled: true
+        window: "15m"
+        for: "0m"
+        severity: "warning"
+      llmFallbacks:
+        # more than `share` of the answers are quotes because the LLM fails; unsupported sentences are no failure
+        enabled: true
+        # share of the answers in the window for which an LLM is set
+        share: 0.5
+        # fires only with at least so many of these quotes in the window
+        answersMin: 5
         window: "15m"
         for: "0m"
         severity: "warning"

@@ -7,6 +7,14 @@ extension Settings {
     package var apiKey: SecretSetting
     package var promptTokensMax: Int
     package var answerTokensMax: Int
+    /// `max_tokens` or `max_completion_tokens`.
+    package var tokensParameter: String
+    /// Nil = none is sent.
+    package var temperature: Double?
+    package var isStreamed: Bool
+    package var sendsStreamOptions: Bool
+    package var hasSystemRole: Bool
+    package var hasStrictRoles: Bool
     package var timeout: Duration
     /// Calls in flight of all workers of the pool together.
     package var concurrencyMax: Int
@@ -23,6 +31,17 @@ extension Settings {
       apiKey = SecretSetting("llm.apiKey", table)
       promptTokensMax = try table.integer("llm.promptTokensMax", in: 128...1_000_000)
       answerTokensMax = try table.integer("llm.answerTokensMax", in: 1...100_000)
+      tokensParameter = try table.string(
+        "llm.tokensParameter", "must be max_tokens or max_completion_tokens"
+      ) { ["max_tokens", "max_completion_tokens"].contains($0) }
+      let temperature = try table.string("llm.temperature", "must be a number from 0 to 2, or empty") {
+        $0.isEmpty || Double($0).map { (0...2).contains($0) } ?? false
+      }
+      self.temperature = Double(temperature)
+      isStreamed = try table.bool("llm.stream")
+      sendsStreamOptions = try table.bool("llm.streamOptions")
+      hasSystemRole = try table.bool("llm.systemRole")
+      hasStrictRoles = try table.bool("llm.strictRoles")
       timeout = try table.duration("llm.timeout")
       concurrencyMax = try table.integer("llm.concurrencyMax", in: 1...100_000)
     }

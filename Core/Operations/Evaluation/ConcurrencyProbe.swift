@@ -103,11 +103,9 @@ package struct ConcurrencyProbe: Sendable {
   }
 
   private func direct(_ prompts: [[ChatMessage]]) async throws -> Double {
-    let chat = ChatClient(
-      HTTPClient(),
-      ChatClient.Options(
-        url: url, model: settings.llm.model, apiKey: try settings.llm.apiKey.read(),
-        answerTokensMax: settings.llm.answerTokensMax, timeout: .seconds(600)))
+    var options = try ChatClient.Options(settings.llm, url: url)
+    options.timeout = .seconds(600)
+    let chat = ChatClient(HTTPClient(), options)
     let watch = Stopwatch()
     try await withThrowingTaskGroup(of: Void.self) { group in
       for messages in prompts {

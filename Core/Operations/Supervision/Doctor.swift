@@ -152,23 +152,6 @@ package enum Doctor {
     return await blocking.run { ownLLM() }
   }
 
-  private static func endpoint(_ address: String, _ settings: Settings) async -> Finding {
-    let url = settings.table.shown("llm.url")
-    do {
-      let (status, _) = try await HTTPClient().response(
-        HTTPRequest(url: address + "/models", headers: try authorization(settings), timeout: .seconds(5)))
-      return status == 200
-        ? Finding(grade: .ok, subject: "llm", text: "\(url) answers")
-        : Finding(
-          grade: .failure, subject: "llm", text: "\(url)/models answers HTTP \(status)",
-          advice: status == 401 || status == 403 ? "check llm.apiKey" : "check llm.url: it ends with /v1")
-    } catch {
-      return Finding(
-        grade: .failure, subject: "llm", text: "\(url): \(error)",
-        advice: "check llm.url; without an LLM, answers are quotes (engine extractive)")
-    }
-  }
-
   /// Blocks until the server is ready or has failed.
   private static func ownLLM() -> Finding {
     let advice = "run `make setup`, or use --llm http://host:port/v1, or --llm extractive"
@@ -182,11 +165,6 @@ package enum Doctor {
     } catch {
       return Finding(grade: .failure, subject: "llm", text: "\(error)", advice: advice)
     }
-  }
-
-  private static func authorization(_ settings: Settings) throws -> [(name: String, value: String)] {
-    let key = try settings.llm.apiKey.read()
-    return key.isEmpty ? [] : [("Authorization", "Bearer \(key)")]
   }
 
   /// Warnings for files with secrets that other users of this machine can read.

@@ -787,6 +787,26 @@ def damaged_files_for_ever(r):
     own["expr"] = "sum by (namespace, job, pod, reason) (millrace_index_faults_total) > 0"
 
 @mutation("promtool")
+def unsupported_answers_taken_for_failures(r):
+    own = alert(r, "MillraceLLMFallbacks")
+    own["expr"] = own["expr"].replace(', reason!="unsupported"', "")
+
+@mutation("promtool")
+def a_single_failure_of_the_LLM(r):
+    own = alert(r, "MillraceLLMFallbacks")
+    own["expr"] = own["expr"].replace(">= 5", ">= 1")
+
+@mutation("promtool")
+def failures_of_the_LLM_without_late_ones(r):
+    own = alert(r, "MillraceLLMFallbacks")
+    own["expr"] = own["expr"].replace('reason="late"', 'reason="broken"')
+
+@mutation("promtool")
+def everybodys_LLM(r):
+    own = alert(r, "MillraceLLMFallbacks")
+    own["expr"] = own["expr"].replace("mill-millrace-.*", ".*")
+
+@mutation("promtool")
 def rebuilds_taken_for_damage(r):
     own = alert(r, "MillraceIndexDamaged")
     own["expr"] = own["expr"].replace("index_faults", "index_rebuilds")

@@ -34,7 +34,7 @@ LABELS = {
     "millrace_generation_fallbacks_total": {"reason"},
     "millrace_answer_sentences_total": {"verdict", "rule"},
     "millrace_refusals_total": {"reason"},
-    "gen_ai_client_operation_duration_seconds": {"gen_ai_operation_name", "gen_ai_request_model"},
+    "gen_ai_client_operation_duration_seconds": {"gen_ai_operation_name", "gen_ai_request_model", "error_type"},
     "gen_ai_client_token_usage": {"gen_ai_token_type", "gen_ai_request_model"},
     "keda_scaled_object_errors_total": {"scaledObject"},
 }
@@ -446,7 +446,7 @@ def alerts(r):
         "MillraceLagGrowing": values["lagGrowth"], "MillraceOldestRecord": values["oldestRecord"],
         "MillraceDeadLetters": values["deadLetters"], "MillraceIndexBehind": values["indexBehind"],
         "MillraceIndexNotStored": values["indexNotStored"], "MillraceIndexRebuilt": values["indexRebuilt"],
-        "MillraceIndexDamaged": values["indexDamaged"],
+        "MillraceIndexDamaged": values["indexDamaged"], "MillraceLLMFallbacks": values["llmFallbacks"],
         "MillraceKedaErrors": {"enabled": values["kedaErrors"]["enabled"] and r.values["keda"]["enabled"]},
     }
     wanted = {name for name, own in expected.items() if values["enabled"] and own["enabled"]}

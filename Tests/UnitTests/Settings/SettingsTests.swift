@@ -40,6 +40,8 @@ import Testing
       ("--retrieve-top-k", "0", "retrieve.topK"), ("--freshness-stale-after", "1", "freshness.staleAfter"),
       ("--log-level", "loud", "log.level"), ("--ingest-overlap-tokens", "256", "ingest.overlapTokens"),
       ("--kafka-bootstrap-servers", "host", "kafka.bootstrapServers"),
+      ("--llm-temperature", "2.1", "llm.temperature"), ("--llm-temperature", "nan", "llm.temperature"),
+      ("--llm-tokens-parameter", "tokens", "llm.tokensParameter"), ("--llm-stream", "no", "llm.stream"),
     ])
   func badValues(_ flag: String, _ value: String, _ key: String) {
     #expect { try Settings(SettingsTable(flags: [flag: value])) } throws: { error in
