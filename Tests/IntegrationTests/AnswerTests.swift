@@ -3,7 +3,8 @@ import Foundation
 import Testing
 
 // Goal: an answer is what a careful reader would sign. Method: small documents of the kinds in which others answer
-// wrongly (after public bug reports), and a thousand twins that differ in an identifier and a value, over the real path.
+// wrongly (after public bug reports), and a thousand twins that differ in an identifier and a value, over the real
+// path.
 
 @Suite(.serialized, .timeLimit(.minutes(10))) struct AnswerTests {
   private static let changelog = """
@@ -116,7 +117,7 @@ import Testing
       try (0..<1000).map { number in
         let thing = Self.thing(kind, number)
         let text =
-          "The \(thing) is guarded by day. The access word of \(thing) is \(Self.word(number)). It is counted twice a year."
+          "The \(thing) is guarded by day. The access word of \(thing) is \(Self.word(number)). It is counted daily."
         return #"{"id":"\#(kind.rawValue)-\#(number)","text":"\#(text)"}"#
       }.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
       #expect(try pipeline.millrace(["documents", "put", file] + tenant).code == 0)

@@ -23,15 +23,21 @@ struct ContextSentence: Sendable {
   /// Its terms and those of what belongs to it.
   let source: SupportSource
 
-  init(_ item: ContextItem, range: Range<Int>, quote: String, quotedHeading: String? = nil) {
+  /// - Parameter frames: the item's `frameTexts`, read.
+  init(
+    _ item: ContextItem, range: Range<Int>, quote: String, quotedHeading: String? = nil, frames: [Statement]
+  ) {
     self.item = item
     self.range = range
     self.quote = quote
     self.quotedHeading = quotedHeading
     let isRow = item.context.contains(Self.cellMark)
-    source = SupportSource(
-      quotedHeading ?? quote, frames: item.headingPath + [item.document.title, item.context],
-      isLabel: quotedHeading != nil || isRow)
+    source = SupportSource(quotedHeading ?? quote, read: frames, isLabel: quotedHeading != nil || isRow)
+  }
+
+  /// What stands above a sentence, and the names of its row's columns.
+  static func frameTexts(_ item: ContextItem) -> [String] {
+    (item.headingPath + [item.document.title, item.context]).filter { !$0.isEmpty }
   }
 
   static let cellMark = " | "
@@ -61,11 +67,11 @@ struct ContextSentence: Sendable {
 
   var passage: QuotedPassage {
     guard quotedHeading == nil, context.contains(Self.cellMark) else {
-      return QuotedPassage(text, frames: item.headingPath + [item.document.title, context])
+      return QuotedPassage(text, frames: Self.frameTexts(item))
     }
     let columns = context.split(separator: Self.cellMark, omittingEmptySubsequences: false).map(String.init)
     return QuotedPassage(
-      text, frames: item.headingPath + [item.document.title, context], row: Self.cells(quote, columns.count),
+      text, frames: Self.frameTexts(item), row: Self.cells(quote, columns.count),
       columns: columns)
   }
 

@@ -30,8 +30,16 @@ package struct ContextSentences: Sendable {
     guard !question.isEmpty, question.count % dimension == 0 else { return }
     let chosen = PromisingSentences(query.text, focus).choose(
       Self.candidates(context), countMax: Self.countMax)
-    sentences = chosen.map {
-      ContextSentence($0.item, range: $0.range, quote: $0.quote, quotedHeading: $0.heading)
+    var read: [String: Statement] = [:]
+    sentences = chosen.map { candidate in
+      let frames = ContextSentence.frameTexts(candidate.item).map { text in
+        let statement = read[text] ?? Statement(text, isLabel: true)
+        read[text] = statement
+        return statement
+      }
+      return ContextSentence(
+        candidate.item, range: candidate.range, quote: candidate.quote, quotedHeading: candidate.heading,
+        frames: frames)
     }
     let vectors = await known.vectors(of: sentences.map(\.embedded))
     let scores = Self.scores(vectors, count: sentences.count, question, dimension)
@@ -86,7 +94,8 @@ package struct ContextSentences: Sendable {
 
   /// Identifiers of the question that no sentence has.
   var missingIdentifiers: [String] {
-    let passages = sentences.map(\.passage)
+    guard !focus.identifiers.isEmpty || !focus.names.isEmpty else { return [] }
+    let passages = focus.identifiers.isEmpty ? [] : sentences.map(\.passage)
     let identifiers = focus.identifiers.filter { identifier in !passages.contains { $0.holds(identifier) } }
     let isNamed = sentences.isEmpty || sentences.contains { missingNames($0.item) < 1 }
     return identifiers.map(\.text) + (isNamed ? [] : focus.names.map(\.text))

@@ -72,11 +72,11 @@ struct ExtractiveAnswerer: Sendable {
   /// The sentences of other documents that give another value for the same: both are shown, each with its source.
   func contradictions(of shown: [ContextSentence], in context: ContextSentences) -> [ContextSentence] {
     context.ranking.map { context.sentences[$0] }.filter { other in
-      other.hasIdentifiers && !shown.contains { $0.place == other.place }
+      other.hasIdentifiers
         && shown.contains { source in
           source.item.document.key != other.item.document.key
             && OtherValue.isGiven(by: other.source.own, for: source.source.own, asked: context.focus)
-        }
+        } && !shown.contains { $0.place == other.place }
     }
   }
 }

@@ -41,12 +41,26 @@ struct PromisingSentences {
     return best.prefix(countMax).sorted().map { candidates[$0] }
   }
 
+  /// Folded words. Characters are not looked at as graphemes: that would take most of the time of a quoted answer.
   static func words(_ text: String) -> [String] {
-    CompatibilityForms.folded(text).lowercased().split {
-      !($0.isLetter || $0.isNumber || $0 == "'" || $0 == "’")
-    }.map(String.init)
+    CompatibilityForms.folded(text).lowercased().unicodeScalars.split { !isWord($0) }.map { String($0) }
+  }
+
+  private static func isWord(_ scalar: Unicode.Scalar) -> Bool {
+    if scalar.isASCII {
+      return (0x61...0x7A).contains(scalar.value) || (0x30...0x39).contains(scalar.value) || scalar == "'"
+    }
+    if scalar == "\u{2019}" { return true }
+    switch scalar.properties.generalCategory {
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
+      .spacingMark, .decimalNumber, .letterNumber, .otherNumber:
+      return true
+    default: return false
+    }
   }
 
   /// The first five letters. This matches "backup" with "backups", but not "keep" with "kept".
-  private static func stem(_ word: String) -> String { String(word.prefix(5)) }
+  private static func stem(_ word: String) -> String {
+    word.utf8.count <= 5 ? word : String(word.unicodeScalars.prefix(5))
+  }
 }

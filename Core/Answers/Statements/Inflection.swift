@@ -1,11 +1,29 @@
+import Synchronization
+
 /// The base forms of English words: plurals, -ed, -ing, and a table of irregular verbs and nouns.
 ///
 /// Only inflections count. Derivations (`employer`, `employed`; `customer`, `customs`) are other words; a stemmer would
 /// make them one.
 enum Inflection {
+  /// Words are few, and repeated in every sentence.
+  private static let known = Mutex<[String: [String]]>([:])
+  private static let knownMax = 20_000
+
   /// - Parameter word: in lower case.
   /// - Returns: every base form that the word may have, the word itself among them.
   static func bases(of word: String) -> [String] {
+    if let bases = known.withLock({ $0[word] }) { return bases }
+    let bases = made(of: word)
+    // A word as long as a page would be kept, too.
+    guard word.utf8.count <= 32 else { return bases }
+    known.withLock { known in
+      if known.count >= knownMax { known = [:] }
+      known[word] = bases
+    }
+    return bases
+  }
+
+  private static func made(of word: String) -> [String] {
     let known = irregular[word]
     guard word.utf8.count > 3, !invariable.contains(word), word.utf8.allSatisfy(isLetter) else {
       return (known ?? []) + [word]
@@ -21,7 +39,7 @@ enum Inflection {
     }
     var found = [String(word.dropLast())]
     if word.hasSuffix("ies") { found.append(word.dropLast(3) + "y") }
-    if ["ses", "xes", "zes", "ches", "shes", "oes"].contains(where: word.hasSuffix) {
+    if word.hasSuffix("es"), ["ses", "xes", "zes", "ches", "shes", "oes"].contains(where: word.hasSuffix) {
       found.append(String(word.dropLast(2)))
     }
     if word.hasSuffix("ves") { found += [word.dropLast(3) + "f", word.dropLast(3) + "fe"] }

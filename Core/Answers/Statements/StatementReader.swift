@@ -9,11 +9,22 @@ struct StatementReader {
 
   mutating func read() -> [Term] {
     while index < pieces.count {
-      if readDate() || readTime() || readAmount() || readCode() || readWord() { continue }
+      if mayBeValue && (readDate() || readTime() || readAmount()) || readCode() || readWord() { continue }
       readMark()
     }
     return Relations.joined(terms)
   }
+
+  /// False for a word that begins no date, time or number: most words.
+  private var mayBeValue: Bool {
+    guard let word = piece(0), word.kind == .word else { return true }
+    return Self.isCapital(word.text.unicodeScalars.first) || Self.valueWords.contains(word.lower)
+  }
+
+  private static let valueWords = Set(namedTimes.keys).union(NumberWords.ordinals.keys).union(
+    NumberWords.tens.keys
+  )
+  .union(NumberWords.units.keys).union(NumberWords.multipliers.keys)
 
   // What stands where.
 
@@ -94,14 +105,14 @@ struct StatementReader {
       return nil
     }
     let suffix = piece(offset + 1)
-    if let suffix, suffix.isAttached, ["st", "nd", "rd", "th"].contains(suffix.lower) { return (day, 2) }
+    if let suffix, suffix.isAttached, Self.ordinalEndings.contains(suffix.lower) { return (day, 2) }
     return (day, 1)
   }
 
   private func month(at offset: Int) -> (Int, Int)? {
-    guard let word = piece(offset), word.kind == .word, let first = word.text.unicodeScalars.first,
-      first.properties.isUppercase
-    else { return nil }
+    guard let word = piece(offset), word.kind == .word, Self.isCapital(word.text.unicodeScalars.first) else {
+      return nil
+    }
     if let place = Self.months.firstIndex(of: word.lower) { return (place + 1, 1) }
     guard let place = Self.shortMonths[word.lower] else { return nil }
     return (place, isMark(offset + 1, ".") ? 2 : 1)
@@ -112,6 +123,7 @@ struct StatementReader {
     "november",
     "december",
   ]
+  private static let ordinalEndings: Set<String> = ["st", "nd", "rd", "th"]
   private static let shortMonths = [
     "jan": 1, "feb": 2, "mar": 3, "apr": 4, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "sept": 9, "oct": 10,
     "nov": 11,
@@ -122,10 +134,7 @@ struct StatementReader {
 
   /// 22:00, 10:30 pm, 10 p.m., noon
   private mutating func readTime() -> Bool {
-    if let word = piece(0), word.kind == .word,
-      let form = ["noon": "12:00", "midday": "12:00", "midnight": "00:00"][
-        word.lower]
-    {
+    if let word = piece(0), word.kind == .word, let form = Self.namedTimes[word.lower] {
       addTime(form, 1)
       return true
     }
@@ -133,6 +142,8 @@ struct StatementReader {
     addTime(form, count)
     return true
   }
+
+  private static let namedTimes = ["noon": "12:00", "midday": "12:00", "midnight": "00:00"]
 
   private func time(_ text: String) -> (String, Int)? {
     let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
@@ -192,7 +203,7 @@ struct StatementReader {
 
   private mutating func readOrdinal() -> Bool {
     if let text = digits(0), let suffix = piece(1), suffix.isAttached,
-      ["st", "nd", "rd", "th"].contains(suffix.lower)
+      Self.ordinalEndings.contains(suffix.lower)
     {
       add(NumberWords.ordinal(Self.withoutMarks(text)), .ordinal, 2)
       return true
@@ -326,7 +337,7 @@ struct StatementReader {
     guard let word = piece(0) else { return }
     let before = terms.count >= 2 ? terms[terms.count - 2] : nil
     let isBetween = before?.form == "between" && before?.kind == .word
-    let isDash = word.kind == .mark && ["-", "\u{2013}", "\u{2014}", "\u{2012}"].contains(word.text)
+    let isDash = word.kind == .mark && Self.dashes.contains(word.text)
     let isWord =
       word.kind == .word && (Self.rangeWords.contains(word.lower) || isBetween && word.lower == "and")
     guard isDash || isWord else { return }
@@ -358,6 +369,7 @@ struct StatementReader {
     terms.remove(at: count - 2)
   }
 
+  private static let dashes: Set<String> = ["-", "\u{2013}", "\u{2014}", "\u{2012}"]
   private static let rangeWords: Set<String> = ["to", "until", "till", "through"]
 
   // Codes, words and marks.
@@ -413,11 +425,10 @@ struct StatementReader {
 
   private mutating func addContraction(_ word: TextScanner.Piece, _ base: String, _ ending: String) {
     if ending == "'t", base.hasSuffix("n") {
-      let verbs = ["can": "can", "won": "will", "shan": "shall", "ain": "is"]
-      addWord(verbs[base] ?? String(base.dropLast()), of: word, advances: false)
+      addWord(Self.shortened[base] ?? String(base.dropLast()), of: word, advances: false)
       return addWord("not", of: word)
     }
-    if let second = ["'re": "are", "'ve": "have", "'ll": "will", "'m": "am"][ending] {
+    if let second = Self.endings[ending] {
       addWord(base, of: word, advances: false)
       return addWord(second, of: word)
     }
@@ -428,20 +439,27 @@ struct StatementReader {
     index += 1
   }
 
+  private static let shortened = ["can": "can", "won": "will", "shan": "shall", "ain": "is"]
+  private static let endings = ["'re": "are", "'ve": "have", "'ll": "will", "'m": "am"]
   private static let pronouns: Set<String> = [
     "it", "he", "she", "that", "there", "here", "what", "who", "where", "how", "this",
   ]
 
   private mutating func addWord(_ form: String, of word: TextScanner.Piece, advances: Bool = true) {
     var term = Term(form, .word, text: word.lower)
-    let capital = word.text.unicodeScalars.first?.properties.isUppercase ?? false
-    let hasMore = word.text.unicodeScalars.dropFirst().contains { $0.properties.isUppercase }
+    let capital = Self.isCapital(word.text.unicodeScalars.first)
+    let hasMore = word.text.unicodeScalars.dropFirst().contains { Self.isCapital($0) }
     term.isName = capital && (hasWord || hasMore) && form != "i"
     term.isMixed = !capital && hasMore
     term.bases = Inflection.bases(of: form)
     terms.append(term)
     hasWord = true
     if advances { index += 1 }
+  }
+
+  private static func isCapital(_ scalar: Unicode.Scalar?) -> Bool {
+    guard let scalar else { return false }
+    return scalar.isASCII ? (0x41...0x5A).contains(scalar.value) : scalar.properties.isUppercase
   }
 
   /// U.S., e.g.

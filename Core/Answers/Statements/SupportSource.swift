@@ -5,7 +5,13 @@ package struct SupportSource: Sendable {
 
   /// - Parameter frames: headings, title, column names; each may lend its words to a sentence.
   package init(_ text: String, frames: [String] = [], isLabel: Bool = false) {
+    self.init(
+      text, read: frames.filter { !$0.isEmpty }.map { Statement($0, isLabel: true) }, isLabel: isLabel)
+  }
+
+  /// - Parameter read: the frames, which sentences of one section share.
+  package init(_ text: String, read: [Statement], isLabel: Bool) {
     own = Statement(text, isLabel: isLabel)
-    self.frames = frames.filter { !$0.isEmpty }.map { Statement($0, isLabel: true) }
+    frames = read
   }
 }

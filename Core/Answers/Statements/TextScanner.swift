@@ -27,7 +27,7 @@ struct TextScanner {
     var isAttached = false
     while index < scalars.count {
       let scalar = scalars[index]
-      if scalar.properties.isWhitespace {
+      if Self.isSpace(scalar) {
         isAttached = false
         index += 1
       } else if Self.isDigit(scalar) {
@@ -37,7 +37,9 @@ struct TextScanner {
         startingWithLetter(isAttached)
         isAttached = true
       } else {
-        if !scalar.properties.isDefaultIgnorableCodePoint { add(String(scalar), .mark, isAttached) }
+        if scalar.isASCII || !scalar.properties.isDefaultIgnorableCodePoint {
+          add(String(scalar), .mark, isAttached)
+        }
         isAttached = true
         index += 1
       }
@@ -130,11 +132,19 @@ struct TextScanner {
         text.append("'")
       } else if isDigit(scalar), let value = scalar.properties.numericValue {
         text.append(Unicode.Scalar(UInt8(0x30 + Int(value))))
-      } else if !scalar.properties.isWhitespace, !scalar.properties.isDefaultIgnorableCodePoint {
+      } else if scalar.isASCII
+        ? !isSpace(scalar)
+        : !isSpace(scalar) && !scalar.properties.isDefaultIgnorableCodePoint
+      {
         text.append(scalar)
       }
     }
     return String(text)
+  }
+
+  private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+    if scalar.isASCII { return scalar == " " || (0x09...0x0D).contains(scalar.value) }
+    return scalar.properties.isWhitespace
   }
 
   private static func isDigit(_ scalar: Unicode.Scalar) -> Bool {
