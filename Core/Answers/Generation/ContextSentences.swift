@@ -44,12 +44,12 @@ package struct ContextSentences: Sendable {
     let vectors = await known.vectors(of: sentences.map(\.embedded))
     let scores = Self.scores(vectors, count: sentences.count, question, dimension)
     for (index, score) in scores.enumerated() { sentences[index].score = score }
-    weigh(query.text, context, weights)
+    weigh(query, context, weights)
   }
 
   /// Gives each sentence its probability.
-  private mutating func weigh(_ question: String, _ context: [ContextItem], _ weights: AnswerWeights) {
-    let frame = SentenceFeatures.Frame(focus, question: question, context)
+  private mutating func weigh(_ query: QueryRecord, _ context: [ContextItem], _ weights: AnswerWeights) {
+    let frame = SentenceFeatures.Frame(focus, query, context)
     var sections: [String: Double] = [:]
     var missing: [Double] = []
     for index in sentences.indices {

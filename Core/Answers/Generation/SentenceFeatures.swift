@@ -24,12 +24,24 @@ package struct SentenceFeatures: Sendable {
     private let bm25Best: Double
     private let agrees: Bool
 
-    init(_ focus: QuestionFocus, question: String, _ context: [ContextItem]) {
+    /// True if nothing is known of how the passages were found by words: prompts of the release before say nothing,
+    /// and the search mode `dense` looks for none.
+    private let isWordless: Bool
+
+    init(_ focus: QuestionFocus, _ query: QueryRecord, _ context: [ContextItem]) {
       self.focus = focus
+      let question = query.text
+      let isOld = context.allSatisfy {
+        $0.cosine == 0 && $0.bm25 == 0 && $0.denseRank == 0 && $0.lexicalRank == 0
+      }
+      isWordless = isOld || query.searchMode == .dense
       asked = AskedValue(question)
       bm25Best = context.map { Self.finite($0.bm25) }.max() ?? 0
       agrees = context.contains { $0.denseRank == 1 && $0.lexicalRank == 1 }
     }
+
+    /// A middle one of squad2-dev's.
+    private static let usualBM25 = 8.0
 
     /// A record may hold anything.
     private static func finite(_ value: Float) -> Double { value.isFinite ? Double(value) : 0 }
@@ -50,12 +62,14 @@ package struct SentenceFeatures: Sendable {
         own.contains { Self.isSame($0, word) } || around.contains { Self.isSame($0, word) }
       }
       let count = Double(max(1, words.count))
-      let bm25 = Self.finite(item.bm25)
+      let bm25 = isWordless ? Self.usualBM25 : Self.finite(item.bm25)
+      let passage = item.cosine == 0 ? cosine : Self.finite(item.cosine)
       let holdsValue = asked.map { $0.isHeld(by: own, besides: focus.words) }
       return SentenceFeatures(values: [
-        cosine, Self.finite(item.cosine), min(0.3, max(-0.3, gap)), Double(both) / count,
+        cosine, passage, min(0.3, max(-0.3, gap)), Double(both) / count,
         Double(alone) / count,
-        namesMissing, log(1 + max(0, bm25)), bm25Best > 0 ? bm25 / bm25Best : 0, item.denseRank == 1 ? 1 : 0,
+        namesMissing, log(1 + max(0, bm25)), isWordless ? 1 : bm25Best > 0 ? bm25 / bm25Best : 0,
+        item.denseRank == 1 ? 1 : 0,
         item.lexicalRank == 1 ? 1 : 0, agrees ? 1 : 0, holdsValue == true ? 1 : 0,
         holdsValue == false ? 1 : 0,
         min(1, Double(own.count) / 40), isHeading ? 1 - Double(alone) / count : 0,

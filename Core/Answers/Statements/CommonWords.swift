@@ -54,8 +54,9 @@ enum CommonWords {
     """
     top bottom next last past first every age aged bring take need cost costs weigh weighs buy keep store carry use \
     get make pay hold contain send allow want work wait see score scored won lost win lose beat ≥ ≤ < > ≈ \
-    january february march april june july august september october november december equal equals approximately around \
-    nearly almost exactly non consider considered another additional extra total maximum minimum average worth spend \
+    january february march april june july august september october november december equal equals approximately \
+    around nearly almost exactly non consider considered another additional extra total maximum minimum average worth \
+    spend \
     spent sell sold produce produced employ employed year years
     """)
 
