@@ -16,7 +16,7 @@ cat <<'TEXT'
 Next:
   make up                                             runs a pipeline until Ctrl-C; in another terminal, run:
   .build/release/millrace documents put Workers/Millrace/Demo/handbook
-  .build/release/millrace ask "Who approves a rollback?"
+  .build/release/millrace ask "How long are database backups kept?"
   .build/release/millrace status
   make install                                        installs millrace under /usr/local
 TEXT

@@ -109,7 +109,10 @@ import Testing
         input: #"{"id":"\#(slow)","text":"SLOW Which colour is the harbour lamp?"}"#
       ).code == 0)
     let fast = (0..<10).map { "fast-\($0)-\(slow)" }
-    let asks = fast.map { #"{"id":"\#($0)","text":"Which colour is the harbour lamp \#($0.prefix(6))?"}"# }
+    let asks = fast.enumerated().map { number, id in
+      // Different texts, none of which names another thing.
+      #"{"id":"\#(id)","text":"Which colour is the harbour lamp\#(String(repeating: "?", count: number + 1))"}"#
+    }
     #expect(try pipeline.kcat(["-P", "-t", "rag.queries"], input: asks.joined(separator: "\n")).code == 0)
     #expect(try pipeline.answer(to: "\"\(slow)\"")?["status"] as? String == "answered")
     let read = try pipeline.kcat([
@@ -264,7 +267,7 @@ import Testing
     var engines: Set<String> = []
     for question in [
       "How long can I stay connected to the VPN before I have to log in again?",
-      "How long are database backups kept?", "Who approves a rollback?",
+      "How long are database backups kept?", "Who approves smaller purchases?",
     ] {
       let answer = try pipeline.ask(question)
       #expect(answer["status"] as? String == "answered", "\(answer)")

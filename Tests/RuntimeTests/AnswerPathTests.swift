@@ -556,7 +556,7 @@ private final class ChatStub {
       try await send("ready", "Which port?", [])
       _ = try await answer("ready")
       try await send("moved", "Which port?", documents)
-      try await send("back", "Which port, HANG?", documents)
+      try await send("back", "Which port does the service use, HANG?", documents)
       try await send("begun", "Which port?", [])
       _ = try await answer("begun")
       group.addTask { try await second.run() }

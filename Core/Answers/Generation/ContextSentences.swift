@@ -50,17 +50,17 @@ package struct ContextSentences: Sendable {
   /// Gives each sentence its probability.
   private mutating func weigh(_ query: QueryRecord, _ context: [ContextItem], _ weights: AnswerWeights) {
     let frame = SentenceFeatures.Frame(focus, query, context)
-    var sections: [String: Double] = [:]
+    var sections: [String: MissingNames] = [:]
     var missing: [Double] = []
     for index in sentences.indices {
       let item = sentences[index].item
       let section = "\(item.document.key.bytes) \(item.firstChunk)"
-      let share = sections[section] ?? missingNames(item)
-      sections[section] = share
-      missing.append(share)
+      let names = sections[section] ?? missingNames(item)
+      sections[section] = names
+      missing.append(names.share)
       // A section that has none of the names is about something else, however alike its words are.
-      sentences[index].hasIdentifiers = share < 1
-      if share < 1, !focus.identifiers.isEmpty {
+      sentences[index].hasIdentifiers = !names.isForeign
+      if !names.isForeign, !focus.identifiers.isEmpty {
         sentences[index].hasIdentifiers = focus.identifiers.allSatisfy(sentences[index].passage.holds)
       }
     }
@@ -79,17 +79,26 @@ package struct ContextSentences: Sendable {
     }
   }
 
-  /// The share of the question's names that a section lacks, its headings and its title included.
-  private func missingNames(_ item: ContextItem) -> Double {
-    guard !focus.names.isEmpty else { return 0 }
+  /// Which of the question's names a section lacks, its headings and its title included.
+  private struct MissingNames {
+    /// The share of them.
+    var share = 0.0
+    /// True if it has none.
+    var isForeign = false
+  }
+
+  private func missingNames(_ item: ContextItem) -> MissingNames {
+    guard !focus.names.isEmpty else { return MissingNames() }
     let words = Set(
       PromisingSentences.words(
         "\(item.text) \(item.headingPath.joined(separator: " ")) \(item.document.title) \(item.context)"))
-    let missing = focus.names.count { name in
+    let missing = focus.names.filter { name in
       !words.contains(name.form) && !words.contains(name.form + "s") && !words.contains(name.form + "'s")
         && !name.bases.contains(where: words.contains)
     }
-    return Double(missing) / Double(focus.names.count)
+    return MissingNames(
+      share: Double(missing.count) / Double(focus.names.count),
+      isForeign: missing.count == focus.names.count)
   }
 
   /// Identifiers of the question that no sentence has.
@@ -97,7 +106,7 @@ package struct ContextSentences: Sendable {
     guard !focus.identifiers.isEmpty || !focus.names.isEmpty else { return [] }
     let passages = focus.identifiers.isEmpty ? [] : sentences.map(\.passage)
     let identifiers = focus.identifiers.filter { identifier in !passages.contains { $0.holds(identifier) } }
-    let isNamed = sentences.isEmpty || sentences.contains { missingNames($0.item) < 1 }
+    let isNamed = sentences.isEmpty || sentences.contains { !missingNames($0.item).isForeign }
     return identifiers.map(\.text) + (isNamed ? [] : focus.names.map(\.text))
   }
 

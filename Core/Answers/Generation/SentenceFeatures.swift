@@ -64,6 +64,8 @@ package struct SentenceFeatures: Sendable {
       let count = Double(max(1, words.count))
       let bm25 = isWordless ? Self.usualBM25 : Self.finite(item.bm25)
       let passage = item.cosine == 0 ? cosine : Self.finite(item.cosine)
+      // Who approves something may be a role, "the lead of the team", and where something is, "the north hall".
+      let isValueMissing = asked.map { $0 != .name && !$0.isHeld(by: own, besides: focus.words) } ?? false
       let holdsValue = asked.map { $0.isHeld(by: own, besides: focus.words) }
       return SentenceFeatures(values: [
         cosine, passage, min(0.3, max(-0.3, gap)), Double(both) / count,
@@ -71,7 +73,7 @@ package struct SentenceFeatures: Sendable {
         namesMissing, log(1 + max(0, bm25)), isWordless ? 1 : bm25Best > 0 ? bm25 / bm25Best : 0,
         item.denseRank == 1 ? 1 : 0,
         item.lexicalRank == 1 ? 1 : 0, agrees ? 1 : 0, holdsValue == true ? 1 : 0,
-        holdsValue == false ? 1 : 0,
+        isValueMissing ? 1 : 0,
         min(1, Double(own.count) / 40), isHeading ? 1 - Double(alone) / count : 0,
         isHeading && holdsValue == true ? 1 : 0,
       ])

@@ -17,7 +17,7 @@ package struct QuestionFocus: Sendable {
   }
 
   package let identifiers: [Identifier]
-  /// Capitalised words that are no part of an identifier.
+  /// Capitalised words. A word of capitals is no name: it may be shouted.
   package let names: [Term]
   /// The words that carry the question, identifiers and names among them.
   package let words: [Term]
@@ -38,7 +38,9 @@ package struct QuestionFocus: Sendable {
       }
     }
     identifiers = Array(found.prefix(Self.identifiersMax))
-    names = terms.filter { $0.isName && !CommonWords.isFunction($0.form) && !CommonWords.isCalendar($0.form) }
+    names = terms.filter {
+      $0.isName && !$0.isInCapitals && !CommonWords.isFunction($0.form) && !CommonWords.isCalendar($0.form)
+    }
     words = terms.filter { !CommonWords.isFunction($0.form) && !CommonWords.isQuestion($0.form) }
   }
 

@@ -450,6 +450,7 @@ struct StatementReader {
     let capital = Self.isCapital(word.text.unicodeScalars.first)
     let hasMore = word.text.unicodeScalars.dropFirst().contains { Self.isCapital($0) }
     term.isName = capital && (hasWord || hasMore) && form != "i"
+    term.isInCapitals = capital && hasMore && word.text.unicodeScalars.allSatisfy { Self.isCapital($0) }
     term.isMixed = !capital && hasMore
     term.bases = Inflection.bases(of: form)
     terms.append(term)

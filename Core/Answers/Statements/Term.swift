@@ -27,6 +27,8 @@ package struct Term: Sendable, Equatable {
   package var text: String
   /// True for a word with a capital letter that does not begin the sentence, and for words of capitals.
   package var isName = false
+  /// True for a word of capitals: an acronym, or a word that is shouted.
+  package var isInCapitals = false
   /// True for a word that begins with a small letter and has a capital inside: `maxRetries`.
   package var isMixed = false
   /// The base forms that the word may be an inflection of; empty for what has none.
