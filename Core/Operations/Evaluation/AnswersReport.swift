@@ -76,7 +76,8 @@ package struct AnswersReport: Sendable {
       "questions": .int(count), "missing": .int(missing), "answerable": .int(answerable),
       "exact_match": .double(exact / Double(max(1, answerable))),
       "f1": .double(f1 / Double(max(1, answerable))),
-      "answered": .double(share(answered, answerable)), "holding_the_answer": .double(share(holding, answered)),
+      "answered": .double(share(answered, answerable)),
+      "holding_the_answer": .double(share(holding, answered)),
       "in_the_llms_words": .int(ownWords),
       "citations": .int(citations), "citations_right": .double(rightShare),
       "refused": .int(refused), "refusal_precision": .double(share(rightlyRefused, refused)),
@@ -101,7 +102,8 @@ package struct AnswersReport: Sendable {
       "citations \(citations), share correct \(String(format: "%.4f", rightShare))",
       String(
         format: "refused %d: precision %.3f  recall %.3f", refused, share(rightlyRefused, refused),
-        share(rightlyRefused, unanswerable)), "answered by \(used); \(ownWords) with a sentence in the LLM's words",
+        share(rightlyRefused, unanswerable)),
+      "answered by \(used); \(ownWords) with a sentence in the LLM's words",
     ].joined(separator: "\n")
   }
 }
