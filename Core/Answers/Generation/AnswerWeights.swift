@@ -2,7 +2,7 @@ import Foundation
 
 /// The weights of a logistic model: how likely a sentence answers a question, from `SentenceFeatures`.
 package struct AnswerWeights: Sendable {
-  /// Where the numbers come from; printed by `millrace explain`.
+  /// Where the numbers come from.
   package let origin: String
   let bias: Double
   let weights: [Double]

@@ -32,7 +32,7 @@ package struct Answerer: Sendable {
     package var isCut: Bool { llm?.finish.isCut ?? false }
 
     /// False if the same question may get a better answer at once, so that this one must not be cached.
-    package var isWorthKeeping: Bool { !isCut && (fallback?.isLasting ?? true) }
+    package var isWorthKeeping: Bool { fallback?.isLasting ?? !isCut }
   }
 
   /// Why quotes were used in place of the LLM's text: the request failed, or the text was `unsupported`.
@@ -43,8 +43,9 @@ package struct Answerer: Sendable {
     /// No call was begun: it had no fair chance to end before the deadline.
     case late
 
-    /// True if the LLM would give the same text again, so that the quotes are worth caching.
-    package var isLasting: Bool { self == .unsupported }
+    /// True if the LLM would give the same text again, so that the quotes are worth caching. Nothing in them was made
+    /// from a reply that was cut off.
+    package var isLasting: Bool { self == .unsupported || self == .cut }
 
     init(_ reason: ChatFailure.Reason) {
       self =

@@ -8,58 +8,82 @@ struct Alignment {
   /// - Parameter known: the source's terms, or what is left of them.
   init(_ said: [Term], _ known: [Term], _ source: SupportSource) {
     var place = 0
-    var borrowed: [Term] = []
-    var last = Step.own
-    for term in said {
+    var index = 0
+    while index < said.count {
+      let term = said[index]
       if place < known.count, known[place].equals(term) {
         place += 1
-        last = .own
-      } else if source.frames.contains(where: { $0.terms.contains { $0.equals(term) } }) {
-        borrowed.append(term)
-        last = .borrowed
-      } else if source.own.isLabelled, Self.isCopula(term) || Self.isGlue(term) {
-        last = .glue
-      } else if last == .borrowed, place == 0, Self.isCopula(term) {
-        // "Night desk", and below it "Staffed until 6": the night desk is staffed until 6.
-        last = .glue
-      } else if Self.isGlue(term), last != .glue {
-        // It may lead to a heading's word: "the extension of the night desk".
-        borrowed.append(term)
-        last = .glue
+        index += 1
+      } else if let count = Self.borrowed(said, index, place, source) {
+        index += count
+      } else if Self.isCopula(term), Self.isLabelEnd(place, index, said, source) {
+        index += 1
       } else {
         isWhole = false
         return
       }
     }
-    isWhole =
-      place == known.count && place > 0
-      && (borrowed.isEmpty
-        || borrowed.contains { !Self.isGlue($0) } && Self.keepsSignals(borrowed, source.frames))
+    isWhole = place == known.count && place > 0
   }
 
-  private enum Step { case own, borrowed, glue }
+  /// How many terms a heading lends at a place: before all of the source's own terms ("the night desk is staffed"), or
+  /// behind "of" or "for" ("the extension of the night desk"). It lends all that it says or nothing, and nothing that
+  /// would change a statement: no number, no negation, no condition.
+  private static func borrowed(_ said: [Term], _ index: Int, _ place: Int, _ source: SupportSource) -> Int? {
+    var start = index
+    if isGlue(said[index]) {
+      start += 1
+    } else if place > 0 {
+      return nil
+    }
+    for frame in source.frames {
+      let content = frame.terms.filter { !CommonWords.isFunction($0.form) }
+      guard !content.isEmpty, frame.terms.allSatisfy(mayBeLent) else { continue }
+      var (next, end) = (0, start)
+      while end < said.count, next < content.count {
+        if said[end].equals(content[next]) {
+          next += 1
+        } else if !frame.terms.contains(where: { $0.equals(said[end]) }) {
+          break
+        }
+        end += 1
+      }
+      guard next == content.count else { continue }
+      // A heading may end with its verb: "The warehouse is".
+      while end < said.count, place == 0, let last = frame.terms.last, CommonWords.isFunction(last.form),
+        said[end].equals(last), source.own.terms.first.map({ !$0.equals(last) }) ?? true
+      {
+        end += 1
+      }
+      return end - index
+    }
+    return nil
+  }
+
+  private static func mayBeLent(_ term: Term) -> Bool {
+    guard term.kind == .word || term.kind == .code else { return false }
+    let rule = SupportRule(term)
+    return !rule.isSignal && (rule != .direction || CommonWords.isFunction(term.form))
+  }
+
+  /// Whether "is" may stand here: between the two sides of a label, and between a heading and what stands below it.
+  private static func isLabelEnd(_ place: Int, _ index: Int, _ said: [Term], _ source: SupportSource) -> Bool
+  {
+    if place == 0 { return index > 0 && !isCopula(said[index - 1]) }
+    return source.own.labelEnd == place && !isCopula(said[index - 1])
+  }
 
   /// Words that lead to a heading's words.
   private static func isGlue(_ term: Term) -> Bool {
     term.kind == .word && ["of", "for"].contains(term.form)
   }
 
+  private static func isCopula(_ term: Term) -> Bool { term.form == "is" || term.form == "are" }
+
   /// Whether a sentence may have a term that neither its source nor the headings have.
   static func isFree(_ term: Term, _ source: SupportSource) -> Bool {
     source.own.isLabelled && isCopula(term)
       || isGlue(term) && (source.own.isLabelled || !source.frames.isEmpty)
-  }
-
-  private static func isCopula(_ term: Term) -> Bool { term.form == "is" || term.form == "are" }
-
-  /// Who takes words from a heading must not leave its negation or its condition behind.
-  private static func keepsSignals(_ borrowed: [Term], _ frames: [Statement]) -> Bool {
-    for frame in frames
-    where borrowed.contains(where: { term in !isGlue(term) && frame.terms.contains { $0.equals(term) } }) {
-      let signals = frame.terms.filter { SupportRule($0).isSignal }
-      guard signals.allSatisfy({ signal in borrowed.contains { $0.equals(signal) } }) else { return false }
-    }
-    return true
   }
 
   /// Whether all terms of a sentence stand in the source or its headings, those of the source in its order.

@@ -8,6 +8,10 @@ enum CommonWords {
   /// Whether a number behind the word counts or measures: "have 3", "top 10".
   static func precedesQuantity(_ word: String) -> Bool { beforeQuantities.contains(word) }
 
+  static func asksYesOrNo(_ word: String) -> Bool {
+    ["is", "are", "was", "were", "does", "do", "did", "can", "may", "must", "will", "should"].contains(word)
+  }
+
   /// Whether things of this name are told apart by numbers.
   static func isNumbered(_ noun: Term) -> Bool {
     noun.bases.contains { numbered.contains($0) || places.contains($0) }

@@ -31,6 +31,21 @@ enum Inflection {
     return (known ?? []) + [word] + singulars(word) + stems(Array(word.utf8))
   }
 
+  /// True for a past form. `suing` is not `sued`: after "is", one does and the other suffers.
+  static func isPast(_ word: String) -> Bool {
+    word.utf8.count > 3 && word.hasSuffix("ed") && !word.hasSuffix("eed") || pasts.contains(word)
+  }
+
+  private static let pasts: Set<String> = {
+    var found: Set<String> = []
+    for line in verbs.split(separator: ";") {
+      for form in line.split(whereSeparator: \.isWhitespace).dropFirst() where !form.hasSuffix("ing") {
+        found.insert(String(form))
+      }
+    }
+    return found
+  }()
+
   private static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) }
 
   private static func singulars(_ word: String) -> [String] {
@@ -94,6 +109,7 @@ enum Inflection {
     "succeed",
     "states", "jeans", "thanks", "minus", "plus", "chess", "lens", "gas", "bias", "canvas", "atlas",
     "christmas",
+    "founded", "felled", "grounded", "wounded", "willing", "dying", "dyed",
     "texas", "kansas", "paris", "james", "charles", "wales", "athens", "naples", "brussels", "hers", "ours",
     "yours",
     "theirs", "does", "goes", "whose", "these", "those", "his", "this", "thus",
@@ -136,7 +152,7 @@ enum Inflection {
     overcome overcame; override overrode overridden; rewrite rewrote rewritten; rebuild rebuilt; \
     man men; woman women; child children; foot feet; tooth teeth; goose geese; mouse mice; person people; ox oxen; \
     criterion criteria; phenomenon phenomena; analysis analyses; crisis crises; basis bases; index indices; \
-    matrix matrices; vertex vertices; datum data; medium media; bacterium bacteria; hypothesis hypotheses; \
-    axis axes; thesis theses; appendix appendices
+    matrix matrices; vertex vertices; datum data; medium media; bacterium bacteria; \
+    hypothesis hypotheses; thesis theses; appendix appendices
     """
 }

@@ -25,6 +25,9 @@ package struct QuestionFocus: Sendable {
   /// Longer quoted passages need not stand in the answer word for word.
   private static let phraseTermsMax = 8
   private static let identifiersMax = 8
+  private static let wordsMax = 128
+  /// The end of a quoted string is not looked for further away.
+  private static let quotedPiecesMax = 64
 
   package init(_ question: String) {
     let pieces = TextScanner.pieces(of: question)
@@ -38,10 +41,14 @@ package struct QuestionFocus: Sendable {
       }
     }
     identifiers = Array(found.prefix(Self.identifiersMax))
-    names = terms.filter {
-      $0.isName && !$0.isInCapitals && !CommonWords.isFunction($0.form) && !CommonWords.isCalendar($0.form)
-    }
-    words = terms.filter { !CommonWords.isFunction($0.form) && !CommonWords.isQuestion($0.form) }
+    names = Array(
+      terms.lazy.filter {
+        $0.isName && !$0.isInCapitals && !CommonWords.isFunction($0.form) && !CommonWords.isCalendar($0.form)
+      }.prefix(Self.wordsMax))
+    // A question may have thousands of words, and each is looked for in each sentence.
+    words = Array(
+      terms.lazy.filter { !CommonWords.isFunction($0.form) && !CommonWords.isQuestion($0.form) }
+        .prefix(Self.wordsMax))
   }
 
   /// - Returns: the folded form of a code or a version; nil for other terms.
@@ -55,14 +62,25 @@ package struct QuestionFocus: Sendable {
       return term.form.count { $0 == "." } > 1 ? term.form : nil
     case .word:
       // camelCase
-      return term.isMixed ? folded(term.form) : nil
+      return term.isMixed && Units.form(of: term.text, isAttached: false) == nil && !units.contains(term.form)
+        ? folded(term.form) : nil
     default: return nil
     }
   }
 
+  /// Units with capitals inside: kWh is no name.
+  private static let units: Set<String> = [
+    "kwh", "kw", "mwh", "ma", "mah", "db", "khz", "kpa", "kb", "ph", "kj", "kv",
+  ]
+
   /// Without hyphens and underscores, and without the `v` of a version.
   static func folded(_ code: String) -> String {
-    let plain = code.filter { $0 != "-" && $0 != "_" }
+    var plain = ""
+    for scalar in code.unicodeScalars where scalar != "-" && scalar != "_" {
+      // CO₂ is CO2.
+      let isLowered = (0x2080...0x2089).contains(scalar.value)
+      plain.unicodeScalars.append(isLowered ? Unicode.Scalar(UInt8(scalar.value - 0x2080 + 0x30)) : scalar)
+    }
     return plain.first == "v" && plain.dropFirst().first?.isNumber ?? false && plain.contains(".")
       ? String(plain.dropFirst()) : plain
   }
@@ -87,6 +105,10 @@ package struct QuestionFocus: Sendable {
     // "T cells" are no cells called T.
     if isLetter { return next.map { CommonWords.isFunction($0.form) } ?? true ? noun : nil }
     if let year = Int(term.form), (1500...2100).contains(year) { return nil }
+    // "Is the deposit 500?" asks for the number, and 24/7 names nothing.
+    if term.form.contains("/") || index == terms.count - 1 && CommonWords.asksYesOrNo(terms[0].form) {
+      return nil
+    }
     let after = terms[(index + 1)...].prefix(2)
     return after.contains { CommonWords.isPlural($0.form) } ? nil : noun
   }
@@ -98,7 +120,11 @@ package struct QuestionFocus: Sendable {
     while index < pieces.count {
       if let close = closing[pieces[index].text], pieces[index].kind == .mark,
         !(pieces[index].text == "'" && pieces[index].isAttached),
-        let end = pieces[(index + 1)...].firstIndex(where: { $0.kind == .mark && $0.text == close })
+        // 6" is a size.
+        index == 0 || !(pieces[index].isAttached && pieces[index - 1].kind == .digits),
+        let end = pieces[(index + 1)...].prefix(quotedPiecesMax).firstIndex(where: {
+          $0.kind == .mark && $0.text == close
+        })
       {
         found += phrase(pieces[(index + 1)..<end])
         index = end + 1
@@ -119,7 +145,9 @@ package struct QuestionFocus: Sendable {
   private static func phrase(_ pieces: ArraySlice<TextScanner.Piece>) -> [Identifier] {
     var reader = StatementReader(Array(pieces))
     let terms = reader.read()
-    guard (1...phraseTermsMax).contains(terms.count) else { return [] }
+    guard (1...phraseTermsMax).contains(terms.count), terms.count > 1 || terms[0].form.utf8.count > 1 else {
+      return []
+    }
     let text = pieces.enumerated().map { ($0 > 0 && !$1.isAttached ? " " : "") + $1.lower }.joined()
     return [Identifier(kind: .phrase(terms), text: text)]
   }
@@ -130,7 +158,7 @@ package struct QuestionFocus: Sendable {
     else {
       return false
     }
-    let dashes = pieces[index...].prefix { $0.kind == .mark && $0.text == "-" }.count
+    let dashes = pieces[index...].prefix(3).prefix { $0.kind == .mark && $0.text == "-" }.count
     guard dashes <= 2, index + dashes < pieces.count else { return false }
     return pieces[index + dashes].kind == .word && pieces[index + dashes].isAttached
   }

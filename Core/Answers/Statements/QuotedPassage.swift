@@ -57,24 +57,35 @@ package struct QuotedPassage: Sendable {
     }
     let ordinal = NumberWords.ordinal(number.form)
     if zip(terms, terms.dropFirst()).contains(where: { $0.form == ordinal && same($1, noun) }) { return true }
-    for start in terms.indices where same(terms[start], noun) {
-      var low: Int?
-      for (place, term) in terms[(start + 1)...].enumerated() {
-        if term.form == number.form || NumberWords.roman[term.form] == number.form { return true }
-        if term.kind == .range { continue }
-        if let value = Int(term.form) {
-          let isRange = terms[start + place].kind == .range
-          if isRange, let low, let asked = Int(number.form), (low...max(low, value)).contains(asked) {
-            return true
-          }
-          low = value
-          continue
-        }
-        guard
-          term.kind == .number || ["and", "or", "number", "to"].contains(term.form)
-            || term.form.utf8.count == 1
-        else { break }
+    return terms.indices.contains { start in
+      guard same(terms[start], noun) else { return false }
+      var rest = terms[(start + 1)...]
+      if rest.first?.form == "number" { rest = rest.dropFirst() }
+      if let first = rest.first, first.form == number.form || NumberWords.roman[first.form] == number.form {
+        return true
       }
+      // Only things in the plural are listed: "building 12, 3 floors".
+      return CommonWords.isPlural(terms[start].form) && isListed(number, rest.prefix(listMax))
+    }
+  }
+
+  private static let listMax = 40
+
+  private static func isListed(_ number: Term, _ list: ArraySlice<Term>) -> Bool {
+    var low: Int?
+    for (place, term) in zip(list.indices, list) {
+      if term.form == number.form { return true }
+      if term.kind == .range || ["and", "or", "to"].contains(term.form) || term.form.utf8.count == 1,
+        Int(term.form) == nil
+      {
+        continue
+      }
+      guard let value = Int(term.form) else { return false }
+      let isRange = place > list.startIndex && list[place - 1].kind == .range
+      if isRange, let low, let asked = Int(number.form), (low...max(low, value)).contains(asked) {
+        return true
+      }
+      low = value
     }
     return false
   }
@@ -85,14 +96,13 @@ package struct QuotedPassage: Sendable {
     }
   }
 
-  /// `4.2 Retention` for section 4.2, and the third item of a list for step 3.
+  /// `4.2 Retention` for section 4.2, the third item of a list for step 3, and a heading or a cell that is the number.
   private func begins(with number: Term, below noun: Term) -> Bool {
     let isPlace = CommonWords.isPlace(noun)
     return texts.contains { text in
       guard text.terms.first?.form == number.form else { return false }
-      // A quantity begins the text: "3 bags".
-      guard text.terms.count < 2 || text.terms[1].kind != .unit else { return false }
-      return isPlace || texts.contains { $0.terms.contains { Self.same($0, noun) } }
+      if isPlace { return text.terms.count < 2 || text.terms[1].kind != .unit }
+      return text.terms.count == 1 && texts.contains { $0.terms.contains { Self.same($0, noun) } }
     }
   }
 

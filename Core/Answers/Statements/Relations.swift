@@ -6,7 +6,10 @@ enum Relations {
     result.reserveCapacity(terms.count)
     var index = 0
     while index < terms.count {
-      if terms[index].kind == .word, let (form, count) = phrase(terms, index) {
+      if terms[index].kind == .word, let (form, count) = phrase(terms, index),
+        // "does not have to" is not "must not".
+        !(obligations.contains(form) && result.last?.form == "not")
+      {
         let text = terms[index..<index + count].map(\.text).joined(separator: " ")
         var term = Term(
           form, form.utf8.first.map { $0 >= 0x61 && $0 <= 0x7A } ?? false ? .word : .relation, text: text)
@@ -22,6 +25,8 @@ enum Relations {
   }
 
   private static func phrase(_ terms: [Term], _ index: Int) -> (String, Int)? {
+    // "each other"
+    if terms[index].form == "each", index + 1 < terms.count, terms[index + 1].form == "other" { return nil }
     for (words, form) in phrases[terms[index].form] ?? [] {
       let end = index + words.count
       guard end <= terms.count, zip(words, terms[index..<end]).allSatisfy({ $0 == $1.form }) else { continue }
@@ -36,6 +41,7 @@ enum Relations {
     return (form, 1)
   }
 
+  private static let obligations: Set<String> = ["must", "may"]
   private static let beforeNumbers = [
     "over": ">", "exceeding": ">", "under": "<", "about": "≈", "around": "≈", "approximately": "≈",
     "roughly": "≈",

@@ -4,6 +4,10 @@
 /// are no conversions: 60 minutes is not 1 hour, GB is not GiB, and 03/04/2026 is only itself.
 package struct Statement: Sendable {
   package let terms: [Term]
+  /// How many terms stand before the colon of a label; nil without one.
+  let labelEnd: Int?
+  /// True for a question: it states nothing.
+  let isQuestion: Bool
   /// True if the text names something and gives its value without a verb: `extension: 4417`, a row, a heading.
   package let isLabelled: Bool
 
@@ -11,7 +15,19 @@ package struct Statement: Sendable {
   package init(_ text: String, isLabel: Bool = false) {
     let pieces = TextScanner.pieces(of: text)
     var reader = StatementReader(pieces)
-    terms = reader.read()
+    var read = reader.read()
+    let words = read.filter { $0.kind == .word && $0.form.utf8.count > 1 }
+    if words.count > 3, words.allSatisfy(\.isInCapitals) {
+      // A sentence that is shouted has no acronyms.
+      for index in read.indices {
+        read[index].isInCapitals = false
+        read[index].isName = false
+      }
+    }
+    terms = read
+    labelEnd = reader.labelEnd
+    isQuestion =
+      pieces.last { $0.kind != .mark || !["\"", "'", ")", "\u{201D}"].contains($0.text) }?.text == "?"
     isLabelled =
       isLabel
       || pieces.contains { $0.kind == .mark && [":", "=", "|"].contains($0.text) }

@@ -4,6 +4,8 @@ struct StatementReader {
   private var index = 0
   private var terms: [Term] = []
   private var hasWord = false
+  /// How many terms stand before the first colon.
+  private(set) var labelEnd: Int?
 
   init(_ pieces: [TextScanner.Piece]) { self.pieces = pieces }
 
@@ -18,7 +20,7 @@ struct StatementReader {
   /// False for a word that begins no date, time or number: most words.
   private var mayBeValue: Bool {
     guard let word = piece(0), word.kind == .word else { return true }
-    return Self.isCapital(word.text.unicodeScalars.first) || Self.valueWords.contains(word.lower)
+    return word.hasCapital || Self.valueWords.contains(word.lower)
   }
 
   private static let valueWords = Set(namedTimes.keys).union(NumberWords.ordinals.keys).union(
@@ -92,7 +94,9 @@ struct StatementReader {
     let text = (month < 10 ? "0" : "") + "\(month)-" + (day < 10 ? "0" : "") + "\(day)"
     let gap = isMark(count, ",") ? 1 : 0
     if let year = digits(count + gap), year.utf8.count == 4, let value = Int(year),
-      (1000...2999).contains(value)
+      (1000...2999).contains(value),
+      // "On March 1, 1200 units"
+      !(piece(count + gap + 1).map { $0.kind == .word && CommonWords.isPlural($0.lower) } ?? false)
     {
       add("\(year)-\(text)", .date, count + gap + 1)
     } else {
@@ -187,12 +191,15 @@ struct StatementReader {
     if readOrdinal() { return true }
     var start = 0
     var sign = ""
-    // A minus stands before a number, and not between two, nor behind a word.
-    if isMark(0, "-") || isMark(0, "\u{2212}"), let next = piece(1), next.kind == .digits, next.isAttached,
-      !(piece(0)?.isAttached ?? false) || index == 0
-    {
+    if isMinus {
       start = 1
       sign = "-"
+      // -$500
+      if let mark = piece(1), let currency = Units.currency(mark.text), let (value, count) = number(at: 2) {
+        add(sign + value, .number, 2 + count)
+        terms.append(Term(currency, .unit, text: mark.lower))
+        return true
+      }
     }
     guard let (value, count) = number(at: start) else { return false }
     add(sign + value, .number, start + count)
@@ -200,6 +207,19 @@ struct StatementReader {
     readUnit()
     return true
   }
+
+  /// A minus stands before a number, and not behind a word or a number, where it is a hyphen or a range.
+  private var isMinus: Bool {
+    guard let mark = piece(0), mark.kind == .mark, Self.minuses.contains(mark.text), let next = piece(1),
+      next.isAttached, next.kind == .digits || Units.currency(next.text) != nil
+    else { return false }
+    guard let before = piece(-1), mark.isAttached else { return true }
+    return before.kind == .mark
+  }
+
+  private static let minuses: Set<String> = [
+    "-", "\u{2212}", "\u{2013}", "\u{2010}", "\u{2011}", "\u{FE63}",
+  ]
 
   private mutating func readOrdinal() -> Bool {
     if let text = digits(0), let suffix = piece(1), suffix.isAttached,
@@ -228,7 +248,7 @@ struct StatementReader {
       var value = Self.withoutMarks(text)
       var count = 1
       let points = value.count { $0 == "." }
-      while points <= 1, !value.contains(where: { $0 == "," || $0 == ":" || $0 == "/" }),
+      while points <= 1, count < 3, !value.contains(where: { $0 == "," || $0 == ":" || $0 == "/" }),
         let word = piece(offset + count), let zeros = NumberWords.multipliers[word.lower]
       {
         value = NumberWords.scaled(value, byTenTo: zeros)
@@ -383,7 +403,7 @@ struct StatementReader {
     while isMark(count, "-"), piece(count)?.isAttached ?? false, let next = piece(count + 1), next.isAttached,
       next.kind == .digits || next.kind == .code
     {
-      form += next.lower
+      form += "-" + next.lower
       count += 2
       isCode = true
     }
@@ -394,6 +414,11 @@ struct StatementReader {
 
   private mutating func readWord() -> Bool {
     guard let word = piece(0), word.kind == .word else { return false }
+    if word.lower == "no" || word.lower == "yes", isMark(1, ",") {
+      // "No, smoking is permitted" is not "no smoking is permitted".
+      addWord(word.lower + ",", of: word)
+      return true
+    }
     if word.lower == "no" || word.lower == "nos", isMark(1, "."), digits(2) != nil {
       addWord("number", of: word)
       index += 1
@@ -414,7 +439,7 @@ struct StatementReader {
       addWord("not", of: word)
     } else if let apostrophe = word.lower.firstIndex(of: "'") {
       addContraction(word, String(word.lower[..<apostrophe]), String(word.lower[apostrophe...]))
-    } else if word.lower == "the" || word.lower == "an" || word.text == "a" || word.text == "A" && !hasWord {
+    } else if isArticle(word) {
       index += 1
       hasWord = true
     } else {
@@ -422,6 +447,19 @@ struct StatementReader {
     }
     return true
   }
+
+  /// An article stands before a word. "A few" is not "few", and "gate a" has no article.
+  private func isArticle(_ word: TextScanner.Piece) -> Bool {
+    guard word.lower == "the" || word.lower == "an" || word.text == "a" || word.text == "A" && !hasWord,
+      let next = piece(1)
+    else { return false }
+    if next.kind == .mark { return Self.openingMarks.contains(next.text) }
+    return word.lower == "the" || next.lower != "few" && next.lower != "little"
+  }
+
+  private static let openingMarks: Set<String> = [
+    "\"", "'", "\u{201C}", "\u{2018}", "(", "*", "_", "`", "$", "\u{20AC}", "\u{A3}",
+  ]
 
   private mutating func addContraction(_ word: TextScanner.Piece, _ base: String, _ ending: String) {
     if ending == "'t", base.hasSuffix("n") {
@@ -447,11 +485,13 @@ struct StatementReader {
 
   private mutating func addWord(_ form: String, of word: TextScanner.Piece, advances: Bool = true) {
     var term = Term(form, .word, text: word.lower)
-    let capital = Self.isCapital(word.text.unicodeScalars.first)
-    let hasMore = word.text.unicodeScalars.dropFirst().contains { Self.isCapital($0) }
-    term.isName = capital && (hasWord || hasMore) && form != "i"
-    term.isInCapitals = capital && hasMore && word.text.unicodeScalars.allSatisfy { Self.isCapital($0) }
-    term.isMixed = !capital && hasMore
+    if word.hasCapital {
+      let capital = Self.isCapital(word.text.unicodeScalars.first)
+      let hasMore = word.text.unicodeScalars.dropFirst().contains { Self.isCapital($0) }
+      term.isName = capital && (hasWord || hasMore) && form != "i"
+      term.isInCapitals = capital && hasMore && word.text.unicodeScalars.allSatisfy { Self.isCapital($0) }
+      term.isMixed = !capital && hasMore
+    }
     term.bases = Inflection.bases(of: form)
     terms.append(term)
     hasWord = true
@@ -498,7 +538,37 @@ struct StatementReader {
     } else if mark.kind != .mark {
       // Digits that are no number, for example 03/04/2026.
       terms.append(Term(mark.lower, .code, text: mark.lower))
+    } else if isMeaningful(mark) {
+      terms.append(Term(mark.text, .relation, text: mark.text))
+    } else if mark.text == ":", labelEnd == nil {
+      labelEnd = terms.count
     }
     index += 1
+  }
+
+  /// Whether a mark says something: symbols do, and a few marks where they stand. Commas, stops, brackets, quotes and
+  /// the marks of Markdown do not.
+  private func isMeaningful(_ mark: TextScanner.Piece) -> Bool {
+    let next = piece(1)
+    let isInside =
+      mark.isAttached && piece(-1)?.kind != .mark && (next?.isAttached ?? false) && next?.kind != .mark
+    switch mark.text {
+    case "|", "`", "^": return false
+    case "!": return next?.text == "=" && next?.isAttached ?? false
+    case "*", "/": return isInside
+    case "#": return mark.isAttached && piece(-1)?.kind == .word
+    case "-":
+      // "B-", and a minus that stands alone. At the front it begins an item of a list.
+      let isGrade = mark.isAttached && piece(-1)?.kind == .word && !(next?.isAttached ?? false)
+      let isAlone = !mark.isAttached && !(next?.isAttached ?? true) && next?.kind == .digits && index > 0
+      return isGrade || isAlone
+    case "\u{2013}", "\u{2212}": return !mark.isAttached && next?.kind == .digits && index > 0
+    case "\u{2030}", "\u{2032}", "\u{2033}": return true
+    default:
+      switch mark.text.unicodeScalars.first?.properties.generalCategory {
+      case .mathSymbol, .currencySymbol, .otherSymbol: return true
+      default: return false
+      }
+    }
   }
 }

@@ -13,10 +13,16 @@ package enum Support: Sendable, Equatable {
 
   /// Words of a phrase that may be moved.
   private static let phraseMax = 14
+  /// Places at which a phrase is looked for.
+  private static let placesMax = 8
+  /// A longer sentence is none.
+  private static let termsMax = 400
 
   package static func of(_ sentence: Statement, by source: SupportSource) -> Support {
     let (said, known) = (sentence.terms, source.own.terms)
-    guard !said.isEmpty else { return .differs(.word, terms: []) }
+    guard !said.isEmpty, said.count <= termsMax, sentence.isQuestion == source.own.isQuestion else {
+      return .differs(.word, terms: [])
+    }
     if Alignment(said, source).isWhole { return .same }
     if isMoved(said, source) { return .same }
     let missing = Self.lacking(said, known + source.frames.flatMap(\.terms)).filter {
@@ -57,28 +63,25 @@ package enum Support: Sendable, Equatable {
   /// Whether the two say the same but for one phrase, which begins one of them and stands elsewhere in the other.
   private static func isMoved(_ said: [Term], _ source: SupportSource) -> Bool {
     let known = source.own.terms
-    return phrases(front: said, known).contains { rest, other, place in
-      !reports(known[..<place]) && Alignment(rest, other, source).isWhole
-    }
-      || phrases(front: known, said).contains { rest, other, place in
-        !reports(said[..<place]) && Alignment(other, rest, source).isWhole
-      }
+    return isMoved(front: said, known) { rest, other in Alignment(rest, other, source).isWhole }
+      || isMoved(front: known, said) { rest, other in Alignment(other, rest, source).isWhole }
   }
 
-  /// Each phrase that begins one sentence and stands further back in the other: both without it, and its place in the
-  /// other.
-  private static func phrases(front: [Term], _ other: [Term]) -> [([Term], [Term], Int)] {
-    guard front.count > 3, let first = front.first, prepositions.contains(first.form) else { return [] }
-    var found: [([Term], [Term], Int)] = []
-    for place in other.indices.dropFirst() where other[place].equals(first) {
-      let count = zip(front, other[place...]).prefix { $0.equals($1) }.count
+  /// - Parameter test: gets both without a phrase that begins `front` and stands further back in the other.
+  private static func isMoved(front: [Term], _ other: [Term], _ test: ([Term], [Term]) -> Bool) -> Bool {
+    guard front.count > 3, let first = front.first, prepositions.contains(first.form) else { return false }
+    for place in other.indices.dropFirst().filter({ other[$0].equals(first) }).prefix(placesMax) {
+      // Behind "he said" or "pumps that", a phrase may belong to what is said or to a clause.
+      guard !binds(other[..<place]) else { return false }
+      let count = zip(front.prefix(phraseMax), other[place...]).prefix { $0.equals($1) }.count
       // The phrase may end before the likeness ends.
-      for length in stride(from: min(count, phraseMax, front.count - 1), to: 1, by: -1) {
-        found.append(
-          (Array(front.dropFirst(length)), Array(other[..<place] + other[(place + length)...]), place))
+      for length in stride(from: min(count, front.count - 1), to: 1, by: -1) where !binds(front[length...]) {
+        if test(Array(front.dropFirst(length)), Array(other[..<place] + other[(place + length)...])) {
+          return true
+        }
       }
     }
-    return found
+    return false
   }
 
   private static let prepositions: Set<String> = [
@@ -92,10 +95,17 @@ package enum Support: Sendable, Equatable {
     "than",
   ]
 
-  /// Whether somebody says, before a phrase, what follows: the phrase may then belong to the saying or to what is said.
-  private static func reports(_ terms: ArraySlice<Term>) -> Bool {
-    terms.contains { term in term.kind == .word && term.bases.contains(where: reporting.contains) }
+  /// Whether a part of a sentence has a clause of its own, or says what somebody says: a phrase that moves over it may
+  /// come to belong to something else.
+  private static func binds(_ terms: ArraySlice<Term>) -> Bool {
+    terms.contains { term in
+      term.kind == .word && (clauses.contains(term.form) || term.bases.contains(where: reporting.contains))
+    }
   }
+
+  private static let clauses: Set<String> = [
+    "that", "who", "which", "whose", "whom", "and", "or", "but", "to",
+  ]
 
   private static let reporting: Set<String> = [
     "say", "claim", "believe", "announce", "report", "argue", "predict", "state", "think", "tell", "promise",

@@ -42,8 +42,14 @@ package struct Term: Sendable, Equatable {
 
   /// True if the two terms say the same: one form, or two inflections of one word. A name has no inflections.
   package func equals(_ other: Term) -> Bool {
-    if form == other.form { return true }
+    if form == other.form {
+      // IT is not "it".
+      return isInCapitals == other.isInCapitals || !CommonWords.isFunction(form)
+    }
     guard kind == .word, other.kind == .word, !isName, !other.isName else { return false }
-    return bases.contains { other.bases.contains($0) }
+    guard bases.contains(where: other.bases.contains) else { return false }
+    let isGoing = form.hasSuffix("ing")
+    if isGoing == other.form.hasSuffix("ing") { return true }
+    return !Inflection.isPast(isGoing ? other.form : form)
   }
 }

@@ -9,6 +9,8 @@ struct TextScanner {
     var kind: Kind
     /// True if no white space stands before it.
     var isAttached: Bool
+    /// Most words have no capital, and need not be looked at again.
+    var hasCapital: Bool
   }
 
   private let scalars: [Unicode.Scalar]
@@ -30,7 +32,10 @@ struct TextScanner {
       if Self.isSpace(scalar) {
         isAttached = false
         index += 1
-      } else if Self.isDigit(scalar) {
+      } else if Self.isDigit(scalar)
+        || scalar == "." && !isAttached && index + 1 < scalars.count
+          && Self.isDigit(scalars[index + 1])
+      {
         startingWithDigit(isAttached)
         isAttached = true
       } else if Self.isLetter(scalar) {
@@ -48,7 +53,9 @@ struct TextScanner {
 
   private mutating func startingWithDigit(_ isAttached: Bool) {
     let start = index
-    var end = start
+    // ".5" is 0.5.
+    let zero = scalars[start] == "." ? "0" : ""
+    var end = start + zero.utf8.count
     while end < scalars.count {
       if Self.isDigit(scalars[end]) || joins(end) { end += 1 } else { break }
     }
@@ -56,7 +63,7 @@ struct TextScanner {
     while letters < scalars.count,
       Self.isLetter(scalars[letters]) || Self.isDigit(scalars[letters]) || isUnderscore(letters)
     { letters += 1 }
-    let number = Self.plain(scalars[start..<end])
+    let number = zero + Self.plain(scalars[start..<end])
     let suffix = String(String.UnicodeScalarView(scalars[end..<letters]))
     if suffix.isEmpty {
       add(number, .digits, isAttached)
@@ -121,7 +128,9 @@ struct TextScanner {
   }
 
   private mutating func add(_ text: String, _ kind: Piece.Kind, _ isAttached: Bool) {
-    pieces.append(Piece(text: text, lower: text.lowercased(), kind: kind, isAttached: isAttached))
+    let lower = text.lowercased()
+    pieces.append(
+      Piece(text: text, lower: lower, kind: kind, isAttached: isAttached, hasCapital: lower != text))
   }
 
   /// Digits of other scripts become those of ASCII, typographic apostrophes the plain one.

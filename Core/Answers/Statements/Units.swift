@@ -8,7 +8,8 @@ enum Units {
   static func form(of text: String, isAttached: Bool) -> String? {
     if let form = exact[text] { return form }
     if isAttached, text == "m" || text == "M" { return nil }
-    return spelled[text.lowercased()]
+    // ML and Mg are not ml and mg.
+    return spelled[text.utf8.count <= 2 ? text : text.lowercased()]
   }
 
   /// The form of a currency that stands before an amount.

@@ -31,7 +31,10 @@ import Testing
       "What happened on 5 March 2020?", "Are 2 people enough?", "Which are the top 10 rivers?",
       "Is 5 % too much?",
       "Is it open at 10:30?", "May I bring 3 large bags?", "Did they win 3 titles?", "What costs 20 euros?",
-      "Who was born in the 1990s?", "Is a child aged 5 allowed in?", "Where did the 3 brothers live?",
+      "Who was born in the 1990s?", "Is a child aged 5 allowed in?", "How many kWh does it use?",
+      "Is the deposit 500?",
+      "Is it open 24/7?", "Who invented rock 'n' roll?",
+      "Where did the 3 brothers live?",
     ])
   func quantities(_ question: String) {
     #expect(QuestionFocus(question).identifiers.map(\.text) == [])
@@ -48,6 +51,8 @@ import Testing
       ("Where is warehouse 3?", "Warehouse 2 has 3 doors.", false),
       ("Where is warehouse 3?", "Warehouses 4 to 5 are shut.", false),
       ("Where is warehouse 3?", "Gate 3 is shut.", false),
+      ("Where is warehouse 3?", "3 managers share warehouse 7.", false),
+      ("Where is building 3?", "Building 12, 3 floors", false), ("What is CO2?", "CO₂ is a gas.", true),
       ("What is P-087?", "P087 is a bolt.", true), ("What is P-087?", "P 087 is a bolt.", true),
       ("What is P087?", "P-087: bolt", true),
       ("What is P-087?", "P-0871 is a bolt.", false), ("What is P-087?", "P-88 is a bolt.", false),
