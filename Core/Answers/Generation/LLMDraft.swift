@@ -14,7 +14,10 @@ struct LLMDraft {
   private static let bestShare = 0.9
   /// The share of a sentence's words that the sentence that replaces it must have.
   private static let likenessMin = 0.5
+  /// The share of the question's words that a source must have, of what the likeliest sentence has.
+  private static let coveredShare = 0.8
   private let bestScore: Double
+  private let bestCovered: Double
   private var text: [UInt8] = []
   private var done = 0
   private var numbers: [String: Int] = [:]
@@ -27,6 +30,7 @@ struct LLMDraft {
     self.context = context
     self.quoted = quoted
     bestScore = context.sentences.filter(\.hasIdentifiers).map(\.score).max() ?? 0
+    bestCovered = context.ranking.first.map { context.sentences[$0].covered } ?? 0
   }
 
   /// True if no cited source is nearly as close to the question as the best sentence. Small models copy the
@@ -105,6 +109,7 @@ struct LLMDraft {
   private func isRelevant(_ index: Int) -> Bool {
     let source = context.sentences[index]
     return source.hasIdentifiers && source.score >= Self.relevanceShare * bestScore
+      && source.covered >= Self.coveredShare * bestCovered
   }
 
   /// The share of a sentence's terms that a source has.
