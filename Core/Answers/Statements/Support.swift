@@ -71,10 +71,8 @@ package enum Support: Sendable, Equatable {
   private static func isMoved(front: [Term], _ other: [Term], _ test: ([Term], [Term]) -> Bool) -> Bool {
     guard front.count > 3, let first = front.first, prepositions.contains(first.form) else { return false }
     for place in other.indices.dropFirst().filter({ other[$0].equals(first) }).prefix(placesMax) {
-      // Behind "he said" or "pumps that", a phrase may belong to what is said or to a clause.
-      guard !binds(other[..<place]) else { return false }
       let count = zip(front.prefix(phraseMax), other[place...]).prefix { $0.equals($1) }.count
-      // The phrase may end before the likeness ends.
+      // The phrase may end before the likeness ends. Beside "he said" or "pumps that", it may belong to a clause.
       for length in stride(from: min(count, front.count - 1), to: 1, by: -1) where !binds(front[length...]) {
         if test(Array(front.dropFirst(length)), Array(other[..<place] + other[(place + length)...])) {
           return true

@@ -261,6 +261,8 @@ import Testing
     "headings lend no words against what they say, and are no statement alone",
     arguments: [
       Pair("Dogs are here.", "Dogs are allowed here.", ["Not allowed"]),
+      Pair("Tests failed.", "No tests failed.", ["No"]), Pair("Tests failed.", "5 tests failed.", ["5"]),
+      Pair("Dogs enter.", "Must dogs enter.", ["Must"]),
       Pair("Dogs", "Dogs are allowed.", ["Dogs are not allowed"]),
       Pair("It is kept for 35 days.", "Database backups", ["Database backups"]),
       Pair("Sign here.", "Guests sign here.", ["Guests only if invited"]),
