@@ -93,20 +93,27 @@ def topics_table(before):
 
 
 def chart_table(after):
-    pools = {}
+    """Keys that each pool or each alert may have are one row, described where the first of them has a comment."""
+    repeated = {}
     rows = []
     for path, value, comment in entries(after):
-        if path[0] == "pools" and len(path) > 2 and value is not None:
-            pools.setdefault(".".join(path[2:]), []).append((path[1], shown(value), comment))
+        if value is None and path != ["keda", "behavior"]:
+            continue
+        if path[0] == "pools" and len(path) > 2:
+            repeated.setdefault(f"pools.POOL.{'.'.join(path[2:])}", []).append((shown(value), comment))
+        elif path[0] == "alerts" and path[2:] in (["for"], ["severity"], ["window"]):
+            repeated.setdefault(f"alerts.ALERT.{path[2]}", []).append((shown(value), comment))
         elif path == ["keda", "behavior"]:
             rows.append((f"`{'.'.join(path)}`", "see `values.yaml`", first_sentence(comment)))
-        elif path[0] != "pools" and path[:2] != ["keda", "behavior"] and value is not None:
+        elif path[:2] != ["keda", "behavior"]:
             rows.append((f"`{'.'.join(path)}`", shown(value), first_sentence(comment)))
-    for key, values in pools.items():
-        defaults = {default for _, default, _ in values}
-        # Where the defaults differ, so do the comments: they give each pool's reason.
-        meaning = first_sentence(values[0][2]) if len(defaults) == 1 else ""
-        rows.append((f"`pools.POOL.{key}`", defaults.pop() if len(defaults) == 1 else "by pool", meaning))
+    for key, values in repeated.items():
+        defaults = {default for default, _ in values}
+        by = "by pool" if key.startswith("pools") else "by alert"
+        rows.append((f"`{key}`", defaults.pop() if len(defaults) == 1 else by, first_sentence(values[0][1])))
+    for key, _, meaning in rows:
+        if not meaning:
+            sys.exit(f"generate: values.yaml: {key} must have a comment above it that describes it")
     return table(("key", "default", "meaning"), rows)
 
 

@@ -255,6 +255,20 @@ private func quotes(_ answer: [String: Any]) -> String {
       let places = citations + citations.flatMap { $0["also_in"] as? [[String: Any]] ?? [] }
       #expect(places.contains { $0["document_id"] as? String == "copy-\(number)" })
       #expect(Set(citations.compactMap { $0["quote"] as? String }).count == citations.count)
+      #expect((found["index"] as? [String: Any])?["after_reached"] == nil)
+    }
+    // A misspelt field is named in the answer, also in one from the cache.
+    for _ in 0..<2 {
+      let id = UUID().uuidString
+      let query = #"{"id":"\#(id)","text":"Which lamp is it?","tenant":"writer","filters":{"site":"north"}}"#
+      #expect(try pipeline.kcat(["-P", "-t", "rag.queries"], input: query).code == 0)
+      let answer = try #require(try pipeline.answer(to: id), "no answer")
+      #expect(answer["warnings"] as? [String] == ["'filters' is not a field: write 'filter'"])
+    }
+    // A token that the index does not reach, and one of a partition that no index has.
+    for token in ["0:999999999", "4711:5"] {
+      let found = try pipeline.json(["search", "backups", "--after", token, "--tenant", "writer"])
+      #expect((found["index"] as? [String: Any])?["after_reached"] as? Bool == false)
     }
   }
 

@@ -19,7 +19,7 @@ package struct IngestStage: StageWork {
   private let context: StageContext
   private let chunker: Chunker
   private let model: String
-  private let parser: Parser
+  private let parser: DocumentParser
   /// Child processes are waited for there.
   private let blocking = BlockingCalls(name: "parser")
   private let known: KnownVersions
@@ -44,12 +44,7 @@ package struct IngestStage: StageWork {
     chunker = Chunker(
       tokenizer: tokenizer, tokensMax: context.settings.ingest.chunkTokens,
       overlapTokens: context.settings.ingest.overlapTokens)
-    var limits = ParsingLimits(
-      timeout: context.settings.ingest.parserTimeout,
-      memoryBytesMax: context.settings.ingest.parserMemoryBytesMax,
-      textBytesMax: context.settings.ingest.textBytesMax)
-    limits.readsMargins = context.settings.ingest.readsMargins
-    parser = Parser(limits, programs, ocr: ocr)
+    parser = DocumentParser(context.settings.ingest, programs, ocr: ocr)
   }
 
   /// The services of an ingest worker, in start order.
@@ -328,7 +323,7 @@ package struct IngestStage: StageWork {
   private func put(
     _ record: ConsumerRecord, _ document: DocumentRecord, _ version: Version, isExpired: Bool
   ) throws -> Plan {
-    let parsed = try parse(document)
+    let parsed = try parser.parse(document)
     var info = DocumentInfo(document, version: version)
     info.reader = ReaderVersion.current(parsed.format)
     if info.title.isEmpty { info.title = parsed.title }
@@ -380,46 +375,6 @@ package struct IngestStage: StageWork {
           .parserTimeout, field: "text", value: "\(parsed.text.count) bytes of text",
           rule: "must be cut into chunks within ingest.parserTimeout")
       }
-    }
-  }
-
-  private func parse(_ document: DocumentRecord) throws(FieldError) -> ParsedDocument {
-    let declared = document.mediaType ?? ""
-    // "*": the whole tenant may read it.
-    let readers = document.acl.map { $0.sorted().joined(separator: "\n") } ?? "*"
-    let scope = "\(document.key.tenant.rawValue)\n\(readers)"
-    if case .uri(let uri) = document.content {
-      throw FieldError(
-        .unsupported, field: "uri", value: uri,
-        rule: "claim checks are not fetched yet: send text or content_base64")
-    }
-    do throws(ParsingError) {
-      if case .text(let text) = document.content {
-        try checkLength(text.utf8.count)
-        return try parser.parse(text, declared: declared, scope: scope)
-      }
-      guard case .base64(let encoded) = document.content, let data = Data(base64Encoded: encoded) else {
-        throw ParsingError(.badValue, rule: "must be base64")
-      }
-      try checkLength(data.count)
-      return try parser.parse(Array(data), declared: declared, scope: scope)
-    } catch {
-      var field = "content_base64"
-      if case .text = document.content { field = "text" }
-      if error.code == .unsupportedMediaType { field = "media_type" }
-      var value = declared.isEmpty ? document.id.rawValue : declared
-      if case .base64(let encoded) = document.content, Data(base64Encoded: encoded) == nil {
-        value = String(encoded.prefix(40))
-      }
-      throw FieldError(error.code, field: field, value: value, rule: error.rule)
-    }
-  }
-
-  private func checkLength(_ count: Int) throws(ParsingError) {
-    let limit = context.settings.ingest.documentBytesMax
-    guard count <= limit else {
-      throw ParsingError(
-        .tooLong, rule: "must be at most ingest.documentBytesMax, \(limit) bytes, not \(count)")
     }
   }
 }

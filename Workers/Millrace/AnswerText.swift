@@ -42,6 +42,10 @@ enum AnswerText {
       lines.append("  from only \(answer.shardsAnswered) of \(answer.shardsTotal) shards")
     }
     if answer.isQuestionCut { lines.append("  the question is too long: its end was not searched for") }
+    for warning in answer.warnings { lines.append("  warning: \(warning)") }
+    if answer.behind.hasMissedToken {
+      lines.append("  searched before the index had reached the token of `after`")
+    }
     if answer.behind.records > 0 { lines.append("  the index is \(answer.behind.records) records behind") }
     return lines.joined(separator: "\n")
   }

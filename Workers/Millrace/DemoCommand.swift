@@ -46,7 +46,7 @@ enum DemoCommand {
       if step.kind == .put {
         let file = URL(fileURLWithPath: table).deletingLastPathComponent().appendingPathComponent(step.what)
           .path
-        try await change(file, step, settings)
+        try await change(file, step, isNew: !documents.contains { $0.id.rawValue == step.document }, settings)
         continue
       }
       var fault = try await ask(step, client, settings, &times)
@@ -82,7 +82,7 @@ enum DemoCommand {
     return check(answer, step, settings)
   }
 
-  private static func change(_ file: String, _ step: Step, _ settings: Settings) async throws {
+  private static func change(_ file: String, _ step: Step, isNew: Bool, _ settings: Settings) async throws {
     var documents = try DocumentFiles.read(path: file, .standard).documents
     guard documents.count == 1, let id = DocumentID(step.document) else {
       throw UsageError("\(file) must be one document")
@@ -90,8 +90,8 @@ enum DemoCommand {
     documents[0].id = id
     if !step.principal.isEmpty { documents[0].acl = [step.principal] }
     Terminal.print(
-      "\n> \(step.document) "
-        + (step.principal.isEmpty ? "is changed" : "is put; only \(step.principal) may read it"))
+      "\n> \(step.document) is \(isNew ? "put" : "changed")"
+        + (step.principal.isEmpty ? "" : "; only \(step.principal) may read it"))
     try await put(documents, settings)
   }
 

@@ -3,7 +3,25 @@ import CommandLine
 import Foundation
 import Records
 
+extension Command.Option {
+  /// `--metadata JSON`.
+  static let metadata = Command.Option.option(
+    "--metadata", "JSON", #"metadata that queries can filter by, for example {"site":"north"}"#)
+}
+
 extension DocumentFiles {
+  /// The value of `--metadata`; empty when it is not given.
+  ///
+  /// - Throws: `UsageError`, which names the member that can't be metadata.
+  static func metadata(_ arguments: ParsedArguments) throws -> [String: MetadataValue] {
+    guard let text = arguments.value("--metadata") else { return [:] }
+    do { return try DocumentRecord.metadata(JSONReader.read(Array(text.utf8))) } catch let error as FieldError {
+      throw UsageError("--metadata: \(error.message)")
+    } catch {
+      throw UsageError("--metadata: \(error)")
+    }
+  }
+
   /// The records of `documents put`.
   ///
   /// - Throws: `UsageError` for an argument, a file or a line that can't be used.
@@ -37,7 +55,9 @@ extension DocumentFiles {
     } else if arguments.positionals.contains("-") {
       throw UsageError("- needs --id")
     }
+    let metadata = try metadata(arguments)
     for index in documents.indices {
+      documents[index].metadata.merge(metadata) { _, given in given }
       if let title = arguments.value("--title") { documents[index].title = title }
       if let source = arguments.value("--source") { documents[index].source = source }
       let acl = arguments.allValues("--acl")

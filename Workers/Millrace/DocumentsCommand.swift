@@ -1,10 +1,15 @@
+import BlockingExecutor
 import Client
 import CommandLine
 import Foundation
+import Ingest
 import KafkaClient
 import LocalState
+import Parsing
 import Records
+import Settings
 import Stage
+import Supervision
 import Time
 
 enum DocumentsCommand {
@@ -30,7 +35,7 @@ enum DocumentsCommand {
         options: [
           tenant, .option("--id", "ID", "the id, for one file or standard input"),
           .option("--title", "TITLE", "the title of every document that is put"),
-          .option("--source", "NAME", "where the documents come from"),
+          .option("--source", "NAME", "where the documents come from"), .metadata,
           .option(
             "--acl", "PRINCIPAL", "a principal who may read; may be repeated (default: the whole tenant)",
             repeating: true),
@@ -44,6 +49,7 @@ enum DocumentsCommand {
           """, arguments: "DIR",
         options: [
           tenant, .option("--source", "NAME", "where the documents come from (default: DIR's full path)"),
+          .metadata,
           .option(
             "--acl", "PRINCIPAL", "a principal who may read; may be repeated (default: the whole tenant)",
             repeating: true),
@@ -52,8 +58,11 @@ enum DocumentsCommand {
         ] + wait, action: SyncCommand.run),
       Command(
         "get", abstract: "Print a document as it was put: its bytes or its URI or, with --json, its record.",
-        arguments: "ID",
-        options: [tenant], action: get),
+        discussion: """
+          --text prints the text that this release reads from it, by the settings of this machine. The start and end of
+          a citation count its bytes.
+          """, arguments: "ID",
+        options: [tenant, .flag("--text", "print the text that is read from the document")], action: get),
       Command(
         "delete", abstract: "Delete documents and wait until they are deleted.", arguments: "ID...",
         options: [tenant] + wait, action: delete),
@@ -189,7 +198,11 @@ enum DocumentsCommand {
           "\(key) was refused at \(place): code wrong_partition. Set partitioner=murmur2_random in the client that "
             + "writes it (librdkafka's default is another), and put it again")
       }
-      if misplaced.isEmpty { Terminal.complain("no state of \(key) is known (states are kept 30 days)") }
+      if misplaced.isEmpty {
+        Terminal.complain(
+          "no state of \(key) is known. States are kept 30 days. A record whose key contradicts its value has its "
+            + "state under the record's topic-partition-offset")
+      }
     }
     if !arguments.flag("--json") {
       for status in states {
@@ -254,6 +267,7 @@ enum DocumentsCommand {
       return .success
     }
     let document = try DocumentRecord(value: value, key: key, fieldMap: settings.ingest.fieldMap)
+    if arguments.flag("--text") { return try await printText(of: document, settings) }
     switch document.content {
     case .text(let text):
       FileHandle.standardOutput.write(Data((Terminal.isRead ? Terminal.harmless(text) : text).utf8))
@@ -264,5 +278,21 @@ enum DocumentsCommand {
     case .uri(let uri): Terminal.print(uri)
     }
     return .success
+  }
+
+  private static func printText(of document: DocumentRecord, _ settings: Settings) async throws -> ExitCode {
+    let programs = ParserPrograms(
+      besides: OwnExecutable.url,
+      confinement: settings.ingest.isSandboxRequired ? .required : .unconfined)
+    let parser = DocumentParser(settings.ingest, programs, ocr: settings.ingest.ocr(programs))
+    do {
+      let text = try await BlockingCalls(name: "parser").run { try parser.parse(document).text }
+      FileHandle.standardOutput.write(
+        Terminal.isRead ? Data(Terminal.harmless(String(decoding: text, as: UTF8.self)).utf8) : Data(text))
+      return .success
+    } catch let error as FieldError {
+      Terminal.complain("\(document.key): \(error)")
+      return .rejected
+    }
   }
 }

@@ -35,9 +35,11 @@ extension Pool {
             "needs parsers that start\(settings.ingest.isSandboxRequired ? " and can be confined" : ""): \(error)"
         )
       }
-      return IngestStage.services(
-        context, tokenizer: tokenizer, programs: programs, ocr: ocr(settings.ingest, programs, context.logger)
-      )
+      let ocr = settings.ingest.ocr(programs)
+      if case .missing(let reason) = ocr {
+        context.logger.warning("Pictures of pages are not read: ingest.ocr is auto", [(.reason, reason)])
+      }
+      return IngestStage.services(context, tokenizer: tokenizer, programs: programs, ocr: ocr)
     case .embedDocuments:
       return [
         try EmbedDocumentsStage.service(
@@ -54,15 +56,6 @@ extension Pool {
       return try GenerateStage.services(
         context, encoder: try encoder(context), redis: try RedisClient.named(in: settings))
     }
-  }
-
-  private func ocr(_ ingest: Settings.Ingest, _ programs: ParserPrograms, _ logger: Logger) -> OCR {
-    guard ingest.isOCRWanted else { return .off }
-    let fault: String?
-    do { fault = try programs.ocrFault(languages: ingest.ocrLanguages) } catch { fault = "\(error)" }
-    guard let fault else { return .on(languages: ingest.ocrLanguages, timeout: ingest.ocrTimeout) }
-    logger.warning("Pictures of pages are not read: ingest.ocr is auto", [(.reason, fault)])
-    return .missing(reason: fault)
   }
 
   private func encoder(_ context: StageContext) throws -> Encoder {

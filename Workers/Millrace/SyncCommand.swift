@@ -19,9 +19,11 @@ enum SyncCommand {
     let tenant = try arguments.tenant()
     let source = arguments.value("--source") ?? folder.path
     let acl = arguments.allValues("--acl")
+    let metadata = try DocumentFiles.metadata(arguments)
     let wanted = try DocumentFiles.read(path: folder.path, tenant).documents.map { document in
       var document = document
       document.source = source
+      document.metadata.merge(metadata) { _, given in given }
       if !acl.isEmpty { document.acl = acl }
       return document
     }

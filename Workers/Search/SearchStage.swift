@@ -120,6 +120,8 @@ package struct SearchStage: StageWork {
   private func candidates(_ items: [Item], _ watch: Stopwatch) async throws -> [CandidatesRecord] {
     let working = items.indices.filter { items[$0].search.flight.outcome == nil }
     let now = WallClock.milliseconds
+    // Before the search: the index may reach a token meanwhile.
+    let missed = items.map(misses)
     let scan = Stopwatch()
     let results = try await found(working.map { query(items[$0].search, now: now) })
     if !working.isEmpty {
@@ -129,7 +131,9 @@ package struct SearchStage: StageWork {
     var answers: [Int: IndexAnswer] = [:]
     for (row, position) in working.enumerated() { answers[position] = results[row] }
     return items.enumerated().map { position, item in
-      candidates(item.search, answers[position] ?? IndexAnswer(), behind, item.wait, watch)
+      var behind = behind
+      behind.hasMissedToken = missed[position]
+      return candidates(item.search, answers[position] ?? IndexAnswer(), behind, item.wait, watch)
     }
   }
 
@@ -166,6 +170,12 @@ package struct SearchStage: StageWork {
       partitions.contains(token.partition)
     else { return false }
     return index.position(of: token.partition) < token.nextOffset
+  }
+
+  /// Whether the query's token is not reached, or never can be, because it names no partition of the index.
+  private func misses(_ item: Item) -> Bool {
+    guard let token = item.search.flight.query.after else { return false }
+    return mustWait(item) || Int(token.partition) >= context.settings.partitionCount(.vectors)
   }
 
   /// Read your writes: a replica before the token waits a little, then says how far behind it is.

@@ -1,11 +1,13 @@
+#define _GNU_SOURCE
 #include "encoder_team.h"
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/// About 50 and 100 microseconds.
-enum { SPINS_MAX = 1500, JOINS_MAX = 3000 };
+/// About 50 and 100 microseconds; and after how many a thread lets others run that wait for its processor.
+enum { SPINS_MAX = 1500, JOINS_MAX = 3000, SPINS_A_TURN = 64 };
 
 struct team {
   size_t members;
@@ -16,6 +18,8 @@ struct team {
   /// Guarded by the lock.
   size_t jobs;
   int is_closed;
+  /// How often members were made to wake elsewhere.
+  size_t placements;
   void (*work)(void *, size_t);
   void *context;
   /// Members that have arrived at the meeting, and meetings that are over.
@@ -23,12 +27,28 @@ struct team {
   _Atomic size_t next_member;
   /// Members that have come for the job, and what was decided: twice the job's number, plus 1 when it is done together.
   _Atomic size_t joined, decision;
+  /// Processors that the team may use.
+  cpu_set_t processors;
+  int can_place;
 };
 
 static void pause_a_little(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #endif
+}
+
+/// Linux often wakes a member on the processor of whoever wakes it. There it would wait for some milliseconds, until
+/// the scheduler looks again, although another processor is free. So members wake elsewhere, and each then lifts the
+/// restriction for itself. Under the lock.
+static void place_elsewhere(struct team *team) {
+  int here = sched_getcpu();
+  if (!team->can_place || here < 0 || here >= CPU_SETSIZE) return;
+  cpu_set_t others = team->processors;
+  CPU_CLR((size_t)here, &others);
+  if (CPU_COUNT(&others) == 0) return;
+  for (size_t i = 0; i < team->started; i++) pthread_setaffinity_np(team->threads[i], sizeof others, &others);
+  team->placements++;
 }
 
 void team_meet(struct team *team) {
@@ -55,7 +75,7 @@ void team_meet(struct team *team) {
 
 static void *member_loop(void *argument) {
   struct team *team = argument;
-  size_t member = atomic_fetch_add(&team->next_member, 1), done = 0;
+  size_t member = atomic_fetch_add(&team->next_member, 1), done = 0, placements = 0;
   pthread_mutex_lock(&team->lock);
   for (;;) {
     while (team->jobs == done && !team->is_closed) pthread_cond_wait(&team->changed, &team->lock);
@@ -63,11 +83,18 @@ static void *member_loop(void *argument) {
     done = team->jobs;
     void (*work)(void *, size_t) = team->work;
     void *context = team->context;
+    int is_placed = team->placements != placements;
+    placements = team->placements;
     // Under the lock, under which a job begins: nobody joins a job that is over.
     atomic_fetch_add_explicit(&team->joined, 1, memory_order_acq_rel);
     pthread_mutex_unlock(&team->lock);
+    if (is_placed) pthread_setaffinity_np(pthread_self(), sizeof team->processors, &team->processors);
     size_t decision;
-    while ((decision = atomic_load_explicit(&team->decision, memory_order_acquire)) / 2 < done) pause_a_little();
+    for (int spin = 1; (decision = atomic_load_explicit(&team->decision, memory_order_acquire)) / 2 < done; spin++) {
+      // Whoever decides may wait for this very processor.
+      if (spin % SPINS_A_TURN == 0) sched_yield();
+      pause_a_little();
+    }
     if (decision == 2 * done + 1) {
       work(context, member);
       team_meet(team);
@@ -82,6 +109,8 @@ struct team *team_create(size_t members) {
   struct team *team = calloc(1, sizeof *team);
   if (!team) return NULL;
   team->members = members;
+  // Fails on machines with more processors than the set has room for.
+  team->can_place = sched_getaffinity(0, sizeof team->processors, &team->processors) == 0;
   atomic_store(&team->next_member, 1);
   pthread_mutex_init(&team->lock, NULL);
   pthread_cond_init(&team->changed, NULL);
@@ -118,6 +147,7 @@ int team_run(struct team *team, void (*work)(void *context, size_t member), void
   pthread_mutex_lock(&team->lock);
   team->work = work;
   team->context = context;
+  if (is_brief) place_elsewhere(team);
   size_t job = ++team->jobs;
   atomic_store(&team->joined, 0);
   pthread_cond_broadcast(&team->changed);

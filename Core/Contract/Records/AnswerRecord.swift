@@ -68,6 +68,8 @@ package struct AnswerRecord: Sendable, Equatable {
   package var staleOmitted: UInt32
   /// Whether a part of the question was too long to be searched for.
   package var isQuestionCut = false
+  /// Those of the query's record.
+  package var warnings: [String] = []
   /// Why the answer says what it says; nil when no engine of `generate` made it.
   package var explanation: AnswerExplanation?
   /// When the documents of the answer were last found fresh, in milliseconds since 1970. Nil without citations.
@@ -131,10 +133,14 @@ package struct AnswerRecord: Sendable, Equatable {
         }),
       "cache": .string(cache.rawValue),
       "shards": .object(["answered": .int(shardsAnswered), "total": .int(shardsTotal)]),
-      "index": .object(["behind_records": .int(behind.records), "behind_ms": .int(behind.milliseconds)]),
+      "index": .object([
+        "behind_records": .int(behind.records), "behind_ms": .int(behind.milliseconds),
+        "after_reached": behind.hasMissedToken ? .bool(false) : nil,
+      ]),
       "engine": .string(engine), "model": .string(model),
       "stale_omitted": staleOmitted == 0 ? nil : .int(staleOmitted),
       "question_cut": isQuestionCut ? .bool(true) : nil,
+      "warnings": warnings.isEmpty ? nil : .array(warnings.map(JSONValue.string)),
       "checked_at_ms": checkedAtMilliseconds.map { .int($0) }, "error": error?.json,
       "sentences": sentenceCounts, "explanation": explanation?.json,
     ])
@@ -193,10 +199,12 @@ package struct AnswerRecord: Sendable, Equatable {
     behind = IndexBehind(
       records: fields.object["index"]?["behind_records"]?.integerValue ?? 0,
       milliseconds: fields.object["index"]?["behind_ms"]?.integerValue ?? 0)
+    behind.hasMissedToken = fields.object["index"]?["after_reached"] == .bool(false)
     engine = try fields.string("engine") ?? ""
     model = try fields.string("model") ?? ""
     staleOmitted = UInt32(clamping: fields.object["stale_omitted"]?.integerValue ?? 0)
     isQuestionCut = fields.object["question_cut"] == .bool(true)
+    warnings = try fields.strings("warnings", countMax: 100) ?? []
     // A time out of range counts for nothing: differences of it could overflow.
     checkedAtMilliseconds = fields.object["checked_at_ms"]?.integerValue.flatMap {
       (0...(1 << 52)).contains($0) ? $0 : nil

@@ -43,6 +43,7 @@ package struct CandidatesRecord: Sendable, Equatable {
     writer.packed(18, lexical)
     if let words { writer.message(19, words) }
     writer.bool(20, isCut)
+    writer.bool(21, behind.hasMissedToken)
     return writer.bytes
   }
 
@@ -71,6 +72,7 @@ package struct CandidatesRecord: Sendable, Equatable {
       case 17: try reader.int32s(into: &result.dense)
       case 18: try reader.int32s(into: &result.lexical)
       case 20: result.isCut = try reader.bool()
+      case 21: result.behind.hasMissedToken = try reader.bool()
       case 19: result.words = try reader.message(LexicalCandidates.self)
       default: try reader.skip()
       }

@@ -91,12 +91,11 @@ package struct DocumentRecord: Sendable, Equatable {
   /// `"acl": null` opens a document to its whole tenant, and so does a list under the name `ACL`, or under our name
   /// where the producer's is another one.
   private static func doubts(_ written: JSONValue, _ fieldMap: [String: String]) -> [FieldError] {
-    func bare(_ name: String) -> String { String(name.lowercased().filter { $0.isLetter || $0.isNumber }) }
     let expected = names.map { fieldMap[$0] ?? $0 }
     var meant: [String: String] = [:]
     for (name, own) in zip(expected, names) {
-      meant[bare(name)] = name
-      if meant[bare(own)] == nil { meant[bare(own)] = name }
+      meant[FieldName.bare(name)] = name
+      if meant[FieldName.bare(own)] == nil { meant[FieldName.bare(own)] = name }
     }
     var doubts: [FieldError] = []
     for member in written.members ?? [] where doubts.count < doubtsMax {
@@ -106,7 +105,7 @@ package struct DocumentRecord: Sendable, Equatable {
             .badValue, field: member.name, value: "null",
             rule: "must be a list, or absent for the whole tenant"))
       } else if !expected.contains(member.name), member.name.utf8.count <= 64,
-        let name = meant[bare(member.name)]
+        let name = meant[FieldName.bare(member.name)]
       {
         doubts.append(
           FieldError(
@@ -147,6 +146,11 @@ package struct DocumentRecord: Sendable, Equatable {
         .missingField, field: "text", value: "", rule: "must be present (or content_base64, or uri)")
     }
     return .uri(uri)
+  }
+
+  /// - Throws: `FieldError`, which names the member that can't be metadata.
+  package static func metadata(_ value: JSONValue) throws(FieldError) -> [String: MetadataValue] {
+    try metadata(FieldReader(object: .object(["metadata": value])))
   }
 
   private static func metadata(_ fields: FieldReader) throws(FieldError) -> [String: MetadataValue] {

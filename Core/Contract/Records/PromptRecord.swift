@@ -42,6 +42,7 @@ package struct PromptRecord: Sendable, Equatable {
     writer.int(10, behind.milliseconds)
     writer.uint(11, staleOmitted)
     writer.bool(12, isCut)
+    writer.bool(13, behind.hasMissedToken)
     return writer.bytes
   }
 
@@ -63,6 +64,7 @@ package struct PromptRecord: Sendable, Equatable {
       case 10: result.behind.milliseconds = try reader.int64()
       case 11: result.staleOmitted = try reader.uint32()
       case 12: result.isCut = try reader.bool()
+      case 13: result.behind.hasMissedToken = try reader.bool()
       default: try reader.skip()
       }
     }

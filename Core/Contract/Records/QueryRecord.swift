@@ -61,6 +61,14 @@ package struct QueryRecord: Sendable, Equatable {
   /// Nil = the setting `search.mode`.
   package var searchMode: SearchMode?
   package var replyTo: ReplyTo?
+  /// What its sender should know: names that look like a field's and are ignored.
+  package var warnings: [String] = []
+
+  private static let names = [
+    "id", "tenant", "principals", "text", "history", "filter", "top_k", "deadline_ms", "stream", "stream_token",
+    "cache", "after", "mode", "search_mode", "reply_to",
+  ]
+  private static let warningsMax = 10
 
   package init(id: QueryID, tenant: TenantID = .standard, text: String, mode: Mode = .answer) {
     self.id = id
@@ -126,6 +134,15 @@ package struct QueryRecord: Sendable, Equatable {
     filter =
       try fields.present("filter").map { value throws(FieldError) in try MetadataFilter(json: value) }
       ?? .everything
+    warnings = Self.warnings(fields.object)
+  }
+
+  /// A misspelt `filter` or `principals` would be missed in silence.
+  private static func warnings(_ object: JSONValue) -> [String] {
+    let doubts = (object.members ?? []).lazy.compactMap { member in
+      FieldName.meant(by: member.name, among: names).map { "'\(member.name)' is not a field: write '\($0)'" }
+    }
+    return Array(doubts.prefix(warningsMax))
   }
 
   private static func streamToken(_ fields: FieldReader) throws(FieldError) -> String? {

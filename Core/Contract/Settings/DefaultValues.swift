@@ -274,7 +274,9 @@ package enum DefaultValues {
         cleanup: "delete"
         retention: "90d"
     # --- deployment: read by the chart, not by the binary's settings ---
+    # replaces the chart's name, millrace, in the names of objects
     nameOverride: ""
+    # the start of the names of objects; empty: the release's name and the chart's
     fullnameOverride: ""
     image:
       # required: where you have pushed the image that the Dockerfile builds, for example registry.example/millrace
@@ -283,12 +285,16 @@ package enum DefaultValues {
       tag: ""
       # recommended: sha256:...; it overrides the tag
       digest: ""
+      # Always, IfNotPresent or Never
       pullPolicy: "IfNotPresent"
+    # Secrets for the registry, for example [{name: registry}]
     imagePullSecrets: []
     model:
       # image: the model is in the image (built with MODEL=baked); volume: an existing claim is mounted read-only
       source: "image"
+      # where the volume with the model is mounted, with source volume
       mountPath: "/var/lib/millrace/model"
+      # name of the PersistentVolumeClaim with the model, with source volume
       existingClaim: ""
       # folder within the claim
       subPath: ""
@@ -300,38 +306,50 @@ package enum DefaultValues {
       name: ""
       # keys of this Secret; empty: the Secret has no such key. Its values override the settings above.
       keys:
+        # key with librdkafka's properties, one name=value a line (kafka.properties)
         kafkaProperties: ""
+        # key with Redis's address (redis.address)
         redisAddress: ""
+        # key with the LLM's API key (llm.apiKey)
         llmApiKey: ""
+        # key with what signs the caches, at least 16 random bytes (cache.key)
         cacheKey: ""
     # Memory, measured idle after the handbook's 14 documents (VmHWM, 2 cores, AVX-512, encoder in int8): ingest 53 MiB,
     # embed-documents 90 MiB, embed-queries 63 MiB, search 47 MiB, retrieve 40 MiB, generate 63 MiB. The encoder's packed
-    # weights, in the pools that load them, are 11 MiB of this, in bf16 22, in fp32 43. Requests are what a pool uses; limits are the most that its settings allow. There
-    # are no CPU limits, because throttling an embed worker delays answers.
+    # weights, in the pools that load them, are 11 MiB of this, in bf16 22, in fp32 43. Requests are what a pool uses;
+    # limits are the most that its settings allow. There are no CPU limits, because throttling an embed worker delays
+    # answers.
     # Lag includes records that were taken and not committed yet. With a threshold below a pool's window, work in
     # progress alone would scale the pool up.
     pools:
       ingest:
         # used without KEDA
         replicas: 1
-        # Nobody waits for a parser, so an idle pool may have zero replicas. Kafka deletes the offsets of an empty group
-        # after 7 days (offsets.retention.minutes). Ingest then goes on at the oldest document without a terminal state.
+        # least replicas with KEDA. Nobody waits for a parser, so an idle pool may have zero replicas. Kafka deletes the
+        # offsets of an empty group after 7 days (offsets.retention.minutes). Ingest then goes on at the oldest document
+        # without a terminal state.
         minReplicas: 0
-        # at most the partitions of rag.documents: further workers would own none
+        # most replicas with KEDA. At most the partitions of rag.documents: further workers would own none.
         maxReplicas: 12
-        # records per replica: about 12 batches of 16
+        # records of lag per replica that KEDA aims at. For ingest, about 12 batches of 16.
         lagThreshold: 200
+        # a pool without replicas gets one when its lag is larger
         activationLagThreshold: 0
+        # seconds between two looks of KEDA at the lag
         pollingInterval: 15
-        # longer than the window of scaleDown: KEDA goes from any number of replicas to zero in one step
+        # seconds without lag until KEDA takes the last replicas down to minReplicas 0. Longer than the window of
+        # scaleDown: KEDA goes from any number of replicas to zero in one step
         cooldownPeriod: 360
         resources:
           requests:
+            # processors that the scheduler reserves
             cpu: "250m"
+            # memory that the scheduler reserves
             memory: "384Mi"
           # MiB: 46 idle + 256 for a batch of 16 records of 8 MiB and their text + 1024 for the parser's child
           # (ingest.parserMemoryBytesMax)
           limits:
+            # a container with more is killed
             memory: "1536Mi"
       embed-documents:
         replicas: 1
@@ -445,6 +463,7 @@ package enum DefaultValues {
           limits:
             memory: "512Mi"
     keda:
+      # whether ScaledObjects are made; false: pools have their `replicas`
       enabled: true
       # Addresses of the brokers for KEDA's operator, seen from its own namespace; empty: kafka.bootstrapServers
       bootstrapServers: ""
@@ -467,9 +486,11 @@ package enum DefaultValues {
               periodSeconds: 60
       # Used when brokers answer with errors. It is not used when they are unreachable; minReplicas applies then.
       fallback:
+        # errors in a row until a pool gets at least max(1, minReplicas) replicas
         failureThreshold: 3
       # Taken from the Secret above. KEDA needs Describe on topics and groups, and may use its own Kafka user.
       authentication:
+        # whether KEDA logs in at the brokers, with keys of the Secret above
         enabled: false
         # none, plaintext, scram_sha256, scram_sha512
         sasl: "none"
@@ -477,43 +498,59 @@ package enum DefaultValues {
         tls: "disable"
         # KEDA's parameter: key of the Secret; empty: parameter not set
         keys:
+          # key whose value is the user's name
           username: ""
+          # key whose value is the password
           password: ""
+          # key whose value are the certificates that are trusted, PEM
           ca: ""
+          # key whose value is the client's certificate, PEM
           cert: ""
+          # key whose value is the client's private key, PEM
           key: ""
     podMonitors:
+      # whether the Prometheus operator is told of the pods
       enabled: true
+      # time between two scrapes
       interval: "15s"
       # labels that the Prometheus operator selects by, for example release: kube-prometheus-stack
       labels: {}
     alerts:
+      # whether a PrometheusRule with the alerts below is made
       enabled: true
+      # labels that the Prometheus operator selects rules by
       labels: {}
       # start of runbook_url, before the alert's name; empty: no link, the advice is in `description`
       runbookURL: ""
       lagGrowth:
+        # the lag of a group is above `threshold` and grows
         enabled: true
         # records beyond the committed offsets of a group
         threshold: 1000
-        # the lag is compared with its value this long ago
+        # how far back is looked: a lag is compared with its value then, other events are counted since then
         window: "15m"
+        # how long this must hold before the alert fires
         for: "10m"
+        # the alert's label `severity`
         severity: "warning"
       oldestRecord:
+        # the oldest record of a topic waits for too long
         enabled: true
         # age of the oldest record; the default deadline of a query is 60 s
         thresholdSeconds: 60
         for: "5m"
         severity: "critical"
       deadLetters:
+        # records were rejected in the window
         enabled: true
         # fires with more dead letters in the window, by stage and reason
         threshold: 0
+        # how far back is counted
         window: "15m"
         for: "0m"
         severity: "warning"
       indexBehind:
+        # a replica of search is behind its topic
         enabled: true
         # records of a shard that a replica has not applied
         threshold: 1000
@@ -547,30 +584,39 @@ package enum DefaultValues {
         for: "0m"
         severity: "warning"
       kedaErrors:
+        # KEDA can't read the lag of a pool
         enabled: true
         window: "10m"
         for: "5m"
         severity: "warning"
     dashboard:
+      # whether a ConfigMap with Grafana's dashboard is made
       enabled: true
       # label that Grafana's sidecar selects by
       label: "grafana_dashboard"
+      # annotations of the ConfigMap, for example the folder for Grafana's sidecar
       annotations: {}
     topicsJob:
+      # whether a Job creates the topics, and again when the chart or a setting has changed
       enabled: true
+      # how often its pod is tried again
       backoffLimit: 20
+      # seconds until it fails
       activeDeadlineSeconds: 1800
+      # seconds until it is removed after its end
       ttlSecondsAfterFinished: 86400
     networkPolicy:
       # pods reach only DNS, the brokers, Redis and the LLM, by the ports of their addresses in these values
       enabled: true
-      # namespaces of the cluster's DNS, and its addresses outside of them (those of node-local caches)
+      # namespaces of the cluster's DNS
       dnsNamespaces: ["kube-system", "openshift-dns"]
+      # addresses of the cluster's DNS outside of its namespaces (those of node-local caches)
       dnsAddresses: ["169.254.20.10/32"]
       # further ports that the brokers advertise
       kafkaPorts: []
-      # further ports of Redis, for example of sentinels, and of the LLM
+      # further ports of Redis, for example of sentinels
       redisPorts: []
+      # further ports of the LLM
       llmPorts: []
       # further rules, as in NetworkPolicy
       egress: []
@@ -578,19 +624,29 @@ package enum DefaultValues {
       metricsFrom: []
     # A pool may set the same keys, for example pools.generate.nodeSelector. The pool's value replaces the value here.
     podDefaults:
+      # annotations of every pod
       annotations: {}
+      # labels of every pod
       labels: {}
+      # labels that a node must have
       nodeSelector: {}
+      # taints of nodes that pods accept
       tolerations: []
+      # affinity of every pod; replicas of a pool prefer different zones and nodes anyway
       affinity: {}
+      # name of a PriorityClass
       priorityClassName: ""
       # null on OpenShift, which assigns ids itself
       runAsUser: 65532
+      # size of the volume at /tmp
       tmpSizeLimit: "1Gi"
-      # files that kafka.properties names, for example in ssl.ca.location
+      # volumes with files that kafka.properties names, for example in ssl.ca.location
       extraVolumes: []
+      # where these volumes are mounted
       extraVolumeMounts: []
+    # not read; Helm passes it from a chart that contains this one
     global: {}
+    # further objects of Kubernetes that are installed with the release
     extraObjects: []
     """#
 }

@@ -92,7 +92,8 @@ package struct FusionReport: Sendable {
           "candidates: %.0f bytes a record at p50, %.0f at p95; %d of %d queries searched once more for "
           + "statistics", sizes.median, sizes.high, candidates.sharedRounds, candidates.records.count)
     ]
-    for curve in curves {
+    // With one half empty there is nothing to compare.
+    for curve in curves where curve.fittedCount > 0 && curve.judgedCount > 0 {
       lines.append(
         "\(curve.kind.rawValue): the best share of the cosine on \(curve.fittedCount) of them is "
           + String(format: "%.2f", curve.bestShare) + "; nDCG@10 by share on these, and on the other "

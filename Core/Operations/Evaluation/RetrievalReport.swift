@@ -66,12 +66,14 @@ package struct RetrievalReport: Sendable {
         lines.append("  \(run.missing) without answer, \(run.partial) from only some of the shards")
       }
     }
-    let judged = runs.map { run in
-      "\(run.mode.rawValue) " + String(format: "%.4f", scores(run, where: \.isJudged).gain)
+    let judgedCount = questions.count(where: \.isJudged)
+    if judgedCount > 0 {
+      let judged = runs.map { run in
+        "\(run.mode.rawValue) " + String(format: "%.4f", scores(run, where: \.isJudged).gain)
+      }
+      lines.append(
+        "nDCG@10 of the \(judgedCount) questions that no weight was fitted on: \(judged.joined(separator: ", "))")
     }
-    lines.append(
-      "nDCG@10 of the \(questions.count(where: \.isJudged)) questions that no weight was fitted on: "
-        + judged.joined(separator: ", "))
     if let fusion { lines.append(fusion.text) }
     if let mismatches {
       lines.append("dense compared with a brute-force scan: \(mismatches.count) answers differ")

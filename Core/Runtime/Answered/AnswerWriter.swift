@@ -63,6 +63,7 @@ package struct AnswerWriter: Sendable {
       case .next(let record, let mark):
         return Phase.Made([record]) { if let mark { log.insert(mark, ofKey: key) } }
       case .answer(var answer):
+        answer.warnings = flight.query.warnings
         if let facts {
           answer.shardsAnswered = facts.shardsAnswered
           answer.shardsTotal = facts.shardsTotal

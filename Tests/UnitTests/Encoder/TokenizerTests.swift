@@ -1,7 +1,8 @@
 import Cryptography
 import TestSupport
 import Testing
-import Tokenizer
+
+@testable import Tokenizer
 
 @Suite struct TokenizerTests {
   /// The digest that `Tests/Scripts/fuzz_tokenizer.py` prints for Hugging Face's tokenizer.
@@ -35,6 +36,15 @@ import Tokenizer
     for limit in [2, 3, 7, 20] {
       #expect(tokenizer.encode(long, tokensMax: limit) == whole.prefix(limit - 1) + [tokenizer.separatorID])
     }
+  }
+
+  @Test("marks stand in the order of their classes, and those of one class in that of the text")
+  func order() {
+    var word = BertWord()
+    word.append(UInt8(ascii: "a"))
+    let marks: [(mark: String, order: UInt8)] = [("\u{1D166}", 216), ("\u{302E}", 224), ("\u{1D165}", 216)]
+    for (mark, order) in marks { word.append(Array(mark.utf8)[...], order: order) }
+    #expect(word.bytes == Array("a\u{1D166}\u{1D165}\u{302E}".utf8))
   }
 
   @Test("a word of a million ordered marks takes no longer than any other text", .timeLimit(.minutes(1)))

@@ -127,6 +127,23 @@ import Testing
         == ["search", "retrieve"].map { StageTiming(stage: $0, waitMilliseconds: 2, workMilliseconds: 4) })
   }
 
+  @Test(
+    "a query's names that are written nearly like ours are named in its warnings, which reach the answer",
+    arguments: [
+      ("filters", "filter"), ("Filter", "filter"), ("fliter", "filter"), ("filtr", "filter"), ("topK", "top_k"),
+      ("principal", "principals"), ("search-mode", "search_mode"), ("source", nil), ("model", nil), ("user", nil),
+      ("ids", nil), ("tex", nil),
+    ])
+  func misspelt(_ name: String, _ meant: String?) throws {
+    let query = try QueryRecord(value: Array(#"{"id":"q","text":"a?","\#(name)":{}}"#.utf8))
+    #expect(query.warnings == (meant.map { ["'\(name)' is not a field: write '\($0)'"] } ?? []))
+    let flight = try SearchRecord(wireBytes: SearchRecord(flight: QueryInFlight(query: query)).wireBytes).flight
+    #expect(flight.query.warnings == query.warnings)
+    var answer = AnswerRecord(flight, status: .refused)
+    answer.warnings = flight.query.warnings
+    #expect(try AnswerRecord(value: answer.json.bytes).warnings == query.warnings)
+  }
+
   @Test("null for an ACL, and names that are written nearly like ours, are doubted")
   func doubts() throws {
     let key = DocumentKey(tenant: .standard, id: DocumentID("d")!)

@@ -188,6 +188,15 @@ private func hex(_ bytes: [UInt8]) -> String { PartHeader.hex(bytes) }
     #expect(try CandidatesRecord(wireBytes: record.wireBytes) == record)
   }
 
+  @Test("messages of every length around 128, where the length takes a second byte, are equal after decoding")
+  func lengths() throws {
+    var record = Samples.candidates
+    for length in 0..<300 {
+      record.hits[0].document.title = String(repeating: "x", count: length)
+      #expect(try CandidatesRecord(wireBytes: record.wireBytes) == record, "a title of \(length) bytes")
+    }
+  }
+
   @Test("candidates of the former release, without lists, are all a list by vectors")
   func formerCandidates() throws {
     let bytes = stride(from: 0, to: formerGoldenCandidates.count, by: 2).compactMap { index in

@@ -14,6 +14,7 @@ struct WireQuery: WireMessage {
   /// A filter that says more than `filter` can, as JSON.
   var filterJSON = ""
   var searchMode = ""
+  var warnings: [String] = []
   /// Appended to the mode beside such a filter: a worker of a release that doesn't know it refuses the query, instead
   /// of finding what the filter excludes.
   private static let filterMark = "+filter"
@@ -47,6 +48,7 @@ struct WireQuery: WireMessage {
     sentAt = flight.sentAtMicroseconds
     requestID = flight.requestID
     searchMode = query.searchMode?.rawValue ?? ""
+    warnings = query.warnings
   }
 
   func flight() throws(WireError) -> QueryInFlight {
@@ -75,6 +77,7 @@ struct WireQuery: WireMessage {
     }
     query.topK = topK == 0 ? nil : min(Int(topK), Int(QueryRecord.topKMax))
     query.searchMode = QueryRecord.SearchMode(rawValue: searchMode)
+    query.warnings = warnings
     query.stream = stream
     query.streamToken = streamToken.isEmpty ? nil : streamToken
     query.cache = cache
@@ -115,6 +118,7 @@ struct WireQuery: WireMessage {
     writer.string(20, streamToken)
     writer.string(21, filterJSON)
     writer.string(22, searchMode)
+    writer.strings(23, warnings)
   }
 
   mutating func read(_ field: UInt32, from reader: inout WireReader) throws(WireError) -> Bool {
@@ -141,6 +145,7 @@ struct WireQuery: WireMessage {
     case 20: streamToken = try reader.string()
     case 21: filterJSON = try reader.string()
     case 22: searchMode = try reader.string()
+    case 23: warnings.append(try reader.string())
     default: return false
     }
     return true

@@ -1,0 +1,31 @@
+/// Compares the names of fields as people misspell them.
+enum FieldName {
+  /// Longer names mean nothing of ours.
+  private static let bytesMax = 64
+
+  /// Letters in lower case and digits: `topK` and `top_k` are one.
+  static func bare(_ name: String) -> String {
+    String(name.lowercased().filter { $0.isLetter || $0.isNumber })
+  }
+
+  /// The known name that an unknown one was probably meant to be: it differs in case, punctuation or one letter.
+  static func meant(by name: String, among known: [String]) -> String? {
+    guard name.utf8.count <= bytesMax, !known.contains(name) else { return nil }
+    let given = Array(bare(name))
+    return known.first { bare($0) == String(given) } ?? known.first { isNear(given, Array(bare($0))) }
+  }
+
+  /// Whether one letter more, less, changed or exchanged with its neighbour makes one name the other. Short names are
+  /// too near to each other for that.
+  private static func isNear(_ a: [Character], _ b: [Character]) -> Bool {
+    guard min(a.count, b.count) >= 5, abs(a.count - b.count) <= 1 else { return false }
+    let start = zip(a, b).prefix { $0 == $1 }.count
+    let (restA, restB) = (a[start...], b[start...])
+    if a.count == b.count {
+      return restA.dropFirst() == restB.dropFirst()
+        || restA.count >= 2 && restA.dropFirst(2) == restB.dropFirst(2)
+          && Array(restA.prefix(2)) == Array(restB.prefix(2).reversed())
+    }
+    return a.count > b.count ? restA.dropFirst() == restB : restA == restB.dropFirst()
+  }
+}
