@@ -2,7 +2,8 @@
 #include "encoder_team.h"
 #include <stdlib.h>
 
-/// So many rows go through a layer's last three products together: their widest values stay in the second cache.
+/// The number of rows that go through a layer's last three products together, so that the widest values between them
+/// stay in the L2 cache.
 enum { BLOCK_ROWS = 112 };
 
 #if defined(__x86_64__)
@@ -37,7 +38,7 @@ static uint16_t bf16_of(float value) {
   return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
-/// Bytes of an operand.
+/// The bytes of one value as an operand of a product.
 static size_t operand_bytes(const struct kernels *use, int numeric_class) {
   return numeric_class == MILLRACE_CLASS_FP32 ? 4 : numeric_class == MILLRACE_CLASS_BF16 ? 2 : use->int8_bytes;
 }
@@ -103,29 +104,30 @@ struct millrace_model {
   struct millrace_encoder_shape shape;
   const float *words;
   size_t word_count, position_count;
-  /// Positions with the type added; gamma and beta.
+  /// The position embeddings with the type embedding added; gamma and beta of the norm that follows.
   float *positions, *norm;
   size_t layer_count;
   struct block *layers;
 };
 
-/// What one thread needs. Threads that share a pack use the first one's `values`, `operands`, `projected` and `context`.
+/// The buffers of one thread. Threads that share a pack use the first thread's `values`, `operands`, `scales`,
+/// `projected` and `context`, and also its `inner` when they divide outputs.
 struct lane {
   /// tokens × width, fp32
   float *values;
-  /// The same as operands, and their scales.
+  /// The values as operands of the next product, and the scale of each row (int8).
   void *operands;
   float *scales;
-  /// tokens × 3 × width and tokens × width, fp32 or bf16
+  /// `projected` is tokens × 3 × width, `context` is tokens × width; fp32 or bf16
   void *projected, *context;
-  /// BLOCK_ROWS × inner, fp32 or bf16, and as int8 with scales
+  /// `inner` is BLOCK_ROWS × inner, fp32 or bf16; `quantised` is the input of a product as int8, with a scale per row
   void *inner, *quantised;
   float *quantised_scales;
   uint32_t *attention;
 };
 
 struct millrace_scratch {
-  size_t tokens_max, bytes, threads;
+  size_t tokens_max, length_max, bytes, threads;
   struct lane *lanes;
   struct team *team;
 };
@@ -219,6 +221,7 @@ struct millrace_scratch *millrace_scratch_create(const struct millrace_model *mo
   struct millrace_scratch *scratch = calloc(1, sizeof *scratch);
   if (!scratch) return NULL;
   scratch->tokens_max = tokens_max;
+  scratch->length_max = length_max;
   scratch->threads = threads;
   scratch->lanes = calloc(threads, sizeof *scratch->lanes);
   if (!scratch->lanes || (threads > 1 && !(scratch->team = team_create(threads)))) {
@@ -227,10 +230,10 @@ struct millrace_scratch *millrace_scratch_create(const struct millrace_model *mo
   }
   size_t width = model->shape.width, inner = model->shape.inner, head = model->shape.head_width;
   int is_fp32 = model->numeric_class == MILLRACE_CLASS_FP32;
-  // What is between products is as wide as what attention multiplies.
+  // Values between products have the width of attention's operands: fp32 or bf16.
   size_t between = is_fp32 || !model->use->has_bf16 ? 4 : 2, operand = operand_bytes(model->use, model->numeric_class);
   size_t padded = (length_max + 63) / 64 * 64;
-  // Keys, values, scores of 14 rows, and their shares.
+  // Keys, values, the scores of up to 14 rows (one tile), and their shares after softmax.
   size_t attention = padded * head * 4 * 2 + padded * 14 * 4 * 2;
   for (size_t i = 0; i < threads; i++) {
     struct lane *lane = scratch->lanes + i;
@@ -269,11 +272,12 @@ size_t millrace_scratch_bytes(const struct millrace_scratch *scratch) { return s
 
 /// How the threads of a team divide a pack.
 enum division {
-  /// Each takes whole sequences, and waits for no other.
+  /// Each thread takes whole sequences, and waits for no other thread.
   SEQUENCES,
-  /// Each takes rows; attention is divided by heads.
+  /// Each thread takes rows; attention is divided by heads.
   ROWS,
-  /// Each takes outputs of every product: for so few rows that a tile should not be divided.
+  /// Each thread takes some outputs of every product, and attention is divided by heads: for so few rows that each
+  /// thread would get less than two tiles.
   OUTPUTS,
 };
 
@@ -288,7 +292,7 @@ static struct range share(size_t count, size_t member, size_t members) {
 /// A pack, as one thread sees it.
 struct pass {
   const struct millrace_model *model;
-  /// What the members share, and what is this one's own. The same for a thread alone.
+  /// The buffers that the members share, and this member's own buffers. The same if a thread works alone.
   struct lane *shared, *own;
   struct team *team;
   size_t member, members;
@@ -356,7 +360,7 @@ static void forward(const struct pass *pass) {
   struct range all = {0, total}, mine = share(total, pass->member, pass->members);
   struct range rows = by_outputs ? all : mine;
   struct range of_heads = share(heads, pass->member, pass->members);
-  // Of outputs, in panels.
+  // Ranges of outputs, counted in panels.
   size_t panel = use->panel, members = by_outputs ? pass->members : 1, member = by_outputs ? pass->member : 0;
   struct range triple = share(3 * width / panel, member, members), narrow = share(width / panel, member, members),
                broad = share(inner / panel, member, members);
@@ -415,12 +419,12 @@ static void forward(const struct pass *pass) {
       if (by_outputs) meet(pass);
     }
   }
-  // Rows of a sequence may be another member's.
+  // Another member may have computed some rows of a sequence.
   meet(pass);
   pool(pass, share(pass->count, pass->member, pass->members));
 }
 
-/// Where the sequences of a member begin, when each takes whole ones of nearly as many tokens.
+/// The first sequence of a member, when each member takes whole sequences with nearly the same number of tokens.
 static size_t boundary(const struct pass *pack, size_t member, size_t members) {
   size_t aim = pack->total * member / members, before = 0, sequence = 0;
   while (sequence < pack->count && before + pack->lengths[sequence] / 2 < aim) before += pack->lengths[sequence++];
@@ -463,7 +467,10 @@ static void work(void *context, size_t member) {
 void millrace_encode(const struct millrace_model *model, struct millrace_scratch *scratch, const int32_t *ids,
                      const size_t *lengths, size_t count, float *out) {
   size_t total = 0;
-  for (size_t i = 0; i < count; i++) total += lengths[i];
+  for (size_t i = 0; i < count; i++) {
+    if (lengths[i] > scratch->length_max) abort();
+    total += lengths[i];
+  }
   if (total > scratch->tokens_max) abort();
   if (count == 0) return;
   size_t threads = scratch->threads;

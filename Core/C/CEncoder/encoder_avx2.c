@@ -16,13 +16,13 @@
 KERNEL avx2_floats avx2_multiply_fp32(avx2_floats sum, avx2_words a, avx2_words b) {
   return (avx2_floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
 }
-/// Only for tests: the class is not offered here.
+/// Only for tests: with AVX2, models of class bf16 are not supported.
 KERNEL avx2_floats avx2_multiply_bf16(avx2_floats sum, avx2_words a, avx2_words b) {
   sum += (avx2_floats)(a << 16) * (avx2_floats)(b << 16);
   return sum + (avx2_floats)(a & 0xFFFF0000u) * (avx2_floats)(b & 0xFFFF0000u);
 }
-/// The instruction for bytes adds two products in 16 bits, where they saturate. That for pairs of 16 bits is exact and does
-/// as many products a second, so that the sums are those of AVX-512.
+/// AVX2's instruction for bytes adds two products in 16 bits, where the sum may saturate. Its instruction for pairs of
+/// 16-bit integers does as many products a second and is exact, so that the sums are the same as with AVX-512.
 KERNEL avx2_ints avx2_multiply_int8(avx2_ints sum, avx2_words a, avx2_words b) {
   return sum + (avx2_ints)_mm256_madd_epi16((__m256i)a, (__m256i)b);
 }

@@ -1,4 +1,5 @@
-// Registers of 512 bits. Products of bf16 and int8 need AVX512-BF16 and AVX512-VNNI: whoever packs for those classes asks first.
+// Registers of 512 bits. Products of bf16 and int8 need AVX512-BF16 and AVX512-VNNI: `has_avx512` in encoder.c checks
+// that the processor has them.
 #if defined(__x86_64__)
 #include "encoder_common.h"
 #include <immintrin.h>

@@ -8,11 +8,12 @@ struct millrace_linear {
   int numeric_class;
   size_t outputs;
   size_t inputs;
-  /// Of a row.
+  /// The number of 32-bit words of a row.
   size_t words;
   uint32_t *panels;
   float *bias;
-  /// int8: the scale of each output, and 128 times the sum of its weights, which unsigned bytes of rows add.
+  /// For int8: the scale of each output, and 128 times the sum of its weights. The latter is subtracted from a product,
+  /// because rows are unsigned bytes with 128 added. It is 0 where rows are 16-bit integers.
   float *scales;
   int32_t *shifts;
 };
@@ -23,16 +24,16 @@ enum follow { FOLLOW_NOTHING, FOLLOW_GELU, FOLLOW_ADD };
 /// The kernels of one instruction set.
 struct kernels {
   const char *name;
-  /// Outputs of a panel.
+  /// The number of outputs in a panel.
   size_t panel;
   /// Bytes that a value of int8 takes as an operand: 1, or 2 where the processor has no exact product of bytes.
   size_t int8_bytes;
-  /// Whether products of bf16 run on vector units.
+  /// Whether the kernels use the processor's own products of bf16.
   int has_bf16;
-  /// Outputs from `first` to `last`, which are multiples of a panel.
+  /// Computes the outputs from `first` to before `last`. Both are multiples of `panel`.
   void (*linear)(const struct millrace_linear *, const void *input, const float *scales, size_t rows, size_t first,
                  size_t last, enum follow, int is_bf16, void *out, size_t stride);
-  /// Heads from `first` to `last`.
+  /// Computes the heads from `first` to before `last`.
   void (*attend)(const void *projected, int is_bf16, size_t length, size_t width, size_t head_width, size_t first,
                  size_t last, void *context, uint32_t *scratch);
   void (*norm)(float *values, size_t rows, size_t columns, const float *gamma, const float *beta, float epsilon,

@@ -6,8 +6,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/// About 50 and 100 microseconds; and after how many a thread lets others run that wait for its processor.
-enum { SPINS_MAX = 1500, JOINS_MAX = 3000, SPINS_A_TURN = 64 };
+/// How often a waiting thread looks before it sleeps or gives up: about 500 microseconds at a meeting, 100 for members
+/// to come, 200 for the next job. After FIRST_TURN it yields its processor every SPINS_A_TURN: whoever it waits for may
+/// need it.
+enum { MEET_SPINS = 15000, JOIN_SPINS = 3000, IDLE_SPINS = 6000, FIRST_TURN = 256, SPINS_A_TURN = 64 };
 
 struct team {
   size_t members;
@@ -15,8 +17,9 @@ struct team {
   size_t started;
   pthread_mutex_t lock;
   pthread_cond_t changed;
+  /// Written under the lock.
+  _Atomic size_t jobs;
   /// Guarded by the lock.
-  size_t jobs;
   int is_closed;
   /// How often members were made to wake elsewhere.
   size_t placements;
@@ -32,7 +35,8 @@ struct team {
   int can_place;
 };
 
-static void pause_a_little(void) {
+static void pause_a_little(int spin) {
+  if (spin >= FIRST_TURN && spin % SPINS_A_TURN == 0) sched_yield();
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #endif
@@ -62,9 +66,9 @@ void team_meet(struct team *team) {
     pthread_mutex_unlock(&team->lock);
     return;
   }
-  for (int spin = 0; spin < SPINS_MAX; spin++) {
+  for (int spin = 0; spin < MEET_SPINS; spin++) {
     if (atomic_load_explicit(&team->meetings, memory_order_acquire) != meeting) return;
-    pause_a_little();
+    pause_a_little(spin);
   }
   pthread_mutex_lock(&team->lock);
   while (atomic_load_explicit(&team->meetings, memory_order_acquire) == meeting) {
@@ -78,9 +82,9 @@ static void *member_loop(void *argument) {
   size_t member = atomic_fetch_add(&team->next_member, 1), done = 0, placements = 0;
   pthread_mutex_lock(&team->lock);
   for (;;) {
-    while (team->jobs == done && !team->is_closed) pthread_cond_wait(&team->changed, &team->lock);
+    while (atomic_load(&team->jobs) == done && !team->is_closed) pthread_cond_wait(&team->changed, &team->lock);
     if (team->is_closed) break;
-    done = team->jobs;
+    done = atomic_load(&team->jobs);
     void (*work)(void *, size_t) = team->work;
     void *context = team->context;
     int is_placed = team->placements != placements;
@@ -90,14 +94,18 @@ static void *member_loop(void *argument) {
     pthread_mutex_unlock(&team->lock);
     if (is_placed) pthread_setaffinity_np(pthread_self(), sizeof team->processors, &team->processors);
     size_t decision;
-    for (int spin = 1; (decision = atomic_load_explicit(&team->decision, memory_order_acquire)) / 2 < done; spin++) {
-      // Whoever decides may wait for this very processor.
-      if (spin % SPINS_A_TURN == 0) sched_yield();
-      pause_a_little();
+    for (int spin = 0; (decision = atomic_load_explicit(&team->decision, memory_order_acquire)) / 2 < done;) {
+      // Without a limit: the spins only count the turns.
+      pause_a_little(spin);
+      spin = spin < FIRST_TURN + SPINS_A_TURN ? spin + 1 : FIRST_TURN;
     }
     if (decision == 2 * done + 1) {
       work(context, member);
       team_meet(team);
+    }
+    // Questions often come one after another, and a sleeping thread takes long to wake.
+    for (int spin = 0; spin < IDLE_SPINS && atomic_load_explicit(&team->jobs, memory_order_acquire) == done; spin++) {
+      pause_a_little(spin);
     }
     pthread_mutex_lock(&team->lock);
   }
@@ -148,15 +156,16 @@ int team_run(struct team *team, void (*work)(void *context, size_t member), void
   team->work = work;
   team->context = context;
   if (is_brief) place_elsewhere(team);
-  size_t job = ++team->jobs;
+  size_t job = atomic_fetch_add(&team->jobs, 1) + 1;
   atomic_store(&team->joined, 0);
   pthread_cond_broadcast(&team->changed);
   pthread_mutex_unlock(&team->lock);
   size_t others = team->members - 1;
-  int spins = is_brief ? JOINS_MAX : 0;
+  int spins = is_brief ? JOIN_SPINS : 0;
   for (int spin = 0; spin < spins; spin++) {
     if (atomic_load_explicit(&team->joined, memory_order_acquire) == others) break;
-    pause_a_little();
+    // Without a turn for others: a member that waits for this processor must get another one, or not come.
+    pause_a_little(0);
   }
   int is_together = !is_brief || atomic_load_explicit(&team->joined, memory_order_acquire) == others;
   atomic_store_explicit(&team->decision, 2 * job + (is_together ? 1 : 0), memory_order_release);

@@ -1,5 +1,5 @@
-// The registers of one instruction set, by WIDTH (floats that one holds) and INT8_BYTES (of a row's value of int8). Included
-// once by each encoder_<set>.c, before its operations.
+// The register types of one instruction set. They depend on WIDTH (floats that a register holds) and INT8_BYTES (the
+// bytes of an int8 value of a row). Included once by each encoder_<set>.c, before its operations.
 
 typedef float NAME(floats) __attribute__((vector_size(WIDTH * 4), aligned(4)));
 typedef int32_t NAME(ints) __attribute__((vector_size(WIDTH * 4), aligned(4)));
