@@ -10,6 +10,15 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// Rooms that compute much: optimised in debug builds, too, because unit tests would otherwise take minutes in them.
+/// Overflows and preconditions are still checked.
+let computing: Set = [
+  "Analysis", "Catalog", "Chunking", "Engine", "Formats", "Lexical", "Parsing", "Records", "Segments",
+  "Statements", "Storage", "Tokenizer",
+  "VectorMath",
+]
+let optimised: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 /// The expansion of `#expect` uses constructs that strict memory safety warns about.
 let testing: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
@@ -46,7 +55,7 @@ func room(_ name: String, in group: Group, _ dependencies: [String] = []) -> Tar
   .target(
     name: name, dependencies: all(name, dependencies),
     path: "\(group.rawValue)/\(name)",
-    exclude: texts[name] ?? [], swiftSettings: strict)
+    exclude: texts[name] ?? [], swiftSettings: strict + (computing.contains(name) ? optimised : []))
 }
 
 /// A library of Debian, imported directly.
