@@ -28,7 +28,7 @@ setup:
 setup-test:
 	@bash scripts/setup.sh test
 
-# What the compiler needs, named before it fails with "file not found".
+# Names missing libraries before the compiler fails with "file not found".
 libraries:
 	@bash scripts/setup.sh check
 

@@ -35,11 +35,11 @@ enum Loadgen {
   static let root = Command(
     "loadgen", abstract: "Replay recorded traffic against a pipeline.",
     discussion: """
-      Finds the pipeline as `millrace` does: the state folder of `up`, or --kafka-bootstrap-servers and the other
+      Finds the pipeline as `millrace` does: by the state folder of `up`, or by --kafka-bootstrap-servers and the other
       settings.
 
-      Exit codes: 0 done, 1 a query was lost or has two different terminal states, or the run is invalid, 2 wrong
-      usage or setting, 6 no broker answers.
+      Exit codes: 0 done; 1 a query was lost or has two different terminal states, the run is invalid, or another
+      error; 2 wrong usage or a wrong setting; 6 no pipeline runs or no broker answers.
       """,
     options: [
       .option(

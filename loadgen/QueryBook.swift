@@ -7,7 +7,7 @@ import Settings
 import Stage
 import Synchronization
 
-/// Every query of a run and its answers.
+/// Keeps every query of a run with its answers.
 final class QueryBook: Sendable {
   private struct Entry {
     var at = 0.0

@@ -11,7 +11,7 @@ import Time
 
 /// One run of a replay.
 struct Replay {
-  /// How long after the deadline of its query an answer is still waited for. Then the query counts as lost.
+  /// How long to wait for missing answers after the last query's deadline. Then queries without an answer are lost.
   private static let grace = Duration.seconds(15)
 
   private let plan: ReplayPlan
@@ -45,7 +45,7 @@ struct Replay {
         do { try await follow(reader, book, start) } catch is CancellationError {} catch { book.fail(error) }
       }
       group.addTask {
-        // Show it by the clock: at a low rate the next query may be many seconds away.
+        // Show the progress at fixed intervals: at a low rate the next query may be many seconds away.
         while !Task.isCancelled {
           show(book, start)
           try await Task.sleep(for: .milliseconds(200))
@@ -59,7 +59,7 @@ struct Replay {
       while !book.isComplete, book.failure == nil, ContinuousClock.now < deadline {
         try await Task.sleep(for: .milliseconds(50))
       }
-      // A second answer of a query comes a moment after the first.
+      // If a query has a second answer, it comes soon after the first.
       try await Task.sleep(for: .seconds(1))
       group.cancelAll()
       return sendSeconds
@@ -67,7 +67,7 @@ struct Replay {
     await reader.close()
     await producer.close(deadline: .seconds(5))
     Terminal.progress("")
-    // When answers could not be read, the pipeline has not lost them.
+    // If answers could not be read, fail instead of reporting that the pipeline lost queries.
     if let failure = book.failure { throw failure }
     var report = book.report
     report.seconds = sendSeconds
@@ -123,8 +123,8 @@ struct Replay {
       "\(Int(seconds(since: start))) s: \(book.progress), \(plan.count) to send")
   }
 
-  /// The highest rate of the generator, measured with the same records and the same code on a topic that
-  /// nobody consumes.
+  /// Measures the highest rate of the generator, in queries per second: it sends the same kind of records to a topic
+  /// of its own and reads them back, without the pipeline.
   private func ceiling(_ configuration: KafkaConfiguration) async throws -> Double {
     return try await withAdmin(configuration) { admin in
       let topic = "millrace-loadgen-\(run)"
@@ -163,7 +163,7 @@ struct Replay {
     }
   }
 
-  /// Processor seconds by role; empty when `up` does not run on this machine.
+  /// Processor seconds by the processes' roles; empty when no `up` runs with this state folder.
   private func processorTime() -> [String: Double] {
     guard let record = directory.read() else { return [:] }
     var times: [String: Double] = [:]

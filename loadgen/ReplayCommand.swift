@@ -18,14 +18,15 @@ enum ReplayCommand {
       """,
     arguments: "TRACE",
     options: [
-      .option("--questions", "FILE", "JSON lines with id and question"),
+      .option("--questions", "FILE", "a file of JSON lines with id and question"),
       .option("--speed", "N", "speed compared with the recording, for example 10x (default 1x)"),
       .option("--rate", "N", "queries per second on average, instead of --speed"),
       .option("--duration", "TIME", "how long to send, for example 60s or 5m (default: the trace once)"),
       .option("--tenant", "NAME", "the tenant of the queries (default: default)"),
-      .option("--deadline", "MS", "deadline of each query (default 60000)"),
-      .option("--cache", "POLICY", "default, bypass or refresh"),
-      .option("--mode", "MODE", "answer, or retrieve: chunks without an answer (default answer)"),
+      .option("--deadline", "MS", "each query's deadline in milliseconds, 1 to 600000 (default 60000)"),
+      .option(
+        "--cache", "POLICY", "default, bypass (don't use the answer cache) or refresh (only store answers)"),
+      .option("--mode", "MODE", "answer, or retrieve for only the retrieved chunks (default answer)"),
     ]
   ) { arguments in
     let plan = try ReplayPlan(arguments)

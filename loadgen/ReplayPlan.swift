@@ -34,7 +34,7 @@ struct ReplayPlan {
       let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
       guard let unit = text.last.flatMap({ units[$0] }), let number = Double(text.dropLast()), number > 0
       else {
-        throw UsageError("--duration: '\(text)' must be a number with s, m or h")
+        throw UsageError("--duration: '\(text)' must be a number above 0 with s, m or h, such as 60s")
       }
       let duration = number * unit
       var count = 0

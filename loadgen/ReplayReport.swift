@@ -16,18 +16,18 @@ struct ReplayReport: Sendable {
   /// `latencies` of the answers from the cache, and of the others.
   var cachedLatencies: [Double] = []
   var madeLatencies: [Double] = []
-  /// Waiting and work by stage, milliseconds.
+  /// Milliseconds that queries waited for each stage and that the stage worked on them.
   var stageWaits: [String: [Double]] = [:]
   var stageWorks: [String: [Double]] = [:]
   /// How late the generator itself sent each query, in milliseconds.
   var lateness: [Double] = []
   var seconds = 0.0
   var speed = 0.0
-  /// The highest rate of the generator, in queries per second, with only a broker behind it.
+  /// The highest rate of the generator, in queries per second, measured with only a broker.
   var ceiling = 0.0
-  /// The largest number of queries within one second.
+  /// The largest number of queries that were scheduled for one second.
   var peak = 0
-  /// Processor seconds by role; empty when `up` does not run on this machine.
+  /// Processor seconds by the processes' roles; empty when no `up` runs with this state folder.
   var cpu: [String: Double] = [:]
 
   static let latenessMax = 50.0
@@ -68,7 +68,7 @@ struct ReplayReport: Sendable {
   }
 
   private static func format(_ value: Double) -> String {
-    // An answer's times are what its sender wrote.
+    // The times in an answer are not trusted: they may be too large for `Int`.
     let tenths = Int(min(1e15, max(-1e15, (value * 10).rounded())))
     return "\(tenths / 10).\(tenths % 10)"
   }

@@ -60,7 +60,7 @@ struct Trace {
   /// Arrivals per second in the recording.
   var rate: Double { Double(arrivals.count) / arrivals[arrivals.count - 1].at }
 
-  /// The arrival with this number at this speed. The trace starts again when it ends.
+  /// The arrival with this number at this speed. After its end, the trace is repeated.
   func arrival(_ number: Int, speed: Double) -> Arrival {
     let turn = number / arrivals.count
     var arrival = arrivals[number % arrivals.count]

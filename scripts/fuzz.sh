@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Fuzzes our C doors with libFuzzer and AddressSanitizer, every Swift decoder with mutated records, and the index with
-# changed files that have right checksums.
-# usage: fuzz.sh [SECONDS]   in all, shared by the targets (default 600). What it finds worth keeping goes to
-# Tests/Fuzz/corpus; a crash ends it with the input's path.
+# Fuzzes our C modules with libFuzzer and AddressSanitizer, every Swift decoder with mutated records, and the index with
+# changed files that have correct checksums.
+# usage: fuzz.sh [SECONDS]   SECONDS is the time for all targets together (default 600). Inputs that reach new code are
+# kept in Tests/Fuzz/corpus. A crash ends the run, which prints the path of the input.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
@@ -29,13 +29,13 @@ for target in "${targets[@]}"; do
   corpus=Tests/Fuzz/corpus/$target
   mkdir -p "$corpus" "$scratch/new-$target"
   echo "fuzz: $target for $each s"
-  # Gumbo and cmark need quadratic time on long inputs, which the parser's limits catch.
+  # Only short inputs: Gumbo and cmark need quadratic time on long ones, which the parser's time limit stops in ingest.
   options=(-max_total_time="$each" -max_len=4096 -timeout=20 -rss_limit_mb=1024 -print_final_stats=1
     -artifact_prefix="$PWD/fuzz-$target-")
   "$scratch/$target" "${options[@]}" "$scratch/new-$target" "$corpus" >"$scratch/log" 2>&1 ||
     { tail -40 "$scratch/log"; echo "fuzz: $target failed: the input is fuzz-$target-…" >&2; exit 1; }
   grep -E 'number_of_executed_units|peak_rss' "$scratch/log"
-  # Merged: only inputs that reach something new are kept, and only small ones.
+  # Merge the new inputs into the corpus: only small ones that reach new code are kept.
   "$scratch/$target" -merge=1 -max_len=512 "$corpus" "$scratch/new-$target" >/dev/null 2>&1 || true
   echo "fuzz: $target: $(find "$corpus" -type f | wc -l) inputs kept"
 done

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes what repeats charts/millrace/values.yaml: the binary's copy (Core/Contract/Settings/DefaultValues.swift) and the
-tables of charts/millrace/README.md. With --check nothing is written; the exit code is 1 if a file is out of date.
+"""Writes the files that repeat charts/millrace/values.yaml: the binary's copy
+(Core/Contract/Settings/DefaultValues.swift) and the tables of charts/millrace/README.md. With --check nothing is
+written; the exit code is 1 if a file is out of date.
 
 A comment directly above a key describes it. Its first sentence is the meaning in the table."""
 import pathlib
@@ -68,7 +69,7 @@ def settings_table(before):
         key, default = ".".join(path), shown(value)
         if path[0] == "topics":
             key, default = f"topics.TOPIC.{path[2]}", "by topic"
-            # Described at the first topic that has it.
+            # The comment at the first topic that has the key describes it for all topics.
             if key in seen:
                 continue
             seen.add(key)
@@ -93,7 +94,7 @@ def topics_table(before):
 
 
 def chart_table(after):
-    """Keys that each pool or each alert may have are one row, described where the first of them has a comment."""
+    """A key that several pools or alerts have is one row, described by the comment at the first of them."""
     repeated = {}
     rows = []
     for path, value, comment in entries(after):

@@ -34,7 +34,7 @@ command -v swift >/dev/null || {
   exit 1
 }
 if [ "$mode" = check ]; then
-  # Without dpkg nothing is known; the compiler will say what it lacks.
+  # Without dpkg, missing packages can't be found here. The compiler will name what it lacks.
   command -v dpkg-query >/dev/null || exit 0
   [ ${#missing[@]} -eq 0 ] && exit 0
   sudo=$([ "$(id -u)" -eq 0 ] || echo "sudo ")

@@ -42,7 +42,7 @@ trap 'exit 130' INT TERM
 # Hundredths of a second that all processors of this machine have been busy since its start.
 busy() { awk '/^cpu /{print $2 + $3 + $4 + $7 + $8}' /proc/stat; }
 
-# What the tests print is shown when their lane has ended, so that the lanes' output does not mix.
+# Runs one lane. The output of its tests is shown when the lane has ended, so that the output of lanes does not mix.
 lane() {
   local name=$1 log="$scratch/$1.log" start=$SECONDS result=passed folder
   shift
@@ -93,7 +93,7 @@ finish() {
   fi
 }
 
-# The tests of the index compute for long. Beside them, tests of time-outs in the same process would be late.
+# The tests of the index compute for a long time. In the same process, they would delay the tests of time-outs.
 units=('units --filter "ArchitectureTests|UnitTests" --skip "CrashTests|ExactSearchTests|LexicalSearchTests"'
   'index --filter "CrashTests|ExactSearchTests|LexicalSearchTests"')
 
@@ -103,11 +103,11 @@ if [ "${1:-}" = units ]; then
   exit 0
 fi
 
-# The suites of a round, the longest first; a new suite needs no entry here.
+# The longest suites, which start before the others. A new suite needs no entry here.
 longest="KillTests BadDayTests PathTests FilesTests NeighbourTests SupervisorTests LoadgenTests LLMTests IndexTests
   PoisonTests ReadmeTests ChartTests BrokersTests"
 alone="LoadgenTests/schedule IdleTests ScaleTests"
-# Asked from the bundle, so that no suite can be forgotten.
+# The bundle itself lists the suites, so that none can be forgotten.
 suites=$("$bundle" --testing-library swift-testing --list-tests 2>/dev/null |
   sed -nE 's/^IntegrationTests\.(\w+).*/\1/p' | sort -u)
 round() {
@@ -117,7 +117,7 @@ round() {
   for suite in $longest $(grep -vxF -f <(tr ' ' '\n' <<<"$longest $alone") <<<"$suites"); do
     calls+=("$on-$suite --no-parallel --filter IntegrationTests.$suite/ --skip '${alone// /|}'")
   done
-  # The runtime tests are among the longest.
+  # The lanes in "$@" start first: the runtime tests among them are among the longest.
   together "$@" "${calls[@]}"
   for suite in $alone; do
     together "$on-${suite%/*}-alone --no-parallel --filter IntegrationTests.$suite"
@@ -125,7 +125,7 @@ round() {
   echo "test: the integration suite on $on took $((SECONDS - start)) s," \
     "$((($(busy) - before) / 100)) s of processor time"
 }
-# The tests start Kafka some forty times. With classes from an archive, and without the slower compiler, a start takes
+# The tests start Kafka about forty times. With a class archive and without the JVM's slower compiler, a start takes
 # half of the processor time.
 prepare_kafka() {
   local fast="-XX:+UseSerialGC -XX:TieredStopAtLevel=1" archive="$scratch/kafka.jsa" state="$scratch/warm"
@@ -145,7 +145,7 @@ if [ "${1:-local}" = local ]; then
 fi
 if [ -n "${KAFKA_HOME:-}" ] && [ "${1:-kafka}" = kafka ]; then
   export MILLRACE_TEST_BROKER=kafka
-  # A Kafka takes more of the machine than the local broker: with three lanes, drills get no further than its start.
+  # Apache Kafka takes more of the machine than the local broker. With three lanes, drills would not get past its start.
   lanes=$((lanes > 2 ? 2 : lanes))
   round kafka
   ran="$ran${ran:+, }the integration suite on Apache Kafka ($KAFKA_HOME)"

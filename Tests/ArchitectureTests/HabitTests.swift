@@ -28,7 +28,7 @@ import Testing
         #expect(types.count == 1 || file.name.hasSuffix("Bridge"), "\(file.path) must declare one type")
       }
     }
-    #expect(count > 250, "the sources were found: \(count)")
+    #expect(count > 250, "too few type declarations were found: \(count)")
   }
 
   @Test("banned calls do not occur")
@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  /// Files other than bridges: executors and their actors, mapped memory, record codecs, system calls.
+  /// Other files that use `unsafe`: executors and their actors, mapped memory, record codecs, system calls.
   private static let unsafeFiles: Set<String> = [
     "Core/Base/BlockingExecutor/BlockingExecutor.swift", "Core/Base/BlockingExecutor/BlockingCalls.swift",
     "Core/Connections/KafkaClient/KafkaAdmin.swift", "Core/Connections/KafkaClient/KafkaConsumer.swift",
@@ -62,7 +62,7 @@ import Testing
     for file in Sources.product {
       if file.name.hasSuffix("Bridge") {
         let isBridge = file.uses("unsafe") || file.imports.contains { $0.wholeMatch(of: /C[A-Z]\w*/) != nil }
-        #expect(isBridge, "\(file.path) is no bridge")
+        #expect(isBridge, "\(file.path) is not a bridge")
       } else {
         #expect(file.uses("unsafe") == Self.unsafeFiles.contains(file.path), "\(file.path)")
       }

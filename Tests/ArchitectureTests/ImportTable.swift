@@ -5,7 +5,7 @@ struct ImportTable {
   struct Row {
     var target: String
     var folder: String
-    /// The level of its group; nil for programs and tests, which are above all groups.
+    /// The level of the target's group; nil for programs and tests, which are above all groups.
     var level: Int?
     var imports: Set<String>
     var isTest = false

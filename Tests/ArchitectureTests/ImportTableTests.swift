@@ -78,7 +78,7 @@ import Testing
     }
     for row in table.rows {
       var seen: Set<String> = []
-      #expect(!reaches(row.target, row.target, &seen), "\(row.target) reaches itself")
+      #expect(!reaches(row.target, row.target, &seen), "\(row.target) is part of an import cycle")
       if table.pools.contains(row.target) { #expect(row.imports.isDisjoint(with: table.pools)) }
       guard let level = row.level else { continue }
       for name in row.imports {

@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// The checkout, as these tests read it.
+/// The Swift files of the checkout, read as text.
 enum Sources {
   static let checkout = URL(fileURLWithPath: Checkout.path)
 
@@ -17,7 +17,7 @@ enum Sources {
     var imports: Set<String> {
       Set(
         lines.compactMap { line in
-          // Regular expressions are slow in a debug build, and this one sees every line of every file.
+          // Regular expressions are slow in a debug build, and this one would run on every line of every file.
           guard line.contains("import "),
             let match = line.firstMatch(of: /^(?:@\w+ )?(?:\w+ )?import (?:struct |class |enum |func )?(\w+)/)
           else {

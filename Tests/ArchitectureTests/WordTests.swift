@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-// Goal: prose is readable, and interfaces are documented. Method: read the files.
+// Goal: prose is readable, interfaces are documented, and errors have kinds. Method: read the files.
 
 @Suite struct WordTests {
   private static let columnsMax = 120
@@ -52,7 +52,7 @@ import Testing
         #expect(isFenced || isTable || isLink || isGolden, "\(path):\(number + 1) has \(line.count) columns")
       }
     }
-    #expect(count > 30_000, "the files were found: \(count) lines")
+    #expect(count > 30_000, "too few lines were found: \(count)")
   }
 
   @Test("no cell of a Markdown table is longer than 120 characters")
@@ -67,10 +67,10 @@ import Testing
         }
       }
     }
-    #expect(count > 300, "the tables were found: \(count) cells")
+    #expect(count > 300, "too few table cells were found: \(count)")
   }
 
-  @Test("what repeats values.yaml is up to date")
+  @Test("the code and the tables that are generated from values.yaml are up to date")
   func generated() throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -85,7 +85,7 @@ import Testing
     #expect((60...200).contains(Self.lines("README.md").count))
   }
 
-  @Test("types, protocols and throwing functions of a room's interface have a doc comment")
+  @Test("package and public types, protocols and throwing functions have a doc comment")
   func docComments() {
     let modifiers = /^ *(?:@\w+(?:\([^)]*\))? +)*(?:package|public) (?:\w+(?:\([^)]*\))? )*?/
     let type = /(?:struct|class|enum|actor|protocol) (\w+)/
@@ -106,8 +106,8 @@ import Testing
         if !Self.isDocumented(lines[..<index]) { missing.append("\(file.path):\(index + 1)") }
       }
     }
-    #expect(missing.isEmpty, "\(missing.count) without: \(missing.joined(separator: ", "))")
-    #expect(count > 300, "the declarations were found: \(count)")
+    #expect(missing.isEmpty, "\(missing.count) have no doc comment: \(missing.joined(separator: ", "))")
+    #expect(count > 300, "too few declarations were found: \(count)")
   }
 
   /// Whether a declaration throws. Its signature ends at the opening brace of its body.
@@ -148,7 +148,7 @@ import Testing
         #expect(control.contains(String(match.1)), "\(file.path):\(index + 1): \(match.1) has no kind")
       }
     }
-    #expect(failures >= 15, "the errors were found: \(failures)")
+    #expect(failures >= 15, "too few error types were found: \(failures)")
   }
 
   @Test("no code compares the text or the code of an error with a string")

@@ -9,9 +9,9 @@ import Stage
 import Synchronization
 import TestSupport
 
-/// `millrace-bench answer-features BOOTSTRAP QUESTIONS`: prints what the refusal weights are fitted on. It reads the
-/// prompts that a running pipeline has made of the questions, and prints a JSON line for each of their sentences: the
-/// question, its article, the features, and whether the sentence has the known answer.
+/// `millrace-bench answer-features BOOTSTRAP QUESTIONS`: prints the data that the refusal weights are fitted on. It
+/// reads the prompts that a running pipeline has made from the questions, and prints a JSON line for each of their
+/// sentences: the question, the sentence's document, the features, and whether the sentence contains a known answer.
 enum AnswerFeatures {
   static func run(_ words: [String]) async throws {
     guard words.count == 2 else {

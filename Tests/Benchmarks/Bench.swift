@@ -100,7 +100,7 @@ enum Bench {
         + "\"instruction_set\": \"\(InstructionSet.best.rawValue)\"}")
   }
 
-  /// The rates of the encoder's classes. `make bench-encoder` compares them with other runtimes.
+  /// Prints the rate of each numeric class of the encoder. `make bench-encoder` compares them with other runtimes.
   private static func encoder() async throws {
     let ids = (0..<160).map { Int32(2000 + ($0 * 7919) % 20_000) }
     for numericClass in NumericClass.allCases where numericClass.isSupported(on: .best) {

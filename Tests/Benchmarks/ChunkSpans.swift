@@ -7,12 +7,13 @@ import TestSupport
 import Tokenizer
 import VectorMath
 
-/// `millrace-bench chunk-spans`: how much of the passages that answer a question the nearest chunks hold, by their
-/// size.
+/// `millrace-bench chunk-spans`: measures, for several chunk sizes, how much of the passages that answer a question
+/// lies in the nearest chunks.
 ///
-/// For each question of `../shared/data/qa/chunk-spans`: the share of its gold spans' bytes in the five nearest chunks,
-/// the tokens of these, and the share in as many of the nearest as have 1,280 tokens together, so that small chunks are
-/// compared with large ones at one cost.
+/// For the questions of `data/qa/chunk-spans` in the folder MILLRACE_SHARED it prints the mean share of the bytes of
+/// the gold spans that lie in the five nearest chunks, the mean number of tokens of these chunks, and the mean share in
+/// as many of the nearest chunks as have at most 1,280 tokens together. The last figure compares small chunks with
+/// large ones at the same cost.
 enum ChunkSpans {
   private struct Piece {
     var document: String
@@ -83,7 +84,7 @@ enum ChunkSpans {
     }
   }
 
-  /// The share of the bytes of all spans that lie in the pieces.
+  /// The share of the bytes of the question's spans that lies in the pieces.
   private static func share(of question: Question, in pieces: [Piece]) -> Double {
     var (covered, whole) = (0, 0)
     for span in question.spans {

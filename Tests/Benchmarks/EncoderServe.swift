@@ -4,7 +4,7 @@ import Foundation
 import TestSupport
 import Time
 
-/// `millrace-bench encoder-serve`: encodes what `Tests/Scripts/bench_encoder.py` asks for, a JSON object a line.
+/// `millrace-bench encoder-serve`: answers the commands of `Tests/Scripts/bench_encoder.py`, one JSON object per line.
 enum EncoderServe {
   private struct Command: Decodable {
     var sequences: [[Int32]]?

@@ -10,10 +10,10 @@ import Telemetry
 import TestSupport
 import Time
 
-/// What one put costs, and how long an assignment takes, as documents and states become many.
+/// Measures what one put costs, and how long an assignment takes, for growing numbers of documents and states.
 enum Growth {
   /// `millrace-bench growth`: puts into indexes of different sizes, in one run. Vectors have 8 values, so that a
-  /// million fit; the work of a put does not depend on their length but for the copy.
+  /// million fit into memory. Apart from copying the vector, the work of a put does not depend on its length.
   static func puts() async throws {
     print(
       "processor time of one put (a record of rag.vectors applied, its decision and its states), by documents known"
@@ -75,8 +75,9 @@ enum Growth {
       key: batch.key.bytes, value: batch.wireBytes)
   }
 
-  /// `millrace-bench assignments STATES`: fills `rag.document-status` of a local broker, then measures what ingest and
-  /// the reporter read at an assignment of all partitions, and for comparison the reading of the whole topic.
+  /// `millrace-bench assignments STATES`: fills `rag.document-status` of a local broker, then measures how long ingest
+  /// and the reporter read at an assignment of all partitions, and how long ingest reads without a commit of its own:
+  /// without the reporter's commits it reads the whole topic, with them only its end.
   static func assignments(states: Int) async throws {
     let test = try TestBroker()
     let context = try StageContext(
@@ -98,7 +99,7 @@ enum Growth {
       let reporter = Reporter(context, partitions: Set((0..<Int32(count)).map { $0 }), index: index)
       let ends = try await admin.ends(
         (0..<Int32(count)).map { TopicPartition(context.topic(.documentStatus), $0) })
-      // A hundred versions are open, as after a commit in the middle of the work.
+      // The reporter must read the last 200 states of each partition, as after a commit in the middle of the work.
       let committed = Dictionary(
         uniqueKeysWithValues: (0..<Int32(count)).map { partition -> (TopicPartition, CommittedOffset?) in
           let end = ends[TopicPartition(context.topic(.documentStatus), partition)] ?? 0
@@ -140,7 +141,7 @@ enum Growth {
         }))
   }
 
-  /// The newest document of each partition, so that ingest finds what it knows.
+  /// Writes one record to each partition of `rag.documents`: that of the newest version, which ingest checks.
   private static func fillDocuments(_ context: StageContext, _ count: Int) async throws -> [Int:
     Acknowledgement]
   {
@@ -163,7 +164,8 @@ enum Growth {
       let partition = number % count
       let isLast = number + count >= states / 2
       guard let document = document(number) else { continue }
-      // Only the last version of a partition has a record; the others are long compacted away.
+      // Only the newest version of a partition has a record in `rag.documents`, as if the others had been compacted
+      // away.
       let acknowledgement = isLast ? documents[partition] : nil
       let version = Version(epoch: 1, offset: acknowledgement?.position.offset ?? 0)
       var accepted = StatusRecord(document, version, .put, .accepted)

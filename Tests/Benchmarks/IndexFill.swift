@@ -8,8 +8,8 @@ import Telemetry
 import TestSupport
 import VectorMath
 
-/// `millrace-bench index-fill ROWS [BASE.f32] [--svg FILE] [--tenants N]`: records of `rag.vectors` applied to a stored
-/// index as the search worker does it, while it stores and merges; then the time to open it again.
+/// `millrace-bench index-fill ROWS [BASE.f32] [--svg FILE] [--tenants N]`: applies records of `rag.vectors` to a stored
+/// index as a search worker does, while the index stores and merges segments; then measures the time to open it again.
 enum IndexFill {
   private static let batchCount = 512
 
@@ -57,7 +57,7 @@ enum IndexFill {
         applying += Bench.seconds(since: clock)
         done += count
         stretch += count
-        // As in a worker whose reporter keeps up.
+        // Forget the decisions about all applied records, as in a worker whose reporter keeps up.
         let committed = Int64(done / source.partitionCount)
         await index.forgetDecisions(
           before: Dictionary(uniqueKeysWithValues: (0..<Int32(source.partitionCount)).map { ($0, committed) })
@@ -116,7 +116,7 @@ enum IndexFill {
     }
   }
 
-  /// The seconds of five queries with a filter that keeps the groups below a number.
+  /// The seconds that each of five queries takes, with a filter that keeps the documents whose group is below `bound`.
   private static func filtered(_ index: SearchIndex, _ source: inout IndexRecords, below bound: Int)
     async throws
     -> [Double]

@@ -6,8 +6,8 @@ import Stage
 import TestSupport
 import VectorMath
 
-/// Records of `rag.vectors`: documents of one chunk, with the vectors of a file and, beyond its end, neighbours of
-/// them. Their texts are made up of a few words, about 200 bytes each.
+/// Makes records of `rag.vectors`: documents of one chunk. Their vectors are those of a file and, beyond its end,
+/// random neighbours of these; without a file they are random. Their texts are about 200 bytes of random words.
 struct IndexRecords {
   static let dimension = 384
   /// Documents have the metadata `group`, a number below this.
@@ -17,7 +17,7 @@ struct IndexRecords {
   private let base: MappedFile?
   private var random = SplitMix(state: 7)
 
-  /// Documents belong to the tenants in turn.
+  /// How many tenants there are. Documents belong to them in turn.
   private let tenantCount: Int
 
   init(base: MappedFile?, model: String = "", partitionCount: Int = 12, tenantCount: Int = 1) {
@@ -49,7 +49,7 @@ struct IndexRecords {
     tenantCount == 1 ? .standard : TenantID("tenant-\(number % tenantCount)") ?? .standard
   }
 
-  /// - Parameter number: from 0, each once.
+  /// - Parameter number: of the document, from 0. Each number must be used once.
   mutating func batch(_ number: Int) -> VectorBatch {
     guard let id = DocumentID("document-\(number)") else { preconditionFailure("an id of ASCII") }
     let version = Version(epoch: 1, offset: Int64(number / partitionCount))

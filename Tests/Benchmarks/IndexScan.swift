@@ -13,8 +13,8 @@ import Synchronization
 import TestSupport
 import VectorMath
 
-/// `millrace-bench index-scan` and `index-peaks`: the exact search beside OpenBLAS, and what the processor can do. One
-/// JSON line for each cell; `make bench-index` calls them.
+/// `millrace-bench index-scan` measures our exact search or one with OpenBLAS, and prints a JSON line for each cell
+/// (batch size and number of threads). `index-peaks` measures what the processor can do. `make bench-index` calls both.
 enum IndexScan {
   private struct Arguments {
     var base = ""
@@ -25,7 +25,7 @@ enum IndexScan {
     var isOurs = true
     var panels = Panels.Kind.bf16
     var top: String?
-    /// As of `Panels.use`.
+    /// The instruction set, as a number of `Panels.use`; nil for the best.
     var set: Int32?
 
     init(_ words: [String]) throws {
@@ -58,7 +58,7 @@ enum IndexScan {
 
   private static let depth = 10
 
-  /// A file of vectors as the documents of one tenant, one chunk each, in the order of their numbers.
+  /// The vectors of a file as documents of one tenant, with one chunk each, in the order of the file.
   private struct FileSource: SegmentSource {
     let file: MappedFile
     let dimension: Int
@@ -143,7 +143,7 @@ enum IndexScan {
       try JSONSerialization.data(withJSONObject: line, options: [.sortedKeys]) + Data("\n".utf8))
   }
 
-  /// The share of the true ten best that are found.
+  /// The recall: the share of the true ten best rows that is found.
   private static func recall(
     _ contestant: any Contestant, _ path: String, _ queryCount: Int, _ queries: (Int, Int) -> [[Float]]
   ) throws -> Double {
@@ -165,7 +165,7 @@ enum IndexScan {
     func best(_ queries: [[Float]], threads: Int) throws -> [[Int]]
   }
 
-  /// The engine's search of one stored segment, without reading the texts of what it finds: the others have none.
+  /// Our exact search of one stored segment. It reads no texts of its hits, because the others have no texts to read.
   private struct Ours: Contestant {
     private let view: IndexView
     private let folder: TemporaryFolder
@@ -199,7 +199,8 @@ enum IndexScan {
     deinit { try? FileManager.default.removeItem(atPath: path) }
   }
 
-  /// OpenBLAS on blocks of 512 rows, one BLAS thread for each of ours; sgemv for one query.
+  /// OpenBLAS on blocks of 512 rows. Each of our threads calls it with one BLAS thread, and with sgemv for a single
+  /// query.
   private struct Blocked: Contestant {
     private static let blockRows = 512
     private let vectors: FloatBuffer
@@ -276,7 +277,8 @@ enum IndexScan {
     ])
   }
 
-  /// `millrace-bench encoder-peaks [--threads N]`: operations a second that the units do at most, by numeric class.
+  /// `millrace-bench encoder-peaks [--threads N]`: prints the peak rate of the arithmetic units in billions of
+  /// operations per second, by numeric class.
   static func encoderPeaks(_ words: [String]) throws {
     let threads = words.firstIndex(of: "--threads").flatMap { Int(words[min($0 + 1, words.count - 1)]) } ?? 1
     let sums = Mutex<[Double]>([0, 0, 0])

@@ -8,9 +8,9 @@ import Storage
 import TestSupport
 import Time
 
-/// `millrace-bench lexical DOCUMENTS QUESTIONS [COUNT] [--terms FILE]`: queries for words per second, on one thread, in
-/// one segment of passages. With --terms it writes the terms of each document and question, and the best ten of each
-/// question. `Tests/Scripts/bench_lexical.py` compares it with tantivy and bm25s.
+/// `millrace-bench lexical DOCUMENTS QUESTIONS [COUNT] [--terms FILE]`: measures lexical queries per second, on one
+/// thread, in one segment of passages. With --terms it also writes the terms of each document and question, and the ten
+/// best documents of each question. `Tests/Scripts/bench_lexical.py` compares the results with tantivy and bm25s.
 enum LexicalSpeed {
   static func run(_ arguments: [String]) throws {
     var words = arguments

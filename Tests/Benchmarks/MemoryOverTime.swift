@@ -8,7 +8,7 @@ import Stage
 import Telemetry
 import Time
 
-/// What a worker's memory does over many times the period for which it remembers queries.
+/// Measures a worker's memory over many times the period for which it remembers queries.
 enum MemoryOverTime {
   private static let memory = Duration.seconds(5)
   private static let perSecond = 500

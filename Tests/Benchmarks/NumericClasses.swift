@@ -7,11 +7,12 @@ import TestSupport
 import Tokenizer
 import VectorMath
 
-/// `millrace-bench numeric-classes`: what the encoder's classes cost in retrieval, for every pair of a class of the
-/// questions and one of the documents.
+/// `millrace-bench numeric-classes`: measures how the encoder's numeric classes change retrieval, for every pair of a
+/// class for the questions and a class for the documents.
 ///
-/// nDCG@10 of the cosine alone, exact, over the chunks that ingest would make (a document counts by its best chunk), on
-/// scifact and squad2-dev. The verdict of `encoder.precision: auto` (`EncoderPrecision`) rests on these figures.
+/// Prints the nDCG@10 of an exact search by cosine alone, over the chunks that ingest would make (the score of a
+/// document is that of its best chunk), on scifact and squad2-dev. The choice of `encoder.precision: auto`
+/// (`EncoderPrecision`) rests on these figures.
 enum NumericClasses {
   private struct Line: Decodable {
     var id: String

@@ -1,8 +1,8 @@
 import Foundation
 
-/// What /proc says of this process's memory.
+/// Reads how much memory this process uses.
 enum ProcessMemory {
-  /// - Parameter name: of a line of /proc/self/status: VmRSS, or VmHWM for the peak.
+  /// - Parameter name: a name in /proc/self/status: VmRSS for the resident memory, VmHWM for its peak.
   static func bytes(_ name: String) -> Int {
     let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
     let line = text.split(separator: "\n").first { $0.hasPrefix(name + ":") } ?? ""

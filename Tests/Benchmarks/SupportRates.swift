@@ -2,8 +2,8 @@ import Foundation
 import Records
 import Statements
 
-/// `millrace-bench support < sentences.jsonl`: how often an altered sentence is caught, and a harmless rewording kept.
-/// `Tests/Scripts/support_alterations.py` makes the sentences.
+/// `millrace-bench support < sentences.jsonl`: measures how often the rules of support catch an altered sentence, and
+/// how often they keep a harmless rewording. `Tests/Scripts/support_alterations.py` makes the sentences.
 enum SupportRates {
   private struct Line: Decodable {
     struct Source: Decodable {
@@ -25,7 +25,8 @@ enum SupportRates {
     var total: Int { kept + replaced + dropped }
   }
 
-  /// - Parameter words: `--show KIND` prints the sentences of a kind that were kept (altered) or not kept (others).
+  /// - Parameter words: `--show KIND` prints the wrong verdicts on a kind: altered or contradicting sentences that were
+  ///   kept, other sentences that were not.
   static func run(_ words: [String]) throws {
     let shown = words.count > 1 && words[0] == "--show" ? words[1] : nil
     var counts: [String: [String: Count]] = [:]

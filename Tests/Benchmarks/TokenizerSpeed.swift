@@ -4,7 +4,7 @@ import Tokenizer
 
 /// `millrace-bench tokenize` and `tokenizer-rate`, for `Tests/Scripts/fuzz_tokenizer.py`.
 enum TokenizerSpeed {
-  /// Reads a JSON string a line, and prints its ids.
+  /// Reads one JSON string per line, and prints the ids of its tokens.
   static func tokenize() throws {
     let tokenizer = try WordPieceTokenizer(path: Checkout.model + "/vocab.txt")
     while let line = readLine() {
@@ -13,7 +13,7 @@ enum TokenizerSpeed {
     }
   }
 
-  /// The rate on the texts of a file of documents, in parts of 1,000 characters.
+  /// Prints the rate on the texts of a file of documents, which are read in parts of 1,000 characters.
   static func rate(_ path: String) throws {
     struct Document: Decodable { var text: String }
     let tokenizer = try WordPieceTokenizer(path: Checkout.model + "/vocab.txt")

@@ -2,9 +2,9 @@
 import Foundation
 import Testing
 
-// Goal: an answer is what a careful reader would sign. Method: small documents of the kinds in which others answer
-// wrongly (after public bug reports), and a thousand twins that differ in an identifier and a value, over the real
-// path.
+// Goal: an answer comes from the right document, heading or row, and a question without an answer is refused. Method:
+// small documents of the kinds that other systems answer wrongly (according to public bug reports), and a thousand
+// documents that differ only in an identifier and a value ("twins"), in a whole pipeline.
 
 @Suite(.serialized, .timeLimit(.minutes(10))) struct AnswerTests {
   private static let changelog = """
@@ -39,7 +39,7 @@ import Testing
     + (1...60).map { "| P-\(String($0 + 1000).dropFirst()) | \($0 * 7 % 50) | \($0 * 11 % 60) |" }
     .joined(separator: "\n")
 
-  @Test("headings, rows and identifiers: the answer has what was named, or there is none; explain says why")
+  @Test("headings, rows and identifiers: the answer has what the question names, or is refused with a reason")
   func named() throws {
     let pipeline = try Pipeline(["--llm", "extractive", "--redis", "none"])
     func put(_ id: String, _ text: String, _ type: String = "text/markdown") throws {
@@ -146,7 +146,7 @@ import Testing
     }
   }
 
-  /// Three wordings in turn.
+  /// Asks about each number, in three wordings in turn.
   private func ask(_ numbers: [Int], _ kind: Kind, _ pipeline: Pipeline) throws {
     let lines = numbers.map { number in
       let thing = Self.thing(kind, number)

@@ -1,8 +1,9 @@
 import Foundation
 import Testing
 
-// Goal: the pipeline works under changed documents, invalid records, killed processes and files from Kafka Connect.
-// Method: real data through the release binaries; scripts with confluent-kafka check the results.
+// Goal: the pipeline copes with random bytes, invalid records, changed documents, killed processes and files from Kafka
+// Connect. Method: random and real data go through the release binaries; the command line and scripts with
+// confluent-kafka check the results.
 
 @Suite(.serialized, .timeLimit(.minutes(60))) struct BadDayTests {
   @Test(
@@ -18,7 +19,7 @@ import Testing
 
   @Test("a hostile record gets a terminal state with code, field and rule; its neighbour is not affected")
   func badRecords() throws {
-    // A text over the limit must be refused with the name of the setting; the default limit is 8 MB.
+    // A text over the limit must be refused with the name of the setting; the default limit is 8 MiB.
     let pipeline = try Pipeline(["--ingest-text-bytes-max", "1000000", "--ingest-parser-timeout", "3s"])
     let output = try Pipeline.run(
       Pipeline.python, [Pipeline.checkout + "/Tests/Scripts/bad_records.py", pipeline.kafka])
@@ -35,7 +36,7 @@ import Testing
       let states = try #require(record["states"] as? [[Any]])
       #expect(states.count == 1 && states.first?.first as? String == "failed", "\(name): \(record)")
       let error = states.first?.last as? [String: String] ?? [:]
-      // "FIELD: 'VALUE' RULE", or "FIELD: RULE" when there is no value or it is too long.
+      // The message is "FIELD: 'VALUE' RULE", or "FIELD: RULE" if there is no value or it is too long.
       let (field, message) = (error["field"] ?? "", error["message"] ?? "")
       #expect(
         !(error["code"] ?? "").isEmpty && !field.isEmpty && message.hasPrefix(field + ": "),
@@ -160,10 +161,10 @@ import Testing
   }
 
   @Test(
-    "four shards: SIGTERM and SIGKILL to each process under load; nothing is lost or contradicting",
+    "four shards: SIGTERM and SIGKILL to each process under load; no record is lost or has two states",
     .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func killed() throws {
-    // Short answers: the drill is about processes that die, and its LLM would take most of the machine.
+    // Keep the answers short: the LLM would otherwise take most of the processor time, and the drill is about kills.
     let pipeline = try Pipeline(["--shards", "4", "--with-llm", "--llm-answer-tokens-max", "24"])
     let folder = try Squad.subset(of: try #require(Pipeline.shared), documents: 40, in: pipeline.state)
     #expect(try pipeline.millrace(["documents", "put", folder + "/documents.jsonl"]).code == 0)
@@ -225,7 +226,7 @@ import Testing
     #expect(isThere, "\(rows)")
     let answer = try pipeline.ask("How much does the goods lift carry?")
     #expect((answer["text"] as? String ?? "").contains("four hundred kilograms"), "\(answer)")
-    // A line is added to the file: the last line is the document.
+    // Append a line to the file: its last line becomes the document.
     let handle = try #require(FileHandle(forWritingAtPath: folder + "/files/lift.txt"))
     try handle.seekToEnd()
     try handle.write(contentsOf: Data("The goods lift carries nine hundred kilograms.\n".utf8))

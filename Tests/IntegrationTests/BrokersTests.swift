@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-// Goal: what goes wrong with one broker holds up only what needs it. Method: several brokers of Apache Kafka, of which
-// one is killed, comes late or takes rights away.
+// Goal: a missing broker, coordinator or permission delays only the records that need it, and fails none. Method:
+// clusters of Apache Kafka in which a broker is killed, a broker starts late, or permissions are taken away.
 
 @Suite(
   .serialized, .timeLimit(.minutes(20)),
@@ -13,10 +13,10 @@ struct BrokersTests {
   )
   func threeBrokers() throws { try run("three_brokers.py") }
 
-  @Test("the first offsets of groups wait for the coordinators of a cluster that has just started")
+  @Test("in a cluster that has just started, `topics create` waits for the coordinators of the groups")
   func lateCoordinator() throws { try run("late_coordinator.py") }
 
-  @Test("without a right a worker says so and is not ready, and nothing becomes a dead letter")
+  @Test("a worker without a Kafka permission says so and is not ready, and nothing becomes a dead letter")
   func accessLists() throws { try run("access_lists.py") }
 
   private func run(_ script: String) throws {

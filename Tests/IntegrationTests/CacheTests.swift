@@ -4,8 +4,9 @@ import Foundation
 import RedisClient
 import Testing
 
-// Goal: a cache never serves a stale answer or another tenant's, and faults of Redis only cause cache misses.
-// Method: a real Redis is suspended, killed, filled, emptied and given old entries; metrics and answers are checked.
+// Goal: a cache never serves a stale answer or another tenant's, and faults of Redis only cause cache misses. Method: a
+// real Redis is suspended, killed, filled, restored from an old dump, and given old and forged entries; metrics and
+// answers are checked.
 
 private func documents(_ answer: [String: Any]) -> [String] {
   ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["document_id"] as? String }
@@ -131,19 +132,19 @@ private func quote(_ answer: [String: Any]) -> String {
     let answer = try pipeline.ask(question)
     #expect(!isHit(answer) && quote(answer).contains("green"))
     #expect(try misses(pipeline, "stale") >= 1)
-    // A worker that has the key, of an earlier release or with a wrong clock, can write what verifies.
+    // A worker of an earlier release or with a wrong clock has the key too, so the seal of its entries is valid.
     let seal = CacheSeal(
       secret: Array(
         try String(contentsOfFile: pipeline.state + "/cache.key", encoding: .utf8).utf8.dropLast()))
     func writeSealed(_ payload: [UInt8]) async throws { try await write(seal.seal(payload, under: name)) }
-    // An entry that is too old by its own time, although Redis still has it.
+    // An entry that is too old according to its own timestamp, although Redis still has it.
     let entry = try #require(try await redis.send([[Array("GET".utf8), name]])[0].bytesValue)
     let text = String(decoding: try #require(seal.open(entry, under: name)), as: UTF8.self)
     let madeAt = try #require(text.firstMatch(of: /"made_at":(\d+)/)?.1)
     try await writeSealed(Array(text.replacing(madeAt, with: "\(Int64(madeAt)! - 3_600_000)").utf8))
     #expect(!isHit(try pipeline.ask(question)))
     #expect(try misses(pipeline, "expired") >= 1)
-    // The entry of another question under this name, and invalid bytes.
+    // The entry of another question under this key, and then invalid bytes.
     _ = try pipeline.ask("What is painted in the harbour?")
     guard case .array(let all) = try await redis.send("KEYS", "millrace:answer:*") else { return }
     let other = try #require(all.compactMap(\.bytesValue).first { $0 != name })
@@ -225,7 +226,7 @@ private func quote(_ answer: [String: Any]) -> String {
     var changed = parts
     changed[3] += " A new sentence stands here."
     try put(changed.joined(separator: "\n\n"))
-    #expect(try embedded() - first <= 2, "only changed chunks")
+    #expect(try embedded() - first <= 2, "only changed chunks are embedded again")
     #expect(
       try pipeline.metric(
         "millrace_cache_requests_total", of: "embed-documents", "cache=\"embeddings\"", "result=\"hit\"") >= 6
@@ -234,7 +235,7 @@ private func quote(_ answer: [String: Any]) -> String {
     #expect(documents(found).contains("long"))
   }
 
-  @Test("an answer that somebody else wrote into Redis is never served, and a refusal by Redis is named")
+  @Test("an answer or a vector that was forged in Redis is never used: it is a miss")
   func forged() async throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     try put(pipeline, "red")
@@ -244,7 +245,7 @@ private func quote(_ answer: [String: Any]) -> String {
     guard case .array(let keys) = try await redis.send("KEYS", "millrace:answer:*") else { return }
     let key = try #require(keys.first?.bytesValue)
     let entry = try #require(try await redis.send([[Array("GET".utf8), key]])[0].bytesValue)
-    // The text of the answer and of its quote, with the lengths and all else as they were.
+    // Change the text of the answer and of its quote. The lengths and everything else stay the same.
     let text = String(decoding: entry[32...], as: UTF8.self)
     #expect(text.contains("painted red"))
     let forged = entry[..<32] + Array(text.replacingOccurrences(of: "painted red", with: "painted tan").utf8)
@@ -252,7 +253,7 @@ private func quote(_ answer: [String: Any]) -> String {
     let answer = try pipeline.ask(question)
     #expect(!isHit(answer) && quote(answer) == "The harbour lamp is painted red.")
     #expect(try misses(pipeline, "unverified") == 1)
-    // Vectors last longer: a forged one is a miss, too.
+    // Vectors are cached for longer than answers. A forged vector is a miss, too.
     guard case .array(let vectors) = try await redis.send("KEYS", "millrace:embedding:*") else { return }
     for key in vectors.compactMap(\.bytesValue) {
       let entry = try #require(try await redis.send([[Array("GET".utf8), key]])[0].bytesValue)

@@ -2,15 +2,16 @@
 import Foundation
 import Testing
 
-// Goal: real files are indexed, and folders are kept in sync. Method: real files are put with the command line; the
-// strings of their manifest must be found by search.
+// Goal: real files are indexed, folders are kept in sync, unusable files are refused, and `explain` and `doctor` show
+// what happened. Method: files are put with the command line. Their manifest names strings by which search must find
+// them.
 
 @Suite(.serialized, .timeLimit(.minutes(20)), .sharedPipeline) struct FilesTests {
   /// Larger files are only read by `ParsingTests`, because embedding them would take minutes.
   private static let bytesMax = 60_000
 
   @Test(
-    "real files are indexed with their strings, or failed with a reason; no worker crashes",
+    "real files are indexed and found by their words, or failed with a reason; no worker crashes",
     .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func realFiles() throws {
     let root = try #require(Pipeline.shared) + "/data/files/"
@@ -93,7 +94,7 @@ import Testing
     #expect(try sync(["--allow-empty"]) == [0, 0, 0, 14, 0, 0])
   }
 
-  @Test("files that can't be put are named before anything is sent: too large, no file, a broken link")
+  @Test("files that can't be put are named before anything is sent: too large, a FIFO, a broken link")
   func unputtable() throws {
     let pipeline = try #require(SharedPipeline.current)
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("bad-\(UUID().uuidString)")

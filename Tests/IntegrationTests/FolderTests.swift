@@ -25,7 +25,7 @@ struct FolderTests {
     ["eval", "latency"], ["down"], ["up", "--detach", "--llm", "extractive", "--redis", "none"],
   ]
 
-  @Test("every command refuses another user's state folder, above the working folder or named")
+  @Test("every command refuses another user's state folder, whether found above the working folder or named")
   func planted() throws {
     guard Person.canBeOthers else {
       print("planted: skipped, only root can create files of other users")
@@ -94,7 +94,7 @@ struct FolderTests {
     }
   }
 
-  @Test("permissions of a state folder, its record and the folders above it")
+  @Test("a state folder is refused if others can write to it, its record or a folder above it")
   func modes() throws {
     let play = try Playground()
     for person in Person.all {
@@ -141,7 +141,7 @@ struct FolderTests {
         let python = try Pipeline.run(Pipeline.python, ["-c", list, state])
         try #require(python.code == 0, "\(python)")
       }
-      #expect(!isListTaken, "an access control list")
+      #expect(!isListTaken, "a folder with an access control list is refused")
       // Symbolic links in a sticky folder to the user's own folder: one of the other user, one of the user.
       let own = try play.folder("\(base)/target", of: person, mode: 0o700)
       try play.folder("\(base)/sticky-links", of: person, mode: 0o1777)
@@ -266,11 +266,12 @@ struct FolderTests {
       refused.code == 1 && refused.error.contains("is not ended") && refused.error.contains(program),
       "\(refused)")
     #expect(FileManager.default.fileExists(atPath: state + "/state.json"), "the record stays for inspection")
-    // A record of a release that did not store the program: it stands for any millrace, but not for this program.
+    // A record of an older release, which did not store the program: any program named millrace would match, but this
+    // one does not.
     try play.file("state/state.json", record(victim.pid, [:]), mode: 0o600)
     let older = try play.run(["down", "--state", state], in: "/")
     #expect(older.code == 1 && older.error.contains("kill \(victim.pid)"), "\(older)")
-    // The record was written when the program could not be read. Now it can be read.
+    // An empty program means that it could not be read when the record was written. Here it can be read.
     try play.file("state/state.json", record(victim.pid, [:], executable: ""), mode: 0o600)
     #expect(try play.run(["down", "--state", state], in: "/").code == 1)
     #expect(ProcessTable.isAlive(victim.pid))

@@ -3,8 +3,9 @@ import Foundation
 import TestSupport
 import Testing
 
-// Goal: words find what vectors can't tell apart, over the real path and two shards. Method: twins that differ in an
-// identifier and a value, copies of a text, and each search mode, from the CLI and as records.
+// Goal: the search for words finds what vectors can't tell apart, in a whole pipeline with two shards. Method:
+// documents that differ only in an identifier and a value ("twins"), copies of a text, a question longer than the
+// model's window, and each search mode, from the command line and in a record.
 
 @Suite(.serialized, .timeLimit(.minutes(10))) struct HybridTests {
   private static func twin(_ number: Int) -> String {
@@ -34,7 +35,7 @@ import Testing
     citations.compactMap { $0["document_id"] as? String }
   }
 
-  @Test("among a thousand twins the right one is found, a deleted one never; copies of a text count once")
+  @Test("the right one of 1,000 twins is found, a deleted one never; copies, modes and long questions work")
   func words() throws {
     let pipeline = try Pipeline(["--shards", "2", "--llm", "extractive", "--redis", "none"])
     try put(pipeline, (0..<1000).map { ["id": "twin-\($0)", "text": Self.twin($0)] })
@@ -63,7 +64,8 @@ import Testing
     try long(pipeline)
   }
 
-  /// What stands at the end of a question that is longer than the model's window is searched for.
+  /// Checks that a question longer than the model's window is searched for to its end, and that a far longer one is cut
+  /// and says so.
   private func long(_ pipeline: Pipeline) throws {
     try put(
       pipeline,

@@ -10,7 +10,7 @@ import Testing
     let pipeline = try Pipeline()
     _ = try pipeline.millrace(["documents", "put", Pipeline.handbook + "/backups.md"])
     Thread.sleep(forTimeInterval: 2)
-    // Apache Kafka's own use is not ours.
+    // Apache Kafka is not our program, so its processor time does not count.
     let processes = try pipeline.processes().filter { $0.key != "kafka" }
     func shares() -> [String: Double] {
       let before = processes.mapValues(ProcessTable.cpuSeconds)

@@ -4,8 +4,9 @@ import TestSupport
 import Testing
 
 // Goal: the stored index survives its process and its disk, never shows what was deleted, and agrees with the log.
-// Method: a pipeline that seals a segment every few vectors; its search worker is killed, its files are damaged,
-// copied, and left to grow old. After each, searches, `ledger --index` and `index verify` are asked.
+// Method: a pipeline that seals a segment after a few vectors. Its search worker is killed, its files are damaged or
+// copied, its disk is full, its topic is recreated, and it is stopped for longer than tombstones are kept. Then
+// searches, `ledger --index` and `index verify` must agree.
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct IndexTests {
   private static let sealing = [
@@ -26,7 +27,7 @@ import Testing
     return (found["citations"] as? [[String: Any]] ?? []).compactMap { $0["quote"] as? String }
   }
 
-  /// The index shows what the log says, and its files are sound.
+  /// Checks that the index agrees with the log, that nothing is lost, and that the index files are sound.
   private func check(_ pipeline: Pipeline) throws {
     let ledger = try pipeline.json(["ledger", "--index"])
     let documents = try #require(ledger["documents"] as? [String: Any])
@@ -42,7 +43,7 @@ import Testing
 
   private func folder(_ pipeline: Pipeline) -> String { pipeline.state + "/index/1-0" }
 
-  /// A file system of 1 MiB; nil where it may not be mounted.
+  /// Mounts a file system of 1 MiB and returns its path; nil if mounting is not permitted.
   private static func mountSmall() -> String? {
     let small = NSTemporaryDirectory() + "small-\(UUID().uuidString)"
     try? FileManager.default.createDirectory(atPath: small, withIntermediateDirectories: true)
@@ -57,7 +58,7 @@ import Testing
     return true
   }()
 
-  /// More of them by hand: `MILLRACE_INDEX_KILLS=300`.
+  /// How often search is killed. For a longer run by hand, set for example `MILLRACE_INDEX_KILLS=300`.
   private static let killCount =
     ProcessInfo.processInfo.environment["MILLRACE_INDEX_KILLS"].flatMap { Int($0) } ?? 20
 
@@ -83,7 +84,7 @@ import Testing
         newest[gone] = nil
         #expect(try pipeline.millrace(["documents", "delete", "box-\(gone)", "--no-wait"]).code == 0)
       }
-      // At any moment of a start, a replay, a checkpoint or a merge.
+      // The kill may hit any moment of a start, a replay, a checkpoint or a merge.
       Thread.sleep(forTimeInterval: Double.random(in: 0...1.2, using: &random))
       if let pid = try pipeline.processes()["search-0"] { kill(pid, SIGKILL) }
     }
@@ -92,7 +93,7 @@ import Testing
         try pipeline.array(["documents", "list"]).allSatisfy { $0["state"] as? String == "indexed" }
       }, "seed \(seed)")
     #expect(try pipeline.array(["documents", "list"]).count == newest.count, "seed \(seed)")
-    // The comparison waits for a worker that is being restarted.
+    // `ledger --index` must wait for a worker that is being restarted.
     if let pid = try pipeline.processes()["search-0"] { kill(pid, SIGKILL) }
     try check(pipeline)
     for (number, round) in newest.shuffled(using: &random).prefix(10) {
@@ -100,13 +101,13 @@ import Testing
         .filter { $0.hasPrefix("Box \(number) ") }
       #expect(found == ["Box \(number) holds the red marble of round \(round)."], "seed \(seed)")
     }
-    // Of all starts: a metric is that of the last one only.
+    // The log covers all starts of the worker. Its metrics cover only the last one.
     let log = try String(contentsOfFile: pipeline.state + "/logs/search-0.log", encoding: .utf8)
     #expect(!log.contains("A state of the index can't be used") && !log.contains("is rebuilt from the log"))
   }
 
   @Test(
-    "a damaged file is found at the next start: the index falls back, says so, and shows the same",
+    "a damaged file is found at the next start: the index is restored without it, and the log says so",
     .disabled(if: Pipeline.isOnKafka, "the broker makes no difference to it"))
   func damaged() throws {
     let pipeline = try Pipeline(Self.sealing)
@@ -120,7 +121,7 @@ import Testing
     let file = folder(pipeline) + "/" + (try #require(try names().max()))
     var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
     bytes[bytes.count / 3] ^= 4
-    // In place, so that the running worker's mapping is damaged, too.
+    // Write in place, so that the file that the running worker has mapped is damaged, too.
     let handle = try #require(FileHandle(forWritingAtPath: file))
     try handle.write(contentsOf: bytes)
     try handle.close()
@@ -139,9 +140,7 @@ import Testing
     try check(pipeline)
   }
 
-  @Test(
-    "a snapshot of a running index, brought to a replica, catches up to the same digest; a busy volume is refused"
-  )
+  @Test("a snapshot restored to a replica catches up to the same digest; a volume in use is refused")
   func replicas() throws {
     let pipeline = try Pipeline(Self.sealing)
     try put(pipeline, (0..<150).map { ("seat-\($0)", "Seat \($0) is in row \($0 / 10).") })
@@ -174,26 +173,26 @@ import Testing
     #expect(eventually(30) { FileManager.default.fileExists(atPath: other + "/port") })
     let port = try String(contentsOfFile: other + "/port", encoding: .utf8).filter(\.isNumber)
     let own = try #require(
-      try pipeline.array(["index", "status"]).first?["digest"] as? String, "the digest of the living")
+      try pipeline.array(["index", "status"]).first?["digest"] as? String, "the digest of the running worker")
     #expect(own.hasPrefix("198-"))
     #expect(
       try eventually(30) {
         let compared = try pipeline.millrace(
           ["ledger", "--index-urls", "http://127.0.0.1:\(port)", "--json"])
         return compared.code == 0 && compared.text.contains(#""agrees":true"#)
-      }, "the copy and the tail are the same as the log")
+      }, "the snapshot and the records after it agree with the log")
   }
 
-  @Test("a volume that has not read on for longer than tombstones are kept is rebuilt, and says why")
+  @Test("an index that was stopped for longer than tombstones are kept is rebuilt, and the log says why")
   func old() throws {
     let pipeline = try Pipeline(Self.sealing + ["--topics-vectors-delete-retention", "8s"])
     try put(pipeline, (0..<20).map { ("jar-\($0)", "Jar \($0) is full of honey.") })
-    // A segment alone is no state: its manifest comes later.
+    // Wait for the manifest, which is written after the segment: a segment alone can't be used.
     #expect(try eventually(30) { try pipeline.millrace(["index", "verify"]).text.contains("20 documents") })
     let pid = try #require(try pipeline.processes()["search-0"])
     kill(pid, SIGSTOP)
     #expect(try pipeline.millrace(["documents", "delete", "jar-5", "--no-wait"]).code == 0)
-    // The length of the outage, not a wait for a condition.
+    // This is the length of the outage, not a wait for a condition.
     Thread.sleep(forTimeInterval: 9)
     kill(pid, SIGKILL)
     #expect(try eventually(30) { try pipeline.array(["documents", "list"]).count == 19 })
@@ -205,7 +204,7 @@ import Testing
   }
 
   @Test(
-    "a log that was made again, shorter or longer than what the volume has read, means a rebuild that says why",
+    "if its topic was recreated, shorter or longer than before, the index is rebuilt and a metric says why",
     .disabled(if: Pipeline.isOnKafka, "the broker makes no difference to it"))
   func madeAgain() throws {
     let pipeline = try Pipeline(Self.sealing)
@@ -218,7 +217,7 @@ import Testing
     try pipeline.start(Self.sealing)
     #expect(try pipeline.metric("millrace_index_rebuilds_total", of: "search-0", "shorter") == 1)
     #expect(try texts(pipeline, "Jug 5").isEmpty)
-    // More than before, so that only the records themselves tell that the log is another one.
+    // Put more than before, so that only the records, not the end offsets, show that the log is another one.
     try put(pipeline, (0..<240).map { ("pot-\($0)", "Pot \($0) is full of soup.") })
     #expect(try pipeline.millrace(["down"]).code == 0)
     try FileManager.default.removeItem(atPath: pipeline.state + "/index")
@@ -231,7 +230,7 @@ import Testing
   }
 
   @Test(
-    "a full disk stops neither searches nor answers; what is put meanwhile is indexed when there is room again",
+    "a full disk does not stop searches; documents put meanwhile are indexed when there is room again",
     .enabled(if: Self.mayMount, "no small file system may be mounted here"),
     .disabled(if: Pipeline.isOnKafka, "the broker makes no difference to it"))
   func fullDisk() throws {
@@ -257,7 +256,7 @@ import Testing
       try eventually(90) {
         try pipeline.array(["documents", "list"]).count { $0["state"] as? String == "indexed" } == 520
       })
-    // The documents may have been searchable, and not stored, when the disk became larger: the next try stores them.
+    // When the disk became larger, documents may have been searchable but not stored. The next try stores them.
     #expect(try eventually(60) { try pipeline.metric("millrace_index_disk_fault", of: "search-0") == 0 })
     #expect(try eventually(30) { try pipeline.page("/readyz", of: "search-0").0 == 200 })
     #expect(try pipeline.restarts()["search-0"] == 0)

@@ -1,8 +1,9 @@
 import Foundation
 import Testing
 
-// Goal: the pipeline can be killed at any point. Method: SIGKILL under load, then every acknowledged record must exist
-// exactly once.
+// Goal: the pipeline can be killed at any point, and stops in order even without a broker. Method: SIGKILL under load,
+// after which every acknowledged record must exist once and no record may have two states; SIGTERM while the broker is
+// away and during a long batch.
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct KillTests {
   @Test(
@@ -25,7 +26,7 @@ import Testing
     producer.arguments = [Pipeline.checkout + "/Tests/Scripts/produce_until_stopped.py", pipeline.kafka, log]
     try producer.run()
     defer { _ = FileManager.default.createFile(atPath: log + ".stop", contents: nil) }
-    // Fewer kills on Apache Kafka: its durability is not ours, and it restarts slowly.
+    // Kill Apache Kafka fewer times: its durability is not ours to test, and it restarts slowly.
     for round in 0..<(Pipeline.isOnKafka ? 3 : 5) {
       let before = (try? String(contentsOfFile: log, encoding: .utf8))?.count ?? 0
       let isGoingOn = eventually(150) {
@@ -36,7 +37,7 @@ import Testing
       kill(pid, SIGKILL)
       #expect(
         try eventually(60) { try pipeline.processes()[Pipeline.brokerRole] ?? pid != pid },
-        "the supervisor restarts it")
+        "the supervisor restarts the broker")
     }
     _ = FileManager.default.createFile(atPath: log + ".stop", contents: nil)
     producer.waitUntilExit()
@@ -54,7 +55,7 @@ import Testing
   }
 
   @Test(
-    "each pool killed with -9 during ingest: every document is indexed once, search equals brute force",
+    "ingest, embed and search killed with -9: every document is indexed once, search equals brute force",
     .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func pools() throws {
     // Retrieve must wait for a shard that is late after the last kill: without its hits the answer differs from the
@@ -166,7 +167,7 @@ import Testing
     kill(waiting.processIdentifier, SIGTERM)
     for pid in workers.values { kill(pid, SIGTERM) }
     let haveEnded = eventually(40) { workers.values.allSatisfy(ProcessTable.isZombie) }
-    #expect(haveEnded, "within the grace period of 25 s")
+    #expect(haveEnded, "all workers end")
     kill(broker, SIGCONT)
     kill(supervisor, SIGCONT)
     waiting.waitUntilExit()
@@ -185,10 +186,10 @@ import Testing
   }
 
   @Test(
-    "SIGTERM during a batch that takes longer than the grace period: exit with 0, the batch is redelivered",
+    "SIGTERM during a batch that takes longer than the drain: exit with 0, the batch is redelivered",
     .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"))
   func terminatedInLongBatch() throws {
-    // In the slowest class, so that the batch is long on every processor.
+    // fp32 is the slowest numeric class, so the batch takes long on every processor.
     let pipeline = try Pipeline([
       "--worker-grace-deadline", "16s", "--kafka-session-timeout", "30s", "--encoder-precision", "fp32",
     ])

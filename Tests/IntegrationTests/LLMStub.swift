@@ -30,7 +30,7 @@ final class LLMStub {
   }
   var url: String { "http://127.0.0.1:\(port)/v1" }
 
-  /// What the endpoint says of the requests it got.
+  /// The endpoint's report: the number of requests, and some facts about the last one.
   func report() throws -> [String: Any] {
     let page = try #require(HTTPProbe.get(host: "127.0.0.1", port: UInt16(port), path: "/count")).1
     return try #require(JSONSerialization.jsonObject(with: Data(page.utf8)) as? [String: Any])

@@ -69,7 +69,7 @@ import Testing
     #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 })
   }
 
-  /// Every worker names the operators' metrics, and the worker that measures them counts them.
+  /// Checks that every worker serves the metrics that operators use, and that the workers that measure them count them.
   private func operatorsMetrics(_ pipeline: Pipeline) throws {
     let list = try #require(pipeline.json(["status"])["processes"] as? [[String: Any]])
     for process in list {
@@ -110,7 +110,7 @@ import Testing
       ).code == 0)
     let fast = (0..<10).map { "fast-\($0)-\(slow)" }
     let asks = fast.enumerated().map { number, id in
-      // Different texts, none of which names another thing.
+      // The texts differ only in their question marks, so that none names another thing.
       #"{"id":"\#(id)","text":"Which colour is the harbour lamp\#(String(repeating: "?", count: number + 1))"}"#
     }
     #expect(try pipeline.kcat(["-P", "-t", "rag.queries"], input: asks.joined(separator: "\n")).code == 0)
@@ -175,7 +175,7 @@ import Testing
         answer["status"] as? String == "refused" && answer["engine"] as? String == "llm", "\(word): \(answer)"
       )
     }
-    // What is cut off is dropped, and the rest is not cached.
+    // A sentence that was cut off is dropped, and an answer from such a reply is not cached.
     for word in ["LENGTH", "FILTER"] {
       for _ in 0..<2 {
         let count = try stub.count()
@@ -195,7 +195,7 @@ import Testing
     try operatorSees(pipeline, stub)
   }
 
-  /// A server that refuses parts of a request gets the next one without them.
+  /// Checks that a server that refuses parts of a request gets the next request without them.
   private func refusals(_ pipeline: Pipeline, _ stub: LLMStub, _ question: String) throws {
     let id = UUID().uuidString
     let query =
@@ -216,7 +216,7 @@ import Testing
     #expect(last["roles"] as? [String] == ["user"])
   }
 
-  /// The log, `status` and `doctor` have the server's own words and what is to be done.
+  /// Checks that the log, `status` and `doctor` show the server's own words and what to do.
   private func operatorSees(_ pipeline: Pipeline, _ stub: LLMStub) throws {
     let log = try String(contentsOfFile: pipeline.state + "/logs/generate.log", encoding: .utf8)
     for words in [
@@ -239,7 +239,7 @@ import Testing
     #expect(newer.text.contains("set llm.tokensParameter=max_completion_tokens, llm.temperature"), "\(newer)")
   }
 
-  /// No log contains texts, keys or questions, whether valid or not.
+  /// Checks that no log contains texts, keys or questions of users, whether their records are valid or not.
   private func logsHoldNothingOfUsers(_ pipeline: Pipeline) throws {
     let mark = "Xylophanes"
     #expect(

@@ -68,7 +68,7 @@ import Testing
     // one.
     #expect(latency.max >= 1500 && latency.p95 >= 1000 && latency.p50 < 1000, "\(latency)")
     #expect(latency.isAscending, "\(latency)")
-    #expect(try slow.times("generator_lateness_ms").max < 1000, "it continued to send")
+    #expect(try slow.times("generator_lateness_ms").max < 1000, "the generator continued to send")
     let stages = slow.members["stages_ms"] as? [String: Any] ?? [:]
     #expect(Set(stages.keys) == ["embed", "search", "retrieve"], "\(stages)")
     for stage in stages.keys {

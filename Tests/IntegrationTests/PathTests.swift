@@ -2,9 +2,11 @@ import Foundation
 import KafkaClient
 import Testing
 
-// Goal: documents and queries from every client become cited answers, on each broker; bad input gets a state and
-// affects no other record. Method: the release binary, started with `up`; kcat, confluent-kafka and the command line
-// as clients.
+// Goal: documents and queries from every client become cited answers; bad input gets a state and affects no other
+// record; tenants, principals and filters limit what a query finds; old versions are never cited; a search finds what
+// its token names, and finds the same as a scan of all vectors. Method: the release binary, started with `up`, on both
+// brokers (the comparison with the scan only on the local broker); kcat, confluent-kafka and the command line as
+// clients.
 
 private func quotes(_ answer: [String: Any]) -> String {
   ((answer["citations"] as? [[String: Any]]) ?? []).compactMap { $0["quote"] as? String }.joined(
@@ -96,7 +98,7 @@ private func quotes(_ answer: [String: Any]) -> String {
       #"{"id":"q3","tenant":"a/b","text":"x"}"#,
       #"{"id":"q4","text":"x","reply_to":{"topic":"app.nowhere","partition":0}}"#,
       #"{"id":"q5","text":"x","reply_to":{"topic":"rag.vectors","partition":0}}"#,
-      // An answer is a valid document: another pipeline would take it in.
+      // An answer is also a valid document, so another pipeline would index it.
       #"{"id":"q6","text":"x","reply_to":{"topic":"app.documents","partition":0}}"#,
       #"{"id":"q7","text":"x","reply_to":{"topic":"payments.orders","partition":0}}"#,
       #"{"id":"q9","text":"x","filter":{"year":{"$gte":"soon"}}}"#,
@@ -126,7 +128,7 @@ private func quotes(_ answer: [String: Any]) -> String {
       let copies = try pipeline.kcat(["-C", "-t", topic, "-o", "beginning", "-e", "-q"]).text
       #expect(copies.split(separator: "\n").count == count, "\(topic): \(copies)")
     }
-    // Deleting a document that never existed results in deleted.
+    // Deleting a document that never existed results in the state deleted.
     let nothing = try pipeline.millrace(["documents", "delete", "never-was"])
     #expect(nothing.code == 0 && nothing.text.contains("1 deleted"), "\(nothing.text)\(nothing.error)")
     #expect(try pipeline.restarts().values.allSatisfy { $0 == 0 }, "no worker crashed")
@@ -156,8 +158,7 @@ private func quotes(_ answer: [String: Any]) -> String {
     #expect(try found([]).isEmpty)
   }
 
-  @Test(
-    "a query's filter leaves out documents by their metadata, also for a cached question and another filter")
+  @Test("a filter leaves out documents by their metadata; a cached answer is used for the same filter only")
   func filters() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     let lines = [
@@ -181,7 +182,7 @@ private func quotes(_ answer: [String: Any]) -> String {
       let listed = try pipeline.array(["documents", "list", "--filter", filter])
       #expect(listed.compactMap { $0["id"] as? String }.sorted() == expected, "\(filter)")
     }
-    // The cache must tell filters apart, in whatever lane it is asked.
+    // The cache must tell filters apart: the first round has only misses, the second only hits.
     for round in 0..<2 {
       for (filter, text) in [(#"{"year":{"$lt":2022}}"#, "nine"), (#"{"year":{"$gt":2022}}"#, "ten")] {
         let answer = try pipeline.ask(question, ["--filter", filter])
@@ -250,22 +251,20 @@ private func quotes(_ answer: [String: Any]) -> String {
       let found = try pipeline.json([
         "search", "nightly backups", "--top-k", "50", "--after", token, "--tenant", "writer",
       ])
-      // The same text counts once, and names all documents that it stands in.
+      // Equal texts are cited once, with all documents that contain them.
       let citations = found["citations"] as? [[String: Any]] ?? []
       let places = citations + citations.flatMap { $0["also_in"] as? [[String: Any]] ?? [] }
       #expect(places.contains { $0["document_id"] as? String == "copy-\(number)" })
       #expect(Set(citations.compactMap { $0["quote"] as? String }).count == citations.count)
       #expect((found["index"] as? [String: Any])?["after_reached"] == nil)
     }
-    // A misspelt field is named in the answer, also in one from the cache.
-    for _ in 0..<2 {
-      let id = UUID().uuidString
-      let query = #"{"id":"\#(id)","text":"Which lamp is it?","tenant":"writer","filters":{"site":"north"}}"#
-      #expect(try pipeline.kcat(["-P", "-t", "rag.queries"], input: query).code == 0)
-      let answer = try #require(try pipeline.answer(to: id), "no answer")
-      #expect(answer["warnings"] as? [String] == ["'filters' is not a field: write 'filter'"])
-    }
-    // A token that the index does not reach, and one of a partition that no index has.
+    // A misspelt field is named in the answer.
+    let id = UUID().uuidString
+    let query = #"{"id":"\#(id)","text":"Which lamp is it?","tenant":"writer","filters":{"site":"north"}}"#
+    #expect(try pipeline.kcat(["-P", "-t", "rag.queries"], input: query).code == 0)
+    let answer = try #require(try pipeline.answer(to: id), "no answer")
+    #expect(answer["warnings"] as? [String] == ["'filters' is not a field: write 'filter'"])
+    // A token whose offset the index has not reached, and a token of a partition that does not exist.
     for token in ["0:999999999", "4711:5"] {
       let found = try pipeline.json(["search", "backups", "--after", token, "--tenant", "writer"])
       #expect((found["index"] as? [String: Any])?["after_reached"] as? Bool == false)
@@ -277,8 +276,8 @@ private func quotes(_ answer: [String: Any]) -> String {
     .enabled(if: Pipeline.shared != nil, "no test data: MILLRACE_SHARED"),
     .enabled(if: !Pipeline.isOnKafka, "on Apache Kafka, KillTests compare"))
   func bruteForce() throws {
-    // A late shard's hits are left out, and the answer is counted as partial. Here every shard is waited for, however
-    // slow the machine is.
+    // The hits of a late shard are left out, and the answer counts as partial. Retrieve waits longer here, so that no
+    // shard is late even on a slow machine.
     let options = ["--retrieve-wait", "10s"]
     let pipeline = try Pipeline(options + ["--shards", "1"])
     let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev"
@@ -287,7 +286,7 @@ private func quotes(_ answer: [String: Any]) -> String {
     ])
     #expect(put.code == 0, "\(put.text)\(put.error)")
     for shards in [1, 4] {
-      // The vectors are in the topic: four shards replay what one has searched, and nothing is embedded again.
+      // The vectors are in the topic: four shards replay what one shard has searched, and nothing is embedded again.
       if shards > 1 {
         #expect(try pipeline.millrace(["down"]).code == 0)
         try pipeline.start(options + ["--shards", "\(shards)"])

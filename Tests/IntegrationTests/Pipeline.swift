@@ -26,7 +26,8 @@ final class Pipeline: @unchecked Sendable {
 
   let state: String
   private(set) var kafka = ""
-  /// Of the broker: chance keeps pipelines apart, below the range from which Linux takes ports of outgoing connections.
+  /// The broker's port: random, so that pipelines don't collide, and below the range that Linux uses for outgoing
+  /// connections.
   private let port = Int.random(in: 10_240...32_000)
 
   init(_ options: [String] = []) throws {
@@ -102,7 +103,7 @@ final class Pipeline: @unchecked Sendable {
     try Self.run("/usr/bin/kcat", ["-b", kafka] + words, input: input)
   }
 
-  /// The record of `rag.answers` that contains `id`, read by kcat.
+  /// Waits for a record of `rag.answers` that contains `id`, read by kcat; nil if there is none after 30 s.
   func answer(to id: String) throws -> [String: Any]? {
     var answer: [String: Any]?
     _ = try eventually {
@@ -115,8 +116,8 @@ final class Pipeline: @unchecked Sendable {
     return answer
   }
 
-  /// The processes in the record of `up`: the same as in `status`, which would start a process and ask the broker for
-  /// every lag. Drills look many times a second.
+  /// The processes in `state.json`, the record of `up`. `status` shows the same, but it would start a process and ask
+  /// the broker for every lag, which takes too long for drills that look many times a second.
   private func entries() throws -> [[String: Any]] {
     let file = try Data(contentsOf: URL(fileURLWithPath: state + "/state.json"))
     let record = try #require(JSONSerialization.jsonObject(with: file) as? [String: Any])
@@ -150,7 +151,7 @@ final class Pipeline: @unchecked Sendable {
     return Int32(try #require(record["supervisorPID"] as? Int))
   }
 
-  /// The status and the body of a page that a worker serves. A worker that is being restarted is waited for.
+  /// The status and the body of a page that a worker serves. Waits for a worker that is being restarted.
   func page(_ path: String, of role: String) throws -> (Int, String) {
     var page: (Int, String)?
     _ = try eventually(30) {
@@ -209,7 +210,7 @@ final class Pipeline: @unchecked Sendable {
 /// Waits until a condition is true, up to a limit in seconds.
 func eventually(_ limit: TimeInterval = 30, _ condition: () throws -> Bool) rethrows -> Bool {
   let end = Date().addingTimeInterval(limit)
-  // Most conditions start a process, which costs 50 ms of a core: other tests run beside this one.
+  // Check less and less often: most conditions start a process, which takes 50 ms of processor time from other tests.
   var pause = 0.05
   while Date() < end {
     if try condition() { return true }

@@ -5,10 +5,10 @@ import Synchronization
 import TestSupport
 import Testing
 
-// Goal: a record that kills its process is given up at the fourth death, with its terminal state, while its neighbours
-// finish; orderly stops and single deaths give nothing up. Method: an ingest worker with a C library that crashes, or
-// takes all memory, when the worker produces a certain record, started again whenever it dies; then one that is killed
-// at random.
+// Goal: a record that kills its worker gets the state failed after the fourth crash, while its neighbours are
+// processed; kills at random moments fail no record. Method: an ingest worker is restarted whenever it dies, with a
+// preloaded C library that crashes or takes all memory when the worker produces the chunks of a certain record; then a
+// worker without the library is killed at random moments.
 
 @Suite(
   .serialized, .timeLimit(.minutes(10)),
@@ -41,7 +41,7 @@ struct PoisonTests {
     return (process.terminationStatus, text)
   }
 
-  /// The library that kills a process at a certain record.
+  /// Compiles the library that kills its process at a certain record, and returns its path.
   private func library() throws -> String {
     let path = folder + "/deadly.so"
     let compiler = Process()
@@ -108,7 +108,7 @@ struct PoisonTests {
   }
 
   @Test(
-    "one guilty record in a batch of 32: four deaths, then it is failed; its neighbours are chunked",
+    "one deadly record in a batch of 32: failed after four crashes, and its neighbours are chunked",
     arguments: ["crash", "memory"])
   func guilty(way: String) async throws {
     let environment = ["LD_PRELOAD": try library(), "DEADLY_WAY": way]
@@ -142,7 +142,7 @@ struct PoisonTests {
     #expect(letters.map(\.key) == ["default/\(guilty)"] && letters[0].value.contains("MARKER-THAT-KILLS"))
   }
 
-  @Test("workers that are killed at random moments give no record up")
+  @Test("kills of the worker at random moments make no dead letter and lose no document")
   func innocent() async throws {
     let ids = (0..<120).map { "doc-\($0)" }
     var process = try worker([:])

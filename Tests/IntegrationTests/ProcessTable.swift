@@ -2,7 +2,8 @@ import Foundation
 
 /// Reads the state of other processes from `/proc`.
 enum ProcessTable {
-  /// The fields after the process name, which may contain spaces; empty when there is no such process.
+  /// The fields of `/proc/PID/stat` after the process name, which may contain spaces; empty if there is no such
+  /// process.
   private static func fields(_ pid: Int32) -> [Substring] {
     guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
       let close = text.lastIndex(of: ")")
@@ -10,7 +11,7 @@ enum ProcessTable {
     return text[text.index(after: close)...].split(separator: " ")
   }
 
-  /// Clock ticks since boot, as in `state.json`.
+  /// When the process started, in clock ticks since boot, as in `state.json`.
   static func startTime(of pid: Int32) -> UInt64? {
     let fields = fields(pid)
     return fields.count > 19 ? UInt64(fields[19]) : nil

@@ -56,7 +56,7 @@ import Testing
     for block in blocks {
       let script =
         "set -e -o pipefail\ncd '\(folder)'\nexport PATH='\(path)':$PATH\n"
-        // Another run of the tests on this machine may be at the same example.
+        // Another run of the tests on this machine may use the same files under /tmp.
         + block.script.replacing("/tmp/", with: folder + "/")
       // With KAFKA_HOME set, `up` starts Apache Kafka.
       var environment = Pipeline.isOnKafka ? ["KAFKA_HOME": try #require(Pipeline.kafkaHome)] : [:]

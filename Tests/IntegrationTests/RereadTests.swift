@@ -2,15 +2,16 @@
 import Foundation
 import Testing
 
-// Goal: documents are read again without a moment in which something stale, foreign or nothing shows. Method: requests
-// are written by the command, and by hand where the command would be too early or too late; ingest is killed meanwhile.
+// Goal: reading a document again never revives an older version, loses or repeats a document, or embeds unchanged text
+// again. Method: requests come from `documents reread`, or are written by hand where a late or invalid one is needed;
+// ingest is killed meanwhile.
 
 @Suite(.serialized, .timeLimit(.minutes(20))) struct RereadTests {
   private func states(_ pipeline: Pipeline, _ id: String) throws -> [[String: Any]] {
     try pipeline.array(["documents", "status", id])
   }
 
-  @Test("a request for a version that was replaced or deleted changes nothing; a bad one fails by name")
+  @Test("a request to read a replaced or deleted version again changes nothing; an invalid one is failed")
   func late() throws {
     let pipeline = try Pipeline(["--llm", "extractive"])
     func put(_ text: String) throws {
@@ -50,10 +51,10 @@ import Testing
     #expect(try pipeline.millrace(["documents", "delete", "door"]).code == 0)
     try ask("4", then: "superseded")
     #expect(try shown() == "")
-    // A deletion that is read again is one.
+    // A deletion that is read again is a deletion.
     try ask("5", then: "deleted")
     #expect(try pipeline.array(["documents", "list"]).isEmpty)
-    // Without a usable offset there is no version: the state names the record's place.
+    // Without a usable offset the version is unknown, so the state names the request's position instead.
     for value in [#"{"version":"1.99"}"#, "{}", "x", #"{"version":"2.0"}"#] {
       let place = try partition(of: "door")
       _ = try pipeline.kcat(

@@ -7,16 +7,17 @@ import Synchronization
 import TestSupport
 import Testing
 
-// Goal: scaling a pool out and in under load stops its group for no longer than a record and a rebalance take,
-// repeats no more than what was in flight, and loses nothing. Method: members of a group with a stub of the engine,
-// 1 to 6 and back, five times, over 10,000 records; the shapes of embed-documents and generate.
+// Goal: scaling a pool out and in under load stops its group for no longer than one record (or batch) and a rebalance
+// take, repeats no more than the records in flight, and loses nothing. Method: a group grows from 1 to 6 members and
+// shrinks again, five times, while it processes 10,000 records with a stub engine; once in batches, as embed-documents
+// works, and once with a window, as generate works.
 
-/// Takes a while for each record, and notes when it was finished and by whom.
+/// Waits for a fixed time per record (in batches) or per call, and notes how often each record was finished, and when.
 private final class StubEngine: StageWork {
   private let pause: Duration
   private let isTogether: Bool
   private let inFlight = Mutex(0)
-  /// How often each record was finished, and when the last one was.
+  /// How often each record was finished, by its position. `finishedAt` has the end of each call.
   let seen = Mutex<[String: Int]>([:])
   let finishedAt = Mutex<[ContinuousClock.Instant]>([])
   var inFlightCount: Int { inFlight.withLock { $0 } }
@@ -101,7 +102,7 @@ private final class StubEngine: StageWork {
         group.addTask { try await stage.run() }
       }
       func pauseBetween() async throws {
-        // What is in flight at a rebalance may be repeated.
+        // Records that are in flight at a rebalance may be repeated.
         allowed.withLock { $0 += engine.inFlightCount }
         try await Task.sleep(for: .milliseconds(400))
         allowed.withLock { $0 += engine.inFlightCount }
@@ -137,10 +138,12 @@ private final class StubEngine: StageWork {
         "scale \(isBatch ? "batch" : "window"): \(scaled) for the rebalances, longest standstill \(standstill), "
           + "\(worked - Self.count) of \(Self.count) repeated, at most \(allowed.withLock { $0 }) were in flight"
       )
-      // Members come 400 ms apart, and each ends the round of the one before: five of them, and the heartbeat of 1.2 s
-      // by which the last member hears of it, may pass without work; then they join.
+      // Members join 400 ms apart, and each one starts a new rebalance before the previous one is complete. So the
+      // group may do no work for five times 400 ms, for up to 1.2 s until the last member's heartbeat tells it of the
+      // rebalance, and for up to 0.8 s until all have joined.
       #expect(standstill <= longest + .milliseconds(5 * 400 + 1200 + 800))
-      // In flight as seen at each change of members, twice: members learn of it at different moments.
+      // `allowed` counts the records in flight twice for each change of members, because members learn of the change at
+      // different moments.
       #expect(worked - Self.count <= allowed.withLock { $0 })
     }
     await context.producer.close(deadline: .seconds(5))

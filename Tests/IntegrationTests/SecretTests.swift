@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(20))) struct SecretTests {
   private let key = "sk-millrace-\(UUID().uuidString)"
 
-  /// Files and folders under `path` that others may read, write or enter.
+  /// Files and folders under `path` that anyone but their owner may read, write, execute or enter.
   private func open(_ path: String) throws -> String {
     try Pipeline.run("/usr/bin/find", [path, "-perm", "/077", "!", "-type", "l"]).text
   }
@@ -62,7 +62,7 @@ import Testing
       for line in try Pipeline.run("/bin/sh", ["-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]).text.split(
         separator: "\n")
       {
-        #expect(!line.contains(key), "a command line")
+        #expect(!line.contains(key), "the key is on a command line")
       }
       #expect(try Pipeline.run("/bin/grep", ["-rl", "--binary-files=text", key, home]).text.isEmpty)
       #expect(try open(state).isEmpty)
@@ -71,7 +71,7 @@ import Testing
     }
   }
 
-  @Test("only its user can access the files of up, whatever the umask; Redis has no port")
+  @Test("only the user who runs up can access its files, whatever the umask; Redis has no port")
   func closed() throws {
     let play = try Playground()
     let state = "\(play.path)/state"
@@ -155,7 +155,8 @@ import Testing
       #expect(up.code == 2 && up.error.contains(message) && !up.error.contains(key), "\(options): \(up)")
       #expect(!FileManager.default.fileExists(atPath: state), "nothing is left")
     }
-    // The background process of `up --detach`, when the first process was killed before it passed the secrets on.
+    // As if the first process of `up --detach` had been killed before it passed the secrets on to the background
+    // process.
     let alone = try Pipeline.run(
       Pipeline.binary, ["up", "--state", play.path + "/none"], environment: ["MILLRACE_DETACHED": "1"])
     #expect(alone.code == 6 && alone.error.contains("passed on its secrets"), "\(alone)")

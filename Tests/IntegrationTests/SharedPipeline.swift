@@ -1,11 +1,11 @@
 import Testing
 
-/// A pipeline with the default options that the tests of a suite share, as far as they leave its processes alone. Each
-/// uses ids or a tenant of its own.
+/// A pipeline with the default options, shared by those tests of a suite that don't kill or restart its processes. Each
+/// test uses ids or a tenant of its own.
 struct SharedPipeline: SuiteTrait, TestScoping {
   @TaskLocal static var current: Pipeline?
 
-  /// Of the suite only, not of each test.
+  /// False: one pipeline for the suite, not one for each test.
   var isRecursive: Bool { false }
 
   func provideScope(

@@ -61,7 +61,7 @@ import Testing
     let pipeline = try Pipeline()
     let pid = try #require(pipeline.processes()["generate"])
     kill(pid, number)
-    // With a backtrace, this would take half a minute.
+    // If Swift printed a backtrace, the end would take half a minute.
     #expect(eventually(10) { !ProcessTable.isAlive(pid) })
     #expect(
       try eventually(20) {
@@ -110,7 +110,7 @@ import Testing
       #expect(replay.code == 6 && replay.error.contains("no pipeline runs in \(folder)"), "\(replay)")
     }
     try all()
-    // After `up` and its broker were killed, workers remain, and another pipeline uses the recorded address.
+    // As after a kill of `up` and its broker: workers remain, and another pipeline uses the recorded address.
     let record = try Data(contentsOf: URL(fileURLWithPath: pipeline.state + "/state.json"))
     var members = try #require(JSONSerialization.jsonObject(with: record) as? [String: Any])
     members["supervisorStartTime"] = 1

@@ -35,7 +35,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
 }
 
 @Suite(.serialized, .timeLimit(.minutes(10))) struct BrokerTests {
-  @Test("keys, null values, headers and timestamps are returned unchanged, also after a restart")
+  @Test("values, null values, headers, timestamps and offsets survive a restart of the broker")
   func fidelity() async throws {
     let test = try TestBroker()
     try await create(test, "t", 3, ["message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"])
@@ -105,7 +105,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     let start = ContinuousClock.now
     let poll = try await consumer.poll(maxRecords: 10, maxWait: .seconds(60))
     #expect(poll.assigned.count == 2 && poll.records.isEmpty)
-    #expect(ContinuousClock.now - start < .seconds(45), "it would have waited for a minute")
+    #expect(ContinuousClock.now - start < .seconds(45), "the poll must not wait its whole minute")
     await consumer.close()
   }
 
@@ -151,7 +151,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("a group shares partitions and commits with metadata; a new member continues at the committed offset")
+  @Test("a group's members share its partitions; every member can read committed offsets and metadata")
   func groups() async throws {
     let test = try TestBroker()
     try await create(test, "t", 4)
@@ -218,7 +218,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await consumer.close()
   }
 
-  @Test("a record over max.message.bytes is refused; a large batch is fetched whatever the fetch limits")
+  @Test("a record over max.message.bytes is refused; a batch over the fetch limits is still fetched")
   func sizes() async throws {
     let test = try TestBroker()
     try await create(test, "small")
@@ -280,7 +280,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("a deleted topic has no records and no offsets any more")
+  @Test("a deleted topic is gone, and a new topic of the same name is empty")
   func deletion() async throws {
     let test = try TestBroker()
     try await create(test, "t")
@@ -486,7 +486,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     await producer.close(deadline: .seconds(5))
   }
 
-  @Test("a batch that no consumer could read is refused on every topic, and the next record is accepted")
+  @Test("a batch that no consumer could read is refused, and the next record is accepted")
   func unreadableBatches() async throws {
     let test = try TestBroker()
     try await create(test, "plain")
@@ -494,7 +494,8 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     func error(_ batch: [UInt8]) throws -> UInt8 {
       socket.send(produceFrame("plain", batch))
       let answer = try #require(socket.answer())
-      // Correlation id, one topic with its name, one partition with its number: the error follows.
+      // The error code follows the correlation ID, the topic count, the topic's name, the partition count and the
+      // partition's number.
       let place = 4 + 4 + 2 + 5 + 4 + 4
       try #require(answer.count > place + 1 && answer[place] == 0)
       return answer[place + 1]
@@ -504,7 +505,8 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
       let code = try error(garbage)
       #expect(code == 2 || code == 87, "codec \(codec)")
     }
-    // Length, attributes, time, offset delta, no key, an empty value, no headers: twice at the same offset.
+    // A record: length, attributes, timestamp delta, offset delta, no key, an empty value, no headers. Two of them have
+    // the same offset.
     let record: [UInt8] = [12, 0, 0, 0, 1, 0, 0]
     #expect(try error(recordBatch(count: 2, codec: 0, records: record + record)) == 87)
     #expect(try error(recordBatch(count: 1, codec: 0, records: record)) == 0)
@@ -534,7 +536,8 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
       body += bigEndian(Int32(1)) + bigEndian(Int32(0))
       socket.send(requestFrame(9, 1, body))
       let answer = try #require(socket.answer())
-      // Correlation id, one topic with its name, one partition with its number: the offset follows.
+      // The offset follows the correlation ID, the topic count, the topic's name, the partition count and the
+      // partition's number.
       let place = 4 + 4 + 2 + 1 + 4 + 4
       try #require(answer.count >= place + 8)
       return answer[place..<place + 8].reduce(Int64(0)) { $0 << 8 | Int64($1) }
@@ -577,7 +580,7 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
   }
 }
 
-// Frames of the protocol: numbers are big-endian, strings follow a length of two bytes.
+// Frames of the protocol: numbers are big-endian, and a string follows its length in two bytes.
 
 private func bigEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
   (0..<Value.bitWidth / 8).reversed().map { UInt8(truncatingIfNeeded: value >> Value($0 * 8)) }
@@ -658,7 +661,7 @@ final class RawSocket {
   /// Sends all bytes, or a part if the broker closes the connection.
   func send(_ bytes: [UInt8]) { sendWithoutSignal(descriptor, bytes) }
 
-  /// The next answer without its length; nil when the connection is closed, or when nothing arrives for 20 s.
+  /// The next answer, without its length field; nil when the connection is closed, or when nothing arrives for 20 s.
   func answer() -> [UInt8]? {
     guard let header = receive(4) else { return nil }
     return receive(header.reduce(0) { $0 << 8 | Int($1) })

@@ -8,7 +8,7 @@ import Testing
 // reads.
 
 @Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
-  @Test("an answer that is not taken ends the connection; one that is taken slowly arrives")
+  @Test("writing an answer fails if nobody reads it, and completes if the client reads it slowly")
   func unread() async throws {
     var ends: [Int32] = [-1, -1]
     try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
@@ -27,7 +27,7 @@ import Testing
     reader.start()
     let isTaken = await BlockingCalls(name: "writer").run { connection.write(answer) }
     #expect(isTaken)
-    // Nobody reads any more. Without a limit this would never return.
+    // Nobody reads this answer. Without a time limit, the write would never return.
     let isWritten = await BlockingCalls(name: "writer").run { connection.write(answer) }
     #expect(!isWritten)
     close(peer)

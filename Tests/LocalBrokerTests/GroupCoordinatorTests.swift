@@ -3,8 +3,8 @@ import Testing
 
 @testable import LocalBroker
 
-// Goal: a client that asks for member ids and never uses them costs no memory for long. Method: joins as of JoinGroup
-// version 4, without the second step.
+// Goal: a client that asks for member IDs and never uses them costs no memory for long. Method: JoinGroup requests of
+// version 4, whose first request only gets a member ID, without the second request.
 
 @Suite struct GroupCoordinatorTests {
   private func request(_ group: String, _ member: String = "") -> JoinRequest {
@@ -14,14 +14,14 @@ import Testing
       protocolType: "consumer", protocols: [(name: "range", metadata: [])], mustKnowID: true)
   }
 
-  @Test("promised member ids are bounded in number and forgotten in time, and so are groups without members")
+  @Test("at most 10,000 unused member IDs are kept, for 60 s; groups that had no member are forgotten, too")
   func promises() {
     let coordinator = GroupCoordinator()
     for number in 0..<10_100 {
       #expect(coordinator.join(request("group-\(number % 200)")).error == .memberIDRequired)
     }
     #expect(coordinator.memory.promises == 10_000)
-    // The newest promise is kept, and makes a member.
+    // The newest unused ID is kept, and its client can join.
     let promised = coordinator.join(request("mine")).memberID
     #expect(coordinator.join(request("mine", promised)).error == .none)
     coordinator.expire(now: Date().addingTimeInterval(59))

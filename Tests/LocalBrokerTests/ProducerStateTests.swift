@@ -3,11 +3,11 @@ import Testing
 
 @testable import LocalBroker
 
-// Goal: a batch is acknowledged only if it was appended. Method: batches of one producer in one partition, in orders
-// that lost requests and foreign producers make.
+// Goal: a batch is acknowledged only if it was appended. Method: batches of one producer in one partition, also in the
+// wrong order, as after lost requests, and producer IDs of two stores.
 
 @Suite struct ProducerStateTests {
-  /// - Parameter sequence: of the first of its records.
+  /// - Parameter sequence: the sequence number of its first record.
   private func batch(sequence: Int32, records: Int32 = 1, epoch: Int16 = 0) -> RecordBatch {
     var bytes = [UInt8](repeating: 0, count: RecordBatch.headerBytes)
     func set(_ offset: Int, _ count: Int, _ value: Int64) {
@@ -31,7 +31,7 @@ import Testing
     }
   }
 
-  @Test("a producer begins at sequence 0: no later batch is taken before its first one")
+  @Test("a producer begins at sequence 0: no later batch is accepted before its first one")
   func first() {
     var state = ProducerState()
     #expect(verdict(state, batch(sequence: 1)) == "outOfOrderSequenceNumber", "its first batch was lost")
@@ -42,11 +42,11 @@ import Testing
     #expect(verdict(state, batch(sequence: 0)) == "duplicate of 28")
     #expect(verdict(state, batch(sequence: 4)) == "outOfOrderSequenceNumber")
     #expect(
-      verdict(state, batch(sequence: 5, epoch: 1)) == "outOfOrderSequenceNumber", "a new epoch begins anew")
+      verdict(state, batch(sequence: 5, epoch: 1)) == "outOfOrderSequenceNumber", "a new epoch begins at 0")
     #expect(verdict(state, batch(sequence: 0, epoch: 1)) == "admitted")
   }
 
-  @Test("two stores give different producer ids, each of them ascending")
+  @Test("two stores give different producer IDs, and each store gives ascending ones")
   func ids() throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("stores-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -13,7 +13,8 @@ static double now(void) {
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-// A function that repeats an instruction on independent sums, which keep all units busy, and returns operations a second.
+// Defines a function that repeats an instruction on independent sums, to keep all units busy, and returns operations
+// per second.
 #define PEAK(name, features, type, sums, operations, ...)                     \
   __attribute__((target(features))) static double name(double seconds) {      \
     type sum[sums] = {0}, a = {0}, b = {0}, pairs = {0};                      \
@@ -33,14 +34,14 @@ PEAK(fma_avx2, "avx2,fma", __m256, 12, 16, "vfmadd213ps %2, %1, %0" : "+x"(sum[i
 PEAK(fma_avx512, "avx512f", __m512, 12, 32, "vfmadd213ps %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b))
 PEAK(bf16_avx512, "avx512f,avx512bf16", __m512, 12, 64, "vdpbf16ps %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b))
 PEAK(int8_avx512, "avx512f,avx512vnni", __m512i, 12, 128, "vpdpbusd %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b))
-// Without VNNI bytes take two instructions, of which the first is half of the products, and an addition.
+// Without VNNI, products of bytes take three instructions: one multiplies, one widens the products, one adds them.
 PEAK(int8_avx2, "avx2", __m256i, 6, 64,
      "vpmaddubsw %3, %2, %1\n\tvpmaddwd %3, %1, %1\n\tvpaddd %1, %0, %0"
      : "+x"(sum[i]), "=&x"(pairs)
      : "x"(a), "x"(b))
 #endif
 
-/// Whether the encoder's kernels for AVX2 are measured on a processor that has more.
+/// Whether only AVX2 is to be measured, although the processor may have more: the encoder's kernels are limited to it.
 static int is_narrow(void) {
   const char *set = getenv("MILLRACE_ENCODER_SET");
   return set && strcmp(set, "avx2") == 0;
@@ -89,11 +90,12 @@ struct reader {
   double rate;
 };
 
-/// Reads its share in passes that all threads begin together. The rate is of the median pass.
+/// Reads this thread's share of the memory in passes that all threads begin together. The rate is that of the median
+/// pass.
 static void *read_share(void *argument) {
   struct reader *me = argument;
   float *values = malloc(me->count * 4);
-  // Not zeros: untouched pages would all be the same one.
+  // Write every page: pages that were never written all share one physical page of zeros.
   for (size_t i = 0; values && i < me->count; i++) values[i] = (float)i;
   double times[9];
   volatile float result = 0;

@@ -43,7 +43,7 @@ private struct Member {
   /// Stops the worker as SIGTERM does: records in flight are finished, or left to the next owner.
   func stop() { stopping.continuation.finish() }
 
-  /// The number of queries for which it has written a terminal state.
+  /// The number of queries for which this worker has written a terminal state.
   var stateCount: Double {
     context.metrics.collect().filter { $0.metric.name == MetricName.terminalStates.name }
       .flatMap(\.samples.values).reduce(0) { $0 + $1.value }
@@ -108,7 +108,7 @@ private final class ChatStub {
 
   private let test: TestBroker
   private let settings: Settings
-  /// Takes the place of the earlier stages.
+  /// Stands in for the earlier stages: sends their records.
   private let before: StageContext
 
   init() async throws {
@@ -137,7 +137,7 @@ private final class ChatStub {
     return Member(context: context, services: RetrieveStage.services(context, memory: memory))
   }
 
-  /// The flight of a query of an hour ago.
+  /// A query in flight that was asked an hour ago.
   private func oldFlight(_ id: String, outcome: QueryInFlight.Outcome? = nil) throws -> QueryInFlight {
     var flight = try flight(id)
     flight.askedAtMilliseconds = WallClock.milliseconds - 3_600_000
@@ -210,7 +210,7 @@ private final class ChatStub {
     }
   }
 
-  /// The first answer of a query, within 30 s.
+  /// Waits up to 30 s for the first answer to a query.
   private func answer(_ id: String) async throws -> AnswerRecord {
     for _ in 0..<300 {
       if let answer = try await answers(id).first { return answer }
@@ -260,9 +260,9 @@ private final class ChatStub {
       try await waitUntilOwner(second)
       // The first member's wait for the other shard has ended; the second member's has not.
       try await Task.sleep(until: given + wait + .seconds(1))
-      #expect(try await answers("moved") == [], "its former owner does not answer")
+      #expect(try await answers("moved") == [], "the former owner must not answer")
       try await sendCandidates(moved, shard: 1, of: 2)
-      #expect(try await answer("moved").shardsAnswered == 2, "its new owner has both shards")
+      #expect(try await answer("moved").shardsAnswered == 2, "the new owner has both shards")
 
       // A member that stops can't receive late shards either, and leaves the round to the next owner.
       let back = try flight("back")
@@ -277,7 +277,7 @@ private final class ChatStub {
       first.stop()
       try await group.waitForAll()
     }
-    for id in ["moved", "back"] { #expect(try await answers(id).count == 1, "\(id): one state") }
+    for id in ["moved", "back"] { #expect(try await answers(id).count == 1, "\(id) must have one answer") }
   }
 
   @Test("when a partition was revoked and is assigned again, the wait for a late shard starts again")
@@ -306,13 +306,13 @@ private final class ChatStub {
     #expect(try await answers("kept").count == 1)
   }
 
-  @Test("a shard that comes back after an hour contradicts no answer, and a query without one expires")
+  @Test("candidates that are an hour late contradict no answer, and a query without an answer expires")
   func shardAfterAnHour() async throws {
     let answered = try oldFlight("answered-before")
     var answer = AnswerRecord(answered, status: .answered)
     answer.text = "long ago"
     try await before.producer.send(before.answerRecords(answer, replyTo: nil, headers: []))
-    // A memory of a second stands for one of ten minutes: the answer is long forgotten.
+    // The member remembers answers for one second instead of the usual ten minutes, so this answer is forgotten.
     try await Task.sleep(for: .milliseconds(2500))
     let member = try retrieve("a", memory: .seconds(1))
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -331,9 +331,7 @@ private final class ChatStub {
     #expect(try await answers("answered-before").map(\.status) == [.answered])
   }
 
-  @Test(
-    "a round that a former owner finished stays finished: a late shard opens none, here and in a member that moved"
-  )
+  @Test("candidates of a late shard do not open a round again that a former owner finished")
   func finishedRound() async throws {
     let query = try flight("finished")
     var prompt = PromptRecord(flight: query)
@@ -349,7 +347,7 @@ private final class ChatStub {
       try await waitUntilOwner(member)
       try await sendCandidates(query, shard: 1, of: 2, [hit(document("a"))])
       try await sendCandidates(again.flight, shard: 1, of: 2, [hit(document("a"))])
-      // The other round of the second query is open.
+      // Round 1 of the second query is still open.
       try await sendCandidates(again.flight, shard: 0, of: 1, round: 1, [hit(document("a"))])
       #expect(try await answer("searched-again").citations.count == 1)
       try await waitUntilCommitted("rag-retrieve", .candidates)
@@ -361,7 +359,7 @@ private final class ChatStub {
     #expect(try await records(.prompts).count { $0.key == query.key.bytes } == 1)
   }
 
-  @Test("shards whose candidates the broker refuses have not answered: the answer says so, or fails")
+  @Test("shards whose candidates the broker refused have not answered: the answer says so, or fails")
   func refusedCandidates() async throws {
     let member = try retrieve("a", wait: .seconds(20))
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -375,13 +373,13 @@ private final class ChatStub {
       try await sendCandidates(flight("none"), covered: [])
       let none = try await answer("none")
       #expect(none.status == .failed && none.shardsAnswered == 0 && none.error?.field == "candidates")
-      #expect(ContinuousClock.now - start < .seconds(15), "nobody waits for a shard that has said so")
+      #expect(ContinuousClock.now - start < .seconds(15), "nobody waits for a shard that was refused")
       member.stop()
       try await group.waitForAll()
     }
   }
 
-  @Test("a query whose id was answered lately is the same query again: it goes no further")
+  @Test("a query whose ID was answered recently counts as a duplicate and is dropped")
   func repeatedID() async throws {
     let context = try StageContext(name: "embed", settings: Self.settings(test))
     let member = Member(
@@ -401,7 +399,7 @@ private final class ChatStub {
       for _ in 0..<200 where try await records(.searches).isEmpty {
         try await Task.sleep(for: .milliseconds(100))
       }
-      // Answered by another process while this one runs.
+      // Another process answers this query while the member runs.
       try await before.producer.send(
         before.answerRecords(AnswerRecord(try flight("later"), status: .expired), replyTo: nil, headers: []))
       try await Task.sleep(for: .seconds(1))
@@ -417,9 +415,9 @@ private final class ChatStub {
     #expect(searched == ["default/new", "default/last"])
   }
 
-  @Test("queries that wait for a token that never comes hold up no others of their batch")
+  @Test("queries that wait for a token that is never reached do not hold up the others of their batch")
   func hopelessToken() async throws {
-    // So long that a busy machine can't confuse the two kinds.
+    // The wait is long, so that the two kinds of queries can be told apart on a busy machine, too.
     let context = try StageContext(name: "search-0", settings: Self.settings(test, ["--search-wait": "6s"]))
     let member = Member(context: context, services: try SearchStage.services(context, shard: 0))
     for number in 0..<40 {

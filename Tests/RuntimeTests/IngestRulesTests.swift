@@ -10,11 +10,11 @@ import Tokenizer
 
 @testable import Ingest
 
-// Goal: settings that make a document's access rules strict hold for records of the topic. Method: a running ingest
-// stage, documents on the topic, and the states that come of them.
+// Goal: the settings that make ingest stricter (`ingest.aclRequired`, `ingest.strict`) apply to records of the topic.
+// Method: an ingest stage reads documents, and the test reads the chunks or the marks that it writes.
 
 @Suite(.serialized, .timeLimit(.minutes(2))) struct IngestRulesTests {
-  /// The states of documents, by id, that an ingest stage with these settings makes of the values.
+  /// The errors of the documents that an ingest stage with these settings fails, by document ID.
   private func errors(_ flags: [String: String], _ values: [String: String]) async throws -> [String:
     RecordError]
   {
@@ -79,7 +79,7 @@ import Tokenizer
     "misspelt": #"{"id":"ID","text":"four","ACL":["a"]}"#, "closed": #"{"id":"ID","text":"five","acl":[]}"#,
   ]
 
-  @Test("without the settings all documents are taken")
+  @Test("without the settings all documents are accepted")
   func lenient() async throws { #expect(try await errors([:], documents).isEmpty) }
 
   @Test("with ingest.aclRequired a document must say who may read it")
@@ -89,7 +89,7 @@ import Tokenizer
     #expect(errors["open"]?.code == "missing_field" && errors["open"]?.field == "acl", "\(errors)")
   }
 
-  @Test("with ingest.strict a null and a misspelt field fail the document by name")
+  @Test("with ingest.strict a null or misspelt field fails its document, and the error names the field")
   func strict() async throws {
     let errors = try await errors(["--ingest-strict": "true"], documents)
     #expect(errors.keys.sorted() == ["misspelt", "null"])

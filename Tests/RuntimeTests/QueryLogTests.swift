@@ -9,8 +9,8 @@ import TestSupport
 import Testing
 import Time
 
-// Goal: answers of other processes become known, so that a query gets only one state when its partition moves.
-// Method: the log runs on a local broker; a producer takes the place of the other process.
+// Goal: answers of other processes become known, so that a query gets only one terminal state when its partition
+// moves. Method: the log runs on a local broker; a producer stands in for the other process.
 
 @Suite(.serialized, .timeLimit(.minutes(10))) struct QueryLogTests {
   private let test: TestBroker
@@ -64,7 +64,7 @@ import Time
     return false
   }
 
-  @Test("a reader whose partitions are assigned many times survives and reads all records")
+  @Test("a reader whose partitions are assigned 60 times still reads all records")
   func reassigned() async throws {
     try await create(12)
     for number in 0..<12 { try await answer("\(number)", Int32(number)) }
@@ -92,13 +92,13 @@ import Time
       try await answer("before")
       log.follow([partition("before")])
       let key = try key("before").bytes
-      #expect(try await log.contains([.answered(key)], ofKey: key, since: now - 60_000), "read back")
+      #expect(try await log.contains([.answered(key)], ofKey: key, since: now - 60_000), "answer is found")
       #expect(
         try await !log.contains([.answered(key)], ofKey: key, since: now + 60_000),
-        "a later query is another one")
+        "a query asked later has no answer")
       try await answer(other)
       log.follow([partition("before"), partition(other)])
-      #expect(try await isKnown(other, to: log, since: now - 60_000), "read back after the rebalance")
+      #expect(try await isKnown(other, to: log, since: now - 60_000), "found after the rebalance")
       try await answer("after")
       log.follow((0..<settings.partitionCount(.answers)).map { $0 })
       #expect(try await isKnown("after", to: log, since: now - 60_000))
@@ -111,13 +111,12 @@ import Time
   }
 
   @Test(
-    "what is older than the window is read back when it is asked for, also of a partition that is not followed"
-  )
+    "an answer older than the window is read back when needed, also from a partition that is not followed")
   func old() async throws {
     try await create(settings.partitionCount(.answers))
     for id in ["a", "b", "c"] { try await answer(id) }
     try await Task.sleep(for: .milliseconds(2500))
-    // A window of a second: everything here is older.
+    // The window is one second, so all three answers are older.
     let log = QueryLog(context, sources: [.answers], window: .seconds(1))
     let since = WallClock.milliseconds - 3_600_000
     try await withThrowingTaskGroup(of: Void.self) { group in

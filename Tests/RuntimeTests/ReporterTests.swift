@@ -10,9 +10,9 @@ import Synchronization
 import TestSupport
 import Testing
 
-// Goal: the reporter begins at the oldest open version, notices that the status topic was made again, and passes
-// nothing that its index can't read. Method: topics with few records on a local broker, and commits that point into
-// them or beyond them.
+// Goal: the reporter begins at the oldest open version, notices that the status topic was recreated, and leaves records
+// that its index can't read to another worker. Method: topics with few records on a local broker, and commits that
+// point into them or beyond them.
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct ReporterTests {
   private let test: TestBroker
@@ -51,7 +51,7 @@ import Testing
     ])
   }
 
-  @Test("an assignment begins at the oldest open version; a note beyond the end is of a topic that is gone")
+  @Test("an assignment begins at the oldest open version; a note beyond the topic's end is ignored")
   func notes() async throws {
     try await accept(["a", "b", "c"])
     for (note, oldest) in [(0, 0), (1, 1), (3, 3), (50, 0)] as [(Int64, Int64)] {
@@ -62,7 +62,7 @@ import Testing
   }
 
   @Test(
-    "a status topic that is made again under a running reporter is read from its beginning")
+    "a status topic that is recreated while the reporter runs is read from its beginning")
   func recreated() async throws {
     try await accept((0..<10).map { "old-\($0)" })
     try await assign(note: 8)
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test("work that goes on while its partition is assigned anew finishes no version without a state")
+  @Test("a record whose partition is assigned anew during the work is never finished without a state")
   func assignedAnew() async throws {
     let ids = (0..<100).map { "page-\($0)" }
     try await accept(ids)
@@ -114,7 +114,7 @@ import Testing
     _ = try await assigning.value
   }
 
-  @Test("a search worker with another model is not ready, and leaves the states to one with the right model")
+  @Test("a search worker of another model is not ready, and leaves the states to a worker of the right one")
   func otherModel() async throws {
     let own = context.settings.encoder.model
     try await accept(["a"])
@@ -155,11 +155,11 @@ import Testing
       try await wait(for: "the worker has looked") {
         blind.health.blockers.contains { $0.contains("can't read 1 documents") }
       }
-      // Long enough for its reporter to pass the record.
+      // Long enough for a faulty reporter to commit beyond the record.
       try await Task.sleep(for: .seconds(2))
       #expect(try await states() == [.accepted])
       #expect(!blind.health.isReady)
-      // The other one lives on, and must leave the partitions to this one.
+      // The first worker keeps running, and must leave the partitions to this one.
       group.addTask { try await seeingServices.run(until: seeingStopped) }
       seeing.health.unblock("starting")
       try await wait(for: "the state") { try await states() == [.accepted, .indexed] }

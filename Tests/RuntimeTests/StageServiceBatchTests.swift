@@ -8,17 +8,16 @@ import Synchronization
 import TestSupport
 import Testing
 
-// Goal: a stage that takes records in batches ignores foreign partitions, and nothing that is slow, broken or too large
-// holds up others. Method:
-// stages on the local broker with special work.
+// Goal: a stage that takes records in batches skips the partitions that its work ignores, and a slow, broken or too
+// large record does not hold up others. Method: stages on the local broker, with work made for each test.
 
-/// Works on the partitions above 0, and counts the records that it gets.
+/// Ignores partition 0, and counts the records that it gets.
 private final class Upper: StageWork {
   let seen = Mutex<Set<Int32>>([])
   let count = Mutex(0)
   let isAssigned = Mutex(false)
   func ignores(_ partition: TopicPartition) -> Bool { partition.partition == 0 }
-  /// Waits, so that records are fetched before the partitions can be paused.
+  /// Waits, so that records of the ignored partition that were fetched despite its pause would reach the next poll.
   func assigned(_ partitions: [TopicPartition: CommittedOffset?]) async throws -> [TopicPartition: Int64] {
     try await Task.sleep(for: .milliseconds(300))
     isAssigned.withLock { $0 = true }
@@ -78,7 +77,7 @@ private final class Slow: StageWork {
   func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] { [] }
 }
 
-/// Makes an output whose check is an hour old, then one of now.
+/// Makes an output whose check is an hour old, then one whose check is current.
 private final class Late: StageWork {
   let count = Mutex(0)
   let acknowledged = Mutex<[Int]>([])
@@ -117,7 +116,7 @@ private final class Hesitating: StageWork {
   func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] { [] }
 }
 
-/// Fails for a batch with a certain record, whoever else is in it.
+/// Fails the first six batches that contain offset 5.
 private final class Failing: StageWork {
   struct Broken: Error {}
   /// How often each record was worked on together with others.
@@ -161,7 +160,7 @@ private final class Failing: StageWork {
     let end = ContinuousClock.now + limit
     var committed: [Int32: Int64] = [:]
     while committed.filter({ offsets[$0.key] != nil }) != offsets {
-      try #require(ContinuousClock.now < end, "\(committed) is committed")
+      try #require(ContinuousClock.now < end, "only \(committed) is committed")
       try await Task.sleep(for: .milliseconds(20))
       let found = try await admin.committed(group: "g", offsets.keys.map { TopicPartition("t", $0) })
       committed = Dictionary(uniqueKeysWithValues: found.map { ($0.key.partition, $0.value.nextOffset) })
@@ -179,7 +178,7 @@ private final class Failing: StageWork {
     }
   }
 
-  @Test("a slow batch holds up no rebalance: its records are finished in smaller batches, few of them twice")
+  @Test("a slow batch delays no rebalance: its records are finished in smaller batches, few of them twice")
   func slow() async throws {
     let test = try TestBroker()
     let context = try stageContext(
@@ -192,7 +191,7 @@ private final class Failing: StageWork {
     _ = try await context.producer.send(
       (0..<48).map { OutgoingRecord(topic: "t", partition: 0, key: nil, value: Array("\($0)".utf8)) })
     let work = Slow()
-    // All of it together takes longer than a member may stay away from its group.
+    // All records in one batch would take longer (19 s) than a member may go without a poll (6 s).
     let stages = (0..<2).map { _ in
       StageService(context, group: "g", topics: ["t"], shape: .batches(of: 64, isOrdered: true), work: work)
     }
@@ -200,7 +199,7 @@ private final class Failing: StageWork {
     #expect(work.worked.withLock { $0 } < 48 + 26, "\(work.batches.withLock { $0 })")
   }
 
-  @Test("a record that breaks its batch is found and tried alone; its neighbours are finished at once")
+  @Test("a record that fails its batch is found and tried alone, and its neighbours are finished")
   func failing() async throws {
     let test = try TestBroker()
     let context = try stageContext(test)
@@ -215,7 +214,7 @@ private final class Failing: StageWork {
     #expect(together.values.max() ?? 0 <= 2, "\(together)")
   }
 
-  @Test("in an ordered stage, what comes after a record that is tried again waits for it")
+  @Test("in an ordered stage, the records after one that is tried again wait for it")
   func order() async throws {
     let test = try TestBroker()
     let context = try stageContext(test)
@@ -234,7 +233,7 @@ private final class Failing: StageWork {
   }
 
   @Test(
-    "an answer that is appended too long after its check is made anew, and only then is its record finished")
+    "an output that is appended too long after its check is made anew, and only then is its record finished")
   func late() async throws {
     let test = try TestBroker()
     let context = try stageContext(test)
@@ -243,12 +242,12 @@ private final class Failing: StageWork {
     let work = Late()
     let stage = StageService(context, group: "g", topics: ["t"], shape: .window(of: 4), work: work)
     try await run([stage]) { try await waitUntilCommitted(test, [0: 1]) }
-    #expect(try await keys(test, "out") == ["1", "2"], "the first is void for its readers")
+    #expect(try await keys(test, "out") == ["1", "2"], "readers ignore the first one")
     #expect(work.acknowledged.withLock { $0 } == [2])
   }
 
   @Test(
-    "a topic that takes nothing holds up only the records that go there, and readiness says so",
+    "a topic that can't be written to holds up only the records that go there, and the worker is not ready",
     arguments: [true, false])
   func stuckOutput(isOrdered: Bool) async throws {
     let test = try TestBroker()
@@ -297,7 +296,7 @@ private final class Failing: StageWork {
           (0..<1000).map { _ in OutgoingRecord(topic: "t", partition: partition, key: nil, value: body) })
       }
     }
-    // First fill only the ignored partition, so that its records arrive with the assignment, before it can be paused.
+    // First fill only the ignored partition, so that its records could be fetched before the stage pauses it.
     try await send(0..<1)
     let work = Upper()
     let stage = StageService(
@@ -354,7 +353,7 @@ private final class Failing: StageWork {
     await admin.close()
   }
 
-  @Test("a copy that no topic accepts delays no other record")
+  @Test("a copy that can't be delivered does not delay other records")
   func copies() async throws {
     let test = try TestBroker()
     let admin = KafkaAdmin(test.kafka)
@@ -396,7 +395,7 @@ private final class Failing: StageWork {
     return seen.withLock { $0 }
   }
 
-  @Test("of a record with very many headers only the first ones are read")
+  @Test("only the first 64 headers of a record are read")
   func manyHeaders() async throws {
     let test = try TestBroker()
     try await create(test, [("in", 1, [:])])

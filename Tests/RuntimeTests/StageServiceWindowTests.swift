@@ -115,7 +115,7 @@ private final class Leaving: StageWork {
   private func wait(until isDone: () -> Bool) async throws {
     let end = ContinuousClock.now + .seconds(60)
     while !isDone() {
-      try #require(ContinuousClock.now < end, "not true after a minute")
+      try #require(ContinuousClock.now < end, "the condition is not true after a minute")
       try await Task.sleep(for: .milliseconds(5))
     }
   }
@@ -152,7 +152,8 @@ private final class Leaving: StageWork {
   func rebalances() async throws {
     let count = 8000
     try await fill(count, partitions: 8)
-    // Ten seconds of work for one member: the second joins with a heartbeat of the first, every three seconds.
+    // One member would need ten seconds. That is enough: the second member joins at a heartbeat of the first, and these
+    // come every 1.2 s.
     let (first, second) = (Pausing(.milliseconds(10)), Pausing(.milliseconds(10)))
     let stages = [stage(first, window: 8), stage(second, window: 8)]
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -170,7 +171,7 @@ private final class Leaving: StageWork {
     let worked =
       (first.seen.withLock { $0.values.reduce(0, +) }) + second.seen.withLock { $0.values.reduce(0, +) }
     print("two rebalances: \(worked - count) of \(count) processed again")
-    // Only records in flight, and those of the last third of a second that were not committed, may be repeated.
+    // Only records that were in flight, or were finished after the last commit, may be repeated.
     #expect(worked - count < 256)
     #expect(try await committed(8) == Int64(count))
   }
@@ -192,7 +193,7 @@ private final class Leaving: StageWork {
       try await wait { second.distinct > 500 }
       #expect(first.distinct - before <= 8, "records in flight are finished, waiting records are not started")
       let gauges = context.metrics.collect().first { $0.metric == .consumerLag }?.samples ?? [:]
-      #expect(gauges.isEmpty, "the partition took its lag with it: \(gauges.keys)")
+      #expect(gauges.isEmpty, "the lag of the moved partition is still shown: \(gauges.keys)")
       #expect(before < 1500, "too few records were waiting: \(before) of 2,048 were processed")
       await stages[1].shutdown()
       while try await committed(1) < Int64(count) { try await Task.sleep(for: .milliseconds(50)) }
@@ -232,7 +233,7 @@ private final class Leaving: StageWork {
       sent += count
       while try await committed(8) < Int64(sent) { try await Task.sleep(for: .milliseconds(50)) }
       await stages[0].shutdown()
-      // Wait until the second member knows of it and owns all partitions.
+      // Wait until the second member has noticed that the first one left, and owns all partitions.
       try await Task.sleep(for: .seconds(3))
       try await send(8, partitions: 8)
       // Count records that both members processed only once. Otherwise the second would be stopped too early.
@@ -247,7 +248,7 @@ private final class Leaving: StageWork {
     #expect(repeated <= 16)
   }
 
-  @Test("a left record is processed again when its partition returns; a record in flight is not")
+  @Test("a record left to the next owner is processed again when its partition returns; one in flight is not")
   func left() async throws {
     try await fill(2, partitions: 1)
     let other = try StageContext(name: "another", settings: Self.settings(test))

@@ -8,8 +8,8 @@ import TestSupport
 import Testing
 import Time
 
-// Goal: topics and groups that somebody else made, or an earlier release, keep the promises or are named. Method: such
-// topics and commits on a local broker.
+// Goal: topics and groups that someone else or an earlier release created are corrected, or reported if they break a
+// promise. Method: such topics and commits on a local broker.
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct TopicSetupTests {
   private let test: TestBroker
@@ -29,13 +29,13 @@ import Time
     return result
   }
 
-  @Test("what another client commits for a group is read to its first NUL, and an impossible offset is none")
+  @Test("metadata of another client is read up to its first NUL; an impossible offset counts as no commit")
   func foreignCommits() async throws {
     let settings = try settings()
     try await withSetup(settings) { setup, admin in
       _ = try await setup.create()
       let (first, second) = (TopicPartition("rag.vectors", 0), TopicPartition("rag.vectors", 1))
-      // Both we and librdkafka once took as many bytes as this has from a copy that ended at the NUL.
+      // A copy of the metadata may end at the NUL. Reading this many bytes from it would read beyond its end.
       let metadata = "x\u{0}" + String(repeating: "y", count: 4000)
       try await admin.commit(
         group: "rag-index-3-0",
@@ -51,15 +51,18 @@ import Time
           $0[$1] = CommittedOffset(nextOffset: 1 << 62)
         })
     }
-    // Another layout takes over what the former one has committed.
+    // A new layout takes over the commits of the former one, but no impossible offset.
     try await withSetup(try self.settings(["--search-shards": "2"])) { setup, admin in
       _ = try await setup.create()
       let taken = try await admin.committed(group: "rag-index-2-0", [TopicPartition("rag.vectors", 0)])
       #expect(taken.values.allSatisfy { $0.nextOffset < 1 << 60 })
+      let searches = [TopicPartition("rag.searches", 0), TopicPartition("rag.searches", 1)]
+      let begun = try await admin.committed(group: "rag-search-2-0", searches)
+      #expect(begun.count == 2 && begun.values.allSatisfy { $0.nextOffset < 1 << 60 }, "\(begun)")
     }
   }
 
-  @Test("settings that break a promise are named with topic, value and rule, and corrected; others are kept")
+  @Test("topic settings that break a promise are reported and corrected; other settings are kept")
   func madeByOthers() async throws {
     let settings = try settings()
     try await withSetup(settings) { setup, admin in
@@ -88,12 +91,12 @@ import Time
       #expect(try await setup.problems().isEmpty)
       let kept = try await admin.settings(ofTopics: ["rag.vectors", "rag.chunks"])
       #expect(kept["rag.vectors"]?["segment.ms"] == TopicSetting(value: "3600000", isOwn: true))
-      #expect(kept["rag.chunks"]?["retention.ms"]?.value == "-1", "longer is fine")
+      #expect(kept["rag.chunks"]?["retention.ms"]?.value == "-1", "a longer retention is allowed")
       #expect(try await setup.create().altered.isEmpty)
     }
   }
 
-  @Test("the groups of a new layout begin where the last layout was; without one, at the longest deadline")
+  @Test("the groups of a new layout begin at the commits of the last layout")
   func newLayout() async throws {
     try await withSetup(try settings()) { setup, admin in
       _ = try await setup.create()
@@ -111,14 +114,14 @@ import Time
       _ = try await TopicSetup(settings: settings(["--search-shards": "2"]), admin: admin).create()
       for shard in 0..<2 {
         let found = try await admin.committed(group: "rag-search-2-\(shard)", [searches])[searches]
-        #expect(found == CommittedOffset(nextOffset: 7), "not what the old shard alone had finished")
+        #expect(found == CommittedOffset(nextOffset: 7), "without the metadata of the old shard")
       }
       let index = try await admin.committed(group: "rag-index-2-1", [vectors])[vectors]
       #expect(index.flatMap { StageNote.read($0) } == 42 && index?.nextOffset == 6)
     }
   }
 
-  @Test("groups that follow another prefix take over the commits under their former names")
+  @Test("groups that are named after the topic prefix take over the commits of their former names")
   func formerNames() async throws {
     let own = try settings(["--kafka-topic-prefix": "b."])
     try await withSetup(own) { setup, admin in
@@ -144,7 +147,7 @@ import Time
   }
 
   @Test(
-    "commits beyond the end of a topic, and records that were deleted before they were finished, are named")
+    "commits beyond the end of a topic, and records that were deleted unfinished, are reported")
   func groupProblems() async throws {
     try await withSetup(try settings()) { setup, admin in
       _ = try await setup.create()

@@ -1,6 +1,6 @@
-"""Takes rights from a running pipeline on an Apache Kafka with access lists: to write rag.vectors, then to read
-rag.chunks. The workers say so and are not ready; nothing becomes a dead letter; once the right is back, all documents
-are indexed.
+"""Takes two Kafka permissions from a running pipeline, one after the other: to write rag.vectors, to read rag.chunks.
+Checks that the worker is not ready and says why, that no record becomes a dead letter, and that all documents are
+indexed once the permission is back.
 
 usage: access_lists.py MILLRACE KAFKA_HOME   (prints JSON; exit status 1 when something is wrong)
 """
@@ -34,7 +34,7 @@ def run(*words, code=0, text=None):
 
 
 def why_not_ready(role):
-    """What the worker's /readyz says; empty when it is ready."""
+    """The reason that the worker's /readyz gives; empty when the worker is ready."""
     with open(f"{state}/run/{role}.port") as file:
         port = int(file.read())
     try:
@@ -59,7 +59,7 @@ def rule(topic, operation, permission):
 
 
 def deny(topic, operation):
-    # With a list, everything that it does not allow is denied.
+    # Once a topic has rules, Kafka denies everything that no rule allows. So allow all other operations.
     rules = [rule(topic, AclOperation.ALL, AclPermissionType.ALLOW), rule(topic, operation, AclPermissionType.DENY)]
     for future in admin.create_acls(rules).values():
         future.result()
@@ -101,21 +101,21 @@ try:
         report[f"without_{operation.name.lower()}"] = why_not_ready(role)
         time.sleep(5)
         if not said or not why_not_ready(role):
-            problems.append(f"{role} is ready without the right to {operation.name} {topic}")
-        # A time and again: what one record holds up must hold for all that wait.
+            problems.append(f"{role} is ready without the permission to {operation.name} {topic}")
+        # All documents must wait: without the permission none may be failed, and none can be indexed.
         states = [d["state"] for d in json.loads(run("documents", "list", "--json")) if d["id"] in names]
         if "failed" in states or "indexed" in states:
-            problems.append(f"{role}: {states} without the right")
+            problems.append(f"{role}: {states} without the permission")
         allow(topic)
         indexed = wait(60, lambda: sum(
             d["state"] == "indexed" for d in json.loads(run("documents", "list", "--json"))) == 1 + 5 * (number + 1))
         if not indexed:
-            problems.append(f"{role}: not indexed once the right was back: {run('documents', 'list')}")
+            problems.append(f"{role}: not indexed once the permission was back: {run('documents', 'list')}")
         if not wait(20, lambda: not why_not_ready(role)):
             problems.append(f"{role} stays not ready: {why_not_ready(role)}")
     report["dead_letters"] = dead_letters()
     if report["dead_letters"]:
-        problems.append("a missing right made dead letters")
+        problems.append("a missing permission made dead letters")
     status = json.loads(run("status", "--json", code=None))
     report["restarts"] = sum(p["restarts"] for p in status["processes"])
     if report["restarts"]:

@@ -52,7 +52,8 @@ PASSAGES, PASSAGE, QUESTION = 48, 159, 14
 BATCHES = (4, 16)
 # Runs of the question in one block, and blocks in one round. Short blocks spread a disturbance over all contestants.
 BLOCK, BLOCKS = 60, 2
-# The bars: times the best other runtime of the class, or the share of the measured peak, the lower of both.
+# The bar for passages/s is the lower of two: a multiple of the best other runtime of the class, and a share of the
+# measured peak.
 TIMES = {"fp32": 1.1, "bf16": 1.25, "int8": 1.25}
 SHARES = {"avx512": {"fp32": 0.80, "bf16": 0.76, "int8": 0.55}, "avx2": {"fp32": 0.80, "int8": 0.62}}
 # Our p50 of the question, relative to the best other runtime of any class.
@@ -113,7 +114,7 @@ class Graph:
         return self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
 
     def embeddings(self):
-        """Words, positions (the only token type is added to them), and weight and bias of the norm."""
+        """Embeddings of words and of positions (plus that of the only token type), and weight and bias of the norm."""
         part = lambda name: self.weights[f"embeddings.{name}"]
         positions = part("position_embeddings.weight") + part("token_type_embeddings.weight")[0]
         return part("word_embeddings.weight"), positions, (part("LayerNorm.weight"), part("LayerNorm.bias"))
@@ -134,7 +135,7 @@ class Graph:
 
 
 def fused_model(weights):
-    """With the operators that ONNX Runtime's own optimizer for transformers makes."""
+    """The model with the fused operators that ONNX Runtime's own optimizer for transformers produces."""
     graph = Graph(weights)
     words, positions, norm = graph.embeddings()
     states = graph.fused("EmbedLayerNormalization", "ids", "", words, positions, "", *norm, "mask", outputs=2,
@@ -159,7 +160,7 @@ def fused_model(weights):
 
 
 def plain_model(weights):
-    """With standard operators only, which OpenVINO fuses itself."""
+    """The model with standard operators only, which OpenVINO fuses itself."""
     graph = Graph(weights)
     words, positions, embedding_norm = graph.embeddings()
     add = graph.add
@@ -222,12 +223,12 @@ def quantize_fused(folder):
 
 
 def quantize_plain(folder, texts):
-    # Its telemetry stays off in CI.
+    # In CI, NNCF sends no telemetry.
     os.environ.update(CI="true", NNCF_CI="1")
     import nncf
     import openvino
     count = min(100, len(texts))
-    # Every kind of text is in the sample: the file has them in groups.
+    # Take texts from the whole file, so that the sample has every kind of text: the file is grouped by kind.
     sample = [texts[number * len(texts) // count] for number in range(count)]
     data = nncf.Dataset(sample, lambda text: batch_of([text]))
     quantized = nncf.quantize(openvino.Core().read_model(folder / "plain.onnx"), data, subset_size=count,
@@ -264,7 +265,7 @@ class OpenVino:
     def __init__(self, path, precision, threads, hint):
         import openvino
         settings = {"PERFORMANCE_HINT": hint.upper(), "INFERENCE_NUM_THREADS": threads}
-        # For int8, OpenVINO chooses itself what the other operators use.
+        # For int8, OpenVINO itself chooses the precision of the other operators.
         if precision != "int8":
             settings["INFERENCE_PRECISION_HINT"] = {"fp32": "f32", "bf16": "bf16"}[precision]
         self.compiled = openvino.Core().compile_model(path, "CPU", settings)
@@ -329,7 +330,7 @@ def child(options, model, texts):
     runtime, precision = options.child.split("-")
     engine = {"onnxruntime": OnnxRuntime, "openvino": OpenVino}[runtime](
         path, precision, options.threads[0], options.hint)
-    # The pauses of the collector belong to Python, not to the runtime.
+    # Pauses of Python's garbage collector must not count as time of the runtime.
     gc.disable()
     # Without BF16 instructions, OpenVINO may ignore the hint.
     if precision == "bf16" and engine.precision == "f32":
@@ -482,7 +483,7 @@ def measure_peak(options, threads):
     try:
         return json.loads(result.stdout)
     except json.JSONDecodeError:
-        # Without ours, a figure of the others needs no peak.
+        # If none of our contestants runs, the peak is not needed.
         if not any(name.startswith("ours") for name in options.only):
             return None
         sys.exit(f"bench-encoder: `{' '.join(words)}` failed with exit code {result.returncode} or printed no JSON "
@@ -520,7 +521,7 @@ def measure(options, threads, contestants, texts, reference):
         turn = number % max(1, len(contestants))
         order = contestants[turn:] + contestants[:turn]
         for contestant in order:
-            # Waiting threads of the one before spin for a moment.
+            # Idle threads of the previous contestant still spin for a moment.
             time.sleep(0.05)
             contestant.run_passages(passages)
         for block in range(BLOCKS):

@@ -33,7 +33,7 @@ def gain(ranking, relevant):
 
 
 def with_bm25s(path, questions):
-    """nDCG@10 of both rankings, and how many of Millrace's best tens hold the same documents."""
+    """nDCG@10 of both rankings, and for how many of the questions both find the same ten documents."""
     entries = lines(path)
     documents = [entry for entry in entries if "document" in entry]
     asked = [entry for entry in entries if "question" in entry]

@@ -1,7 +1,7 @@
 """Makes Core/C/CBert/bert_tables.c: what BERT's uncased tokenizer does with each code point.
 
-The rules are asked from Hugging Face's `tokenizers` (PyPI, 0.23.3), one code point at a time, because its Unicode tables
-are older than anybody else's: what is unassigned or a mark there decides which tokens the model was trained with.
+The script asks Hugging Face's `tokenizers` (PyPI, 0.23.3) about each code point, because the model was trained with its
+tokens, and its Unicode tables are older than others: they differ in which code points are unassigned or marks.
 
     python3 -m venv /tmp/tokenizers && /tmp/tokenizers/bin/pip install tokenizers==0.23.3
     /tmp/tokenizers/bin/python Tests/Scripts/bert_tables.py
@@ -14,7 +14,7 @@ from tokenizers import normalizers, pre_tokenizers
 FULL = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=True, strip_accents=True, lowercase=True)
 CLEAN = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=False, strip_accents=False, lowercase=False)
 SPLIT = pre_tokenizers.BertPreTokenizer()
-# As millrace_bert.h has them.
+# The same numbers as in millrace_bert.h.
 SAME, PUNCTUATION, DROP, SPACE, BARRIER, MARK, IDEOGRAPH, HANGUL, ORDERED, MAPPED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 16
 MAPPED_IDEOGRAPH = 0x8000
 
@@ -42,7 +42,8 @@ def entry(point):
     if result == "":
         if between(CLEAN, character) == "":
             return DROP
-        # A mark that is stripped. Marks are put in order before that, and one of class 0 ends what is ordered.
+        # A mark that is stripped. Before that, successive marks are sorted by their combining class. A mark of class 0
+        # ends such a series.
         return MARK if order else BARRIER
     if result == " ":
         return SPACE

@@ -86,7 +86,7 @@ def consume():
 
 
 def noted(body):
-    """Reports an exception that ends the thread."""
+    """`body` as a function that adds an exception to `problems` instead of ending its thread silently."""
     def run():
         try:
             body()

@@ -328,7 +328,7 @@ class Checker:
             expected = LABELS.get(metric)
             # Only metrics whose labels are used in expressions are in the table.
             if expected is not None:
-                # A label of failures is there once something has failed.
+                # The label error_type appears only once something has failed.
                 self.expect(labels - {"le"} | (expected & {"error_type"}) == expected,
                             f"live: {metric} has the labels {sorted(labels)}, rules.py says {sorted(expected)}")
 

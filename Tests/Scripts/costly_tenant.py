@@ -1,5 +1,5 @@
-"""What one tenant's costly documents do to another tenant's queries: the other one's latencies beside an honest tenant
-that sends as many bytes, then beside the attacker, in turn.
+"""Measures what one tenant's costly documents do to the queries of another tenant, the victim: the victim's latencies
+first beside an honest tenant that sends as many bytes, then beside the attacker.
 
 usage: costly_tenant.py ATTACK MILLRACE...   (ATTACK: headings, tiny or acl; several binaries are compared)
 Prints a line of JSON for each binary."""
@@ -47,7 +47,7 @@ def run(binary, is_attack):
                 if not is_attack:
                     size = len(text) + sum(map(len, acl or []))
                     text, acl = prose(size), None
-                    # An honest tenant's documents are no larger than a book's chapter.
+                    # The honest tenant sends the same number of bytes, as plain prose without an acl.
                 record = {"id": f"d{number}", "text": text, "media_type": "text/markdown"}
                 if acl:
                     record["acl"] = acl

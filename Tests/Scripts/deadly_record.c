@@ -1,6 +1,6 @@
-// Kills the process when it produces a record that holds the marker: for tests of records that kill workers.
-// DEADLY_WAY=crash dies like a fault in C code; memory takes all the memory that the process may have, and dies like
-// code that needs more.
+// A library to preload in tests of records that kill workers: it ends the process when it produces chunks that contain
+// the marker. With DEADLY_WAY=crash the process aborts, as after a fault in C code. With DEADLY_WAY=memory it uses up
+// all memory that it may have, and then dies like code that needs more.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <librdkafka/rdkafka.h>
@@ -11,7 +11,7 @@
 
 rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *handle, const rd_kafka_vu_t *fields, size_t count) {
   static const char marker[] = "MARKER-THAT-KILLS";
-  // Only in what is made of the record: its dead letter holds the marker, too.
+  // Only chunks kill the process: the record's dead letter contains the marker too, and must be produced.
   int is_chunks = 0;
   for (size_t index = 0; index < count; index++) {
     if (fields[index].vtype == RD_KAFKA_VTYPE_TOPIC) is_chunks = strstr(fields[index].u.cstr, "chunks") != NULL;
@@ -22,7 +22,7 @@ rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *handle, const rd_kafka_vu_t *fi
       const char *way = getenv("DEADLY_WAY");
       // abort() also works where the signal is blocked.
       if (!way || strcmp(way, "memory")) abort();
-      // Below what the process has mapped already, so no further page is mapped.
+      // The process has already mapped more than this limit, so it can map no further page.
       struct rlimit limit = {1 << 20, 1 << 20};
       setrlimit(RLIMIT_AS, &limit);
       for (size_t size = 1 << 20; size >= 16; size /= 2) {

@@ -3,9 +3,9 @@
 usage: document_kills.py BINARY ROUNDS
 
 Each round starts a pipeline of its own, puts 14 small documents again and again, and for 60 s kills the broker, ingest,
-embed, or a search shard every 0.3 to 2.5 s, with SIGTERM or SIGKILL. Then every accepted version must reach a state, and
-exactly one. Prints a line a round; the exit code is 1 when a round failed, and its state folder is kept. The narrow
-windows open on a busy machine: run several at once.
+embed, or a search shard every 0.3 to 2.5 s, with SIGTERM or SIGKILL. Then every accepted version must reach exactly one
+terminal state. Prints one line per round. If a round fails, its state folder is kept and the exit code is 1. Some races
+happen only on a busy machine: run several of these scripts at once.
 """
 import json
 import os

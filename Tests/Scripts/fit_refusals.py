@@ -1,13 +1,13 @@
 """Fits the weights by which generate chooses and refuses, and judges them on articles that they were not fitted on.
 
-Run a pipeline (`millrace up --llm extractive`), ask it the questions (`millrace eval answers`), and print what its
-prompts hold: `millrace-bench answer-features HOST:PORT QUESTIONS > features.jsonl`. Then:
+Run a pipeline (`millrace up --llm extractive`), ask it the questions (`millrace eval answers`), and print the features
+of the sentences in its prompts: `millrace-bench answer-features HOST:PORT QUESTIONS > features.jsonl`. Then:
 
-    python3 fit_refusals.py features.jsonl --squad ../shared/data/qa/squad2-dev/questions.jsonl
+    python3 fit_refusals.py features.jsonl --squad "$MILLRACE_SHARED/data/qa/squad2-dev/questions.jsonl"
 
-prints the weights for `AnswerWeights.swift`, and the share right by share answered beside that of the best single
-threshold on the cosine. Articles at even places of their sorted names are fitted on, the others are judged; questions
-of other corpora are divided by a hash. Needs numpy.
+prints the weights for `AnswerWeights.swift`. For several shares of answered questions it also prints the share of right
+answers, and in brackets the same for a ranking by the cosine alone. The weights are fitted on the articles at even
+places of the sorted names and judged on the others. Questions of other corpora are divided by a hash. Needs numpy.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import numpy
 
 RIDGE = 1e-3
 STEPS = 30
-# The last features have weights by hand: no set of questions with known answers is about them.
+# The weights of the last features are set by hand, because no set of questions with known answers tests them.
 BY_HAND = numpy.array([-2.0, 1.5])
 COVERAGES = numpy.linspace(0.05, 1, 96)
 
@@ -45,7 +45,7 @@ def fit(rows: numpy.ndarray, right: numpy.ndarray) -> numpy.ndarray:
 
 
 def best(questions: list[list[dict]], weights: numpy.ndarray | None) -> numpy.ndarray:
-    """For each question the score of its best sentence, whether that is right, and whether there is an answer."""
+    """For each question: the score of its best sentence, whether this sentence is right, whether there is an answer."""
     result = []
     for sentences in questions:
         rows = numpy.array([s["features"] for s in sentences])

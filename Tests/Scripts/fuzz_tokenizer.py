@@ -1,9 +1,10 @@
 """Compares our tokenizer with Hugging Face's on random Unicode texts, and times both.
 
     python3 -m venv /tmp/tokenizers && /tmp/tokenizers/bin/pip install tokenizers==0.23.3
-    /tmp/tokenizers/bin/python Tests/Scripts/fuzz_tokenizer.py [COUNT [SEED]]
+    /tmp/tokenizers/bin/python Tests/Scripts/fuzz_tokenizer.py [COUNT [SEED [DOCUMENTS.jsonl]]]
 
-Prints the digest that `TokenizerTests` expects of 20,000 texts of seed 1. Needs `make release`.
+Prints the digest that `TokenizerTests` expects for the first 20,000 texts of seed 1. With DOCUMENTS.jsonl it also times
+both tokenizers on the texts of this file. Needs `make release`.
 """
 import glob
 import hashlib

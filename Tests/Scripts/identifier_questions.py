@@ -1,10 +1,12 @@
-"""Questions about flags, API names and versions, made from the Kubernetes documentation.
+"""Makes questions about flags, API names and versions from the Kubernetes documentation.
 
 usage: identifier_questions.py PAGES.jsonl FOLDER [COUNT]
 
 Writes FOLDER/documents.jsonl (the pages, as Markdown) and FOLDER/questions.jsonl ({id, question, relevant_doc_ids}).
 
-Front matter, targets of links, HTML tags and comments are left out first: readers don't see them. An identifier is asked for when one, two or three pages show it, letter for letter: these are the relevant pages. Identifiers and their wordings are drawn with a fixed seed.
+Front matter, targets of links, HTML tags and comments are left out first, because readers don't see them. A question
+asks for an identifier that at most three pages show, letter for letter. These pages are the relevant ones. Identifiers
+and the wordings of the questions are drawn with a fixed seed.
   flag      --feature-gates
   API name  a word with capital letters inside: NodeAffinity, hostPath
   version   v1.9.3, 1.8.0-beta.1, apps/v1beta2
@@ -32,7 +34,7 @@ KINDS = {
 
 
 def shown(text):
-    """What a reader of the page sees."""
+    """The text that a reader of the page sees."""
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)
     text = re.sub(r"<!--.*?-->", " ", text, flags=re.S)
     text = re.sub(r"\]\([^)]*\)", "] ", text)
@@ -54,7 +56,7 @@ def main():
     rare = sorted(key for key, where in found.items() if len(where) <= 3)
     draw = random.Random(18)
     draw.shuffle(rare)
-    # As many of each kind as there are, up to its third.
+    # Take up to a third of the questions from each kind, and fill the rest with any kind.
     chosen = []
     for kind in KINDS:
         chosen += [key for key in rare if key[0] == kind][: (count + 2) // 3]

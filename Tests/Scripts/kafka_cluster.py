@@ -1,4 +1,4 @@
-"""Several brokers of Apache Kafka on this machine, of which the first is the controller, too."""
+"""A cluster of Apache Kafka brokers on this machine. The first broker is also the controller."""
 import os
 import shutil
 import signal

@@ -1,4 +1,4 @@
-"""Makes topics and first offsets on a cluster whose group coordinators come 15 seconds late, as after its first start.
+"""Creates topics and the groups' first offsets on a cluster whose group coordinators appear only after 15 seconds.
 
 usage: late_coordinator.py MILLRACE KAFKA_HOME   (prints JSON; exit status 1 when `topics create` fails)
 """
@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from kafka_cluster import Cluster
 
 millrace, home = sys.argv[1:3]
-# The topic of the groups needs two brokers: until the second one starts, no group has a coordinator.
+# The topic __consumer_offsets needs two brokers: until the second one starts, no group has a coordinator.
 cluster = Cluster(home, 2, "offsets.topic.replication.factor=2")
 try:
     cluster.start(1)

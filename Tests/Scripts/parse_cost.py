@@ -1,10 +1,10 @@
-"""What reading documents costs, by format: processor time of ingest with its children, and the children's peak memory.
+"""Measures what reading documents costs: processor time of ingest with its children, and the children's peak memory.
 
 usage: parse_cost.py MILLRACE FOLDER [COUNT]
 
-FOLDER holds files; for each, COUNT copies are put that differ in their last bytes or ids only, through a pipeline of
-their own. Prints one line for each file: milliseconds of processor time a document, and the largest VmHWM of a child in
-MiB, as far as it was seen (every 2 ms).
+Starts a pipeline and puts COUNT copies (default 100) of each file in FOLDER, which differ only in id and title. Prints
+one line for each file: milliseconds of processor time per document, and the largest VmHWM of a child process in MiB,
+read every 2 ms.
 """
 import base64
 import json
@@ -30,7 +30,7 @@ def children(pid):
 
 
 def processor_ms(pid):
-    """Of the process, of its children that have ended, and of those that run."""
+    """The processor time, in milliseconds, of the process, its ended children and its running children."""
     ticks = 0
     for number in [pid, *children(pid)]:
         try:

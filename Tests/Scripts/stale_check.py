@@ -74,7 +74,8 @@ def read_all(topic):
 
 
 def read(topic, wanted, limit, patience):
-    """Every record of a topic. Ends after `limit` quiet seconds, or after `patience` while `wanted` is not done."""
+    """Every record of a topic. Ends `limit` seconds after `wanted` is done, or if no record arrives for `patience`
+    seconds before that."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"check-{run}", "enable.auto.commit": False,
                          "auto.offset.reset": "earliest"})
     partitions = consumer.list_topics(topic, 10).topics[topic].partitions

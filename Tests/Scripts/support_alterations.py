@@ -28,10 +28,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-WINDOW = 6  # sentences of a chunk that are sources together
+WINDOW = 6  # how many neighbouring sentences of a chunk are sources together
 FEWEST_WORDS, MOST_WORDS = 5, 60
 HARMLESS_COUNT, UNALTERED_COUNT = 600, 600
-VARIANTS = {"time_of_day": 8, "swapped": 2, "merged": 2}  # most alterations of one kind for one sentence; else one
+VARIANTS = {"time_of_day": 8, "swapped": 2, "merged": 2}  # the most alterations of a kind for one sentence; others: 1
 HANDBOOK_FIRST = ("time_of_day", "modality", "condition", "unit")
 
 Found = Iterator[tuple[str, str]]  # the name of a rule, and the sentence that it makes
@@ -183,7 +183,7 @@ def begins_with_vowel(text: str) -> bool:
 
 
 def put(text: str, start: int, end: int, new: str) -> str:
-    """The text with text[start:end] replaced, the article before it (a, an) and a capital at the front kept right."""
+    """The text with text[start:end] replaced. Adjusts the article before it (a, an), keeps a capital at the front."""
     if start == 0 and text[0].isupper():
         new = new[0].upper() + new[1:]
     before = text[:start]
@@ -336,7 +336,7 @@ ALIASES = [{"England", "Britain", "British", "English", "Scotland", "Wales"}, {"
            {"Catholic", "Christian", "Protestant"}, {"Islamic", "Muslim"}, {"China", "Mongolia"},
            {"Catholicism", "Protestantism", "Christianity"}, {"Catholics", "Protestants", "Christians"},
            {"Scottish", "British"}, {"Persian", "Iranian"}, {"Scottish Parliament", "Scottish Government"}]
-# What stands around a name that is a part of another name or of a fixed phrase.
+# The text before or after a name that is a part of another name or of a fixed phrase.
 NAME_BEFORE = re.compile(r"(?:\b(?:St|Fort|Lake|Mount|Saint|Port|New|San|Native|Central|Anglo|Old|Great|Little|Edict "
                          r"of|Van|"
                          r"Treaty of|Holy|Magna|King|Cape|Upper|Lower|County|European|Roman|mid|well|[A-Z]\.)\.? ?|-|"
@@ -483,7 +483,7 @@ def number_rule(text: str) -> Found:
                 if year <= 2024:
                     yield name, put(text, match.start(), match.end(), str(year))
         elif not (re.match(r"–|(?: and| or| to|,) \d", after) or re.search(r"(?:\d(?:,| and| or| to)|–) ?$", before)):
-            # not in a list or a range, where one changed value could mean the same list
+            # Numbers in a list or a range are left alone: with one value changed, it could still mean the same.
             for name, other in other_numbers(digits, before, after):
                 yield name, put(text, match.start(), match.end(), other)
     for match in re.finditer(r"(?<![\w.,–-])(\d{1,2}(?:\.\d)?)%", text):
@@ -788,7 +788,7 @@ DIRECTIONS = pairs(
     "North/South East/West Northern/Southern Eastern/Western Upper/Lower advantage/disadvantage large/small",
     "advantages/disadvantages longer/shorter heavy/light encouraged/discouraged added/removed")
 DIRECTION = re.compile(r"(?<![\w/-])" + any_of(DIRECTIONS) + r"(?![\w/-])")
-# What must not follow a word of the table above: there it is a part of a phrase that has no opposite.
+# Text that must not follow a word of the table above: it makes the word a part of a phrase that has no opposite.
 DIRECTION_AFTER = {
     "before": r" (?:long|and after|him|her|them|it|being)\b|\.", "after": r" (?:all|which|him|her|them)\b|[.,]",
     "began": r" to\b|,", "begins": r" to\b", "ended": r" up", "starts": r" to\b",
@@ -868,7 +868,7 @@ def direction_rule(text: str) -> Found:
                                        or not re.match(r" (?:the|a|[A-Z])", after))
                 or word in ("lower", "higher") and re.search(r"\bto $", before)
                 or re.search(r"\b" + re.escape(DIRECTIONS[word]) + r"\b", text)):
-            continue  # with both ends of the scale in one sentence, the exchange may come out true or senseless
+            continue  # if the sentence contains both words, the exchange may be true or make no sense
         if word[0].isupper() and PLACE_AFTER.match(after):
             continue
         name = f"direction {min(word, DIRECTIONS[word]).lower()}"
@@ -887,7 +887,7 @@ def direction_rule(text: str) -> Found:
             yield "from and to", text[:match.start(1)] + swapped + text[match.end(2):]
 
 
-# A pattern, and what to put in its place; {} is the first group of the pattern.
+# Patterns and the texts that replace them. {} stands for the first group of the pattern.
 MODAL = [
     (r"\bmust not\b(?! only)", ["need not", "may"]), (r"\b(?:cannot|may not|should not)\b(?! afford)", ["need not"]),
     (r"\bmust(?! (?:not|have|be (?:a|in))\b)", ["may", "should", "need not", "must not", "can"]),
@@ -941,7 +941,7 @@ def modality_rule(text: str) -> Found:
 
 
 PLURAL = r"(?!(?:as|was|is|this|has|its|his|previous|famous|various)\b)[a-z-]+(?<!ou)(?<!s)s\b"
-# A pattern, and what to put in its place, with a capital where the old word had one.
+# Patterns and the texts that replace them. A replacement gets a capital if the old word had one.
 QUANTITY = [
     (r"\ball (?=(?:of )?(?:the|these|their|its|other|those|his|our)\b)(?!the (?:time|same|way))",
      ["some of ", "none of ", "half of "]),
@@ -1211,7 +1211,7 @@ def swapped_rule(text: str, lower_words: set[str]) -> Found:
 
 @dataclass(frozen=True)
 class Value:
-    """A value or name in a sentence, of a family in which one can stand for another."""
+    """A value or name in a sentence. Values of one family can be exchanged."""
     family: str
     start: int
     end: int
@@ -1287,7 +1287,7 @@ def hours(text: str) -> float:
 
 
 def alike(left: Value, right: Value) -> bool:
-    """Whether one value can stand for the other in a sentence and is not the same."""
+    """Whether one value can replace the other in a sentence and differs from it."""
     if left.family != right.family or folded(left.text) == folded(right.text):
         return False
     if left.family == "duration":
@@ -1305,7 +1305,7 @@ ONLY_A_LIST = re.compile(r"[\s,]*(?:(?:and|or|to|&|the|of|in|by|about|at|a|[A-Z�
 
 
 def is_list(text: str, left: Value, right: Value) -> bool:
-    """Whether the two stand in one list, whose order says nothing."""
+    """Whether both are items of one list, whose order has no meaning."""
     between = text[left.end:right.start]
     items = between.split(",")
     words_after = [re.match(r" ?(\w*)", text[value.end:]).group(1) for value in (left, right)]
@@ -1401,7 +1401,7 @@ def plural_clause(clause: re.Match[str]) -> bool:
 
 
 def distinct(subject: str) -> bool:
-    """Whether a subject says what it is; "the city" may be the subject of another sentence under another name."""
+    """Whether a subject identifies one thing. "The city" does not: another sentence may name the same city."""
     return len(content_words(subject)) > 1 or subject[1:].lower() != subject[1:]
 
 
@@ -1429,7 +1429,7 @@ def merged_rule(sentence: Sentence, lower_words: set[str]) -> Found:
     condition, date = CONDITION_FRONT.match(text), DATE_INTRO.match(text)
     for other in sentence.sources:
         if other == text or not is_whole(other) or sentence.article == "Computational complexity theory":
-            continue  # in that article, many a sentence has the same subject under another name
+            continue  # in that article, many sentences have the same subject under different names
         yield from merged_clauses(text, other, sentence.handbook, lower_words)
         theirs = CONDITION_FRONT.match(other)
         if condition and theirs and not content_words(condition.group(2)) & content_words(theirs.group(2)) \
@@ -1713,7 +1713,7 @@ def number_spelling_rule(text: str) -> Found:
 # ------------------------------------------------------------------------------------------------------- the selection
 
 def differs(made: str, sentence: Sentence, kind: str) -> bool:
-    """Whether the sentence is a whole one that no source sentence says word for word."""
+    """Whether the sentence is complete and no source sentence contains it word for word."""
     text = folded(made)
     if (not FEWEST_WORDS <= len(made.split()) <= MOST_WORDS or re.search(r" {2}| [,.]", made) or made[0].islower()
             or made.count("(") != made.count(")")):
@@ -1773,7 +1773,7 @@ class Chooser:
 
 
 def shares(available: dict[str, int], total: int) -> dict[str, int]:
-    """The total shared out as evenly as what is available allows."""
+    """Divides the total as evenly as the available numbers allow."""
     share = {kind: 0 for kind in available}
     while total > 0 and any(share[kind] < available[kind] for kind in available):
         open_kinds = [kind for kind in available if share[kind] < available[kind]]

@@ -1,6 +1,6 @@
-"""Runs a pipeline on three brokers of Apache Kafka, and takes one partition of rag.answers below its minimum of
-in-sync replicas: only the queries of that partition wait, no document that was deleted meanwhile is cited later, and
-each query gets one terminal state.
+"""Runs a pipeline on three brokers of Apache Kafka, and takes one partition of rag.answers below its minimum of in-sync
+replicas. Checks that only the queries of that partition wait, that no document deleted meanwhile is cited later, and
+that each query gets one terminal state.
 
 usage: three_brokers.py MILLRACE KAFKA_HOME   (prints JSON; exit status 1 when something is wrong)
 """
@@ -61,7 +61,7 @@ class Answers:
                 continue
             value = json.loads(message.value())
             late = message.timestamp()[1] - value.get("checked_at_ms", message.timestamp()[1])
-            if late > 10_000:  # void
+            if late > 10_000:  # void: appended more than 10 s after the check of its documents
                 continue
             self.seen.setdefault(value["id"], []).append(value)
             self.at.setdefault(value["id"], time.time())
@@ -82,7 +82,8 @@ try:
         if len(admin.list_topics(timeout=60).brokers) == 3:
             break
         time.sleep(1)
-    # Partition 0 lies on brokers 2 and 3, all others on 1 and 3: without broker 2, only it is below its minimum.
+    # Partition 0 is on brokers 2 and 3, all others are on 1 and 3. Without broker 2, only partition 0 is below its
+    # minimum.
     assignment = [[3, 2] if p == STUCK else [1, 3] for p in range(24)]
     topic = NewTopic("rag.answers", replica_assignment=assignment, num_partitions=24, config={
         "message.timestamp.type": "LogAppendTime", "cleanup.policy": "delete", "retention.ms": "604800000",
@@ -107,7 +108,7 @@ try:
         problems.append(f"not answered while all was well: {missing}")
 
     cluster.kill(2)
-    time.sleep(12)  # its session ends, and the partition has one replica in sync
+    time.sleep(12)  # the session of broker 2 ends, and partition 0 has one replica in sync
     stuck, others = ids(12, True, "stuck"), ids(60, False, "other")
     start_at = time.time()
     ask(stuck)
@@ -123,7 +124,7 @@ try:
         problems.append(f"another partition's queries wait: {missing}")
     if report["stuck_answered_early"]:
         problems.append("the partition took answers: nothing was tested")
-    # Cited by the answers that wait, and deleted before they can be appended.
+    # Delete the documents that the waiting answers cite, before these answers can be appended.
     cited = {c["document_id"] for n in before for a in answers.seen.get(n, []) for c in a["citations"]}
     for name in sorted(cited):
         run("documents", "delete", name)

@@ -1,5 +1,5 @@
-"""Runs workers of a former release beside those of this one in every group, forward and back, under load: nothing may be
-lost or contradicted.
+"""Runs workers of a former release beside those of this one in every group, under load. The former workers join and
+leave three times, once by SIGKILL. No record may be lost or have contradicting states.
 
 usage: two_releases.py FORMER_MILLRACE MILLRACE   (prints JSON; exit status 1 when something is wrong)
 """

@@ -2,7 +2,7 @@ import Foundation
 import KafkaClient
 import LocalBroker
 
-/// A local broker in this process with its own folder. It ends with the test.
+/// A local broker in this process with its own folder. When the object is released, both are removed.
 package final class TestBroker {
   package let directory: String
   package private(set) var broker: LocalBroker

@@ -1,4 +1,4 @@
-/// Texts that a tokenizer finds hard, the same for the same seed. `Tests/Scripts/fuzz_tokenizer.py` makes them, too.
+/// Texts that are hard to tokenize. For the same seed, `Tests/Scripts/fuzz_tokenizer.py` makes the same texts.
 package enum TokenizerTexts {
   private static let rare: [UInt32] = [0x00, 0x09, 0x0A, 0x0D, 0x20, 0x85, 0xA0, 0x200B, 0xFEFF, 0xFFFD]
   private static let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[cls]", "##"]

@@ -10,7 +10,7 @@ import Time
 
 /// `rag.chunks` → `rag.vectors`: the lane for documents.
 package struct EmbedDocumentsStage: StageWork {
-  /// So many chunks are embedded together; after that the vectors go out, and the time is looked at.
+  /// How many chunks are embedded together. After each group its vectors are sent, and the time limit is checked.
   private static let chunksTogether = 64
 
   private struct Item {
@@ -30,7 +30,7 @@ package struct EmbedDocumentsStage: StageWork {
     let seal = try CacheSeal.named(in: context.settings)
     return StageService(
       context, group: context.group(.embedDocuments), topics: [context.topic(.chunks)],
-      // The catalog takes versions in any order.
+      // The order does not matter, because the catalog takes versions in any order.
       shape: .batches(of: context.settings.embedBatchRecordsMax, isOrdered: false),
       work: EmbedDocumentsStage(
         context: context, encoder: encoder,

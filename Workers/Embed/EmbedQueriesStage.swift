@@ -22,10 +22,11 @@ package struct EmbedQueriesStage: StageWork {
     var wait: Double
   }
 
-  /// A query whose id was answered so long before it is the same query again. Later it is a new one.
+  /// For this long after an answer, a query with the same ID counts as a repeat of the answered query. Later it is a
+  /// new query.
   private static let memory = Duration.milliseconds(QueryRecord.deadlineMaxMilliseconds)
 
-  /// A question has at most so many windows of the model's length.
+  /// A question is split into at most this many windows of the model's input length.
   private static let windowsMax = 16
 
   private let context: StageContext
@@ -130,8 +131,8 @@ package struct EmbedQueriesStage: StageWork {
     return flight
   }
 
-  /// The queries that the cache answers. A query that may already be in the pipeline stays there: the cache could
-  /// give it another terminal state.
+  /// The queries that the cache answers. A query that may already be in the pipeline is left to it: the cache could
+  /// give the query another terminal state.
   private func hits(_ items: [Item]) async -> [(Item, AnswerRecord)] {
     guard let cache else { return [] }
     let asked = items.filter { $0.flight.outcome == nil && !repeats.contains($0.record) }
@@ -139,8 +140,8 @@ package struct EmbedQueriesStage: StageWork {
     return zip(asked, answers).compactMap { item, answer in answer.map { (item, $0) } }
   }
 
-  /// Writes an answer from the cache. When that fails, or comes too long after the look into the cache, it is looked up
-  /// again, and without a hit the query goes on.
+  /// Writes an answer from the cache. If sending fails, or comes too long after the lookup, the answer is looked up
+  /// again; without a hit, the query goes on to search.
   private func cached(_ answer: AnswerRecord, _ item: Item, _ watch: Stopwatch) -> Phase {
     let first = Mutex<AnswerRecord?>(answer)
     let foundAt = WallClock.milliseconds
@@ -189,7 +190,7 @@ package struct EmbedQueriesStage: StageWork {
     }
   }
 
-  /// The query's `failed` answer. A record without a readable id is named by its place.
+  /// The query's `failed` answer. If the record has no readable ID, its position serves as the ID.
   ///
   /// - Throws: Nothing.
   package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {

@@ -35,11 +35,12 @@ package final class GenerateStage: RecordWork {
     var round: UInt32
   }
 
-  /// What the LLM or the quotes gave for one prompt.
+  /// The answer to one prompt, by the LLM or from quotes.
   private struct Draft {
     var answer: AnswerRecord
     var isWorthKeeping = false
-    /// The age of a cached answer counts from the last check of its documents, however late it is stored.
+    /// When the documents were last checked, in milliseconds since 1970. The age of a cached answer counts from then,
+    /// however late the answer is stored.
     var madeAt: Int64 = 0
   }
 
@@ -89,7 +90,7 @@ package final class GenerateStage: RecordWork {
     ]
   }
 
-  /// The pool's calls to the LLM are divided among the partitions.
+  /// Gives this worker its share of the pool's calls to the LLM, which are divided among the partitions.
   ///
   /// - Throws: Nothing.
   package func assigned(_ partitions: [TopicPartition: CommittedOffset?]) async throws -> [TopicPartition:
@@ -101,7 +102,7 @@ package final class GenerateStage: RecordWork {
     return [:]
   }
 
-  /// - Throws: `KafkaFailure` when it can't be read back what is answered; `CancellationError`.
+  /// - Throws: `KafkaFailure` when the answered queries can't be read back; `CancellationError`.
   package func decide(_ item: RecordInWork) async throws -> Disposition {
     let record = item.record
     guard let value = record.value else { return .done([]) }
@@ -146,8 +147,8 @@ package final class GenerateStage: RecordWork {
       var checkedAt = WallClock.milliseconds
       try await self.freshness.waitUntilConfirmed()
       while !self.isFresh(box.draft.answer, prompt) {
-        // In round 0 the query is sent to search again. In round 1 it is answered again without the documents that have
-        // become stale meanwhile.
+        // In round 0 the query is sent to search again. In later rounds it is answered again without the documents that
+        // have become stale meanwhile.
         if prompt.round == 0 {
           return .next(
             self.context.searchAgain(
@@ -192,7 +193,7 @@ package final class GenerateStage: RecordWork {
     }
   }
 
-  /// The answer as it was written.
+  /// The answer as `AnswerWriter` wrote it, with what is known of the search.
   private func kept(_ answer: AnswerRecord, _ prompt: PromptRecord) -> AnswerRecord {
     var answer = answer
     answer.shardsAnswered = prompt.shardsAnswered
@@ -220,7 +221,8 @@ package final class GenerateStage: RecordWork {
     let outcome = try await answerer.answer(prompt, deadline: .now + left) { item in
       prompt.round == 0 || self.isUsable(item.document)
     } onSentence: { sentence, citation in
-      // A streamed sentence is supported, and its document fresh, at this moment. The record replaces it.
+      // Stream a supported sentence only if its document is fresh now. The final record replaces all streamed
+      // sentences.
       guard query.stream, let stream = self.stream, self.freshness.isConfirmed,
         !self.freshness.table.isStale(
           DocumentKey(tenant: query.tenant, id: citation.documentID), citation.version)
@@ -241,7 +243,7 @@ package final class GenerateStage: RecordWork {
     let model = context.settings.llm.model
     let labels = [("gen_ai.operation.name", "chat"), ("gen_ai.request.model", model)]
     if let seconds = outcome.callSeconds {
-      // Without the calls that fail, latency would look best when it is worst.
+      // Count failed calls too: without them, latency would look best when it is worst.
       let failure = outcome.llm == nil ? outcome.fallback.map { [("error.type", $0.rawValue)] } ?? [] : []
       context.metrics.observe(.modelDuration, seconds: seconds, labels + failure)
     }

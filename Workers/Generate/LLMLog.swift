@@ -2,8 +2,8 @@ import Generation
 import Synchronization
 import Telemetry
 
-/// Writes to the log what the LLM's server says: once for each thing that the client has learned, and failures at most
-/// once a minute for each reason.
+/// Logs the failures of the LLM's server, and the settings that the client learned from its refusals. The same reason
+/// or settings are logged at most once a minute.
 final class LLMLog: Sendable {
   private let logger: Logger
   private let chat: ChatClient
@@ -17,7 +17,7 @@ final class LLMLog: Sendable {
     configured = chat.options.dialect
   }
 
-  /// Notes one answer.
+  /// Logs what is notable about one answer.
   func note(_ outcome: Answerer.Outcome) {
     if let lesson = chat.takeLesson() { note(lesson) }
     if let failure = outcome.failure {
@@ -36,7 +36,7 @@ final class LLMLog: Sendable {
 
   private func note(_ lesson: ChatClient.Lesson) {
     let settings = lesson.dialect.settings(unlike: configured).joined(separator: " ")
-    // Servers behind one address may disagree, and each would teach the opposite of the other.
+    // Limit these lines: servers behind one address may disagree, and each would teach the opposite of the other.
     guard limit.withLock({ $0.admit(settings) }) != nil else { return }
     logger.info(
       "The LLM refused a request and is asked with other settings now",

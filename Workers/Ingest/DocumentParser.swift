@@ -3,7 +3,7 @@ import Parsing
 import Records
 import Settings
 
-/// Reads the content of a document record by the settings of ingest.
+/// Extracts the text of a document record according to the settings of ingest.
 package struct DocumentParser: Sendable {
   private let settings: Settings.Ingest
   private let parser: Parser
@@ -17,7 +17,7 @@ package struct DocumentParser: Sendable {
     parser = Parser(limits, programs, ocr: ocr)
   }
 
-  /// Blocks while child processes read.
+  /// Parses a document. Blocks while child processes read it.
   ///
   /// - Throws: `FieldError`, which names the field that can't be read and the rule.
   package func parse(_ document: DocumentRecord) throws(FieldError) -> ParsedDocument {
@@ -28,7 +28,7 @@ package struct DocumentParser: Sendable {
     if case .uri(let uri) = document.content {
       throw FieldError(
         .unsupported, field: "uri", value: uri,
-        rule: "claim checks are not fetched yet: send text or content_base64")
+        rule: "is not fetched: send text or content_base64")
     }
     do throws(ParsingError) {
       if case .text(let text) = document.content {

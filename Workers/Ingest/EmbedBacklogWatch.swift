@@ -7,8 +7,9 @@ import Stage
 import Synchronization
 import Time
 
-/// Holds the partitions whose oldest chunks have waited for half of the time for which `rag.chunks` keeps them: what is
-/// older than that is lost. Ingest waits in `rag.documents`, which keeps everything.
+/// Holds ingest of the partitions whose oldest chunk has waited to be embedded for half of the retention of
+/// `rag.chunks`: chunks older than the retention are lost. Their documents wait in `rag.documents`, which keeps
+/// everything.
 final class EmbedBacklogWatch: Service {
   private static let interval = Duration.seconds(30)
 
@@ -31,7 +32,7 @@ final class EmbedBacklogWatch: Service {
       if ContinuousClock.now >= next {
         next = .now + Self.interval
         do { try await look() } catch is KafkaFailure {
-          // The broker is away: what was found last holds.
+          // The broker can't be reached: the partitions that were found last stay held.
         }
       }
       try await Task.sleep(for: .milliseconds(200))
@@ -69,7 +70,7 @@ final class EmbedBacklogWatch: Service {
     }
     for partition in held.set(old).sorted() {
       context.logger.error(
-        "Partition is held: its chunks are not embedded, and would be lost with their topic's retention",
+        "Ingest of a partition is held: its chunks wait too long to be embedded, and could be lost",
         [(.partition, "\(partition)")])
     }
   }

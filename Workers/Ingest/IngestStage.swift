@@ -20,7 +20,7 @@ package struct IngestStage: StageWork {
   private let chunker: Chunker
   private let model: String
   private let parser: DocumentParser
-  /// Child processes are waited for there.
+  /// The thread that waits for child processes.
   private let blocking = BlockingCalls(name: "parser")
   private let known: KnownVersions
   private let held: HeldPartitions
@@ -64,7 +64,7 @@ package struct IngestStage: StageWork {
     ]
   }
 
-  /// - Throws: `StageFatal` when `rag.documents` was made again; `KafkaFailure`; `CancellationError`.
+  /// - Throws: `StageFatal` when `rag.documents` was recreated; `KafkaFailure`; `CancellationError`.
   package func assigned(_ partitions: [TopicPartition: CommittedOffset?]) async throws -> [TopicPartition:
     Int64]
   {
@@ -80,11 +80,11 @@ package struct IngestStage: StageWork {
 
   package func isHeld(_ partition: TopicPartition) -> Bool { held.contains(partition.partition) }
 
-  /// - Throws: `StageFatal` when `rag.documents` was made again; `KafkaFailure`; `CancellationError`.
+  /// - Throws: `StageFatal` when `rag.documents` was recreated; `KafkaFailure`; `CancellationError`.
   package func work(on records: [RecordInWork], until limit: ContinuousClock.Instant) async throws
     -> [Disposition]
   {
-    // The log begins again: look before anything of it is taken for a version.
+    // The log of these partitions began again: check for a recreated topic before a record counts as a version.
     let restarted = Set(records.filter(\.isAfterRestart).map(\.record.position.partition))
     if !restarted.isEmpty { try await known.check(Array(restarted)) }
     let originals = await originals(records.map(\.record))
@@ -92,9 +92,9 @@ package struct IngestStage: StageWork {
     return try await blocking.run {
       var isSlow = false
       return try records.map { item in
-        // Also because a cancelled parser's verdict is none.
+        // Stop here when the task is cancelled: a cancelled parser can't judge a document.
         try Task.checkCancellation()
-        // One document's pictures may take a batch's time.
+        // Reading the scanned pages of one document may take the time of a whole batch.
         guard ContinuousClock.now < limit, !isSlow else { return Disposition(.notBegun) }
         let begin = ContinuousClock.now
         defer { isSlow = ContinuousClock.now - begin > recordTime + .seconds(1) }
@@ -108,20 +108,20 @@ package struct IngestStage: StageWork {
     }
   }
 
-  /// What became of reading the record that a request names.
+  /// The result of reading the record that a request names.
   private enum Original {
-    /// nil where compaction took it.
+    /// The record; nil when compaction has removed it.
     case read(ConsumerRecord?)
     case failed(KafkaFailure)
     /// There was no time left.
     case notBegun
   }
 
-  /// Reading originals may take this part of a batch's time; the rest is for parsing.
+  /// The part of a batch's time that reading originals may take. The rest is for parsing.
   private static let originalsTime = Duration.seconds(4)
 
-  /// The records that requests ask to read again, by the request's position. A partition that can't be read fails its
-  /// own requests only.
+  /// The records that requests ask to read again, by the request's position. If a partition can't be read, only its own
+  /// requests fail.
   private func originals(_ records: [ConsumerRecord]) async -> [RecordPosition: Original] {
     var requests: [TopicPartition: [(position: RecordPosition, offset: Int64)]] = [:]
     for record in records {
@@ -168,7 +168,8 @@ package struct IngestStage: StageWork {
       return Disposition(.done(plan.phases))
     } catch let error as FieldError {
       if error.kind == .retriable { return Disposition(.retry(after: nil, error)) }
-      // Time and memory are also the machine's: only a second attempt counts, and only of the partition's owner.
+      // A limit of time or memory may also be exceeded because the machine is busy: reject the document only after a
+      // second attempt, and only as the partition's owner.
       if error.code == .parserTimeout || error.code == .parserMemory {
         if item.attempt == 0 { return Disposition(.retry(after: .zero, error)) }
         if !item.isOwned { return Disposition(.left) }
@@ -177,11 +178,11 @@ package struct IngestStage: StageWork {
     } catch {
       return Disposition(
         .rejected(
-          FieldError(.internalFault, field: "value", value: "", rule: "could not be worked on: \(error)")))
+          FieldError(.internalFault, field: "value", value: "", rule: "could not be processed: \(error)")))
     }
   }
 
-  /// The version's `accepted` event and `failed` mark; for a record without a version, its event.
+  /// The version's `accepted` event and `failed` mark; for a record without a version, only a `failed` event.
   ///
   /// - Throws: Nothing.
   package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {
@@ -205,7 +206,7 @@ package struct IngestStage: StageWork {
     var phases: [Phase] { [accepted, outputs].filter { !$0.isEmpty }.map { .records($0) } }
   }
 
-  /// The document that a record speaks of, and the version that it makes.
+  /// The document that a record is about, and the version that the record makes.
   ///
   /// - Throws: `FieldError` for a record that makes no version.
   private func identity(_ record: ConsumerRecord) throws(FieldError) -> (DocumentKey, Version) {
@@ -220,18 +221,18 @@ package struct IngestStage: StageWork {
     return (key, Version(epoch: epoch, offset: offset))
   }
 
-  /// Decides what becomes of one record. Blocks while a child process reads a binary format; no other I/O.
+  /// Decides what becomes of one record. Blocks while child processes parse the document; no other I/O.
   ///
   /// - Parameter original: the record that a request asks to read again; nil when compaction took it.
-  /// - Throws: `FieldError` for a record that is rejected, and of kind `.retriable` when this machine can't start a
+  /// - Throws: `FieldError` for a record that is rejected; one of kind `.retriable` when this machine can't start a
   ///   parser.
   func plan(_ record: ConsumerRecord, original: ConsumerRecord? = nil) throws -> Plan {
-    // A request that was taken back.
+    // A tombstone withdraws a request: there is nothing to do.
     if RereadRequest.isKey(record.key), record.value == nil { return Plan() }
     let (key, version) = try identity(record)
     var content = record
     if version.reading != 0 {
-      // A newer record has taken its place.
+      // Compaction removed the original because a newer record of the document exists.
       guard let original else { return superseded(record, key, version) }
       guard original.key == key.bytes else {
         throw FieldError(
@@ -262,7 +263,7 @@ package struct IngestStage: StageWork {
     }
   }
 
-  /// The event of a record without a version: nothing else looks at it.
+  /// The `failed` event of a record without a version. No other stage handles such a record.
   private func unversioned(_ record: ConsumerRecord, _ error: FieldError) -> OutgoingRecord {
     let id = record.position.description
     var status = StatusRecord(
@@ -310,7 +311,7 @@ package struct IngestStage: StageWork {
       outputs: [mark(record, DocumentInfo(key: key, version: version), .dropped, .put, nil)])
   }
 
-  /// Enough text to tell its language.
+  /// The beginning of the text, long enough to detect the language.
   private static func beginning(of chunks: [Chunk]) -> [UInt8] {
     var text: [UInt8] = []
     for chunk in chunks where text.count < LanguageDetector.bytesMax {
@@ -348,9 +349,9 @@ package struct IngestStage: StageWork {
           warnings: (chunker.warning.map { [$0] } ?? []) + parsed.warnings
             + document.doubts.map(\.description)
             + (isExpired
-              ? ["expires_at was over when the record was written: the document is never shown"] : [])
+              ? ["expires_at was past when the record was written: the document is never shown"] : [])
             + (isWhole
-              ? [] : ["metadata: fields that the document itself holds were left out, beyond 16 KiB in all"]))
+              ? [] : ["metadata: fields found in the document were left out: the limit is 16 KiB in total"]))
       ],
       outputs: parts.map { part in
         OutgoingRecord(

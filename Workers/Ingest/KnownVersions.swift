@@ -6,20 +6,22 @@ import Stage
 import Synchronization
 import Telemetry
 
-/// The newest versions of each partition, and whether `rag.documents` still holds their records.
+/// Knows the newest versions of each partition, and checks whether `rag.documents` still holds their records.
 ///
-/// A topic that was deleted and made again counts from 0: its versions would be older than those of before. It is
-/// recognised whatever its length, by the timestamps of records that are known.
+/// The offsets of a topic that was deleted and recreated begin at 0 again, so new versions would count as older than
+/// the former ones. Such a topic is recognised whatever its length, by the timestamps of the known records.
 package final class KnownVersions: Sendable {
-  /// An accepted version and the timestamp of its record, in milliseconds since 1970; nil from the former release.
+  /// An accepted version and the timestamp of its record, in milliseconds since 1970; nil if an older release wrote the
+  /// event.
   struct Known: Sendable, Equatable {
     var version: Version
     var recordedAt: Int64?
   }
 
-  /// So many records of a status partition are read at first, from its end; more when no version is among them.
+  /// How many records at the end of a status partition are read at first; ten times as many if they hold no version,
+  /// and so on.
   private static let spanFirst: Int64 = 500
-  /// So many records are read before the oldest open version.
+  /// How many records before the oldest open version are read, too.
   private static let readBefore: Int64 = 1000
   /// How many versions of a partition are remembered: records of older ones may be compacted away.
   private static let countMax = 200
@@ -60,7 +62,7 @@ package final class KnownVersions: Sendable {
         let ends = try await Self.ends(reader, names, context.logger)
         let beginnings = try await reader.beginnings(of: Array(ends.keys))
         var starts: [TopicPartition: ReplayReader.Start] = [:]
-        // A partition that can't be read holds up no other: nothing is known of it.
+        // A partition that can't be read counts as read, without known versions, so that it doesn't hold up the others.
         var whole = Set(names.map(\.partition)).subtracting(ends.keys.map(\.partition))
         for name in ends.keys {
           let start = max(beginnings[name] ?? 0, (ends[name] ?? 0) - span)
@@ -95,9 +97,9 @@ package final class KnownVersions: Sendable {
     }
   }
 
-  /// Compares what is known with `rag.documents`.
+  /// Checks that `rag.documents` still holds the records of the known versions.
   ///
-  /// - Throws: `StageFatal` when the topic was made again; `KafkaFailure`; `CancellationError`.
+  /// - Throws: `StageFatal` when the topic was recreated; `KafkaFailure`; `CancellationError`.
   package func check(_ partitions: [Int32]) async throws {
     let topic = context.topic(.documents)
     let candidates = known.withLock { known in
@@ -115,7 +117,8 @@ package final class KnownVersions: Sendable {
         if newest.epoch > epoch { throw Self.recreated(name, end, newest, epoch) }
         if newest.epoch < epoch { continue }
         if newest.acceptedAt >= end { throw Self.recreated(name, end, newest, epoch) }
-        // The newest known version whose record still exists must agree. Compaction may have taken some.
+        // The newest known version whose record still exists must have the known timestamp. Compaction may have removed
+        // other records.
         for known in versions.reversed().prefix(5) where known.version.epoch == epoch {
           guard let recordedAt = known.recordedAt else { continue }
           try await reader.assign([name: .offset(known.version.acceptedAt)])
@@ -138,7 +141,7 @@ package final class KnownVersions: Sendable {
     -> [TopicPartition: Int64]
   {
     do { return try await reader.ends(of: names, limit: .seconds(5)) } catch {
-      logger.warning("A partition has no leader", [(.error, "\(error)")])
+      logger.warning("Reading all ends at once failed, reading them one by one", [(.error, "\(error)")])
     }
     var ends: [TopicPartition: Int64] = [:]
     for name in names {
@@ -155,8 +158,8 @@ package final class KnownVersions: Sendable {
   {
     StageFatal(
       """
-      \(name) ends at \(end) and does not hold the record of version \(newest), which is known: the topic was made \
-      again. \
+      \(name) ends at \(end) and does not hold the record of the known version \(newest): the topic was \
+      recreated. \
       Set ingest.epoch to \(max(newest.epoch, epoch) + 1) and put the documents again.
       """)
   }
@@ -167,7 +170,7 @@ package final class KnownVersions: Sendable {
   /// Call `read` before. The reporter's commits tell where the oldest version without a terminal state lies on the
   /// status topic; without them the keys of the whole topic are read.
   ///
-  /// - Returns: absent for a partition of which no version is known.
+  /// - Returns: the offset where each partition begins; none for a partition without a known version.
   /// - Throws: `KafkaFailure`, also when that takes longer than 300 s; `CancellationError`.
   package func starts(_ partitions: [Int32]) async throws -> [Int32: Int64] {
     guard !partitions.isEmpty else { return [:] }
@@ -184,10 +187,10 @@ package final class KnownVersions: Sendable {
       var opens: [Int32: Int64] = [:]
       for name in names {
         let beginning = beginnings[name] ?? 0
-        // A note beyond the end is of a topic that was deleted since.
+        // A note beyond the end belongs to a topic that has been deleted since.
         let note = notes[name.partition].flatMap { $0 <= ends[name] ?? 0 ? $0 : nil }
         opens[name.partition] = note ?? beginning
-        // A repeated `accepted` of a finished version shows by what lies before it.
+        // Some earlier records are read too, so that an `accepted` that repeats a version among them opens nothing.
         starts[name] = .offset(max(beginning, (note ?? beginning) - Self.readBefore))
       }
       let openFrom = opens
@@ -210,7 +213,7 @@ package final class KnownVersions: Sendable {
       }
     }
     var result = states.withLock { $0.mapValues { $0.open.min() ?? $0.highest + 1 } }
-    // What was read may begin after the newest version's states.
+    // Reading may have begun after the newest version's states: if no version is open, begin after the newest one.
     let newest = acknowledged.withLock { $0 }
     for partition in partitions {
       guard let version = newest[partition], version.epoch == epoch else { continue }
@@ -220,8 +223,8 @@ package final class KnownVersions: Sendable {
     return result
   }
 
-  /// The status offsets of the oldest versions without a terminal state, as the reporters have committed them; none
-  /// where the commits can't be read: then everything is.
+  /// The status offsets of the oldest versions without a terminal state, from the reporters' commits; empty when the
+  /// commits can't be read, so that the whole topic is read.
   private func reporterNotes(_ partitions: Set<Int32>) async throws -> [Int32: Int64] {
     do { return try await committedNotes(partitions) } catch let error as KafkaFailure {
       context.logger.warning("The reporter's commits can't be read", [(.error, "\(error)")])

@@ -3,7 +3,7 @@ import Services
 import Stage
 import Synchronization
 
-/// Looks every 10 s whether `rag.documents` was deleted and made again under a running ingest.
+/// Checks every 10 s whether `rag.documents` was deleted and recreated while ingest runs.
 final class RecreationWatch: Service {
   static let interval = Duration.seconds(10)
 
@@ -15,14 +15,14 @@ final class RecreationWatch: Service {
 
   func shutdown() async { isStopping.withLock { $0 = true } }
 
-  /// - Throws: `StageFatal` when the topic was made again; `CancellationError`.
+  /// - Throws: `StageFatal` when the topic was recreated; `CancellationError`.
   func run() async throws {
     var next = ContinuousClock.now + Self.interval
     while !isStopping.withLock({ $0 }) {
       try await Task.sleep(for: .milliseconds(200))
       guard ContinuousClock.now >= next else { continue }
       next = .now + Self.interval
-      // The broker is away, or the topic is being made: the next look will tell.
+      // The broker can't be reached, or the topic is just being created: the next check decides.
       do { try await known.check(known.partitions) } catch is KafkaFailure {}
     }
   }

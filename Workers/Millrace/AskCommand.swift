@@ -18,13 +18,15 @@ enum AskCommand {
     .metadataFilter,
     .option(
       "--search-mode", "MODE",
-      "what is searched: hybrid (vectors and words), dense or lexical (default: search.mode)"),
+      "how to search: hybrid (vectors and words), dense (vectors) or lexical (words) (default: search.mode)"),
     .option("--top-k", "N", "how many chunks to retrieve, 1 to 100"),
     .option("--deadline", "MS", "give up after this many milliseconds (default 60000)"),
-    .option("--after", "TOKEN", "wait until the index has reached this token of an `indexed` event"),
+    .option(
+      "--after", "TOKEN",
+      "wait until the index has reached this token of an `indexed` event, at most search.wait"),
     .option("--id", "ID", "the query's id (default: a new one)"),
     .option(
-      "--cache", "POLICY", "default, bypass (the cache is not used) or refresh (the answer is only stored)"),
+      "--cache", "POLICY", "default, bypass (don't use the cache) or refresh (store a new answer in it)"),
   ]
 
   static let ask = Command(
@@ -82,7 +84,7 @@ enum AskCommand {
       query.cache = policy
     }
     query.stream = mode == .answer && !arguments.flag("--json")
-    // 122 bits at random each, from the system's generator.
+    // Two UUIDs, each with 122 random bits from the system's generator.
     if query.stream { query.streamToken = "\(UUID().uuidString)-\(UUID().uuidString)" }
     query.principals = arguments.allValues("--principal")
     if let mode = arguments.value("--search-mode") {

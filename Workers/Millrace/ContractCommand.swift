@@ -8,8 +8,8 @@ import Settings
 import Stage
 import Telemetry
 
-/// `millrace contract`: the names that other systems rely on. The tests of the chart check every name of a
-/// rendering against it.
+/// `millrace contract`: prints the names that other systems rely on. The chart's tests check every name in a rendered
+/// chart against them.
 enum ContractCommand {
   static let command = Command(
     "contract",

@@ -1,8 +1,8 @@
 import Foundation
 import KafkaClient
 
-/// Swift's runtime writes a backtrace before a crashed process ends, which takes half a minute (6.3.1, no
-/// terminal). Until then the worker is not restarted, and its partitions are not processed.
+/// Makes a crashed process end at once. Otherwise Swift's runtime first writes a backtrace, which takes half a minute
+/// (Swift 6.3.1, without a terminal); until then the worker is not restarted, and its partitions are not processed.
 enum Crashes {
   /// Does nothing when SWIFT_BACKTRACE is set, because the user then wants the backtrace.
   static func endAtOnce() {

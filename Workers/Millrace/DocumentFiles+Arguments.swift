@@ -15,7 +15,8 @@ extension DocumentFiles {
   /// - Throws: `UsageError`, which names the member that can't be metadata.
   static func metadata(_ arguments: ParsedArguments) throws -> [String: MetadataValue] {
     guard let text = arguments.value("--metadata") else { return [:] }
-    do { return try DocumentRecord.metadata(JSONReader.read(Array(text.utf8))) } catch let error as FieldError {
+    do { return try DocumentRecord.metadata(JSONReader.read(Array(text.utf8))) } catch let error as FieldError
+    {
       throw UsageError("--metadata: \(error.message)")
     } catch {
       throw UsageError("--metadata: \(error)")
@@ -53,7 +54,7 @@ extension DocumentFiles {
       guard let id = DocumentID(id) else { throw UsageError("--id: '\(id)' \(DocumentID.rule)") }
       documents[0].id = id
     } else if arguments.positionals.contains("-") {
-      throw UsageError("- needs --id")
+      throw UsageError("standard input (-) needs --id")
     }
     let metadata = try metadata(arguments)
     for index in documents.indices {

@@ -27,13 +27,13 @@ enum DocumentsCommand {
         "put", abstract: "Put files and wait until they are indexed.",
         discussion: """
           FILE is text, Markdown, HTML, CSV, TSV, PDF, DOCX, XLSX or EPUB, also compressed by gzip. Its path as
-          given is the document's id. With DIR, the files below it are put whose extensions stand for these kinds;
-          their ids are their paths below DIR. Hidden files and folders, node_modules and the like, and links out of
-          DIR are skipped; each is listed with the reason. A .jsonl file holds one document record per line; below
-          DIR it is skipped. - reads one document from standard input and needs --id.
+          given is the document's id. With DIR, all files below it with an extension of these kinds are put; their
+          ids are their paths below DIR. Hidden files and folders, node_modules and the like, and links out of DIR
+          are skipped; each is listed with the reason. A .jsonl file holds one document record per line; below DIR
+          it is skipped. - reads one document from standard input and needs --id.
           """, arguments: "FILE|DIR|-...",
         options: [
-          tenant, .option("--id", "ID", "the id, for one file or standard input"),
+          tenant, .option("--id", "ID", "the document's id; only if a single document is put"),
           .option("--title", "TITLE", "the title of every document that is put"),
           .option("--source", "NAME", "where the documents come from"), .metadata,
           .option(
@@ -59,34 +59,36 @@ enum DocumentsCommand {
       Command(
         "get", abstract: "Print a document as it was put: its bytes or its URI or, with --json, its record.",
         discussion: """
-          --text prints the text that this release reads from it, by the settings of this machine. The start and end of
-          a citation count its bytes.
+          --text prints the text that this release extracts from the document with this machine's settings. The start
+          and end of a citation are byte offsets in this text.
           """, arguments: "ID",
-        options: [tenant, .flag("--text", "print the text that is read from the document")], action: get),
+        options: [tenant, .flag("--text", "print the text extracted from the document")], action: get),
       Command(
         "delete", abstract: "Delete documents and wait until they are deleted.", arguments: "ID...",
         options: [tenant] + wait, action: delete),
       Command(
-        "status", abstract: "Show the states of a document's versions; without ID, what read the documents.",
+        "status", abstract: "Show the states of a document's versions; without ID, count all by reader.",
         discussion: """
-          Without ID it reads the whole index topic and counts the documents by the reader that read them, and those
-          that a reader of a former release has read. documents reread reads them again.
+          A reader is the code that extracts the text of one format; its number rises when a release changes it.
+          Without ID, the command reads all of rag.vectors and counts the documents by the reader that read them, and
+          those that an older version of a reader has read. `documents reread` reads the latter again.
           """, arguments: "[ID]",
         options: [.option("--tenant", "NAME", "the tenant (default: default; without ID: all)")],
         action: status),
       Command(
-        "reread", abstract: "Read documents again that a reader of a former release has read.",
+        "reread", abstract: "Read the documents again that an older version of their reader has read.",
         discussion: """
-          Run it when all workers run the new release. Each document keeps its record; what is read from it gets a
-          version of its own, above that record's and below every later one's, so a document that changes meanwhile
-          wins. Only chunks whose text changed are embedded, as far as the embedding cache holds the others. It can be
-          stopped and repeated at any time.
+          Run this command when all workers run the new release. A document's record stays as it is. Reading it again
+          makes a new version, higher than the record's version and lower than that of every later record, so a
+          document that is put meanwhile replaces it. Chunks whose text is the same get their vectors from the
+          embedding cache if it still holds them; all other chunks are embedded. The command can be stopped and
+          repeated at any time.
           """, options: RereadCommand.options + wait, action: RereadCommand.run),
       Command(
         "list", abstract: "List documents with their newest version and its state.",
         discussion: """
-          With --filter it reads the whole index topic, too: the metadata of the version that shows are compared, as
-          queries do.
+          With --filter the command also reads all of rag.vectors, and compares the metadata of each document's visible
+          version as queries do.
           """,
         options: [
           .option("--tenant", "NAME", "only documents of this tenant"),
@@ -110,11 +112,11 @@ enum DocumentsCommand {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let reader = DocumentReader(settings: settings)
-    // Each look reads a partition; for many documents the whole topic is read once.
+    // Looking up one document reads a whole partition. For many documents, read the whole topic once instead.
     var known: Set<DocumentKey>?
     if records.count > 20 { known = Set(try await reader.list(tenant: tenant).map(\.key)) }
     for key in records.map(\.key) {
-      // The deletion is written all the same: a put that is under way would come after it otherwise.
+      // Send the deletion even if the document was not found: a put of it may be under way.
       let isThere: Bool
       if let known {
         isThere = known.contains(key)

@@ -14,17 +14,17 @@ enum EvalAnswers {
     discussion: """
       --documents has one record per line ({id, text, …}), and so has --questions ({id, question, answers,
       answerable}). Exact match and F1 follow SQuAD: lower case, without punctuation and articles, compared with the
-      best of the known answers. A citation is correct when its quote is in its document at its offsets. The caches
+      known answer that fits best. A citation is correct when its quote is in its document at its offsets. The caches
       of answers are bypassed.
       """,
     options: [
       .option(
-        "--documents", "FILE", "the documents, which are put first under --tenant, unless --no-put is given"),
+        "--documents", "FILE", "the documents, which are put into the tenant before the questions are asked"),
       .option("--questions", "FILE", "the questions"),
       .option("--tenant", "NAME", "the tenant of the documents (default: eval)"),
       .option("--limit", "N", "ask only N questions, spread evenly over the file"),
       .flag("--no-put", "do not put the documents: they are already indexed"),
-      .option("--concurrency", "N", "questions that are asked at once (default 16)"),
+      .option("--concurrency", "N", "how many questions are asked at the same time (default 16)"),
     ], action: run)
 
   private static func run(_ arguments: ParsedArguments) async throws -> ExitCode {

@@ -22,16 +22,16 @@ enum EvalCommand {
           --documents has one record per line ({id, text, …}), and so has --questions ({id, question,
           relevant_doc_ids}). Questions without relevant documents are skipped. With --verify, every answer of
           the mode dense is compared with a brute-force scan of the vectors in rag.vectors: scores may differ
-          by at most 1e-5, and chunks whose scores are that close may be in any order. For hybrid it also prints
-          the nDCG by share of the cosine: one half of the questions is for choosing a share, the other for
-          judging it.
+          by at most 1e-5, and chunks whose scores are that close may be in any order. For the mode hybrid, nDCG@10
+          is also printed for each share of the cosine in the fused score: one half of the questions serves to
+          choose a share, the other half to judge it.
           """,
         options: [
-          .option("--documents", "FILE", "documents that are put first, under --tenant"),
+          .option("--documents", "FILE", "documents to put into the tenant before the questions are asked"),
           .option("--questions", "FILE", "the questions"),
           .option("--tenant", "NAME", "the tenant of the documents (default: eval)"),
           .option("--limit", "N", "ask only the first N questions"),
-          .option("--search-mode", "MODE", "only hybrid, dense or lexical (default: all three)"),
+          .option("--search-mode", "MODE", "measure only hybrid, dense or lexical (default: all three)"),
           .flag("--verify", "compare the mode dense with a brute-force scan"),
         ], action: retrieval),
       Command(
@@ -41,7 +41,7 @@ enum EvalCommand {
           .option("--count", "N", "the number of measured queries (default 200)"),
           .option("--warm-up", "N", "queries before the measured ones (default 10)"),
           .option("--tenant", "NAME", "the tenant of the documents (default: default)"),
-          .option("--question", "TEXT", "the question"),
+          .option("--question", "TEXT", "the question to ask each time"),
           .flag("--cached", "measure answers from the cache instead of mode retrieve"),
         ], action: latency),
       EvalAnswers.command, EvalConcurrency.command,
@@ -79,7 +79,7 @@ enum EvalCommand {
       runs.append(RetrievalReport.Run(mode: mode, answers: answers, seconds: watch.seconds))
       if mode == .dense { dense = queries }
       if mode == .hybrid {
-        // The broker's clock may be behind.
+        // Begin earlier, because the broker's clock may be behind.
         candidates = try await SearchedCandidates.read(queries, sinceMilliseconds: start - 60_000, settings)
       }
     }
@@ -116,7 +116,7 @@ enum EvalCommand {
       count: arguments.integer("--count", in: 10...100_000) ?? 200,
       warmUp: arguments.integer("--warm-up", in: 0...100_000) ?? 10)
     if let warning = report.warning {
-      Terminal.complain("warning: a topic millrace-hop-… is left: \(warning)")
+      Terminal.complain("warning: the topic millrace-hop-… was not deleted: \(warning)")
     }
     Terminal.print(arguments.flag("--json") ? report.json.text : report.text)
     return .success

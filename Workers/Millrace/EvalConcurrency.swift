@@ -10,7 +10,7 @@ import Supervision
 enum EvalConcurrency {
   static let command = Command(
     "concurrency",
-    abstract: "Compare the time for N questions at once with that of their prompts sent directly to the LLM.",
+    abstract: "Compare the time for N simultaneous questions with that of their prompts sent to the LLM.",
     discussion: """
       The LLM must be the one that `up` started. It is restarted before each of the two runs, so that its cache holds
       no prompt. The documents must be indexed. Exit code 1 when the pipeline took more than 1.15 times as long.
@@ -18,7 +18,7 @@ enum EvalConcurrency {
     options: [
       .option("--questions", "FILE", "the questions"),
       .option("--tenant", "NAME", "the tenant of the documents (default: default)"),
-      .option("--count", "N", "questions that are asked at once (default 16)"),
+      .option("--count", "N", "how many questions are asked at the same time (default 16)"),
     ]
   ) { arguments in
     let settings = try Configuration.settings(arguments)

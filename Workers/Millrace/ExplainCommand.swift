@@ -12,9 +12,9 @@ enum ExplainCommand {
   static let command = Command(
     "explain", abstract: "Show where the time of one query or document went, from its own records.",
     discussion: """
-      Looks for a query with this id first, then for a document. For a query it shows how its hits were ranked, by the
-      present settings: the cosine, the BM25 score, the place in each list, and how many chunks have each term. For its
-      answer it shows why each sentence of the LLM's was kept, replaced or dropped, or why the question was refused.
+      Looks for a query with this id first, then for a document. For a query it shows how its hits are ranked with the
+      present settings: the cosine, the BM25 score, the rank in each list, and how many chunks have each term. For its
+      answer it shows why each sentence of the LLM was kept, replaced or dropped, or why the question was refused.
       """, arguments: "ID",
     options: [.option("--tenant", "NAME", "the tenant of the query or document (default: default)")]
   ) { arguments in
@@ -41,7 +41,7 @@ enum ExplainCommand {
   private static func print(
     _ steps: [RecordTrace.Step], _ ranks: RankTable?, _ arguments: ParsedArguments
   ) {
-    // Timestamps have milliseconds, so ties occur: the order of the flow decides.
+    // Timestamps are in milliseconds, so several steps may have the same one: then the order of the flow decides.
     let ordered = steps.enumerated().sorted {
       ($0.element.atMilliseconds, $0.offset) < ($1.element.atMilliseconds, $1.offset)
     }.map(\.element)

@@ -17,16 +17,16 @@ enum IndexCommand {
     .option("--path", "DIR", "the folder of the index (default: search.path)"),
     .option(
       "--shard", "N",
-      "the shard (default: all for status, verify and compact; with one shard it needs no number)"),
+      "the shard's number (default: all; restore: 0; snapshot needs it if there are several shards)"),
   ]
 
   static let command = Command(
     "index", abstract: "Look at, copy or merge the stored index of search shards.",
     discussion: """
       A search worker stores its index below search.path, in a folder for each shard. `status` asks the running worker
-      of `up`, or else reads the stored state. `verify` and `snapshot` read the newest stored state, also while the
-      worker runs; what came since is in the worker's memory. `restore` needs the shard's worker to be stopped. A worker
-      that starts from a restored index reads what came later.
+      of `up`; if there is none, it reads the stored state. `verify` and `snapshot` read the newest stored state, also
+      while the worker runs; later records are only in the worker's memory. For `restore` the shard's worker must be
+      stopped. A worker that starts from a restored index then reads the later records from the topic.
       """,
     subcommands: [
       Command(
@@ -42,7 +42,7 @@ enum IndexCommand {
         "restore", abstract: "Replace a shard's index by a snapshot. The worker must be stopped.",
         arguments: "DIR", options: place, action: restore),
       Command(
-        "compact", abstract: "Merge all segments, so that nothing removed is left on the disk.",
+        "compact", abstract: "Merge everything, so that no removed data is left on the disk.",
         options: place, action: compact),
     ])
 
@@ -83,7 +83,7 @@ enum IndexCommand {
 
   private static func folder(_ arguments: ParsedArguments) throws -> FolderDisk {
     guard arguments.positionals.count == 1, let path = arguments.positionals.first else {
-      throw UsageError("one folder must be named")
+      throw UsageError("give one folder")
     }
     return try FolderDisk(path)
   }
@@ -97,7 +97,8 @@ enum IndexCommand {
     return try Manifest(disk, number: number)
   }
 
-  /// What the shard's worker says, when one of this machine's `up` runs; else what its volume says.
+  /// The status of the shard: from its worker if an `up` on this machine runs one, otherwise from the state stored on
+  /// the volume.
   private static func report(_ volume: Volume, _ record: StateRecord?) throws -> JSONValue {
     let worker = record?.processes.first { $0.role == "search-\(volume.shard)" }
     if let port = worker?.httpPort, worker?.identity.isAlive == true,
@@ -113,7 +114,7 @@ enum IndexCommand {
     }
   }
 
-  /// Tries again when the worker has replaced the state that was being read, and removed its files.
+  /// Tries again when the worker has replaced the state that was being read and has removed its files.
   private static func whileReplaced<Result>(_ body: () throws -> Result) throws -> Result {
     for _ in 0..<20 {
       do { return try body() } catch let error as StorageError where error.code == .missing { continue }
@@ -141,7 +142,7 @@ enum IndexCommand {
     return .success
   }
 
-  /// Records of the log behind the index's offsets; nil when the broker does not answer.
+  /// How many records the log holds after the index's offsets; nil when the broker does not answer.
   private static func lag(_ settings: Settings, _ report: JSONValue) async -> Int64? {
     let topic = settings.topic(.vectors)
     let offsets = (report["partitions"]?.members ?? []).compactMap { member -> (TopicPartition, Int64)? in
@@ -217,7 +218,7 @@ enum IndexCommand {
       throw UsageError("--path must name the folder of the index, because search.path is not set")
     }
     let shard = try arguments.integer("--shard", in: 0...settings.search.shards - 1) ?? 0
-    // The volume may be new.
+    // The volume's folder is created if it does not exist.
     let disk = try FolderDisk(SearchStage.volume(in: path, shard: shard, of: settings.search.layout))
     let lock = try VolumeLock(disk)
     let manifest = try IndexSnapshot.restore(snapshot, to: disk)
@@ -234,7 +235,7 @@ enum IndexCommand {
       if let lock = try lock(volume.disk) {
         try withExtendedLifetime(lock) { try compactHere(volume.disk, settings) }
       } else {
-        // A worker uses it: it does the work.
+        // A worker uses the volume, so the worker must merge.
         try await ask(volume)
       }
       Terminal.print("shard \(volume.shard) is compacted")
@@ -262,7 +263,7 @@ enum IndexCommand {
       engine.finish(result)
       if let error = result.error { throw error }
     }
-    // The former state's files go when there is a second state without them.
+    // The files of the former state are removed after a second checkpoint, because the two newest states are kept.
     for _ in 0..<2 {
       guard let job = engine.beginCheckpoint(nowMilliseconds: manifest.savedMilliseconds) else { return }
       let result = job.run()
@@ -277,7 +278,7 @@ enum IndexCommand {
     let limit = ContinuousClock.now + .seconds(3600)
     while request.isWaiting {
       guard ContinuousClock.now < limit else {
-        throw StorageError(.failed, file: volume.disk.path, "the worker has not merged it within an hour")
+        throw StorageError(.failed, file: volume.disk.path, "the worker has not merged within an hour")
       }
       try await Task.sleep(for: .milliseconds(100))
     }

@@ -27,10 +27,10 @@ enum LedgerCommand {
         "also compare what each search shard of `up` shows with an independent reading of rag.vectors"),
       .option(
         "--index-urls", "URLS",
-        "the same for search workers elsewhere: their addresses (http://HOST:PORT), with commas"),
+        "like --index, for search workers elsewhere: addresses (http://HOST:PORT), separated by commas"),
       .option(
         "--since", "AGE",
-        "only documents and queries of the last 90m, 24h, 7d … (default: as long as their states are kept)"),
+        "only the last 90m, 24h, 7d … (default: all queries, and documents whose states are still kept)"),
       .option(
         "--memory-records", "N",
         "hold at most N document versions and N queries in memory, 1 to \(Ledger.queriesMaxDefault), "

@@ -5,7 +5,7 @@ extension Command.Option {
   /// `--filter JSON`.
   static let metadataFilter = Command.Option.option(
     "--filter", "JSON",
-    #"only documents with such metadata, for example {"site":"north","year":{"$gte":2020}}"#)
+    #"only documents whose metadata match, for example {"site":"north","year":{"$gte":2020}}"#)
 }
 
 extension ParsedArguments {

@@ -37,7 +37,7 @@ extension Pool {
       }
       let ocr = settings.ingest.ocr(programs)
       if case .missing(let reason) = ocr {
-        context.logger.warning("Pictures of pages are not read: ingest.ocr is auto", [(.reason, reason)])
+        context.logger.warning("Scanned pages are not read: OCR can't be used", [(.reason, reason)])
       }
       return IngestStage.services(context, tokenizer: tokenizer, programs: programs, ocr: ocr)
     case .embedDocuments:

@@ -3,16 +3,16 @@ import Records
 import Retrieval
 import Settings
 
-/// What the shards found for a query and in which order it was fused, for those who operate the pipeline: raw scores
-/// and counts of terms tell about documents that the asker may not read.
+/// The hits of a query and how they are ranked, for operators of the pipeline only: raw scores and counts of terms
+/// reveal something about documents that the person who asked may not read.
 struct RankTable {
   private let hits: [Fusion.Fused]
   private let words: LexicalStatistics
   /// The query's terms, in its order.
   private let terms: [String]
 
-  /// Of the last round; nil when nothing was found. Documents that retrieve left out because they had changed meanwhile
-  /// are listed.
+  /// Ranks the candidates of the last round; nil when nothing was found. Documents that retrieve left out because they
+  /// had changed meanwhile are listed too.
   init?(_ candidates: [CandidatesRecord], _ settings: Settings) {
     guard let round = candidates.map(\.round).max() else { return nil }
     // A record that was written twice counts once.

@@ -13,7 +13,7 @@ enum RereadCommand {
       "only documents of this format: "
         + DocumentFormat.allCases.map(\.rawValue).joined(separator: ", ")),
     .flag("--all", "also documents that the present reader has read, for example after a change of settings"),
-    .flag("--failed", "the documents whose newest version failed, instead"),
+    .flag("--failed", "instead, only the documents whose newest version failed"),
     .option("--rate", "NUMBER", "documents a second at most (default 50)"),
     .flag("--dry-run", "print the documents without reading them again"),
   ]
@@ -29,10 +29,10 @@ enum RereadCommand {
       format = known
     }
     guard !arguments.flag("--failed") || format == nil else {
-      throw UsageError("--failed has no --format: a document that failed has no reader")
+      throw UsageError("--failed can't be used with --format: a failed document has no reader")
     }
     guard !arguments.flag("--failed") || arguments.value("--source") == nil else {
-      throw UsageError("--failed has no --source: the index does not hold it of a document that failed")
+      throw UsageError("--failed can't be used with --source: a failed document has no source in the index")
     }
     let rate = try arguments.integer("--rate", in: 1...10_000) ?? 50
     let settings = try Configuration.settings(arguments)
@@ -43,7 +43,7 @@ enum RereadCommand {
       (source == nil || document.source == source) && (format == nil || document.reader?.format == format)
         && (arguments.flag("--all") || arguments.flag("--failed") || document.isOutdated)
     }
-    // The record of another epoch lay in a topic that was deleted since.
+    // The record of a document of another epoch was in a topic that has been deleted since.
     let chosen = all.filter { $0.version.epoch == settings.ingest.epoch }.sorted {
       ($0.version.offset, $0.key.description) < ($1.version.offset, $1.key.description)
     }
@@ -66,7 +66,7 @@ enum RereadCommand {
     let requests = chosen.map { RereadRequest($0.key, $0.version) }
     let code = try await DocumentsCommand.send(requests.map { OutgoingDocument($0) }, arguments, rate: rate)
     if code != .timedOut, !arguments.flag("--no-wait") {
-      // Done: compaction may take them, so that nothing of a deleted document stays.
+      // The requests are done. Tombstones let compaction remove them, so that nothing of a deleted document stays.
       let client = try DocumentClient(settings: settings)
       _ = try await client.send(
         requests.map { OutgoingDocument(takingBack: $0) }, waits: false, timeout: .seconds(60))

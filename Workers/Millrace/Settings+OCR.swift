@@ -2,7 +2,8 @@ import Parsing
 import Settings
 
 extension Settings.Ingest {
-  /// Whether pictures of pages are read, as `ocr` says, and why not where the program or its data is missing.
+  /// Whether scanned pages are read with OCR, as `ingest.ocr` says, or why they can't be: the program or its data is
+  /// missing.
   func ocr(_ programs: ParserPrograms) -> OCR {
     guard isOCRWanted else { return .off }
     let fault: String?

@@ -39,7 +39,7 @@ enum StatusCommand {
           + (calls[process.role]?.summary.map { "  \($0)" } ?? ""))
       if calls[process.role]?.isFailing == true {
         Terminal.print(
-          "  the LLM fails: `millrace doctor` asks it a question; \(directory.logsPath) has its own words")
+          "  the LLM fails: `millrace doctor` asks it a question; \(directory.logsPath) has its log")
       }
     }
     return runs ? .success : .unavailable
@@ -73,7 +73,7 @@ enum StatusCommand {
     ])
   }
 
-  /// The calls to the LLM by role, of generate only. The role is missing when it does not answer.
+  /// The calls to the LLM by role. Only generate has any; its role is missing when its process does not answer.
   private static func calls(_ record: StateRecord) async -> [String: LLMCalls] {
     let blocking = BlockingCalls(name: "status")
     var calls: [String: LLMCalls] = [:]

@@ -12,7 +12,7 @@ enum TopicsCommand {
       Command(
         "create",
         abstract:
-          "Create missing topics and first offsets, and correct settings of existing topics. Can be repeated."
+          "Create missing topics and initial offsets, and correct settings of existing ones. Can be repeated."
       ) { arguments in
         let settings = try Configuration.settings(arguments)
         let admin = KafkaAdmin(settings.kafkaConfiguration(clientID: "millrace-topics"))

@@ -28,7 +28,7 @@ enum WorkerCommand {
       },
       Command(
         "embed", abstract: "rag.chunks to rag.vectors, or rag.queries to rag.searches.",
-        options: [.option("--lane", "LANE", "documents or queries")]
+        options: [.option("--lane", "LANE", "which texts to embed: documents or queries")]
       ) { arguments in
         switch arguments.value("--lane") {
         case "documents": return try await run(.embedDocuments, arguments)
@@ -39,7 +39,7 @@ enum WorkerCommand {
       },
       Command(
         "search", abstract: "rag.searches to rag.candidates, over one shard of rag.vectors.",
-        options: [.option("--shard", "N", "0 to search.shards - 1 (default 0)")]
+        options: [.option("--shard", "N", "the shard to search: 0 to search.shards - 1 (default 0)")]
       ) { arguments in
         let settings = try Configuration.settings(arguments, usingState: false)
         let shard = try arguments.integer("--shard", in: 0...settings.search.shards - 1) ?? 0
@@ -115,7 +115,8 @@ enum WorkerCommand {
     logger.info("Settings", [(.value, all.joined(separator: " "))])
   }
 
-  /// Topics are often made by somebody else: what would break a promise is said before work begins.
+  /// Checks the settings of the topics before work begins: topics are often created by somebody else, and a wrong
+  /// setting can break a promise, for example that nothing is lost.
   ///
   /// - Throws: `StageFatal` that names each topic, setting, value and rule; `KafkaFailure`.
   private static func checkSettings(_ setup: TopicSetup, _ logger: Logger) async throws {

@@ -13,9 +13,9 @@ import Sandbox
 ///     --preloaded     with a probe: the filter was set by the preloaded library, so it isn't set again
 @main
 enum ParserProgram {
-  /// A child that nobody asks for so long ends.
+  /// A child that gets no request for this long ends.
   private static let idleSeconds = 30
-  /// A child that reads pictures waits while pages are drawn; its parent ends it.
+  /// The same for a child that reads pictures: it waits while pages are rendered, and its parent ends it.
   private static let idleSecondsForPictures = 600
 
   static func main() {
@@ -46,7 +46,7 @@ enum ParserProgram {
     serve(&reader)
   }
 
-  /// What reads files when it is first used must be used before the filter is set.
+  /// Uses the code that reads files at its first use, because no file can be read once the filter is set.
   private static func prepare(_ reader: inout DocumentReader) {
     _ =
       reader.reply(
@@ -62,7 +62,7 @@ enum ParserProgram {
         seconds: CommandLine.arguments.contains("--ocr") ? idleSecondsForPictures : idleSeconds)
       guard let lengths = ParserFrame.lengths(read(ParserFrame.lengthBytes)) else { exit(0) }
       guard let request = try? JSONDecoder().decode(ParserRequest.self, from: Data(read(lengths.head))) else {
-        complain("the request is no JSON of a known layout")
+        complain("the request is not JSON of the known layout")
         exit(1)
       }
       Sandbox.endAfter(seconds: request.secondsMax + 1)

@@ -30,7 +30,7 @@ package final class RetrieveStage: RecordWork {
 
   /// The services of a retrieve worker, in start order.
   ///
-  /// - Parameter memory: how far back answers are remembered; what is older is read back when it is needed.
+  /// - Parameter memory: how far back answers are remembered. Older answers are read back when they are needed.
   package static func services(
     _ context: StageContext,
     memory: Duration = .milliseconds(QueryRecord.deadlineMaxMilliseconds) + QueryLog.margin * 2
@@ -60,7 +60,7 @@ package final class RetrieveStage: RecordWork {
     return [:]
   }
 
-  /// - Throws: `KafkaFailure` when it can't be read back what is finished; `CancellationError`.
+  /// - Throws: `KafkaFailure` when the finished queries and rounds can't be read back; `CancellationError`.
   package func decide(_ item: RecordInWork) async throws -> Disposition {
     let record = item.record
     guard let value = record.value else { return .done([]) }
@@ -78,7 +78,7 @@ package final class RetrieveStage: RecordWork {
       candidates, at: record.position, wait: query.waitMilliseconds, headers: record.passedHeaders,
       limit: min(context.settings.retrieve.wait, left / 2), mayCome: { item.isOwned })
     guard let round = gathered else { return .done([]) }
-    // Candidates that are missing here may have gone to the partition's new owner, with these.
+    // The missing candidates may have gone to the partition's new owner, which gets these again, too.
     guard round.gathering.isComplete || item.isOwned else {
       rounds.settle(round, isFinished: false)
       return Disposition(.left)
@@ -106,7 +106,7 @@ package final class RetrieveStage: RecordWork {
     return writer.failure(candidates.flight, RecordError(fault), headers: record.passedHeaders)
   }
 
-  /// What a round becomes: a prompt, a search of the next round, or an answer. Documents are checked here.
+  /// Makes a prompt, a search of the next round, or an answer from a round. Stale documents are found here.
   private func output(of round: Rounds.Round, _ flight: QueryInFlight) -> AnswerWriter.Content {
     let watch = Stopwatch()
     var flight = flight
@@ -124,7 +124,7 @@ package final class RetrieveStage: RecordWork {
       failed.error = RecordError(
         code: .tooLarge, field: "candidates",
         message:
-          "candidates: of \(round.gathering.shardsTotal) shards none could send any: they are too large")
+          "candidates: none of \(round.gathering.shardsTotal) shards could send any: they are too large")
       return .answer(timed(failed, flight, round, watch))
     }
     let query = flight.query
@@ -138,10 +138,11 @@ package final class RetrieveStage: RecordWork {
     let fusion = Fusion(search, query, count: topK)
     let fused = fusion.fuse(round.gathering.candidates, count: topK)
     var hits = fused.hits
-    // What expired since the scan is left out; searching again brings nothing new for it.
+    // Documents that expired after the scan are left out. Another search would not bring them back.
     hits.removeAll { $0.hit.document.isExpired(at: WallClock.milliseconds) }
     let stale = hits.filter { isStale($0.hit) }
-    // A round that all shards made with the same statistics was no round for a changed document.
+    // A round 1 in which the shards shared their statistics may have been made for these, not for a changed document:
+    // then a changed document may still cause another round.
     let isShared = round.gathering.candidates.contains { $0.words?.isShared ?? false }
     let mayTurn = first.round == 0 || first.round == 1 && isShared
     let missing = search.isExact && first.round == 0 ? fused.missing : nil

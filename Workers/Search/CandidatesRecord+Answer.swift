@@ -2,9 +2,9 @@ import Engine
 import Records
 
 extension CandidatesRecord {
-  /// Adds what an index found.
+  /// Adds the hits and term statistics that an index found.
   ///
-  /// - Parameter isShared: whether the query came with what terms must be weighed with.
+  /// - Parameter isShared: whether the query came with the statistics by which terms must be weighed.
   package mutating func add(_ answer: IndexAnswer, isShared: Bool) {
     hits = answer.matches.map(Self.hit)
     dense = answer.dense.map { Int32($0) }
@@ -14,8 +14,9 @@ extension CandidatesRecord {
 
   private static func hit(_ match: IndexMatch) -> Hit {
     var document = match.document
-    document.acl = nil  // who may read is decided here; the list goes no further
-    // Nor does what no later stage reads: at 30 hits a query it would be a fifth of the record and of its decoding.
+    document.acl = nil  // this shard has checked who may read; later stages don't need the list
+    // No later stage reads the next fields. At 30 hits a query, they would be a fifth of the record and of its
+    // decoding.
     document.metadata = [:]
     document.source = ""
     document.language = ""

@@ -8,7 +8,7 @@ package struct CompactionRequest: Sendable {
 
   private var answer: String { path + "-failed" }
 
-  /// Why the worker could not do it; nil when it did.
+  /// Why the worker could not merge the index; nil when it did.
   package var failure: String? { try? String(contentsOfFile: answer, encoding: .utf8) }
 
   package var isWaiting: Bool { FileManager.default.fileExists(atPath: path) }

@@ -30,7 +30,7 @@ final class IndexMaintenanceService: Service {
     async let merging: Void = merge()
     try await store()
     try await merging
-    // What is not stored now must be read again at the next start.
+    // Records that are not stored now must be read again at the next start.
     _ = await index.store(every: context.settings.search.checkpointInterval, isLast: true)
   }
 
@@ -50,7 +50,7 @@ final class IndexMaintenanceService: Service {
           if let blocked { context.health.unblock(blocked) }
           blocked = fault
         }
-        // A full disk is tried again, but not all the time.
+        // After a failure, for example of a full disk, wait before the next try.
         nextTry = .now + (fault == nil ? .zero : .seconds(2))
       }
       if await index.isHeadFull, blocked == nil { continue }

@@ -2,11 +2,12 @@ import Catalog
 import Records
 import Synchronization
 
-/// The open versions of a reporter's partitions, which its work reads and an assignment replaces.
+/// The open versions of a reporter's partitions, in a table for each partition. The reporter's work reads the tables,
+/// and an assignment replaces them.
 ///
-/// Work goes on while its partitions are assigned anew, so it may ask for a version when the table that knew it is gone
-/// and the new one is not read yet. What is not open there would seem to have its state: the version would never get
-/// one. So each table has a number, and a decision holds for the table only that was read for it.
+/// Work goes on while its partitions are assigned anew. So it may ask for a version when the old table is gone and the
+/// new one has not been read yet. A version that is missing there would seem to have its terminal state, and would
+/// never get one. So each table has a number, and a decision is valid only for the table that was read for it.
 final class OpenStates: Sendable {
   private struct Table {
     var number: Int
@@ -33,7 +34,7 @@ final class OpenStates: Sendable {
 
   private let state = Mutex(State())
 
-  /// Forgets all tables. States that are being sent are ended all the same.
+  /// Removes all tables. The versions whose states are being sent stay known until `end`.
   func clear() { state.withLock { $0.tables = [:] } }
 
   func replace(with tables: [Int32: OpenVersions]) {
@@ -48,7 +49,7 @@ final class OpenStates: Sendable {
     }
   }
 
-  /// Replaces one table by an empty one, where there is one.
+  /// Replaces the partition's table, if it has one, by an empty table.
   func restart(_ partition: Int32) {
     state.withLock { if $0.tables[partition] != nil { $0.add(OpenVersions(start: 0), partition) } }
   }
@@ -78,13 +79,14 @@ final class OpenStates: Sendable {
     state.withLock { $0.tables[partition]?.versions.advance(to: offset) }
   }
 
-  /// The states that a decision brings: its own, and those of versions that it overtook. They count as being sent until
-  /// `end` is called for each.
+  /// The states to write for a decision: that of its version, and `superseded` for older open versions. They count as
+  /// being sent until `end` is called for each.
   ///
   /// - Parameters:
-  ///   - table: one that knew the version, or was read to its end after the version's vectors were written.
-  ///   - token: of the record that decided.
-  /// - Returns: nil when that table is gone: ask again.
+  ///   - table: the number of a table that knew the version, or was read to its end after the version's vectors were
+  ///     written.
+  ///   - token: the token of the record that decided.
+  /// - Returns: nil when that table is gone: get a table again and retry.
   func begin(
     _ decision: DocumentCatalog.Decision, _ document: DocumentKey, _ partition: Int32, table: Int,
     token: VectorsToken
@@ -92,7 +94,7 @@ final class OpenStates: Sendable {
     state.withLock { state in
       guard let known = state.tables[partition], known.number == table else { return nil }
       var result: [StatusRecord] = []
-      // A version that is not open has its state.
+      // A version that is not open already has its terminal state.
       if !state.isClosing(document, decision.version),
         let operation = known.versions.operation(document, decision.version)
       {
@@ -114,7 +116,7 @@ final class OpenStates: Sendable {
       }
       switch decision.outcome {
       case .visible, .deleted:
-        // What this version overtook will never show: its state is due now, whether its records come or not.
+        // Older open versions will never be visible: their states are due now, whether or not their records still come.
         for (version, operation) in known.versions.open(document, below: decision.version)
         where !state.isClosing(document, version) {
           result.append(StatusRecord(document, version, operation, .superseded))
@@ -128,7 +130,7 @@ final class OpenStates: Sendable {
     }
   }
 
-  /// A state was acknowledged, or this work does not send it.
+  /// Ends the sending of a state: it was acknowledged, or this work does not send it.
   func end(_ document: DocumentKey, _ version: Version, _ partition: Int32, isAcknowledged: Bool) {
     state.withLock { state in
       state.closing[document]?.remove(version)

@@ -2,8 +2,8 @@ import Records
 
 /// The versions of one partition that have no terminal state yet, from the status topic. A value.
 ///
-/// A version that is not open has its state: `accepted` lies before every other record of a version, and what is read
-/// begins at the oldest open version.
+/// A version that is not open has its terminal state: `accepted` comes before every other event of its version, and
+/// reading begins at the oldest open version.
 package struct OpenVersions {
   private struct Version {
     var operation: StatusRecord.Operation
@@ -11,30 +11,30 @@ package struct OpenVersions {
   }
 
   private var documents: [DocumentKey: [Records.Version: Version]] = [:]
-  /// In the order of the status topic; versions that are finished are dropped when they come first.
+  /// The versions in the order of the status topic. A finished version is removed as soon as no open one is before it.
   private var order: [(statusOffset: Int64, document: DocumentKey, version: Records.Version)] = []
   private var first = 0
-  /// Of the versions with an event, the one that was accepted last.
+  /// The version that was accepted last, among the versions with an event.
   private var highest: Records.Version?
-  /// The newest versions that have an event, in the order of their first one. An `accepted` of one of them repeats an
-  /// earlier one, and opens nothing.
+  /// The newest versions with an event, in the order of their first event. A further `accepted` of one of them is a
+  /// repeat and opens nothing.
   private var recent: [Records.Version] = []
   private var recentSet: Set<Records.Version> = []
-  /// Whether a version was accepted among the events that were read. Before that, nothing tells a repeat of an event
-  /// that was not read.
+  /// True once an `accepted` that is no repeat was read. Until then, an `accepted` of an older version counts as a
+  /// repeat, because the event that it may repeat was not read.
   private var hasAccepted = false
-  /// Records before it only tell the newest version.
+  /// Records before this status offset open no version. They only show which versions were accepted.
   private let start: Int64
   /// One past the last record that was applied.
   private var nextOffset: Int64
   /// Versions whose states were acknowledged before their events were read here.
   private var finished: [DocumentKey: Set<Records.Version>] = [:]
 
-  /// So many records are read before the oldest open version, to know the newest accepted one.
+  /// How many records before the oldest open version are read, to know the newest accepted version.
   package static let readBefore: Int64 = 1000
   private static let recentMax = 2000
-  /// `accepted` is written in the order of the versions, except where the first of a batch had to be sent again: at
-  /// most so many versions of the batch lie before it then.
+  /// `accepted` events are in the order of the versions, unless the first one of a batch had to be sent again. Then at
+  /// most this many newer versions of the batch come before it.
   private static let disorderMax = 256
 
   /// - Parameter start: the status offset of the oldest version that was open.
@@ -45,7 +45,7 @@ package struct OpenVersions {
 
   /// The offset from which the next owner must read: that of the oldest version that has no acknowledged state.
   package var oldestOffset: Int64 { first < order.count ? order[first].statusOffset : nextOffset }
-  /// Versions that were finished before their events were read.
+  /// How many versions were finished before their events were read.
   var finishedCount: Int { finished.values.reduce(0) { $0 + $1.count } }
   package var count: Int { documents.values.reduce(0) { $0 + $1.count } }
 
@@ -67,11 +67,11 @@ package struct OpenVersions {
     }
   }
 
-  /// Whether `accepted` of this version repeats one that was read, or that lies before what was read.
+  /// Whether an `accepted` of this version repeats an event that was read, or one before the first that was read.
   private func isRepeat(_ version: Records.Version) -> Bool {
     guard let highest, !highest.wasAccepted(before: version) else { return false }
     guard !recentSet.contains(version), hasAccepted, highest.epoch == version.epoch else { return true }
-    // By their number, not by their offsets: compaction leaves gaps.
+    // Count the newer versions instead of comparing offsets: compaction leaves gaps.
     return recent.count { version.wasAccepted(before: $0) } > Self.disorderMax
   }
 
@@ -83,10 +83,10 @@ package struct OpenVersions {
     recent.removeFirst(Self.recentMax)
   }
 
-  /// Gaps hold no record but move the position.
+  /// Moves the position over a gap, which holds no record.
   package mutating func advance(to offset: Int64) { nextOffset = max(nextOffset, offset) }
 
-  /// The operation of an open version; nil when it has its state.
+  /// The operation of a version; nil when the version is not open.
   package func operation(_ document: DocumentKey, _ version: Records.Version) -> StatusRecord.Operation? {
     documents[document]?[version]?.operation
   }
@@ -105,7 +105,7 @@ package struct OpenVersions {
       }
   }
 
-  /// The version's state is acknowledged. Its events may not be read yet: they will open nothing.
+  /// Closes a version whose state is acknowledged. If its events have not been read yet, they will open nothing.
   package mutating func finish(_ document: DocumentKey, _ version: Records.Version) {
     if isKnown(document, version) {
       close(document, version)

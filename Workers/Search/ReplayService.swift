@@ -23,7 +23,7 @@ final class ReplayService: Service {
   private let gates: [Gate]
   private let group: String
   private let isStopping = Mutex(false)
-  /// The reason that keeps the worker from being ready, while it holds.
+  /// Why the index can't read some records, which keeps the worker from being ready; nil when it can.
   private let blocked = Mutex<String?>(nil)
 
   /// - Parameters:
@@ -65,7 +65,7 @@ final class ReplayService: Service {
     while states == nil, !isStopping.withLock({ $0 }) {
       do { states = try await index.open(disk) } catch let error as StorageError {
         guard error.kind == .retriable else { throw error }
-        if !hasComplained { context.logger.warning("The volume can't be used yet", [(.error, "\(error)")]) }
+        if !hasComplained { context.logger.warning("Volume can't be opened yet", [(.error, "\(error)")]) }
         hasComplained = true
         context.health.block("the volume: \(error)")
         try await Task.sleep(for: .milliseconds(500))
@@ -84,7 +84,7 @@ final class ReplayService: Service {
         return
       } catch let error as KafkaFailure {
         if error.kind == .fatal { throw error }
-        context.logger.info("Replay waits for the broker", [(.error, "\(error)")])
+        context.logger.info("Checking the volume against the log failed, retrying", [(.error, "\(error)")])
         try await Task.sleep(for: .milliseconds(200))
       }
     }
@@ -101,7 +101,7 @@ final class ReplayService: Service {
     } catch {
       guard error.isForbidden else { throw error }
       context.logger.warning(
-        "The topic's delete.retention.ms can't be read, and is taken to be that of the settings",
+        "Reading the topic's delete.retention.ms is forbidden, using the value of the settings",
         [(.topic, topic)])
     }
     func byNumber(_ map: [TopicPartition: Int64]) -> [Int32: Int64] {
@@ -117,14 +117,15 @@ final class ReplayService: Service {
     settings?["delete.retention.ms"].flatMap { Int64($0) } ?? 86_400_000
   }
 
-  /// What the reporters have committed needs no decisions any more; also this replica may become the reporter.
+  /// Forgets the decisions of records that the reporters have committed. Later decisions are kept, because this replica
+  /// may become the reporter.
   private func forgetReported(_ admin: KafkaAdmin, untilKnown: Bool = false) async throws {
     while !isStopping.withLock({ $0 }) {
       do {
         let topic = context.topic(.vectors)
         let committed = try await admin.committed(group: group, partitions.map { TopicPartition(topic, $0) })
         let ends = try await admin.ends(Array(committed.keys))
-        // A commit beyond the end is of a topic that was deleted since.
+        // A commit beyond the end belongs to a topic that has been deleted since.
         let reported = committed.filter { $0.value.nextOffset <= ends[$0.key] ?? -1 }
         await index.forgetDecisions(
           before: Dictionary(reported.map { ($0.key.partition, $0.value.nextOffset) }, uniquingKeysWith: max)
@@ -133,13 +134,13 @@ final class ReplayService: Service {
       } catch {
         if error.kind == .fatal { throw error }
         guard untilKnown else { return }
-        context.logger.info("Replay waits for the broker", [(.error, "\(error)")])
+        context.logger.info("Reading the reporters' commits failed, trying again", [(.error, "\(error)")])
         try await Task.sleep(for: .milliseconds(200))
       }
     }
   }
 
-  /// Where reading begins: at the oldest record that the index remembers, to recognise the log.
+  /// Where reading begins: at the oldest record that the index remembers, to check that the log is still the same one.
   private func starts(_ admin: KafkaAdmin) async throws -> [TopicPartition: ReplayReader.Start] {
     let topic = context.topic(.vectors)
     let states = await index.partitions
@@ -194,17 +195,17 @@ final class ReplayService: Service {
           try await forgetReported(admin)
         }
       } catch let error as KafkaFailure where error.kind != .fatal {
-        context.logger.info("Replay waits for the broker", [(.error, "\(error)")])
+        context.logger.info("Reading the vectors topic failed, trying again", [(.error, "\(error)")])
         try await Task.sleep(for: .milliseconds(200))
       }
     }
   }
 
   private static func madeAgain(_ topic: String) -> StageFatal {
-    StageFatal("\(topic) was deleted and made again: the index of its records begins anew")
+    StageFatal("\(topic) was deleted and recreated: the index must be rebuilt after a restart")
   }
 
-  /// A reader that got nothing for so long has read all there is.
+  /// A reader that got no record for this long has read all records.
   private static let quietAfter = Duration.seconds(3)
 
   /// - Parameter isQuiet: true when the reader got no record for a while.
@@ -213,7 +214,8 @@ final class ReplayService: Service {
     let asked = WallClock.milliseconds
     let ends = try await reader.ends()
     let positions = try await reader.currentPositions()
-    // Nothing was polled since the ends were asked for.
+    // No record was polled after the ends were asked for, so a position beyond the end shows that the topic was
+    // recreated.
     if positions.contains(where: { $0.value > ends[$0.key] ?? .max }) { throw Self.madeAgain(topic) }
     func byNumber(_ map: [TopicPartition: Int64]) -> [Int32: Int64] {
       Dictionary(map.map { ($0.key.partition, $0.value) }, uniquingKeysWith: max)
@@ -228,12 +230,14 @@ final class ReplayService: Service {
       if let unread { context.health.block(unread) }
       if let former { context.health.unblock(former) }
     }
-    // Outside of the group, so that a worker that can read the records is given their partitions.
+    // The reporter leaves its group while this index can't read or store records, so that another worker gets the
+    // partitions.
     let isFaulty = await index.isFaulty
     let reports = try await !index.holdsUnread() && !isFaulty
     if gates[0].isOpen, gates[1].isOpen != reports { gates[1].set(open: reports) }
-    // What the volume had applied is read again to its end, too: only that tells whether the log is still the same one.
-    // Compaction may have taken the last records: then the reader's position stays behind the end.
+    // Also wait until the remembered records have been read again, because only they show whether the log is still the
+    // same one. If compaction has removed the last records, the reader's position stays before the end: then the reader
+    // is quiet.
     let hasReadAll = isQuiet || ends.allSatisfy { positions[$0.key] ?? 0 >= $0.value }
     if hasReadAll, index.isCaughtUp, !gates[0].isOpen {
       context.logger.info(

@@ -4,12 +4,13 @@ import Records
 import Stage
 import Synchronization
 
-/// Writes all terminal states of document versions, in the order of `rag.vectors`, and nulls dead keys.
+/// Writes all terminal states of document versions, in the order of `rag.vectors`, and tombstones for the keys of dead
+/// versions.
 ///
-/// It reads `rag.vectors` as a member of the shard's index group; partitions of other shards, which the group
-/// is given too, are left out. For each record it waits until the replica's own index has applied it, so that
-/// `indexed` means: visible here. It writes what the catalog says that each record decided, so two reporters write the
-/// same.
+/// The reporter reads `rag.vectors` as a member of the shard's index group and ignores partitions of other shards,
+/// which the group is assigned too. For each record it waits until the replica's own index has applied the record, so
+/// that `indexed` means: visible here. It writes what each record decided according to the catalog, so two reporters
+/// write the same.
 package final class Reporter: StageWork {
   private let context: StageContext
   private let partitions: Set<Int32>
@@ -29,20 +30,21 @@ package final class Reporter: StageWork {
 
   package func ignores(_ partition: TopicPartition) -> Bool { !partitions.contains(partition.partition) }
 
-  /// Reads the status partitions from the oldest version on that was open at the last commit.
+  /// Begins to read the status partitions at the oldest version that was open at the last commit.
   ///
   /// - Throws: `KafkaFailure`; `CancellationError`.
   package func assigned(_ assigned: [TopicPartition: CommittedOffset?]) async throws -> [TopicPartition:
     Int64]
   {
     let names = assigned.keys.map { TopicPartition(context.topic(.documentStatus), $0.partition) }
-    // Retention may have taken what a note points at. A partition without a leader must not hold up the others.
+    // Retention may have deleted the event that a note points at. A partition without a leader must not hold up the
+    // others.
     var (beginnings, ends): ([TopicPartition: Int64], [TopicPartition: Int64]) = ([:], [:])
     do {
       beginnings = try await tail.beginnings(of: names)
       ends = try await tail.ends(of: names, limit: .seconds(5))
     } catch {
-      context.logger.warning("Bounds of the status partitions are unknown", [(.error, "\(error)")])
+      context.logger.warning("Reading the bounds of the status partitions failed", [(.error, "\(error)")])
     }
     var starts: [TopicPartition: ReplayReader.Start] = [:]
     var tables: [Int32: OpenVersions] = [:]
@@ -51,14 +53,14 @@ package final class Reporter: StageWork {
       var note = committed.flatMap { StageNote.read($0) }
       if let known = note, let end = ends[name], known > end {
         context.logger.warning(
-          "The status topic was made again: versions accepted before have no state there",
+          "The status topic was recreated: versions accepted before get no terminal state",
           [(.partition, "\(partition.partition)")])
         note = nil
       }
       tables[partition.partition] = OpenVersions(start: note ?? 0)
       starts[name] = .offset(max(beginnings[name] ?? 0, (note ?? 0) - OpenVersions.readBefore, 0))
     }
-    // No reading of the former assignment may take records of this one.
+    // A read that began under the former assignment must not take records of this one.
     open.clear()
     try await turns.take(0)
     defer { turns.release(0) }
@@ -73,11 +75,11 @@ package final class Reporter: StageWork {
   }
 
   /// Reads one status partition to its end: `accepted` was acknowledged before the vectors were written, so it is
-  /// found. One at a time: what a read takes from the tail, also of other partitions, is applied before the next
-  /// begins.
+  /// found. Only one read runs at a time: it applies all records that it takes from the tail, also those of other
+  /// partitions, before the next read begins.
   ///
-  /// - Returns: the number of the table that was read; nil when the partition is no longer this member's, or is
-  /// assigned anew.
+  /// - Returns: the number of the table that was read; nil when the partition is no longer this member's, or is being
+  ///   assigned anew.
   /// - Throws: `KafkaFailure` when the partition can't be read; `CancellationError`.
   package func readStates(_ partition: Int32) async throws -> Int? {
     try await turns.take(0)
@@ -97,7 +99,7 @@ package final class Reporter: StageWork {
       let records = try await tail.next(maxRecords: 1000, maxWait: .milliseconds(100))
       for record in records {
         let (partition, offset) = (record.position.partition, record.position.offset)
-        // The client begins anew where the topic was made again and is longer already.
+        // If the topic was recreated and is already longer than it was, the client reads it from the beginning.
         if offset <= lastRead.withLock({ $0[partition] }) ?? -1 { restart(partition) }
         lastRead.withLock { $0[partition] = offset }
         guard let value = record.value, let status = try? StatusRecord(value: value) else { continue }
@@ -105,14 +107,14 @@ package final class Reporter: StageWork {
       }
     }
     open.advance(partition, to: end)
-    // No assignment installs tables during this turn.
+    // No assignment can install a new table during this turn.
     return open.table(of: partition)
   }
 
-  /// The status topic was deleted and made again: what was known of the partition lies nowhere any more.
+  /// Forgets the partition's open versions: the status topic was deleted and recreated, so their events are gone.
   private func restart(_ partition: Int32) {
     context.logger.warning(
-      "The status topic was made again: versions accepted before have no state there",
+      "The status topic was recreated: versions accepted before get no terminal state",
       [(.partition, "\(partition)")])
     lastRead.withLock { $0[partition] = nil }
     open.restart(partition)
@@ -123,7 +125,7 @@ package final class Reporter: StageWork {
     on records: [RecordInWork], until limit: ContinuousClock.Instant
   ) async throws -> [Disposition] {
     var dispositions = [Disposition](repeating: Disposition(.notBegun), count: records.count)
-    // Dead keys are nulled once for each document, after its last record here.
+    // Dead keys get tombstones once for each document, after its last record in this batch.
     var last: [DocumentKey: Int] = [:]
     for (number, item) in records.enumerated() {
       if let key = VectorKey(bytes: item.record.key) { last[key.document] = number }
@@ -136,14 +138,14 @@ package final class Reporter: StageWork {
       guard ContinuousClock.now < limit else { break }
       do {
         dispositions[number] = try await decide(item.record, key, isLast: last[key.document] == number)
-        // The partition goes, or is assigned anew: nothing behind it can be finished before it.
+        // The partition is leaving or being assigned anew: later records can't be finished before this one.
         if case .left = dispositions[number].outcome { break }
       } catch let error as KafkaFailure {
-        // Those before are decided, and stay so: their states are being sent.
+        // The records before this one stay decided, because their states count as being sent.
         dispositions[number] = Disposition(.retry(after: nil, error))
         break
       } catch {
-        // None of the batch is sent.
+        // No state of this batch will be sent.
         for disposition in dispositions { await disposition.settled?(false) }
         throw error
       }
@@ -155,7 +157,7 @@ package final class Reporter: StageWork {
     let partition = record.position.partition
     try await waitUntilApplied(record)
     if try await index.isUnread(partition, record.position.offset) {
-      // Another worker decides it: one of the right model, or of a newer release.
+      // Another worker decides the record: one with the right model, or of a newer release.
       return Disposition(
         .retry(
           after: .seconds(5),
@@ -179,7 +181,7 @@ package final class Reporter: StageWork {
       }
     }
     let closed = closing
-    // States first, acknowledged; only then keys are nulled.
+    // Tombstones are sent only after the states are acknowledged.
     return Disposition(.done([events, nulls].filter { !$0.isEmpty }.map { .records($0) })) { isFinished in
       for (document, version) in closed {
         self.open.end(document, version, partition, isAcknowledged: isFinished)
@@ -187,7 +189,7 @@ package final class Reporter: StageWork {
     }
   }
 
-  /// The states that a decision brings; nil when the partition is no longer this member's.
+  /// The states to write for a decision; nil when the partition is no longer this member's.
   private func statuses(
     _ document: DocumentKey, _ decision: DocumentCatalog.Decision, _ record: ConsumerRecord
   ) async throws -> [StatusRecord]? {
@@ -197,12 +199,12 @@ package final class Reporter: StageWork {
       var table = open.table(of: partition, knowing: document, decision.version)
       if table == nil { table = try await readStates(partition) }
       guard let table else { return nil }
-      // An assignment may have come between.
+      // An assignment may have replaced the table in between.
       if let states = open.begin(decision, document, partition, table: table, token: token) { return states }
     }
   }
 
-  /// No state: it is one that its topic does not take.
+  /// Writes no state: a record is rejected here only because the status topic refuses its state.
   ///
   /// - Throws: Nothing.
   package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] { [] }

@@ -10,10 +10,10 @@ import Synchronization
 import Telemetry
 import Time
 
-/// One replica's shard. Records are applied on a thread of its own; searches work on the newest view on another thread,
-/// so that neither waits for the other; checkpoints and merges run on two more.
+/// The index of one shard in one replica. Records are applied on the actor's own thread. Searches read the newest view
+/// on another thread, so that neither waits for the other. Checkpoints and merges run on two more threads.
 package actor SearchIndex {
-  /// What searches and answers need, taken together.
+  /// The state that searches and answers read. It is published as a whole.
   private struct Published {
     var view = IndexView()
     var status: IndexStatus?
@@ -33,7 +33,7 @@ package actor SearchIndex {
 
   private nonisolated let scans = BlockingCalls(name: "scan")
   private nonisolated let jobs = BlockingCalls(name: "index-store")
-  /// A thread of its own: its priority is lowered for good.
+  /// Merges have a thread of their own, because its priority is lowered and stays low.
   private nonisolated let merges = BlockingCalls(name: "index-merge")
   private nonisolated let published = Mutex<Published>(Published())
   private nonisolated let isStopping = Mutex(false)
@@ -45,22 +45,23 @@ package actor SearchIndex {
   private var engine: IndexEngine
   /// Keeps other processes out of the volume.
   private var lock: VolumeLock?
-  /// The newest version of each document of which a record can't be read here, with the reason.
+  /// For each document with a record that can't be read here: the newest version with such a record, and the reason.
   private var unread: [DocumentKey: (version: Version, reason: String)] = [:]
-  /// Such records that the reporters have not committed, by partition and offset.
+  /// The unreadable records that the reporters have not committed, by partition and offset.
   private var unreadRecords: [Int32: [Int64: VectorKey]] = [:]
-  /// False while it is not decided whether the volume can be used: no job may begin.
+  /// False until it is decided whether the volume can be used. Until then no job may begin.
   private var mayStore = false
   private var checkpointedAt = ContinuousClock.now
   /// Why the last checkpoint failed; nil when it did not.
   private var fault: String?
 
-  /// How old the log's ends may be. An index that hasn't heard of its broker for longer may be behind, and says so.
+  /// How old the known ends of the log may be. An index that hasn't heard from its broker for longer may be behind, and
+  /// says so.
   private static let endsAgeMax = Duration.seconds(5)
-  /// So many full heads may wait for a checkpoint.
+  /// How many full heads may wait for a checkpoint before no further record is applied.
   private static let fullHeadsMax = 2
 
-  /// An index in memory.
+  /// Creates an index in memory.
   package init(
     _ options: IndexOptions, threads: Int = 1, metrics: MetricsRegistry, logger: Logger
   ) {
@@ -71,9 +72,9 @@ package actor SearchIndex {
     engine = IndexEngine(inMemory: options)
   }
 
-  /// Opens what lies on a volume.
+  /// Opens the index that is stored on a volume.
   ///
-  /// - Returns: what it has applied of each partition; empty for a new index. `begin` or `rebuild` must follow.
+  /// - Returns: how far the index has applied each partition; empty for a new index. `begin` or `rebuild` must follow.
   /// - Throws: `StorageError` when the volume can't be used, or another process uses it; `CancellationError`.
   package func open(_ disk: FolderDisk) async throws -> [Int32: PartitionState] {
     if lock == nil { lock = try VolumeLock(disk) }
@@ -93,16 +94,16 @@ package actor SearchIndex {
     return engine.partitions
   }
 
-  /// No job works on the present engine any more, and none begins before `begin`.
+  /// Waits until no job works on the present engine. No other begins before `begin` or the end of `rebuild`.
   private func awaitJobs() async throws {
     mayStore = false
     while engine.isSaving || engine.isMerging { try await Task.sleep(for: .milliseconds(5)) }
   }
 
-  /// What was opened is used, or the empty index in memory.
+  /// Uses the index that was opened, or the empty index in memory: jobs may begin.
   package func begin() { mayStore = true }
 
-  /// Begins anew, with an empty index.
+  /// Starts over with an empty index.
   ///
   /// - Throws: `StorageError`; `CancellationError`.
   package func rebuild(_ disk: FolderDisk, because reason: String, code: String) async throws {
@@ -117,12 +118,12 @@ package actor SearchIndex {
     mayStore = true
   }
 
-  /// The first records that must be read, and those that were applied already, to recognise the log.
+  /// How far each partition is applied, with the records by which the log is recognised.
   package var partitions: [Int32: PartitionState] { engine.partitions }
 
   /// Applies records of `rag.vectors` in their order.
   ///
-  /// - Returns: false when the topic was deleted and made again: this index is of a log that is gone.
+  /// - Returns: false when the topic was deleted and recreated: this index was made from a log that is gone.
   /// - Throws: `StorageError` when a file of the index can't be read.
   @discardableResult
   package func apply(_ records: [ConsumerRecord]) throws(StorageError) -> Bool {
@@ -133,7 +134,7 @@ package actor SearchIndex {
       let beacon = PartitionState.Beacon(
         offset: offset, timestampMilliseconds: record.timestampMilliseconds)
       if offset < state.nextOffset {
-        // Read again after a start, to compare.
+        // This record was applied before a restart and is read again only to compare it.
         if let newest = lastSeen[partition], offset <= newest { return false }
         if state.beacons.isEmpty || offset < state.beacons[0].offset || state.contradicts(beacon) {
           return false
@@ -154,10 +155,10 @@ package actor SearchIndex {
   /// The offset of the newest record that was read, by partition.
   private var lastSeen: [Int32: Int64] = [:]
 
-  /// The reader begins anew.
+  /// Forgets which records were read, because the reader begins anew.
   ///
-  /// - Parameter fromBeginning: partitions that are read from their beginning. A record that is read now is in the log
-  ///   now, however old it is: its tombstone will be kept for the whole retention.
+  /// - Parameter fromBeginning: partitions that are read from their beginning. However old a record is, it is in the
+  ///   log now, so a tombstone for it will be kept for the whole `delete.retention.ms` from now on.
   package func forgetReading(fromBeginning: [Int32]) {
     lastSeen = [:]
     for partition in fromBeginning {
@@ -205,16 +206,16 @@ package actor SearchIndex {
       skip(.badRecord)
       return
     }
-    // The key says what is replaced and removed, the value what is shown: they must speak of the same part.
+    // The key decides what is replaced and removed, the value what is shown: both must be of the same part.
     guard batch.key == key else {
       logger.warning(
         "Vector record skipped",
-        [(.topic, record.position.description), (.error, "its key is not that of its value")])
+        [(.topic, record.position.description), (.error, "its key does not match its value")])
       skip(.keyMismatch)
       return
     }
     if case .vectors(let chunks, let width, _) = batch.content {
-      // An index of one model must not hold another's vectors: their scores mean nothing together.
+      // An index of one model must not hold vectors of another: their scores can't be compared.
       let dimension = engine.dimension
       guard batch.header.model == options.model, chunks.isEmpty || dimension == 0 || dimension == width else {
         let other = batch.header.model
@@ -235,7 +236,8 @@ package actor SearchIndex {
     }
   }
 
-  /// Not applied: another worker can read it, or its document is put again. Until then the index is incomplete.
+  /// Leaves out a record that can't be read here. Another worker may read it, or its document may be put again; until
+  /// then this index is incomplete.
   private func leave(_ record: ConsumerRecord, _ key: VectorKey, _ reason: String, _ code: ErrorCode)
     throws(StorageError)
   {
@@ -254,7 +256,7 @@ package actor SearchIndex {
     unread[key.document] = (key.version, reason)
   }
 
-  /// The record is gone from the topic.
+  /// Forgets an unreadable record, because its key got a tombstone.
   private func forgetUnread(_ key: VectorKey, _ partition: Int32) {
     guard unread[key.document] != nil || unreadRecords[partition]?.isEmpty == false else { return }
     if unread[key.document]?.version == key.version { unread[key.document] = nil }
@@ -265,14 +267,15 @@ package actor SearchIndex {
     metrics.increment(.indexSkipped, [("reason", reason.rawValue)])
   }
 
-  /// What this index can't read, of documents that have nothing newer; nil when it can read all.
+  /// How many documents this index can't read, and why; nil when it can read all. A document counts only if it has no
+  /// newer version here.
   package var unreadReason: String? {
-    // No ids: whoever probes the worker reads this. The log has the first record's place.
+    // No document IDs: everyone who probes the worker can read this. The log has the first record's position.
     guard let known = unread.first?.value else { return nil }
     return "the index can't read \(unread.count) documents, for example \(known.reason)"
   }
 
-  /// True for a record that was not read here, and on which the state of its version depends.
+  /// True for a record that can't be read here and on which the state of its version depends.
   ///
   /// - Throws: `StorageError` when a file of the index can't be read.
   package func isUnread(_ partition: Int32, _ offset: Int64) throws(StorageError) -> Bool {
@@ -306,9 +309,9 @@ package actor SearchIndex {
     }
   }
 
-  /// Tells how far the reader is: gaps of a compacted topic hold no record but move the position.
+  /// Takes over the reader's positions. They also pass gaps of a compacted topic, which hold no record.
   ///
-  /// - Parameter askedMilliseconds: when the ends were asked for, since 1970.
+  /// - Parameter askedMilliseconds: when the ends were asked for, in milliseconds since 1970.
   package func advance(
     positions: [Int32: Int64], ends: [Int32: Int64], askedMilliseconds: Int64 = WallClock.milliseconds
   ) {
@@ -329,12 +332,12 @@ package actor SearchIndex {
     report(status)
   }
 
-  /// True when every record is applied that was there at the last look.
+  /// True when every record up to the last known ends is applied, and these ends are recent.
   package nonisolated var isCaughtUp: Bool {
     published.withLock { $0.notApplied == 0 && ContinuousClock.now - $0.endsKnownAt <= Self.endsAgeMax }
   }
 
-  /// What answers say of the index: records that are not applied yet, and documents that can't be read.
+  /// What answers say about the index: how many records are not applied yet, plus how many documents can't be read.
   package nonisolated var behind: IndexBehind {
     published.withLock { published in
       let records = published.notApplied + Int64(published.unreadCount)
@@ -366,23 +369,23 @@ package actor SearchIndex {
     try engine.deadKeys(of: document)
   }
 
-  /// Whether no record may be applied now: the disk takes nothing, or checkpoints don't keep up.
+  /// True while no record may be applied, because the index can't be stored or checkpoints don't keep up.
   package var mustWait: Bool { fault != nil || engine.fullHeads >= Self.fullHeadsMax }
 
   package var isHeadFull: Bool { engine.isHeadFull }
 
-  /// Whether a change was applied in part, because a file could not be read. Only a new start mends that.
+  /// Whether a change was applied only in part, because a file could not be read. Only a restart corrects that.
   package var isBroken: Bool { engine.isBroken }
 
   /// Whether the index takes no records because it can't be stored: another replica must report the states.
   package var isFaulty: Bool { fault != nil }
 
-  /// Makes the present state durable when it is due.
+  /// Stores the present state by a checkpoint, when one is due.
   ///
   /// - Parameters:
-  ///   - interval: changes are stored at least so often.
+  ///   - interval: changes are stored at least this often.
   ///   - isLast: the process ends: what is not durable now must be read again at the next start.
-  /// - Returns: why the disk takes nothing; nil when it does.
+  /// - Returns: why the index can't be stored; nil when it can.
   package func store(every interval: Duration, isLast: Bool = false) async -> String? {
     guard mayStore else { return fault }
     let age = ContinuousClock.now - checkpointedAt
@@ -393,26 +396,27 @@ package actor SearchIndex {
     return fault
   }
 
-  /// Merges what is worth it, beside checkpoints.
+  /// Merges the segments and tables that are due, while checkpoints go on.
   package func mergeDue() async {
     guard mayStore, fault == nil, ContinuousClock.now >= mergesFrom else { return }
     do { try await merge(.due) } catch {
-      // A disk that has no room for a merge is not filled again and again.
+      // Wait, so that a disk without room for a merge is not filled again and again.
       mergesFrom = .now + .seconds(60)
       metrics.increment(.indexCheckpoints, [("result", "merge_failed")])
-      logger.error("Segments could not be merged", [(.error, "\(error)")])
+      logger.error("Merging segments or tables failed, trying again after 60 s", [(.error, "\(error)")])
     }
   }
 
   private var mergesFrom = ContinuousClock.now
-  /// Whether the merge that runs must give back its room.
+  /// True when the running merge must stop and free its disk space.
   private nonisolated let mergeMustEnd = Mutex(false)
 
-  /// - Parameter waits: for a checkpoint that is under way, to make one of this moment afterwards.
+  /// - Parameter waits: true to wait for a checkpoint that is under way, and then make another one of the state at that
+  ///   time.
   private func checkpoint(waits: Bool = false) async {
     var job = mayStore ? engine.beginCheckpoint(nowMilliseconds: WallClock.milliseconds) : nil
     while job == nil, waits, mayStore, engine.isSaving {
-      // A cancelled task must not wait: its sleeps end at once, and would keep the other job from ending.
+      // A cancelled task must not wait: its sleeps return at once, so it would keep the other job from ending.
       do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
       job = engine.beginCheckpoint(nowMilliseconds: WallClock.milliseconds)
     }
@@ -424,7 +428,7 @@ package actor SearchIndex {
     checkpointedAt = .now
     metrics.increment(.indexCheckpoints, [("result", result.error == nil ? "stored" : "failed")])
     if let error = result.error as? StorageError, error.code == .full, engine.isMerging {
-      // The merge has taken the room. It gives it back, and the next try comes at once.
+      // The running merge has used up the disk space: stop it, and try the checkpoint again at once.
       mergeMustEnd.withLock { $0 = true }
       mergesFrom = .now + .seconds(60)
       defer { mergeMustEnd.withLock { $0 = false } }
@@ -439,19 +443,19 @@ package actor SearchIndex {
       if fault == nil { logger.error("The index can't be stored", [(.error, "\(error)")]) }
       fault = "the index can't be stored: \(error)"
     } else {
-      if fault != nil { logger.info("The index is stored again") }
+      if fault != nil { logger.info("The index can be stored again") }
       fault = nil
     }
   }
 
-  /// - Returns: true when the merge was made, or nothing was to be merged.
-  /// - Throws: what the job throws, but for its cancellation; `CancellationError` of the task.
+  /// - Returns: true when everything chosen is merged, or there was nothing to merge; false when the merge was stopped.
+  /// - Throws: the job's error, except its cancellation; `CancellationError` of the task.
   @discardableResult
   private func merge(_ choice: MergeChoice) async throws -> Bool {
     let mustEnd = { @Sendable in self.isStopping.withLock { $0 } || self.mergeMustEnd.withLock { $0 } }
     while mayStore, !engine.isBroken, !mustEnd() {
       guard let job = engine.beginMerge(nowMilliseconds: WallClock.milliseconds, choice) else {
-        // What is asked for is done after the merge that runs.
+        // A merge on request waits for the merge that is running.
         guard choice != .due, engine.isMerging else { return true }
         try await Task.sleep(for: .milliseconds(20))
         continue
@@ -466,32 +470,32 @@ package actor SearchIndex {
         if error is CancellationError { return false }
         throw error
       }
-      // All are merged once: what is removed meanwhile waits.
+      // A merge on request runs once: documents that are removed meanwhile wait for the next merge.
       if choice != .due { return true }
     }
     return false
   }
 
-  /// Merges everything, so that nothing removed is left on the disk. Checkpoints go on beside it.
+  /// Merges everything, so that no removed data is left on the disk. Checkpoints go on meanwhile.
   ///
-  /// - Returns: why it could not; nil when it is done.
+  /// - Returns: why merging failed; nil when it succeeded.
   package func compact() async -> String? {
     guard mayStore else { return "the index is being opened" }
     do {
       await checkpoint(waits: true)
-      guard try await merge(.allSegments) else { return "the merge was broken off" }
+      guard try await merge(.allSegments) else { return "the merge was stopped" }
       await checkpoint(waits: true)
-      guard try await merge(.allTables) else { return "the merge was broken off" }
+      guard try await merge(.allTables) else { return "the merge was stopped" }
     } catch {
       return "\(error)"
     }
     await checkpoint(waits: true)
-    // The former state is kept until there is a second one without it.
+    // The files of the former state are kept until a second state does not need them.
     await checkpoint(waits: true)
     return fault
   }
 
-  /// No job goes on for long after this.
+  /// Makes a running merge stop soon. No other merge begins.
   package nonisolated func stop() { isStopping.withLock { $0 = true } }
 
   private func report(_ status: IndexStatus) {

@@ -10,7 +10,7 @@ import Stage
 import Storage
 import Time
 
-/// `rag.searches` → `rag.candidates`: one shard's best for every query.
+/// `rag.searches` → `rag.candidates`: one shard's best hits for each query.
 package struct SearchStage: StageWork {
   private struct Item {
     var index: Int
@@ -27,7 +27,7 @@ package struct SearchStage: StageWork {
 
   /// The services of one search replica, in start order.
   ///
-  /// - Throws: `StorageError` when the folder of the index can't be made.
+  /// - Throws: `StorageError` when the folder of the index can't be created.
   package static func services(_ context: StageContext, shard: Int) throws -> [any Service] {
     let settings = context.settings
     let layout = settings.search.layout
@@ -91,7 +91,7 @@ package struct SearchStage: StageWork {
           .rejected(FieldError(.badRecord, field: "value", value: "\(error)", rule: "must be a Search")))
       }
     }
-    // Who must wait for the index holds up no other.
+    // A query that must wait for the index does not hold up the others.
     var ready: [Item] = []
     for item in searches {
       if mustWait(item) {
@@ -120,7 +120,7 @@ package struct SearchStage: StageWork {
   private func candidates(_ items: [Item], _ watch: Stopwatch) async throws -> [CandidatesRecord] {
     let working = items.indices.filter { items[$0].search.flight.outcome == nil }
     let now = WallClock.milliseconds
-    // Before the search: the index may reach a token meanwhile.
+    // Check the tokens before the search, because the index may reach one during the search.
     let missed = items.map(misses)
     let scan = Stopwatch()
     let results = try await found(working.map { query(items[$0].search, now: now) })
@@ -164,7 +164,7 @@ package struct SearchStage: StageWork {
     }
   }
 
-  /// Whether the index has not come to the query's token.
+  /// True while the index has not reached the query's token.
   private func mustWait(_ item: Item) -> Bool {
     guard item.search.flight.outcome == nil, let token = item.search.flight.query.after,
       partitions.contains(token.partition)
@@ -172,19 +172,20 @@ package struct SearchStage: StageWork {
     return index.position(of: token.partition) < token.nextOffset
   }
 
-  /// Whether the query's token is not reached, or never can be, because it names no partition of the index.
+  /// True when the query's token is not reached yet, or never can be, because it names a partition that does not exist.
   private func misses(_ item: Item) -> Bool {
     guard let token = item.search.flight.query.after else { return false }
     return mustWait(item) || Int(token.partition) >= context.settings.partitionCount(.vectors)
   }
 
-  /// Read your writes: a replica before the token waits a little, then says how far behind it is.
+  /// Read your writes: a replica that has not reached the token waits up to `search.wait`. Then the query is searched
+  /// all the same, and the answer says that the token was missed.
   private func waitForToken(_ item: Item) async throws {
     let limit = ContinuousClock.now + context.settings.search.wait
     while mustWait(item), ContinuousClock.now < limit { try await Task.sleep(for: .milliseconds(2)) }
   }
 
-  /// The query goes on, without this shard's hits: it is answered from fewer shards, and says so.
+  /// Candidates without hits: the query is answered from fewer shards, and its answer says so.
   ///
   /// - Throws: Nothing.
   package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {

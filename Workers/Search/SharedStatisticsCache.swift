@@ -1,13 +1,14 @@
 import Records
 import Synchronization
 
-/// What all shards knew together of some tenants' words when a query came with it. A shard that weighs terms with
-/// nearly the right numbers leaves out nothing that another round would have to find.
+/// For some tenants, the term statistics of all shards together, collected from the queries that came with them. A
+/// shard that weighs terms by nearly the right statistics seldom leaves out a hit that another round would have to
+/// find.
 final class SharedStatisticsCache: Sendable {
   private struct Tenant {
     var statistics = LexicalStatistics()
     var languages: [String] = []
-    /// The tenant used last has the highest.
+    /// The value of `uses` at the last use, so the tenant used last has the highest.
     var usedAt = 0
   }
 

@@ -1,9 +1,9 @@
 import Engine
 
-/// Decides whether what a volume holds may be caught up by the tail of the log alone. A value.
+/// Decides whether the tail of the log is enough to bring a stored index up to date. A value.
 ///
-/// Compaction forgets the tombstones of deleted documents after `delete.retention.ms`: an index that has not read on
-/// for longer would keep them for ever.
+/// Compaction removes the tombstones of deleted documents after `delete.retention.ms`. An index that has not read the
+/// log for longer would miss them, and keep the documents for ever.
 struct VolumeCheck {
   /// Why the index must be rebuilt from the whole log.
   struct Reason: Equatable {
@@ -21,7 +21,8 @@ struct VolumeCheck {
   /// `delete.retention.ms` of the topic.
   var retentionMilliseconds: Int64
 
-  /// An index must have read on within this time. An eighth of the retention is left for reading the tail.
+  /// An index must have read the log to its end within this time. An eighth of the retention is left for reading the
+  /// tail.
   var ageMax: Int64 { retentionMilliseconds - retentionMilliseconds / 8 }
 
   func reason(against states: [Int32: PartitionState], nowMilliseconds: Int64) -> Reason? {

@@ -9,7 +9,7 @@ import Time
 /// Caches answers in Redis. Every hit is checked against the freshness tail, so that a restored Redis, a
 /// failover, a late writer or an answer that was stored after an update can't lead to a stale answer.
 package struct AnswerCache: Sendable {
-  /// Why there was no hit: the metric's label.
+  /// Why there was no hit: the metric's label `reason`.
   package enum Miss: String, Sendable {
     case bypass, absent, expired, stale, unconfirmed, unreachable, timeout, refused, unverified
     case badEntry = "bad_entry"
@@ -99,7 +99,7 @@ package struct AnswerCache: Sendable {
     guard age >= -1000, age < context.settings.cache.answerTTL.milliseconds,
       entry.expiresAtMilliseconds == 0 || entry.expiresAtMilliseconds > now
     else { return miss(.expired) }
-    // This check comes first: the table counts only while its tail has confirmed its end.
+    // This check comes before the next one: the table is only reliable while the tail has confirmed the topic's end.
     guard freshness.isConfirmed else { return miss(.unconfirmed) }
     guard
       entry.documents.allSatisfy({
@@ -130,7 +130,7 @@ package struct AnswerCache: Sendable {
       answer.shardsAnswered == answer.shardsTotal, answer.behind.records == 0, answer.staleOmitted == 0,
       !documents.isEmpty, let key = key(query)
     else { return }
-    // An answer also ends with a document that it only names.
+    // An entry also expires with a document that the answer only names as a copy of a source.
     let copies = answer.citations.flatMap(\.alsoIn)
     let expiries = documents.map(\.expiresAtMilliseconds) + copies.map(\.expiresAtMilliseconds)
     let entry = AnswerEntry(

@@ -7,7 +7,7 @@ import Settings
 ///
 /// The format is JSON (`format` 1): `format`, `key` (hex, so that an entry under another key is detected),
 /// `made_at` and `expires_at` in milliseconds since 1970, `documents` (id and version of every document that
-/// the answer was made from) and `answer`. An entry in an unknown format is a miss.
+/// the answer was made from or names as a copy) and `answer`. An entry in an unknown format is a miss.
 package struct AnswerEntry: Sendable {
   package static let format = 1
   /// Times in milliseconds that can be added and subtracted without overflow.

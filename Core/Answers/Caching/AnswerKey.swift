@@ -8,11 +8,11 @@ package struct AnswerKey: Sendable, Hashable {
   package let digest: [UInt8]
 
   /// - Parameters:
-  ///   - clusterID: the Kafka cluster whose offsets the versions in an entry mean; one Redis may serve
-  ///     several.
+  ///   - clusterID: the Kafka cluster to whose offsets the versions in an entry refer; one Redis may serve
+  ///     several clusters.
   ///   - rulesVersion: the version of the prompt and of the rules by which sentences are chosen and supported.
   package init(_ query: QueryRecord, settings: Settings, clusterID: String, rulesVersion: Int) {
-    // The question's text is only normalised to NFC and its white space folded.
+    // The question's text is normalised to NFC and its white space is folded; nothing else is changed.
     let question = query.text.precomposedStringWithCanonicalMapping.split(whereSeparator: \.isWhitespace)
       .joined(separator: " ")
     let filter: JSONValue =
@@ -30,8 +30,8 @@ package struct AnswerKey: Sendable, Hashable {
     ]
     if let url = settings.llm.url {
       engine += [
-        // Without user and password: the lane that looks answers up does not have them, and a new password
-        // changes no answer.
+        // Without user and password: the embed worker that looks answers up does not have them, and a new
+        // password changes no answer.
         .string(SettingsTable.withoutUser(url: url)), .string(settings.llm.model),
         .int(settings.llm.promptTokensMax),
         .int(settings.llm.answerTokensMax),

@@ -1,10 +1,10 @@
 import Cryptography
 import Settings
 
-/// Signs what is stored in Redis, so that whoever else can write there can't forge an entry.
+/// Signs what is stored in Redis, so that nobody else who can write there can forge an entry.
 ///
-/// A sealed entry is an HMAC-SHA-256 (32 bytes) and the payload. The code covers the key in Redis too: an entry that
-/// was copied under another key does not verify.
+/// A sealed entry is an HMAC-SHA-256 (32 bytes) followed by the payload. The HMAC also covers the key in Redis, so that
+/// an entry that was copied to another key does not verify.
 package struct CacheSeal: Sendable {
   private static let codeBytes = 32
   private static let keyBytesMin = 16
@@ -14,7 +14,7 @@ package struct CacheSeal: Sendable {
 
   /// The seal that the settings name; nil without `cache.key`: then nothing is cached.
   ///
-  /// - Throws: `SettingsError` for a key that is too short, or a file with it that can't be read.
+  /// - Throws: `SettingsError` when the key is too short, or when the file that contains it can't be read.
   package static func named(in settings: Settings) throws(SettingsError) -> CacheSeal? {
     if settings.cache.key.isEmpty { return nil }
     let secret = Array(try settings.cache.key.read().utf8)
@@ -39,7 +39,7 @@ package struct CacheSeal: Sendable {
   }
 
   private func code(_ payload: ArraySlice<UInt8>, _ redisKey: [UInt8]) -> [UInt8] {
-    // With the length, no byte can pass from the key to the payload.
+    // The length marks where the key ends, so that no byte of the key can pass for one of the payload.
     let length = (0..<8).map { UInt8(truncatingIfNeeded: redisKey.count >> (8 * $0)) }
     return MessageCode.hmacSHA256(length + redisKey + payload, key: secret)
   }

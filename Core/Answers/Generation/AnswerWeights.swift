@@ -12,7 +12,8 @@ package struct AnswerWeights: Sendable {
     return 1 / (1 + exp(-sum))
   }
 
-  /// Fitted by `Tests/Scripts/fit_refusals.py`. They must be fitted again when the encoder's class changes.
+  /// Fitted by `Tests/Scripts/fit_refusals.py`. They must be fitted again when the encoder's numeric class
+  /// changes.
   package static let shipped = AnswerWeights(
     origin:
       "all-MiniLM-L6-v2 in int8, squad2-dev's articles at even places and questions of other corpora, 2026-11-30",
@@ -22,7 +23,8 @@ package struct AnswerWeights: Sendable {
       -1.2375, 0.6587,
     ] + byHand)
 
-  /// No set of questions with known answers is answered by headings: a heading answers a question if it speaks of what
-  /// was asked, or has a value of the kind that was asked for.
+  /// The weights of `heading_uncovered` and `heading_value`. They are set by hand, because no set of questions with
+  /// known answers has headings as answers. A heading is a likelier answer if it has the question's words, or a value
+  /// of the kind that was asked for.
   private static let byHand = [-2.0, 1.5]
 }

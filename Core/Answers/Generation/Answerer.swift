@@ -7,23 +7,25 @@ import Time
 package struct Answerer: Sendable {
   package static let extractive = "extractive"
   package static let llm = "llm"
-  /// Must be raised with every change to the prompt, to the rules of support and to the weights, so that cached answers
-  /// by the earlier ones are no longer found.
+  /// Must be raised with every change to the prompt, the rules of support or the weights, so that answers that were
+  /// cached under the earlier ones are no longer found.
   package static let rulesVersion = 4
-  /// From this probability on, a quote is shown although the LLM says that the documents hold no answer: small models
-  /// say so too often, and any model can be talked into it by a document.
+  /// From this probability on, quotes are shown even if the LLM says that the documents contain no answer: small models
+  /// say so too often, and a document can talk any model into it.
   private static let overrulingProbability = 0.6
-  /// The rest is the reserve to send the quotes, which are ready already, if the LLM is late.
+  /// The LLM must finish this long before the query's deadline (or a fifth of the time left, if that is less), so that
+  /// the quotes can still be sent if it is late.
   private static let reserve = Duration.seconds(2)
 
   /// An answer and how it was made.
   package struct Outcome: Sendable {
     package var answer: AnswerRecord
-    /// nil when no LLM was asked or it gave no complete answer.
+    /// The LLM's reply, also one that ended early; nil when no LLM was asked or the call failed.
     package var llm: ChatClient.Result?
-    /// How long the call to the LLM took, also one that failed; nil when none was begun.
+    /// How long the call to the LLM took, also one that failed; nil when none was begun. Of a successful call, only the
+    /// last attempt counts.
     package var callSeconds: Double?
-    /// Why quotes were used in place of the LLM's text; nil when they were not, or no LLM was asked.
+    /// Why quotes were used in place of the LLM's text; nil in all other cases.
     package var fallback: Fallback?
     /// Why the call to the LLM failed; nil when it did not.
     package var failure: ChatFailure?
@@ -31,20 +33,21 @@ package struct Answerer: Sendable {
     /// True if the LLM's reply ended early: what it said before is used, but another call may say more.
     package var isCut: Bool { llm?.finish.isCut ?? false }
 
-    /// False if the same question may get a better answer at once, so that this one must not be cached.
+    /// False if another attempt at the question may give a better answer, so that this one must not be cached.
     package var isWorthKeeping: Bool { fallback?.isLasting ?? !isCut }
   }
 
-  /// Why quotes were used in place of the LLM's text: the request failed, or the text was `unsupported`.
+  /// Why quotes were used in place of the LLM's text. The first five cases are the reasons of `ChatFailure`;
+  /// `unsupported` means that the sources support no sentence of the text that answers the question.
   package enum Fallback: String, Sendable {
     case unreachable, timeout, overloaded, refused, broken, unsupported
-    /// The reply ended early, and no supported sentence came before. For example, all its tokens were thoughts.
+    /// The reply ended early, and no sentence before its end could be used. For example, all its tokens were thoughts.
     case cut
-    /// No call was begun: it had no fair chance to end before the deadline.
+    /// No call was begun, because it would probably not have ended before the deadline.
     case late
 
-    /// True if the LLM would give the same text again, so that the quotes are worth caching. Nothing in them was made
-    /// from a reply that was cut off.
+    /// True if another call would probably have the same result, so that the quotes are worth caching. They contain
+    /// nothing of a reply that was cut off.
     package var isLasting: Bool { self == .unsupported || self == .cut }
 
     init(_ reason: ChatFailure.Reason) {
@@ -83,7 +86,8 @@ package struct Answerer: Sendable {
   /// - Parameters:
   ///   - deadline: the query's deadline.
   ///   - isUsable: false for documents that must not be quoted because they have changed.
-  ///   - onSentence: called with each supported sentence and its citation, as soon as they are known.
+  ///   - onSentence: called with each sentence of the LLM's answer that is kept or replaced, and with its citation, as
+  ///     soon as they are known.
   /// - Throws: Only `CancellationError`.
   package func answer(
     _ prompt: PromptRecord, deadline: ContinuousClock.Instant, isUsable: (ContextItem) -> Bool,
@@ -95,7 +99,7 @@ package struct Answerer: Sendable {
       usable, query: query, question: prompt.vector, known: known, dimension: encoder.dimension)
     let quoted = extractive.answer(query, context, model: encoder.modelID)
     guard quoted.status == .answered, let chat else { return Outcome(answer: quoted) }
-    // A call that waits for its place until it has no chance any more is not begun.
+    // A call that waits so long for a free slot that it would probably not end in time is not begun.
     let end = deadline - min(Self.reserve, (deadline - .now) / 5)
     guard times.hasChance(within: end - .now), try await limit.take(until: end - (times.usual() ?? .zero))
     else {
@@ -114,7 +118,7 @@ package struct Answerer: Sendable {
         case .restart: draft = empty
         }
       }
-      // The last sentence of a reply that ended early may lack its end, also if it has a full stop: "version 3."
+      // The last sentence of a reply that ended early may be incomplete even if it ends with a full stop: "version 3."
       if !result.finish.isCut {
         for sentence in draft.rest() { await draft.align(sentence, onSentence) }
       }
@@ -127,7 +131,7 @@ package struct Answerer: Sendable {
     }
   }
 
-  /// A sentence of a context with what its probability is made from.
+  /// A sentence of a context with the features from which its probability is computed.
   package struct Judged: Sendable {
     package var text: String
     package var documentID: DocumentID
@@ -136,7 +140,7 @@ package struct Answerer: Sendable {
     package var features: [Double]
   }
 
-  /// The sentences that are weighed for an answer; for fitting the weights.
+  /// The sentences that would be considered for an answer, with their features; for fitting the weights.
   package func judged(_ prompt: PromptRecord) async -> [Judged] {
     let context = await ContextSentences(
       prompt.context, query: prompt.flight.query, question: prompt.vector, known: known,
@@ -176,7 +180,7 @@ package struct Answerer: Sendable {
         answer: answer, llm: result, callSeconds: result.seconds,
         fallback: result.finish.isCut ? .cut : .unsupported)
     } else {
-      // A text of nothing but the sources' own sentences is quoted, whoever chose them.
+      // A text that consists only of the sources' own sentences counts as extractive, even if the LLM chose them.
       answer.engine = draft.hasOwnWords ? Self.llm : Self.extractive
       draft.add(extractive.contradictions(of: draft.cited, in: context))
       answer.citations = draft.citations

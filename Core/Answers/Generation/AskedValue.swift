@@ -27,7 +27,7 @@ enum AskedValue: Sendable {
     return nil
   }
 
-  /// Whether a sentence has a value of the kind that the question has not.
+  /// True if a sentence has a value of this kind that does not already stand in the question.
   func isHeld(by terms: [Term], besides asked: [Term]) -> Bool {
     terms.contains { term in
       guard !asked.contains(where: { $0.form == term.form }) else { return false }

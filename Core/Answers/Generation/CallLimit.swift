@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Bounds the calls in flight. Waiters are served in their order.
+/// Bounds the calls in flight. Waiters are served in the order in which they came.
 package final class CallLimit: Sendable {
   private struct State {
     var limit: Int
@@ -12,7 +12,7 @@ package final class CallLimit: Sendable {
 
   package init(_ limit: Int) { state = Mutex(State(limit: max(1, limit))) }
 
-  /// Changes the limit; calls in flight go on.
+  /// Changes the limit; calls in flight continue.
   package func set(_ limit: Int) {
     let woken = state.withLock { state in
       state.limit = max(1, limit)
@@ -23,10 +23,10 @@ package final class CallLimit: Sendable {
 
   package var inFlight: Int { state.withLock(\.inFlight) }
 
-  /// Waits for a place.
+  /// Waits for a free slot and takes it.
   ///
-  /// - Returns: false when there is none by the deadline.
-  /// - Throws: `CancellationError`, without a place.
+  /// - Returns: false when no slot was free by the deadline.
+  /// - Throws: `CancellationError`; then no slot is taken.
   package func take(until deadline: ContinuousClock.Instant) async throws -> Bool {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
     let id = state.withLock { state -> Int? in
@@ -45,7 +45,7 @@ package final class CallLimit: Sendable {
       await group.next()
       group.cancelAll()
     }
-    // Who is no longer among the waiters was given a place.
+    // A waiter that is no longer in the list was given a slot.
     let isWaiting = state.withLock { state -> Bool in
       guard let index = state.waiters.firstIndex(where: { $0.id == id }) else { return false }
       state.waiters.remove(at: index)

@@ -1,10 +1,10 @@
 import Synchronization
 import Time
 
-/// How long calls to the LLM took lately: a call that can't end in time is not begun.
+/// How long recent calls to the LLM took, so that a call that would probably not end in time is not begun.
 ///
-/// When the queue is older than a deadline, every call would begin too late, and all of the LLM's work would be thrown
-/// away.
+/// Otherwise, when prompts wait in the queue for almost as long as their deadline allows, every call would begin too
+/// late, and all of the LLM's work would be wasted.
 package final class CallTimes: Sendable {
   private static let countMax = 64
   private static let age = Duration.seconds(60)
@@ -14,7 +14,7 @@ package final class CallTimes: Sendable {
 
   package init() {}
 
-  /// Adds a call that ended, also one that ran out of time: it would have taken at least so long.
+  /// Adds a call that ended. A call that timed out counts too: it would have taken at least this long.
   package func add(_ took: Duration, at now: ContinuousClock.Instant = .now) {
     calls.withLock { calls in
       calls.append((now, took))
@@ -22,8 +22,8 @@ package final class CallTimes: Sendable {
     }
   }
 
-  /// What half of the calls of the last minute took at most; nil when there were too few. So a slow minute is
-  /// forgotten, and the LLM is tried again.
+  /// The median duration of the calls of the last minute; nil when there were too few. Older calls are forgotten, so
+  /// the LLM is tried again after a slow minute.
   package func usual(at now: ContinuousClock.Instant = .now) -> Duration? {
     calls.withLock { calls in
       calls.removeAll { now - $0.at > Self.age }
@@ -32,7 +32,7 @@ package final class CallTimes: Sendable {
     }
   }
 
-  /// Whether a call that may take so long has a fair chance to end.
+  /// True if a call that is as long as the median fits in `left`, or if the median is unknown and time is left.
   package func hasChance(within left: Duration, at now: ContinuousClock.Instant = .now) -> Bool {
     guard left > .zero else { return false }
     return usual(at: now).map { $0 <= left } ?? true

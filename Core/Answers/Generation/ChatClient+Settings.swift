@@ -1,9 +1,9 @@
 import Settings
 
 extension ChatClient.Options {
-  /// The endpoint of `llm.*`.
+  /// The options that the settings `llm.*` describe.
   ///
-  /// - Parameter url: of the endpoint; `llm.url` is nil when there is none.
+  /// - Parameter url: the endpoint. It is a parameter because `llm.url` is nil when no endpoint is set.
   /// - Throws: `SettingsError` for an API key that can't be read.
   package init(_ llm: Settings.LLM, url: String) throws {
     self.init(

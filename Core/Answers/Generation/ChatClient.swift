@@ -5,14 +5,14 @@ import Time
 
 /// A client of a chat endpoint with OpenAI's protocol. Answers are streamed if the endpoint can do that.
 package struct ChatClient: Sendable {
-  /// Where and how to ask; `timeout` limits one answer with all its retries.
+  /// The endpoint and how requests are made. `timeout` limits one answer with all its retries.
   package struct Options: Sendable {
     package var url: String
     package var model: String
     package var apiKey: String
     package var answerTokensMax: Int
     package var timeout: Duration
-    /// The first request is made in it; what the server then refuses is left out.
+    /// The dialect of the first request. What the server refuses is left out of later requests.
     package var dialect: ChatDialect
 
     package init(
@@ -41,7 +41,7 @@ package struct ChatClient: Sendable {
   /// A dialect that the server has accepted after it had refused another.
   package struct Lesson: Sendable {
     package var dialect: ChatDialect
-    /// The server's own words about the other, fit for a log.
+    /// What the server said about the refused dialect, without keys and users' text, so that it can be logged.
     package var sentence: String
   }
 
@@ -60,14 +60,14 @@ package struct ChatClient: Sendable {
   /// The dialect of the next request.
   package var dialect: ChatDialect { habits.dialect }
 
-  /// What was learned from the server since the last call; nil when nothing was.
+  /// Returns what was learned from the server since `takeLesson` was last called; nil when nothing was.
   package func takeLesson() -> Lesson? { habits.takeLesson() }
 
   /// Sends the messages. After HTTP 429 and 503 it retries as `Retry-After` says, while the deadline allows. After HTTP
   /// 400 and 422 it retries at once without what the server refuses, and remembers that.
   ///
   /// - Parameters:
-  ///   - deadline: the query's deadline. The answer must be complete by then and within `options.timeout`.
+  ///   - deadline: the answer must be complete by then and within `options.timeout`.
   ///   - onEvent: called with each piece of text as it arrives. After `.restart` the answer begins anew.
   /// - Throws: `ChatFailure`, `CancellationError`.
   package func answer(
@@ -83,7 +83,7 @@ package struct ChatClient: Sendable {
         return try await attempt(messages, dialect, sentences, end, onEvent)
       } catch let refused as ChatReply.Refused {
         let sentence = ServerSentence(refused.body).line(hiding: messages, apiKey: options.apiKey)
-        // A part of the answer may have been used already, so it is not asked for again.
+        // When `isLate`, a part of the answer may already have been used, so the request is not repeated.
         if !refused.isLate, refused.status == 429 || refused.status == 503 {
           try await pause(refused, sentence, backoff.next(), end)
         } else if !refused.isLate, let next = dialect.adapted(to: refused.status, refused.body),
@@ -124,7 +124,7 @@ package struct ChatClient: Sendable {
     try await Task.sleep(for: wait)
   }
 
-  /// - Parameter sentences: what the server said about other dialects before it got this one.
+  /// - Parameter sentences: what the server said when it refused other dialects before this one.
   private func attempt(
     _ messages: [ChatMessage], _ dialect: ChatDialect, _ sentences: [String], _ end: ContinuousClock.Instant,
     _ onEvent: (ChatEvent) async -> Void
@@ -135,7 +135,7 @@ package struct ChatClient: Sendable {
     var refused = ChatReply.Refused(status: 0, body: [])
     var firstTokenSeconds: Double?
     func give(_ pieces: [ChatEvent]) async {
-      // Remembered also if the reply breaks off later: the next call shall not be refused again.
+      // Remember the dialect even if the reply breaks off later, so that the next call is not refused again.
       if !sentences.isEmpty, reply.isAccepted {
         habits.adopt(dialect, after: sentences.joined(separator: "; "))
       }
@@ -159,7 +159,7 @@ package struct ChatClient: Sendable {
         }
       }
     } catch let failure as HTTPClientFailure {
-      // The status, or a reply that had ended before, says all.
+      // The failure doesn't matter if the server sent an error status, or if the reply was already complete.
       guard refused.status != 0, refused.status != 200 || reply.isDone else { throw ChatFailure(failure) }
     }
     try Task.checkCancellation()

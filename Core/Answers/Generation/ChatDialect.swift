@@ -1,4 +1,4 @@
-/// How a chat endpoint is asked. All servers speak OpenAI's protocol, and each refuses another part of it.
+/// Which parts of OpenAI's protocol are used for a chat endpoint. All servers speak it, but each refuses other parts.
 package struct ChatDialect: Sendable, Equatable {
   /// The field that holds the limit of an answer's tokens.
   package enum TokensParameter: String, Sendable, CaseIterable {
@@ -9,14 +9,14 @@ package struct ChatDialect: Sendable, Equatable {
   }
 
   package var tokensParameter: TokensParameter
-  /// Nil = none is sent.
+  /// nil: no temperature is sent.
   package var temperature: Double?
-  /// False: the system's text is put in front of the first message of the user.
+  /// False: the text of the system message is put in front of the user's first message.
   package var hasSystemRole: Bool
   /// True: neighbouring messages of one role are sent as one.
   package var hasStrictRoles: Bool
   package var isStreamed: Bool
-  /// Whether a streamed reply is asked to end with its usage.
+  /// Whether the server is asked to report the token usage at the end of a streamed reply.
   package var sendsStreamOptions: Bool
 
   package init(
@@ -56,7 +56,7 @@ package struct ChatDialect: Sendable, Equatable {
     return hasSystemRole ? system + turns : turns
   }
 
-  /// The settings that lead from `other` to this dialect, as `key=value`.
+  /// The settings that turn `other` into this dialect, as `key=value`.
   package func settings(unlike other: ChatDialect) -> [String] {
     var changed: [String] = []
     if tokensParameter != other.tokensParameter {
@@ -74,11 +74,11 @@ package struct ChatDialect: Sendable, Equatable {
     return changed
   }
 
-  /// The dialect without what the server has refused. Nothing but the words of the reply says what that was: servers
-  /// have no common codes.
+  /// The dialect without what the server has refused. Only the wording of the reply says what that was, because servers
+  /// share no error codes.
   ///
-  /// - Parameter body: of the reply to a request in this dialect.
-  /// - Returns: nil when the status is another one than 400 and 422, or the reply names nothing that can be left out.
+  /// - Parameter body: the body of the reply to a request in this dialect.
+  /// - Returns: nil when the status is neither 400 nor 422, or when the reply names nothing that can be left out.
   package func adapted(to status: Int, _ body: [UInt8]) -> ChatDialect? {
     guard status == 400 || status == 422 else { return nil }
     let sentence = ServerSentence(body)
@@ -89,13 +89,13 @@ package struct ChatDialect: Sendable, Equatable {
     return next == self ? nil : next
   }
 
-  /// Words of a sentence that refuses a field whatever its value is.
+  /// Words in sentences that refuse a field, whatever its value is.
   private static let refusals = [
     "unsupported", "not support", "n't support", "not permitted", "not allowed", "not enabled",
     "not recogni", "unrecogni", "unknown", "unexpected", "extra", "deprecated", "not accept",
     "not available", "not implemented", "disallowed", "instead",
   ]
-  /// Words of a sentence that refuses a value.
+  /// Words in sentences that refuse a field's value.
   private static let complaints = ["invalid", "only", "must be", "should be", "not valid", "cannot", "can't"]
 
   private static func holds(_ text: String, _ words: [String]) -> Bool {
@@ -104,13 +104,13 @@ package struct ChatDialect: Sendable, Equatable {
 
   private mutating func drop(field: String, _ text: String) {
     switch field {
-    // A limit that is too high or too low is not cured by another name for it.
+    // If the server refuses the limit's value as too high or too low, another field name does not help.
     case tokensParameter.rawValue:
       if Self.holds(text, Self.refusals) { tokensParameter = tokensParameter.other }
     case "temperature": temperature = nil
     case "stream_options", "stream_options.include_usage", "include_usage": sendsStreamOptions = false
     case "stream":
-      // A server that names `stream` may mean the options.
+      // A server that names `stream` may mean `stream_options`.
       if sendsStreamOptions, text.contains("stream_options") {
         sendsStreamOptions = false
       } else {
@@ -123,10 +123,10 @@ package struct ChatDialect: Sendable, Equatable {
     }
   }
 
-  /// Drops one thing: what the sentence names first. It may go on with a list of all that the server takes.
+  /// Drops only what the sentence names first, because the rest may list everything that the server accepts.
   private mutating func dropFirstNamed(in text: String) {
     if text.contains("alternat") || text.contains("consecutive") && Self.holds(text, ["role", "message"]) {
-      // A server that still says so counts the system's message as a turn.
+      // A server that still refuses after messages were merged counts the system message as a turn.
       if hasStrictRoles { hasSystemRole = false } else { hasStrictRoles = true }
       return
     }
@@ -161,7 +161,7 @@ package struct ChatDialect: Sendable, Equatable {
     if holds(text, ["role", "message", "prompt", "instruction"]), let range = text.firstRange(of: "system") {
       return range.lowerBound
     }
-    // Google's API, and the templates of some models: "Only user and assistant roles are supported!"
+    // Google's API says "developer instruction"; some chat templates, "Only user and assistant roles are supported!"
     return (text.firstRange(of: "developer instruction") ?? text.firstRange(of: /only user.*role/))?
       .lowerBound
   }

@@ -8,9 +8,9 @@ package struct ChatFailure: Failure {
     case unreachable, timeout, overloaded, refused, broken
   }
   package var reason: Reason
-  /// May hold the server's own sentence, fit for a log.
+  /// May contain the server's own sentence, but no keys and no users' text, so that it can be logged.
   package var message: String
-  /// Of the server's reply; nil when there was none.
+  /// The HTTP status, or the code of an error in the reply; nil when there was neither.
   package var status: Int?
 
   package init(reason: Reason, message: String, status: Int? = nil) {

@@ -6,7 +6,7 @@ package enum ChatFinish: String, Sendable {
   case contentFilter = "content_filter"
   /// The server gave up in the middle of the reply.
   case interrupted
-  /// For example a call of a tool.
+  /// For example a tool call.
   case other
   /// The reply ended properly, but the server named no reason.
   case unknown

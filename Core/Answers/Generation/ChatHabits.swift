@@ -21,17 +21,17 @@ final class ChatHabits: Sendable {
 
   /// Remembers a dialect that the server has accepted.
   ///
-  /// - Parameter sentence: what the server said about the former one.
+  /// - Parameter sentence: what the server said when it refused the dialect before.
   func adopt(_ dialect: ChatDialect, after sentence: String) {
     state.withLock { state in
-      // Several calls may have learned the same at once.
+      // Several calls may learn the same dialect at the same time.
       guard state.dialect != dialect else { return }
       state.dialect = dialect
       state.lesson = ChatClient.Lesson(dialect: dialect, sentence: sentence)
     }
   }
 
-  /// What was learned since the last call; nil when nothing was.
+  /// Returns what was learned since `takeLesson` was last called; nil when nothing was.
   func takeLesson() -> ChatClient.Lesson? {
     state.withLock { state in
       defer { state.lesson = nil }

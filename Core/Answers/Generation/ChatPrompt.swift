@@ -6,10 +6,10 @@ import Tokenizer
 package struct ChatPrompt: Sendable {
   /// The text that the model must give when the context holds no answer.
   package static let noAnswer = "NOT IN THE DOCUMENTS"
-  /// The chat template's tokens around each message.
+  /// How many tokens the chat template is assumed to add to each message.
   private static let messageTokens = 8
-  /// Byte-pair tokenizers make more tokens than WordPiece: SmolLM2's made 1.2 times as many of the demo's
-  /// pages.
+  /// How many tokens of the LLM are assumed for a WordPiece token. Byte-pair tokenizers make more tokens: SmolLM2's
+  /// made 1.2 times as many from the demo's pages.
   private static let tokensPerPiece = 1.3
 
   private static let system =
@@ -19,7 +19,7 @@ package struct ChatPrompt: Sendable {
 
   package var messages: [ChatMessage]
 
-  /// A question that needs no documents: a test of an LLM asks what queries ask.
+  /// A prompt with a fixed text and question. It tests an LLM with the same kind of prompt as queries do.
   package static let trial = messages("The lamp is red.", question: "Which colour is the lamp?", after: [])
 
   private static func messages(_ text: String, question: String, after turns: [ChatMessage]) -> [ChatMessage]
@@ -30,9 +30,9 @@ package struct ChatPrompt: Sendable {
   }
 
   /// - Parameters:
-  ///   - context: the sentences nearest to the question are taken while they fit. The prompt has them in the
-  ///     order of the context, each section under its heading.
-  ///   - tokensMax: the limit for the whole prompt, by an estimate.
+  ///   - context: its best-ranked sentences are taken while they fit. The prompt has them in the order of the
+  ///     context, each section under its heading.
+  ///   - tokensMax: the limit for the whole prompt; the number of tokens is estimated.
   init(_ query: QueryRecord, _ context: ContextSentences, tokensMax: Int, tokenizer: WordPieceTokenizer) {
     let question = UntrustedText.forPrompt(query.text)
     func cost(_ text: String) -> Int { Int(Double(tokenizer.tokenCount(text)) * Self.tokensPerPiece) + 1 }
@@ -65,7 +65,7 @@ package struct ChatPrompt: Sendable {
       let sentence = context.sentences[index]
       let heading = Self.heading(sentence.item)
       if heading != last { text += (text.isEmpty ? "" : "\n\n") + (heading.isEmpty ? "" : heading + "\n") }
-      // A heading that is quoted stands above its section already.
+      // A heading that can be quoted already stands above its section.
       if sentence.quotedHeading == nil {
         text += (heading == last ? " " : "") + UntrustedText.forPrompt(sentence.folded)
       }
@@ -80,7 +80,7 @@ package struct ChatPrompt: Sendable {
     where !name.isEmpty && names.last != name {
       names.append(name)
     }
-    // A title with line breaks could repeat the layout of the prompt.
+    // A title with line breaks could imitate the layout of the prompt.
     let folded = names.joined(separator: " > ").split(whereSeparator: \.isWhitespace).joined(separator: " ")
     return UntrustedText.forPrompt(folded)
   }

@@ -5,14 +5,14 @@ import Records
 /// Reads the body of a chat endpoint's reply, which arrives in pieces: a stream of events, or one JSON object. A value
 /// without I/O.
 struct ChatReply: Sendable {
-  /// The server gave no answer: an HTTP status, or an error in the reply.
+  /// The server refused the request, with an HTTP status or with an error in the reply.
   struct Refused: Error {
-    /// Also the status that an error in the reply has as its code; 0 when there is none.
+    /// The HTTP status, or the code of an error in the reply; 0 when that error has no code.
     var status: Int
     /// In seconds, as the server said; not trusted.
     var retryAfter: Double?
     var body: [UInt8]
-    /// True when a part of the answer has been given out.
+    /// True when some text had already arrived, so that a part of the answer may have been given out.
     var isLate = false
   }
 
@@ -45,7 +45,7 @@ struct ChatReply: Sendable {
   mutating func feed(_ bytes: [UInt8]) throws -> [ChatEvent] {
     if form == .events { return try read(events.feed(bytes)) }
     whole += bytes
-    // No header tells the forms apart: servers and proxies set it as they like.
+    // The first byte tells the forms apart, not `Content-Type`: servers and proxies often set that wrongly.
     guard form == .unknown, let first = whole.first(where: { !Self.isBlank($0) }) else { return [] }
     form = first == UInt8(ascii: "{") ? .object : .events
     guard form == .events else { return [] }
@@ -55,7 +55,7 @@ struct ChatReply: Sendable {
 
   /// Ends the body.
   ///
-  /// - Returns: what was held back.
+  /// - Returns: the rest of the answer, including text that was held back.
   /// - Throws: the same as `feed`; `ChatFailure` for a reply that was cut off.
   mutating func end() throws -> [ChatEvent] {
     var found: [ChatEvent] = []
@@ -73,7 +73,7 @@ struct ChatReply: Sendable {
       }
       isDone = true
     }
-    // Half a sentence is no answer.
+    // An answer that breaks off could end with half a sentence, so it is not used.
     guard isDone else {
       throw ChatFailure(
         reason: .broken,
@@ -103,7 +103,7 @@ struct ChatReply: Sendable {
       return []
     }
     if let value = try? JSONReader.read(Array(data.utf8)) { return try take(value) }
-    // Some servers send no blank line between their events.
+    // Some servers send no blank line between their events, so one event may hold several.
     let lines = data.split(separator: "\n")
     guard lines.count > 1 else { throw ChatFailure(reason: .broken, message: "an event is not JSON") }
     var found: [ChatEvent] = []
@@ -141,12 +141,13 @@ struct ChatReply: Sendable {
     return found
   }
 
-  /// The text of a reply that is not streamed. Some servers repeat it at the end of a stream.
+  /// The text of a reply that is not streamed. Some servers repeat it at the end of a stream, where it is ignored.
   private func wholeText(_ choice: JSONValue) -> String? {
     textBytes > 0 ? nil : Self.text(choice["message"]?["content"])
   }
 
-  /// Only `content` is an answer: not `reasoning_content`, `reasoning` or `refusal`, and no part of another type.
+  /// The text of `content`, without parts that are not text. `reasoning_content`, `reasoning` and `refusal` are not
+  /// part of the answer and are not read.
   private static func text(_ content: JSONValue?) -> String? {
     guard let parts = content?.arrayValue else { return content?.stringValue }
     return parts.compactMap { part in

@@ -2,14 +2,14 @@ import Foundation
 import Records
 import Statements
 
-/// A sentence, a row or a heading of the context, which may be quoted and may support a sentence of the LLM's.
+/// A sentence, a row or a heading of the context, which may be quoted and may support a sentence of the LLM's answer.
 struct ContextSentence: Sendable {
   let item: ContextItem
   /// UTF-8 byte range in the item's text. A heading is cited by the first sentence below it.
   let range: Range<Int>
-  /// The bytes of the range.
+  /// The text of the range.
   let quote: String
-  /// The heading itself; nil for what stands in the text.
+  /// The heading, if this is a heading; nil for a sentence or row of the item's text.
   let quotedHeading: String?
   /// Cosine with the question.
   var score = 0.0
@@ -18,12 +18,12 @@ struct ContextSentence: Sendable {
   var features = SentenceFeatures(values: [])
   /// False if it lacks an identifier of the question.
   var hasIdentifiers = true
-  /// How many of the question's words it has, alone or with its headings.
+  /// The share of the question's words that stand in it, its headings, its title or its column names.
   var covered = 0.0
-  /// Its terms and those of what belongs to it.
+  /// Its terms, and those of its headings, its title and its column names.
   let source: SupportSource
 
-  /// - Parameter frames: the item's `frameTexts`, read.
+  /// - Parameter frames: the item's `frameTexts` as statements.
   init(
     _ item: ContextItem, range: Range<Int>, quote: String, quotedHeading: String? = nil, frames: [Statement]
   ) {
@@ -35,7 +35,7 @@ struct ContextSentence: Sendable {
     source = SupportSource(quotedHeading ?? quote, read: frames, isLabel: quotedHeading != nil || isRow)
   }
 
-  /// What stands above a sentence, and the names of its row's columns.
+  /// The headings above a sentence, the document's title, and the names of a row's columns.
   static func frameTexts(_ item: ContextItem) -> [String] {
     (item.headingPath + [item.document.title, item.context]).filter { !$0.isEmpty }
   }
@@ -44,13 +44,14 @@ struct ContextSentence: Sendable {
 
   /// The text with white space folded.
   var folded: String { text.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
-  /// What is compared with the question.
+  /// The heading, or the sentence as it stands in the document.
   var text: String { quotedHeading ?? quote }
   var heading: String { item.headingPath.last ?? item.document.title }
-  /// What the text does not say itself: a row's column names.
+  /// The names of a row's columns, which the row itself does not contain; empty if there are none.
   var context: String { item.context }
 
-  /// The text as an answer shows it: a row with the names of its columns, unless they are more than are known.
+  /// The text as an answer shows it. A row has the names of its columns in front if it can be split into as many cells
+  /// as there are columns, or if it has quoted cells (which are not split) and at most 12 columns.
   var shown: String {
     guard quotedHeading == nil, context.contains(Self.cellMark) else { return folded }
     let columns = context.split(separator: Self.cellMark, omittingEmptySubsequences: false)
@@ -58,7 +59,7 @@ struct ContextSentence: Sendable {
     return isWhole ? "\(context): \(folded)" : folded
   }
 
-  /// What its vector is made from: the heading says what a sentence is about, which the sentence may not say.
+  /// The text that is embedded. It includes the heading, because a sentence may not say itself what it is about.
   var embedded: String {
     let above = quotedHeading == nil ? heading : item.document.title
     return [above == text ? "" : above, quotedHeading == nil ? context : "", text].filter { !$0.isEmpty }
@@ -75,7 +76,7 @@ struct ContextSentence: Sendable {
       columns: columns)
   }
 
-  /// The cells of a row, by the separator that gives as many as there are columns.
+  /// The cells of a row, split by the first separator that gives `count` cells; empty when none does.
   private static func cells(_ row: String, _ count: Int) -> [String] {
     for separator in [cellMark, ",", ";", "\t", "|"] {
       let cells = row.split(separator: separator, omittingEmptySubsequences: false).map(String.init)

@@ -4,8 +4,8 @@ import Records
 import Statements
 import Tokenizer
 
-/// The sentences of a context with their vectors. Quotes are taken from them, and they support the LLM's
-/// sentences.
+/// The most promising sentences of a context, with their probabilities. Quotes are taken from them, and the LLM's
+/// sentences must be supported by them.
 package struct ContextSentences: Sendable {
   /// How many sentences are embedded for one question. The encoder and a local LLM share the processor, so
   /// more sentences slow the LLM down.
@@ -19,8 +19,8 @@ package struct ContextSentences: Sendable {
   ///
   /// - Parameters:
   ///   - context: best first.
-  ///   - question: the unit vector of each window of its text. With another dimension than the encoder's, no sentence
-  ///     is taken.
+  ///   - question: the unit vectors of the windows of its text, one after another. If it is empty or its length is not
+  ///     a multiple of `dimension`, no sentence is taken.
   init(
     _ context: [ContextItem], query: QueryRecord, question: [Float], known: SentenceVectors, dimension: Int,
     weights: AnswerWeights = .shipped
@@ -58,13 +58,13 @@ package struct ContextSentences: Sendable {
       let names = sections[section] ?? missingNames(item)
       sections[section] = names
       missing.append(names.share)
-      // A section that has none of the names is about something else, however alike its words are.
+      // A section that has none of the question's names is about something else, however similar its words are.
       sentences[index].hasIdentifiers = !names.isForeign
       if !names.isForeign, !focus.identifiers.isEmpty {
         sentences[index].hasIdentifiers = focus.identifiers.allSatisfy(sentences[index].passage.holds)
       }
     }
-    // What lacks the question's identifiers is no rival.
+    // A sentence without the question's identifiers does not compete for the best score.
     let scores = sentences.filter(\.hasIdentifiers).map(\.score).sorted(by: >)
     let (best, second) = (scores.first ?? 0, scores.dropFirst().first ?? 0)
     for index in sentences.indices {
@@ -79,11 +79,11 @@ package struct ContextSentences: Sendable {
     }
   }
 
-  /// Which of the question's names a section lacks, its headings and its title included.
+  /// How many of the question's names stand neither in a section's text nor in its headings, its title or its columns.
   private struct MissingNames {
-    /// The share of them.
+    /// The share of the names that are missing.
     var share = 0.0
-    /// True if it has none.
+    /// True if the question has names and all are missing.
     var isForeign = false
   }
 
@@ -101,7 +101,7 @@ package struct ContextSentences: Sendable {
       isForeign: missing.count == focus.names.count)
   }
 
-  /// Identifiers of the question that no sentence has.
+  /// Identifiers of the question that no sentence has, and all its names if no sentence's section has any of them.
   var missingIdentifiers: [String] {
     guard !focus.identifiers.isEmpty || !focus.names.isEmpty else { return [] }
     let passages = focus.identifiers.isEmpty ? [] : sentences.map(\.passage)
@@ -110,7 +110,7 @@ package struct ContextSentences: Sendable {
     return identifiers.map(\.text) + (isNamed ? [] : focus.names.map(\.text))
   }
 
-  /// The sentences of all items, and the headings that say something.
+  /// The sentences of all items, and the headings that give a value.
   private static func candidates(_ context: [ContextItem]) -> [PromisingSentences.Candidate] {
     var found: [PromisingSentences.Candidate] = []
     var seen: Set<String> = []
@@ -135,21 +135,22 @@ package struct ContextSentences: Sendable {
     return found
   }
 
-  /// Whether a heading gives a value, as in "Night desk: extension 4417". A mere title answers nothing.
+  /// Whether a heading gives a value, as in "Night desk: extension 4417". Other headings answer nothing.
   private static func saysSomething(_ heading: String) -> Bool {
     let isNumbered = heading.first?.isNumber ?? false
     let rest = isNumbered ? heading.drop { !$0.isWhitespace } : heading[...]
     return rest.contains(where: \.isNumber) || rest.dropLast().contains(":") || rest.contains("=")
   }
 
-  /// The sentences as ingest has found them; text of an earlier release is split here.
+  /// The byte ranges of the sentences that ingest found. Chunks of an earlier release lack them, so their text is split
+  /// here.
   private static func ranges(of item: ContextItem, _ bytes: [UInt8]) -> [Range<Int>] {
     let ends = item.sentenceEnds.ends(limit: bytes.count)
     guard !ends.isEmpty else { return SentenceSplitter.sentences(in: bytes, 0..<bytes.count) }
     var ranges: [Range<Int>] = []
     var start = 0
     for end in ends + [bytes.count] where end > start {
-      // Only the end of a character is an end, whatever a record says.
+      // Skip an end inside a UTF-8 character: the record is not trusted.
       if end < bytes.count, bytes[end] & 0xC0 == 0x80 { continue }
       var (from, to) = (start, end)
       while from < to, isBlank(bytes[from]) { from += 1 }
@@ -175,8 +176,8 @@ package struct ContextSentences: Sendable {
     }
   }
 
-  /// Positions in `sentences`: those with the question's identifiers first, the likelier first; equal ones have a fixed
-  /// order.
+  /// Positions in `sentences`, best first: sentences with the question's identifiers before the others, then by
+  /// probability. Ties have a fixed order.
   var ranking: [Int] {
     sentences.indices.sorted { first, second in
       let (a, b) = (sentences[first], sentences[second])

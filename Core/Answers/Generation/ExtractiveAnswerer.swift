@@ -5,11 +5,11 @@ import Statements
 struct ExtractiveAnswerer: Sendable {
   /// Sentences below this share of the best probability add noise, not support.
   private static let keepShare = 0.75
-  /// A further sentence must speak of what was asked nearly as much as the best one.
+  /// A further sentence must have nearly as many of the question's words as the best one: this share of their number.
   private static let coveredShare = 0.8
 
-  /// A sentence that has the question's identifiers needs this share of the probability: there is no other thing that
-  /// it could be about. No set of questions with known answers asks for identifiers, so the share is set by hand.
+  /// A sentence that has the question's identifiers needs only this share of `refusalScore`, because it can't be about
+  /// another thing. No set of questions with known answers asks for identifiers, so the share is set by hand.
   private static let identifierShare = 0.15
 
   let refusalScore: Double
@@ -69,7 +69,7 @@ struct ExtractiveAnswerer: Sendable {
     return chosen + contradictions(of: chosen, in: context)
   }
 
-  /// The sentences of other documents that give another value for the same: both are shown, each with its source.
+  /// The sentences of other documents that give another value for the same thing. Both are shown, each with its source.
   func contradictions(of shown: [ContextSentence], in context: ContextSentences) -> [ContextSentence] {
     context.ranking.map { context.sentences[$0] }.filter { other in
       other.hasIdentifiers

@@ -6,15 +6,16 @@ import Statements
 /// An LLM's answer while it arrives: its sentences, what became of each, and the sources that they cite.
 struct LLMDraft {
   private let context: ContextSentences
-  /// What is quoted when there is no LLM: a sentence that fails is replaced by one of these only.
+  /// The sentences that would be quoted without an LLM. A sentence that differs from its source is only replaced if the
+  /// source is one of these.
   private let quoted: [ContextSentence]
   /// The cosine that a source must have with the question, as a share of the best sentence's.
   private static let relevanceShare = 0.75
-  /// The share that at least one cited source must reach.
+  /// The share of the best sentence's cosine that at least one cited source must reach.
   private static let bestShare = 0.9
-  /// The share of a sentence's words that the sentence that replaces it must have.
+  /// A sentence that differs from its source is only replaced if the source has at least this share of its terms.
   private static let likenessMin = 0.5
-  /// The share of the question's words that a source must have, of what the likeliest sentence has.
+  /// A source must have nearly as many of the question's words as the likeliest sentence: this share of their number.
   private static let coveredShare = 0.8
   private let bestScore: Double
   private let bestCovered: Double
@@ -37,10 +38,10 @@ struct LLMDraft {
   /// first sentences they see; a quote of the best sentence is then the better answer.
   var isBesideThePoint: Bool { !citations.contains { $0.score >= Self.bestShare * bestScore } }
 
-  /// True if at least one sentence stands in the LLM's words.
+  /// True if at least one sentence was kept in the LLM's own words.
   var hasOwnWords: Bool { verdicts.contains { $0.verdict == .kept } }
 
-  /// True if the model said that the documents hold no answer, and gave no supported sentence.
+  /// True if the model said that the documents contain no answer, and none of its sentences was kept or replaced.
   var isRefusal: Bool {
     citations.isEmpty
       && String(decoding: text, as: UTF8.self).localizedCaseInsensitiveContains(ChatPrompt.noAnswer)
@@ -63,7 +64,7 @@ struct LLMDraft {
     }
   }
 
-  /// Keeps a sentence that a source supports, replaces one by the source's own, or drops it.
+  /// Keeps a sentence that a source supports, replaces it with the source's own sentence, or drops it.
   mutating func align(
     _ sentence: String, _ onSentence: @Sendable (String, AnswerRecord.Citation) async -> Void
   ) async {
@@ -74,7 +75,7 @@ struct LLMDraft {
     let said = Statement(folded)
     let results = context.sentences.map { Support.of(said, by: $0.source) }
     let order = context.ranking
-    // A source that is far from the question, or of something else, can support a sentence that does not answer it.
+    // A source that is far from the question or about something else could support a sentence that answers nothing.
     if let index = order.first(where: { results[$0] == .same && isRelevant($0) }) {
       return await show(folded, context.sentences[index], .kept, nil, sentence: folded, onSentence)
     }
@@ -100,7 +101,7 @@ struct LLMDraft {
     await show(source.shown, source, .replaced, (rule, words), sentence: folded, onSentence)
   }
 
-  /// The citation marks and list marks of a model are none of ours.
+  /// Removes the model's own citation marks such as `[1]`, which don't refer to our citations, and folds white space.
   private static func withoutMarks(_ sentence: String) -> String {
     sentence.replacing(/\[\d+(?:,\s*\d+)*\]/, with: "").split(whereSeparator: \.isWhitespace).joined(
       separator: " ")
@@ -137,14 +138,14 @@ struct LLMDraft {
     verdicts.append(
       .init(
         sentence, verdict, rule: difference?.0?.rawValue, words: difference?.1 ?? [], citation: number))
-    // One source sentence is shown once, whatever the model made of it.
+    // A source sentence is shown once, even if it supports several sentences of the model.
     guard isNew else { return }
     let marked = "\(UntrustedText.forAnswer(text)) [\(number)]"
     sentences.append(marked)
     await onSentence(marked, citations[number - 1])
   }
 
-  /// Adds the quotes that give another value for the same.
+  /// Adds quotes that give another value for the same thing.
   mutating func add(_ others: [ContextSentence]) {
     for source in others where numbers[source.place] == nil {
       let number = citations.count + 1

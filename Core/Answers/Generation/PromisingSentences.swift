@@ -2,12 +2,12 @@ import Records
 import Statements
 import Tokenizer
 
-/// Chooses the sentences of a context that are embedded for a question, by the rank of their passage and the words that
-/// they share with it.
+/// Chooses the sentences of a context that are embedded for a question, by the rank of their passage and by the words
+/// that they share with the question.
 struct PromisingSentences {
   struct Candidate {
     var item: ContextItem
-    /// The passage's place in the context.
+    /// The passage's position in the context, from 0 for the best.
     var rank: Int
     var range: Range<Int>
     var quote: String
@@ -41,7 +41,8 @@ struct PromisingSentences {
     return best.prefix(countMax).sorted().map { candidates[$0] }
   }
 
-  /// Folded words. Characters are not looked at as graphemes: that would take most of the time of a quoted answer.
+  /// The words of a text, folded and in lower case. It reads Unicode scalars: reading graphemes would take most of the
+  /// time of a quoted answer.
   static func words(_ text: String) -> [String] {
     CompatibilityForms.folded(text).lowercased().unicodeScalars.split { !isWord($0) }.map { String($0) }
   }

@@ -2,7 +2,7 @@ import Foundation
 import Records
 import Statements
 
-/// What can be known, without a language model, of whether a sentence answers a question.
+/// The features from which the probability that a sentence answers a question is computed. They need no LLM.
 package struct SentenceFeatures: Sendable {
   /// The names of the values, in their order.
   package static let names = [
@@ -17,15 +17,15 @@ package struct SentenceFeatures: Sendable {
   /// The share of the question's words that the sentence has, with its headings.
   var covered: Double { values.count > 3 ? values[3] : 0 }
 
-  /// What is known of the question and its context as a whole.
+  /// The question, and those features of its context that are the same for all sentences.
   struct Frame {
     let focus: QuestionFocus
     let asked: AskedValue?
     private let bm25Best: Double
     private let agrees: Bool
 
-    /// True if nothing is known of how the passages were found by words: prompts of the release before say nothing,
-    /// and the search mode `dense` looks for none.
+    /// True if the passages have no BM25 scores: prompts of an earlier release don't contain them, and the search mode
+    /// `dense` computes none.
     private let isWordless: Bool
 
     init(_ focus: QuestionFocus, _ query: QueryRecord, _ context: [ContextItem]) {
@@ -40,17 +40,17 @@ package struct SentenceFeatures: Sendable {
       agrees = context.contains { $0.denseRank == 1 && $0.lexicalRank == 1 }
     }
 
-    /// A middle one of squad2-dev's.
+    /// A typical BM25 score of the data set squad2-dev, for passages without one.
     private static let usualBM25 = 8.0
 
-    /// A record may hold anything.
+    /// Replaces NaN and infinity, which a record may contain, with 0.
     private static func finite(_ value: Float) -> Double { value.isFinite ? Double(value) : 0 }
 
     /// - Parameters:
-    ///   - cosine: of the sentence and the question.
-    ///   - gap: how much better that is than the best other sentence; negative for the others.
+    ///   - cosine: the cosine of the sentence with the question.
+    ///   - gap: `cosine` minus the highest cosine of another sentence; negative for all but the best.
     ///   - own: the sentence's terms.
-    ///   - around: those of its headings, its title and its columns.
+    ///   - around: the terms of its headings, its title and its columns.
     ///   - namesMissing: the share of the question's names that the section lacks.
     func features(
       cosine: Double, gap: Double, own: [Term], around: [Term], namesMissing: Double, item: ContextItem,
@@ -64,7 +64,7 @@ package struct SentenceFeatures: Sendable {
       let count = Double(max(1, words.count))
       let bm25 = isWordless ? Self.usualBM25 : Self.finite(item.bm25)
       let passage = item.cosine == 0 ? cosine : Self.finite(item.cosine)
-      // Who approves something may be a role, "the lead of the team", and where something is, "the north hall".
+      // The answer to "who" or "where" may contain no name: "the lead of the team", "the north hall".
       let isValueMissing = asked.map { $0 != .name && !$0.isHeld(by: own, besides: focus.words) } ?? false
       let holdsValue = asked.map { $0.isHeld(by: own, besides: focus.words) }
       return SentenceFeatures(values: [

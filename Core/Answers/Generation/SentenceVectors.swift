@@ -1,13 +1,13 @@
 import Encoder
 import Synchronization
 
-/// Caches the vectors of sentences that were embedded lately. Questions about the same pages share their
+/// Caches the vectors of sentences that were embedded recently. Questions about the same pages share their
 /// contexts, and embedding a context takes longer than everything else in a quoted answer.
 ///
 /// There are two generations. A vector that is used goes to the newer one, which replaces the older one when
 /// it is full.
 final class SentenceVectors: Sendable {
-  /// Vectors in a generation: 12 MB at 384 floats each.
+  /// A generation with this many vectors is full: 12 MB at 384 floats each.
   private static let countMax = 8000
 
   private struct State {
@@ -23,10 +23,10 @@ final class SentenceVectors: Sendable {
 
   /// - Returns: one unit vector per text, row-major.
   func vectors(of texts: [String]) async -> [Float] {
-    // A copy, because another question may evict a vector that was found while the rest is embedded.
+    // Found vectors are copied, because another question may evict them while the missing ones are embedded.
     var known: [String: [Float]] = [:]
-    // Sentences that another question is embedding now are waited for: questions asked together share their
-    // contexts.
+    // Wait for sentences that another question is already embedding instead of embedding them again: questions
+    // that are asked at the same time often share their contexts.
     let (missing, mine, others) = state.withLock { state in
       var missing: [String] = []
       var others: [Flight] = []
@@ -72,7 +72,7 @@ final class SentenceVectors: Sendable {
   }
 }
 
-/// Sentences that one question embeds and for which others wait.
+/// Sentences that one question embeds and that other questions wait for.
 private final class Flight: Sendable {
   private struct State {
     var vectors: [String: [Float]]?

@@ -5,9 +5,9 @@ import Records
 struct ServerSentence: Sendable {
   /// The longest sentence for a log, in characters.
   private static let lengthMax = 300
-  /// So many words in a row that also stand in a message are taken for a quote of it.
+  /// At least this many words in a row that also stand in a message are taken for a quote from it.
   private static let quotedWordsMin = 4
-  /// The members of JSON in which servers put their sentences.
+  /// The JSON members in which servers put their sentences.
   private static let textMembers: Set<String> = [
     "message", "msg", "detail", "details", "error", "errors", "title", "reason", "description",
     "error_description", "error_msg",
@@ -49,8 +49,8 @@ struct ServerSentence: Sendable {
     }
   }
 
-  /// One line for a log, without control characters and keys, and without what the server repeats of the messages:
-  /// they are users' text.
+  /// One line for a log, without control characters and API keys. Quotes from the messages are hidden, because the
+  /// messages are users' text.
   func line(hiding messages: [ChatMessage], apiKey: String) -> String {
     var line = String(text.prefix(4000).map { Self.isControl($0) ? " " : $0 })
     if apiKey.count >= 4 { line = line.replacing(apiKey, with: "(hidden)") }

@@ -13,7 +13,7 @@ package struct ThoughtFilter: Sendable {
 
   private enum Found {
     case none
-    /// The text ends here, and may go on to become a tag.
+    /// The text ends with what may be the start of a tag.
     case begun
     case whole(byteCount: Int, isClosing: Bool)
   }
@@ -28,8 +28,8 @@ package struct ThoughtFilter: Sendable {
   /// True once a closing tag came that no tag had opened.
   package private(set) var endedUnopened = false
 
-  /// - Parameter holdsBack: gives no text out before the first closing tag or the end, for a model that is known
-  ///   to think without an opening tag.
+  /// - Parameter holdsBack: if true, no text is given out before the first closing tag or the end. It is for a model
+  ///   that is known to think without an opening tag.
   package init(holdsBack: Bool = false) { isHolding = holdsBack }
 
   /// - Returns: the text that is no thought, as far as that is known now.
@@ -54,7 +54,7 @@ package struct ThoughtFilter: Sendable {
     return events
   }
 
-  /// Ends the text. A thought that is still open is no answer.
+  /// Ends the text and returns the rest of it. A thought that is still open is dropped.
   package mutating func finish() -> [ChatEvent] {
     var events: [ChatEvent] = []
     give(pending[...], &events)
@@ -88,15 +88,15 @@ package struct ThoughtFilter: Sendable {
     hasOpened = true
   }
 
-  /// A tag inside a thought opens no second one. If it was meant to, the text between the two closing tags is given
-  /// out, and the second closing tag takes it back.
+  /// Ends a thought. Thoughts are not nested: an opening tag inside a thought has no effect. If a model does nest them,
+  /// the text between the two closing tags is given out, and the second closing tag takes all text back (`.restart`).
   private mutating func close(_ events: inout [ChatEvent]) {
     if isHolding {
       if !hasOpened { endedUnopened = true }
       isHolding = false
       held = ""
     } else if isThinking {
-      // The sentences before and after a thought are not one.
+      // The text before a thought and the text after it must not become one sentence.
       if hasGiven { events.append(.text("\n")) }
     } else {
       if !hasOpened { endedUnopened = true }

@@ -1,9 +1,11 @@
 import Foundation
 
-/// Takes what could be an order out of text that somebody else wrote: documents, questions, an LLM's answer. Quotes in
-/// citations stay as they are; this is for prompts and for the text of answers.
+/// Makes text that somebody else wrote (documents, questions, an LLM's answer) harmless for prompts and for the text of
+/// answers: a model, a terminal or a reader must not take a part of it for a command or a citation. Quotes in citations
+/// stay as they are.
 package enum UntrustedText {
-  /// Text for an answer: `[2]` would be taken for a citation, and control characters are orders to a terminal.
+  /// Text for an answer: without marks such as `[2]`, which would be taken for citations, and without control
+  /// characters, which a terminal would obey.
   package static func forAnswer(_ text: String) -> String {
     replaced(mark, in: without(isControl, text, instead: " "))
   }
@@ -11,7 +13,7 @@ package enum UntrustedText {
   /// Text for a prompt: also without what chat models take for the borders of messages. llama-server, for example,
   /// reads `<|im_start|>` as a control token wherever it stands.
   ///
-  /// The list of tokens is finite: a model with other ones is not covered.
+  /// Only the tokens in the list are covered: a model may have others.
   package static func forPrompt(_ text: String) -> String {
     replaced(
       templateToken, in: forAnswer(without({ $0.properties.isDefaultIgnorableCodePoint }, text, instead: nil))
@@ -38,12 +40,13 @@ package enum UntrustedText {
     return regex
   }
 
-  /// The shape stays readable, and no tokenizer has it as one token.
+  /// Replacements for brackets and bars, in UTF-16. They look alike, but no tokenizer reads them as a control token.
   private static let harmless: [UInt16: UInt16] = [
     0x3C: 0x2039, 0x3E: 0x203A, 0x5B: 0x28, 0x5D: 0x29, 0x7C: 0xA6, 0xFF5C: 0xA6,
   ]
 
-  /// In UTF-16 units, as regular expressions find them: a combining mark behind a bracket hides nothing.
+  /// Replaces the brackets and bars of all matches. It works on UTF-16 units, as the regular expression does, so a
+  /// combining mark behind a bracket can't hide the bracket.
   private static func replaced(_ regex: NSRegularExpression, in text: String) -> String {
     guard text.utf8.contains(where: { $0 == 0x3C || $0 == 0x5B || $0 == 0x7C || $0 == 0xEF }) else {
       return text
@@ -74,7 +77,7 @@ package enum UntrustedText {
     return String(result)
   }
 
-  /// C0 but for line breaks and tabs, DEL, C1, and the marks that reorder what a reader sees.
+  /// True for C0 except line breaks and tabs, DEL, C1, marks that change the direction of text, and invisible tags.
   private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x09, 0x0A, 0x0D: false

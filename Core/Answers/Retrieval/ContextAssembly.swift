@@ -7,7 +7,7 @@ package enum ContextAssembly {
     var version: Version
   }
 
-  /// Takes the best hits that fit in the budget and merges adjacent chunks of one version.
+  /// Takes the best hits that fit in the budget and merges adjacent chunks of one document version.
   ///
   /// - Parameters:
   ///   - hits: best first.
@@ -43,7 +43,7 @@ package enum ContextAssembly {
         let shift = Int(clamping: hit.chunk.start - last.start)
         let known = last.sentenceEnds.ends(limit: last.text.utf8.count)
         let added = hit.chunk.sentenceEnds.ends(limit: hit.chunk.text.utf8.count).map { $0 + shift }
-        // Chunks of an earlier release name none: then the whole item has none.
+        // Chunks of an earlier release have no sentence ends. Then the merged item has none either.
         last.sentenceEnds = SentenceEnds(
           known.isEmpty || added.isEmpty ? [] : Set(known + added).sorted())
         last.text = joined
@@ -74,7 +74,7 @@ package enum ContextAssembly {
     return items
   }
 
-  /// The better of two ranks; 0 and nil are none.
+  /// The better of two ranks; 0 and nil mean no rank.
   private static func best(_ rank: UInt32, _ other: Int?) -> UInt32 {
     guard let other = other.map({ UInt32(clamping: $0) }) else { return rank }
     return rank == 0 ? other : min(rank, other)
@@ -82,8 +82,8 @@ package enum ContextAssembly {
 
   /// The text from the item's start to the chunk's end.
   ///
-  /// Between chunks of one section there is only white space. As many line breaks replace it, so that offsets
-  /// still match the document.
+  /// Between chunks of one section there is only white space. It is replaced with as many line breaks as it has
+  /// bytes, so that offsets still match the document.
   ///
   /// - Returns: nil when the two can't be joined, for example because a sentence could span the gap, so that
   ///   its quote would differ from the source.

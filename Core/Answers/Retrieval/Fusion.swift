@@ -1,16 +1,17 @@
 import Records
 import Settings
 
-/// Makes one list of the lists of all shards.
+/// Merges the lists of all shards into one.
 ///
-/// The pool is the best texts by cosine and the best by BM25, over all shards, as if they were one index. BM25 scores
-/// are computed here from integers and the statistics of all shards together, so they don't depend on how documents
-/// lie.
+/// The pool contains the best texts by cosine and the best by BM25, over all shards, as if they were one index. BM25
+/// scores are computed here, from the integer counts of the hits and the statistics of all shards together, so they
+/// don't depend on how the documents are distributed over the shards.
 package struct Fusion: Sendable {
-  /// How two lists become one.
+  /// How the list by cosine and the list by BM25 become one.
   package enum Rule: Sendable, Equatable {
     /// share × cosine + (1 − share) × BM25 / the query's highest BM25 (Bruch, Gai and Ingber 2023,
-    /// doi:10.1145/3596512). Queries with an identifier that some text of the tenant has may have another share.
+    /// doi:10.1145/3596512). For queries with an identifier that some text of the tenant has, the share is
+    /// `identifierShare`.
     case convex(denseShare: Double, identifierShare: Double)
     /// The sum of 1 / (60 + rank) (Cormack, Clarke and Büttcher 2009, doi:10.1145/1571941.1572114).
     case reciprocal
@@ -23,7 +24,7 @@ package struct Fusion: Sendable {
     /// Its rank in each list, from 1; nil when it is not among the best there.
     package var denseRank: Int?
     package var lexicalRank: Int?
-    /// By the statistics of all shards together.
+    /// Its BM25 score by the statistics of all shards together.
     package var bm25 = 0.0
 
     package init(hit: Hit, score: Double, denseRank: Int? = nil, lexicalRank: Int? = nil) {
@@ -34,14 +35,14 @@ package struct Fusion: Sendable {
     }
   }
 
-  /// What came out.
+  /// The merged list, and what another round needs.
   package struct Result: Sendable {
     /// Best first.
     package var hits: [Fused] = []
-    /// What another round must weigh terms with, because a shard may have left out a chunk of the best by words; nil
-    /// when none can have.
+    /// The statistics with which another round must weigh terms, because a shard may have left out one of the best
+    /// chunks by BM25; nil when no shard can have.
     package var missing: SharedStatistics?
-    /// What all shards know together; nil for one shard, and when words were not searched.
+    /// The statistics of all shards together; nil for one shard, and when words were not searched.
     package var statistics: SharedStatistics?
   }
 
@@ -66,7 +67,7 @@ package struct Fusion: Sendable {
 
   package var rule: Rule
   package var mode: QueryRecord.SearchMode
-  /// The texts in each list.
+  /// The maximum number of texts in each list.
   package var depth: Int
 
   package init(rule: Rule, mode: QueryRecord.SearchMode, depth: Int) {
@@ -75,7 +76,7 @@ package struct Fusion: Sendable {
     self.depth = depth
   }
 
-  /// As a query is answered by some settings.
+  /// The fusion for a query, from the settings and the query's search mode.
   ///
   /// - Parameter count: how many hits are wanted.
   package init(_ search: Settings.Search, _ query: QueryRecord, count: Int) {
@@ -86,7 +87,7 @@ package struct Fusion: Sendable {
       mode: query.searchMode ?? search.mode, depth: max(search.depth, count))
   }
 
-  /// - Parameter count: how many hits are wanted. Ties are in the order of document id, then of chunk number.
+  /// - Parameter count: how many hits are wanted. Equal scores are ordered by document id, then by chunk number.
   package func fuse(_ candidates: [CandidatesRecord], count: Int) -> Result {
     var result = Result()
     let words = candidates.compactMap(\.words)
@@ -114,7 +115,7 @@ package struct Fusion: Sendable {
     return result
   }
 
-  /// The BM25 score of a hit, by the statistics of all shards.
+  /// The BM25 score of a hit by the given statistics.
   private static func score(_ hit: Hit, _ record: CandidatesRecord, _ statistics: LexicalStatistics) -> Double
   {
     guard let words = record.words else { return 0 }
@@ -125,7 +126,7 @@ package struct Fusion: Sendable {
     return statistics.score(counts, length: UInt64(hit.length))
   }
 
-  /// The best `depth` hits of different texts.
+  /// The best `depth` hits with different texts.
   private func best(_ hits: [Hit], by score: (Hit) -> Double) -> [Hit] {
     var seen: Set<HitKey> = []
     var texts: Set<UInt64> = []
@@ -142,7 +143,7 @@ package struct Fusion: Sendable {
     return a.chunk.number < b.chunk.number
   }
 
-  /// The share of the cosine.
+  /// The share of the cosine in a score; 0 for the reciprocal rule, which does not use it.
   private func share(_ words: [LexicalCandidates]) -> Double {
     guard case .convex(let share, let identifierShare) = rule else { return 0 }
     return Self.namesIdentifier(words) ? identifierShare : share
@@ -197,7 +198,7 @@ package struct Fusion: Sendable {
     return sorted.filter { $0.hit.textHash == 0 || texts.insert($0.hit.textHash).inserted }
   }
 
-  /// Adds to each hit the copies of its text that other hits are, or name.
+  /// Adds to each hit the copies of its text: other hits with the same text, and the copies that these list.
   private static func addCopies(to hits: inout [Fused], _ candidates: [CandidatesRecord]) {
     let all = Dictionary(grouping: candidates.flatMap(\.hits).filter { $0.textHash != 0 }, by: \.textHash)
     for index in hits.indices {
@@ -215,7 +216,7 @@ package struct Fusion: Sendable {
           copies.append(copy)
         }
       }
-      // The same ones, whichever shards they come from.
+      // Sort before the limit is applied, so that the same copies are kept whichever shards they come from.
       copies.sort { ($0.document.id, $0.chunk) < ($1.document.id, $1.chunk) }
       hits[index].hit.copies = Array(copies.prefix(Hit.copiesMax))
     }
@@ -224,9 +225,10 @@ package struct Fusion: Sendable {
   /// Whether a shard may have left out a chunk with a BM25 score of at least `limit`, or analysed the query in other
   /// languages than all shards together would.
   ///
-  /// A shard's list that is full ends with a score L by its own weights w and mean length m. By those, what it left out
-  /// has at most L. By the weights v and mean n of all shards it has at most L × max(v/w) × max(1, n/m), because a
-  /// saturation grows at most with the mean length.
+  /// A full list of a shard ends with a score L, computed with the shard's own term weights w and mean length m. With
+  /// these, a chunk that was left out scores at most L. With the weights v and mean length n of all shards it scores at
+  /// most L × max(v/w) × max(1, n/m), because BM25's saturation of a term's frequency grows at most in proportion to
+  /// the mean length.
   private func missing(_ candidates: [CandidatesRecord], _ sum: LexicalStatistics, limit: Double)
     -> Need
   {
@@ -244,7 +246,7 @@ package struct Fusion: Sendable {
       if words.analysed != languages { return true }
       let weighed = words.weighed
       if weighed == sum { return false }
-      // By other weights another copy of a text may be the best one.
+      // With other weights, another copy of the same text may be the best one.
       if words.hasUnequalCopies { return true }
       guard record.lexical.count >= depth, let last = record.lexical.last else { return false }
       let growth = words.terms.reduce(1.0) { growth, term in

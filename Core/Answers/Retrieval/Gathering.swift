@@ -25,7 +25,8 @@ package struct Gathering: Sendable {
       || candidates.count { $0.shardCount == first.shardCount } >= Int(first.shardCount)
   }
 
-  /// A shard whose candidates were refused by the broker sends some that cover no partition: it has not answered.
+  /// The number of shards that answered. A shard whose candidates can't be sent, for example because the broker refuses
+  /// the record, sends a record that covers no partition instead. It does not count.
   package var shardsAnswered: UInt32 {
     UInt32(candidates.count { !$0.partitions.isEmpty || $0.flight.outcome != nil })
   }

@@ -1,9 +1,9 @@
 import Records
 import Synchronization
 
-/// Joins the candidates of each round. One record of a round finishes it for all of them.
+/// Joins the candidates of each round. One of the round's records finishes the round for all of them.
 ///
-/// The other records of the round return only after that. A record that returned earlier could be committed
+/// The calls for the other records return only after that. If one returned earlier, its record could be committed
 /// before the round's output is acknowledged, and a crash would then lose that record.
 package final class Rounds: Sendable {
   /// The candidates of one query in one round, as far as they have arrived.
@@ -20,9 +20,9 @@ package final class Rounds: Sendable {
     fileprivate var number = 0
     /// Finished when the round is complete.
     fileprivate var gatherers: [AsyncStream<Void>.Continuation] = []
-    /// Finished when the record that took the round has finished it or left it.
+    /// Finished when the record that took the round has finished or dropped it.
     fileprivate var followers: [AsyncStream<Void>.Continuation] = []
-    /// The outcome that followers find.
+    /// Tells the followers whether the round was finished or dropped.
     fileprivate let outcome = Outcome()
   }
 
@@ -53,8 +53,8 @@ package final class Rounds: Sendable {
   /// - Parameters:
   ///   - limit: how long to wait for missing shards.
   ///   - mayCome: false if missing shards can't arrive any more; then there is no wait.
-  /// - Returns: the round, to one of its records: that one must call `settle`. Nil to the others, once the round is
-  ///   finished.
+  /// - Returns: the round, for one of its records, whose caller must call `settle`; nil for the others, once the round
+  ///   is finished.
   /// - Throws: `CancellationError`.
   package func gather(
     _ candidates: CandidatesRecord, at position: RecordPosition, wait: Double, headers: [RecordHeader],
@@ -72,7 +72,7 @@ package final class Rounds: Sendable {
       case .gathering(let stream, let outcome, let number, let isComplete):
         joined = outcome
         if !isComplete, mayCome() { await Self.wait(for: stream, atMost: limit) }
-        // A process that stops must not finish a round without shards that would still have arrived.
+        // A process that stops must not finish a round without candidates that would still have arrived.
         try Task.checkCancellation()
         if let round = take(key, number) { return round }
       }
@@ -93,7 +93,7 @@ package final class Rounds: Sendable {
     for waiter in waiting { waiter.finish() }
   }
 
-  /// - Parameter joined: of the round that the record joined before: a finished one must not begin again.
+  /// - Parameter joined: the outcome of the round that the record joined before. A finished round must not begin again.
   private func join(
     _ candidates: CandidatesRecord, _ position: RecordPosition, _ new: Round, after joined: Outcome?
   ) -> Place {

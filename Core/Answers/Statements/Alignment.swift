@@ -1,11 +1,12 @@
 /// Walks through a sentence and its source side by side.
 struct Alignment {
-  /// Whether every term of the source has its equal, in its order, and whatever else the sentence has is a heading's.
+  /// True if the sentence has an equal for every term of the source, in the source's order, and its other terms come
+  /// from a heading or are an "is" that may stand there.
   let isWhole: Bool
 
   init(_ said: [Term], _ source: SupportSource) { self.init(said, source.own.terms, source) }
 
-  /// - Parameter known: the source's terms, or what is left of them.
+  /// - Parameter known: the source's terms, possibly without a phrase that `Support` has moved.
   init(_ said: [Term], _ known: [Term], _ source: SupportSource) {
     var place = 0
     var index = 0
@@ -26,9 +27,10 @@ struct Alignment {
     isWhole = place == known.count && place > 0
   }
 
-  /// How many terms a heading lends at a place: before all of the source's own terms ("the night desk is staffed"), or
-  /// behind "of" or "for" ("the extension of the night desk"). It lends all that it says or nothing, and nothing that
-  /// would change a statement: no number, no negation, no condition.
+  /// How many terms from `index` on come from a heading; nil if none do. They may stand before all of the source's own
+  /// terms ("the night desk is staffed"), or behind "of" or "for" ("the extension of the night desk"). All of the
+  /// heading's content words must stand there, and the heading must have nothing that would change a statement, such as
+  /// a number, a negation or a condition.
   private static func borrowed(_ said: [Term], _ index: Int, _ place: Int, _ source: SupportSource) -> Int? {
     var start = index
     if isGlue(said[index]) {
@@ -66,27 +68,27 @@ struct Alignment {
     return !rule.isSignal && (rule != .direction || CommonWords.isFunction(term.form))
   }
 
-  /// Whether "is" may stand here: between the two sides of a label, and between a heading and what stands below it.
+  /// Whether "is" may stand here: between the two sides of a label, or between a heading and the text below it.
   private static func isLabelEnd(_ place: Int, _ index: Int, _ said: [Term], _ source: SupportSource) -> Bool
   {
     if place == 0 { return index > 0 && !isCopula(said[index - 1]) }
     return source.own.labelEnd == place && !isCopula(said[index - 1])
   }
 
-  /// Words that lead to a heading's words.
+  /// True for the words that may connect the source's words with a heading's.
   private static func isGlue(_ term: Term) -> Bool {
     term.kind == .word && ["of", "for"].contains(term.form)
   }
 
   private static func isCopula(_ term: Term) -> Bool { term.form == "is" || term.form == "are" }
 
-  /// Whether a sentence may have a term that neither its source nor the headings have.
+  /// Whether a sentence may have this term although neither its source nor the headings have it.
   static func isFree(_ term: Term, _ source: SupportSource) -> Bool {
     source.own.isLabelled && isCopula(term)
       || isGlue(term) && (source.own.isLabelled || !source.frames.isEmpty)
   }
 
-  /// Whether all terms of a sentence stand in the source or its headings, those of the source in its order.
+  /// Whether all terms of a sentence stand in the source, in its order, or in its headings, or are free (`isFree`).
   static func isOrdered(_ said: [Term], _ source: SupportSource) -> Bool {
     let known = source.own.terms
     var place = 0

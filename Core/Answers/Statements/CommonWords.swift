@@ -1,23 +1,23 @@
-/// English words by what they do in a question.
+/// Lists of English words by their role in a question.
 enum CommonWords {
-  /// Words that carry nothing alone.
+  /// True for function words, which mean little on their own.
   static func isFunction(_ word: String) -> Bool { functions.contains(word) }
 
   static func isQuestion(_ word: String) -> Bool { questions.contains(word) }
 
-  /// Whether a number behind the word counts or measures: "have 3", "top 10".
+  /// Whether a number behind the word counts or measures something: "have 3", "top 10".
   static func precedesQuantity(_ word: String) -> Bool { beforeQuantities.contains(word) }
 
   static func asksYesOrNo(_ word: String) -> Bool {
     ["is", "are", "was", "were", "does", "do", "did", "can", "may", "must", "will", "should"].contains(word)
   }
 
-  /// Whether things of this name are told apart by numbers.
+  /// Whether things with this name have numbers as names: "room 3", "version 2".
   static func isNumbered(_ noun: Term) -> Bool {
     noun.bases.contains { numbered.contains($0) || places.contains($0) }
   }
 
-  /// Whether the number is the place in a document: it may stand without the noun.
+  /// Whether the noun is a part of a document, such as a section or a step. Its number may stand there without it.
   static func isPlace(_ noun: Term) -> Bool { noun.bases.contains(where: places.contains) }
 
   static func isPlural(_ word: String) -> Bool {
@@ -26,7 +26,8 @@ enum CommonWords {
       && !word.hasSuffix("is") && !functions.contains(word)
   }
 
-  /// Months and days are written in many ways, and abbreviations with and without points.
+  /// True for months, weekdays and abbreviations with points. They don't count as names, because they have several
+  /// spellings.
   static func isCalendar(_ word: String) -> Bool { calendar.contains(word) || word.contains(".") }
 
   private static let calendar = set(

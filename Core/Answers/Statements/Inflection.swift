@@ -2,10 +2,10 @@ import Synchronization
 
 /// The base forms of English words: plurals, -ed, -ing, and a table of irregular verbs and nouns.
 ///
-/// Only inflections count. Derivations (`employer`, `employed`; `customer`, `customs`) are other words; a stemmer would
-/// make them one.
+/// Only inflections count. Derivations (`employer`, `employed`; `customer`, `customs`) are other words, which a stemmer
+/// would treat as one.
 enum Inflection {
-  /// Words are few, and repeated in every sentence.
+  /// A cache of `bases(of:)`: there are few different words, and most recur in many sentences.
   private static let known = Mutex<[String: [String]]>([:])
   private static let knownMax = 20_000
 
@@ -14,7 +14,7 @@ enum Inflection {
   static func bases(of word: String) -> [String] {
     if let bases = known.withLock({ $0[word] }) { return bases }
     let bases = made(of: word)
-    // A word as long as a page would be kept, too.
+    // Long words are not cached: one could be as long as a page.
     guard word.utf8.count <= 32 else { return bases }
     known.withLock { known in
       if known.count >= knownMax { known = [:] }
@@ -31,7 +31,7 @@ enum Inflection {
     return (known ?? []) + [word] + singulars(word) + stems(Array(word.utf8))
   }
 
-  /// True for a past form. `suing` is not `sued`: after "is", one does and the other suffers.
+  /// True for a past form. It is not equal to the form in -ing: "is suing" does not say the same as "is sued".
   static func isPast(_ word: String) -> Bool {
     word.utf8.count > 3 && word.hasSuffix("ed") && !word.hasSuffix("eed") || pasts.contains(word)
   }
@@ -61,7 +61,7 @@ enum Inflection {
     return found
   }
 
-  /// The verb of a form in -ed or -ing.
+  /// The verbs that a form in -ed or -ing may come from.
   private static func stems(_ word: [UInt8]) -> [String] {
     var stem: [UInt8]
     if word.suffix(3).elementsEqual("ing".utf8) {
@@ -75,16 +75,17 @@ enum Inflection {
     }
     guard stem.count >= 2, stem.contains(where: isVowel) else { return [] }
     let text = String(decoding: stem, as: UTF8.self)
-    // "planned" is of "plan", "added" of "add".
+    // A double consonant may be that of the verb ("added", "add") or not ("planned", "plan").
     if stem.count > 3, stem[stem.count - 1] == stem[stem.count - 2], !isVowel(stem[stem.count - 1]) {
       stem.removeLast()
       return [text, String(decoding: stem, as: UTF8.self)]
     }
-    // "hop" would be "hopped": "hoped" is of "hope". A word of several syllables need not double its consonant.
+    // "hoped" comes from "hope", because "hop" becomes "hopped". A verb of several syllables need not double its
+    // consonant, so both are possible.
     return isShort(stem) ? [text + "e"] : [text, text + "e"]
   }
 
-  /// One syllable that ends in a single vowel and a consonant, which is doubled before -ed and -ing.
+  /// True for one syllable that ends in a single vowel and a consonant. The consonant is doubled before -ed and -ing.
   private static func isShort(_ stem: [UInt8]) -> Bool {
     guard let last = stem.last, !isVowel(last), !"wxy".utf8.contains(last), isVowel(stem[stem.count - 2])
     else {
@@ -95,7 +96,7 @@ enum Inflection {
 
   private static func isVowel(_ byte: UInt8) -> Bool { "aeiouy".utf8.contains(byte) }
 
-  /// Words that look like an inflection of another word and are none.
+  /// Words that look like a regular inflection of another word. Only the table of irregular forms counts for them.
   private static let invariable: Set<String> = [
     "news", "customs", "goods", "arms", "means", "glasses", "premises", "woods", "species", "series",
     "always", "perhaps",
@@ -115,7 +116,8 @@ enum Inflection {
     "theirs", "does", "goes", "whose", "these", "those", "his", "this", "thus",
   ]
 
-  /// Irregular forms and their base forms. Forms of *be*, *have* and *do* agree in number only: `is` is not `was`.
+  /// Irregular forms and their base forms. Forms of *be*, *have* and *do* are equal if only their person or number
+  /// differs: `are` equals `is`, but `was` does not.
   private static let irregular: [String: [String]] = {
     var table: [String: [String]] = [
       "are": ["is"], "am": ["is"], "were": ["was"], "have": ["has"], "do": ["does"], "goes": ["go"],
@@ -129,7 +131,7 @@ enum Inflection {
     return table
   }()
 
-  /// The base form, then the irregular ones: verbs first, then nouns.
+  /// Each entry is a base form and its irregular forms. Verbs come first, then nouns.
   private static let verbs = """
     arise arose arisen; awake awoke awoken; bear bore borne born; beat beaten; become became; begin began begun; \
     bend bent; bet; bind bound; bite bit bitten; bleed bled; blow blew blown; break broke broken; breed bred; \

@@ -1,7 +1,7 @@
-/// Whether two sentences give different values for the same.
+/// Whether two sentences give different values for the same thing.
 package enum OtherValue {
-  /// True if the sentences are equal but for one value: a number, a date, a name or one other word, with its unit. What
-  /// the question names is no value: sentences that differ in it speak of different things.
+  /// True if the sentences are equal except for one value: a number, a date, a name or one other word, with its unit. A
+  /// word of the question is no value: sentences that differ in such a word are about different things.
   package static func isGiven(by sentence: Statement, for other: Statement, asked: QuestionFocus) -> Bool {
     let (a, b) = (sentence.terms, other.terms)
     guard a.count == b.count, a.count >= 3 else { return false }

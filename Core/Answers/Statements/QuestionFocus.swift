@@ -1,10 +1,10 @@
 /// What a question asks about: the identifiers that an answer must have, the names, and the other words. A value
 /// without I/O.
 package struct QuestionFocus: Sendable {
-  /// What tells one thing from others like it.
+  /// Something that tells one thing from others of its kind, such as a code or a number.
   package struct Identifier: Sendable {
     enum Kind: Sendable {
-      /// `P-087`, `0x80070057`, `2.4.0`; folded: without hyphens, and without the `v` of a version.
+      /// `P-087`, `0x80070057`, `2.4.0`; folded: without hyphens and underscores, and without the `v` of a version.
       case code(String)
       /// A quoted string, a flag, a path: these terms in a row.
       case phrase([Term])
@@ -17,16 +17,16 @@ package struct QuestionFocus: Sendable {
   }
 
   package let identifiers: [Identifier]
-  /// Capitalised words. A word of capitals is no name: it may be shouted.
+  /// Capitalised words. A word that is all capitals does not count: it may be an ordinary word that is shouted.
   package let names: [Term]
-  /// The words that carry the question, identifiers and names among them.
+  /// The words that carry the question's meaning, including identifiers and names.
   package let words: [Term]
 
   /// Longer quoted passages need not stand in the answer word for word.
   private static let phraseTermsMax = 8
   private static let identifiersMax = 8
   private static let wordsMax = 128
-  /// The end of a quoted string is not looked for further away.
+  /// The end of a quoted string is looked for within this many pieces.
   private static let quotedPiecesMax = 64
 
   package init(_ question: String) {
@@ -55,7 +55,7 @@ package struct QuestionFocus: Sendable {
   static func code(_ term: Term) -> String? {
     switch term.kind {
     case .code:
-      // 1990s and 21st are no codes.
+      // 1990s is no code.
       let hasTail = term.form.utf8.last == UInt8(ascii: "s") && term.form.dropLast().allSatisfy(\.isNumber)
       return hasTail ? nil : folded(term.form)
     case .number:
@@ -68,7 +68,7 @@ package struct QuestionFocus: Sendable {
     }
   }
 
-  /// Units with capitals inside: kWh is no name.
+  /// Units with capitals inside: kWh is no code.
   private static let units: Set<String> = [
     "kwh", "kw", "mwh", "ma", "mah", "db", "khz", "kpa", "kb", "ph", "kj", "kv",
   ]
@@ -85,7 +85,7 @@ package struct QuestionFocus: Sendable {
       ? String(plain.dropFirst()) : plain
   }
 
-  /// The noun that a number or a letter belongs to as a name; nil when the number counts or measures something.
+  /// The noun whose thing a number or a letter names ("warehouse 3"); nil when the number counts or measures something.
   private static func noun(of index: Int, in terms: [Term]) -> Term? {
     let term = terms[index]
     let isLetter = term.kind == .word && term.isName && term.form.utf8.count == 1 && term.form != "i"
@@ -99,16 +99,17 @@ package struct QuestionFocus: Sendable {
     let next = index + 1 < terms.count ? terms[index + 1] : nil
     if next?.kind == .unit || next?.kind == .range { return nil }
     if CommonWords.isNumbered(noun) { return noun }
-    // "name one other fault"
+    // A number in words is a count: "name one other fault".
     if term.text.first?.isLetter ?? true, !isLetter { return nil }
-    // A year names a time, and a counted noun is in the plural: "bring 3 bags", "bring 3 large bags".
-    // "T cells" are no cells called T.
+    // A letter before another noun is no name: "T cells" are not cells called T.
     if isLetter { return next.map { CommonWords.isFunction($0.form) } ?? true ? noun : nil }
+    // A year is a time.
     if let year = Int(term.form), (1500...2100).contains(year) { return nil }
-    // "Is the deposit 500?" asks for the number, and 24/7 names nothing.
+    // "Is the deposit 500?" asks whether an amount is right, and 24/7 names nothing.
     if term.form.contains("/") || index == terms.count - 1 && CommonWords.asksYesOrNo(terms[0].form) {
       return nil
     }
+    // A counted noun is in the plural: "bring 3 bags", "bring 3 large bags".
     let after = terms[(index + 1)...].prefix(2)
     return after.contains { CommonWords.isPlural($0.form) } ? nil : noun
   }

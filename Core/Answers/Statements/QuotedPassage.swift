@@ -1,5 +1,5 @@
-/// A sentence that may be quoted, with its headings, its title and the names of its row's columns, as a question's
-/// identifiers are looked for in them.
+/// A sentence that may be quoted, with its headings, its title and the names of its row's columns. A question's
+/// identifiers are looked for in all of them.
 package struct QuotedPassage: Sendable {
   let texts: [Statement]
   private let cells: [Statement]
@@ -10,7 +10,7 @@ package struct QuotedPassage: Sendable {
   ///   - columns: the names of their columns.
   package init(_ text: String, frames: [String], row: [String] = [], columns: [String] = []) {
     texts = ([text] + frames).filter { !$0.isEmpty }.flatMap { text in
-      // A title may have underscores for spaces: Super_Bowl_50.
+      // A title may have underscores instead of spaces: Super_Bowl_50.
       text.contains("_") ? [Statement(text), Statement(text.replacing("_", with: " "))] : [Statement(text)]
     }
     let isWhole = row.count == columns.count
@@ -64,7 +64,7 @@ package struct QuotedPassage: Sendable {
       if let first = rest.first, first.form == number.form || NumberWords.roman[first.form] == number.form {
         return true
       }
-      // Only things in the plural are listed: "building 12, 3 floors".
+      // A list follows only a plural: in "building 12, 3 floors", 3 is no building.
       return CommonWords.isPlural(terms[start].form) && isListed(number, rest.prefix(listMax))
     }
   }
@@ -96,7 +96,8 @@ package struct QuotedPassage: Sendable {
     }
   }
 
-  /// `4.2 Retention` for section 4.2, the third item of a list for step 3, and a heading or a cell that is the number.
+  /// True if a text begins with the number: `4.2 Retention` for section 4.2, `3. Open the valve` for step 3. If the
+  /// noun is no part of a document, a text must consist of the number, and another text must have the noun.
   private func begins(with number: Term, below noun: Term) -> Bool {
     let isPlace = CommonWords.isPlace(noun)
     return texts.contains { text in
@@ -106,7 +107,7 @@ package struct QuotedPassage: Sendable {
     }
   }
 
-  /// Capitals make no difference between a question and a text.
+  /// True for one form and for two inflections of one word. Unlike `Term.equals`, it ignores capitals.
   private static func same(_ a: Term, _ b: Term) -> Bool {
     a.form == b.form || a.bases.contains { b.bases.contains($0) }
   }

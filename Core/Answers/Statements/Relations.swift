@@ -1,6 +1,6 @@
-/// Phrases that say the same comparison, condition or obligation, each as one term.
+/// Reads phrases that express the same comparison, condition or obligation as one term each.
 enum Relations {
-  /// The terms with such phrases joined.
+  /// The terms, with each such phrase replaced by one term.
   static func joined(_ terms: [Term]) -> [Term] {
     var result: [Term] = []
     result.reserveCapacity(terms.count)
@@ -25,14 +25,14 @@ enum Relations {
   }
 
   private static func phrase(_ terms: [Term], _ index: Int) -> (String, Int)? {
-    // "each other"
+    // In "each other", "each" is not "every".
     if terms[index].form == "each", index + 1 < terms.count, terms[index + 1].form == "other" { return nil }
     for (words, form) in phrases[terms[index].form] ?? [] {
       let end = index + words.count
       guard end <= terms.count, zip(words, terms[index..<end]).allSatisfy({ $0 == $1.form }) else { continue }
       return (form, words.count)
     }
-    // Before a number only: "over 5", "about 5".
+    // These words are comparisons only before a number: "over 5", "about 5".
     guard index + 1 < terms.count, terms[index + 1].kind == .number,
       let form = beforeNumbers[terms[index].form]
     else {
@@ -48,7 +48,7 @@ enum Relations {
     "circa": "≈", "approx": "≈", "ca": "≈",
   ]
 
-  /// By first word, the longest first.
+  /// The phrases by their first word, the longest first.
   private static let phrases: [String: [([String], String)]] = {
     var table: [String: [([String], String)]] = [:]
     for (form, spellings) in spellings {

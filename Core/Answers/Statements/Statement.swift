@@ -1,7 +1,7 @@
 /// A sentence as it is compared with others: its terms in their order, without articles and punctuation.
 ///
-/// Number words, thousands marks, units, times, dates, ranges, contractions and a few phrases have one form each. There
-/// are no conversions: 60 minutes is not 1 hour, GB is not GiB, and 03/04/2026 is only itself.
+/// The usual spellings of a number, unit, time, date, range or contraction have one form, and so have a few phrases.
+/// Nothing is converted: 60 minutes is not 1 hour, GB is not GiB, and 03/04/2026 equals no other spelling of a date.
 package struct Statement: Sendable {
   package let terms: [Term]
   /// How many terms stand before the colon of a label; nil without one.
@@ -18,7 +18,7 @@ package struct Statement: Sendable {
     var read = reader.read()
     let words = read.filter { $0.kind == .word && $0.form.utf8.count > 1 }
     if words.count > 3, words.allSatisfy(\.isInCapitals) {
-      // A sentence that is shouted has no acronyms.
+      // If the whole sentence is in capitals, they don't mark acronyms or names.
       for index in read.indices {
         read[index].isInCapitals = false
         read[index].isName = false

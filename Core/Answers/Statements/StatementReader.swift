@@ -4,7 +4,7 @@ struct StatementReader {
   private var index = 0
   private var terms: [Term] = []
   private var hasWord = false
-  /// How many terms stand before the first colon.
+  /// How many terms stand before the first colon, counted before `Relations` joins phrases.
   private(set) var labelEnd: Int?
 
   init(_ pieces: [TextScanner.Piece]) { self.pieces = pieces }
@@ -17,7 +17,7 @@ struct StatementReader {
     return Relations.joined(terms)
   }
 
-  /// False for a word that begins no date, time or number: most words.
+  /// False for a word that can't begin a date, a time or a number, as most words can't.
   private var mayBeValue: Bool {
     guard let word = piece(0), word.kind == .word else { return true }
     return word.hasCapital || Self.valueWords.contains(word.lower)
@@ -28,7 +28,7 @@ struct StatementReader {
   )
   .union(NumberWords.units.keys).union(NumberWords.multipliers.keys)
 
-  // What stands where.
+  // Access to pieces, relative to `index`.
 
   private func piece(_ offset: Int) -> TextScanner.Piece? {
     pieces.indices.contains(index + offset) ? pieces[index + offset] : nil
@@ -85,7 +85,7 @@ struct StatementReader {
       return false
     }
     let next = monthCount + dayCount
-    // "May 5 people …" and "March 1990": a year is no day, and a counted noun follows no date.
+    // In "March 1990", the number is no day: a day has at most two digits.
     finishDate(day, month, next)
     return true
   }
@@ -95,7 +95,7 @@ struct StatementReader {
     let gap = isMark(count, ",") ? 1 : 0
     if let year = digits(count + gap), year.utf8.count == 4, let value = Int(year),
       (1000...2999).contains(value),
-      // "On March 1, 1200 units"
+      // In "On March 1, 1200 units", 1200 is no year.
       !(piece(count + gap + 1).map { $0.kind == .word && CommonWords.isPlural($0.lower) } ?? false)
     {
       add("\(year)-\(text)", .date, count + gap + 1)
@@ -208,7 +208,8 @@ struct StatementReader {
     return true
   }
 
-  /// A minus stands before a number, and not behind a word or a number, where it is a hyphen or a range.
+  /// True for a minus: it stands before a number, but not directly behind a word or a number, where it would be a
+  /// hyphen or a range.
   private var isMinus: Bool {
     guard let mark = piece(0), mark.kind == .mark, Self.minuses.contains(mark.text), let next = piece(1),
       next.isAttached, next.kind == .digits || Units.currency(next.text) != nil
@@ -242,7 +243,7 @@ struct StatementReader {
     return true
   }
 
-  /// The number at an offset in digits, and how many pieces it takes.
+  /// The number at an offset, in digits, and how many pieces it takes.
   private func number(at offset: Int) -> (String, Int)? {
     if let text = digits(offset) {
       var value = Self.withoutMarks(text)
@@ -310,7 +311,7 @@ struct StatementReader {
     return before.lower == "a" || before.lower == "an"
   }
 
-  /// 1,000 is 1000; other commas are part of what is written.
+  /// Removes commas that separate thousands: 1,000 is 1000. Other commas stay.
   private static func withoutMarks(_ text: String) -> String {
     let groups = text.split(separator: ",", omittingEmptySubsequences: false)
     guard groups.count > 1, (1...3).contains(groups[0].utf8.count),
@@ -352,7 +353,7 @@ struct StatementReader {
     }
   }
 
-  /// 5–10, 5 to 10, between 5 and 10; times also from 10:00 until 12:00.
+  /// Reads the second end of a range: 5–10, 5 to 10, between 5 and 10; for times, also from 10:00 until 12:00.
   private mutating func joinRange(_ kind: Term.Kind) {
     guard let word = piece(0) else { return }
     let before = terms.count >= 2 ? terms[terms.count - 2] : nil
@@ -374,7 +375,7 @@ struct StatementReader {
       add(form, .time, pieces)
       isFound = true
     } else {
-      // 9–10:30 and 5-May are no ranges of numbers.
+      // 9–10:30 and 5-May are not ranges of numbers.
       guard let (value, pieces) = number(at: 0), digits(0).map({ time($0) == nil }) ?? true,
         !isDash || digits(0) != nil
       else {
@@ -448,7 +449,8 @@ struct StatementReader {
     return true
   }
 
-  /// An article stands before a word. "A few" is not "few", and "gate a" has no article.
+  /// True for an article, which stands before a word. The "a" of "a few" is none, because "a few" is not "few", and
+  /// neither is the one of "gate a".
   private func isArticle(_ word: TextScanner.Piece) -> Bool {
     guard word.lower == "the" || word.lower == "an" || word.text == "a" || word.text == "A" && !hasWord,
       let next = piece(1)
@@ -473,7 +475,7 @@ struct StatementReader {
     guard ending == "'s" else { return addWord(word.lower, of: word) }
     addWord(base, of: word, advances: false)
     if Self.pronouns.contains(base) { return addWord("is", of: word) }
-    // The possessive.
+    // The ending of a possessive adds no term.
     index += 1
   }
 
@@ -536,7 +538,7 @@ struct StatementReader {
       if kind == .word { term.bases = Inflection.bases(of: form) }
       terms.append(term)
     } else if mark.kind != .mark {
-      // Digits that are no number, for example 03/04/2026.
+      // Not expected, because digits, codes and words have been read before.
       terms.append(Term(mark.lower, .code, text: mark.lower))
     } else if isMeaningful(mark) {
       terms.append(Term(mark.text, .relation, text: mark.text))
@@ -546,8 +548,8 @@ struct StatementReader {
     index += 1
   }
 
-  /// Whether a mark says something: symbols do, and a few marks where they stand. Commas, stops, brackets, quotes and
-  /// the marks of Markdown do not.
+  /// Whether a mark has a meaning: symbols do, and a few other marks do in certain positions. Commas, full stops,
+  /// brackets, quotation marks and the marks of Markdown do not.
   private func isMeaningful(_ mark: TextScanner.Piece) -> Bool {
     let next = piece(1)
     let isInside =
@@ -558,7 +560,8 @@ struct StatementReader {
     case "*", "/": return isInside
     case "#": return mark.isAttached && piece(-1)?.kind == .word
     case "-":
-      // "B-", and a minus that stands alone. At the front it begins an item of a list.
+      // A hyphen has a meaning in a grade such as "B-", and as a minus before a number with spaces around it. At the
+      // front of the text, it begins an item of a list.
       let isGrade = mark.isAttached && piece(-1)?.kind == .word && !(next?.isAttached ?? false)
       let isAlone = !mark.isAttached && !(next?.isAttached ?? true) && next?.kind == .digits && index > 0
       return isGrade || isAlone

@@ -1,21 +1,22 @@
 /// Whether a source sentence says the same as another sentence. A value without model and I/O.
 ///
-/// A sentence says the same if the two have equal terms in the same order, articles aside: equal are one form
-/// (`Statement` says which spellings have one) and two inflections of one word. It may add words of the source's
-/// headings, and one phrase may stand at the front in one of them and elsewhere in the other. A sentence that leaves
-/// out a part of its source is a `piece`: what it left out may be a condition or a negation, so the source itself is to
-/// be shown. Whatever says anything else `differs`.
+/// A sentence says the `same` if the two have equal terms in the same order, apart from articles. Terms are equal if
+/// they have the same form (`Statement` says which spellings share a form) or are two inflections of one word. The
+/// sentence may add words of the source's headings, and one phrase may stand at the front of one of the two and
+/// elsewhere in the other. A sentence that leaves out a part of its source is a `piece`: that part may be a condition
+/// or a negation, so the source itself should be shown. Any other sentence `differs`.
 package enum Support: Sendable, Equatable {
   case same
   case piece
-  /// - Parameter terms: what the sentence says and the source does not; for `order`, nothing.
+  /// - Parameter terms: the terms that the sentence has and the source does not. Empty for `order` and `heading`, and
+  ///   for a sentence that is not compared: it is empty or too long, or only one of the two is a question.
   case differs(SupportRule, terms: [String])
 
-  /// Words of a phrase that may be moved.
+  /// The maximum number of terms of a phrase that may be moved.
   private static let phraseMax = 14
-  /// Places at which a phrase is looked for.
+  /// The maximum number of places at which a phrase is looked for.
   private static let placesMax = 8
-  /// A longer sentence is none.
+  /// A sentence with more terms is not compared.
   private static let termsMax = 400
 
   package static func of(_ sentence: Statement, by source: SupportSource) -> Support {
@@ -29,20 +30,21 @@ package enum Support: Sendable, Equatable {
       !Alignment.isFree($0, source)
     }
     if let first = missing.first {
-      // The rule that says most: a changed number weighs more than the words around it.
+      // Report the rule that says most: a changed number matters more than the words around it.
       let rules = missing.map { SupportRule($0) }
       let rule =
         rules.first { $0 != .word && $0 != .name } ?? rules.first { $0 == .name } ?? SupportRule(first)
       return .differs(rule, terms: missing.map(\.text))
     }
-    // Words of headings alone are no statement.
+    // A sentence that has only words of headings states nothing.
     if !said.contains(where: { term in known.contains { $0.equals(term) } }) {
       return .differs(.heading, terms: [])
     }
     return Alignment.isOrdered(said, source) ? .piece : .differs(.order, terms: [])
   }
 
-  /// What a sentence leaves out of its source, by the strictest rule; nil for nothing.
+  /// The terms that a sentence leaves out of its source, with the rule of the first; nil when it leaves out nothing. If
+  /// some of them are signals (`SupportRule.isSignal`), only those.
   package static func omission(_ sentence: Statement, of source: SupportSource) -> (SupportRule, [String])? {
     let left = lacking(source.own.terms, sentence.terms)
     let signals = left.filter { SupportRule($0).isSignal }
@@ -50,7 +52,7 @@ package enum Support: Sendable, Equatable {
     return (SupportRule(first), (signals.isEmpty ? left : signals).map(\.text))
   }
 
-  /// The terms that others lack. A term that stands twice must have two equals.
+  /// The terms that have no equal in `others`. A term that stands twice needs two equals.
   private static func lacking(_ terms: [Term], _ others: [Term]) -> [Term] {
     var left = others
     return terms.filter { term in
@@ -60,19 +62,20 @@ package enum Support: Sendable, Equatable {
     }
   }
 
-  /// Whether the two say the same but for one phrase, which begins one of them and stands elsewhere in the other.
+  /// Whether the two say the same except that one phrase begins one of them and stands elsewhere in the other.
   private static func isMoved(_ said: [Term], _ source: SupportSource) -> Bool {
     let known = source.own.terms
     return isMoved(front: said, known) { rest, other in Alignment(rest, other, source).isWhole }
       || isMoved(front: known, said) { rest, other in Alignment(other, rest, source).isWhole }
   }
 
-  /// - Parameter test: gets both without a phrase that begins `front` and stands further back in the other.
+  /// - Parameter test: called with both texts, without a phrase that begins `front` and stands further back in `other`.
   private static func isMoved(front: [Term], _ other: [Term], _ test: ([Term], [Term]) -> Bool) -> Bool {
     guard front.count > 3, let first = front.first, prepositions.contains(first.form) else { return false }
     for place in other.indices.dropFirst().filter({ other[$0].equals(first) }).prefix(placesMax) {
       let count = zip(front.prefix(phraseMax), other[place...]).prefix { $0.equals($1) }.count
-      // The phrase may end before the likeness ends. Beside "he said" or "pumps that", it may belong to a clause.
+      // The phrase may be shorter than the run of equal terms. It is not moved over a clause such as "he said" or
+      // "pumps that", because it may belong to that clause.
       for length in stride(from: min(count, front.count - 1), to: 1, by: -1) where !binds(front[length...]) {
         if test(Array(front.dropFirst(length)), Array(other[..<place] + other[(place + length)...])) {
           return true
@@ -93,8 +96,8 @@ package enum Support: Sendable, Equatable {
     "than",
   ]
 
-  /// Whether a part of a sentence has a clause of its own, or says what somebody says: a phrase that moves over it may
-  /// come to belong to something else.
+  /// Whether a part of a sentence has a clause of its own or reports what somebody says. A phrase that is moved over
+  /// such a part may then belong to something else.
   private static func binds(_ terms: ArraySlice<Term>) -> Bool {
     terms.contains { term in
       term.kind == .word && (clauses.contains(term.form) || term.bases.contains(where: reporting.contains))

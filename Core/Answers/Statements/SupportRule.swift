@@ -1,9 +1,9 @@
-/// What a sentence says otherwise than its source, or leaves out. The names are stored in answers.
+/// In what a sentence differs from its source, or what it leaves out. The names are stored in answers.
 package enum SupportRule: String, Sendable, CaseIterable {
   /// A number, an ordinal, a date, a time or a code.
   case number
   case unit
-  /// A word with a capital letter.
+  /// A word with a capital letter that marks it as a name.
   case name
   case negation
   /// Increase and decrease, before and after, minimum and maximum.
@@ -22,7 +22,7 @@ package enum SupportRule: String, Sendable, CaseIterable {
   case piece
   /// The sentence repeats a heading and says nothing.
   case heading
-  /// The source says nothing of what was asked.
+  /// The sentence has a source, but the source does not speak of what was asked.
   case beside
 
   /// The rule that a term falls under.
@@ -40,7 +40,7 @@ package enum SupportRule: String, Sendable, CaseIterable {
     }
   }
 
-  /// Whether a sentence must not leave such a term behind in a heading that it takes words from.
+  /// True for terms that change what a statement means. A heading that has such a term lends no words to a sentence.
   package var isSignal: Bool {
     switch self {
     case .negation, .modality, .quantifier, .condition: true

@@ -9,7 +9,7 @@ package struct SupportSource: Sendable {
       text, read: frames.filter { !$0.isEmpty }.map { Statement($0, isLabel: true) }, isLabel: isLabel)
   }
 
-  /// - Parameter read: the frames, which sentences of one section share.
+  /// - Parameter read: the frames as statements, which the sentences of one section share.
   package init(_ text: String, read: [Statement], isLabel: Bool) {
     own = Statement(text, isLabel: isLabel)
     frames = read

@@ -14,7 +14,7 @@ package struct Term: Sendable, Equatable {
     case range
     /// A unit of measurement or a currency behind a number.
     case unit
-    /// A comparison or a condition that several phrases express: `≤` for `at most` and `no more than`.
+    /// A comparison, as a sign or as a phrase (`≤` for `at most` and `no more than`), or another meaningful symbol.
     case relation
     /// Letters and digits that are written together: `P-087`, `v1.29.3`, `0x80070057`.
     case code
@@ -25,13 +25,13 @@ package struct Term: Sendable, Equatable {
   package var kind: Kind
   /// The text that the term was read from, folded; for explanations.
   package var text: String
-  /// True for a word with a capital letter that does not begin the sentence, and for words of capitals.
+  /// True for a word that begins with a capital letter and either does not begin the sentence or has more capitals.
   package var isName = false
-  /// True for a word of capitals: an acronym, or a word that is shouted.
+  /// True for a word that is all capitals: an acronym, or a word that is shouted.
   package var isInCapitals = false
   /// True for a word that begins with a small letter and has a capital inside: `maxRetries`.
   package var isMixed = false
-  /// The base forms that the word may be an inflection of; empty for what has none.
+  /// The base forms of which the word may be an inflection; empty if it has none.
   package var bases: [String] = []
 
   package init(_ form: String, _ kind: Kind, text: String) {

@@ -9,7 +9,7 @@ struct TextScanner {
     var kind: Kind
     /// True if no white space stands before it.
     var isAttached: Bool
-    /// Most words have no capital, and need not be looked at again.
+    /// False for most words, which then need no further checks for names.
     var hasCapital: Bool
   }
 
@@ -76,7 +76,8 @@ struct TextScanner {
     index = letters
   }
 
-  /// Ordinals, hours and units may be written without a space behind the number. `1990s` is no time in seconds.
+  /// Whether the suffix is the ending of an ordinal or of an hour, or a unit: these may be written directly behind a
+  /// number. `1990s` is no time in seconds.
   private static func isSuffix(_ suffix: String, of number: String) -> Bool {
     let lower = suffix.lowercased()
     if ["st", "nd", "rd", "th", "am", "pm"].contains(lower) { return true }
@@ -114,7 +115,7 @@ struct TextScanner {
     else { return false }
     switch scalars[place] {
     case ".", ",", ":", "/": return true
-    // Spaces that do not break a line separate thousands.
+    // Non-breaking and thin spaces may separate thousands.
     case "\u{A0}", "\u{202F}", "\u{2009}":
       let next = scalars[(place + 1)...].prefix { Self.isDigit($0) }
       return next.count == 3
@@ -133,7 +134,8 @@ struct TextScanner {
       Piece(text: text, lower: lower, kind: kind, isAttached: isAttached, hasCapital: lower != text))
   }
 
-  /// Digits of other scripts become those of ASCII, typographic apostrophes the plain one.
+  /// Replaces digits of other scripts with ASCII digits and typographic apostrophes with the plain one, and removes
+  /// white space and invisible characters.
   private static func plain(_ part: ArraySlice<Unicode.Scalar>) -> String {
     var text = String.UnicodeScalarView()
     for scalar in part {

@@ -1,10 +1,10 @@
-/// Units of measurement and currencies: their spellings, each with one form. There are no conversions.
+/// Units of measurement and currencies. The spellings of a unit have one form; nothing is converted.
 enum Units {
   /// The form of a unit that stands behind a number; nil for another word.
   ///
   /// - Parameters:
   ///   - text: as it is written. MB is a megabyte, and Mb a megabit.
-  ///   - isAttached: whether no space stands before it: `5m` is five metres or five million, so it is neither.
+  ///   - isAttached: whether no space stands before it. `5m` may be five metres or five million, so it has no form.
   static func form(of text: String, isAttached: Bool) -> String? {
     if let form = exact[text] { return form }
     if isAttached, text == "m" || text == "M" { return nil }
@@ -53,7 +53,7 @@ enum Units {
     return table
   }()
 
-  /// The form, then its other spellings; a plural in -s is added to longer ones.
+  /// Each entry is a form and its other spellings. A plural in -s is added to spellings of more than three bytes.
   private static let names = """
     second s sec secs; minute min mins; hour h hr hrs; day d; week wk wks; month; year yr yrs; millisecond ms msec; \
     microsecond µs μs; nanosecond ns; metre meter m; kilometre kilometer km; centimetre centimeter cm; \

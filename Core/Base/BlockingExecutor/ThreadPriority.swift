@@ -1,7 +1,8 @@
 import Foundation
 
-/// The share of the processor that a thread gets beside others.
+/// The scheduling priority of threads.
 package enum ThreadPriority {
-  /// Gives way to the process's other threads from now on. Linux keeps a priority for each thread.
+  /// Lowers the priority of the calling thread, so that the process's other threads get more processor time.
+  /// Linux keeps a priority for each thread, so `setpriority` changes only this one.
   package static func lower() { _ = setpriority(__priority_which_t(0), 0, 10) }
 }

@@ -14,8 +14,8 @@ package enum Terminal {
   package static var isRead: Bool { isatty(STDOUT_FILENO) == 1 }
   package static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
 
-  /// Text without control characters but line breaks and tabs. A document, a broker or an LLM may have written a part
-  /// of it, and a terminal takes orders from such characters.
+  /// Replaces control characters, except line breaks and tabs, by U+FFFD. A document, a broker or an LLM may have
+  /// written a part of the text, and a terminal obeys control characters.
   package static func harmless(_ text: String) -> String {
     func isControl(_ scalar: Unicode.Scalar) -> Bool {
       scalar.value < 0x20 && scalar != "\n" && scalar != "\t" || (0x7F...0x9F).contains(scalar.value)

@@ -1,6 +1,6 @@
 internal import CCompression
 
-/// Compressed bytes, by the C libraries of the codecs.
+/// Packs and unpacks bytes with the C libraries of the codecs.
 package enum Compression {
   /// The codecs that can be unpacked; gzip and lz4 in their frame formats.
   package enum Codec: Int32, Sendable {
@@ -21,9 +21,9 @@ package enum Compression {
     }
   }
 
-  /// One zstd frame of exactly `byteCount` bytes once unpacked.
+  /// Unpacks one zstd frame whose content has exactly `byteCount` bytes.
   ///
-  /// - Returns: nil when the bytes are anything else.
+  /// - Returns: nil when the bytes are not such a frame.
   package static func unpackFrame(_ bytes: [UInt8], byteCount: Int) -> [UInt8]? {
     var isWhole = false
     let result = unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { output, count in
@@ -33,7 +33,7 @@ package enum Compression {
     return isWhole ? result : nil
   }
 
-  /// One zstd frame, at the library's fastest level.
+  /// Packs the bytes into one zstd frame at level 1, which is fast.
   package static func packFrame(_ bytes: [UInt8]) -> [UInt8] {
     let bound = millrace_zstd_bound(bytes.count)
     return unsafe [UInt8](unsafeUninitializedCapacity: bound) { output, count in

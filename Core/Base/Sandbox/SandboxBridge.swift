@@ -2,9 +2,9 @@ internal import CSandbox
 
 /// The seccomp filter of this process.
 package enum Sandbox {
-  /// Allows no file to be opened, no program to be started and no connection to be made from now on.
+  /// Sets the filter. From then on this process can't open files, start programs or make connections.
   ///
-  /// - Throws: `SandboxError.notStarted` where the kernel refuses the filter.
+  /// - Throws: `SandboxError.notStarted` when the filter can't be set.
   package static func enter() throws(SandboxError) {
     let code = millrace_sandbox_enter()
     guard code == 0 else { throw .notStarted("the seccomp filter can't be set: errno \(-code)") }
@@ -12,9 +12,9 @@ package enum Sandbox {
 
   package static var isFiltered: Bool { millrace_sandbox_is_filtered() == 1 }
 
-  /// Tries what no parser may do.
+  /// Attempts each action that a parser must not be able to do.
   ///
-  /// - Returns: for each try its name and errno; 0 where it succeeded.
+  /// - Returns: the errno of each attempt, by the attempt's name; 0 for an attempt that succeeded.
   package static func probe() -> [String: Int] {
     var bytes = [CChar](repeating: 0, count: 4096)
     let count = unsafe millrace_sandbox_probe(&bytes, bytes.count)
@@ -27,11 +27,11 @@ package enum Sandbox {
     return tries
   }
 
-  /// Tries to start another program, which ends this process where the filter is in place.
+  /// Tries to start another program. If the filter is set, the kernel kills this process.
   ///
-  /// - Returns: the errno of a try that this process has survived.
+  /// - Returns: the errno of the attempt, if this process survives it.
   package static func probeStart() -> Int { Int(millrace_sandbox_probe_exec()) }
 
-  /// Ends this process by a signal after so many seconds; 0 takes the order back.
+  /// Lets SIGALRM end this process after the given number of seconds; 0 cancels the alarm.
   package static func endAfter(seconds: Int) { _ = millrace_sandbox_alarm(UInt32(clamping: max(0, seconds))) }
 }

@@ -2,29 +2,30 @@ internal import CSandbox
 import Foundation
 import Synchronization
 
-/// A child process with pipes and nothing else: no environment but what is named, no other descriptors, a seccomp
-/// filter and limits. Its calls block, so they must not be made on Swift's cooperative pool, and one thread at a time
-/// makes them. The process is killed and collected when this object is released.
+/// A child process that has only its standard streams, the environment variables that the program names, limits and,
+/// if the program asks for it, a seccomp filter. The methods block, so they must not be called on Swift's cooperative
+/// pool, and only one thread may call them at a time. When this object is released, the process is killed and reaped.
 @safe package final class SandboxedProcess {
-  /// What the child finds at its standard input.
+  /// The source of the child's standard input.
   package enum Input {
-    /// What `write` writes.
+    /// A pipe, filled by `write`.
     case pipe
-    /// A file that holds these bytes and has no name.
+    /// A file in memory, without a name, that holds these bytes.
     case file([UInt8])
   }
 
   /// How a process ended.
   package struct Ending: Sendable, Equatable {
-    /// nil when a signal ended it.
+    /// nil when a signal ended the process.
     package var status: Int?
     package var signal: Int?
-    /// The first line that it wrote to its standard error; "no message" without one.
+    /// The first line that the process wrote to its standard error, at most 200 characters; "no message" if it wrote
+    /// none.
     package var complaint: String
   }
 
   private static let complaintBytesMax = 4096
-  /// A cancelled task is noticed after so many milliseconds.
+  /// The longest time between two checks for the cancellation of the task, in milliseconds.
   private static let tickMilliseconds: Int32 = 100
 
   private let process: pid_t
@@ -96,7 +97,7 @@ import Synchronization
     var position = 0
     while position < bytes.count {
       let written = unsafe bytes.withUnsafeBytes { buffer in
-        // Not write(): the signal of a closed pipe would end this process where it is not ignored.
+        // Writing to a closed pipe raises SIGPIPE, which would end this process if it is not ignored.
         Self.quietly {
           unsafe Foundation.write(input, buffer.baseAddress?.advanced(by: position), buffer.count - position)
         }
@@ -111,7 +112,7 @@ import Synchronization
     }
   }
 
-  /// Ends the child's standard input.
+  /// Closes the child's standard input.
   package func endInput() {
     if input >= 0 { close(input) }
     input = -1
@@ -119,13 +120,13 @@ import Synchronization
 
   /// Reads what the child has written to its standard output, at most `countMax` bytes of it.
   ///
-  /// - Returns: at least one byte; none at the end.
+  /// - Returns: at least one byte; an empty array at the end of the output.
   /// - Throws: `SandboxError`.
   package func read(atMost countMax: Int, until limit: ContinuousClock.Instant) throws(SandboxError)
     -> [UInt8]
   {
     while true {
-      // Also when there is always something to read.
+      // Checked before every read: a child that always has output must not escape its limit.
       try check(limit)
       var got = 0
       let bytes = unsafe [UInt8](unsafeUninitializedCapacity: min(countMax, 1 << 18)) { buffer, count in
@@ -140,7 +141,7 @@ import Synchronization
 
   /// Waits for the end of a child that is expected to end by itself, and kills it at the limit.
   ///
-  /// - Throws: `SandboxError`; the process has ended then too.
+  /// - Throws: `SandboxError`, after the process was killed.
   package func finish(until limit: ContinuousClock.Instant) throws(SandboxError) -> Ending {
     while collect(isWaiting: false) == nil {
       do throws(SandboxError) {
@@ -149,7 +150,7 @@ import Synchronization
         _ = end()
         throw error
       }
-      // A child that has closed its pipes ends within microseconds.
+      // Short, because a child usually ends within microseconds of closing its pipes.
       usleep(500)
     }
     return end()
@@ -166,8 +167,9 @@ import Synchronization
     return Ending(status: ending?.status, signal: ending?.signal, complaint: String(line.prefix(200)))
   }
 
-  /// - Returns: nil while the process runs. A process that has ended is collected without a signal of ours, so this
-  ///   tells what ended it.
+  /// Says how the process ended. It sends no signal before the process is reaped, so the result is the true cause.
+  ///
+  /// - Returns: nil while the process runs.
   package func endingIfAny() -> Ending? { collect(isWaiting: false) == nil ? nil : end() }
 
   private func collect(isWaiting: Bool) -> (status: Int?, signal: Int?)? {
@@ -186,8 +188,8 @@ import Synchronization
     if ContinuousClock.now >= limit { throw .tookTooLong }
   }
 
-  /// Waits until the descriptor is ready. Meanwhile the child's complaints are read: it blocks when it fills a pipe
-  /// that nobody reads.
+  /// Waits until the descriptor is ready. Meanwhile it reads the child's standard error, because the child would block
+  /// once that pipe is full.
   private func wait(_ descriptor: Int32, _ event: Int32, until limit: ContinuousClock.Instant)
     throws(SandboxError)
   {
@@ -206,7 +208,7 @@ import Synchronization
 
   private func takeComplaint() {
     var buffer = [UInt8](repeating: 0, count: 4096)
-    // So many reads at a time: a child that never stops complaining must not hold up its deadline.
+    // At most 16 reads per call: a child that writes errors without end must not delay the check of its deadline.
     for _ in 0..<16 where isErrorsOpen {
       let got = unsafe Foundation.read(errors, &buffer, buffer.count)
       if got > 0 {
@@ -228,12 +230,12 @@ import Synchronization
       let file = unsafe bytes.withUnsafeBytes {
         unsafe millrace_sandbox_memory_file($0.baseAddress, $0.count)
       }
-      guard file >= 0 else { throw .notStarted("no file in memory: \(name(-file))") }
+      guard file >= 0 else { throw .notStarted("a file in memory can't be made: \(name(-file))") }
       return (file, -1)
     }
   }
 
-  /// A pipe that the child writes to. Reading does not block.
+  /// Makes a pipe for the child to write to. Its read end does not block.
   private static func pipe() throws(SandboxError) -> (Int32, Int32) {
     let ends = try ends()
     _ = fcntl(ends.read, F_SETFL, O_NONBLOCK)
@@ -243,7 +245,7 @@ import Synchronization
   private static func ends() throws(SandboxError) -> (read: Int32, write: Int32) {
     var ends: (read: Int32, write: Int32) = (-1, -1)
     let code = unsafe millrace_sandbox_pipe(&ends.read, &ends.write)
-    guard code == 0 else { throw .notStarted("no pipe: \(name(-code))") }
+    guard code == 0 else { throw .notStarted("a pipe can't be made: \(name(-code))") }
     return ends
   }
 
@@ -251,7 +253,7 @@ import Synchronization
     POSIXErrorCode(rawValue: code).map { "\($0)" } ?? "errno \(code)"
   }
 
-  /// Null-terminated, for the time of the call.
+  /// Passes the words to `body` as a null-terminated array of C strings, which are valid only during the call.
   private static func withCStrings<Result>(
     _ words: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>?) -> Result
   ) -> Result {
@@ -261,7 +263,7 @@ import Synchronization
     return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress) }
   }
 
-  /// Blocks SIGPIPE of this thread for a call, and takes back the one that the call has caused.
+  /// Blocks SIGPIPE in this thread during a call, and discards the SIGPIPE that the call has caused.
   private static func quietly(_ body: () -> Int) -> Int {
     var (pipes, former) = (sigset_t(), sigset_t())
     unsafe sigemptyset(&pipes)
@@ -279,5 +281,5 @@ import Synchronization
   }
 }
 
-// It has no shared state but its own, and one thread at a time uses it.
+// Instances share no state, and only one thread at a time uses an instance.
 extension SandboxedProcess: @unchecked Sendable {}

@@ -5,10 +5,10 @@ package struct SandboxedProgram: Sendable {
   package var arguments: [String]
   /// The whole environment: "NAME=value".
   package var environment: [String] = []
-  /// Address space.
+  /// The limit of the address space; 0 = no limit.
   package var memoryBytesMax: Int
   package var processorSecondsMax: Int
-  /// False starts the program without a seccomp filter: with its limits, but as free as its user.
+  /// False starts the program without a seccomp filter: the limits hold, but it may do all that its user may.
   package var isFiltered: Bool
 
   package init(

@@ -3,9 +3,10 @@ import Time
 
 /// Starts services in list order and stops them in reverse, each awaited.
 ///
-/// The grace period begins with the first shutdown. Its first three quarters are for work in flight. Then
-/// all services are shut down and their tasks are cancelled. At its end `onStuck` is called on a thread of
-/// its own, so that it runs even when Swift's thread pool is blocked.
+/// The grace period begins with the first shutdown. Its first three quarters are for work in flight. Then all
+/// services that still run are shut down and their tasks are cancelled. If a service still runs at the end of
+/// the grace period, `onStuck` is called. It runs on a separate thread, so that a blocked thread pool of Swift's
+/// can't delay it.
 package struct ServiceGroup: Sendable {
   private let services: [any Service]
   private let graceDeadline: Duration
@@ -74,7 +75,7 @@ package struct ServiceGroup: Sendable {
           case .drainIsOver:
             isCancelled = true
             onCancel(running.names)
-            // All at once: one after another they would need more time than is left.
+            // Ask all to stop now: stopping them one after another could take more time than is left.
             for index in services.indices where running.contains(index) { await services[index].shutdown() }
             group.cancelAll()
           case .stopRequested, .ended: break

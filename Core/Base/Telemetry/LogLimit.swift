@@ -1,5 +1,5 @@
-/// Limits how often a repeated message is written to the log: at once for the first time, then at most once per
-/// interval for each reason. A value without I/O.
+/// Limits how often a repeated message is written to the log. For each reason, the first message is written at once,
+/// later ones at most once per interval.
 package struct LogLimit: Sendable {
   private struct Entry {
     var writtenAt: ContinuousClock.Instant
@@ -11,10 +11,11 @@ package struct LogLimit: Sendable {
 
   package init(interval: Duration = .seconds(60)) { self.interval = interval }
 
-  /// Decides on one message.
+  /// Decides whether one message is written.
   ///
-  /// - Parameter reason: of a closed set, because each one is remembered.
-  /// - Returns: nil when the message must not be written; otherwise how many were not since the last one.
+  /// - Parameter reason: must come from a closed set, because each reason is remembered.
+  /// - Returns: nil when the message must not be written; otherwise the number of messages that were suppressed since
+  ///   the last one that was written.
   package mutating func admit(_ reason: String, at now: ContinuousClock.Instant = .now) -> Int? {
     if var entry = entries[reason], now - entry.writtenAt < interval {
       entry.suppressed += 1

@@ -3,7 +3,7 @@ internal import CYAML
 /// Reads one YAML document with libyaml. Scalars stay text, because the types that YAML 1.1 guesses (`no`,
 /// `1_000`) are surprising.
 package enum YAML {
-  /// Aliases stand for the nodes that they name: a few lines could stand for billions.
+  /// The limit also counts the nodes that aliases repeat: a few lines of aliases could stand for billions of nodes.
   private static let nodesMax = 100_000
   private static let depthMax = 16
 
@@ -21,7 +21,7 @@ package enum YAML {
       unsafe yaml_parser_set_input_string(&parser, buffer.baseAddress, buffer.count)
       guard unsafe yaml_parser_load(&parser, &document) == 1 else {
         let reason = unsafe parser.problem.map { unsafe String(cString: $0) } ?? "unreadable"
-        return YAMLError(line: Int(unsafe parser.problem_mark.line) + 1, rule: "is no YAML: \(reason)")
+        return YAMLError(line: Int(unsafe parser.problem_mark.line) + 1, rule: "is not valid YAML: \(reason)")
       }
       return nil
     }
@@ -37,7 +37,7 @@ package enum YAML {
     depth: Int, _ left: inout Int
   ) throws(YAMLError) -> YAMLNode {
     let line = Int(unsafe pointer.pointee.start_mark.line) + 1
-    // A node for each hundred bytes: an alias may stand for a long text many times.
+    // A scalar counts as one more node for each hundred bytes, because aliases may repeat a long text many times.
     left -= 1
     if unsafe pointer.pointee.type == YAML_SCALAR_NODE {
       left -= Int(unsafe pointer.pointee.data.scalar.length) / 100
@@ -45,7 +45,7 @@ package enum YAML {
     guard depth < depthMax else {
       throw YAMLError(line: line, rule: "is nested deeper than \(depthMax) levels")
     }
-    guard left > 0 else { throw YAMLError(line: line, rule: "is beyond \(nodesMax) values") }
+    guard left > 0 else { throw YAMLError(line: line, rule: "exceeds the limit of \(nodesMax) values") }
     switch unsafe pointer.pointee.type {
     case YAML_SCALAR_NODE:
       let scalar = unsafe pointer.pointee.data.scalar

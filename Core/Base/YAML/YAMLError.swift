@@ -1,8 +1,8 @@
 import Failures
 
-/// Text that is no YAML, or none that is read here.
+/// The reason why a text can't be read as YAML.
 package struct YAMLError: Failure {
-  /// From 1; 0 for an error without a place.
+  /// The line of the error, from 1; 0 when the line is not known.
   package var line: Int
   package var rule: String
 

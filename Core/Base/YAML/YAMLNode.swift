@@ -1,6 +1,6 @@
 /// A YAML document: maps, lists and scalars.
 package indirect enum YAMLNode: Sendable, Equatable {
-  /// `isPlain`: without quotes, so that it may be meant as a number or a truth value.
+  /// `isPlain` is true for a scalar without quotes, which may be meant as a number or a boolean.
   case scalar(String, isPlain: Bool)
   case map([(key: String, value: YAMLNode)])
   case list([YAMLNode])

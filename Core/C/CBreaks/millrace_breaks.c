@@ -2,7 +2,7 @@
 #include <unicode/ubrk.h>
 #include <unicode/utext.h>
 
-// One for each thread: making one reads the rules anew.
+// Each thread has its own iterator and keeps it, because opening one loads the rules again.
 static _Thread_local UBreakIterator *sentences;
 
 long millrace_sentence_ends(const char *text, size_t count, int64_t *ends, size_t most) {
@@ -21,7 +21,8 @@ long millrace_sentence_ends(const char *text, size_t count, int64_t *ends, size_
       found++;
     }
   }
-  // The iterator has its own copy, which points to the caller's text: it must not outlive this call.
+  // The iterator keeps a copy of `content`, which points to the caller's text. An empty text replaces it, because the
+  // caller's text may be freed after this call.
   UText empty = UTEXT_INITIALIZER;
   UErrorCode ignored = U_ZERO_ERROR;
   utext_openUTF8(&empty, "", 0, &ignored);

@@ -10,7 +10,7 @@ int millrace_icu_decode(const char *encoding, const void *bytes, size_t count, u
   UErrorCode code = U_ZERO_ERROR;
   UConverter *converter = ucnv_open(encoding, &code);
   if (U_FAILURE(code) || converter == NULL) return -1;
-  // The longest mapping of one byte is to a few units; ICU says when the room is too small.
+  // One byte seldom becomes more than one unit. When the room is too small, ICU returns how much it needs.
   int32_t room = (int32_t)count + 16, used = 0;
   UChar *units = malloc((size_t)room * sizeof(UChar));
   for (int attempt = 0; units != NULL && attempt < 2; attempt++) {

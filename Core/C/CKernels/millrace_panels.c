@@ -9,7 +9,7 @@
 static uint16_t bf16(float value) {
   uint32_t bits;
   memcpy(&bits, &value, 4);
-  if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits >> 16 | 0x40);  // not a number stays one
+  if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)(bits >> 16 | 0x40);  // NaN stays NaN
   return (uint16_t)((bits + 0x7FFFu + (bits >> 16 & 1)) >> 16);
 }
 
@@ -65,7 +65,7 @@ static int detected(void) {
   return PORTABLE;
 }
 
-// Written before the first scan, or by a test.
+// The instruction set in use; -1 until the first call that needs one. Tests may change it.
 static int chosen = -1;
 
 static int set(void) {

@@ -12,11 +12,12 @@ typedef uint32_t NAME(vu) __attribute__((vector_size(WIDTH * 4), aligned(4)));
 #define INLINE static inline __attribute__((always_inline)) TARGET
 /// Rows that one pass of a kernel covers.
 #define STEP (2 * WIDTH)
-/// So many values of a pass's rows stay in the first cache while all groups are scored.
+/// The number of values of each row that a pass takes at a time: they stay in the L1 cache while all groups are scored.
 #define VALUES_MAX 384
 
-/// Adds to scores[j * 32 + row] of STEP rows, or sets them. `a` and `b` are the two registers' columns, 16 floats from
-/// one value to the next; `ahead` is prefetched where it is not null. `count` is a constant where this is inlined.
+/// Adds the dot products of STEP rows and `count` queries to scores[j * 32 + row], or sets the scores unless `adds`.
+/// `a` and `b` are the columns of the two registers: the next value lies 16 floats further. `ahead` is prefetched
+/// unless it is null. `count` is a constant where this is inlined.
 INLINE void NAME(floats)(const float *a, const float *b, const char *ahead, const float *queries, size_t values,
                          int count, int adds, float *scores) {
   VF sum[GROUP_MAX][2];
@@ -42,7 +43,7 @@ INLINE void NAME(floats)(const float *a, const float *b, const char *ahead, cons
   }
 }
 
-/// Sets the scores for bf16: a 32-bit word holds two neighbouring values of one row, the first in its lower half.
+/// Sets the scores for bf16. A 32-bit word holds two neighbouring values of one row, the first in its lower half.
 INLINE void NAME(halves)(const uint32_t *a, const uint32_t *b, const char *ahead, const float *queries,
                          size_t values, int count, float *scores) {
   VF sum[GROUP_MAX][2];
@@ -72,7 +73,7 @@ INLINE void NAME(halves)(const uint32_t *a, const uint32_t *b, const char *ahead
   }
 }
 
-/// Widens one register's column of a bf16 panel: 16 floats from one value to the next.
+/// Widens one register's column of a bf16 panel to fp32, with 16 floats from one value to the next.
 INLINE void NAME(widen)(const uint32_t *column, const char *ahead, size_t values, float *wide) {
   for (size_t k = 0; k < values; k += 2) {
     VU x = *(const VU *)(column + k * 8);
@@ -117,7 +118,7 @@ TARGET static void NAME(half_group)(const uint32_t *a, const uint32_t *b, const 
   switch (count) { EACH(HALVES) }
 }
 
-/// Appends the rows whose score is not below their query's threshold.
+/// Appends the rows whose score is at least their query's threshold. Returns the new number of rows in `out`.
 INLINE size_t NAME(collect)(const float *scores, size_t query_count, const float *thresholds, uint32_t first_row,
                             struct millrace_candidate *out, size_t found) {
   for (size_t j = 0; j < query_count; j++) {
@@ -145,7 +146,7 @@ TARGET static size_t NAME(scan)(int kind, const void *panels, size_t panel_count
       const uint32_t *a = panel + r / 16 * word * dimension + r % 16;
       int second = r + WIDTH;
       const uint32_t *b = panel + second / 16 * word * dimension + second % 16;
-      // The next pass's lines come while this one is scored.
+      // The cache lines of the next pass are prefetched while this pass is scored.
       const char *ahead = (const char *)(a + (STEP < 16 ? 1 : STEP / 16) * word * dimension);
       if (group_count <= 2 && kind == MILLRACE_BF16) {
         size_t half = (query_count + group_count - 1) / group_count;
@@ -161,7 +162,7 @@ TARGET static size_t NAME(scan)(int kind, const void *panels, size_t panel_count
         const float *x = (const float *)a + k * 16, *y = (const float *)b + k * 16;
         const char *next = ahead + k * 64;
         if (kind == MILLRACE_BF16) {
-          // Widened once for all groups.
+          // The rows are widened once for all groups.
           NAME(widen)(a + k * 8, ahead + k * 32, values, scratch);
           NAME(widen)(b + k * 8, (const char *)(b + (ahead - (const char *)a) / 4 + k * 8), values, scratch + 16 * VALUES_MAX);
           x = scratch;
@@ -182,7 +183,7 @@ TARGET static size_t NAME(scan)(int kind, const void *panels, size_t panel_count
   return found;
 }
 
-/// queries: row-major. Groups of nearly equal size, each value by value.
+/// Packs row-major queries in groups of nearly equal size. A group holds value 0 of each of its queries, then value 1.
 static void NAME(pack)(const float *queries, size_t query_count, size_t dimension, float *packed) {
   size_t group_count = (query_count + GROUP_MAX - 1) / GROUP_MAX, first = 0;
   for (size_t g = 0; g < group_count; g++) {

@@ -7,10 +7,10 @@
 #define PAIRS_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
 #define PAIRS_INLINE static inline __attribute__((always_inline)) PAIRS_TARGET
 #define PAIRS_GROUP_MAX 12
-/// Up to so many queries read the panel in the order of its bytes, which memory answers fastest.
+/// With at most this many queries, a panel is read in the order of its bytes, which is fastest for memory.
 #define PAIRS_FEW 4
 
-/// Sets scores[j * 32 + row] of the panel's 32 rows. `ahead` is prefetched where it is not null.
+/// Sets scores[j * 32 + row] of the panel's 32 rows. `ahead` is prefetched unless it is null.
 PAIRS_INLINE void pairs_both(const char *panel, size_t half, const char *ahead, const uint32_t *queries,
                              size_t pair_count, int count, float *scores) {
   __m512 sum[PAIRS_GROUP_MAX][2];
@@ -34,7 +34,8 @@ PAIRS_INLINE void pairs_both(const char *panel, size_t half, const char *ahead, 
   }
 }
 
-/// The same for few queries, one half of the panel after the other. `chains` sums a query hide the latency.
+/// The same for few queries, one half of the panel after the other. For each query, `chains` independent sums hide the
+/// latency of the instruction.
 PAIRS_INLINE void pairs_few(const char *panel, size_t half, const uint32_t *queries, size_t pair_count, int count,
                             int chains, float *scores) {
   for (int side = 0; side < 2; side++) {
@@ -102,7 +103,7 @@ PAIRS_TARGET static size_t pairs_scan(const void *panels, size_t panel_count, si
       size_t first = 0;
       for (size_t g = 0; g < group_count; g++) {
         size_t count = (query_count - first + group_count - g - 1) / (group_count - g);
-        // The next panel comes while the first group scores this one.
+        // The next panel is prefetched while the first group scores this one.
         pairs_group(panel, half, g == 0 ? panel + 2 * half : 0, queries + first * pair_count, pair_count, (int)count,
                     scores + first * 32);
         first += count;
@@ -113,7 +114,7 @@ PAIRS_TARGET static size_t pairs_scan(const void *panels, size_t panel_count, si
   return found;
 }
 
-/// queries: row-major. Groups of nearly equal size, each pair by pair.
+/// Packs row-major queries in groups of nearly equal size. A group holds pair 0 of each of its queries, then pair 1.
 static void pairs_pack(const float *queries, size_t query_count, size_t dimension, uint32_t *packed) {
   size_t group_count = (query_count + PAIRS_GROUP_MAX - 1) / PAIRS_GROUP_MAX, first = 0;
   size_t pair_count = dimension / 2;

@@ -23,16 +23,16 @@ struct millrace_http_server {
   struct millrace_http_limits limits;
   millrace_http_handler handler;
   void *context;
-  struct millrace_http_exchange *exchanges;  // those whose connection lives
+  struct millrace_http_exchange *exchanges;  // those whose connection is open
   int references;                            // the owner's, and one for each exchange
   int is_stopping;
   struct client *clients;    // the newest first
-  unsigned int handed_over;  // exchanges that the handler has got and not answered, and streams that are open
-  pthread_t thread;          // libmicrohttpd's, known from its first call
+  unsigned int handed_over;  // exchanges that the handler has received and not answered, and open streams
+  pthread_t thread;          // libmicrohttpd's thread, known from its first call of `answer`
   int has_thread;
 };
 
-// Connections that are shut, and not closed yet, take no place of others.
+// Extra room, so that connections that are shut down but not closed yet don't take the place of others.
 enum { shut_connections_max = 64 };
 
 struct header {
@@ -55,9 +55,9 @@ struct millrace_http_exchange {
   struct header *headers;
   char *bytes;
   size_t bytes_length;
-  // Of a streamed response: what the client has not taken yet.
+  // Only of a streamed response.
   int is_stream, is_ended, is_complete;
-  size_t start;  // bytes[start..<bytes_length]
+  size_t start;  // bytes[start..<bytes_length] have not been sent yet
   millrace_http_changed changed, release;
   void *changed_context;
 };
@@ -110,9 +110,10 @@ static void shut(struct client *client) {
   shutdown(client->socket, SHUT_RDWR);
 }
 
-/// With the lock held: makes room for a new connection. A client that sends its request, or takes its response, byte by
-/// byte would otherwise hold its connection for ever, and a few of them would keep everybody out. The longest waiting
-/// connection of the address that has most of them goes, so that nobody is shut out by another address.
+/// With the lock held: makes room for a new connection. Otherwise a few clients that send their request, or take their
+/// response, byte by byte could hold all connections forever. First all connections that took too long are shut down.
+/// If that leaves no room, the address with the most connections loses the one that has waited longest, so that
+/// one address can't shut out the others.
 static void make_room(struct millrace_http_server *server) {
   double oldest = now() - server->limits.request_seconds_max;
   unsigned int all = 0;
@@ -139,7 +140,7 @@ static void make_room(struct millrace_http_server *server) {
   }
 }
 
-/// A connection begins or ends.
+/// Called by libmicrohttpd when a connection begins or ends.
 static void connected(void *cls, struct MHD_Connection *connection, void **state,
                       enum MHD_ConnectionNotificationCode code) {
   struct millrace_http_server *server = cls;
@@ -147,7 +148,7 @@ static void connected(void *cls, struct MHD_Connection *connection, void **state
   if (code == MHD_CONNECTION_NOTIFY_STARTED) {
     const union MHD_ConnectionInfo *socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    // Without memory it is served, and counts for nothing.
+    // Without memory the connection is served, but not counted.
     if (!socket || !(client = calloc(1, sizeof *client))) return;
     client->socket = socket->connect_fd;
     if (address && address->client_addr->sa_family == AF_INET)
@@ -171,7 +172,7 @@ static void connected(void *cls, struct MHD_Connection *connection, void **state
   }
 }
 
-/// With the lock held: the handler has the request now, or has answered it.
+/// With the lock held: counts a request that the handler receives (`is_awaited` is 1), or one that is answered (0).
 static void count(struct millrace_http_exchange *exchange, struct MHD_Connection *connection, int is_awaited) {
   struct client *client = connection ? client_of(connection) : NULL;
   if (client) {
@@ -184,14 +185,14 @@ static void count(struct millrace_http_exchange *exchange, struct MHD_Connection
   else exchange->server->handed_over--;
 }
 
-/// With the lock held: the server's thread goes on with this connection.
+/// With the lock held: lets the server's thread continue with this connection, if it is suspended.
 static void wake(struct millrace_http_exchange *exchange) {
   if (!exchange->is_suspended || !exchange->connection) return;
   exchange->is_suspended = 0;
   MHD_resume_connection(exchange->connection);
 }
 
-/// libmicrohttpd asks for the next piece of a streamed body.
+/// Called by libmicrohttpd for the next piece of a streamed body.
 static ssize_t read_piece(void *cls, uint64_t position, char *buffer, size_t max) {
   (void)position;
   struct millrace_http_exchange *exchange = cls;
@@ -307,7 +308,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (length && strtoull(length, NULL, 10) > server->limits.body_bytes_max)
       return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE);
-    // A connection that was kept alive begins its request now.
+    // On a connection that was kept alive, the time of a new request begins here.
     struct client *client = client_of(connection);
     if (client) {
       pthread_mutex_lock(&server->lock);
@@ -330,7 +331,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
   if (is_new && !is_full) {
     exchange->is_handed_over = 1;
     count(exchange, connection, 1);
-    exchange->references++;  // the receiver's
+    exchange->references++;  // the receiver's reference
   }
   pthread_mutex_unlock(&server->lock);
   if (is_full) return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE);
@@ -339,7 +340,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
   int has_response = exchange->has_response;
   int is_stopping = server->is_stopping;
   if (!has_response && !is_stopping) {
-    // Under the lock: whoever responds from here on sees that the connection must be woken.
+    // With the lock held, so that any later response sees that the connection must be resumed.
     exchange->is_suspended = 1;
     MHD_suspend_connection(connection);
   }
@@ -348,7 +349,7 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
   return is_stopping ? refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE) : MHD_YES;
 }
 
-/// The connection needs the exchange no more: the response is sent, or the client has left.
+/// Called when the connection no longer needs the exchange: the response is sent, or the client has left.
 static void completed(void *cls, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code) {
   (void)code;
   struct millrace_http_server *server = cls;
@@ -478,7 +479,7 @@ void millrace_http_add_header(struct millrace_http_exchange *exchange, const cha
   free(header);
 }
 
-/// With the lock held. Returns whether the bytes were kept.
+/// With the lock held. Returns 0 when memory is short.
 static int append_bytes(struct millrace_http_exchange *exchange, const char *bytes, size_t length) {
   size_t left = exchange->bytes_length - exchange->start;
   if (!length) return 1;
@@ -523,7 +524,7 @@ int millrace_http_write(struct millrace_http_exchange *exchange, const char *byt
   pthread_mutex_lock(&server->lock);
   if (exchange->connection && !exchange->is_ended && !server->is_stopping) {
     size_t left = exchange->bytes_length - exchange->start;
-    // One piece is always taken, however long it is.
+    // When nothing waits, a piece is taken however long it is.
     result = !left || left + length <= server->limits.stream_bytes_max;
     if (result && !append_bytes(exchange, bytes, length)) result = -1;
     wake(exchange);

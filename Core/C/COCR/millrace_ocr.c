@@ -16,7 +16,7 @@ static void (*clear)(TessBaseAPI *);
 static TessBaseAPI *reader;
 
 int millrace_ocr_open(const char *languages, char *fault, size_t size) {
-  // Its parallel loops would start threads, which a confined process can't.
+  // Tesseract's parallel loops would start threads, which the sandbox does not allow.
   setenv("OMP_THREAD_LIMIT", "1", 1);
   void *library = dlopen("libtesseract.so.5", RTLD_NOW);
   if (library == NULL) {
@@ -36,7 +36,7 @@ int millrace_ocr_open(const char *languages, char *fault, size_t size) {
   }
   reader = create();
   if (reader == NULL || init(reader, NULL, languages) != 0) {
-    snprintf(fault, size, "tesseract has no data of the languages '%s'", languages);
+    snprintf(fault, size, "tesseract has no data for the languages '%s'", languages);
     return -1;
   }
   return 0;

@@ -18,13 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// The program is started through a descriptor of this number, and the first filter allows no other start. It closes
-// when the program begins, and the limit on descriptors keeps the number from being taken again.
+// The program is started through the descriptor with this number, and the first filter allows no other start. The
+// descriptor closes when the program begins, and the limit of 16 descriptors keeps the number from being used again.
 enum { program_descriptor = 255, descriptors_max = 16 };
 
 #define CALL(name) SCMP_SYS(name)
 
-// What memory, time, pipes and the end of a process need.
+// Calls that both filters allow: for memory, time, pipes and the end of a process.
 static const int always[] = {
     CALL(read), CALL(readv), CALL(pread64), CALL(write), CALL(writev), CALL(lseek), CALL(close), CALL(fstat),
     CALL(munmap), CALL(mremap), CALL(brk), CALL(madvise), CALL(futex), CALL(getrandom), CALL(clock_gettime),
@@ -35,14 +35,14 @@ static const int always[] = {
     CALL(sysinfo), CALL(uname), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid),
 };
 
-// What the dynamic loader and a program's first steps need besides.
+// Calls that the dynamic loader and a program's first steps need besides.
 static const int while_loading[] = {
     CALL(mmap), CALL(mprotect), CALL(access), CALL(faccessat), CALL(faccessat2), CALL(newfstatat), CALL(statx),
     CALL(stat), CALL(lstat), CALL(readlink), CALL(readlinkat), CALL(getdents64), CALL(getcwd), CALL(arch_prctl),
     CALL(set_tid_address), CALL(prctl), CALL(seccomp), CALL(ioctl), CALL(fcntl), CALL(statfs), CALL(fstatfs),
 };
 
-// Only an attacker asks for these: the process is killed, which the parent sees.
+// Only an attacker makes these calls. They kill the process, which the parent sees.
 static const int deadly[] = {
     CALL(execve), CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev), CALL(pidfd_getfd), CALL(unshare),
     CALL(setns), CALL(mount), CALL(bpf), CALL(keyctl), CALL(io_uring_setup), CALL(userfaultfd), CALL(init_module),
@@ -58,20 +58,20 @@ static int allow_all(scmp_filter_ctx filter, const int *calls, size_t count) {
 
 #define ALL(list) list, sizeof(list) / sizeof(list[0])
 
-// Null if memory or libseccomp fails.
+// Makes the first filter, or the second one if `is_loaded`. Returns NULL if memory or libseccomp fails.
 static scmp_filter_ctx make_filter(int is_loaded) {
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
   if (filter == NULL) return NULL;
   int code = allow_all(filter, ALL(always));
   for (size_t i = 0; code == 0 && i < sizeof(deadly) / sizeof(deadly[0]); i++)
     code = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
-  // Its own limits may be read, and nobody's be set.
+  // Resource limits may be read, but not set.
   if (code == 0)
     code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
   if (!is_loaded) {
     const uint64_t writing = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | O_TMPFILE;
     if (code == 0) code = allow_all(filter, ALL(while_loading));
-    // abort() signals the process to itself, whose number isn't known yet.
+    // abort() sends a signal to its own process. The process ID isn't known before fork, so any is allowed here.
     if (code == 0) code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(tgkill), 0);
     if (code == 0)
       code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(openat), 1,
@@ -113,9 +113,9 @@ int millrace_sandbox_enter(void) {
 
 int millrace_sandbox_is_filtered(void) { return prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER; }
 
-// The first filter as the kernel wants it, since libseccomp must not be called after fork. Made once.
+// The first filter in the kernel's format, because libseccomp must not be called after fork. Made once.
 static struct sock_fprog launch_filter(void) {
-  static struct sock_fprog made;  // written once, by the thread that wins
+  static struct sock_fprog made;  // written once, by the thread that sets `is_made`
   static int is_made;
   struct sock_fprog program = {0, NULL};
   if (__atomic_load_n(&is_made, __ATOMIC_ACQUIRE) == 2) return made;
@@ -141,7 +141,7 @@ static struct sock_fprog launch_filter(void) {
     made = program;
     __atomic_store_n(&is_made, 2, __ATOMIC_RELEASE);
   }
-  return program;  // a second thread that made one too keeps its own: a few hundred bytes, once
+  return program;  // a second thread that also made a filter uses its own, which leaks a few hundred bytes once
 }
 
 static void limit(int resource, uint64_t most) {
@@ -149,9 +149,9 @@ static void limit(int resource, uint64_t most) {
   setrlimit((__rlimit_resource_t)resource, &value);
 }
 
-// Between fork and the program: only calls that are safe after a fork of a process with threads.
+// Runs between fork and exec, so it makes only calls that are safe after a fork of a process with threads.
 static void begin(const struct millrace_sandbox_program *program, const struct sock_fprog *filter, int report) {
-  // Out of the way of 0, 1 and 2 first.
+  // First moved to numbers from 16 on, because one of them may be 0, 1 or 2.
   int input = fcntl(program->input, F_DUPFD, 16), output = fcntl(program->output, F_DUPFD, 16),
       errors = fcntl(program->errors, F_DUPFD, 16), alive = fcntl(report, F_DUPFD_CLOEXEC, 16);
   int file = open(program->path, O_RDONLY | O_CLOEXEC);
@@ -162,7 +162,7 @@ static void begin(const struct millrace_sandbox_program *program, const struct s
   if (code == 0 && file != program_descriptor && dup3(file, program_descriptor, O_CLOEXEC) < 0) code = errno;
   if (code == 0) {
     report = 3;
-    // From Linux 5.9; every kernel that an orchestrator supports has it.
+    // close_range exists since Linux 5.9. Every kernel that an orchestrator supports has it.
     if (syscall(SYS_close_range, 4u, (unsigned)program_descriptor - 1, 0u) < 0) code = errno;
     if (code == 0 && syscall(SYS_close_range, (unsigned)program_descriptor + 1, ~0u, 0u) < 0) code = errno;
   }

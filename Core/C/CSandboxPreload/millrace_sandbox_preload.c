@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// A program that is not confined must not begin. Status 125 is the parent's sign of a fault of the machine.
+// The program must not begin without the filter. Exit status 125 tells the parent that the machine is at fault.
 __attribute__((constructor)) static void confine(void) {
   static const char complaint[] = "the seccomp filter can't be set\n";
   if (millrace_sandbox_enter() == 0) return;

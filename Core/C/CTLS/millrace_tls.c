@@ -64,13 +64,13 @@ static void *carry(void *context) {
   struct tunnel *tunnel = context;
   char out[piece], in[piece];
   int out_count = 0, in_count = 0, in_start = 0, is_open = 1;
-  // The write of a closed socket must not end the process.
+  // SIGPIPE, which a write to a closed socket raises, must not end the process.
   sigset_t pipes;
   sigemptyset(&pipes);
   sigaddset(&pipes, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &pipes, NULL);
   while (is_open) {
-    short wants = POLLIN;  // of the network
+    short wants = POLLIN;  // events to wait for on the network socket
     // To the server.
     if (out_count > 0) {
       int written = SSL_write(tunnel->ssl, out, out_count);
@@ -101,7 +101,7 @@ static void *carry(void *context) {
       if (written > 0) {
         in_start += (int)written;
         in_count -= (int)written;
-        if (in_count == 0) continue;  // more may be decrypted already
+        if (in_count == 0) continue;  // OpenSSL may already hold more decrypted bytes
       } else if (errno != EAGAIN && errno != EINTR) {
         break;
       }
@@ -135,7 +135,7 @@ static void describe(const char *what, char *message, size_t bytes) {
   snprintf(message, bytes, "%s: %s", what, reason);
 }
 
-/// The TLS session over a connected socket; NULL with a message.
+/// Begins a TLS session over a connected socket. Returns NULL with a message on failure.
 static SSL *begin(int network, const char *host, const char *ca_file, const struct timespec *end, char *message,
                   size_t bytes) {
   ERR_clear_error();

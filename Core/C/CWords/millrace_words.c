@@ -7,7 +7,7 @@
 #include <unicode/utext.h>
 #include <unicode/uvernum.h>
 
-// One for each thread: making one reads the rules anew.
+// Each thread has its own iterator and keeps it, because opening one loads the rules again.
 static _Thread_local UBreakIterator *breaks;
 
 static int is_cjk(UChar32 character) {
@@ -43,7 +43,8 @@ long millrace_words(const char *text, size_t count, struct millrace_word *words,
       found++;
     }
   }
-  // The iterator has its own copy, which points to the caller's text: it must not outlive this call.
+  // The iterator keeps a copy of `content`, which points to the caller's text. An empty text replaces it, because the
+  // caller's text may be freed after this call.
   UText empty = UTEXT_INITIALIZER;
   UErrorCode ignored = U_ZERO_ERROR;
   utext_openUTF8(&empty, "", 0, &ignored);

@@ -40,7 +40,7 @@ char *millrace_xml_attribute(const millrace_xml_node *node, const char *name) {
 void millrace_xml_free_text(char *text) { xmlFree(text); }
 
 millrace_xml_node *millrace_xml_child(const millrace_xml_node *node) {
-  // The children of an entity's reference belong to its declaration, whose parent is not this node.
+  // The children of an entity reference belong to the entity's declaration, so their parent is another node.
   return in(node)->type == XML_ELEMENT_NODE ? out(in(node)->children) : NULL;
 }
 millrace_xml_node *millrace_xml_next(const millrace_xml_node *node) { return out(in(node)->next); }

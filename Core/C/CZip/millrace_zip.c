@@ -30,7 +30,7 @@ int millrace_zip_read(millrace_zip *archive, int64_t index, size_t limit, uint8_
   if (index < 0 || zip_stat_index(in(archive), (zip_uint64_t)index, 0, &facts) != 0) return MILLRACE_ZIP_DAMAGED;
   if ((facts.valid & ZIP_STAT_ENCRYPTION_METHOD) && facts.encryption_method != ZIP_EM_NONE)
     return MILLRACE_ZIP_ENCRYPTED;
-  // The size that an entry states may be a lie: what it holds is counted.
+  // The size that an entry declares may be wrong, so the unpacked bytes are counted, too.
   if ((facts.valid & ZIP_STAT_SIZE) && facts.size > limit) return MILLRACE_ZIP_TOO_LARGE;
   zip_file_t *file = zip_fopen_index(in(archive), (zip_uint64_t)index, 0);
   if (!file) return MILLRACE_ZIP_DAMAGED;

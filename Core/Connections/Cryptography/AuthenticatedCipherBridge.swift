@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// AES-256-GCM (NIST SP 800-38D) over OpenSSL: who does not have the key can neither read a message nor make one.
+/// AES-256-GCM (NIST SP 800-38D) over OpenSSL: without the key nobody can read a message or create a valid one.
 ///
 /// A sealed message is a random nonce (12 bytes), the encrypted text, and a tag (16 bytes).
 package enum AuthenticatedCipher {
@@ -8,10 +8,12 @@ package enum AuthenticatedCipher {
   private static let nonceBytes = 12
   private static let tagBytes = 16
 
+  /// Encrypts and authenticates a message.
+  ///
   /// - Parameters:
   ///   - key: 32 bytes. With random nonces, one key is good for 2³² messages.
-  ///   - context: is not a part of the result, but the same bytes are needed to open it.
-  /// - Returns: nil when OpenSSL has no random bytes.
+  ///   - context: not part of the result, but `open` needs the same bytes.
+  /// - Returns: nil when the key does not have 32 bytes or OpenSSL fails, for example to get random bytes.
   package static func seal(_ text: [UInt8], key: [UInt8], context: [UInt8]) -> [UInt8]? {
     var nonce = [UInt8](repeating: 0, count: nonceBytes)
     guard key.count == keyBytes, unsafe RAND_bytes(&nonce, Int32(nonceBytes)) == 1,
@@ -30,7 +32,9 @@ package enum AuthenticatedCipher {
     return nonce + sealed + tag
   }
 
-  /// - Returns: nil for a message that was not sealed with this key and context.
+  /// Decrypts a sealed message.
+  ///
+  /// - Returns: nil when the message was changed, or not sealed with this key and context.
   package static func open(_ message: [UInt8], key: [UInt8], context: [UInt8]) -> [UInt8]? {
     guard key.count == keyBytes, message.count >= nonceBytes + tagBytes,
       let cipher = unsafe EVP_CIPHER_CTX_new()

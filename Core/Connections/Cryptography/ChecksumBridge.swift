@@ -7,7 +7,7 @@ package enum Checksum {
     unsafe bytes.withUnsafeBufferPointer { unsafe millrace_crc32c($0.baseAddress, $0.count) }
   }
 
-  /// The same of bytes that lie elsewhere, for example in a mapped file.
+  /// CRC-32C of bytes that are not in an array, for example in a mapped file.
   package static func crc32c(_ bytes: RawSpan) -> UInt32 {
     unsafe bytes.withUnsafeBytes { bytes in
       unsafe millrace_crc32c(bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)

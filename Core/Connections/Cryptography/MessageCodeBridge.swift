@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// HMAC-SHA-256 (RFC 2104), over OpenSSL: who does not have the key can't make the code of a message.
+/// HMAC-SHA-256 (RFC 2104), over OpenSSL: without the key nobody can compute the code of a message.
 package enum MessageCode {
   /// - Returns: 32 bytes.
   package static func hmacSHA256(_ bytes: [UInt8], key: [UInt8]) -> [UInt8] {

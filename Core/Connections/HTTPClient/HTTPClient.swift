@@ -13,8 +13,8 @@ package final class HTTPClient: Sendable {
 
   deinit { inbox.stop() }
 
-  /// Starts an exchange. A reader that stops reading the stream cancels the exchange, and the connection is
-  /// closed at once. The stream throws `HTTPClientFailure`.
+  /// Starts an exchange. Releasing the stream, or cancelling the task that reads it, cancels the exchange and
+  /// closes its connection at once. The stream throws `HTTPClientFailure`.
   package func send(_ request: HTTPRequest) -> AsyncThrowingStream<HTTPEvent, any Error> {
     // The stream's buffer is bounded by `responseBytesMax`: a longer response fails the exchange.
     let (stream, continuation) = AsyncThrowingStream.makeStream(of: HTTPEvent.self)

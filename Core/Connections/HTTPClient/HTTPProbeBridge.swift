@@ -3,7 +3,8 @@ import Foundation
 /// Requests a probe, such as `/healthz`, from a process on this machine. Blocks: call it on a blocking
 /// executor.
 package enum HTTPProbe {
-  /// - Returns: status and body; nil when there is no answer in time.
+  /// - Parameter timeoutSeconds: the limit for each wait on the socket, not for the whole call.
+  /// - Returns: status and body; nil when there is no connection or no HTTP status.
   package static func get(host: String, port: UInt16, path: String, timeoutSeconds: Int = 2) -> (Int, String)?
   {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -30,7 +31,9 @@ package enum HTTPProbe {
     var buffer = [UInt8](repeating: 0, count: 65536)
     while answer.count < 16 << 20 {
       let got = unsafe recv(descriptor, &buffer, buffer.count, 0)
-      guard got > 0 else { break }
+      // A body that stops arriving is not a whole one.
+      guard got >= 0 else { return nil }
+      if got == 0 { break }
       answer += buffer[0..<got]
     }
     let text = String(decoding: answer, as: UTF8.self)

@@ -2,32 +2,32 @@ internal import CMicroHTTPD
 import Foundation
 import Synchronization
 
-/// Writes the body of a streamed response. A writer that is dropped before `finish` cuts the connection off,
-/// so that the client does not take a part for the whole.
+/// Writes the body of a streamed response. Releasing the writer before `finish` cuts the connection off, so
+/// that the client does not mistake a part of the body for the whole.
 @safe package final class HTTPBodyWriter {
   private let owner: HTTPExchange
   private let exchange: OpaquePointer?
   private let signal = RoomSignal()
 
-  /// - Parameter exchange: of `owner`, which keeps it alive; nil when the exchange has another response.
+  /// - Parameter exchange: the C object of `owner`, which keeps it alive; nil when it already has a response.
   init(_ owner: HTTPExchange, _ exchange: OpaquePointer?, status: UInt32) {
     self.owner = owner
     unsafe self.exchange = exchange
     guard let exchange = unsafe exchange else { return }
-    // Released by the C side, when it can't call any more.
+    // The C code releases the signal when it can't call it any more.
     let context = unsafe Unmanaged.passRetained(signal).toOpaque()
     unsafe millrace_http_begin(exchange, status, roomChanged, releaseSignal, context)
   }
 
   deinit { end(isComplete: false) }
 
-  /// Sends a piece of the body. Waits while the client has not taken enough of the earlier ones.
+  /// Sends a piece of the body. Waits while too many bytes of the earlier pieces have not been sent.
   ///
-  /// - Throws: `HTTPFailure` of kind cancelled when the client has left, or the exchange had a response before;
-  ///   `CancellationError`.
+  /// - Throws: `HTTPFailure` of kind cancelled when the connection is closed, the server stops, or the exchange
+  ///   already had a response; `CancellationError`.
   package func write(_ bytes: [UInt8]) async throws {
     guard let exchange = unsafe exchange else {
-      throw HTTPFailure(description: "the request has another response", kind: .cancelled)
+      throw HTTPFailure(description: "the request already has a response", kind: .cancelled)
     }
     while true {
       let seen = signal.count
@@ -36,7 +36,7 @@ import Synchronization
           exchange, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
       }
       if taken > 0 { return }
-      if taken < 0 { throw HTTPFailure(description: "the client has left", kind: .cancelled) }
+      if taken < 0 { throw HTTPFailure(description: "the connection is closed", kind: .cancelled) }
       try Task.checkCancellation()
       await signal.wait(after: seen)
     }
@@ -50,10 +50,10 @@ import Synchronization
   }
 }
 
-// The C functions take a lock; the pointer lives as long as the exchange that is held here.
+// The C functions take a lock, and `owner` keeps the pointer valid.
 extension HTTPBodyWriter: @unchecked Sendable {}
 
-/// Counts the times that room was made, so that none is missed between a look and a wait.
+/// Counts the wake-ups from the C code, so that none is lost between a refused write and the wait.
 private final class RoomSignal: Sendable {
   private struct State {
     var count = 0
@@ -72,7 +72,7 @@ private final class RoomSignal: Sendable {
     waiter?.resume()
   }
 
-  /// Returns when the count has passed `seen`, or the task is cancelled. One task waits at a time.
+  /// Returns when the count has passed `seen`, or the task is cancelled. Only one task may wait at a time.
   func wait(after seen: Int) async {
     await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in

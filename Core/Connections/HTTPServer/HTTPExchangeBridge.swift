@@ -1,12 +1,14 @@
 internal import CMicroHTTPD
 import Foundation
 
-/// A request that waits for its response. One that is dropped without a response is answered with 500.
+/// A request that waits for its response. An exchange that is released without a response is answered with 500.
 @safe package final class HTTPExchange {
   package let request: HTTPServerRequest
   private let exchange: OpaquePointer
 
-  /// - Parameter exchange: with a reference that this object owns, on the server's thread.
+  /// Copies the request. Must be called on the server's thread, inside the handler.
+  ///
+  /// - Parameter exchange: this object takes over its reference.
   init(_ exchange: OpaquePointer) {
     unsafe self.exchange = exchange
     var length = 0
@@ -33,7 +35,8 @@ import Foundation
     }
   }
 
-  /// Answers with a body that follows piece by piece. If the exchange has a response already, the writer throws.
+  /// Begins a response whose body follows piece by piece. If the exchange already has a response, the writer's
+  /// `write` throws.
   package func stream(
     status: Int, contentType: HTTPResponse.ContentType, headers: [HTTPServerRequest.Field] = []
   ) -> HTTPBodyWriter {

@@ -1,6 +1,6 @@
 import Failures
 
-/// Why a server does not run, or a response can't be sent.
+/// Why a server can't start, or a response can't be sent.
 package struct HTTPFailure: Failure {
   package var description: String
   package var kind = FailureKind.fatal

@@ -1,4 +1,4 @@
-/// An answer whose body is known whole.
+/// A response with its whole body.
 package struct HTTPResponse: Sendable {
   package enum ContentType: String, Sendable {
     case text = "text/plain; charset=utf-8"

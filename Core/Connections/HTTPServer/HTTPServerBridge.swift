@@ -8,9 +8,9 @@ import Foundation
 
   /// - Parameters:
   ///   - host: an IPv4 address.
-  ///   - port: 0 takes any.
-  ///   - handle: takes each request, on the server's thread: it must not block. It may answer at once, or keep the
-  ///     exchange and answer later from anywhere.
+  ///   - port: 0 for any free port.
+  ///   - handle: receives each request on the server's thread, so it must not block. It may answer at once, or
+  ///     keep the exchange and answer later from any thread.
   /// - Throws: `HTTPFailure` naming the address when it can't be used.
   package static func start(
     host: String, port: UInt16, limits: HTTPServerLimits = HTTPServerLimits(),
@@ -23,11 +23,11 @@ import Foundation
       exchanges_max: UInt32(clamping: limits.exchangesMax),
       idle_seconds_max: UInt32(clamping: limits.idleSecondsMax),
       request_seconds_max: UInt32(clamping: limits.requestSecondsMax))
-    // Not retained: the server holds the handler, and its thread ends in deinit.
+    // Not retained: the returned object holds the handler until its deinit has stopped the server.
     let context = unsafe Unmanaged.passUnretained(handler).toOpaque()
     guard let server = unsafe millrace_http_start(host, port, bounds, passToHandler, context) else {
       throw HTTPFailure(
-        description: "http.host \(host), http.port \(port): the address can't be used (taken?)")
+        description: "http.host \(host), http.port \(port): the address can't be used (is it in use?)")
     }
     return unsafe HTTPServer(server, handler)
   }

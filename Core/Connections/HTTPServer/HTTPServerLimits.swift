@@ -1,19 +1,21 @@
-/// How much a server takes on.
+/// The limits of an HTTP server.
 package struct HTTPServerLimits: Sendable {
-  /// Bytes of a request's body; a longer one is answered with 413.
+  /// The bytes of a request's body. A request that declares a longer body is answered with 413. A chunked body
+  /// that grows longer is cut off without an answer.
   package var bodyBytesMax = 1 << 20
-  /// Bytes of a streamed response that wait for the client.
+  /// The bytes of a streamed response that may wait for the client. A longer piece is accepted when none wait.
   package var streamBytesMax = 1 << 16
   package var connectionsMax = 64
-  /// Requests whose answer is awaited, or is being streamed; a further one is answered with 503. Less than
-  /// `connectionsMax`: a client that has left is not noticed while its answer is awaited.
+  /// The number of requests whose answer is awaited or being streamed; a further request gets a 503. Must be less
+  /// than `connectionsMax`: while an answer is awaited, the server does not notice that the client has left.
   package var exchangesMax = 48
   /// Seconds after which a connection without traffic is closed. Time during which a response is awaited
   /// does not count.
   package var idleSecondsMax = 10
-  /// Seconds in which a whole request must arrive, and in which a response must be taken, unless it is streamed. A
-  /// connection that needs longer is closed when the next one begins. When all connections are in use, the longest
-  /// waiting one of the address with the most connections is closed for a new one.
+  /// Seconds within which a whole request must arrive, and within which the client must take a response that is
+  /// not streamed. A slower connection is closed when the next connection begins. When `connectionsMax` is reached,
+  /// a new connection replaces another one: the longest waiting connection of the address that has most of them.
+  /// Connections whose answer is awaited or streamed are never closed for these reasons.
   package var requestSecondsMax = 15
 
   package init() {}

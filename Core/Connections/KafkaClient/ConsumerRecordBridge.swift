@@ -1,8 +1,8 @@
 internal import CRdKafka
 import Records
 
-/// A client may add any number of headers, and each takes far more memory here than on the wire. What the pipeline
-/// passes on is among its own client's first ones.
+/// The number of headers that are read of a record; further ones are ignored. A client may add any number, and each
+/// takes far more memory here than on the wire. The headers that our own clients add are among the first.
 private let headersMax = 64
 
 /// Copies a message, with its first headers. The caller destroys the original.
@@ -13,7 +13,8 @@ func copyRecord(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Consumer
   let timestamp = unsafe rd_kafka_message_timestamp(message, &type)
   var record = ConsumerRecord(
     position: RecordPosition(topic: topic, partition: unsafe m.partition, offset: unsafe m.offset),
-    // A producer may write any number where the topic does not use the broker's clock: no difference may overflow.
+    // Where the topic does not use the broker's clock, a producer may write any number. The limits keep
+    // differences of timestamps from overflowing.
     timestampMilliseconds: min(max(0, timestamp), 1 << 52), key: unsafe copyBytes(m.key, m.key_len),
     value: unsafe copyBytes(m.payload, m.len))
   var headers: OpaquePointer?

@@ -40,7 +40,7 @@ import Records
       let position = RecordPosition(
         topic: topic, partition: unsafe message.partition, offset: unsafe message.offset)
       var kind = rd_kafka_timestamp_type_t(0)
-      // It reads beyond the message: a copy would not do.
+      // The function reads fields behind the public struct, so it needs the original, not a copy.
       let time = unsafe rd_kafka_message_timestamp(pointer, &kind)
       return Delivery(
         id: id,
@@ -87,7 +87,10 @@ extension KafkaHandle {
     defer { unsafe copies.forEach { unsafe free($0) } }
     func copy(_ bytes: [UInt8]?) -> (UnsafeMutableRawPointer?, Int) {
       guard let bytes else { return (nil, 0) }
-      guard let memory = unsafe malloc(max(1, bytes.count)) else { return (nil, 0) }
+      // As any Swift array would do. A null value would be a tombstone.
+      guard let memory = unsafe malloc(max(1, bytes.count)) else {
+        preconditionFailure("no memory for \(bytes.count) bytes of a record")
+      }
       unsafe memory.copyMemory(from: bytes, byteCount: bytes.count)
       unsafe copies.append(memory)
       return unsafe (memory, bytes.count)

@@ -120,7 +120,7 @@ package actor KafkaAdmin {
 
   /// Deletes a topic and all its records.
   ///
-  /// - Throws: `KafkaFailure` when the request fails, and when no broker answers within 30 s.
+  /// - Throws: `KafkaFailure` when the topic can't be deleted or does not exist, or no broker answers within 30 s.
   package func delete(topic: String) throws(KafkaFailure) {
     let handle = try handle()
     var topics: [OpaquePointer?] = unsafe [rd_kafka_DeleteTopic_new(topic)]
@@ -133,6 +133,18 @@ package actor KafkaAdmin {
     }
     defer { unsafe rd_kafka_event_destroy(event) }
     try check(.deleteTopics, unsafe rd_kafka_event_error(event))
+    var count = 0
+    let results = unsafe rd_kafka_DeleteTopics_result_topics(
+      rd_kafka_event_DeleteTopics_result(event), &count)
+    for index in 0..<count {
+      guard let result = unsafe results?[index] else { continue }
+      let code = unsafe rd_kafka_topic_result_error(result)
+      guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+        throw failure(
+          .deleteTopics, code,
+          unsafe rd_kafka_topic_result_error_string(result).map { unsafe String(cString: $0) } ?? topic)
+      }
+    }
   }
 
   /// End offsets, in one request per broker.
@@ -142,8 +154,8 @@ package actor KafkaAdmin {
     try question(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_END)) }, .seconds(5))
   }
 
-  /// First offsets, in one request per broker. Asked for topics that were just created: on a busy machine a Kafka takes
-  /// its time to elect all the leaders.
+  /// First offsets, in one request per broker. The limit is long because the topics may have just been created:
+  /// on a busy machine Kafka needs time to elect all their leaders.
   ///
   /// - Throws: `KafkaFailure` when a partition has no answer within 30 s.
   package func beginnings(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
@@ -183,7 +195,8 @@ package actor KafkaAdmin {
     return lag
   }
 
-  /// As in `ReplayReader`: a handle that gets no answer may ask leaders of the past.
+  /// Requests offsets. As in `ReplayReader`, a handle that gets no answer may be asking former leaders, so a new
+  /// handle tries once more.
   func question(_ queries: [(TopicPartition, Int64)], _ limit: Duration) throws(KafkaFailure)
     -> [TopicPartition: Int64]
   {

@@ -9,14 +9,14 @@ package struct KafkaConfiguration: Sendable {
   /// `ssl.*`.
   package var extra: [String: String]
   package var sessionTimeout: Duration
-  /// A member whose batch or drain takes longer loses its partitions. Their records are then redelivered,
-  /// so nothing is lost.
+  /// A member that does not poll for this long, for example because of a slow batch, loses its partitions.
+  /// Their records are then redelivered, so nothing is lost.
   package var pollIntervalMax: Duration
-  /// A record that is not acknowledged for so long fails, and is the sender's again. Nil: records wait for a broker
-  /// without a limit, and the caller's deadline decides.
+  /// The time for a record's acknowledgement. After it `send` throws, and the sender decides what to do with the
+  /// record. Nil: records wait for a broker without a limit, and the caller's deadline decides.
   package var deliveryTimeout: Duration?
-  /// True for a reader that nobody waits for: it gets new records in batches, up to half a second late, and wakes
-  /// seldom.
+  /// True for a reader that nobody waits for: the broker collects new records for up to half a second, so that the
+  /// reader wakes up less often.
   package var readsPatiently = false
   /// The largest record that the producer accepts.
   package var recordBytesMax: Int
@@ -63,8 +63,8 @@ package struct KafkaConfiguration: Sendable {
       map["fetch.min.bytes"] = "1000000"
       map["fetch.wait.max.ms"] = "500"
     }
-    // The end of a partition is found by its offsets: the last offset of a compacted topic may hold no
-    // record.
+    // Off, because the end of a partition is found by comparing offsets. The last offset of a compacted topic
+    // may hold no record.
     map["enable.partition.eof"] = "false"
     return map
   }
@@ -76,7 +76,7 @@ package struct KafkaConfiguration: Sendable {
     map["linger.ms"] = "0"
     map["partitioner"] = "murmur2_random"
     map["message.timeout.ms"] = "\(deliveryTimeout?.milliseconds ?? 0)"
-    // Below the time-out, so that a missing topic is reported as such.
+    // Shorter than the delivery timeout, so that a missing topic is reported as missing, not as a timeout.
     if deliveryTimeout != nil { map["topic.metadata.propagation.max.ms"] = "5000" }
     map["queue.buffering.max.messages"] = "100000"
     map["sticky.partitioning.linger.ms"] = "0"

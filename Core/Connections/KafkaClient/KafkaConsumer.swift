@@ -7,8 +7,8 @@ import Time
 
 /// A member of a consumer group, on its own thread.
 ///
-/// The rebalance callback runs only inside `poll`. Only `commit` commits offsets, and the hand-over of revoked
-/// partitions.
+/// The rebalance callback runs only inside `poll`. Offsets are committed only by `commit`, and inside `poll` for
+/// revoked partitions (`handOver`).
 package actor KafkaConsumer {
   /// The loop around this consumer may use this executor too, if the loop awaits nothing else while `poll`
   /// blocks.
@@ -36,8 +36,8 @@ package actor KafkaConsumer {
 
   /// Joins the group. A later `poll` returns the assignment.
   ///
-  /// - Parameter handOver: called inside `poll` when partitions are revoked, with those; what it returns is committed
-  ///   before they go.
+  /// - Parameter handOver: called inside `poll` with the partitions that are being revoked. The offsets that it
+  ///   returns are committed before the partitions are given up.
   /// - Throws: `KafkaFailure` when the configuration or the subscription is refused.
   package func subscribe(
     to topics: [String],
@@ -59,7 +59,7 @@ package actor KafkaConsumer {
   /// Waits at most `maxWait` for a first record, then takes the records that are available, up to
   /// `maxRecords`. Returns at once when partitions were assigned or revoked.
   ///
-  /// - Throws: `KafkaFailure` with the kind fatal, and before `subscribe`. librdkafka itself retries
+  /// - Throws: `KafkaFailure` of kind fatal, or because `subscribe` was not called. librdkafka itself retries
   ///   transient errors.
   package func poll(maxRecords: Int, maxWait: Duration) throws(KafkaFailure) -> ConsumerPoll {
     guard let handle else { throw failure(.poll, RD_KAFKA_RESP_ERR__STATE) }
@@ -85,11 +85,12 @@ package actor KafkaConsumer {
     _ code: rd_kafka_resp_err_t, _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?,
     _ pointer: OpaquePointer?
   ) {
-    // Another client that leads the group may assign a partition twice; librdkafka then assigns none.
+    // Another client that leads the group may assign a partition twice. librdkafka would then refuse the whole list.
     var seen: Set<TopicPartition> = []
     let moved = unsafe partitions(of: list).filter { seen.insert($0).inserted }
     if code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, !isLeaving {
-      unsafe rd_kafka_assign(pointer, list)
+      let unique = PartitionList(moved)
+      _ = withExtendedLifetime(unique) { unsafe rd_kafka_assign(pointer, unique.pointer) }
       pending.assigned += moved
       assignment = Set(moved)
     } else {
@@ -108,12 +109,13 @@ package actor KafkaConsumer {
     if !isLeaving { unsafe rd_kafka_yield(pointer) }
   }
 
-  /// A commit that fails only means that effects repeat: where the partitions are lost already, it must fail.
+  /// Commits the offsets that `handOver` returns. A failed commit only means that records are redelivered; it is
+  /// expected when the partitions were already lost.
   private func commitHandedOver(_ partitions: [TopicPartition]) {
     guard !isLeaving, let handle, let commits = handOver?(partitions), !commits.isEmpty else { return }
     do { try commitOffsets(handle, commits) } catch {
       Logger(label: "kafka.consumer").info(
-        "Hand-over is not committed", [(.group, group), (.error, "\(error)")])
+        "Offset commit of revoked partitions failed", [(.group, group), (.error, "\(error)")])
     }
   }
 
@@ -161,7 +163,7 @@ package actor KafkaConsumer {
     unresumedPartitions.subtract(list)
   }
 
-  /// The present end offsets, in one request per broker.
+  /// The current end offsets, in one request per broker.
   ///
   /// - Throws: `KafkaFailure` when a partition has no answer within 5 s.
   package func ends(_ partitions: [TopicPartition]) throws(KafkaFailure) -> [TopicPartition: Int64] {
@@ -171,10 +173,10 @@ package actor KafkaConsumer {
 
   /// Reads assigned partitions from these offsets on.
   ///
-  /// - Throws: `KafkaFailure` when it is not done within 10 s.
+  /// - Throws: `KafkaFailure` when the seek fails or is not done within 10 s.
   package func seek(_ offsets: [TopicPartition: Int64]) throws(KafkaFailure) {
     guard let handle, !offsets.isEmpty else { return }
-    // Its time-out is a thousand times too short in librdkafka 2.0.2, so a time-out is tried again.
+    // librdkafka 2.0.2 waits a thousand times too short here, so the call is repeated after a timeout.
     try askAgain(for: .seconds(10)) { milliseconds throws(KafkaFailure) in
       let list = PartitionList(offsets.map { ($0.key, $0.value) })
       if let error = unsafe rd_kafka_seek_partitions(handle.pointer, list.pointer, milliseconds) {
@@ -238,7 +240,7 @@ func commitOffsets(_ handle: KafkaHandle, _ offsets: [TopicPartition: CommittedO
   for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
     list.add(partition, offset: offset.nextOffset, metadata: offset.metadata)
   }
-  // rd_kafka_commit() has no usable limit: it waits for the coordinator for ever, and for 60 s for a broker
+  // rd_kafka_commit() has no usable limit: it waits for the coordinator forever, and for 60 s for a broker
   // that accepts the connection but stays silent.
   let queue = unsafe rd_kafka_queue_new(handle.pointer)
   defer { unsafe rd_kafka_queue_destroy(queue) }
@@ -269,7 +271,8 @@ func committedOffsets(_ handle: KafkaHandle, _ partitions: [TopicPartition]) thr
     try check(.committed, unsafe rd_kafka_committed(handle.pointer, list.pointer, milliseconds))
     var result: [TopicPartition: CommittedOffset] = [:]
     for (partition, offset) in try list.elements(.committed)
-    // No log gets so long. Any client may commit any number, and sums with an offset must not overflow.
+    // Larger offsets are left out: no log gets that long, but any client may commit any number, and sums with an
+    // offset must not overflow.
     where (0...(Int64(1) << 60)).contains(offset.nextOffset) {
       result[partition] = offset
     }

@@ -24,16 +24,17 @@ package struct KafkaFailure: Failure {
   /// The codes that our code distinguishes. librdkafka has about 150.
   package enum Code: Sendable, Equatable {
     case messageTooLarge, queueFull, recordListTooLarge, timedOut
-    /// The broker accepts no such record: a compacted topic and no key, for example.
+    /// The broker rejects the record, for example one without a key for a compacted topic.
     case invalidRecord, invalidTimestamp
-    /// The right to do this is missing, or a policy of the cluster is against it.
+    /// The client lacks the right to do this, or a policy of the cluster forbids it.
     case forbidden
     case topicMissing
-    /// The client knows no such partition. Of a topic that was just made, it may not have heard of all yet.
+    /// The client does not know the partition. It may not know all partitions of a topic that was just created.
     case partitionMissing
     /// The group's coordinator is unknown, is moving or is loading.
     case coordinatorMissing
-    /// A commit from outside of the group, or of a member that the group no longer knows.
+    /// A commit was refused: it came from outside a group that has members, from a member that the group no longer
+    /// knows, or during a rebalance.
     case groupHasMembers
     /// The partition has no leader, or another broker has become its leader.
     case leaderMissing
@@ -53,7 +54,8 @@ package struct KafkaFailure: Failure {
       && [.messageTooLarge, .recordListTooLarge, .invalidRecord, .invalidTimestamp].contains(code)
   }
 
-  /// True when a person must mend the cluster's settings: rights, policies, a missing topic. No record is at fault.
+  /// True when a person must fix the cluster's settings: rights, policies or a missing topic. The record is not at
+  /// fault.
   package var isForbidden: Bool { code == .forbidden || code == .topicMissing }
 
   package var description: String {

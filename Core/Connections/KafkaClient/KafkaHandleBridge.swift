@@ -7,7 +7,7 @@ import Records
 // copied it. Lists are destroyed with their `PartitionList`. An rd_kafka_error_t is destroyed in the scope
 // that reads it.
 
-/// Owns one `rd_kafka_t`. The `Sendable` conformance explains which threads may use it.
+/// Owns one `rd_kafka_t`. The comment at its `Sendable` conformance says which threads may use it.
 @safe final class KafkaHandle {
   let pointer: OpaquePointer
   private var isDestroyed = false
@@ -60,7 +60,7 @@ import Records
   }
 
   /// Leaves the group, then destroys the handle. Blocks until that is done, but at most 5 s, or 1 s when
-  /// the task is cancelled. No callback runs any more.
+  /// the task is cancelled. No callback runs after this call has begun.
   func leaveGroup() {
     end(limit: .seconds(5)) {
       self.closeConsumer()

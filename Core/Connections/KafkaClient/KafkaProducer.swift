@@ -6,8 +6,8 @@ import Synchronization
 import Telemetry
 
 /// An idempotent producer that keeps unacknowledged records, for as long as the configuration's `deliveryTimeout`.
-/// When librdkafka's handle becomes fatal ("sequence desynchronization"), a new handle replaces it and sends these
-/// records again. Repeats are allowed, loss is not.
+/// When librdkafka's handle gets a fatal error ("sequence desynchronization"), a new handle replaces it and sends
+/// these records again. So a record may be stored twice, but none is lost.
 ///
 /// A cancelled `send` may still be delivered.
 package final class KafkaProducer: Sendable {
@@ -26,7 +26,7 @@ package final class KafkaProducer: Sendable {
     /// The number of copies in `pending`.
     var copyCount = 0
     var awaitedCount: Int { pending.count - copyCount }
-    /// Whether the present handle has become fatal. It is kept because librdkafka reports a fatal error
+    /// True when the current handle has a fatal error. It is stored because librdkafka reports a fatal error
     /// only once.
     var isFatal = false
     var isClosed = false
@@ -70,7 +70,7 @@ package final class KafkaProducer: Sendable {
 
   /// Produces one record and waits for the broker's acknowledgement.
   ///
-  /// - Throws: `KafkaFailure` when the record is rejected, and `CancellationError`. After a cancellation
+  /// - Throws: `KafkaFailure` when the record can't be delivered, and `CancellationError`. After a cancellation
   ///   the record may still be delivered.
   @discardableResult
   package func send(_ record: OutgoingRecord) async throws -> Acknowledgement {
@@ -83,7 +83,7 @@ package final class KafkaProducer: Sendable {
   /// Produces records in their order and waits until all of them, except copies, are acknowledged.
   ///
   /// - Returns: the acknowledgements of the records in the same order, without copies.
-  /// - Throws: `KafkaFailure` of the first rejected record, after the results of all records are known, and
+  /// - Throws: `KafkaFailure` of the first undelivered record, after the results of all records are known, and
   ///   `CancellationError`. After a cancellation the records may still be delivered.
   @discardableResult
   package func send(_ records: [OutgoingRecord]) async throws -> [Acknowledgement] {
@@ -143,7 +143,7 @@ package final class KafkaProducer: Sendable {
       if let limit = recordBytesMax[record.topic], record.bytesInBatch > limit {
         return failure(.produce, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
       }
-      // Copies for a topic without a leader may be kept for long, so their number is limited.
+      // Copies for a topic without a leader may be kept for a long time, so their number is limited.
       if index == nil, state.copyCount >= Self.copiesMax {
         return failure(.send, RD_KAFKA_RESP_ERR__QUEUE_FULL)
       }
@@ -151,8 +151,8 @@ package final class KafkaProducer: Sendable {
       state.nextID += 1
       state.pending[id] = Pending(record: record, batch: batch, index: index)
       if index == nil { state.copyCount += 1 }
-      // If there is no handle, or the handle is full or fatal, the record stays pending and the event
-      // thread sends it.
+      // If there is no handle, or its queue is full, or it has a fatal error, the record stays pending and the
+      // event thread sends it.
       guard let problem = state.handle?.produce(record, id: id) else { return nil }
       if problem.kind != .rejected {
         state.isFatal = state.isFatal || problem.code != .queueFull
@@ -170,7 +170,7 @@ package final class KafkaProducer: Sendable {
   ) {
     if let index { return batch.finish(index, result) }
     guard case .failure(let failure) = result else { return }
-    logger.warning("A copy is not delivered", [(.topic, record.topic), (.error, "\(failure)")])
+    logger.warning("A copy of a record was not delivered", [(.topic, record.topic), (.error, "\(failure)")])
   }
 
   /// Sends unacknowledged records again that librdkafka no longer holds: records that met a full queue or
@@ -185,7 +185,7 @@ package final class KafkaProducer: Sendable {
   }
 
   /// Produces the pending records in order until the handle refuses one. If its queue is full, the rest
-  /// wait. After any other refusal the handle counts as fatal.
+  /// wait. Any other refusal counts as a fatal error of the handle.
   private static func producePending(_ state: inout State, _ handle: KafkaHandle) {
     for (id, pending) in state.pending.sorted(by: { $0.key < $1.key }) {
       guard let problem = handle.produce(pending.record, id: id) else { continue }
@@ -201,7 +201,7 @@ package final class KafkaProducer: Sendable {
       switch queue.poll(milliseconds: 100) {
       case .nothing: sendForgotten()
       case .fatal(let reason):
-        logger.warning("Producer handle is fatal", [(.reason, reason)])
+        logger.warning("Producer handle has a fatal error, a new handle replaces it", [(.reason, reason)])
         state.withLock { $0.isFatal = true }
       case .deliveries(let deliveries): for delivery in deliveries { settle(delivery) }
       }
@@ -215,7 +215,7 @@ package final class KafkaProducer: Sendable {
 
   private func settle(_ delivery: Delivery) {
     let finished: Pending? = state.withLock { state in
-      // A purge or a fatal handle says nothing about the record, so the record is sent again.
+      // A purge or a fatal error of the handle says nothing about the record, so the record is sent again.
       if delivery.mustRepeat {
         state.isFatal = true
         return nil
@@ -255,13 +255,13 @@ package final class KafkaProducer: Sendable {
         }
         return
       } catch {
-        logger.error("Producer handle can't be replaced", [(.error, "\(error)")])
+        logger.error("Creating a new producer handle failed, trying again", [(.error, "\(error)")])
         Thread.sleep(forTimeInterval: 1)
       }
     }
   }
 
-  /// Makes the present handle fatal, as the crash of a broker can. For tests.
+  /// Gives the current handle a fatal error, as the crash of a broker can. For tests.
   package func injectFatalError() {
     state.withLock { state in
       if let handle = state.handle {
@@ -273,7 +273,7 @@ package final class KafkaProducer: Sendable {
 
   /// Waits until only copies are pending.
   ///
-  /// - Returns: the number of records that are still undelivered at the deadline, without copies.
+  /// - Returns: the number of records that are still undelivered at the deadline, not counting copies.
   package func flush(deadline: Duration) async -> Int {
     let end = ContinuousClock.now + deadline
     while ContinuousClock.now < end {
@@ -286,7 +286,7 @@ package final class KafkaProducer: Sendable {
   /// Flushes, fails the `send` calls that are still waiting, and ends the event thread.
   package func close(deadline: Duration) async {
     let left = await flush(deadline: deadline)
-    if left > 0 { logger.warning("Records left undelivered", [(.count, "\(left)")]) }
+    if left > 0 { logger.warning("Producer closes with undelivered records", [(.count, "\(left)")]) }
     let (handle, pending) = state.withLock { state -> (KafkaHandle?, [Pending]) in
       state.isClosed = true
       defer {

@@ -39,7 +39,7 @@ import Records
     var result: [(TopicPartition, CommittedOffset)] = []
     for index in 0..<Int(unsafe pointer.pointee.cnt) {
       let element = unsafe pointer.pointee.elems[index]
-      // librdkafka 2.0.2 copies another client's metadata to its first NUL, but counts all of its bytes.
+      // librdkafka 2.0.2 copies another client's metadata only up to its first NUL, but the size counts all bytes.
       let metadata = unsafe element.metadata.map { start in
         let text = unsafe start.assumingMemoryBound(to: CChar.self)
         return unsafe String(

@@ -7,12 +7,12 @@ import Time
 /// Reads assigned partitions from chosen offsets, without a consumer group. For replays, and for following
 /// a topic.
 package actor ReplayReader {
-  /// The first offset to read of a partition.
+  /// Where reading a partition begins.
   package enum Start: Sendable, Equatable {
     case beginning
     case end
     case offset(Int64)
-    /// The first record at or after this time; the end of the partition when there is none.
+    /// The first record at or after this time (since 1970); the end of the partition when there is none.
     case time(milliseconds: Int64)
   }
 
@@ -52,7 +52,7 @@ package actor ReplayReader {
   /// Replaces the assignment. The starts are resolved to offsets here, so that the positions are exact from
   /// now on.
   ///
-  /// - Throws: `KafkaFailure` when the offsets can't be read within 5 s or the assignment is refused.
+  /// - Throws: `KafkaFailure` when the offsets can't be read within 10 s or the assignment is refused.
   package func assign(_ starts: [TopicPartition: Start]) throws(KafkaFailure) {
     if !positions.isEmpty {
       // librdkafka 2.0.2 aborts the process when partitions are assigned and revoked again before the first
@@ -93,7 +93,7 @@ package actor ReplayReader {
 
   /// The next records; an empty array when none arrive within `maxWait`.
   ///
-  /// - Throws: `KafkaFailure` with the kind fatal. librdkafka itself retries transient errors.
+  /// - Throws: `KafkaFailure` of kind fatal. librdkafka itself retries transient errors.
   package func next(maxRecords: Int, maxWait: Duration) throws(KafkaFailure) -> [ConsumerRecord] {
     let handle = try opened()
     var records: [ConsumerRecord] = []
@@ -151,7 +151,8 @@ package actor ReplayReader {
     try question(partitions.map { ($0, Int64(RD_KAFKA_OFFSET_BEGINNING)) }, .seconds(5))
   }
 
-  /// The first offsets at or after a time, in milliseconds since 1970; the end where there is none.
+  /// The offsets of the first records at or after a time (milliseconds since 1970). Where there is no such record,
+  /// the end offset.
   ///
   /// - Throws: `KafkaFailure` when a partition has no answer within twice the limit.
   package func offsets(of partitions: [TopicPartition], at milliseconds: Int64, limit: Duration)
@@ -163,8 +164,8 @@ package actor ReplayReader {
     return found.filter { $0.value >= 0 }.merging(try ends(of: missing, limit: limit)) { $1 }
   }
 
-  /// librdkafka 2.0.2 asks the leaders that a handle has once learned, also when others lead for minutes already. So a
-  /// handle that gets no answer is replaced by one that asks anew.
+  /// Requests offsets. librdkafka 2.0.2 keeps asking the leaders that a handle once learned, even minutes after other
+  /// brokers became leaders. So a handle that gets no answer is replaced by a new one.
   private func question(_ queries: [(TopicPartition, Int64)], _ limit: Duration) throws(KafkaFailure)
     -> [TopicPartition: Int64]
   {
@@ -179,7 +180,7 @@ package actor ReplayReader {
     }
   }
 
-  /// Reads from the assigned starts to the present ends.
+  /// Reads from the assigned starts to the current end offsets.
   ///
   /// - Parameter body: receives the records, in order within each partition.
   /// - Throws: `KafkaFailure` when reading fails or takes longer than `limit`, `CancellationError`, and the
@@ -194,15 +195,16 @@ package actor ReplayReader {
     }
   }
 
-  /// Gaps up to this many offsets are read over; beyond, the reader starts anew behind the gap. Few, because a record
-  /// may have megabytes.
+  /// The largest distance between two wanted offsets for which the reader reads the records between them. Behind a
+  /// larger gap it starts again with a new assignment. The number is small because a record may have megabytes.
   private static let gapMax: Int64 = 8
 
-  /// The records of a partition at some offsets.
+  /// Reads the records of a partition at the given offsets.
   ///
-  /// - Returns: what was found until `limit`, and whether all offsets were looked at. Compaction or retention may have
-  ///   taken records, or the log may end before them.
-  /// - Throws: `KafkaFailure` when the partition can't be read; `CancellationError`.
+  /// - Returns: the records found before `limit`, and whether all offsets were looked at. Records are missing when
+  ///   compaction or retention removed them, or when the log ends before them.
+  /// - Throws: `KafkaFailure` when the partition can't be read or nothing was found before `limit`;
+  ///   `CancellationError`.
   package func records(
     of partition: TopicPartition, at offsets: Set<Int64>, until limit: ContinuousClock.Instant
   ) throws
@@ -224,7 +226,7 @@ package actor ReplayReader {
       while case let position = try currentPositions()[partition] ?? 0, position <= last, position < end {
         try Task.checkCancellation()
         if ContinuousClock.now > limit {
-          // A broker that sends nothing in all this time is at fault, which must be counted.
+          // Nothing found in all this time is a failure of the broker, which the caller must count.
           if found.isEmpty { throw failure(.readToEnd, RD_KAFKA_RESP_ERR__TIMED_OUT) }
           return (found, false)
         }

@@ -1,4 +1,4 @@
-/// A setting of a topic as the broker has it.
+/// A setting of a topic, as the broker reports it.
 package struct TopicSetting: Sendable, Equatable {
   package var value: String
   /// True when it was set for this topic, and is not a default of the cluster.

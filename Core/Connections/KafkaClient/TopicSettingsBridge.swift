@@ -46,7 +46,7 @@ extension KafkaAdmin {
     return result
   }
 
-  /// Replaces the topics' own settings: one that is left out goes back to its default.
+  /// Replaces the topics' own settings. A setting that is left out goes back to its default.
   ///
   /// - Throws: `KafkaFailure` when a topic's settings are refused, and when no broker answers within 30 s.
   package func setSettings(_ settings: [String: [String: String]]) throws(KafkaFailure) {
@@ -100,9 +100,10 @@ extension KafkaAdmin {
     }
   }
 
-  /// The first offsets at or after a time, in milliseconds since 1970; the end where there is none.
+  /// The offsets of the first records at or after a time (milliseconds since 1970). Where there is no such record,
+  /// the end offset.
   ///
-  /// - Throws: `KafkaFailure` when a partition has no answer within 30 s.
+  /// - Throws: `KafkaFailure` when a partition has no answer within 35 s.
   package func offsets(_ partitions: [TopicPartition], at milliseconds: Int64) throws(KafkaFailure)
     -> [TopicPartition: Int64]
   {

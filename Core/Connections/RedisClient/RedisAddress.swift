@@ -1,8 +1,8 @@
 import Foundation
 
 /// The address of a Redis: `redis://[[user]:password@]host:port[/database]`, `rediss://…` for the same with TLS, or
-/// `unix://[[user]:password@]/path[?db=database]`. User and password may have percent escapes, as in every URL; a `%`
-/// in them is `%25`.
+/// `unix://[[user]:password@]/path[?db=database]`. User and password may have percent escapes, as in every URL, so a
+/// `%` in them must be written as `%25`.
 package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
   /// A TCP address or a Unix socket.
   package enum Endpoint: Sendable, Equatable {
@@ -18,12 +18,13 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
   package var database = 0
   /// TLS (`rediss://`): the server's certificate and name are verified.
   package var isEncrypted = false
-  /// The certificates that are trusted, in PEM; empty for the system's.
+  /// The path of a PEM file with the trusted certificates; empty for the system's.
   package var caFile = ""
 
   package static let rule =
-    "must be redis:// or rediss://[[user]:password@]host:port[/database], unix://[[user]:password@]/path[?db=database], or empty "
-    + "for none, with a % in user and password as %25"
+    "must be redis:// or rediss://[[user]:password@]host:port[/database], "
+    + "unix://[[user]:password@]/path[?db=database], or empty for no Redis; "
+    + "a % in user or password must be written as %25"
 
   /// - Parameter path: absolute.
   package init(socket path: String) { endpoint = .unixSocket(path) }
@@ -78,7 +79,7 @@ package struct RedisAddress: Sendable, Equatable, CustomStringConvertible {
     Int(text).flatMap { (0...1_000_000).contains($0) ? $0 : nil }
   }
 
-  /// The address without the password.
+  /// The address without user and password.
   package var description: String {
     switch endpoint {
     case .tcp(let host, let port): "\(isEncrypted ? "rediss" : "redis")://\(host):\(port)/\(database)"

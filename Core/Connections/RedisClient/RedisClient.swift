@@ -5,7 +5,7 @@ import Telemetry
 import Time
 
 /// Sends commands to one Redis. Commands that wait at the same time go out in one write (pipelining). Every
-/// call ends within a limit of time. While Redis is unreachable, calls fail at once between attempts to
+/// call ends within a time limit. While Redis is unreachable, calls fail at once between attempts to
 /// reconnect.
 package final class RedisClient: Sendable {
   private let queue: CallQueue
@@ -32,7 +32,7 @@ package final class RedisClient: Sendable {
     guard queue.append(call) else {
       throw RedisFailure(.overloaded, "\(CallQueue.callsMax) calls are already waiting")
     }
-    // The thread may be blocked by a call that has no limit, above all by name resolution.
+    // The thread may be blocked by a call that has no time limit, for example by name resolution.
     let limit = deadline * 2 + .milliseconds(10)
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
@@ -134,7 +134,7 @@ private final class CallLoop {
   private var backoff = Backoff(first: .milliseconds(50), max: .seconds(2))
   private var nextConnect = ContinuousClock.now
   private var lastFailure = RedisFailure(.unreachable, "not connected yet")
-  /// What Redis has refused, by the first word of its error. A person must mend it, so it is logged once.
+  /// The first words of Redis's errors so far. Each is logged only once, because a person must fix the cause.
   private var refusals: Set<String> = []
 
   init(_ address: RedisAddress, _ deadline: Duration) {
@@ -183,10 +183,10 @@ private final class CallLoop {
   }
 
   private func logRefusal(_ text: String) {
-    // Only the error's name: the rest may repeat what was sent, a password above all.
+    // Only the error's first word: the rest may repeat what was sent, even a password.
     let name = String(text.prefix { $0 != " " }.unicodeScalars.prefix(32))
     guard refusals.count < 16, refusals.insert(name).inserted else { return }
-    Logger(label: "redis").error("Redis refuses a command", [(.value, "\(address)"), (.error, name)])
+    Logger(label: "redis").error("Redis refused a command", [(.value, "\(address)"), (.error, name)])
   }
 
   private func putOff(_ failure: RedisFailure) -> RedisFailure {

@@ -12,7 +12,8 @@ import Time
 
   /// Connects, authenticates and selects the database.
   ///
-  /// - Throws: `RedisFailure` when Redis does not answer in time or refuses the password or the database.
+  /// - Throws: `RedisFailure` when Redis is unreachable, does not answer in time, or refuses the password or the
+  ///   database.
   init(_ address: RedisAddress, deadline: ContinuousClock.Instant, writeLimit: Duration) throws(RedisFailure)
   {
     guard let context = unsafe try Self.connected(address, deadline) else {
@@ -23,7 +24,7 @@ import Time
       throw RedisFailure(.unreachable, "\(address): \(unsafe Self.message(context))")
     }
     unsafe redisSetTimeout(context, Self.timeLeft(.now + writeLimit))
-    // Only for TCP: on a Unix socket the call fails, and the failure would count as the connection's.
+    // Only for TCP: on a Unix socket, which TLS uses too, the call fails and leaves the connection unusable.
     if case .tcp = address.endpoint, !address.isEncrypted { unsafe redisEnableKeepAlive(context) }
     var greetings: [[[UInt8]]] = []
     if !address.password.isEmpty {

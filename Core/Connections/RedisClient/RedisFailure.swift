@@ -3,7 +3,7 @@ import Failures
 /// The reason why a call got no reply. Callers go on without Redis.
 package struct RedisFailure: Failure, Equatable {
   /// `closed`: the connection was lost. `refused`: wrong password or database. `overloaded`: too many calls
-  /// wait.
+  /// are waiting.
   package enum Reason: String, Sendable {
     case unreachable, timeout, closed, refused, overloaded
   }

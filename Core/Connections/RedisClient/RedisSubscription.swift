@@ -4,15 +4,15 @@ import Synchronization
 
 /// The messages of one channel. Releasing the object ends the subscription.
 package final class RedisSubscription: Sendable {
-  /// When this many messages wait to be read, new messages are dropped. No answer is lost: the messages only preview
-  /// it, and its record holds all of it.
+  /// When this many messages wait to be read, new messages are dropped. No answer is lost: the messages are only a
+  /// preview of the record that holds the whole answer.
   private static let messagesMax = 1000
   package let messages: AsyncStream<[UInt8]>
   private let isStopped: Flag
 
-  /// Returns when the subscription is confirmed. Messages published after that are received.
+  /// Subscribes, and returns when Redis has answered. Messages published after that are received.
   ///
-  /// - Throws: `RedisFailure` when the subscription is not confirmed before the deadline.
+  /// - Throws: `RedisFailure` when Redis is unreachable, refuses the login or does not answer before the deadline.
   package init(_ address: RedisAddress, channel: String, deadline: Duration) async throws {
     let (messages, output) = AsyncStream.makeStream(
       of: [UInt8].self, bufferingPolicy: .bufferingOldest(Self.messagesMax))
@@ -29,7 +29,7 @@ package final class RedisSubscription: Sendable {
 
   deinit { isStopped.set() }
 
-  /// Ends `messages` a few milliseconds later.
+  /// Ends `messages` within about 20 milliseconds.
   package func stop() { isStopped.set() }
 
   private static func listen(
@@ -42,7 +42,9 @@ package final class RedisSubscription: Sendable {
       connection = try RedisConnection(address, deadline: deadline, writeLimit: limit)
       try connection.append([Array("SUBSCRIBE".utf8), Array(channel.utf8)])
       try connection.flush()
-      _ = try connection.reply(deadline: deadline)
+      if case .error(let text) = try connection.reply(deadline: deadline) {
+        throw RedisFailure(.refused, text)
+      }
     } catch {
       return ready.resume(throwing: error)
     }

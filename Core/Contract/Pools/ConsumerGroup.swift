@@ -2,7 +2,7 @@ import Records
 
 /// A consumer group: its name, the topic that it reads, and the pool whose workers are its members.
 package struct ConsumerGroup: Sendable {
-  /// The name without the prefix, which is a setting (`Settings.group`).
+  /// The name without its prefix, the setting `kafka.groupPrefix`.
   package let baseName: String
   package let topic: TopicName
   package let pool: Pool

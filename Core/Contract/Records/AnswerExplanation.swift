@@ -1,23 +1,23 @@
-/// Why an answer says what it says, or why it is a refusal. For operators: it is no part of the answer.
+/// Explains how the text of an answer was chosen, or why the question was refused. It is meant for operators.
 package struct AnswerExplanation: Sendable, Equatable {
-  /// What became of a sentence of the LLM's.
+  /// What was done with a sentence that the LLM wrote.
   package enum Verdict: String, Sendable, CaseIterable { case kept, replaced, dropped }
   /// Why a question was refused.
   package enum Refusal: String, Sendable, CaseIterable {
-    /// No sentence has the question's identifiers, or none is near a sentence that has them.
+    /// No sentence comes with all identifiers of the question and at least one of its names.
     case identifier
-    /// The best sentence is not likely enough to answer the question.
+    /// No sentence is likely enough to answer the question.
     case probability
     /// The LLM said that the documents contain no answer.
     case llm
   }
 
-  /// A sentence of the LLM's.
+  /// A sentence that the LLM wrote.
   package struct Sentence: Sendable, Equatable {
     /// At most `textCharactersMax` characters.
     package var text: String
     package var verdict: Verdict
-    /// A name of `SupportRule`; nil for a sentence that says the same as its source.
+    /// The `SupportRule` that decided the verdict; nil for a sentence that says the same as its source.
     package var rule: String?
     /// The words that the rule is about.
     package var words: [String]
@@ -38,13 +38,15 @@ package struct AnswerExplanation: Sendable, Equatable {
   package static let wordsMax = 12
 
   package var refusal: Refusal?
-  /// How likely the best sentence answers the question.
+  /// The probability that the best sentence answers the question.
   package var probability = 0.0
-  /// `generate.refusalScore`.
+  /// The probability below which a question is refused: `generate.refusalScore`, or a fixed share of it for a question
+  /// with identifiers.
   package var threshold = 0.0
-  /// Identifiers of the question that no sentence of the context has.
+  /// The question's identifiers that no sentence comes with, and its names if no part of the context has one of them.
+  /// Empty unless the question was refused.
   package var missing: [String] = []
-  /// What the probability was made from, in a fixed order.
+  /// The features from which the probability was computed, in a fixed order.
   package var features: [(name: String, value: Double)] = []
   package var sentences: [Sentence] = []
 
@@ -77,7 +79,7 @@ package struct AnswerExplanation: Sendable, Equatable {
 
   private static func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
 
-  /// - Returns: nil for anything that is no object. What can't be read in it is left out.
+  /// - Returns: nil when the value is not an object. Fields that can't be read are left out.
   init?(json: JSONValue?) {
     guard let json, let members = json["features"]?.members ?? json.members.map({ _ in [] }) else {
       return nil

@@ -20,11 +20,11 @@ package struct AnswerRecord: Sendable, Equatable {
     package var end: UInt64
     package var quote: String
     package var score: Double
-    /// What the quote does not say itself: the names of a row's columns, the length of a numbered list.
+    /// Information that the quote itself lacks: the column names of a table row, or the length of a numbered list.
     package var context = ""
     /// The headings above the quote, from the outermost.
     package var headingPath: [String] = []
-    /// The chunk's rank by vectors and by words, from 1; nil when it is not among the best there.
+    /// The chunk's rank by vectors and by words (BM25), from 1; nil when the chunk is not in that list.
     package var denseRank: Int?
     package var lexicalRank: Int?
     /// Other documents with the same text that the asker may read.
@@ -66,11 +66,11 @@ package struct AnswerRecord: Sendable, Equatable {
   package var error: RecordError?
   /// The number of documents that were left out because they changed while the query was answered.
   package var staleOmitted: UInt32
-  /// Whether a part of the question was too long to be searched for.
+  /// Whether the question was so long that a part of it was not searched for.
   package var isQuestionCut = false
-  /// Those of the query's record.
+  /// The warnings about the query's record.
   package var warnings: [String] = []
-  /// Why the answer says what it says; nil when no engine of `generate` made it.
+  /// How the answer was chosen; nil when it was not made by an engine of `generate`.
   package var explanation: AnswerExplanation?
   /// When the documents of the answer were last found fresh, in milliseconds since 1970. Nil without citations.
   package var checkedAtMilliseconds: Int64?
@@ -88,8 +88,8 @@ package struct AnswerRecord: Sendable, Equatable {
   /// The text of a refusal.
   package static let refusalText = "Nothing in the documents answers this question."
 
-  /// An answer that was appended later than this after its documents were checked is void: a document may have been
-  /// deleted meanwhile. Its writer answers anew.
+  /// The longest time between the check of an answer's documents and the answer's append. A later answer is void,
+  /// because a document may have been deleted meanwhile. Its writer answers again.
   package static let validity = Duration.seconds(10)
 
   /// Whether readers must ignore the answer.
@@ -146,7 +146,7 @@ package struct AnswerRecord: Sendable, Equatable {
     ])
   }
 
-  /// How many sentences of the LLM's became what; nil when no LLM gave any.
+  /// The number of the LLM's sentences with each verdict; nil when there are none.
   private var sentenceCounts: JSONValue? {
     guard let explanation, !explanation.sentences.isEmpty else { return nil }
     return .object(
@@ -155,8 +155,8 @@ package struct AnswerRecord: Sendable, Equatable {
       })
   }
 
-  /// A query that is searched again passes stages twice. A JSON object must not have a name twice, so their times
-  /// add up.
+  /// A query that is searched again passes stages twice. A JSON object must not have a name twice, so the times of a
+  /// stage are added up.
   private var timingsByStage: [StageTiming] {
     var result: [StageTiming] = []
     for timing in timings {
@@ -205,7 +205,7 @@ package struct AnswerRecord: Sendable, Equatable {
     staleOmitted = UInt32(clamping: fields.object["stale_omitted"]?.integerValue ?? 0)
     isQuestionCut = fields.object["question_cut"] == .bool(true)
     warnings = try fields.strings("warnings", countMax: 100) ?? []
-    // A time out of range counts for nothing: differences of it could overflow.
+    // A time out of range is ignored, because differences with it could overflow.
     checkedAtMilliseconds = fields.object["checked_at_ms"]?.integerValue.flatMap {
       (0...(1 << 52)).contains($0) ? $0 : nil
     }

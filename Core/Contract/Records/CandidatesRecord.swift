@@ -9,11 +9,11 @@ package struct CandidatesRecord: Sendable, Equatable {
   /// The partitions of `rag.vectors` that this shard searched, out of `partitionTotal`.
   package var partitions: [Int32] = []
   package var partitionTotal: UInt32 = 0
-  /// The best hits of both lists, each once.
+  /// The hits of both lists, `dense` and `lexical`, each once.
   package var hits: [Hit] = []
-  /// Places in `hits`, by cosine, best first. The former release did not write it: then these are all hits.
+  /// Positions in `hits`, by cosine, best first. A former release did not write this list; then it has all hits.
   package var dense: [Int32] = []
-  /// Places in `hits`, by BM25, best first.
+  /// Positions in `hits`, by BM25, best first.
   package var lexical: [Int32] = []
   /// Nil when words were not searched.
   package var words: LexicalCandidates?
@@ -82,7 +82,7 @@ package struct CandidatesRecord: Sendable, Equatable {
     let hits = result.hits.indices
     guard result.dense.allSatisfy({ hits.contains(Int($0)) }),
       result.lexical.allSatisfy({ hits.contains(Int($0)) })
-    else { throw WireError(position: 0, rule: "a list of hits names one that is not there") }
+    else { throw WireError(position: 0, rule: "a list refers to a hit that is not there") }
     self = result
   }
 }

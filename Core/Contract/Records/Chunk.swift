@@ -9,7 +9,7 @@ package struct Chunk: Sendable, Equatable, WireMessage {
   /// SHA-256 of `embeddedText`.
   package var contentHash: [UInt8] = []
   package var tokenCount: UInt32 = 0
-  /// What the text does not say itself: the names of a row's columns, the length of a numbered list.
+  /// Information that the text itself lacks: the column names of a table row, or the length of a numbered list.
   package var context = ""
   package var sentenceEnds = SentenceEnds([])
 
@@ -18,11 +18,11 @@ package struct Chunk: Sendable, Equatable, WireMessage {
   /// The message `Chunk` of `millrace.proto`.
   package var messageBytes: [UInt8] { wireBytes }
 
-  /// - Throws: `WireError` when the bytes are no such message.
+  /// - Throws: `WireError` when the bytes are not such a message.
   package init(messageBytes: [UInt8]) throws(WireError) { try self.init(wireBytes: messageBytes) }
 
-  /// The text that is embedded: the headings, the context and the chunk's text, because they tell what the text is
-  /// about. The hash of this text decides whether a cached vector can be used.
+  /// The text that is embedded: the chunk's text after its headings and its context, which say what the text is about.
+  /// The hash of this text decides whether a cached vector can be used.
   package var embeddedText: String {
     (headingPath.isEmpty ? "" : headingPath.joined(separator: " > ") + "\n")
       + (context.isEmpty ? "" : context + "\n")

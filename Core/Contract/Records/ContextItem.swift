@@ -9,16 +9,16 @@ package struct ContextItem: Sendable, Equatable {
   package var end: UInt64
   /// The best fused score of the item's chunks.
   package var score: Float
-  /// The best cosine of the question and one of the chunks, and the best BM25 score.
+  /// The best cosine between the question and one of the item's chunks; `bm25` is the best BM25 score.
   package var cosine: Float = 0
   package var bm25: Float = 0
-  /// The best rank by vectors and by words, from 1; 0 when no chunk is among the best there.
+  /// The best rank by vectors and by words (BM25), from 1; 0 when no chunk of the item is in that list.
   package var denseRank: UInt32 = 0
   package var lexicalRank: UInt32 = 0
   /// The chunks' `context`.
   package var context = ""
   package var sentenceEnds = SentenceEnds([])
-  /// Other documents that have a text of the item.
+  /// Other documents that have the text of one of the item's chunks.
   package var copies: [TextCopy] = []
 
   package init(

@@ -10,7 +10,7 @@ package struct DocumentInfo: Sendable, Equatable {
   package var acl: [String]?
   package var language = ""
   package var expiresAtMilliseconds: Int64 = 0
-  /// What read the content; nil for what a release before 2026-12 read.
+  /// The reader that read the content; nil if a release before 2026-12 read it, because those did not record it.
   package var reader: ReaderVersion?
 
   package init(key: DocumentKey, version: Version) {
@@ -18,9 +18,9 @@ package struct DocumentInfo: Sendable, Equatable {
     self.version = version
   }
 
-  /// Adds what the document says of itself, where its record says nothing.
+  /// Adds metadata that was found in the document itself, under names that its record does not have.
   ///
-  /// - Returns: false when there was no room for all of it.
+  /// - Returns: false when a part was left out because of `DocumentRecord.metadataBytesMax`.
   package mutating func addMetadata(_ own: [String: MetadataValue]) -> Bool {
     var bytes = metadata.reduce(0) { $0 + $1.key.utf8.count + $1.value.byteCount }
     var isWhole = true
@@ -44,7 +44,7 @@ package struct DocumentInfo: Sendable, Equatable {
   /// The message `Document` of `millrace.proto`.
   package var wireBytes: [UInt8] { WireDocument(self).wireBytes }
 
-  /// - Throws: `WireError` when the bytes are no such message, or its tenant, id or version is unusable.
+  /// - Throws: `WireError` when the bytes are not such a message, or its tenant, id or version is unusable.
   package init(wireBytes: [UInt8]) throws(WireError) { self = try WireDocument(wireBytes: wireBytes).info() }
 
   /// The properties of a record, with the record's version.

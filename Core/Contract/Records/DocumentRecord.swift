@@ -9,8 +9,8 @@ package struct DocumentRecord: Sendable, Equatable {
     case uri(String)
   }
 
-  /// The limit for all metadata names and values together: every hit carries them, and a record can hold a
-  /// hundred hits.
+  /// The limit for all metadata names and values together: every record of the document's chunks and vectors
+  /// carries them.
   package static let metadataBytesMax = 16_384
   package static let aclBytesMax = 65_536
 
@@ -27,9 +27,9 @@ package struct DocumentRecord: Sendable, Equatable {
   package var acl: [String]?
   package var language: String
   package var expiresAtMilliseconds: Int64?
-  /// Fields that are ignored or count as absent, though their sender must have meant something by them.
+  /// Fields that are ignored or count as absent, although the producer probably meant something by them.
   package var doubts: [FieldError] = []
-  /// What `json` repeats of the value that was read, though it has no meaning here: ingest warns of it.
+  /// Members without a meaning that `json` writes nevertheless, so that ingest can warn about them.
   package var ignored: [JSONMember] = []
 
   package init(id: DocumentID, tenant: TenantID = .standard, title: String = "", content: Content) {
@@ -70,7 +70,7 @@ package struct DocumentRecord: Sendable, Equatable {
       throw FieldError(
         .outOfRange, field: "expires_at", value: "\(time)", rule: "must be after 1970 (0: never)")
     }
-    // The number 0 is never; the time 1970-01-01T00:00:00Z is long ago.
+    // The number 0 means never. The text 1970-01-01T00:00:00Z means a time that has passed.
     if expiresAtMilliseconds == 0, fields.object["expires_at"]?.stringValue != nil {
       expiresAtMilliseconds = 1
     }
@@ -88,8 +88,8 @@ package struct DocumentRecord: Sendable, Equatable {
 
   private static let doubtsMax = 10
 
-  /// `"acl": null` opens a document to its whole tenant, and so does a list under the name `ACL`, or under our name
-  /// where the producer's is another one.
+  /// Finds `"acl": null` and misspelt names. Null opens a document to its whole tenant, and so does an access list
+  /// under the name `ACL`, or under our name if `fieldMap` gives the field another one.
   private static func doubts(_ written: JSONValue, _ fieldMap: [String: String]) -> [FieldError] {
     let expected = names.map { fieldMap[$0] ?? $0 }
     var meant: [String: String] = [:]
@@ -175,7 +175,7 @@ package struct DocumentRecord: Sendable, Equatable {
       .tooLong, field: field, value: "\(bytes) bytes", rule: "must be at most \(max) bytes in all")
   }
 
-  /// Milliseconds before 2001 would be read as nothing.
+  /// Writes times before 2001 in seconds, rounded up: as milliseconds they would be refused or taken for seconds.
   private static func time(_ milliseconds: Int64) -> JSONValue {
     milliseconds < 978_307_200_000 ? .int((milliseconds + 999) / 1000) : .int(milliseconds)
   }

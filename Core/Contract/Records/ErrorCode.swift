@@ -4,7 +4,7 @@ package enum ErrorCode: String, Sendable, Codable, CaseIterable, CustomStringCon
   case badEncoding = "bad_encoding"
   case badID = "bad_id"
   case badKey = "bad_key"
-  /// A document that holds pictures of text at most.
+  /// The document has no text, at most images of text.
   case noText = "no_text"
   case badPDF = "bad_pdf"
   case badRecord = "bad_record"

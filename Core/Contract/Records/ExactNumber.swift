@@ -1,16 +1,16 @@
-/// A decimal number, exactly as it was written: ids of 64 bits stay apart, and 0.1 is 0.1.
+/// A decimal number without rounding: different 64-bit ids stay different, and 0.1 is exactly 0.1.
 package struct ExactNumber: Sendable, Hashable {
   package static let rule = "must be a whole number of 64 bits, or a decimal of at most 19 digits"
   private static let exponentMax = 400
 
   private let isNegative: Bool
-  /// Without zeros at its end.
+  /// The digits without trailing zeros.
   private let digits: UInt64
   /// The value is ±digits × 10^exponent.
   private let exponent: Int
 
-  /// - Parameter text: a number of JSON.
-  /// - Returns: nil for more digits than 64 bits hold, and for other text.
+  /// - Parameter text: a JSON number.
+  /// - Returns: nil when the digits don't fit 64 bits, the exponent is beyond ±400, or the text is not a number.
   package init?(_ text: some StringProtocol) {
     var rest = String(text)[...]
     let isNegative = rest.first == "-"
@@ -43,7 +43,7 @@ package struct ExactNumber: Sendable, Hashable {
     guard abs(self.exponent) <= Self.exponentMax else { return nil }
   }
 
-  /// - Returns: nil for infinities and what is no number.
+  /// - Returns: nil for infinity and NaN.
   package init?(_ number: Double) {
     guard number.isFinite else { return nil }
     self.init("\(number)")
@@ -51,7 +51,7 @@ package struct ExactNumber: Sendable, Hashable {
 
   package var double: Double { Double(text) ?? 0 }
 
-  /// As JSON: whole numbers without an exponent as far as 64 bits reach.
+  /// The number as JSON; whole numbers of up to 20 digits have no exponent.
   package var text: String {
     let sign = isNegative ? "-" : ""
     var digits = String(digits)
@@ -72,11 +72,11 @@ extension ExactNumber: Comparable {
     return a.isNegative ? isSmaller(b, a) : isSmaller(a, b)
   }
 
-  /// Compares without the signs.
+  /// Compares the absolute values.
   private static func isSmaller(_ a: ExactNumber, _ b: ExactNumber) -> Bool {
     guard a.digits > 0, b.digits > 0 else { return a.digits == 0 && b.digits > 0 }
     let (first, second) = (Array(String(a.digits).utf8), Array(String(b.digits).utf8))
-    // How many digits stand before the point.
+    // The number of digits before the decimal point.
     let (left, right) = (first.count + a.exponent, second.count + b.exponent)
     guard left == right else { return left < right }
     return first.lexicographicallyPrecedes(second)

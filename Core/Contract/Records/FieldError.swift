@@ -3,7 +3,7 @@ import Failures
 /// The reason why a record is rejected: a code for programs, and the field, value and rule for people.
 package struct FieldError: Failure, Equatable {
   package var code: ErrorCode
-  /// At most 120 Unicode scalars: a producer chooses the names of metadata.
+  /// At most 120 Unicode scalars, because producers choose the names of metadata fields.
   package var field: String
   /// At most 120 Unicode scalars of the offending value. Scalars are counted because one character may have
   /// a million of them.

@@ -1,9 +1,9 @@
-/// Compares the names of fields as people misspell them.
+/// Recognises misspelt field names.
 enum FieldName {
-  /// Longer names mean nothing of ours.
+  /// Longer names are not taken for a misspelt name of ours.
   private static let bytesMax = 64
 
-  /// Letters in lower case and digits: `topK` and `top_k` are one.
+  /// The name's letters, in lower case, and digits: `topK` and `top_k` become the same.
   static func bare(_ name: String) -> String {
     String(name.lowercased().filter { $0.isLetter || $0.isNumber })
   }
@@ -15,8 +15,8 @@ enum FieldName {
     return known.first { bare($0) == String(given) } ?? known.first { isNear(given, Array(bare($0))) }
   }
 
-  /// Whether one letter more, less, changed or exchanged with its neighbour makes one name the other. Short names are
-  /// too near to each other for that.
+  /// Whether the names differ by one letter that was added, left out, changed or swapped with its neighbour. Short
+  /// names are too similar to each other for this test.
   private static func isNear(_ a: [Character], _ b: [Character]) -> Bool {
     guard min(a.count, b.count) >= 5, abs(a.count - b.count) <= 1 else { return false }
     let start = zip(a, b).prefix { $0 == $1 }.count

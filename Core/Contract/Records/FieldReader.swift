@@ -93,11 +93,13 @@ struct FieldReader {
     return tenant
   }
 
-  /// Milliseconds since 1970, from an integer or an RFC 3339 time in UTC (`2026-11-24T09:00:00Z`).
+  /// Reads milliseconds since 1970 from a number of seconds or milliseconds, or from an RFC 3339 time with its offset
+  /// (`2026-11-24T09:00:00Z`).
   func time(_ name: String) throws(FieldError) -> Int64? {
     guard let value = present(name) else { return nil }
     if let number = value.doubleValue {
-      // Nobody means a year beyond 10,000, or a millisecond of the year 1978: what lies between is a slip.
+      // Numbers between the two limits are refused as mistakes: as seconds they would be after the year 10,000,
+      // as milliseconds between 1978 and 2001.
       if number >= 0, number < Self.secondsEnd { return Int64(number * 1000) }
       if number >= Self.millisecondsStart, number <= Double(WireBounds.numberMax) { return Int64(number) }
       throw FieldError(

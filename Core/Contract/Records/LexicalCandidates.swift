@@ -1,11 +1,12 @@
-/// What one shard says of the words of a query beside its hits.
+/// The statistics of a query's terms that one shard sends together with its hits.
 package struct LexicalCandidates: Sendable, Equatable, WireMessage {
   /// The query's terms, in its order.
   package var terms: [TermStatistics] = []
-  /// The tenant's live chunks in this shard, and their weighted lengths in hundredths.
+  /// The number of the tenant's live chunks in this shard, and the sum of their weighted lengths, in hundredths of a
+  /// term.
   package var chunks: UInt64 = 0
   package var length: UInt64 = 0
-  /// Those that terms were weighed with.
+  /// The same two numbers as they were used to weigh the terms: of this shard, or of all shards.
   package var weighedChunks: UInt64 = 0
   package var weighedLength: UInt64 = 0
   /// The tenant's live chunks in this shard, by language.
@@ -14,23 +15,23 @@ package struct LexicalCandidates: Sendable, Equatable, WireMessage {
   package var analysed: [String] = []
   /// Whether the query has more terms than were searched for.
   package var isCut = false
-  /// Whether the query came with what terms must be weighed with.
+  /// Whether the query came with the `SharedStatistics` with which all shards must weigh the terms.
   package var isShared = false
-  /// Whether chunks with the same text had different scores, so that other weights could prefer another one.
+  /// Whether chunks with the same text had different scores, so that with other weights another one could be the best.
   package var hasUnequalCopies = false
 
-  /// A query is searched for so many terms at most, and tenants have so many languages.
+  /// The most terms of a query that are searched for, and the most languages of a tenant.
   package static let termsMax = 128
   package static let languagesMax = 255
 
   package init() {}
 
-  /// Of this shard's live chunks.
+  /// The statistics of this shard's live chunks.
   package var statistics: LexicalStatistics {
     LexicalStatistics(chunks: chunks, length: length, terms) { $0.documentFrequency }
   }
 
-  /// What terms were weighed with.
+  /// The statistics with which this shard weighed the terms.
   package var weighed: LexicalStatistics {
     LexicalStatistics(chunks: weighedChunks, length: weighedLength, terms) { $0.weighedFrequency }
   }
@@ -42,7 +43,7 @@ package struct LexicalCandidates: Sendable, Equatable, WireMessage {
     writer.uint(4, weighedChunks)
     writer.uint(5, weighedLength)
     writer.messages(6, languages)
-    // An unknown language is an empty string, which an absent field would lose.
+    // The code of an unknown language is an empty string; it is written as `-`.
     writer.strings(7, analysed.map { $0.isEmpty ? "-" : $0 })
     writer.bool(8, isCut)
     writer.bool(9, isShared)

@@ -1,14 +1,14 @@
-/// What BM25 must know of a tenant's live chunks: integers, so that those of shards can be added up.
+/// The numbers about a tenant's live chunks that BM25 needs. They are integers, so that sums over shards are exact.
 package struct LexicalStatistics: Sendable, Equatable {
   package var chunks: UInt64 = 0
-  /// The weighted lengths of all chunks together, in hundredths of a term.
+  /// The sum of all chunks' weighted lengths, in hundredths of a term.
   package var length: UInt64 = 0
-  /// How many chunks have each term.
+  /// The number of chunks that have each term.
   package var frequencies: [String: UInt64] = [:]
 
   package init() {}
 
-  /// - Parameter frequency: which of a term's numbers counts.
+  /// - Parameter frequency: chooses which of a term's two frequencies is used.
   init(chunks: UInt64, length: UInt64, _ terms: [TermStatistics], _ frequency: (TermStatistics) -> UInt64) {
     self.chunks = chunks
     self.length = length
@@ -24,10 +24,9 @@ package struct LexicalStatistics: Sendable, Equatable {
   /// The weights of some terms, in their order.
   package func weights(of terms: [String]) -> [Double] { terms.map(weight) }
 
-  /// What a term adds to a chunk's score. The sum is over the query's terms in their order: so equal chunks have equal
-  /// scores, bit for bit.
-  ///
-  /// - Parameters: weighted, in hundredths.
+  /// The part of a chunk's score that one term contributes. Callers must add these parts in the order of the query's
+  /// terms, so that equal chunks get equal scores, bit for bit. `frequency`, `length` and `meanLength` are weighted and
+  /// in hundredths.
   package static func score(weight: Double, frequency: UInt64, length: UInt64, meanLength: Double) -> Double {
     weight
       * BM25.saturation(
@@ -45,8 +44,8 @@ package struct LexicalStatistics: Sendable, Equatable {
   /// The score of a chunk.
   ///
   /// - Parameters:
-  ///   - counts: of the terms that it has: weighted frequencies, in hundredths. In the same order everywhere, so that
-  ///     equal chunks have equal scores, bit for bit.
+  ///   - counts: the chunk's terms with their weighted frequencies, in hundredths. The order of terms must be the same
+  ///     for all chunks, so that equal chunks get equal scores, bit for bit.
   ///   - length: weighted, in hundredths.
   package func score(_ counts: [(term: String, frequency: UInt64)], length: UInt64) -> Double {
     let meanLength = meanLength

@@ -1,13 +1,13 @@
-/// Which documents a query may find, by their metadata. A value.
+/// Selects by their metadata the documents that a query may find.
 ///
 /// JSON: an object of conditions, which must all hold. `{"site":"north"}` and `{"site":["north","south"]}` compare with
 /// one or several values; `{"year":{"$gte":2020,"$lt":2024}}` compares with the operators of `MetadataTest`; `$and` and
-/// `$or` hold arrays of such objects, `$not` one. The names and operators are those of MongoDB's query language, of
-/// which this is a part.
+/// `$or` hold arrays of such objects, `$not` holds one object. The language is a subset of MongoDB's query language,
+/// with the same names and operators.
 package indirect enum MetadataFilter: Sendable, Equatable {
   case all([MetadataFilter])
   case any([MetadataFilter])
-  /// Also of documents that lack the field.
+  /// Also matches documents that lack the field.
   case not(MetadataFilter)
   case field(String, MetadataTest)
 
@@ -30,7 +30,7 @@ package indirect enum MetadataFilter: Sendable, Equatable {
     }
   }
 
-  /// Values by name, if the filter only compares names with values; nil when it says more.
+  /// The values by field name, if the filter only compares fields with values; nil when it has other conditions.
   package var equalities: [String: [MetadataValue]]? {
     guard case .all(let filters) = self else { return nil }
     var result: [String: [MetadataValue]] = [:]
@@ -43,7 +43,7 @@ package indirect enum MetadataFilter: Sendable, Equatable {
     return result
   }
 
-  /// Documents whose metadata has one of the values under each name.
+  /// Matches documents whose metadata has one of the values under each name.
   package init(equalities: [String: [MetadataValue]]) {
     self = .all(Self.ordered(equalities))
   }
@@ -61,17 +61,17 @@ package indirect enum MetadataFilter: Sendable, Equatable {
     }
   }
 
-  /// Reads what `json` wrote: the same filter.
+  /// Reads a filter that `json` has written.
   ///
-  /// - Throws: as the other initialiser, without its limits.
+  /// - Throws: `FieldError` as the other initialiser does, but without limits on values and conditions.
   init(written json: JSONValue) throws(FieldError) {
     var size = (conditions: 0, values: 0)
-    // Some levels more than were read at first: JSON of mixed conditions has an array between.
+    // Allow more levels than `init(json:)` does, because `json` adds levels: it writes mixed conditions as an array.
     self = try Self.object(json, "filter", depth: 1 - 2 * Self.depthMax, &size)
     if case .all = self {} else { self = .all([self]) }
   }
 
-  /// - Returns: a filter in which no `all` holds an `all`, or a single condition.
+  /// - Returns: a filter in which no `all` directly contains another `all`, or exactly one condition.
   private static func object(
     _ json: JSONValue, _ field: String, depth: Int, _ size: inout (conditions: Int, values: Int)
   ) throws(FieldError) -> MetadataFilter {
@@ -125,7 +125,8 @@ package indirect enum MetadataFilter: Sendable, Equatable {
     return filters
   }
 
-  /// The same conditions as JSON, in a form that depends on nothing but them.
+  /// The filter as JSON. If it only compares fields with values, the fields are sorted by name; otherwise conditions
+  /// stay in their order.
   package var json: JSONValue {
     switch self {
     case .all(let filters):

@@ -1,20 +1,20 @@
-/// A condition on one field of a document's metadata. A value.
+/// A condition on one field of a document's metadata.
 ///
-/// A list matches if one element meets all of it: `{"$gte":5,"$lt":10}` does not match `[3, 20]`.
+/// A list matches if one of its elements meets the whole condition: `{"$gte":5,"$lt":10}` does not match `[3, 20]`.
 package struct MetadataTest: Sendable, Equatable {
-  /// An end of a range.
+  /// One end of a range.
   struct Bound: Sendable, Equatable {
     var place: Place
     var isIncluded: Bool
   }
 
-  /// What has an order. Numbers are compared exactly, times by the moment that they name.
+  /// A value that has an order. Numbers are compared exactly; times are compared as points in time.
   enum Place: Sendable, Equatable {
     case number(ExactNumber)
     /// Milliseconds since 1970.
     case time(Int64)
 
-    /// Nil for what has none: other texts, booleans, lists.
+    /// Nil for a value without an order: a boolean, a list, or a text that is not a date or a time.
     init?(_ value: MetadataValue) {
       switch value {
       case .number(let number): self = .number(number)
@@ -27,7 +27,7 @@ package struct MetadataTest: Sendable, Equatable {
       }
     }
 
-    /// - Returns: nil for a number beside a time.
+    /// - Returns: nil when one is a number and the other a time.
     static func isLess(_ a: Place, _ b: Place) -> Bool? {
       switch (a, b) {
       case (.number(let a), .number(let b)): a < b
@@ -39,19 +39,19 @@ package struct MetadataTest: Sendable, Equatable {
 
   private static let operators = "$eq, $ne, $in, $nin, $gt, $gte, $lt, $lte or $exists"
 
-  /// One of these; nil for any value.
+  /// The field must have one of these values; nil: it may have any.
   private var values: [MetadataValue]?
   private var lower: Bound?
   private var upper: Bound?
-  /// As they were written, for JSON.
+  /// The bounds as they were written, for `json`.
   private var bounds: [JSONMember] = []
-  /// Whether the field must be there or must not; nil where the other conditions decide.
+  /// True: the field must be present; false: it must be absent; nil: the other conditions decide.
   private var exists: Bool?
 
   package init(values: [MetadataValue]) { self.values = values }
   private init() {}
 
-  /// The values, if nothing else is asked.
+  /// The values; nil when the test has other conditions.
   var onlyValues: [MetadataValue]? {
     lower == nil && upper == nil && exists == nil ? values : nil
   }
@@ -80,10 +80,10 @@ package struct MetadataTest: Sendable, Equatable {
     return true
   }
 
-  /// Reads what stands beside a field's name.
+  /// Reads the JSON value beside a field's name: a value, a list of values, or an object of operators.
   ///
   /// - Parameter count: grows by the number of values.
-  /// - Returns: tests that must all hold; a negated one must not.
+  /// - Returns: tests that must all hold, or, if negated, must not hold.
   /// - Throws: `FieldError` for the first part that breaks its rule.
   static func tests(_ json: JSONValue, field: String, _ count: inout Int) throws(FieldError)
     -> [(test: MetadataTest, isNegated: Bool)]
@@ -102,7 +102,7 @@ package struct MetadataTest: Sendable, Equatable {
       case "$eq", "$in":
         let isOne = member.name == "$eq"
         let found = try scalars(member.value, name, &count, isOne: isOne, isList: !isOne)
-        // Both at once: what is in both.
+        // With both operators, a value must be in both lists.
         main.values = main.values.map { $0.filter(found.contains) } ?? found
       case "$ne", "$nin":
         let isOne = member.name == "$ne"

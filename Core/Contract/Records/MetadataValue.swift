@@ -3,7 +3,7 @@ package enum MetadataValue: Sendable, Hashable {
   case string(String)
   case number(ExactNumber)
   case bool(Bool)
-  /// Of scalars. A filter's condition matches if any of them does.
+  /// A list of scalars. A condition of a filter matches the list if it matches any of them.
   case list([MetadataValue])
 
   package static let listMax = 1000

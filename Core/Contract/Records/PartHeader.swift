@@ -1,11 +1,12 @@
-/// The version and the part that a record holds; shared by `ChunkBatch` and `VectorBatch`.
+/// Says which part of which document version a record holds; shared by `ChunkBatch` and `VectorBatch`.
 package struct PartHeader: Sendable, Equatable {
-  /// The format that this build writes; of chunks and vectors only where nothing newer is needed.
+  /// The format that this build writes, except for chunks and vectors that need `formatNewest`.
   package static let formatCurrent: UInt32 = 1
   /// The newest format of chunks and vectors that this build reads. Older ones are read, too.
   package static let formatNewest: UInt32 = 2
 
-  /// 2 for a version that was read again: an older release would take it for the version that it was read from. Else 1.
+  /// 2 for a version that was read again: an older release, which would take it for the original version, refuses it.
+  /// Otherwise 1.
   package var format: UInt32
   package var document: DocumentInfo
   /// The first 16 bytes of SHA-256 over all chunks, their division into parts, the model and the format.

@@ -16,9 +16,9 @@ package struct PromptRecord: Sendable, Equatable {
 
   package init(flight: QueryInFlight) { self.flight = flight }
 
-  /// The round alone, without decoding the query and the context.
+  /// Reads only the round, without decoding the query and the context.
   ///
-  /// - Throws: `WireError` when the bytes are no message.
+  /// - Throws: `WireError` when the bytes are not a message.
   package static func round(wireBytes: [UInt8]) throws(WireError) -> UInt32 {
     var reader = WireReader(wireBytes[...])
     var round: UInt32 = 0

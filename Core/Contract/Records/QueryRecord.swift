@@ -34,7 +34,7 @@ package struct QueryRecord: Sendable, Equatable {
   package static let deadlineDefaultMilliseconds: Int64 = 60_000
   package static let deadlineMaxMilliseconds: Int64 = 600_000
   package static let textBytesMax = 32_768
-  /// 22 characters of 64 kinds are 132 bits.
+  /// 22 random characters from an alphabet of 64 have 132 bits of entropy.
   private static let streamTokenCharacters = 22...128
   package static let topKMax: Int64 = 100
   /// The limit for the whole value: the records that the stages make from it must fit the later topics.
@@ -51,7 +51,7 @@ package struct QueryRecord: Sendable, Equatable {
   package var topK: Int?
   package var deadlineMilliseconds: Int64
   package var stream: Bool
-  /// What the streamed sentences are encrypted under; without it nothing is streamed.
+  /// The secret under which the streamed sentences are encrypted; nil: nothing is streamed.
   package var streamToken: String?
   package var cache: CachePolicy
   /// The token of a status event: `partition:next_offset` of `rag.vectors`. The search waits a limited time
@@ -61,11 +61,12 @@ package struct QueryRecord: Sendable, Equatable {
   /// Nil = the setting `search.mode`.
   package var searchMode: SearchMode?
   package var replyTo: ReplyTo?
-  /// What its sender should know: names that look like a field's and are ignored.
+  /// Warnings for the sender: names that look like misspelt fields and are ignored.
   package var warnings: [String] = []
 
   private static let names = [
-    "id", "tenant", "principals", "text", "history", "filter", "top_k", "deadline_ms", "stream", "stream_token",
+    "id", "tenant", "principals", "text", "history", "filter", "top_k", "deadline_ms", "stream",
+    "stream_token",
     "cache", "after", "mode", "search_mode", "reply_to",
   ]
   private static let warningsMax = 10
@@ -137,7 +138,7 @@ package struct QueryRecord: Sendable, Equatable {
     warnings = Self.warnings(fields.object)
   }
 
-  /// A misspelt `filter` or `principals` would be missed in silence.
+  /// Warns about misspelt names, because a misspelt `filter` or `principals` would be ignored without notice.
   private static func warnings(_ object: JSONValue) -> [String] {
     let doubts = (object.members ?? []).lazy.compactMap { member in
       FieldName.meant(by: member.name, among: names).map { "'\(member.name)' is not a field: write '\($0)'" }

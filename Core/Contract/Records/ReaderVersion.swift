@@ -1,4 +1,4 @@
-/// What read a document: the reader of its format and that reader's number. `pdf/2`.
+/// The reader that read a document: its format and the reader's number, for example `pdf/2`.
 package struct ReaderVersion: Sendable, Hashable, CustomStringConvertible {
   package var format: DocumentFormat
   package var number: UInt32
@@ -17,13 +17,13 @@ package struct ReaderVersion: Sendable, Hashable, CustomStringConvertible {
     self.init(format: format, number: number)
   }
 
-  /// The reader of this release. Its number rises with every change of what a reader, the cutting into sentences or the
-  /// cutting into chunks makes of the same bytes; `ReaderVersionTests` notices such changes.
+  /// This release's reader of a format. Its number must be raised with every change to reading, sentence splitting or
+  /// chunking that gives another result for the same bytes; `ReaderVersionTests` detects such changes.
   package static func current(_ format: DocumentFormat) -> ReaderVersion {
     ReaderVersion(format: format, number: numbers[format] ?? 1)
   }
 
-  /// Those that were raised since readers have numbers. 0 is never used: it is older than every release's.
+  /// The numbers that were raised above 1. 0 is never used, so it is older than the reader of any release.
   private static let numbers: [DocumentFormat: UInt32] = [:]
 
   /// Whether a newer release's reader has replaced this one.

@@ -1,6 +1,6 @@
 /// The error of an answer or a status event.
 package struct RecordError: Sendable, Equatable {
-  /// An `ErrorCode`, or that of a newer release.
+  /// An `ErrorCode`, or a code that only a newer release knows.
   package var code: String
   package var field: String
   package var message: String

@@ -1,10 +1,11 @@
-/// A record of `rag.documents` that asks ingest to read a document again, from the record of a version on the same
-/// partition. Its key is no document's, so compaction never replaces a document by a request. Null takes it back.
+/// A record of `rag.documents` that asks ingest to read a document again, from an earlier record on the same partition.
+/// The request's key is never a document's key, so compaction never replaces a document by a request. A null value
+/// withdraws the request.
 package struct RereadRequest: Sendable, Equatable {
   private static let prefix = Array("~reread/".utf8)
 
   package var document: DocumentKey
-  /// Of the record that holds the content.
+  /// The version of the record that holds the content.
   package var version: Version
 
   /// - Parameter version: of the record, or of an earlier reading of it.
@@ -22,8 +23,9 @@ package struct RereadRequest: Sendable, Equatable {
 
   /// - Parameters:
   ///   - position: the request's offset.
-  ///   - epoch: the present one. An offset of another belongs to a topic that is gone.
-  /// - Throws: `FieldError` for a key without a usable document, or a value without a version before `position`.
+  ///   - epoch: the current `ingest.epoch`. An offset of another epoch belongs to a topic that no longer exists.
+  /// - Throws: `FieldError` for a key without a usable document, or a value without a version of this epoch before
+  ///   `position`.
   package init(key: [UInt8]?, value: [UInt8]?, at position: Int64, epoch: UInt32) throws(FieldError) {
     guard let key, Self.isKey(key) else {
       throw FieldError(.badKey, field: "key", value: "", rule: "must be ~reread/tenant/document_id")
@@ -38,7 +40,7 @@ package struct RereadRequest: Sendable, Equatable {
     }
     guard version.epoch == epoch else {
       throw FieldError(
-        .badValue, field: "version", value: text, rule: "must be of the present epoch, ingest.epoch \(epoch)")
+        .badValue, field: "version", value: text, rule: "must be of the current epoch, ingest.epoch \(epoch)")
     }
     self.version = version
   }

@@ -1,13 +1,14 @@
 /// A record of `rag.searches`: a query and its vector.
 package struct SearchRecord: Sendable, Equatable {
   package var flight: QueryInFlight
-  /// 0 at first; 1 when the query is searched again because a document changed.
+  /// 0 at first, and one more each time that the query is searched again: because a document changed, or because a
+  /// shard may have left out one of the best chunks.
   package var round: UInt32 = 0
   package var model = ""
   /// One vector for each window of the query's text, one after another. Empty when the query is passed on without
   /// work.
   package var vector: [Float] = []
-  /// What all shards weigh the query's terms with; nil: each its own statistics.
+  /// The statistics with which all shards must weigh the query's terms; nil: each shard uses those that it knows.
   package var statistics: SharedStatistics?
   /// Whether the query's text is longer than its windows.
   package var isCut = false
@@ -26,9 +27,9 @@ package struct SearchRecord: Sendable, Equatable {
     return writer.bytes
   }
 
-  /// The round alone, without decoding the query and the vector.
+  /// Reads only the round, without decoding the query and the vector.
   ///
-  /// - Throws: `WireError` when the bytes are no message.
+  /// - Throws: `WireError` when the bytes are not a message.
   package static func round(wireBytes: [UInt8]) throws(WireError) -> UInt32 {
     var reader = WireReader(wireBytes[...])
     var round: UInt32 = 0

@@ -1,5 +1,6 @@
-/// Where the sentences, lines or rows of a chunk's text end, as ingest has found them: it knows what the text was, and
-/// whoever reads the text alone does not. In protobuf's form for packed numbers, which takes a byte or two for each.
+/// The ends of the sentences, lines or rows of a chunk's text. Ingest finds them, because it knows the document's
+/// structure, which the text alone does not show. They are stored like protobuf's packed numbers, mostly one or two
+/// bytes each.
 package struct SentenceEnds: Sendable, Equatable {
   /// Packed varints.
   package let bytes: [UInt8]
@@ -20,7 +21,7 @@ package struct SentenceEnds: Sendable, Equatable {
     self.bytes = bytes
   }
 
-  /// In order, at most `limit` each; what does not fit is left out.
+  /// The ends in ascending order, at most `limit` each. Other values are left out, and so is all after a malformed one.
   package func ends(limit: Int) -> [Int] {
     var ends: [Int] = []
     var (value, shift) = (0, 0)

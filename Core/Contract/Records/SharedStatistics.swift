@@ -1,7 +1,8 @@
-/// What all shards know together of the words of a query, for the round that weighs terms with it.
+/// The statistics of a query's terms over all shards. In the round that they belong to, every shard weighs terms with
+/// them.
 package struct SharedStatistics: Sendable, Equatable, WireMessage {
   package var chunks: UInt64 = 0
-  /// Weighted, in hundredths.
+  /// The sum of the chunks' weighted lengths, in hundredths of a term.
   package var length: UInt64 = 0
   package var terms: [TermStatistics] = []
   /// The languages in which all shards analyse the query.

@@ -34,7 +34,7 @@ package struct StatusRecord: Sendable, Equatable {
       state: state)
   }
 
-  /// The document of the event; nil when its record had no usable key.
+  /// The document of the event; nil for a record without a version.
   package var document: DocumentKey? {
     guard version != nil, let tenant = TenantID(tenant), let id = DocumentID(id) else { return nil }
     return DocumentKey(tenant: tenant, id: id)

@@ -1,11 +1,12 @@
-/// How many chunks have a term of the query.
+/// The number of chunks that have a term of the query.
 package struct TermStatistics: Sendable, Equatable, WireMessage {
   package var term = ""
-  /// Live chunks of the tenant in this shard.
+  /// The tenant's live chunks that have the term: in this shard, or, in `SharedStatistics`, in all shards.
   package var documentFrequency: UInt64 = 0
-  /// What the term was weighed with: the same, or what all shards had together when it was last heard of.
+  /// The frequency that the term was weighed with: this shard's own, or that of all shards as far as this shard knows
+  /// it. 0 in `SharedStatistics`.
   package var weighedFrequency: UInt64 = 0
-  /// Whether it tells one thing from others like it, as codes, flags and versions do.
+  /// Whether the term is an identifier, such as a code, a command-line flag or a version number.
   package var isIdentifier = false
 
   package init() {}

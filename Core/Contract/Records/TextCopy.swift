@@ -1,4 +1,4 @@
-/// Another place where the text of a hit stands.
+/// A chunk of another document that has the same text as a hit.
 package struct TextCopy: Sendable, Equatable {
   package var document: DocumentKey
   package var version: Version
@@ -33,7 +33,7 @@ package struct TextCopy: Sendable, Equatable {
     ])
   }
 
-  /// - Returns: nil when the chunk's id says no document of the tenant.
+  /// - Returns: nil when the document's id, the version, or the tenant and number in the chunk's id can't be read.
   init?(json: JSONValue) {
     guard let name = json["chunk_id"]?.stringValue, let mark = name.lastIndex(of: "#"),
       let chunk = UInt32(name[name.index(after: mark)...]),

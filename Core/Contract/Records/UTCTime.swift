@@ -1,7 +1,7 @@
 /// Reads RFC 3339 times, in UTC or with an offset.
 enum UTCTime {
-  /// Milliseconds since 1970; nil when the text is not such a time. `Z` and `z`, `T`, `t` and a space
-  /// are read alike, as the standard says. The days are counted by Howard Hinnant's `days_from_civil`.
+  /// Milliseconds since 1970; nil when the text is not such a time. As the standard allows, `z` may replace `Z`, and
+  /// `t` or a space may replace `T`. The days are counted by Howard Hinnant's `days_from_civil`.
   static func milliseconds(_ text: String) -> Int64? {
     var bytes = Array(text.utf8)
     guard let offset = takeOffset(&bytes) else { return nil }

@@ -7,7 +7,8 @@ package struct VectorBatch: Sendable, Equatable {
     case mark(Mark, operation: StatusRecord.Operation, error: RecordError?)
   }
 
-  /// An upper limit that is larger than the dimension of any model: the index reserves memory for whole rows.
+  /// The upper limit, which is larger than the dimension of any model. It is needed because the index reserves memory
+  /// for whole rows.
   package static let dimensionMax = 65_536
 
   package var header: PartHeader

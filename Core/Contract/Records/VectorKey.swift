@@ -1,6 +1,7 @@
 /// The key of a record in `rag.vectors`: `document@epoch.offset~digest#part`, or `…~<mark>#0`. For a version that was
-/// read again: `document@epoch.offset~reading.digest#part`. A release that knows no readings takes that for a digest,
-/// finds the record's format newer than its own, and says so; a version of three numbers it would pass over in silence.
+/// read again: `document@epoch.offset~reading.digest#part`. A release that does not know readings takes
+/// `reading.digest` for a digest, reads the record, and reports that its format is too new. It would silently ignore a
+/// key whose version has three numbers.
 ///
 /// A key belongs to one version and one chunking of one document. So a late writer never replaces the
 /// record of another version or chunking.
@@ -45,7 +46,7 @@ package struct VectorKey: Sendable, Hashable, CustomStringConvertible {
     guard self.bytes == bytes else { return nil }
   }
 
-  /// The whole version, and the name without its reading.
+  /// Moves a reading from the suffix to the version. Returns the version, and the rest of the suffix: a digest or mark.
   private static func version(_ text: String, _ suffix: String) -> (Version, String)? {
     guard let dot = suffix.firstIndex(of: ".") else { return Version(text).map { ($0, suffix) } }
     return Version("\(text).\(suffix[..<dot])").map { ($0, String(suffix[suffix.index(after: dot)...])) }

@@ -5,7 +5,7 @@ package struct Version: Sendable, Hashable, Comparable, CustomStringConvertible 
   package var epoch: UInt32
   /// The offset of the record that holds the content.
   package var offset: Int64
-  /// The offset of the request to read the record again, which lies behind it; 0 for the record itself.
+  /// The offset of the request to read the record again, which is after `offset`; 0 if the record was not read again.
   package var reading: Int64
 
   package init(epoch: UInt32, offset: Int64, reading: Int64 = 0) {
@@ -14,10 +14,11 @@ package struct Version: Sendable, Hashable, Comparable, CustomStringConvertible 
     self.reading = reading
   }
 
-  /// The setting `ingest.epoch` can be raised beyond every version that is read.
+  /// The highest epoch that is read. It is below the maximum of `ingest.epoch`, so that this setting can always be
+  /// raised above every version that was read.
   package static let epochMax: UInt32 = 999_999
 
-  /// No log gets so long, and sums with an offset can't overflow.
+  /// No partition gets so many records, and sums with an offset can't overflow.
   package static let offsetMax: Int64 = 1 << 53
 
   /// Reads `epoch.offset` or `epoch.offset.reading`.

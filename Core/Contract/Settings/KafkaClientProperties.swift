@@ -89,8 +89,8 @@ enum KafkaClientProperties {
     _ name: String, _ value: String, to properties: inout [String: String], key: String, hidden: String
   ) throws(SettingsError) {
     guard harmless.contains(name) || secret.contains(name) else {
-      // After a secret, the name may be the rest of that secret behind a comma. Then the error shows only
-      // names that librdkafka knows.
+      // The name may be the rest of a secret that contains a comma. So after a secret, the error shows only names
+      // that are refused for their own sake.
       let isSaid = isRefused(name) || secret.isDisjoint(with: properties.keys)
       throw SettingsError(
         key: key, value: hidden,
@@ -117,7 +117,7 @@ enum KafkaClientProperties {
     }
   }
 
-  /// Whether a property of librdkafka is refused by its name or its form.
+  /// Whether the property is refused because it runs other code, or because Millrace sets it itself.
   private static func isRefused(_ name: String) -> Bool { loadsCode(name) || ours.contains(name) }
 
   private static func loadsCode(_ name: String) -> Bool {

@@ -1,7 +1,7 @@
 extension Settings {
-  /// How long cached entries are used: `cache.*`.
+  /// The key that signs cached entries, and how long entries are used: `cache.*`.
   package struct Cache: Sendable {
-    /// Signs the entries; empty: nothing is cached.
+    /// The key that signs the entries; empty: nothing is cached.
     package var key: SecretSetting
     package var answerTTL: Duration
     package var embeddingTTL: Duration

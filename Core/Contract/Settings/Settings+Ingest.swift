@@ -10,20 +10,20 @@ extension Settings {
     package var chunksMax: Int
     package var parserTimeout: Duration
     package var parserMemoryBytesMax: Int
-    /// A worker doesn't start where its parsers can't be confined.
+    /// Whether a worker refuses to start when its parsers can't be confined by seccomp.
     package var isSandboxRequired: Bool
-    /// Pages of a PDF that hold no text are read from their pictures, where tesseract is installed.
+    /// Whether PDF pages without text are read from their images (OCR), if tesseract is installed.
     package var isOCRWanted: Bool
-    /// Of tesseract's data: "eng+deu".
+    /// The names of tesseract's language data, joined by +, for example "eng+deu".
     package var ocrLanguages: String
-    /// For all pages of a document.
+    /// The time limit of OCR for all pages of one document.
     package var ocrTimeout: Duration
-    /// `nav`, `aside`, `header` and `footer` of HTML are read wherever they are.
+    /// Whether `nav`, `aside`, `header` and `footer` of HTML are always read.
     package var readsMargins: Bool
     package var fieldMap: [String: String]
-    /// A document must say who may read it.
+    /// Whether a document without `acl` is rejected.
     package var aclRequired: Bool
-    /// Fields in doubt fail a document instead of being reported.
+    /// Whether doubtful fields fail a document instead of only causing a warning.
     package var isStrict: Bool
 
     init(_ table: SettingsTable) throws(SettingsError) {
@@ -46,7 +46,7 @@ extension Settings {
       isOCRWanted =
         try table.string("ingest.ocr", "must be off or auto") { ["off", "auto"].contains($0) } == "auto"
       ocrLanguages = try table.string(
-        "ingest.ocrLanguages", "must be names of tesseract's data, joined by +: eng+deu"
+        "ingest.ocrLanguages", "must be names of tesseract's language data joined by +, for example eng+deu"
       ) { names in
         names.split(separator: "+", omittingEmptySubsequences: false).allSatisfy { name in
           !name.isEmpty && name.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x5F }

@@ -5,16 +5,16 @@ extension Settings {
   package struct Kafka: Sendable {
     package var bootstrapServers: String
     package var topicPrefix: String
-    /// The start of every group's name. Two releases on one cluster must never share a group.
+    /// The prefix of every group's name. Two releases on one cluster must never share a group.
     package var groupPrefix: String
-    /// The starts of the topics that a query may name in `reply_to`.
+    /// The prefixes of the topics that a query may name in `reply_to`.
     package var replyPrefixes: [String]
     package var clientID: String
     package var sessionTimeout: Duration
     package var pollIntervalMax: Duration
     /// librdkafka's properties, from `kafka.properties` and `kafka.propertiesFile`. They may hold passwords.
     package var properties: [String: String]
-    /// 0 = 3 when there are three brokers, otherwise 1.
+    /// The replication factor of new topics. 0 = 3 with at least three brokers, otherwise 1.
     package var replicationFactor: Int
 
     /// - Throws: `SettingsError` for the first value that breaks its rule.
@@ -31,7 +31,7 @@ extension Settings {
       }
       groupPrefix = groups.isEmpty ? Self.groupPrefix(ofTopics: topicPrefix) : groups
       replyPrefixes = try table.string(
-        "kafka.replyPrefixes", "must be starts of topics' names (A-Z a-z 0-9 . _ -), separated by commas"
+        "kafka.replyPrefixes", "must be prefixes of topic names (A-Z a-z 0-9 . _ -), separated by commas"
       ) { text in
         text.isEmpty
           || text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy {
@@ -45,10 +45,10 @@ extension Settings {
       replicationFactor = try table.integer("kafka.replicationFactor", in: 0...10)
     }
 
-    /// The rule that a topic breaks to which an answer was to be copied; nil for one that may take it.
+    /// The rule that the topic of a `reply_to` breaks; nil when answers may be copied to it.
     ///
-    /// An answer is a valid document and a valid record of several other topics of a pipeline. So no copy goes to a
-    /// topic that is named like one, of whatever pipeline.
+    /// An answer would be read as a valid document, and as a valid record of several other topics. So a topic whose
+    /// name ends like a topic of a pipeline is refused, whatever its prefix.
     package func brokenReplyRule(_ topic: String) -> String? {
       if let taken = TopicName.allCases.first(where: { topic.hasSuffix($0.rawValue) }) {
         return "must not end with '\(taken.rawValue)', as a topic of a pipeline does"
@@ -64,8 +64,9 @@ extension Settings {
       return nil
     }
 
-    /// The default `rag.` keeps the group names `rag-ingest` and so on; any other prefix is taken unchanged. No two
-    /// prefixes give the same names: one of `rag-` and further dashes gets one dash more.
+    /// The default group prefix: `rag-` for the topic prefix `rag.`, otherwise the topic prefix itself. A topic prefix
+    /// of `rag-` and any number of further dashes gets one more dash, so that different topic prefixes always give
+    /// different group prefixes.
     static func groupPrefix(ofTopics prefix: String) -> String {
       if prefix == "rag." { return "rag-" }
       return prefix.hasPrefix("rag-") && prefix.dropFirst(4).allSatisfy({ $0 == "-" }) ? prefix + "-" : prefix

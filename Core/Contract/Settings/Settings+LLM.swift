@@ -1,7 +1,7 @@
 extension Settings {
   /// The chat endpoint: `llm.*`.
   package struct LLM: Sendable {
-    /// Nil = only the extractive engine.
+    /// Nil = no LLM: only the extractive engine answers.
     package var url: String?
     package var model: String
     package var apiKey: SecretSetting
@@ -9,20 +9,20 @@ extension Settings {
     package var answerTokensMax: Int
     /// `max_tokens` or `max_completion_tokens`.
     package var tokensParameter: String
-    /// Nil = none is sent.
+    /// Nil = no temperature is sent.
     package var temperature: Double?
     package var isStreamed: Bool
     package var sendsStreamOptions: Bool
     package var hasSystemRole: Bool
     package var hasStrictRoles: Bool
     package var timeout: Duration
-    /// Calls in flight of all workers of the pool together.
+    /// The limit of calls in flight, for all workers of the pool together.
     package var concurrencyMax: Int
 
     init(_ table: SettingsTable) throws(SettingsError) {
       // Paths are appended to the URL, so a query would end up in the middle.
       let text = try table.string(
-        "llm.url", "must be http://host:port/v1, https too, without a query, or empty"
+        "llm.url", "must be a URL like http://host:port/v1 (or https) without a query, or empty"
       ) {
         $0.isEmpty || ($0.hasPrefix("http://") || $0.hasPrefix("https://")) && !$0.contains("?")
       }

@@ -3,7 +3,7 @@ extension Settings {
   package struct Redis: Sendable {
     /// Empty = no caches and no streaming.
     package var address: SecretSetting
-    /// The certificates that are trusted for `rediss://`; empty for the system's.
+    /// The file with the certificates that are trusted for `rediss://`; empty = the system's.
     package var caFile: String
     package var deadline: Duration
 

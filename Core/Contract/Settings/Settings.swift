@@ -1,8 +1,8 @@
 import Pools
 import Records
 
-/// Every setting, validated. Only `Workers/Millrace` reads them from the outside. Each section of
-/// `charts/millrace/values.yaml`, which describes the settings and has their defaults, is a file here.
+/// All settings, validated. `charts/millrace/values.yaml` describes them and has their defaults; most of its
+/// sections have a file in this folder.
 package struct Settings: Sendable {
   package var table: SettingsTable
   package var kafka: Kafka
@@ -10,7 +10,7 @@ package struct Settings: Sendable {
   package var http: HTTP
   package var logLevel: String
   package var graceDeadline: Duration
-  /// After so many deaths of processes that had a record in work, the record is given up.
+  /// A record is given up when this many processes have died while they worked on it.
   package var deathsMax: Int
   package var encoder: Encoder
   package var ingest: Ingest
@@ -66,7 +66,9 @@ package struct Settings: Sendable {
     try checkPartitionCounts()
   }
 
-  /// Records go to the partition of another topic that has the same number, or the same hash.
+  /// Checks that each shard has a partition. Also checks that the topics of a document have equal partition counts, and
+  /// so do the topics of a query after `rag.queries`: a record's outputs go to the same partition number, or have the
+  /// same key, in the next topic.
   private func checkPartitionCounts() throws(SettingsError) {
     guard search.shards <= partitionCount(.vectors) else {
       throw SettingsError(

@@ -167,7 +167,7 @@ package struct SettingsTable: Sendable {
     if value.hasPrefix("unix:///") { return value }
     // The last @ ends the password, because the password may contain an @. If no host or path follows, the
     // whole value is hidden.
-    guard let parts = value.wholeMatch(of: /((?:redis|unix):\/\/)(.*@)?([^@:\/?]+:\d+(?:\/\d+)?|\/[^@]*)/)
+    guard let parts = value.wholeMatch(of: /((?:rediss?|unix):\/\/)(.*@)?([^@:\/?]+:\d+(?:\/\d+)?|\/[^@]*)/)
     else {
       return hidden
     }

@@ -1,8 +1,8 @@
 import Records
 
-/// What the catalog knows of one document.
+/// What the catalog knows about one document.
 package struct CatalogEntry: Sendable, Equatable {
-  /// The parts of one chunking that have come so far.
+  /// The parts of one chunking of a version that were applied so far.
   package struct PartialSet: Sendable, Equatable {
     package var partCount: UInt32
     package var parts: [UInt32: VectorBatch] = [:]
@@ -16,7 +16,7 @@ package struct CatalogEntry: Sendable, Equatable {
       partCount > 0 && parts.count >= Int(partCount) && (0..<partCount).allSatisfy { parts[$0] != nil }
     }
 
-    /// The chunks of all parts in their order.
+    /// The document with the chunks and vectors of all parts, in the order of the parts.
     func document(_ set: SetID, _ info: DocumentInfo) -> IndexedDocument {
       var document = IndexedDocument(info: info, set: set, chunks: [], vectors: [])
       for number in 0..<partCount {
@@ -33,19 +33,19 @@ package struct CatalogEntry: Sendable, Equatable {
   package var visibleReader: ReaderVersion?
   package var deletedAt: Version?
   package var sets: [SetID: PartialSet] = [:]
-  /// Versions that a mark took before they were whole, above the fence.
+  /// Versions above the fence for which a `failed` or `dropped` mark came before all their parts, with the first mark.
   package var marked: [Version: Mark] = [:]
   /// Every key whose newest record in the topic has a value.
   package var keys: Set<VectorKey> = []
-  /// Keys of records that can't be read here.
+  /// Keys of records that this worker can't read.
   package var unreadKeys: Set<VectorKey> = []
 
   package init() {}
 
-  /// Versions up to this one are decided.
+  /// The newest version that is visible or deleted: no older version can become visible.
   package var fence: Version? { [visible?.version, deletedAt].compactMap { $0 }.max() }
 
-  /// Forgets what the fence has made pointless.
+  /// Drops the incomplete sets and the marks that can no longer change what is visible.
   mutating func prune() {
     guard let fence else { return }
     sets = sets.filter { set in

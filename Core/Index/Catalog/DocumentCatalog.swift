@@ -7,27 +7,27 @@ import Records
 ///   whatever order their records come. An incomplete set is never visible.
 /// - All parts of a version become visible in one step, in which the previous version disappears.
 /// - A deletion is a version too. `failed` and `dropped` marks hide no older version.
-/// - Of a mark and a complete set of one version, the one that is whole first in the log holds; what comes later is
-///   dead.
+/// - If a version has both a mark and a complete set, the one that is complete first in the log decides. The other one
+///   has no effect.
 package struct DocumentCatalog {
   /// The change that a record makes to the index.
   package struct Change {
     package var remove: SetID?
-    /// The chunks of the version that leaves.
+    /// The number of chunks of the removed version.
     package var removedChunks: UInt32 = 0
     package var insert: IndexedDocument?
   }
 
-  /// The terminal state of a version, which one record decided.
+  /// The terminal state of a version, decided by one record.
   package struct Decision: Equatable, Sendable {
     /// A terminal state of the version, in the catalog's terms.
     package enum Outcome: Equatable, Sendable {
       /// All parts of the version are applied, and it is the visible one.
       case visible(chunkCount: UInt32)
-      /// A newer version was visible or deleted before this one was whole, or a `dropped` mark was first.
+      /// A newer version was visible or deleted before this one was complete, or a `dropped` mark came first.
       case superseded
       case deleted
-      /// A `failed` mark was first.
+      /// A `failed` mark came first.
       case failed(RecordError?)
     }
 
@@ -41,22 +41,22 @@ package struct DocumentCatalog {
   }
 
   private var entries: [DocumentKey: CatalogEntry] = [:]
-  /// Whether entries are stored elsewhere.
+  /// Whether entries are stored outside this value, so that unchanged ones needn't stay in memory.
   private let isStored: Bool
   /// Documents that changed since `takeChanges`.
   private var changed: Set<DocumentKey> = []
   /// Documents whose changes were taken and are being stored.
   private var storing: Set<DocumentKey> = []
 
-  /// Documents of which a version is visible.
+  /// The number of documents that have a visible version.
   package private(set) var visibleCount = 0
-  /// The same by what read them; under nil those of former releases.
+  /// The same number by reader version; nil stands for documents of releases that did not name the reader.
   package private(set) var visibleByReader: [ReaderVersion?: Int] = [:]
 
-  /// A catalog that lies in memory as a whole.
+  /// A catalog that is held in memory completely.
   package init() { isStored = false }
 
-  /// A catalog whose entries are stored elsewhere. Before any method is called for a document that it doesn't hold,
+  /// A catalog whose entries are stored outside it. Before any method is called for a document that it doesn't hold,
   /// `load` must be called with the document's stored entry.
   package init(visibleCount: Int, visibleByReader: [ReaderVersion?: Int]) {
     isStored = true
@@ -64,27 +64,30 @@ package struct DocumentCatalog {
     self.visibleByReader = visibleByReader
   }
 
-  /// Whether the newest entry of the document is here, also when it became empty.
+  /// Whether the newest state of the document is in memory. A document whose entry became empty counts until the change
+  /// is stored.
   package func holds(_ document: DocumentKey) -> Bool {
     !isStored || entries[document] != nil || changed.contains(document) || storing.contains(document)
   }
 
   package mutating func load(_ entry: CatalogEntry, of document: DocumentKey) { entries[document] = entry }
 
-  /// Documents in memory.
+  /// The number of entries in memory.
   package var heldCount: Int { entries.count }
 
-  /// Documents that changed since `takeChanges`.
+  /// The number of documents that changed since `takeChanges`.
   package var changedCount: Int { changed.count }
 
-  /// The documents that changed, with their entries; nil where nothing is known any more. `endStoring` must follow.
+  /// Takes the documents that changed, with their entries; nil for an entry that became empty. `endStoring` must
+  /// follow.
   package mutating func takeChanges() -> [DocumentKey: CatalogEntry?] {
     storing = changed
     changed = []
     return Dictionary(uniqueKeysWithValues: storing.map { ($0, entries[$0]) })
   }
 
-  /// The changes that were taken are stored, or could not be. Entries that have not changed since leave the memory.
+  /// Ends what `takeChanges` began. After a success all entries that have not changed since are dropped from memory;
+  /// after a failure the next `takeChanges` takes the same changes again.
   package mutating func endStoring(succeeded: Bool) {
     if succeeded { entries = entries.filter { changed.contains($0.key) } } else { changed.formUnion(storing) }
     storing = []
@@ -94,8 +97,8 @@ package struct DocumentCatalog {
 
   /// Applies a record with a value.
   ///
-  /// - Returns: the change, and the terminal state of the record's version if this record decided it. A replay decides
-  ///   the same at the same record.
+  /// - Returns: the change, and the terminal state of the record's version if this record decides or repeats it. A
+  ///   replay returns the same for the same record.
   package mutating func apply(_ key: VectorKey, _ batch: VectorBatch) -> (change: Change, decision: Decision?)
   {
     var entry = entries.removeValue(forKey: key.document) ?? CatalogEntry()
@@ -115,8 +118,8 @@ package struct DocumentCatalog {
     }
   }
 
-  /// Applies a tombstone: the key has no value in the topic any more. The visible set stays, because its keys
-  /// are not nulled while it is visible.
+  /// Applies a tombstone: the key no longer has a value in the topic. The visible set stays, because its keys get no
+  /// tombstones while it is visible.
   package mutating func forget(_ key: VectorKey) {
     guard var entry = entries.removeValue(forKey: key.document) else { return }
     note(key.document)
@@ -135,10 +138,10 @@ package struct DocumentCatalog {
 
   private func delete(_ version: Version, _ entry: inout CatalogEntry) -> (Change, Decision?) {
     if let deleted = entry.deletedAt, version <= deleted {
-      // The first one of this version has decided.
+      // An earlier deletion mark of the same version has decided.
       return (Change(), version == deleted ? nil : Decision(version: version, outcome: .superseded))
     }
-    // The order of the log decides: a newer version is visible already.
+    // A newer version is visible already, so this deletion hides nothing.
     if let visible = entry.visible, visible.version > version {
       entry.deletedAt = version
       entry.prune()
@@ -159,7 +162,7 @@ package struct DocumentCatalog {
   private func mark(_ version: Version, _ mark: Mark, _ error: RecordError?, _ entry: inout CatalogEntry)
     -> Decision
   {
-    // The complete set was first.
+    // The complete set came first.
     if entry.visible?.version == version {
       return Decision(version: version, outcome: .visible(chunkCount: entry.visibleChunks))
     }
@@ -186,7 +189,7 @@ package struct DocumentCatalog {
     if let fence = entry.fence, version < fence || version == entry.deletedAt {
       return (Change(), Decision(version: version, outcome: .superseded))
     }
-    // A mark was first: its state is written already.
+    // A mark came first and has decided the version's state.
     if entry.marked[version] != nil { return (Change(), nil) }
     var partial = entry.sets.removeValue(forKey: set) ?? CatalogEntry.PartialSet(partCount: header.partCount)
     partial.parts[header.part] = batch
@@ -205,14 +208,14 @@ package struct DocumentCatalog {
     return (change, Decision(version: version, outcome: .visible(chunkCount: header.chunkCount)))
   }
 
-  /// True when the version's state does not depend on records that were left out: it or a newer one is visible or
-  /// deleted, or a mark was first.
+  /// True when records that could not be read can't change the version's state: this version or a newer one is visible
+  /// or deleted, or a mark came first.
   package func isDecided(_ document: DocumentKey, _ version: Version) -> Bool {
     guard let entry = entries[document] else { return false }
     return entry.marked[version] != nil || entry.fence.map { version <= $0 } ?? false
   }
 
-  /// The newest version of each document whose newest version ended as `failed`.
+  /// The newest `failed` version of each document, if it is newer than the visible version and the last deletion.
   package var failedVersions: [DocumentKey: Version] {
     entries.compactMapValues { entry in
       let fence = entry.fence
@@ -222,18 +225,19 @@ package struct DocumentCatalog {
     }
   }
 
-  /// Notes the key of a record that is not applied, because it can't be read here, so that it is nulled in time.
+  /// Notes the key of a record that is not applied because this worker can't read it. The key gets a tombstone when the
+  /// record becomes obsolete.
   package mutating func leave(_ key: VectorKey) {
     note(key.document)
     entries[key.document, default: CatalogEntry()].unreadKeys.insert(key)
   }
 
-  /// The keys to null: those of versions older than the visible one or than a deletion, `failed` and
-  /// `dropped` marks of that version itself, other chunkings of the visible version with a higher digest, and the
-  /// chunks of versions that a mark took.
+  /// The keys that need tombstones: those of versions older than the visible one or than a deletion, the chunks of the
+  /// deleted version, `failed` and `dropped` marks up to that version, chunkings of the visible version with a higher
+  /// digest, and the chunks of versions that a `failed` or `dropped` mark decided.
   package func deadKeys(of document: DocumentKey) -> [VectorKey] {
     guard let entry = entries[document] else { return [] }
-    // Not those of the visible version: another index may show them.
+    // Unread keys of the visible version stay: another worker may be able to read and show their records.
     let unread = entry.unreadKeys.filter { key in
       entry.fence.map { key.version < $0 } ?? false || key.version == entry.deletedAt
     }

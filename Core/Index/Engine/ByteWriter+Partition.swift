@@ -12,7 +12,7 @@ extension ByteWriter {
       int(beacon.offset)
       int(beacon.timestampMilliseconds)
     }
-    // Below zero where somebody wrote a document's records to two partitions.
+    // Both are negative if a document's records were written to two partitions.
     int(Int64(state.live.documents))
     int(Int64(state.live.chunks))
     uint64(state.live.sum)
@@ -37,7 +37,7 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-  /// A number that counts nothing in the file.
+  /// Reads a number up to 2⁵³ that is not a count of things in the file.
   mutating func number() throws(StorageError) -> Int {
     guard let number = Int(exactly: try varint()), number <= 1 << 53 else {
       throw corrupt("a number too large")

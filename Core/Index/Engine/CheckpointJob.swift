@@ -5,7 +5,8 @@ import Segments
 import Storage
 import VectorMath
 
-/// Makes one moment of the index durable. It runs beside the engine, on values and immutable files.
+/// Writes the files of a checkpoint, which make one moment of the index durable. It runs beside the engine, on values
+/// and immutable files.
 package struct CheckpointJob: Sendable {
   struct Outcome {
     var segment: Segment?
@@ -21,16 +22,16 @@ package struct CheckpointJob: Sendable {
   let segmentID: Int
   let changes: [DocumentKey: CatalogEntry?]
   let tableID: Int
-  /// Bitmaps of removed documents that changed, by segment.
+  /// The changed bitmaps of removed documents, each with its segment and the number of its new file.
   let bitmaps: [(segment: Int, bitmap: Bitmap, number: Int)]
-  /// What will hold, but for what the job adds.
+  /// The new manifest, without the segment and the table that the job writes.
   let manifest: Manifest
 
   /// - Returns: what the engine takes over with `finish`.
   package func run() -> CheckpointResult {
     do { return CheckpointResult(outcome: .success(try outcome())) } catch {
-      // What was written is no part of the index. Left behind, it goes when the index is opened.
-      // The manifest first: without its files it would be a fault at the next start.
+      // The files are not part of the index. Those that can't be removed now are removed by the engine later.
+      // The manifest is removed first: if it stayed without its files, the next start would report a fault.
       let own = Manifest.name(manifest.number)
       let names = [own, "new-\(own)", Segment.name(segmentID), CatalogTable.name(tableID)]
       for name in names + bitmaps.map({ RemovedDocuments.name($0.segment, $0.number) }) {
@@ -50,7 +51,7 @@ package struct CheckpointJob: Sendable {
         sources: [source],
         isLive: { _, _ in true })
       let written = try writer.write()
-      // Read back: what can't be read must not be relied on.
+      // Read the segment back: the manifest must not name one that can't be read.
       segment = try Segment(disk, id: segmentID)
       manifest.parts.append(Manifest.Part(segment: segmentID, removed: nil))
       manifest.sealedBytes &+= UInt64(written.byteCount)

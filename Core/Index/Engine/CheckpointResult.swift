@@ -1,4 +1,4 @@
-/// What a `CheckpointJob` made, or why it could not.
+/// What a `CheckpointJob` made, or why it failed.
 package struct CheckpointResult {
   let outcome: Result<CheckpointJob.Outcome, any Error>
 

@@ -5,17 +5,18 @@ import Storage
 import Synchronization
 import VectorMath
 
-/// Finds the best rows of a view exactly: in the order of their fp32 dot products, whatever the panels hold.
+/// Finds the best rows of a view exactly: in the order of their fp32 dot products, even if the panels are in bf16.
 ///
-/// Queries of one tenant share a scan, which touches the rows of that tenant only. Rows that the scan's scores let be
-/// among the best are scored again from their fp32 vectors, in a fixed order of additions.
+/// Queries of one tenant share a scan, which touches the rows of that tenant only. Rows that may be among the best
+/// according to the scan's scores are scored again from their fp32 vectors, in a fixed order of additions.
 package enum ExactSearch {
-  /// Queries that share a pass over the panels.
+  /// At most this many queries share a pass over the panels.
   private static let passMax = 64
-  /// fp32 sums of 1,024 products in another order than `Panels.dot` differ by less than this, times the lengths of the
-  /// vectors (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1: 1,024 × 2⁻²⁴, for both).
+  /// The scan adds in another order than `Panels.dot`. With 1,024 products, the two fp32 sums differ by less than this
+  /// times the product of both vectors' lengths (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1:
+  /// each sum is off by at most 1,024 × 2⁻²⁴).
   private static let summationError: Float = 1.3e-4
-  /// A thread gets at least so many panels.
+  /// Each thread gets about this many panels or more.
   private static let panelsPerThreadMin = 64
 
   /// Consecutive panels of a tenant in one part.
@@ -26,7 +27,7 @@ package enum ExactSearch {
     var hasTail: Bool
   }
 
-  /// A row of a part of the view; parts that are heads follow the segments.
+  /// A row of the view. `part` counts the segments first, then the heads.
   package struct Row: Sendable {
     package var part: Int
     package var row: Int
@@ -43,7 +44,7 @@ package enum ExactSearch {
     var results = [[Row]](repeating: [], count: queries.count)
     guard view.dimension > 0 else { return results }
     for (tenant, all) in Dictionary(grouping: queries.indices, by: { queries[$0].tenant }) {
-      // A vector of another model finds nothing.
+      // A vector of another dimension finds nothing: it is another model's, or missing.
       let usable = all.filter { queries[$0].vector.count == view.dimension && queries[$0].depth > 0 }
       for start in stride(from: 0, to: usable.count, by: passMax) {
         let indices = Array(usable[start..<min(start + passMax, usable.count)])
@@ -66,7 +67,7 @@ package enum ExactSearch {
       panelCount += rows.panelCount
       stretches.append(Stretch(part: part, rows: rows, panels: 0..<rows.panelCount, hasTail: true))
     }
-    // Of the tenant's parts only: others' rows must not make its searches slower.
+    // Only segments with rows of the tenant: the other segments must not widen the margin of error.
     let segments = stretches.map { view.parts[$0.part].segment }
     let summation = summationError * Float(max(1024, view.dimension)) / 1024 * IndexEngine.lengthMax
     let tops = queries.map { query in
@@ -116,7 +117,7 @@ package enum ExactSearch {
     return merged ?? []
   }
 
-  /// Shares of nearly equal numbers of panels.
+  /// Divides the panels into `crew` shares of nearly equal size.
   private static func divided(_ stretches: [Stretch], among crew: Int, _ panelCount: Int) -> [[Stretch]] {
     var shares = [[Stretch]](repeating: [], count: crew)
     let each = (panelCount + crew - 1) / crew
@@ -139,7 +140,7 @@ package enum ExactSearch {
     return shares
   }
 
-  /// The best of the candidates by their true scores.
+  /// The best of the candidates by their fp32 scores.
   private static func best(
     _ view: IndexView, _ tenant: TenantID, _ query: IndexQuery, _ candidates: [TopCandidates.Candidate]
   ) -> [Row] {
@@ -159,7 +160,7 @@ package enum ExactSearch {
     return best(scored, view, tenant, depth: query.depth)
   }
 
-  /// The best rows of different texts.
+  /// The best rows, best first. Of rows with the same text only the best one.
   static func best(_ rows: [Row], _ view: IndexView, _ tenant: TenantID, depth: Int) -> [Row] {
     var texts: Set<UInt64> = []
     let sorted = rows.sorted { a, b in

@@ -5,13 +5,13 @@ import Records
 import Segments
 import VectorMath
 
-/// The documents that came since the last segment was sealed. A value: a search works on a copy, which later changes do
-/// not reach.
+/// Documents that are in memory, and in no segment yet. A value: a search works on a copy, which later changes do not
+/// reach.
 struct Head: Sendable {
-  /// The rows of one tenant, in the order in which they came.
+  /// The rows of one tenant, in the order in which they were added.
   struct Tenant: Sendable {
-    /// Rows are only ever appended, so a copy may read what it knows of while more are written. When the buffer is
-    /// full, a larger one takes its place.
+    /// Rows are only appended, so a copy of this value can read its rows while more are written behind them. When the
+    /// buffer is full, a larger one takes its place.
     fileprivate(set) var vectors: FloatBuffer
     fileprivate(set) var rowCount = 0
     fileprivate(set) var documents: [HeadDocument] = []
@@ -28,10 +28,10 @@ struct Head: Sendable {
   }
 
   let dimension: Int
-  /// What numbers the terms of new documents.
+  /// The lexicon that numbers the terms of new documents.
   let lexicon: Lexicon
   private(set) var tenants: [TenantID: Tenant] = [:]
-  /// Removed rows included.
+  /// The number of rows, removed ones included.
   private(set) var rowCount = 0
   private(set) var removedCount = 0
   private(set) var byteCount = 0
@@ -78,7 +78,7 @@ struct Head: Sendable {
     byteCount += new.byteCount + count * dimension * 4
   }
 
-  /// - Returns: how many rows left; nil when no live version of that set is here.
+  /// - Returns: how many rows were removed; nil when the head holds no live document of that set.
   mutating func remove(_ key: DocumentKey, _ set: SetID) -> Int? {
     guard let place = tenants[key.tenant]?.places[key.id],
       let document = tenants[key.tenant]?.documents[place], document.facts.set == set

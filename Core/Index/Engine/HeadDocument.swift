@@ -4,7 +4,7 @@ import Lexical
 import Records
 import Segments
 
-/// A document that is in memory only, or in the log and in memory.
+/// A document of a head: it is in memory, and not in a segment yet.
 final class HeadDocument: Sendable {
   let key: [UInt8]
   let facts: DocumentFacts
@@ -16,7 +16,7 @@ final class HeadDocument: Sendable {
   /// The terms of each chunk, numbered by `lexicon`.
   let words: [RowWords]
   let lexicon: Lexicon
-  /// Roughly what it takes in memory beside its vectors.
+  /// The estimated bytes in memory, without the vectors.
   let byteCount: Int
 
   init(
@@ -38,7 +38,7 @@ final class HeadDocument: Sendable {
       } + words.reduce(0) { $0 + $1.terms.count * 8 + 128 }
   }
 
-  /// The same document at another place.
+  /// The same document with another first row.
   init(_ other: HeadDocument, firstRow: Int) {
     key = other.key
     facts = other.facts

@@ -9,9 +9,9 @@ import VectorMath
 struct HeadSource: SegmentSource {
   private let documents: [(document: HeadDocument, vectors: FloatBuffer)]
   private let dimension: Int
-  /// For each document the number of its first row here, and one more.
+  /// For each document the number of its first row; then the number of all rows.
   private let firstRows: [Int]
-  /// For each row its document.
+  /// For each row the index of its document.
   private let rowDocuments: [Int32]
 
   /// - Parameter now: milliseconds since 1970. Documents that have expired are left out.

@@ -4,7 +4,7 @@ import Records
 import Segments
 import Storage
 
-/// Searches vectors and words of one view.
+/// Searches one view by vectors and by words.
 package struct HybridSearch: Sendable {
   /// How words are searched.
   package struct Rules: Sendable {
@@ -32,7 +32,7 @@ package struct HybridSearch: Sendable {
     self.rules = rules
   }
 
-  /// - Parameter threads: of a scan of vectors, at least 1.
+  /// - Parameter threads: the threads for the scan of vectors, at least 1.
   /// - Throws: `StorageError` when what is stored can't be read.
   package func search(_ queries: [IndexQuery], threads: Int) throws -> [IndexAnswer] {
     // Each window of a long question is a query of its own.
@@ -63,7 +63,7 @@ package struct HybridSearch: Sendable {
     }
   }
 
-  /// A chunk has the score of the window that it suits best.
+  /// Merges the lists of a question's windows. A chunk's score is its best score with any of the windows.
   private func best(of lists: ArraySlice<[ExactSearch.Row]>, _ query: IndexQuery) -> [ExactSearch.Row] {
     var rows: [Place: ExactSearch.Row] = [:]
     for row in lists.joined() {
@@ -124,7 +124,7 @@ package struct HybridSearch: Sendable {
         .map { view.score(row.part, row.row, query.tenant, $0) }.max() ?? 0
       answer.lexical.append(place)
     }
-    // What a chunk of one list would have in the other.
+    // Also for chunks that only the search by vectors has found.
     for (place, index) in places {
       let found = try words.counts(part: place.part, row: place.row)
       answer.matches[index].counts = found.counts
@@ -134,7 +134,8 @@ package struct HybridSearch: Sendable {
     return answer
   }
 
-  /// What terms are weighed with.
+  /// The statistics for the weights of terms: those of all shards if they are known and cover at least the chunks of
+  /// this index, else this index's own. Frequencies that are not known for all shards are scaled up from this index.
   private func weighed(_ own: LexicalStatistics, _ known: LexicalStatistics?) -> LexicalStatistics {
     guard let known, known.chunks >= own.chunks else { return own }
     var all = own
@@ -148,13 +149,13 @@ package struct HybridSearch: Sendable {
     return all
   }
 
-  /// Names the other documents with the same text that the asker may read: those that come first by id.
+  /// Adds to each match other documents with the same text that the query may find: the first few by ID.
   private func addCopies(to answer: inout IndexAnswer, _ places: [Place: Int], _ query: IndexQuery) throws {
     var reader = QueryReader(query)
     for (number, part) in view.parts.enumerated() {
       guard let rows = part.segment.rows(of: query.tenant) else { continue }
       for (own, index) in places {
-        // Rows are in the order of their keys.
+        // Rows come in the order of their documents' keys, so the first few of each segment are enough.
         var found = 0
         for row in part.segment.rows(withTextHash: answer.matches[index].textHash, in: rows)
         where (row != own.row || number != own.part) && found < IndexMatch.copiesMax {
@@ -191,19 +192,19 @@ package struct HybridSearch: Sendable {
     }
   }
 
-  /// The best rows of different texts, by their exact scores.
+  /// The best rows by their exact BM25 scores. Of rows with the same text only the best one.
   private func lexical(
     _ query: IndexQuery, _ names: [String], _ statistics: LexicalStatistics, _ words: inout TenantWords
   ) throws -> (rows: [ExactSearch.Row], hasUnequalCopies: Bool) {
     let (termWeights, meanLength) = (statistics.weights(of: names), statistics.meanLength)
     var search = LexicalSearch(view, query, rules.weights, termWeights, meanLength: meanLength)
     var scored: [(row: ExactSearch.Row, score: Double)] = []
-    // Rows of a block follow each other, so that it is unpacked once.
+    // In the order of the rows, so that each block of postings is unpacked once.
     let candidates = try search.candidates(&words).sorted { ($0.part, $0.row) < ($1.part, $1.row) }
     for candidate in candidates {
       let (part, row) = (Int(candidate.part), Int(candidate.row))
       let score = try words.score(part: part, row: row, termWeights: termWeights, meanLength: meanLength)
-      // A field may weigh nothing.
+      // The score is 0 when the terms occur only in fields of weight 0.
       guard score > 0 else { continue }
       scored.append((ExactSearch.Row(part: part, row: row, score: 0, text: candidate.text), score))
     }

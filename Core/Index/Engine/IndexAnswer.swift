@@ -3,25 +3,25 @@ import Records
 
 /// What an index found for one query.
 package struct IndexAnswer: Sendable {
-  /// The best of both lists, each once.
+  /// The chunks of both lists, each once.
   package var matches: [IndexMatch] = []
-  /// Places in `matches`, by cosine, best first.
+  /// The list by cosine, best first: positions in `matches`.
   package var dense: [Int] = []
-  /// Places in `matches`, by BM25, best first.
+  /// The list by BM25, best first: positions in `matches`.
   package var lexical: [Int] = []
   /// The question's terms, in its order.
   package var terms: [String] = []
-  /// Those of them that are identifiers.
+  /// The question's terms that are identifiers.
   package var identifiers: Set<String> = []
-  /// Of all live rows of the tenant here.
+  /// The statistics of all live rows of the tenant in this index.
   package var statistics = LexicalStatistics()
-  /// What the list by BM25 was made with.
+  /// The statistics that the list by BM25 was made with.
   package var weighed = LexicalStatistics()
-  /// Live rows of the tenant here, by language.
+  /// The number of live rows of the tenant in this index, by language.
   package var languages: [Language: UInt64] = [:]
   /// The languages in which the question was analysed.
   package var analysed: [Language] = []
-  /// Whether chunks with the same text had different BM25 scores: other weights could prefer another one.
+  /// Whether chunks with the same text had different BM25 scores: with other weights another of them could be the best.
   package var hasUnequalCopies = false
   /// Whether the question has more terms than were searched for.
   package var isCut = false

@@ -4,16 +4,17 @@ import Records
 import Segments
 import Storage
 
-/// The index of one shard: which version of each document shows (the catalog), and the rows of those that do, in memory
-/// (the head) and in segments on a disk. It is used on one executor; views and jobs are used beside it.
+/// The index of one shard: which version of each document is visible (the catalog), and the rows of these versions, in
+/// memory (the head) and in segments on disk. It is used on one executor; its views and jobs can be used on other
+/// threads.
 ///
-/// A checkpoint makes one moment durable: the head becomes a segment, the catalog's changes a table, and a manifest
-/// names all files and how far each partition is applied. After a crash the index is that of the last manifest, and the
-/// records behind it are applied again. Records may be applied twice: the catalog's rules don't mind.
+/// A checkpoint makes one moment durable: the head becomes a segment, the catalog's changes become a table, and a
+/// manifest names all files and how far each partition is applied. After a crash the index is in the state of the last
+/// manifest, and the records behind it are applied again. Applying a record twice is harmless, by the catalog's rules.
 ///
-/// A checkpoint and a merge may be under way at the same time, one of each. A checkpoint names what a running merge
-/// reads; what the merge made is named by a later one. Files that neither of the two newest manifests names are
-/// removed, but for those of the running merge.
+/// One checkpoint and one merge may run at the same time. A checkpoint's manifest names the files that a running merge
+/// reads; a later one names the file that the merge has written. Files are removed when neither the two newest
+/// manifests nor the index in memory nor the running merge needs them.
 package final class IndexEngine {
   package let options: IndexOptions
   private let disk: any Disk
@@ -24,19 +25,20 @@ package final class IndexEngine {
   private var head: Head
   /// The head that a checkpoint is storing.
   private var frozen: Head?
-  /// Documents that left the frozen head.
+  /// Documents that were removed from the frozen head since its checkpoint began.
   private var frozenRemovals: [Removal] = []
-  /// What a merge reads and writes, and the documents that left its input.
+  /// The running merge: its input, the number of its output, and the documents that were removed from its input since.
   private var merging: (input: MergeJob.Input, id: Int, removals: [Removal])?
   private typealias Removal = (document: DocumentKey, set: SetID)
   private var nextNumber = 1
-  /// The two newest, newest first.
+  /// The two newest manifests, newest first.
   private var manifests: [Manifest] = []
-  /// What the disk holds is not what the memory holds, apart from new records.
+  /// Whether the next checkpoint must store something besides new records: a merge's result, or what a failed
+  /// checkpoint did not store.
   private var isReshaped = false
   /// Bytes written to segments and tables so far.
   private var writtenBytes: UInt64 = 0
-  /// Whether a change was applied in part, because a file could not be read: this state must never be stored.
+  /// Whether a change was applied only in part, because a file could not be read: this state must never be stored.
   package private(set) var isBroken = false
   private var expiryLookedAt: Int64 = 0
 
@@ -44,7 +46,7 @@ package final class IndexEngine {
   package var partitions: [Int32: PartitionState] = [:]
   package var holdsUnread = false
 
-  /// An empty index. Files of a former one are removed with its first checkpoint.
+  /// An empty index. Files of an earlier index on the disk are removed after its first checkpoint.
   ///
   /// - Throws: `StorageError` when the disk can't be listed.
   package init(_ disk: any Disk, _ options: IndexOptions) throws(StorageError) {
@@ -63,7 +65,7 @@ package final class IndexEngine {
     catalog = DocumentCatalog(visibleCount: 0, visibleByReader: [:])
   }
 
-  /// The index of a manifest.
+  /// Opens the index that a manifest describes.
   ///
   /// - Throws: `StorageError` when a file is missing or corrupt.
   package init(_ disk: any Disk, _ options: IndexOptions, _ manifest: Manifest) throws(StorageError) {
@@ -93,10 +95,10 @@ package final class IndexEngine {
     nextNumber = try Self.lastNumber(disk) + 1
   }
 
-  /// The newest state of a disk that is whole, or an empty index.
+  /// Opens the newest stored state that can be used, or an empty index if there is none.
   ///
-  /// - Returns: the index, and why newer states were passed over.
-  /// - Throws: `StorageError` when the disk can't be listed.
+  /// - Returns: the index, and why newer states can't be used.
+  /// - Throws: `StorageError` with the code `.failed` or `.full`: another try may succeed.
   package static func open(_ disk: any Disk, _ options: IndexOptions) throws(StorageError)
     -> (engine: IndexEngine, faults: [StorageError])
   {
@@ -106,12 +108,12 @@ package final class IndexEngine {
       do throws(StorageError) {
         let manifest = try Manifest(disk, number: number)
         guard manifest.model == options.model else {
-          throw StorageError(.newer, file: Manifest.name(number), "it is of model '\(manifest.model)'")
+          throw StorageError(.newer, file: Manifest.name(number), "it is for the model '\(manifest.model)'")
         }
         guard manifest.analysis == options.analysis.mark else {
           throw StorageError(
             .newer, file: Manifest.name(number),
-            "its terms are of the rules '\(manifest.analysis)', and those here '\(options.analysis.mark)'")
+            "its rules for terms are '\(manifest.analysis)', not '\(options.analysis.mark)'")
         }
         guard !manifest.holdsUnread else {
           throw StorageError(
@@ -124,11 +126,11 @@ package final class IndexEngine {
             break
           }
         }
-        // After a fault the next checkpoint does it: the newer files may be needed to understand what happened.
+        // After a fault, garbage is collected only by the next checkpoint: the newer files may help to find the cause.
         if faults.isEmpty { engine.collectGarbage() }
         return (engine, faults)
       } catch {
-        // Another try may open it: what is whole must not be given up.
+        // Another try may open this state: one that may be intact must not be given up.
         if error.code == .failed || error.code == .full { throw error }
         faults.append(error)
       }
@@ -136,13 +138,13 @@ package final class IndexEngine {
     return (try IndexEngine(disk, options), faults)
   }
 
-  /// The highest number in any file's name: none is used twice.
+  /// The highest number in any file's name. New numbers are higher, so that none is used twice.
   private static func lastNumber(_ disk: any Disk) throws(StorageError) -> Int {
     try disk.names().flatMap { $0.split(separator: "-") }.compactMap { Int($0) }
       .filter { (0...1 << 50).contains($0) }.max() ?? 0
   }
 
-  /// Longer vectors are none.
+  /// Longer vectors are replaced by zeros.
   static let lengthMax: Float = 4
 
   private func takeNumber() -> Int {
@@ -163,7 +165,7 @@ package final class IndexEngine {
   /// Applies a record with a value.
   ///
   /// - Returns: what the record decided.
-  /// - Throws: `StorageError` when what is stored of the document can't be read.
+  /// - Throws: `StorageError` when the document's stored state can't be read.
   package func apply(_ key: VectorKey, _ batch: VectorBatch, partition: Int32) throws(StorageError)
     -> DocumentCatalog.Decision?
   {
@@ -193,7 +195,7 @@ package final class IndexEngine {
     catalog.forget(key)
   }
 
-  /// Notes the key of a record that can't be read here.
+  /// Notes the key of a record that this worker can't read.
   ///
   /// - Throws: as `apply`.
   package func leave(_ key: VectorKey) throws(StorageError) {
@@ -207,7 +209,7 @@ package final class IndexEngine {
     return catalog.isDecided(document, version)
   }
 
-  /// The keys of a document to null.
+  /// The keys of a document that need tombstones.
   ///
   /// - Throws: as `apply`.
   package func deadKeys(of document: DocumentKey) throws(StorageError) -> [VectorKey] {
@@ -215,7 +217,7 @@ package final class IndexEngine {
     return catalog.deadKeys(of: document)
   }
 
-  /// Sets the number of values of every vector, where it is not known yet.
+  /// Sets the number of values of every vector, if it is not known yet.
   package func fix(dimension: Int) {
     guard self.dimension == 0 else { return }
     self.dimension = dimension
@@ -227,7 +229,8 @@ package final class IndexEngine {
     fix(dimension: document.vectors.count / document.chunks.count)
     guard document.vectors.count == document.chunks.count * dimension else { return }
     var document = document
-    // Vectors have unit length. One that is no number, or far too long, is never found: it would cost all searches.
+    // Vectors have unit length. One that holds NaN, or is far too long, is replaced by zeros: it would widen the margin
+    // of error of all searches.
     for row in document.chunks.indices {
       let range = row * dimension..<(row + 1) * dimension
       let square = document.vectors[range].reduce(Float(0)) { $0 + $1 * $1 }
@@ -261,7 +264,7 @@ package final class IndexEngine {
   package var isSaving: Bool { frozen != nil }
   package var isMerging: Bool { merging != nil }
 
-  /// The present state, for searches.
+  /// A snapshot of the present state, for searches.
   package var view: IndexView {
     IndexView(
       dimension: dimension,
@@ -273,7 +276,7 @@ package final class IndexEngine {
 
   package var visibleCount: Int { catalog.visibleCount }
   package var visibleByReader: [ReaderVersion?: Int] { catalog.visibleByReader }
-  /// Rows of all documents that show, and have not been dropped because they expired.
+  /// The number of rows of all visible documents. Expired documents count until a checkpoint or a merge drops them.
   package var rowCount: Int {
     parts.reduce(0) { $0 + $1.liveRows }
       + [frozen, head].compactMap { $0 }.reduce(0) { $0 + $1.rowCount - $1.removedCount }
@@ -285,23 +288,23 @@ package final class IndexEngine {
       || head.rowCount > 0 && head.lexicon.isFull
   }
 
-  /// How many heads' worth of rows or bytes wait in memory.
+  /// How many times over the head is full, by rows, bytes or its lexicon: 2 or more when checkpoints don't keep up.
   package var fullHeads: Int {
     max(
       head.rowCount / max(1, options.headRowsMax), head.byteCount / max(1, options.headBytesMax),
       head.lexicon.byteCount / Lexicon.byteCountMax)
   }
 
-  /// Whether a checkpoint would store anything but the time.
+  /// Whether a checkpoint would store anything new except its time.
   package var hasChanges: Bool {
     isReshaped || head.rowCount > 0 || catalog.changedCount > 0
       || manifests.first?.partitions.mapValues(\.nextOffset) != partitions.mapValues(\.nextOffset)
   }
 
-  /// Freezes this moment.
+  /// Begins a checkpoint: freezes the head and the state to be stored. New records go to a new head.
   ///
-  /// - Parameter nowMilliseconds: since 1970. Documents that have expired are dropped.
-  /// - Returns: nil while another checkpoint is under way.
+  /// - Parameter nowMilliseconds: since 1970. Documents of the head that have expired by then are dropped.
+  /// - Returns: the job to run, for `finish`; nil while another checkpoint is under way, or when `isBroken`.
   package func beginCheckpoint(nowMilliseconds: Int64) -> CheckpointJob? {
     guard !isSaving, !isBroken else { return nil }
     frozenRemovals = []
@@ -338,7 +341,8 @@ package final class IndexEngine {
       manifest: manifest)
   }
 
-  /// Takes over what a checkpoint made. After a failure all is as if it had not begun.
+  /// Ends a checkpoint: takes over the files that it has written. After a failure the frozen head is joined with the
+  /// new one, as if the checkpoint had not begun.
   package func finish(_ job: CheckpointJob, _ result: CheckpointResult) {
     let (sealed, removals) = (frozen, frozenRemovals)
     (frozen, frozenRemovals) = (nil, [])
@@ -366,22 +370,22 @@ package final class IndexEngine {
     collectGarbage()
   }
 
-  /// A new segment without what was removed while it was written.
+  /// A new segment, without the documents that were removed while it was written.
   private func part(_ segment: Segment, without removals: [Removal]) -> LivePart {
     var part = LivePart(segment)
     for (document, set) in removals {
       guard let number = segment.document(of: document.bytes) else { continue }
       do { if try segment.properties(of: number).set == set { part.remove(number) } } catch {
-        // A removed document may show now.
+        // The segment may now show a document that was removed.
         isBroken = true
       }
     }
     return part
   }
 
-  /// Chooses what to merge.
+  /// Begins a merge: chooses its input.
   ///
-  /// - Returns: nil when nothing is worth it, or another merge is under way.
+  /// - Returns: the job to run, for `finish`; nil when nothing is worth it, another merge is under way, or `isBroken`.
   package func beginMerge(nowMilliseconds: Int64, _ choice: MergeChoice = .due) -> MergeJob? {
     guard !isMerging, !isBroken else { return nil }
     let chosen: MergeJob.Input? =
@@ -399,7 +403,7 @@ package final class IndexEngine {
   }
 
   private func nextInput(_ now: Int64) -> MergeJob.Input? {
-    // Tables first: they are small, and every record looks into all of them.
+    // Tables first: they are small, and applying a record may look into all of them.
     if let range = options.tablePolicy.next(tables.map(\.byteCount)) {
       return .tables(Array(tables[range]), isOldest: range.lowerBound == 0)
     }
@@ -409,7 +413,7 @@ package final class IndexEngine {
     if let index = parts.indices.first(where: { isMostlyDead(parts[$0].removedRows, parts[$0]) }) {
       return .segments([parts[index]])
     }
-    // Looks at every document, so not often.
+    // Counting expired rows looks at every document, so this is done at most every ten minutes.
     guard now - expiryLookedAt >= 600_000 || now < expiryLookedAt else { return nil }
     expiryLookedAt = now
     for index in parts.indices where isMostlyDead(deadRows(parts[index], now), parts[index]) {
@@ -430,12 +434,12 @@ package final class IndexEngine {
     }
   }
 
-  /// Takes over what a merge made. The next checkpoint makes it durable.
+  /// Ends a merge: its output replaces its input in memory. The next checkpoint makes this durable.
   package func finish(_ result: MergeResult) {
     guard let merging else { return }
     self.merging = nil
     guard case .success(let output) = result.outcome else { return }
-    // Checkpoints have appended meanwhile, and left out other parts of which nothing shows.
+    // Positions may have changed: checkpoints append parts, and drop other parts that have no live rows.
     switch output {
     case .segment(let segment):
       writtenBytes &+= UInt64(segment?.byteCount ?? 0)
@@ -452,8 +456,8 @@ package final class IndexEngine {
     isReshaped = true
   }
 
-  /// Removes the files that neither the two newest manifests nor the memory needs. What can't be removed now is removed
-  /// later.
+  /// Removes the files that neither the two newest manifests nor the index in memory nor the running merge needs. A
+  /// file that can't be removed is tried again next time.
   private func collectGarbage() {
     var needed = manifests.reduce(into: Set<String>()) { $0.formUnion($1.files) }
     for part in parts { needed.insert(part.segment.name) }

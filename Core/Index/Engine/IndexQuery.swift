@@ -6,22 +6,22 @@ package struct IndexQuery: Sendable {
   package var tenant: TenantID
   package var principals: Set<Principal>
   package let filter: MetadataFilter
-  /// The same text for the same filter.
+  /// The filter's JSON, by which segments remember its results; empty when the filter matches everything.
   let filterText: String
-  /// The vector of each window of the query's text, of unit length.
+  /// The vectors of all windows of the query's text, one behind the other, each of unit length.
   package var vector: [Float]
-  /// False: vectors only score what words have found.
+  /// Whether chunks are searched by vectors. If not, vectors only score the chunks that words have found.
   package var searchesVectors = true
-  /// Empty: words are not searched.
+  /// The text to search for by words. If empty, words are not searched.
   package var question: String
-  /// The texts in each list of the answer.
+  /// The most texts in each list of the answer.
   package var depth: Int
   /// The current time, milliseconds since 1970. Documents that have expired by then are not found.
   package var nowMilliseconds: Int64
-  /// What is known of all shards' statistics, to weigh terms with. Terms that it lacks are as common elsewhere as here.
-  /// Nil: this index is all.
+  /// The statistics of all shards, for the weights of terms. Terms that they lack are taken to be as common in the
+  /// other shards as in this one. Nil: only this index's own statistics are used.
   package var statistics: LexicalStatistics?
-  /// The languages in which the question is analysed; nil: the tenant's two commonest here.
+  /// The languages in which the question is analysed; nil: the two commonest of the tenant's chunks in this index.
   package var languages: [Language]?
 
   package init(

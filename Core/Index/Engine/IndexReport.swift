@@ -1,6 +1,6 @@
 import Records
 
-/// What an index says of itself: `/status` of a search worker, and `millrace index status`.
+/// The state of an index as JSON, for a search worker's `/status` and for `millrace index status`.
 package struct IndexReport: Sendable {
   package let json: JSONValue
 

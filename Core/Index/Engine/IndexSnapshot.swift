@@ -1,8 +1,8 @@
 import Storage
 
-/// Copies the newest durable state of an index, while its worker runs or not.
+/// Copies the newest durable state of an index, also while its worker runs, and restores such a copy.
 package enum IndexSnapshot {
-  /// How often a state may be replaced while its files are copied.
+  /// How often copying is tried: the worker may replace the state and remove its files meanwhile.
   private static let triesMax = 20
 
   /// - Parameter folder: an empty or new folder.
@@ -31,7 +31,7 @@ package enum IndexSnapshot {
     throw StorageError(.failed, file: disk.path, "the index changes faster than it can be copied")
   }
 
-  /// Replaces what a volume holds. Nobody may use the volume meanwhile.
+  /// Replaces what a volume holds by a snapshot. No other process may use the volume meanwhile.
   ///
   /// - Returns: the manifest of the snapshot.
   /// - Throws: `StorageError`, also when the snapshot is damaged: then the volume is unchanged.
@@ -48,12 +48,12 @@ package enum IndexSnapshot {
     return manifest
   }
 
-  /// The manifest comes last: without it the copy is nothing.
+  /// Copies the manifest last: files without a manifest are not an index.
   private static func copy(_ manifest: Manifest, from: any Disk, to: any Disk) throws(StorageError) {
     let own = Manifest.name(manifest.number)
     for name in manifest.files.sorted() where name != own { try from.copy(name, to: to) }
     try to.syncNames()
-    // As a checkpoint does it: a manifest that exists is whole.
+    // Renamed as in a checkpoint, so that a manifest that exists is complete.
     try from.copy(own, to: to, as: "new-\(own)")
     try to.rename("new-\(own)", to: own)
     try to.syncNames()

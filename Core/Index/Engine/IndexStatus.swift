@@ -1,4 +1,4 @@
-/// What an index is made of.
+/// The sizes and counts of an index.
 package struct IndexStatus: Sendable {
   package struct Segment: Sendable {
     package var name: String
@@ -17,19 +17,20 @@ package struct IndexStatus: Sendable {
   }
 
   package var partitions: [Int32: Partition] = [:]
-  /// The number of the durable state; 0 when there is none.
+  /// The number of the newest manifest; 0 when there is none.
   package var manifest: Int
   package var savedMilliseconds: Int64
   package var segments: [Segment]
   package var tables: Int
-  /// Rows that are in memory only.
+  /// Rows that are in no segment yet, removed ones included.
   package var headRows: Int
   package var rows: Int
   package var documents: Int
-  /// Estimated, without what is mapped.
+  /// The estimated bytes in memory, without mapped files.
   package var memoryBytes: Int
   package var mappedBytes: Int
-  /// Bytes written to segments and tables, with and without merges: their ratio is the write amplification.
+  /// Bytes written to segments and tables: `writtenBytes` with those of merges, `sealedBytes` without. Their ratio is
+  /// the write amplification.
   package var writtenBytes: UInt64
   package var sealedBytes: UInt64
   package var live: LiveDigest

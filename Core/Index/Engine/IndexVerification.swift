@@ -9,12 +9,12 @@ package struct IndexVerification: Sendable {
   package private(set) var documents = 0
   package private(set) var rows = 0
   package private(set) var bytes = 0
-  /// What does not agree; the first hundred.
+  /// The first hundred contradictions that were found.
   package private(set) var problems: [String] = []
 
   private mutating func report(_ problem: String) { if problems.count < 100 { problems.append(problem) } }
 
-  /// Memory grows with the number of documents.
+  /// Reads and checks the whole index. The memory that this takes grows with the number of documents.
   ///
   /// - Throws: `StorageError` when a file is missing or damaged.
   package init(_ disk: any Disk, _ manifest: Manifest) throws {
@@ -31,7 +31,7 @@ package struct IndexVerification: Sendable {
     }
     documents = visible.count
     if documents != manifest.visibleCount {
-      report("\(documents) documents show, and the manifest says \(manifest.visibleCount)")
+      report("\(documents) documents are visible, but the manifest says \(manifest.visibleCount)")
     }
     let live = manifest.partitions.values.reduce(LiveDigest()) { $0 + $1.live }
     var found = LiveDigest()
@@ -39,7 +39,7 @@ package struct IndexVerification: Sendable {
       if let set = entry.visible { found.add(document, set.version, chunks: Int(entry.visibleChunks)) }
     }
     if found != live {
-      report("the digest of what shows is \(found.description), and should be \(live.description)")
+      report("the digest of visible documents is \(found.description), but should be \(live.description)")
     }
     for part in manifest.parts {
       let segment = try Segment(disk, id: part.segment)
@@ -63,12 +63,12 @@ package struct IndexVerification: Sendable {
         rows += segment.rowCount(of: document)
       }
     }
-    // Documents without chunks, and those that expired, have no rows.
+    // Documents without chunks have no rows. Neither have expired documents, after a checkpoint or a merge.
     for (document, entry) in visible where entry.visibleChunks > 0 {
       missing.append((document, entry.visibleChunks))
     }
   }
 
-  /// Documents that show and have no rows: they have expired, or something is wrong.
+  /// Visible documents that have chunks but no rows: they have expired, or the index is damaged.
   package private(set) var missing: [(document: DocumentKey, chunks: UInt32)] = []
 }

@@ -3,8 +3,8 @@ import Segments
 import Storage
 import VectorMath
 
-/// What one search works on: the segments and heads of one moment. Later writes don't reach it, and the files that it
-/// reads stay open as long as it lives.
+/// The segments and heads of one moment, for searches. Later writes don't change a view, and the files that it reads
+/// stay open as long as it lives.
 package struct IndexView: Sendable {
   /// A segment with the documents that were removed since it was written.
   package struct Part: Sendable {
@@ -35,7 +35,7 @@ package struct IndexView: Sendable {
     self.heads = heads
   }
 
-  /// The key of a row's document. Parts that are heads follow the segments.
+  /// The key of a row's document. `part` counts the segments first, then the heads.
   func key(_ part: Int, _ row: Int, _ tenant: TenantID) -> [UInt8] {
     if part >= parts.count {
       guard let head = heads[part - parts.count].tenants[tenant] else { return [] }

@@ -4,21 +4,21 @@ import Segments
 
 /// Finds the rows with the best BM25 scores exactly.
 ///
-/// Rows are looked at in windows of 4,096. In each window the terms whose highest scores there can't bring a row among
-/// the best without others are looked up only for rows that others have found (MaxScore: Turtle and Flood 1995,
+/// Rows are searched in windows of 4,096. In each window, the terms whose highest scores together are too low to bring
+/// a row among the best are looked up only for rows that other terms have found (MaxScore: Turtle and Flood 1995,
 /// doi:10.1016/0306-4573(95)00020-H; with bounds of blocks: Ding and Suel 2011, doi:10.1145/2009916.2010048). Sums are
 /// in fp32; rows that may be among the best are scored again from integers, in the order of the question's terms.
 struct LexicalSearch {
-  /// A term that some row of a part has.
+  /// A term of the question that at least one row of a part has.
   private struct Term {
-    /// The place among the question's terms.
+    /// The position among the question's terms.
     var number: Int
     var weight: Float
-    /// The first block that is not before the window.
+    /// The first block whose last row is not below the window's first row.
     var block = 0
-    /// One behind the last block that reaches into the window.
+    /// One past the last block that may have rows in the window.
     var blockEnd = 0
-    /// The highest score in the window.
+    /// An upper bound of the term's scores in the window.
     var bound: Float = 0
   }
 
@@ -32,8 +32,8 @@ struct LexicalSearch {
   private var window = ScoreWindow()
 
   /// - Parameters:
-  ///   - termWeights: of the question's terms. They need not come from these rows alone.
-  ///   - meanLength: in hundredths.
+  ///   - termWeights: the weights of the question's terms. They may come from the statistics of all shards.
+  ///   - meanLength: in hundredths of a term.
   init(
     _ view: IndexView, _ query: IndexQuery, _ fields: FieldWeights, _ termWeights: [Double],
     meanLength: Double
@@ -43,7 +43,8 @@ struct LexicalSearch {
     weights = termWeights.map(Float.init)
     self.meanLength = Float(meanLength / 100)
     norm = LengthNorm(meanLength: self.meanLength)
-    // fp32 sums of at most 128 products of three factors, each right to 2⁻²⁴, and their norms.
+    // Covers the rounding of fp32 sums of at most 128 scores, and of each score: its factors and the length norm are
+    // each exact to about 2⁻²⁴.
     top = TopCandidates(depth: query.depth, error: weights.reduce(0, +) * 3e-5)
     reader = QueryReader(query)
   }
@@ -91,7 +92,8 @@ struct LexicalSearch {
     guard !terms.isEmpty else { return }
     let lengths = segment.weightedLengths(fields)[rows.firstRow..<rows.firstRow + rows.rowCount]
     let frequencies = segment.weightedFrequencies(fields)
-    // Saturations were computed with another mean length: a longer one lets them grow, by its share at most.
+    // The stored saturations were computed with another mean length. If the present one is longer, they can grow, by at
+    // most the ratio of both.
     let stored = segment.meanLength(of: rows, fields)
     let growth = stored.map { max(1, meanLength / $0) * 1.0001 / 255 } ?? 1
     var start = 0
@@ -109,7 +111,7 @@ struct LexicalSearch {
     }
   }
 
-  /// Moves a term to a window.
+  /// Finds a term's blocks for a window, and its bound there.
   private func place(
     _ term: inout Term, _ cursors: [PostingsCursor?], _ start: UInt32, _ end: UInt32, _ growth: Float
   ) {
@@ -132,10 +134,11 @@ struct LexicalSearch {
     _ cursors: inout [PostingsCursor?], _ lengths: ArraySlice<Float>, _ frequencies: [Float]
   ) throws {
     let ordered = terms.filter { $0.bound > 0 }.sorted { $0.bound > $1.bound }
-    // What the terms from each place on can add.
+    // For each position, the most that the terms from there on can add together.
     var rests = [Float](repeating: 0, count: ordered.count + 1)
     for index in ordered.indices.reversed() { rests[index] = rests[index + 1] + ordered[index].bound }
-    // The first terms are added up for all of their rows; the others can't bring a row among the best alone.
+    // Only the essential terms, which come first, are added up for all of their rows: the others can't bring a row
+    // among the best, even together.
     var essential = ordered.count
     while essential > 0, rests[essential - 1] < top.threshold { essential -= 1 }
     guard essential > 0 else { return }
@@ -152,7 +155,7 @@ struct LexicalSearch {
     }
     let content = view.parts[part.part]
     var places = ordered.map { (block: $0.block, position: 0) }
-    // The sums are read while `self` changes.
+    // A copy: the closure changes other parts of `self` while the sums are read.
     let sums = window
     try sums.forEach(atLeast: top.threshold - rests[essential]) { row, sum in
       var score = sum

@@ -1,8 +1,8 @@
 import Records
 import Segments
 
-/// Counts and a digest of the documents that show, in no order: two replicas that have applied the same records have
-/// the same. An expired document counts until it is replaced or deleted.
+/// Counts and a digest of the visible documents. The order of the documents does not matter: two replicas that have
+/// applied the same records have equal digests. An expired document counts until it is replaced or deleted.
 package struct LiveDigest: Sendable, Equatable {
   package private(set) var documents = 0
   package private(set) var chunks = 0

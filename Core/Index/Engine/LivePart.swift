@@ -1,11 +1,11 @@
 import Segments
 
-/// A segment of the engine, with what was removed from it.
+/// A segment of the engine, with the documents that were removed from it.
 struct LivePart: Sendable {
   let segment: Segment
   private(set) var removed: Bitmap
   private(set) var removedRows = 0
-  /// The removed documents, in the order in which they were removed as far as it is known.
+  /// The removed documents: first those read from a file, by number, then the others in the order of removal.
   private(set) var removals: [Int32] = []
   /// The number of the file that holds this bitmap; nil when nothing was removed or the bitmap has changed since.
   private(set) var savedAs: Int?
@@ -35,6 +35,8 @@ struct LivePart: Sendable {
     savedAs = nil
   }
 
+  /// Notes that the bitmap was stored, unless more documents were removed since.
+  ///
   /// - Parameter count: how many documents the stored bitmap names.
   mutating func save(as number: Int, count: Int) { if removed.count == count { savedAs = number } }
 }

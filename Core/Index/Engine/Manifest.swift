@@ -3,12 +3,12 @@ import Records
 import Segments
 import Storage
 
-/// A durable state of the index: which files make it up, and what it covers. It is written under a temporary name and
-/// renamed when it is durable, so a manifest that exists is whole.
+/// A durable state of the index: which files belong to it, and how far each partition is applied. It is written under a
+/// temporary name and renamed when it is durable, so a manifest that exists is complete.
 ///
 /// Content of the `BlockFile`: the fields in the order of `bytes`.
 package struct Manifest: Sendable, Equatable {
-  /// A segment, with the number of the file that names its removed documents.
+  /// A segment, with the number of the file that names its removed documents; nil when none were removed.
   package struct Part: Sendable, Equatable {
     package var segment: Int
     package var removed: Int?
@@ -30,15 +30,15 @@ package struct Manifest: Sendable, Equatable {
   package var visibleCount = 0
   package var visibleByReader: [ReaderVersion?: Int] = [:]
   package var partitions: [Int32: PartitionState] = [:]
-  /// Records could not be read when it was written: what it covers is not all that it should.
+  /// Whether the worker could not read some records when it wrote the manifest, so that the index is incomplete.
   package var holdsUnread = false
-  /// Bytes that were written to segments and tables so far, and bytes that were written first, without merges.
+  /// Bytes written to segments and tables so far: `writtenBytes` with those of merges, `sealedBytes` without.
   package var writtenBytes: UInt64 = 0
   package var sealedBytes: UInt64 = 0
 
   package static func name(_ number: Int) -> String { prefix + Numbered.text(number) }
 
-  /// The names of all files that it needs, its own included.
+  /// The names of all files that the state needs, the manifest's own included.
   package var files: Set<String> {
     var names: Set<String> = [Self.name(number)]
     for part in parts {
@@ -90,14 +90,14 @@ package struct Manifest: Sendable, Equatable {
 
   /// Makes the manifest, and the names of all files, durable.
   ///
-  /// - Throws: `StorageError`. The former manifest still holds then.
+  /// - Throws: `StorageError`. The state of the previous manifest still exists then.
   func write(to disk: any Disk) throws(StorageError) {
     let temporary = "new-\(Self.name(number))"
     let file = try BlockFileWriter(disk, temporary, magic: Self.magic)
     defer { file.abandon() }
     try file.append(bytes)
     _ = try file.finish()
-    // The files that it names must not be missing when it is there.
+    // The names of the manifest's files must be durable before its own name is.
     try disk.syncNames()
     try disk.rename(temporary, to: Self.name(number))
     try disk.syncNames()

@@ -1,6 +1,6 @@
-/// What a merge takes.
+/// Which segments or tables a merge reads.
 package enum MergeChoice: Sendable {
-  /// What the policy finds worth it.
+  /// Those that the policies choose, or a segment with many removed or expired rows.
   case due
   /// All segments, also a single one, so that nothing removed or expired is left.
   case allSegments

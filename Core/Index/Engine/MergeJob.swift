@@ -3,12 +3,12 @@ import Segments
 import Storage
 import VectorMath
 
-/// Writes some segments, or some tables, as one. It runs beside the engine, on immutable files.
+/// Merges some segments into one, or some tables into one. It runs beside the engine, on immutable files.
 package struct MergeJob: Sendable {
   enum Input: Sendable {
-    /// Neighbours.
+    /// Segments that follow each other in the engine's list.
     case segments([LivePart])
-    /// Neighbours, oldest first; `isOldest` when no older table exists.
+    /// Tables that follow each other in the engine's list, oldest first; `isOldest` when no older table exists.
     case tables([CatalogTable], isOldest: Bool)
 
     /// The numbers of the segments that are read.
@@ -38,7 +38,7 @@ package struct MergeJob: Sendable {
   let weights: FieldWeights
   let nowMilliseconds: Int64
 
-  /// - Parameter isCancelled: asked now and then.
+  /// - Parameter isCancelled: called from time to time; true makes the job fail with `CancellationError`.
   /// - Returns: what the engine takes over with `finish`.
   package func run(isCancelled: () -> Bool) -> MergeResult {
     do { return MergeResult(outcome: .success(try output(isCancelled))) } catch {

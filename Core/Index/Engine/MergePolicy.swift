@@ -1,13 +1,14 @@
-/// Which neighbours of a list of segments or tables, oldest first, are merged next. A value.
+/// Chooses which neighbours in a list of segments or tables, oldest first, are merged next. A value.
 ///
-/// Sizes fall into tiers, each `fanout` times the one before. `fanout` members of one tier are merged into one of the
-/// next, so each row is written once a tier: about log_fanout(all rows ÷ rows of the smallest tier) times.
+/// Sizes fall into tiers; the limit of each is `fanout` times that of the one before. `fanout` members of one tier are
+/// merged into one of the next, so each row is written once in each tier: about log_fanout(all rows ÷ rows of the
+/// smallest tier) times.
 package struct MergePolicy: Sendable {
-  /// Members of a tier that are merged.
+  /// How many members of a tier are merged at a time.
   package var fanout: Int
-  /// Sizes up to this one are of one tier.
+  /// The limit of the lowest tier.
   package var smallest: Int
-  /// Members beyond this are left alone.
+  /// Larger members are not merged.
   package var largest: Int
 
   package init(fanout: Int, smallest: Int, largest: Int) {
@@ -29,7 +30,7 @@ package struct MergePolicy: Sendable {
   package func next(_ sizes: [Int]) -> Range<Int>? {
     let tiers = sizes.map { $0 > largest ? Int.max : tier($0) }
     for tier in Set(tiers).sorted() where tier != .max {
-      // A run in which nothing is larger than the tier.
+      // Look for `fanout` members of the tier with no member of a higher tier between them.
       var (start, members) = (0, 0)
       for index in tiers.indices {
         if tiers[index] > tier {

@@ -1,4 +1,4 @@
-/// What a `MergeJob` made, or why it could not.
+/// What a `MergeJob` made, or why it failed.
 package struct MergeResult {
   let outcome: Result<MergeJob.Output, any Error>
 

@@ -13,17 +13,18 @@ package struct PartitionState: Sendable, Equatable {
     }
   }
 
-  /// So many of the newest records are remembered, to recognise the log again.
+  /// How many of the newest records are remembered, to tell whether the log is still the same one at the next start.
   package static let beaconMax = 16
 
   package var nextOffset: Int64 = 0
-  /// What is applied of the partition was in the log at this time, in ms since 1970 by this machine's clock. Tombstones
-  /// of it are kept for at least `delete.retention.ms` from then on.
+  /// The last time, in milliseconds since 1970 by this machine's clock, at which the partition was known to be read to
+  /// its end, or at which reading it from its beginning began. A tombstone for an applied record that is not read yet
+  /// is kept in the log for at least `delete.retention.ms` after this time.
   package var coveredMilliseconds: Int64 = 0
-  /// All records that lay between the first of these and `nextOffset`.
+  /// The newest applied records. When they were read, no other record lay between the first of them and `nextOffset`.
   package private(set) var beacons: [Beacon] = []
   package var live = LiveDigest()
-  /// What the records from this offset on decided is kept, for the reporters.
+  /// The decisions of records from this offset on are kept, for the reporters.
   package var reportedTo: Int64 = 0
   package var decisions: [Int64: DocumentCatalog.Decision] = [:]
 
@@ -35,15 +36,15 @@ package struct PartitionState: Sendable, Equatable {
     if beacons.count > Self.beaconMax { beacons.removeFirst() }
   }
 
-  /// What is applied was in the log at a time.
+  /// Moves `coveredMilliseconds` forward to a time; it never goes back.
   package mutating func cover(_ milliseconds: Int64) {
     coveredMilliseconds = max(coveredMilliseconds, milliseconds)
   }
 
   mutating func restore(_ beacons: [Beacon]) { self.beacons = beacons }
 
-  /// Whether a record that lies in the log now contradicts what was applied: a record that is known nowhere, or was
-  /// appended at another time. Compaction only ever takes records.
+  /// Whether a record in the log shows that this is another log: no remembered record has its offset and timestamp. A
+  /// remembered record that is missing from the log is no contradiction, because compaction removes records.
   package func contradicts(_ beacon: Beacon) -> Bool {
     guard let first = beacons.first, beacon.offset >= first.offset, beacon.offset < nextOffset else {
       return false

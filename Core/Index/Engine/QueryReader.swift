@@ -1,8 +1,8 @@
 import Records
 import Segments
 
-/// Which documents one query may find. Each access list is compared once, each document's properties are read once, and
-/// not again for later queries with the same filter.
+/// Decides which documents one query may find. In a segment, each access list is compared once for the query, and each
+/// document's properties are read once for all queries with the same filter.
 struct QueryReader {
   private let query: IndexQuery
   private let principals: Set<PrincipalHash>

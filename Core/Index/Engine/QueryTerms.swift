@@ -2,26 +2,26 @@ import Analysis
 import Records
 import Segments
 
-/// The terms of a question, as one tenant's texts have them.
+/// The terms of a question, analysed in the languages of one tenant's texts.
 struct QueryTerms: Sendable {
-  /// More terms are left out.
+  /// At most this many terms are searched for.
   static let countMax = 128
 
   /// In the order of the question, each once.
   var terms: [[UInt8]] = []
-  /// Those of them that are identifiers.
+  /// The question's terms that are identifiers.
   var identifiers: Set<[UInt8]> = []
   /// The languages in which the question was analysed.
   var languages: [Language] = []
   var isCut = false
 
-  /// - Parameter languages: of the tenant's rows, or those that all shards must use.
+  /// - Parameter languages: the commonest of the tenant's rows, or those that all shards must use.
   init(_ question: String, _ languages: [Language], _ rules: AnalysisRules) {
     self.languages = languages
     let analyser = Analyser(rules)
     var seen: Set<[UInt8]> = []
     let bytes = Array(question.utf8)
-    // Languages by turns, so that what is cut is the question's end.
+    // Each piece in all languages before the next piece: so a limit cuts off the question's end, not a language.
     Analyser.pieces(of: bytes) { range in
       for language in languages.isEmpty ? [.unknown] : languages {
         let found = analyser.terms(ofPiece: Array(bytes[range]), language) { identifiers.insert($0) }

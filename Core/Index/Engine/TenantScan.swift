@@ -22,7 +22,7 @@ struct TenantScan {
     let content = view.parts[part]
     var found: [(query: Int, row: Int, score: Float)] = []
     var next = panels.lowerBound
-    // Few at first: without a threshold every row is a candidate.
+    // Few panels at first: without a threshold every row is a candidate.
     var step = thresholds.contains(-.infinity) ? 1 : PanelScan.panelsPerStep
     while next < panels.upperBound {
       let count = min(step, panels.upperBound - next)

@@ -4,7 +4,7 @@ import Records
 import Segments
 import Storage
 
-/// What a view knows of one tenant's words: the places of some terms, and the statistics of live rows.
+/// One tenant's words in a view: the postings of a question's terms, and the statistics of live rows.
 struct TenantWords {
   /// A segment with rows of the tenant.
   struct Part {
@@ -13,7 +13,7 @@ struct TenantWords {
     var rows: Segment.TenantRows
     var dictionary: TermDictionary
     var dead: DeadDocuments
-    /// For each term of the question; nil where no row has it.
+    /// For each term of the question a cursor over its postings; nil when no row has the term.
     var cursors: [PostingsCursor?] = []
   }
 
@@ -30,7 +30,7 @@ struct TenantWords {
   let now: Int64
   private(set) var parts: [Part] = []
   private(set) var heads: [HeadPart] = []
-  /// All live rows, whoever may read them.
+  /// The counts of all live rows, whoever may read them.
   private(set) var content = TenantContent()
 
   /// - Throws: `StorageError` with the code `.corrupt`.
@@ -60,7 +60,7 @@ struct TenantWords {
     rows.isLive(index) && !document.facts.info.isExpired(at: now)
   }
 
-  /// Finds the question's terms.
+  /// Finds the postings of the question's terms.
   ///
   /// - Returns: the statistics of live rows.
   /// - Throws: `StorageError` with the code `.corrupt`.
@@ -132,11 +132,11 @@ struct TenantWords {
     return (counts, weights.length(segment.lengths(ofRow: row)))
   }
 
-  /// The BM25 score of a row, from integers.
+  /// The BM25 score of a row, from integer frequencies and lengths.
   ///
   /// - Parameters:
-  ///   - termWeights: of the question's terms.
-  ///   - meanLength: in hundredths.
+  ///   - termWeights: the weights of the question's terms.
+  ///   - meanLength: in hundredths of a term.
   /// - Throws: `StorageError` with the code `.corrupt`.
   mutating func score(part: Int, row: Int, termWeights: [Double], meanLength: Double) throws(StorageError)
     -> Double
@@ -162,7 +162,7 @@ struct TenantWords {
     return score
   }
 
-  /// Hands over the cursors of a part.
+  /// Calls `body` with a part and its cursors, which it may move.
   mutating func withCursors<Result>(
     of index: Int, _ body: (Part, inout [PostingsCursor?]) throws -> Result
   ) rethrows -> Result {

@@ -1,16 +1,16 @@
-/// The rows that may belong to a query's best, judged by scores that are off by at most `error`. Rows with the same
-/// text count once.
+/// The rows that may be among a query's best, judged by scores that are off by at most `error`. Rows with the same text
+/// count once.
 ///
-/// When all rows were offered, at least `depth` different texts have rows with true scores of at least (k-th best
-/// score of a text − error). So the best row of a text of the true best has an offered score of at least (k-th best
-/// score − 2 × error). Those are kept.
+/// Let s be the lowest of the `depth` best offered scores of different texts. When all rows were offered, at least
+/// `depth` texts have true scores of at least s − error. So the texts of the true best have them, too, and their best
+/// rows have offered scores of at least s − 2 × error. Rows with such scores are kept.
 struct TopCandidates {
   struct Candidate: Sendable {
     /// The index of the segment; heads follow the segments.
     var part: Int32
     var row: Int32
     var score: Float
-    /// The same for rows with the same folded text.
+    /// The hash of the row's folded text.
     var text: UInt64
   }
 
@@ -18,15 +18,15 @@ struct TopCandidates {
   private let margin: Float
   /// The best score of each of the best texts so far.
   private var best: [(text: UInt64, score: Float, copies: Int)] = []
-  /// So many rows of a text are compared by their true scores; more can't change much.
+  /// When this many rows of a text are kept, further ones need a higher score: the others can't change much.
   private static let copiesMax = 64
-  /// The place of the lowest score in `best`.
+  /// The index of the lowest score in `best`.
   private var lowest = 0
   private var candidates: [Candidate] = []
-  /// Whether rows with the same text had different scores.
+  /// Whether rows with the same text had scores that differ by more than the error allows.
   private(set) var hasUnequalCopies = false
   private var limit: Int
-  /// Lower scores need not be offered.
+  /// Rows with lower scores need not be offered.
   private(set) var threshold = -Float.infinity
 
   /// - Parameters:
@@ -42,7 +42,7 @@ struct TopCandidates {
     guard candidate.score >= threshold else { return }
     if let known = best.firstIndex(where: { $0.text == candidate.text }) {
       if abs(candidate.score - best[known].score) > margin { hasUnequalCopies = true }
-      // Another row of the text is better in any case.
+      // Another row of the text has a higher true score in any case.
       if candidate.score < best[known].score - margin { return }
       if best[known].copies >= Self.copiesMax, candidate.score <= best[known].score { return }
       best[known].copies += 1
@@ -70,7 +70,7 @@ struct TopCandidates {
   private mutating func prune() {
     let threshold = threshold
     candidates.removeAll { $0.score < threshold }
-    // Of many equal scores none can leave: looking at them again and again would be quadratic.
+    // Many equal scores can't be pruned. Without a higher limit, each new one would cause a pass over all of them.
     limit = max(8 * depth + 256, 2 * candidates.count)
   }
 

@@ -1,10 +1,10 @@
-/// Numbers for byte strings: the same string has the same number, the first 0. A value.
+/// Numbers byte strings from 0, in the order in which they are inserted. A value.
 struct ByteTable {
   private var slots: [UInt32]
   private var hashes: [UInt32] = []
   private var ends: [Int] = [0]
   private var bytes: [UInt8] = []
-  /// Unknown to whoever writes documents, so that strings can't be chosen to collide.
+  /// Random, so that nobody can write a document with strings whose hashes collide.
   private let seed: UInt64
 
   init() {
@@ -35,7 +35,7 @@ struct ByteTable {
     return true
   }
 
-  /// - Parameter kind: a byte before the string: strings of other kinds are others.
+  /// - Parameter kind: a byte that is stored before the string. The same string has another number for each kind.
   func find(_ text: [UInt8], _ range: Range<Int>, kind: UInt8) -> Int? {
     let hash = hash(text, range, kind)
     var slot = Int(hash) & (slots.count - 1)

@@ -1,4 +1,5 @@
-/// The number of terms in each field of a chunk: two bytes for each, the first field lowest, and no more than 65,535.
+/// The number of terms in each field of a chunk, at most 65,535: two bytes for each field, the first field in the
+/// lowest ones.
 package struct FieldLengths: Hashable, Sendable {
   package private(set) var bits: UInt64
 

@@ -1,9 +1,10 @@
-/// What an occurrence in each field counts, in hundredths: so sums are integers, the same in every shard.
+/// How much an occurrence in each field counts. Weights are kept in hundredths, so that sums are integers and the same
+/// in every shard.
 package struct FieldWeights: Sendable, Equatable {
-  /// By the number of the field.
+  /// By `TermField.rawValue`.
   private var hundredths: SIMD4<UInt64>
 
-  /// - Parameters: 0 to 100 each.
+  /// - Parameters: the weights, 0 to 100 each.
   package init(text: Double = 1, title: Double = 1, headings: Double = 1, context: Double = 1) {
     hundredths = SIMD4(repeating: 100)
     for (field, weight) in [
@@ -27,6 +28,6 @@ package struct FieldWeights: Sendable, Equatable {
       + self[.context] * lengths[.context]
   }
 
-  /// For each field 4 bytes.
+  /// The weight of each field in hundredths, as segments store it.
   package var numbers: [UInt32] { TermField.allCases.map { UInt32(self[$0]) } }
 }

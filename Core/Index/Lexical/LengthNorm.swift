@@ -5,7 +5,7 @@ package struct LengthNorm: Sendable {
   let a: Float
   let c: Float
 
-  /// - Parameter meanLength: in the unit of the lengths.
+  /// - Parameter meanLength: in the same unit as the lengths for `saturation`.
   package init(meanLength: Float) {
     a = Float(BM25.k1 * (1 - BM25.b))
     c = meanLength > 0 ? Float(BM25.k1 * BM25.b) / meanLength : 0

@@ -3,23 +3,23 @@ import Cryptography
 import Records
 import Synchronization
 
-/// Numbers for the terms of chunks in memory. What was analysed once is remembered by its bytes: most words of a text
-/// came before.
+/// Numbers the terms of chunks in memory. The terms of each piece of text (the bytes between white space) are
+/// remembered, because many pieces occur again.
 package final class Lexicon: Sendable {
-  /// What one lexicon may remember, in bytes. Then the next head gets a new one.
+  /// When a lexicon holds more bytes than this, the next head gets a new one.
   package static let byteCountMax = 48 << 20
-  /// Longer pieces are analysed each time.
+  /// Pieces with more bytes are not remembered: they are analysed each time.
   fileprivate static let pieceBytesMax = 64
 
   fileprivate struct State {
     let analyser: Analyser
     var languages: [Language: UInt8] = [:]
     var pieces = ByteTable()
-    /// The terms of piece n lie between ends n and n + 1.
+    /// The terms of piece n are `pieceTerms[pieceEnds[n]..<pieceEnds[n + 1]]`.
     var pieceEnds = [0]
     var pieceTerms: [UInt32] = []
     var terms = ByteTable()
-    /// Counts of the chunk in work, by term.
+    /// The counts (`TermCounts`) of the chunk that is being analysed, by term number.
     var counts: [UInt32] = []
     var touched: [UInt32] = []
   }
@@ -36,14 +36,14 @@ package final class Lexicon: Sendable {
     state.withLock { Array($0.terms.string(Int(number)).dropFirst()) }
   }
 
-  /// The numbers of terms; nil for those that no chunk has.
+  /// The numbers of terms; nil for a term that no chunk has.
   package func numbers(of terms: [[UInt8]]) -> [UInt32?] {
     state.withLock { state in
       terms.map { state.terms.find($0, $0.indices, kind: 0).map(UInt32.init) }
     }
   }
 
-  /// The words of a document's chunks.
+  /// Analyses a document's chunks.
   package func words(of chunks: [Chunk], title: String, language: Language) -> [RowWords] {
     state.withLock { $0.words(of: chunks, title: title, language: language) }
   }
@@ -121,7 +121,7 @@ extension Lexicon.State {
 }
 
 extension Lexicon {
-  /// The same for texts that differ in case, compatibility forms and white space only.
+  /// A hash that is the same for texts that differ only in case, Unicode compatibility forms and white space.
   package static func hash(of text: String) -> UInt64 {
     let bytes = Array(text.utf8)
     var folded: [UInt8] = []

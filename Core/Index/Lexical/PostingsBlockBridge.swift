@@ -1,10 +1,10 @@
 internal import CPostings
 
-/// Blocks of 128 postings as they are packed.
+/// Packs and unpacks blocks of 128 postings.
 enum PostingsBlock {
   static let count = Int(MILLRACE_BLOCK)
 
-  /// - Precondition: `count` rows and codes; `base` is at most the first row.
+  /// - Precondition: there are `count` ascending rows and `count` codes; `base` is at most the first row.
   static func pack(_ rows: [UInt32], _ codes: [UInt32], base: UInt32) -> (
     bytes: [UInt8], rowBits: UInt8, codeBits: UInt8
   ) {
@@ -22,7 +22,7 @@ enum PostingsBlock {
     return (bytes, UInt8(rowBits), UInt8(codeBits))
   }
 
-  /// - Returns: false when the bytes are too few, or a row is not below `rowCount`.
+  /// - Returns: false when the bytes are too few, a number of bits is above 32, or a row is not below `rowCount`.
   static func unpack(
     _ bytes: RawSpan, rowBits: UInt8, codeBits: UInt8, base: UInt32, rowCount: Int, _ rows: inout [UInt32],
     _ codes: inout [UInt32]

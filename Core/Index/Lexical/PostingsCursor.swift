@@ -3,16 +3,16 @@ import VectorMath
 
 /// Reads the postings of one term block by block.
 package struct PostingsCursor {
-  /// Where a list lies.
+  /// Where a term's list of postings lies in a segment.
   package struct Place: Sendable {
-    /// How many postings it has.
+    /// The number of postings.
     package var count: Int
-    /// Of the file.
+    /// The offset of the list's first byte in the file.
     package var offset: Int
     package var byteCount: Int
-    /// The highest saturation in 255ths.
+    /// An upper bound of the list's saturations, in 255ths.
     package var impact: UInt8
-    /// The only posting of a list of one, which has no bytes.
+    /// The posting of a list that has only one; nil for longer lists. It is stored beside the term.
     package var single: (row: UInt32, code: UInt32)?
 
     package init(
@@ -29,10 +29,10 @@ package struct PostingsCursor {
   private let file: MappedFile
   private let name: String
   private let place: Place
-  /// The tenant's rows.
+  /// The number of the tenant's rows.
   private let rowCount: Int
   package let blockCount: Int
-  /// The block whose postings `rows` and `codes` hold.
+  /// The block whose postings `rows` and `codes` hold; -1 before the first `load`.
   package private(set) var block = -1
   package private(set) var rows: [UInt32]
   package private(set) var codes: [UInt32]
@@ -52,7 +52,7 @@ package struct PostingsCursor {
     codes = []
     guard place.count > 0, place.count <= rowCount,
       !isTable || place.byteCount >= blockCount * PostingsWriter.entryBytes
-    else { throw StorageError(.corrupt, file: name, "a list of postings is cut") }
+    else { throw StorageError(.corrupt, file: name, "a list of postings has a wrong size") }
   }
 
   package var count: Int { place.count }
@@ -60,13 +60,13 @@ package struct PostingsCursor {
   private var hasTable: Bool { place.count >= PostingsBlock.count }
   private func entry(_ block: Int) -> Int { place.offset + block * PostingsWriter.entryBytes }
 
-  /// The last row of a block; of a list without blocks, a row that no posting is behind.
+  /// The last row of a block; for a list without a table of blocks, an upper bound of it.
   package func lastRow(_ block: Int) -> UInt32 {
     if let single = place.single { return single.row }
     return hasTable ? file.uint32(at: entry(block)) : UInt32(rowCount - 1)
   }
 
-  /// The highest saturation of a block, in 255ths.
+  /// An upper bound of the saturations of a block, in 255ths.
   package func impact(_ block: Int) -> UInt8 { hasTable ? file.byte(at: entry(block) + 10) : place.impact }
 
   /// - Throws: `StorageError` with the code `.corrupt`.
@@ -80,7 +80,7 @@ package struct PostingsCursor {
     loaded = min(PostingsBlock.count, place.count - block * PostingsBlock.count)
     if let single = place.single {
       guard single.row < UInt32(rowCount) else {
-        throw StorageError(.corrupt, file: name, "a posting beyond its rows")
+        throw StorageError(.corrupt, file: name, "a posting's row is too large")
       }
       (rows[0], codes[0]) = single
       return
@@ -92,7 +92,7 @@ package struct PostingsCursor {
     let base = block == 0 ? 0 : file.uint32(at: entry(block - 1))
     let bits = (file.byte(at: entry(block) + 8), file.byte(at: entry(block) + 9))
     guard start <= end else {
-      throw StorageError(.corrupt, file: name, "a block of postings beyond its list")
+      throw StorageError(.corrupt, file: name, "a block of postings begins beyond its list")
     }
     if bits.0 == PostingsWriter.inVarints {
       try read(at: start, to: end, base: base)
@@ -103,12 +103,12 @@ package struct PostingsCursor {
         span, rowBits: bits.0, codeBits: bits.1, base: base, rowCount: rowCount, &rows, &codes)
     }
     guard isWhole, loaded == PostingsBlock.count else {
-      throw StorageError(.corrupt, file: name, "a block of postings beyond its rows")
+      throw StorageError(.corrupt, file: name, "a block of postings is cut, or a row in it is too large")
     }
     try checkEnd(of: block)
   }
 
-  /// The next block begins behind the row that the table names.
+  /// Checks that the loaded block ends at the row in the table: the next block's rows are counted from that row.
   private func checkEnd(of block: Int) throws(StorageError) {
     guard rows[loaded - 1] == lastRow(block) else {
       throw StorageError(.corrupt, file: name, "a block of postings does not end where its table says")
@@ -120,14 +120,14 @@ package struct PostingsCursor {
     var row = UInt64(base)
     for index in 0..<loaded {
       let (sum, overflow) = row.addingReportingOverflow(try reader.varint())
-      guard !overflow, sum < UInt64(rowCount) else { throw reader.corrupt("a posting beyond its rows") }
+      guard !overflow, sum < UInt64(rowCount) else { throw reader.corrupt("a posting's row is too large") }
       row = sum
       rows[index] = UInt32(row)
       codes[index] = UInt32(truncatingIfNeeded: try reader.varint())
     }
   }
 
-  /// The first block at or behind `from` that may hold `row`; `blockCount` when none does.
+  /// The first block, `from` or later, that may hold `row`; `blockCount` when there is none.
   package func block(holding row: UInt32, from: Int) -> Int {
     var (low, high) = (max(0, from), blockCount)
     while low < high {
@@ -137,7 +137,7 @@ package struct PostingsCursor {
     return low
   }
 
-  /// The first loaded posting that is not before `row`.
+  /// The index of the first loaded posting whose row is not below `row`; `loaded` when there is none.
   package func index(notBefore row: UInt32) -> Int {
     var (low, high) = (0, loaded)
     while low < high {
@@ -147,11 +147,12 @@ package struct PostingsCursor {
     return low
   }
 
-  /// The code of a row's posting, for rows that ascend from call to call.
+  /// The code of a row's posting; nil when the row has none. Rows must ascend from call to call.
   ///
   /// - Parameters:
-  ///   - block: where the last call ended; at first a block that `row` is not before. It is moved on.
-  ///   - position: the same within the block, at first 0.
+  ///   - block: the block at which the last call ended; for the first call a block whose predecessors all end below
+  ///     `row`.
+  ///   - position: the position in that block at which the last call ended; for the first call 0.
   /// - Throws: `StorageError` with the code `.corrupt`.
   package mutating func next(_ row: UInt32, block: inout Int, position: inout Int) throws(StorageError)
     -> UInt32?
@@ -162,7 +163,7 @@ package struct PostingsCursor {
     }
     guard block < blockCount else { return nil }
     try load(block)
-    // Steps that double, then halves: rows that are asked for are often near each other.
+    // Steps that double, then a binary search: the rows of successive calls are often near each other.
     var step = 1
     while position + step < loaded, rows[position + step] < row {
       position += step
@@ -176,9 +177,9 @@ package struct PostingsCursor {
     return position < loaded && rows[position] == row ? codes[position] : nil
   }
 
-  /// The code of a row's posting.
+  /// The code of a row's posting; nil when the row has none.
   ///
-  /// - Parameter from: a block that no earlier row of interest lies behind.
+  /// - Parameter from: the first block to look in. All blocks before it must end below `row`.
   /// - Throws: `StorageError` with the code `.corrupt`.
   package mutating func code(of row: UInt32, from: Int = 0) throws(StorageError) -> UInt32? {
     let block = self.block(holding: row, from: from)

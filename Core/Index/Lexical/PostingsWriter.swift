@@ -1,19 +1,20 @@
 import Storage
 
-/// The postings of one term in one segment as they are stored. Rows are counted from the tenant's first.
+/// Encodes the postings of one term in one segment. Rows are counted from the tenant's first row.
 ///
-/// Fewer than 128 postings are pairs of varints: the difference to the row before, and the code of the counts. Longer
-/// lists begin with a table of 12 bytes for each block: its last row (4), where its bytes begin behind the table (4),
-/// the bits of a difference (1) and of a code (1), the highest saturation in 255ths, rounded up (1), and 0. All blocks
-/// have 128 postings but the last, which is in varints if it has fewer, and says 255 bits.
+/// Fewer than 128 postings are pairs of varints: the difference to the previous row, and the code of the counts. Longer
+/// lists begin with a table of 12 bytes for each block: the block's last row (4), the offset of its bytes behind the
+/// table (4), the bits of a row difference (1) and of a code (1), an upper bound of its saturations in 255ths (1), 0
+/// (1). All blocks have 128 postings, except that the last one may have fewer: then it is stored in varints, and both
+/// numbers of bits are 255.
 package enum PostingsWriter {
   static let entryBytes = 12
   static let inVarints: UInt8 = 255
 
   /// - Parameters:
   ///   - rows: ascending, two or more.
-  ///   - saturations: of each posting, 0 to 1.
-  /// - Returns: the bytes, and the highest saturation in 255ths, rounded up.
+  ///   - saturations: the saturation of each posting, 0 to 1.
+  /// - Returns: the bytes, and an upper bound of the saturations in 255ths.
   package static func bytes(_ rows: [UInt32], _ codes: [UInt32], _ saturations: [Float]) -> (
     bytes: [UInt8], impact: UInt8
   ) {
@@ -60,7 +61,7 @@ package enum PostingsWriter {
   package static func impact(_ saturations: [Float], _ range: Range<Int>) -> UInt8 {
     var highest: Float = 0
     for index in range { highest = max(highest, saturations[index]) }
-    // One more for the rounding of the division.
+    // One more, because the division that gave a saturation may have rounded it down.
     return UInt8(min(255, (highest * 255).rounded(.up) + 1))
   }
 }

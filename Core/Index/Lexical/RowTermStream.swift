@@ -1,14 +1,14 @@
 import Storage
 
-/// The terms of rows in memory, all of one lexicon.
+/// The terms of rows in memory. All rows use the same lexicon.
 package struct RowTermStream: TermStream {
   private let rows: [UInt32]
   private let counts: [TermCounts]
-  /// The terms in order, with where their postings lie.
+  /// The terms in byte order, each with the range of its postings in `rows` and `counts`.
   private let terms: [(term: [UInt8], range: Range<Int>)]
   private var position = 0
 
-  /// - Parameter rows: with their numbers, ascending.
+  /// - Parameter rows: the words of each row with its number, in ascending order.
   package init(_ rows: [(row: UInt32, words: RowWords)], _ lexicon: Lexicon) {
     // Sorted by term, then by row.
     let total = rows.reduce(0) { $0 + $1.words.terms.count }
@@ -52,7 +52,7 @@ package struct RowTermStream: TermStream {
     counts = allCounts
   }
 
-  /// A sort by counting: O(postings + terms).
+  /// Groups the postings by term with a counting sort: O(postings + terms).
   private static func counted(_ rows: [(row: UInt32, words: RowWords)], _ termCount: Int, _ total: Int) -> (
     [UInt32], [Range<Int>], [UInt32], [TermCounts]
   ) {

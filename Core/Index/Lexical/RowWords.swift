@@ -2,10 +2,10 @@
 package struct RowWords: Sendable {
   /// Ascending.
   package var terms: [UInt32]
-  /// For each term.
+  /// The counts of each of `terms`.
   package var counts: [TermCounts]
   package var lengths: FieldLengths
-  /// The same for chunks with the same folded text.
+  /// The hash of the chunk's folded text (`Lexicon.hash(of:)`).
   package var textHash: UInt64
 
   package func counts(of term: UInt32) -> TermCounts? {

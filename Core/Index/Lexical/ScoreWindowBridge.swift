@@ -1,6 +1,6 @@
 internal import CPostings
 
-/// The sums of scores of a stretch of rows.
+/// Adds up the scores of 4,096 consecutive rows.
 package struct ScoreWindow {
   package static let rows = 4096
 
@@ -10,7 +10,7 @@ package struct ScoreWindow {
 
   package init() {}
 
-  /// Forgets all sums.
+  /// Clears all sums and moves the window to `start`.
   package mutating func begin(at start: UInt32) {
     self.start = start
     for word in touched.indices where touched[word] != 0 {
@@ -22,9 +22,9 @@ package struct ScoreWindow {
   /// Adds a term's scores: weight × tf / (tf + a + c × length).
   ///
   /// - Parameters:
-  ///   - range: of the postings. Their rows lie in the window, and below the count of `lengths`.
-  ///   - frequencies: weighted, by code.
-  ///   - lengths: weighted, by row.
+  ///   - range: the postings to add. Their rows lie in the window and are below `lengths.count`.
+  ///   - frequencies: the weighted frequency of each code.
+  ///   - lengths: the weighted length of each row.
   package mutating func add(
     _ rows: [UInt32], _ codes: [UInt32], _ range: Range<Int>, frequencies: [Float],
     lengths: ArraySlice<Float>,
@@ -54,7 +54,7 @@ package struct ScoreWindow {
     }
   }
 
-  /// Calls with each row of at least `threshold`, and its sum, in order.
+  /// Calls `body` with each row whose sum is at least `threshold`, and with the sum, in the order of the rows.
   ///
   /// - Throws: the error that `body` throws.
   package func forEach(atLeast threshold: Float, _ body: (UInt32, Float) throws -> Void) rethrows {

@@ -1,7 +1,8 @@
-/// Terms of a tenant in the order of their bytes, sixteen in a block. Of each: the bytes that it shares with the term
-/// before it in the block, its other bytes after their number, and in how many rows it is. Then of a term in one row
-/// that row and the code of its counts; of others where their postings begin behind the tenant's first, how many bytes
-/// they have, and their highest saturation in 255ths. All numbers are varints.
+/// Up to sixteen terms of a tenant in byte order. Each term is stored as: how many bytes it shares with the previous
+/// term of the block, how many other bytes it has, these bytes, and the number of rows that have the term. For a term
+/// in one row, the row and the code of its counts follow. For other terms these follow: the offset of the postings from
+/// the tenant's first, their length in bytes, and an upper bound of their saturations in 255ths. All numbers are
+/// varints.
 enum TermBlock {
   static let count = 16
 }

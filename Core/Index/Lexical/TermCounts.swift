@@ -1,4 +1,5 @@
-/// How often a term occurs in each field of a chunk: a byte for each, the first field lowest, and no more than 255.
+/// How often a term occurs in each field of a chunk, at most 255 times: a byte for each field, the first field in the
+/// lowest one.
 package struct TermCounts: Hashable, Sendable {
   package private(set) var bits: UInt32
 

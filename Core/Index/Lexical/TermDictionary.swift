@@ -5,7 +5,7 @@ import VectorMath
 package struct TermDictionary: Sendable {
   private let file: MappedFile
   private let name: String
-  /// The sections of terms, of blocks' offsets, and of postings.
+  /// The parts of the file that hold the terms, the offsets of the blocks of terms, and the postings.
   private let terms: Range<Int>
   private let blocks: Range<Int>
   private let postings: Range<Int>
@@ -14,7 +14,7 @@ package struct TermDictionary: Sendable {
   package let termCount: Int
 
   /// - Parameters:
-  ///   - postings: those of the tenant and of tenants behind it.
+  ///   - postings: begins with the tenant's first posting and ends with the section.
   /// - Throws: `StorageError` with the code `.corrupt` when the blocks lie beyond their section.
   package init(
     _ file: MappedFile, terms: Range<Int>, blocks: Range<Int>, postings: Range<Int>, firstBlock: Int,
@@ -29,13 +29,13 @@ package struct TermDictionary: Sendable {
     self.termCount = termCount
     blockCount = (termCount + TermBlock.count - 1) / TermBlock.count
     guard firstBlock + blockCount <= blocks.count / 8 else {
-      throw StorageError(.corrupt, file: name, "its blocks of terms are cut")
+      throw StorageError(.corrupt, file: name, "a tenant's blocks of terms lie beyond their section")
     }
   }
 
-  private func corrupt() -> StorageError { StorageError(.corrupt, file: name, "a block of terms is cut") }
+  private func corrupt() -> StorageError { StorageError(.corrupt, file: name, "a block of terms is damaged") }
 
-  /// The bytes of a block: at most those of 16 long terms.
+  /// The range of a block in the file.
   private func range(_ block: Int) throws(StorageError) -> Range<Int> {
     func offset(_ number: Int) -> Int? {
       number * 8 < blocks.count ? Int(exactly: file.uint64(at: blocks.lowerBound + number * 8)) : terms.count
@@ -46,7 +46,7 @@ package struct TermDictionary: Sendable {
     return terms.lowerBound + start..<terms.lowerBound + end
   }
 
-  /// Calls with the terms of a block until `body` says false.
+  /// Calls `body` with each term of a block until it returns false.
   private func read(
     _ block: Int, _ body: ([UInt8], PostingsCursor.Place) throws(StorageError) -> Bool
   ) throws(StorageError) {
@@ -82,7 +82,7 @@ package struct TermDictionary: Sendable {
   /// - Throws: `StorageError` with the code `.corrupt`.
   package func find(_ term: [UInt8]) throws(StorageError) -> PostingsCursor.Place? {
     guard blockCount > 0 else { return nil }
-    // The last block whose first term is not behind this one.
+    // The last block whose first term does not sort after `term`.
     var (low, high) = (0, blockCount)
     while low + 1 < high {
       let middle = (low + high) / 2
@@ -90,8 +90,8 @@ package struct TermDictionary: Sendable {
     }
     let range = try range(low)
     var reader = ByteReader(file.bytes(at: range.lowerBound, count: range.count), file: name)
-    // How many first bytes of the term the entry before has. An entry that shares more with it precedes the term as
-    // it does; one that shares fewer is behind the term.
+    // How many first bytes the previous entry has in common with `term`. An entry that shares more bytes than this with
+    // the previous entry also sorts before `term`; an entry that shares fewer sorts after it.
     var common = 0
     for number in 0..<min(TermBlock.count, termCount - low * TermBlock.count) {
       guard let shared = Int(exactly: try reader.varint()), number > 0 || shared == 0 else { throw corrupt() }
@@ -105,10 +105,10 @@ package struct TermDictionary: Sendable {
     return nil
   }
 
-  /// Whether a block's first term is behind another.
+  /// Whether a block's first term sorts after `term`.
   private func isFirst(of block: Int, behind term: [UInt8]) throws(StorageError) -> Bool {
     let range = try range(block)
-    // No bytes are shared, and a term's length takes two bytes at most.
+    // The first term of a block shares no bytes, and its length takes at most two bytes.
     guard range.count >= 2, file.byte(at: range.lowerBound) == 0 else { throw corrupt() }
     var length = Int(file.byte(at: range.lowerBound + 1))
     var start = range.lowerBound + 2
@@ -120,7 +120,7 @@ package struct TermDictionary: Sendable {
     return file.compare(at: start, count: length, with: term) > 0
   }
 
-  /// Calls with all terms in order.
+  /// The terms of a block in order, with the places of their postings.
   ///
   /// - Throws: `StorageError` with the code `.corrupt`.
   package func block(_ block: Int) throws(StorageError) -> [(term: [UInt8], place: PostingsCursor.Place)] {

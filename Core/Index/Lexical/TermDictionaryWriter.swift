@@ -5,15 +5,15 @@ package struct TermDictionaryWriter {
   private var writer = ByteWriter()
   private var blocks = ByteWriter()
   private var last: [UInt8] = []
-  /// The blocks so far.
+  /// The number of blocks so far.
   package private(set) var blockCount = 0
-  /// The terms of the present tenant.
+  /// The number of terms of the present tenant so far.
   package private(set) var termCount = 0
 
   package init() {}
 
   package var bytes: [UInt8] { writer.bytes }
-  /// For each block where it begins, 8 bytes.
+  /// The offset of each block in `bytes`, 8 bytes each.
   package var blockBytes: [UInt8] { blocks.bytes }
 
   package mutating func beginTenant() { termCount = 0 }
@@ -33,14 +33,14 @@ package struct TermDictionaryWriter {
     termCount += 1
   }
 
-  /// Terms come in the order of their bytes.
+  /// Adds a term that only one row has. Terms must be added in byte order.
   package mutating func add(_ term: [UInt8], row: UInt32, code: UInt32) {
     begin(term, count: 1)
     writer.varint(UInt64(row))
     writer.varint(UInt64(code))
   }
 
-  /// - Parameter offset: of the postings behind the tenant's first.
+  /// - Parameter offset: the offset of the term's postings from the tenant's first.
   package mutating func add(_ term: [UInt8], count: Int, offset: Int, byteCount: Int, impact: UInt8) {
     begin(term, count: count)
     writer.count(offset)

@@ -3,6 +3,6 @@ package enum TermField: Int, CaseIterable, Sendable {
   case text
   case title
   case headings
-  /// What the text does not say itself: the names of a row's columns.
+  /// What the text itself does not say, such as the column names of a table's row (`Chunk.context`).
   case context
 }

@@ -2,8 +2,8 @@ import Catalog
 import Records
 import Storage
 
-/// The stored form of an entry: a `CatalogTable` has the key beside it. Versions are three varints (epoch, offset,
-/// reading), parts are `VectorBatch` messages, keys are stored without their document.
+/// The stored form of an entry. Versions are three varints (epoch, offset, reading), parts are `VectorBatch` messages.
+/// Keys are stored without their document, which the `CatalogTable` names before the entry.
 extension CatalogEntry {
   var storedBytes: [UInt8] {
     var writer = ByteWriter()

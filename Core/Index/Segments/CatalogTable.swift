@@ -3,12 +3,12 @@ import Records
 import Storage
 import VectorMath
 
-/// The catalog's entries that changed between two checkpoints, in an immutable mapped file; also of documents of which
-/// nothing is known any more. The newest table that names a document holds.
+/// The catalog's entries that changed between two checkpoints, in an immutable mapped file. Documents whose entry
+/// became empty are named, too. If several tables name a document, the newest one holds.
 ///
 /// Content of the `BlockFile`, little-endian:
 ///
-///     for each entry: key (varint length, bytes), 1 or 0 for an entry or nothing, entry
+///     for each entry: key (varint length, bytes), then 1 and the entry, or only 0 if it became empty
 ///     for each entry in the order of the hashes: hash of the key (8), offset (8), length (4)
 ///     number of entries (8)
 package final class CatalogTable: Sendable {
@@ -58,7 +58,7 @@ package final class CatalogTable: Sendable {
     return file.bytes(at: Int(file.uint64(at: place + 8)), count: Int(file.uint32(at: place + 16)))
   }
 
-  /// A document to look for in several tables.
+  /// A document to look for in several tables; its key is hashed once.
   package struct Query: Sendable {
     let document: DocumentKey
     let key: [UInt8]
@@ -71,7 +71,7 @@ package final class CatalogTable: Sendable {
     }
   }
 
-  /// The entry of a document: nil when the table does not name it, `.some(nil)` when nothing is known any more.
+  /// The entry of a document: nil when the table does not name it, `.some(nil)` when the entry became empty.
   ///
   /// - Throws: `StorageError` with the code `.corrupt`.
   package func entry(of query: Query) throws(StorageError) -> CatalogEntry?? {
@@ -89,7 +89,7 @@ package final class CatalogTable: Sendable {
     return nil
   }
 
-  /// Every entry with its document, in no order.
+  /// Calls `body` with every document and its entry, in no particular order; nil for an entry that became empty.
   ///
   /// - Throws: `StorageError` with the code `.corrupt`.
   package func forEach(_ body: (DocumentKey, CatalogEntry?) throws -> Void) throws {
@@ -144,7 +144,7 @@ package final class CatalogTable: Sendable {
   ///
   /// - Parameters:
   ///   - tables: oldest first.
-  ///   - isOldest: true when no older table exists: then documents of which nothing is known are left out.
+  ///   - isOldest: true when no older table exists: then documents whose entry became empty are left out.
   /// - Throws: `StorageError`; `CancellationError`.
   package static func merge(
     _ tables: [CatalogTable], isOldest: Bool, to disk: any Disk, id: Int, _ isCancelled: () -> Bool

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Which documents of a segment a filter matches, as far as it was asked. Segments don't change, so this holds for
-/// ever; queries with the same filter share it.
+/// Remembers which documents of a segment a filter matches, as far as they were checked. Segments don't change, so the
+/// answers stay true. Queries with the same filter share them.
 package final class FilterMemo: Sendable {
   private struct State {
     var known: Bitmap
@@ -15,7 +15,7 @@ package final class FilterMemo: Sendable {
       State(known: Bitmap(capacity: documentCount), matching: Bitmap(capacity: documentCount)))
   }
 
-  /// - Returns: nil when nobody has asked yet.
+  /// - Returns: nil when the document has not been checked yet.
   package func answer(for document: Int) -> Bool? {
     state.withLock { $0.known.contains(document) ? $0.matching.contains(document) : nil }
   }

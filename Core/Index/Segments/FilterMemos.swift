@@ -1,9 +1,9 @@
 /// The memos of the filters that were used last. A value.
 struct FilterMemos: Sendable {
-  /// Two bits a document for each.
+  /// Each memo takes two bits for each document of the segment.
   private static let countMax = 16
 
-  /// The filter used last comes last.
+  /// In the order of their last use, the latest one last.
   private var memos: [(filter: String, memo: FilterMemo)] = []
 
   mutating func memo(of filter: String, documentCount: Int) -> FilterMemo {

@@ -1,14 +1,15 @@
-/// Where in a sorted table the hashes with the same first bits lie. It is held in memory, about a byte for each hash: a
-/// lookup then touches two or three lines of the table instead of one at each step of a search.
+/// Tells where in a sorted table the hashes with the same first bits lie. It is held in memory, about a byte for each
+/// hash. A lookup then touches two or three cache lines of the table, and not one for each step of a binary search.
 struct HashDirectory: Sendable {
-  /// So many hashes share their first bits, if hashes are spread evenly.
+  /// About this many hashes at most share their first bits, if hashes are spread evenly.
   private static let groupCount = 4
 
   private let shift: Int
-  /// For each value of the first bits, and one more, the first hash that is not below it.
+  /// For each value of the first bits, the number of the first hash that is not below it; then the number of all
+  /// hashes.
   private let starts: [UInt32]
 
-  /// - Parameter hash: the hash of an entry; not descending.
+  /// - Parameter hash: the hash of an entry; hashes must be in ascending order.
   /// - Precondition: `count` is less than 2³².
   init(count: Int, _ hash: (Int) -> UInt64) {
     var bits = 0
@@ -24,7 +25,7 @@ struct HashDirectory: Sendable {
     self.starts = starts
   }
 
-  /// - Returns: the first entry whose hash is not below `value`, or their number.
+  /// - Returns: the first entry whose hash is not below `value`; the number of entries when there is none.
   /// - Complexity: O(1) for evenly spread hashes, O(log count) for others.
   func first(notBelow value: UInt64, _ hash: (Int) -> UInt64) -> Int {
     let group = shift == 64 ? 0 : Int(value >> UInt64(shift))

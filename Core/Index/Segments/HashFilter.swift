@@ -1,6 +1,7 @@
-/// Tells which hashes a table surely does not hold, from memory: a Bloom filter whose bits for a hash lie in one word.
+/// A Bloom filter in memory that tells which hashes a table surely does not hold. The bits of each hash lie in one
+/// word.
 ///
-/// With some 13 bits for each hash, about 3 in 100 that are not held seem to be. (Putze, Sanders, Singler, "Cache-,
+/// With 13 bits for each hash, about 3 of 100 hashes that the table lacks pass. (Putze, Sanders, Singler, "Cache-,
 /// Hash- and Space-Efficient Bloom Filters", 2009.)
 struct HashFilter: Sendable {
   private static let hashesPerWord = 5

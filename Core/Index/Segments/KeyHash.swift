@@ -1,7 +1,7 @@
 import Records
 
-/// A 64-bit hash of a document's key (FNV-1a, then the finaliser of MurmurHash3). Stored: it must never change. Equal
-/// hashes of different keys only cost time.
+/// A 64-bit hash of a document's key (FNV-1a, then the finaliser of MurmurHash3). Hashes are stored, so the function
+/// must never change. Equal hashes of different keys only cost time.
 package enum KeyHash {
   package static func of(_ key: [UInt8]) -> UInt64 {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325

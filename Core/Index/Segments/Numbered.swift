@@ -1,4 +1,4 @@
-/// Numbers in the names of files, so that their order is that of the names.
+/// Numbers in the names of files, with leading zeros, so that the names sort by number.
 package enum Numbered {
   package static func text(_ number: Int) -> String {
     let digits = String(number)

@@ -1,6 +1,7 @@
 import Storage
 
-/// The file that names a segment's removed documents: their number (8), then the words of the bitmap, little-endian.
+/// The file that names a segment's removed documents. Content of the `BlockFile`: their number, then the words of the
+/// bitmap, 8 bytes each, little-endian.
 package enum RemovedDocuments {
   private static let magic = "MLRDEL01"
 
@@ -29,12 +30,12 @@ package enum RemovedDocuments {
     let (file, content) = try BlockFile.open(disk, name, magic: magic)
     let wordCount = (documentCount + 63) / 64
     guard content == 8 + wordCount * 8 else {
-      throw StorageError(.corrupt, file: name, "it is not of \(documentCount) documents")
+      throw StorageError(.corrupt, file: name, "its size is not that for \(documentCount) documents")
     }
     let bitmap = Bitmap(words: (0..<wordCount).map { file.uint64(at: 8 + $0 * 8) })
     guard UInt64(bitmap.count) == file.uint64(at: 0),
       documentCount % 64 == 0 || (bitmap.words.last ?? 0) >> UInt64(documentCount % 64) == 0
-    else { throw StorageError(.corrupt, file: name, "it names other documents than it says") }
+    else { throw StorageError(.corrupt, file: name, "its bitmap does not fit its number of documents") }
     return bitmap
   }
 }

@@ -2,7 +2,7 @@ import Analysis
 import Lexical
 import Storage
 
-/// What a tenant's live rows hold: without those that were removed since, or have expired.
+/// Counts over a tenant's live rows: those whose documents were not removed and have not expired.
 extension Segment {
   /// The documents of a tenant that were removed or have expired since a mark, each once.
   private func newlyDead(
@@ -12,7 +12,7 @@ extension Segment {
     var dead: [Int] = []
     for document in removals[mark.removals...].lazy.map({ Int($0) }) where documents.contains(document) {
       let expiry = self.expiry(of: document)
-      // Counted already when it expired.
+      // The document was counted already when it expired.
       if expiry > 0, expiry <= mark.now { continue }
       dead.append(document)
     }
@@ -34,7 +34,7 @@ extension Segment {
     return WordMemo.Mark(removals: removals.count, expired: low, now: now)
   }
 
-  /// The tenant's documents that are not shown any more.
+  /// The tenant's documents that are no longer found.
   ///
   /// - Parameters:
   ///   - removals: the documents of `removed` in the order of their removal.
@@ -46,10 +46,10 @@ extension Segment {
       return DeadDocuments(documents: [], isRemembered: true)
     }
     let mark = mark(removals, now: now)
-    // Under the lock, so that each list goes on from the one before it.
+    // Under the lock, so that each list continues the one before it.
     return words.withLock { memo in
       let known = memo.dead[rows.number] ?? (WordMemo.Mark(), [])
-      // A view that is older than what was counted, or a clock that went back.
+      // The view is older than the remembered list, or the clock went back.
       guard known.mark.removals <= mark.removals, known.mark.now <= now else {
         return DeadDocuments(
           documents: newlyDead(rows, removed, removals, since: WordMemo.Mark(), now: now), isRemembered: false
@@ -61,7 +61,7 @@ extension Segment {
     }
   }
 
-  /// In how many live rows of the tenant a term is.
+  /// The number of the tenant's live rows that have a term.
   ///
   /// - Throws: `StorageError` with the code `.corrupt`.
   package func liveFrequency(
@@ -76,7 +76,7 @@ extension Segment {
     let newly = dead.documents[counted...].sorted()
     let newRows = newly.reduce(0) { $0 + rowCount(of: $1) }
     if newRows * 8 > all {
-      // Fewer postings than rows to look for: all of the term's rows are looked at.
+      // Looking for that many rows would take longer than reading all postings of the term.
       let documents = Set(dead.documents)
       deadRows = 0
       for block in 0..<cursor.blockCount {
@@ -100,7 +100,7 @@ extension Segment {
     return UInt64(max(0, all - deadRows))
   }
 
-  /// What the tenant's live rows hold.
+  /// The counts over the tenant's live rows.
   package func liveContent(_ rows: TenantRows, without dead: DeadDocuments) -> TenantContent {
     let known = dead.isRemembered ? words.withLock { $0.contents[rows.number] } : nil
     let isOlder = (known?.documents ?? 0) > dead.documents.count

@@ -8,7 +8,7 @@ extension Segment {
     return offset..<offset + count
   }
 
-  /// The bytes of all sections that only words need.
+  /// The bytes of all sections that only the search for words needs.
   package var wordBytes: Int {
     [
       SegmentDirectory.Section.rowLengths, .rowHashes, .rowsByHash, .documentLanguages, .postings, .terms,
@@ -40,15 +40,15 @@ extension Segment {
     try PostingsCursor(file, place, rowCount: rows.rowCount, name: name)
   }
 
-  /// The mean weighted length that the tenant's saturations were computed with, in terms; nil when other weights were
-  /// used: then they say nothing.
+  /// The mean weighted length that the tenant's saturations were computed with, in terms; nil when they were computed
+  /// with other weights, so that they can't be used.
   package func meanLength(of rows: TenantRows, _ weights: FieldWeights) -> Float? {
     guard wordFacts.weights == weights.numbers else { return nil }
     let mean = Float(bitPattern: file.uint32(at: wordPlace(rows) + 8))
     return mean.isFinite && mean > 0 ? mean : nil
   }
 
-  /// The terms in each field of all rows of the tenant.
+  /// The number of terms in each field, over all rows of the tenant.
   package func totalLengths(of rows: TenantRows) -> [UInt64] {
     let place = wordPlace(rows) + 24
     return TermField.allCases.map { file.uint64(at: place + $0.rawValue * 8) }
@@ -72,7 +72,7 @@ extension Segment {
     FieldLengths(bits: file.uint64(at: directory[.rowLengths].offset + row * 8))
   }
 
-  /// The tenant's rows with a hash of their text, at most a thousand.
+  /// The tenant's rows whose folded text has this hash, in ascending order, at most a thousand.
   package func rows(withTextHash hash: UInt64, in rows: TenantRows) -> [Int] {
     let table = directory[.rowsByHash].offset + rows.firstRow * 4
     func row(_ place: Int) -> Int {

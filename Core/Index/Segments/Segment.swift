@@ -7,8 +7,8 @@ import VectorMath
 /// An immutable part of the index in a mapped file (`SegmentDirectory` has the format). Documents lie in the order of
 /// their keys, the rows of a document and of a tenant beside each other.
 ///
-/// All bytes are checked when the segment is opened: later reads of what it promises can't fail unless the disk changes
-/// them meanwhile, and then they throw.
+/// All checksums and tables are checked when the segment is opened, so later reads stay within the file. Texts, facts
+/// and postings are decoded later, which throws if they are malformed.
 package final class Segment: Sendable {
   /// The rows of one tenant.
   package struct TenantRows: Sendable {
@@ -36,7 +36,7 @@ package final class Segment: Sendable {
   private let memos = Mutex(FilterMemos())
   let wordFacts: SegmentWords
   let words = Mutex(WordMemo())
-  /// The documents that expire, the first one first.
+  /// The documents that expire, in the order of their expiry.
   let expiring: [(expiry: Int64, document: Int)]
 
   package static func name(_ id: Int) -> String { "segment-\(Numbered.text(id))" }
@@ -78,7 +78,8 @@ package final class Segment: Sendable {
 
   func corrupt(_ reason: String) -> StorageError { StorageError(.corrupt, file: name, reason) }
 
-  /// Every number in the tables lies within what it points into. Checksums tell of a bad disk, this of a bad writer.
+  /// Checks that every number in the tables lies within the section that it points into. Checksums find a bad disk,
+  /// this finds a bad writer.
   private func checkTables() throws(StorageError) {
     var (row, documents, panel) = (0, 0, 0)
     for number in 0..<tenantCount {
@@ -92,10 +93,10 @@ package final class Segment: Sendable {
       guard
         dimension == 0
           || (tenant.firstTail + tenant.tailCount) * dimension * 4 <= directory[.vectors].count
-      else { throw corrupt("tenant \(number) has no vectors") }
+      else { throw corrupt("the vectors of tenant \(number) lie beyond their section") }
     }
     guard row == rowCount, documents == documentCount, panel == panels.count || dimension == 0 else {
-      throw corrupt("its tenants are not all its rows")
+      throw corrupt("its tenants do not cover all its rows")
     }
     let listCount = Int(file.uint32(at: directory[.access].offset))
     guard (listCount + 2) * 4 <= directory[.access].count else { throw corrupt("its access lists are cut") }
@@ -118,13 +119,13 @@ package final class Segment: Sendable {
         case let rows = tenant(Int(file.uint32(at: place + 44))),
         (rows.firstDocument..<rows.firstDocument + rows.documentCount).contains(number),
         row >= rows.firstRow, row + Int(file.uint32(at: place + 4)) <= rows.firstRow + rows.rowCount
-      else { throw corrupt("document \(number) points beyond its tables") }
+      else { throw corrupt("document \(number) points beyond a section") }
       row += Int(file.uint32(at: place + 4))
       guard
         file.uint32(at: directory[.hashes].offset + number * 12 + 8) < UInt32(clamping: documentCount)
       else { throw corrupt("its table of hashes points beyond its documents") }
     }
-    guard row == rowCount else { throw corrupt("its documents are not all its rows") }
+    guard row == rowCount else { throw corrupt("its documents do not cover all its rows") }
     for row in 0..<rowCount where document(ofRow: row) >= documentCount {
       throw corrupt("row \(row) belongs to no document")
     }
@@ -172,14 +173,14 @@ package final class Segment: Sendable {
     ) { query, row, score in body(query, rows.tailRow + row, score) }
   }
 
-  /// The row's vector as it came.
+  /// The row's fp32 vector.
   package func vector(ofRow row: Int, in rows: TenantRows) -> [Float] {
     var values: [Float] = []
     append(row, rows, &values)
     return values
   }
 
-  /// The dot product of the row's vector and another, as `Panels.dot` has it.
+  /// The dot product of the row's vector and another, as `Panels.dot` computes it.
   package func score(ofRow row: Int, in rows: TenantRows, _ vector: [Float]) -> Float {
     guard kind == .bf16 else { return Panels.dot(self.vector(ofRow: row, in: rows), vector) }
     return Panels.dot(file, at: directory[.vectors].offset + row * dimension * 4, vector)
@@ -204,7 +205,7 @@ package final class Segment: Sendable {
 
   package func firstRow(of document: Int) -> Int { Int(file.uint32(at: documentPlace(document))) }
 
-  /// The document of a key; nil when the segment has none.
+  /// The number of the document with this key; nil when the segment has none.
   package func document(of key: [UInt8]) -> Int? {
     let hash = KeyHash.of(key)
     let table = directory[.hashes].offset
@@ -219,9 +220,9 @@ package final class Segment: Sendable {
     return nil
   }
 
-  /// What queries with this filter have found out of the documents.
+  /// What earlier queries with this filter have found out about the documents.
   ///
-  /// - Parameter filter: the same text for the same filter.
+  /// - Parameter filter: the filter's text; the same filter must have the same text.
   package func memo(of filter: String) -> FilterMemo {
     memos.withLock { $0.memo(of: filter, documentCount: documentCount) }
   }
@@ -297,7 +298,7 @@ package final class Segment: Sendable {
     return result
   }
 
-  /// - Parameter read: blocks of texts that were unpacked before; hits often lie beside each other.
+  /// - Parameter read: the blocks of texts unpacked so far, because rows that are found often share a block.
   /// - Throws: `StorageError` with the code `.corrupt`.
   package func chunk(ofRow row: Int, _ read: inout TextBlocks) throws(StorageError) -> Chunk {
     let block = textBlock(ofRow: row)

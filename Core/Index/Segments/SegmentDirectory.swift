@@ -2,15 +2,16 @@ import Records
 import Storage
 import VectorMath
 
-/// Where the sections of a segment lie. It is the end of the segment's content, and the last 8 bytes of the content are
-/// its own offset.
+/// Where the sections of a segment lie. The directory is stored behind the sections; its own offset is the last 8 bytes
+/// of the segment's content.
 struct SegmentDirectory: Sendable, Equatable {
   /// The sections in the order in which they are written. All numbers are little-endian; every section begins at a
   /// multiple of 64.
   enum Section: Int, CaseIterable {
     /// For each tenant the panels of its full groups of 32 rows.
     case panels
-    /// fp32 vectors, row-major: of all rows beside bf16 panels, of rows without a panel beside fp32 panels.
+    /// fp32 vectors, row-major: with bf16 panels those of all rows, with fp32 panels those of rows that are in no
+    /// panel.
     case vectors
     /// For each row the number of its document, 4 bytes.
     case rowDocuments
@@ -22,14 +23,16 @@ struct SegmentDirectory: Sendable, Equatable {
     case keys
     /// For each document a `DocumentFacts`: its digest and its properties, each after its length as a varint.
     case facts
-    /// Access lists: their number (4), for each and one more the number of its first hash (4), then hashes (16 each).
+    /// Access lists: their number (4), for each the number of its first hash (4), the number of all hashes (4), then
+    /// the hashes (16 each).
     case access
     /// For each document, in the order of the hashes: the hash of its key (8), its number (4).
     case hashes
-    /// For each tenant 32 bytes: first document (4), documents (4), first row (4), rows (4), first panel (4), first row
-    /// of it in `vectors` that has no panel (4), length of its name (4), 0 (4). Its name begins its documents' keys.
+    /// For each tenant 32 bytes: first document (4), documents (4), first row (4), rows (4), first panel (4), position
+    /// in `vectors` of its first row without a panel (4), length of its name (4), 0 (4). Its documents' keys begin with
+    /// its name.
     case tenants
-    /// zstd frames of `Chunk` messages, each after its length as a varint.
+    /// zstd frames. Each holds some `Chunk` messages, each message after its length as a varint.
     case texts
     /// For each block of texts 24 bytes: its first row (4), unpacked bytes (4), offset in `texts` (8), packed bytes
     /// (4), 0 (4).
@@ -38,7 +41,7 @@ struct SegmentDirectory: Sendable, Equatable {
     case rowLengths
     /// For each row the hash of its folded text, 8 bytes.
     case rowHashes
-    /// For each tenant its rows, counted from its first, in the order of those hashes, 4 bytes each.
+    /// For each tenant its rows, counted from its first row, in the order of their `rowHashes`, 4 bytes each.
     case rowsByHash
     /// For each document the number of its language in `words`, 1 byte.
     case documentLanguages
@@ -46,13 +49,13 @@ struct SegmentDirectory: Sendable, Equatable {
     case postings
     /// The tenants' terms (`TermBlock`).
     case terms
-    /// For each block of terms where it begins in `terms`, 8 bytes.
+    /// For each block of terms its offset in `terms`, 8 bytes.
     case termBlocks
     /// For each code the counts that it stands for (`TermCounts`, 4 bytes).
     case termCounts
     /// For each tenant 56 bytes: first block of terms (4), terms (4), the mean weighted length that its saturations
-    /// were computed with (fp32, 4), 0 (4), the beginning of its postings (8), the terms in each field of all its rows
-    /// (8 each).
+    /// were computed with (fp32, 4), 0 (4), the offset of its postings in `postings` (8), the terms in each field of
+    /// all its rows (8 each).
     case wordTenants
     /// The weights of the fields that saturations were computed with, in hundredths (4 bytes each), and the codes of
     /// languages, each after its length as a varint.
@@ -72,11 +75,11 @@ struct SegmentDirectory: Sendable, Equatable {
   var documentCount = 0
   var tenantCount = 0
   var textBlockCount = 0
-  /// The largest distance between a row and what its panel holds.
+  /// The largest distance between a row's vector and the rounded one in its panel; 0 for fp32 panels.
   var roundingError: Float = 0
-  /// The largest length of a row that lies in a panel.
+  /// The largest length of a vector that lies in a panel.
   var longest: Float = 0
-  /// Bytes of all chunks before they were packed.
+  /// Bytes of all chunk messages before compression.
   var textBytes = 0
   var sections: [(offset: Int, count: Int)] = []
 
@@ -103,7 +106,7 @@ struct SegmentDirectory: Sendable, Equatable {
 
   init() {}
 
-  /// Reads the directory and checks that all that it promises lies within the content.
+  /// Reads the directory and checks that its sections lie within the content and fit its counts.
   ///
   /// - Throws: `StorageError` with the code `.corrupt`.
   init(_ file: MappedFile, content: Int, name: String) throws(StorageError) {
@@ -140,7 +143,7 @@ struct SegmentDirectory: Sendable, Equatable {
     guard dimension <= VectorBatch.dimensionMax, roundingError.isFinite, roundingError >= 0,
       longest.isFinite, longest >= 0
     else {
-      throw corrupt("its vectors are too long")
+      throw corrupt("the dimension or length of its vectors is impossible")
     }
     let padded = dimension + dimension % 2
     // A later release may have added sections.

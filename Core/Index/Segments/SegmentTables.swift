@@ -113,7 +113,7 @@ struct SegmentTables {
     var (panel, tail) = (0, 0)
     for tenant in tenants {
       let panelCount = tenant.rowCount / Panels.rows
-      // Beside bf16 panels all rows are in `vectors`.
+      // With bf16 panels, `vectors` holds all rows.
       let firstTail = kind == .fp32 ? tail : tenant.panelsEnd
       for number in [
         tenant.firstDocument, tenant.documentCount, tenant.firstRow, tenant.rowCount, panel, firstTail,

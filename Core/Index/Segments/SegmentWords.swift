@@ -4,12 +4,12 @@ import Storage
 import Synchronization
 import VectorMath
 
-/// What a segment knows of words beside its postings.
+/// A segment's tables for the search for words, without its terms and postings.
 final class SegmentWords: Sendable {
-  /// The weights that bounds were computed with.
+  /// The weights of fields that the stored saturations were computed with, in hundredths.
   let weights: [UInt32]
   let languages: [Language]
-  /// What each code stands for.
+  /// The counts that each code stands for.
   let counts: [TermCounts]
   private let lengths = Mutex<(weights: FieldWeights, values: [Float])?>(nil)
   private let frequencies = Mutex<(weights: FieldWeights, values: [Float])?>(nil)

@@ -3,8 +3,8 @@ import Lexical
 import Storage
 import VectorMath
 
-/// Writes a segment from the live documents of some sources. The vectors are read twice, and nothing is held in memory
-/// but one block of texts and the tables of documents.
+/// Writes a segment from the live documents of some sources. The vectors are read twice. Memory holds the tables, the
+/// terms and one block of texts, but never all vectors, texts or postings.
 package struct SegmentWriter {
   /// A document of a source.
   struct Place {
@@ -12,7 +12,7 @@ package struct SegmentWriter {
     var document: Int
   }
 
-  /// Chunks are packed together up to so many bytes.
+  /// Chunks are compressed together as soon as they have this many bytes.
   private static let textBlockBytes = 8 << 10
 
   private let disk: any Disk
@@ -31,9 +31,9 @@ package struct SegmentWriter {
   }
 
   /// - Parameters:
-  ///   - weights: of fields, for bounds of scores.
-  ///   - sources: with the documents that must be left out.
-  ///   - isLive: called with a source and a document.
+  ///   - weights: the weights of fields, for the bounds of scores that are stored.
+  ///   - sources: may have documents that must be left out.
+  ///   - isLive: called with the numbers of a source and of a document in it; false leaves the document out.
   package init(
     _ disk: any Disk, name: String, kind: Panels.Kind, dimension: Int, weights: FieldWeights,
     sources: [any SegmentSource], isLive: (Int, Int) -> Bool
@@ -106,7 +106,7 @@ package struct SegmentWriter {
     func end() { directory.sections.append((start, file.count - start)) }
     func check() throws { if isCancelled() { throw CancellationError() } }
 
-    // Panels, and the tables of tenants and documents beside them.
+    // Write the panels. The tables of tenants and documents are collected on the way and written later.
     var tables = SegmentTables()
     var group: [Float] = []
     let groupCount = Panels.rows * dimension
@@ -188,7 +188,7 @@ package struct SegmentWriter {
       let count = source.rowCount(of: place.document)
       defer { row += count }
       var values: [Float] = []
-      // Beside fp32 panels only the rows that have none.
+      // With fp32 panels, only the rows that are in no panel.
       let panelsEnd = tables.tenants[tenant].panelsEnd
       let first = kind == .fp32 ? max(row, panelsEnd) : row
       guard first < row + count else { continue }

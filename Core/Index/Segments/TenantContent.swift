@@ -1,12 +1,12 @@
 import Analysis
 import Lexical
 
-/// What the rows of a tenant hold together.
+/// Counts over some rows of a tenant.
 package struct TenantContent: Sendable {
   package var rows: UInt64 = 0
-  /// Terms in each field.
+  /// The number of terms in each field, over all these rows.
   package var lengths = [UInt64](repeating: 0, count: TermField.allCases.count)
-  /// Rows of each language.
+  /// The number of rows in each language.
   package var languages: [Language: UInt64] = [:]
 
   package init() {}
@@ -17,7 +17,7 @@ package struct TenantContent: Sendable {
     languages[language, default: 0] &+= 1
   }
 
-  /// A damaged file may hold less than what is taken away.
+  /// Subtracts a row. Differences may wrap around: a damaged file may state less than is subtracted.
   mutating func remove(_ lengths: FieldLengths, _ language: Language) {
     rows &-= 1
     for field in TermField.allCases { self.lengths[field.rawValue] &-= lengths[field] }

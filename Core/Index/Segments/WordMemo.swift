@@ -1,4 +1,4 @@
-/// What was counted of a segment's rows that are not shown any more. A value.
+/// What was counted of a segment's dead documents: those that were removed or have expired. A value.
 struct WordMemo {
   /// Up to where removed and expired documents were looked for.
   struct Mark {
@@ -12,14 +12,14 @@ struct WordMemo {
     var term: [UInt8]
   }
 
-  /// So many terms are remembered; then all are forgotten.
+  /// When this many terms are remembered, all are forgotten.
   private static let termsMax = 65_536
 
-  /// By tenant.
+  /// The dead documents that were found so far, by tenant.
   var dead: [Int: (mark: Mark, documents: [Int])] = [:]
-  /// How many dead documents were counted, and how many of their rows have the term.
+  /// For each term how many dead documents were looked at, and how many of their rows have the term.
   private(set) var terms: [TermKey: (documents: Int, rows: Int)] = [:]
-  /// The same with what is left. By tenant.
+  /// For each tenant how many dead documents were subtracted, and the counts over the rows that remain.
   var contents: [Int: (documents: Int, content: TenantContent)] = [:]
 
   mutating func note(_ key: TermKey, documents: Int, rows: Int) {

@@ -2,20 +2,21 @@ import Analysis
 import Lexical
 import Storage
 
-/// Writes the sections of a segment that hold words. Postings go to the file at once; dictionaries and what is known of
-/// each row are held in memory.
+/// Writes the sections of a segment for the search for words. Postings go to the file at once; the terms, and the
+/// lengths and hashes of all rows are held in memory.
 struct WordsWriter {
   private let sources: [any SegmentSource]
   private let order: [SegmentWriter.Place]
   private let tenants: [SegmentTables.Tenant]
   private let weights: FieldWeights
 
-  /// For each source and row the row of the new segment.
+  /// For each source and row the row of the new segment; `dead` for a row that is left out.
   private var newRows: [[UInt32]]
   private static let dead = UInt32.max
   private var lengths: [FieldLengths] = []
   private var hashes: [UInt64] = []
-  /// The first ones are so common that their codes should be short.
+  /// The counts that each code stands for. One to four occurrences in the text are so common that they get the lowest
+  /// codes, which take the fewest bits.
   private var counts: [TermCounts] = (1...4).map { TermCounts(bits: $0) }
   private var codes: [TermCounts: UInt32] = [:]
   private var dictionary = TermDictionaryWriter()
@@ -120,7 +121,7 @@ struct WordsWriter {
       guard let first = next.rows.first else { continue }
       // A damaged segment may name rows of another tenant.
       guard next.rows.allSatisfy({ rows.contains(Int($0)) }) else {
-        throw StorageError(.corrupt, file: "a segment that is read", "a posting of another tenant")
+        throw StorageError(.corrupt, file: "a segment to be merged", "a posting of another tenant")
       }
       let codes = next.counts.map { code(of: $0) }
       guard next.rows.count > 1 else {
@@ -155,7 +156,7 @@ struct WordsWriter {
     return new
   }
 
-  /// The terms of one tenant, from all sources.
+  /// Merges the terms of one tenant from all sources.
   private struct Streams {
     private var streams: [(stream: any TermStream, source: Int)] = []
     private var heads: [TermPostings?] = []
@@ -170,7 +171,7 @@ struct WordsWriter {
       for index in streams.indices { heads.append(try streams[index].stream.next()) }
     }
 
-    /// The next term with its rows in the new segment; there may be none.
+    /// The next term with its rows in the new segment, nil at the end. A term may have no rows left.
     mutating func next(_ newRows: [[UInt32]]) throws -> TermPostings? {
       var least: [UInt8]?
       for case let head? in heads where least.map({ head.term.lexicographicallyPrecedes($0) }) ?? true {
@@ -187,7 +188,7 @@ struct WordsWriter {
         }
         heads[index] = try streams[index].stream.next()
       }
-      // The rows of a damaged segment may not ascend.
+      // Rows of several streams can interleave. Those of a damaged segment may also repeat.
       let ascends = zip(result.rows, result.rows.dropFirst()).allSatisfy { $0 < $1 }
       guard !ascends else { return result }
       var seen: Set<UInt32> = []

@@ -6,11 +6,11 @@ package final class BlockFileWriter {
   private let magic: String
   private var block: [UInt8] = []
   private var checksums = ByteWriter()
-  /// Bytes of content so far.
+  /// The number of content bytes so far.
   package private(set) var count = 0
 
   /// - Parameter magic: eight ASCII characters.
-  /// - Throws: `StorageError` when the file can't be made.
+  /// - Throws: `StorageError` when the file can't be created.
   package init(_ disk: any Disk, _ name: String, magic: String) throws(StorageError) {
     precondition(magic.utf8.count == 8)
     file = try disk.create(name)
@@ -45,7 +45,7 @@ package final class BlockFileWriter {
     block.removeAll(keepingCapacity: true)
   }
 
-  /// Ends the file and makes its bytes durable.
+  /// Writes the checksums, the length and the magic, and makes the file's bytes durable.
   ///
   /// - Returns: the size of the file.
   /// - Throws: as `append`.

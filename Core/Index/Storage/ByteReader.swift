@@ -1,10 +1,10 @@
-/// Reads what `ByteWriter` wrote. Every access is checked: bytes from a disk can't trap.
+/// Reads what `ByteWriter` wrote. Every access is checked: damaged bytes throw, they never trap.
 package struct ByteReader {
   private let bytes: [UInt8]
   private let file: String
   private var position = 0
 
-  /// - Parameter file: named in errors.
+  /// - Parameter file: the file's name, for errors.
   package init(_ bytes: [UInt8], file: String) {
     self.bytes = bytes
     self.file = file
@@ -42,7 +42,7 @@ package struct ByteReader {
     throw corrupt("a number of more than ten bytes")
   }
 
-  /// A number of things of which each takes at least one byte.
+  /// Reads a count of items. Each takes at least one byte, so a count above the number of remaining bytes is an error.
   package mutating func count() throws(StorageError) -> Int {
     guard let count = Int(exactly: try varint()), count <= bytes.count - position else {
       throw corrupt("a count beyond the end")
@@ -59,10 +59,10 @@ package struct ByteReader {
 
   package mutating func data() throws(StorageError) -> [UInt8] { Array(try take(try count())) }
 
-  /// Passes over data and compares it.
+  /// Skips bytes that `ByteWriter.data` wrote, and compares them with others.
   ///
-  /// - Parameter from: where in `other` the data would stand.
-  /// - Returns: how many bytes at the start are the same, and how many there are.
+  /// - Parameter from: the position in `other` at which the comparison begins.
+  /// - Returns: how many of the first bytes are equal, and how many bytes were skipped.
   package mutating func common(with other: [UInt8], from: Int) throws(StorageError) -> (
     equal: Int, length: Int
   ) {

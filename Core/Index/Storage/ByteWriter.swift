@@ -1,4 +1,5 @@
-/// Appends numbers and strings in the forms of the index's files: little-endian, lengths as varints.
+/// Appends numbers and strings as the index's files store them: `uint32` and `uint64` little-endian, all other numbers
+/// and lengths as varints.
 package struct ByteWriter {
   package private(set) var bytes: [UInt8] = []
 
@@ -30,7 +31,7 @@ package struct ByteWriter {
   package mutating func int(_ value: Int64) { varint(UInt64(bitPattern: value)) }
   package mutating func bool(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
-  /// The bytes alone.
+  /// Appends the bytes without their number.
   package mutating func raw(_ value: [UInt8]) { bytes += value }
 
   package mutating func data(_ value: [UInt8]) {

@@ -1,8 +1,8 @@
 extension Disk {
-  /// Copies a file that nobody writes any more to another disk. Its bytes are durable there, its name not yet. The file
-  /// may be removed here meanwhile.
+  /// Copies a finished file to another disk. The copy's bytes are durable, its name only after `syncNames`. The
+  /// original may be removed while it is copied.
   ///
-  /// - Parameter new: its name there; nil for the same.
+  /// - Parameter new: the name of the copy; nil for the same name.
   /// - Throws: `StorageError`; with the code `.missing` when the file does not exist.
   package func copy(_ name: String, to other: any Disk, as new: String? = nil) throws(StorageError) {
     let source = try open(name)

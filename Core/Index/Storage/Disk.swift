@@ -1,20 +1,20 @@
 import VectorMath
 
-/// The file door of the index: one flat folder. The engine reads and writes nothing else, so that a test can stand
-/// between it and the disk.
+/// One flat folder with the files of an index. The engine reads and writes files only through this protocol, so that a
+/// test can put faults between the engine and the disk.
 ///
-/// What was written survives a loss of power only after `sync` of its file; that a file exists, has its new name or is
-/// gone, only after `syncNames`.
+/// Written bytes survive a loss of power only after `sync` of their file. That a file was created, renamed or removed
+/// survives it only after `syncNames`.
 package protocol Disk: Sendable {
-  /// What messages call it.
+  /// The folder's path, for messages.
   var path: String { get }
   /// The names of all files, in no order.
   func names() throws(StorageError) -> [String]
-  /// Makes an empty file, also where one of this name exists.
+  /// Creates an empty file. It replaces an existing file of this name.
   func create(_ name: String) throws(StorageError) -> any WritableFile
-  /// The bytes of a file that nobody writes any more.
+  /// Opens a finished file for reading.
   func open(_ name: String) throws(StorageError) -> MappedFile
-  /// Replaces a file of the new name in one step.
+  /// Renames a file. An existing file of the new name is replaced in one step.
   func rename(_ name: String, to new: String) throws(StorageError)
   func remove(_ name: String) throws(StorageError)
   func syncNames() throws(StorageError)

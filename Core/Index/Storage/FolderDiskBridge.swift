@@ -5,15 +5,15 @@ import VectorMath
 package struct FolderDisk: Disk {
   package let path: String
 
-  /// Makes the folder, and those above it, where they are missing.
+  /// Creates the folder, and the folders above it, if they are missing.
   ///
-  /// - Throws: `StorageError` when it can't be made.
+  /// - Throws: `StorageError` when a folder can't be created.
   package init(_ path: String) throws(StorageError) {
     self.path = path
     try Self.make(path)
   }
 
-  /// Nobody but the owner may read what is made, nor the folders above it that are made, whatever the umask.
+  /// Creates the missing folders with mode 0700: only the owner may read them, whatever the umask.
   private static func make(_ path: String) throws(StorageError) {
     if FileManager.default.fileExists(atPath: path) { return }
     let parent = URL(fileURLWithPath: path).deletingLastPathComponent().path
@@ -55,16 +55,16 @@ package struct FolderDisk: Disk {
   package func open(_ name: String) throws(StorageError) -> MappedFile {
     guard unsafe access(place(name), R_OK) == 0 else { throw Self.failure(place(name), "open") }
     do { return try MappedFile(path: place(name)) } catch {
-      // It may have been removed since.
+      // The file may have been removed since the check above.
       guard unsafe access(place(name), R_OK) == 0 else { throw Self.failure(place(name), "open") }
-      // An empty file was cut. Too little memory or too many open files say nothing of the bytes.
+      // An empty file was truncated. Other causes, such as too many open files, don't mean that its bytes are damaged.
       let isEmpty = ((try? FileManager.default.attributesOfItem(atPath: place(name)))?[.size] as? Int) == 0
       throw StorageError(
         isEmpty ? .corrupt : .failed, file: place(name), isEmpty ? "it is empty" : error.description)
     }
   }
 
-  /// Replaces a file of the new name in one step.
+  /// Renames a file. An existing file of the new name is replaced in one step.
   ///
   /// - Throws: `StorageError` when the system call fails.
   package func rename(_ name: String, to new: String) throws(StorageError) {
@@ -73,7 +73,7 @@ package struct FolderDisk: Disk {
     }
   }
 
-  /// Removes a file; one that doesn't exist is removed already.
+  /// Removes a file. It is no error if the file does not exist.
   ///
   /// - Throws: `StorageError` when the system call fails.
   package func remove(_ name: String) throws(StorageError) {
@@ -82,7 +82,7 @@ package struct FolderDisk: Disk {
     }
   }
 
-  /// Makes names durable (fsync of the folder).
+  /// Makes created, renamed and removed names durable (fsync of the folder).
   ///
   /// - Throws: `StorageError` when the system call fails.
   package func syncNames() throws(StorageError) {
@@ -119,7 +119,7 @@ private final class PosixFile: WritableFile {
   }
 
   func sync() throws(StorageError) {
-    // An error here is final: the kernel may have dropped what it could not write.
+    // An fsync must not be repeated after an error: the kernel may have dropped what it could not write.
     guard fsync(descriptor) == 0 else { throw FolderDisk.failure(path, "fsync") }
   }
 

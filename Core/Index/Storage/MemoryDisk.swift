@@ -1,7 +1,7 @@
 import Synchronization
 import VectorMath
 
-/// Files in memory: for an index without a volume, which is built anew at each start.
+/// Keeps files in memory, for an index without a volume. Such an index is rebuilt from the log at each start.
 package final class MemoryDisk: Disk {
   private final class File: WritableFile {
     private let disk: MemoryDisk

@@ -4,7 +4,7 @@ import Failures
 package struct StorageError: Failure {
   /// What went wrong.
   package enum Code: Sendable, Equatable {
-    /// There is no room. Writing may succeed later.
+    /// The disk or the quota is full. Writing may succeed later.
     case full
     /// There is no such file.
     case missing
@@ -12,7 +12,8 @@ package struct StorageError: Failure {
     case failed
     /// A checksum, a magic number or a length is wrong.
     case corrupt
-    /// Another release or another embedding model has written it, or a worker that could not read all records.
+    /// The file was written by another release, for another embedding model, with other rules for terms, or by a
+    /// worker that could not read all records.
     case newer
   }
 

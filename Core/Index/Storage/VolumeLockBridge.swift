@@ -1,10 +1,10 @@
 import Foundation
 
-/// Keeps a volume to one process. The kernel releases it when the process ends, however it ends.
+/// Lets only one process use a volume. The kernel releases the lock when the process ends, even after a crash.
 package final class VolumeLock: Sendable {
   private let descriptor: Int32
 
-  /// - Throws: `StorageError` with the code `.failed` when another process holds it.
+  /// - Throws: `StorageError` with the code `.failed` when another process holds the lock.
   package init(_ disk: FolderDisk) throws(StorageError) {
     let path = disk.path + "/lock"
     descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)

@@ -1,21 +1,21 @@
 import Records
 
-/// One side of the account.
+/// The counts of the ledger for documents or for queries.
 package struct Account: Sendable {
   package let kind: String
-  /// Names of terminal states, each with its bit.
+  /// The terminal states: each with its name and its bit in the flags of a record.
   package let states: [(name: String, bit: UInt8)]
   package let stages: [String]
   package var accepted = 0
   package var finished: [String: Int] = [:]
   package var inFlight: [String: Int] = [:]
-  /// The same terminal state written again: allowed after a crash.
+  /// Records whose terminal state was written more than once: allowed after a crash.
   package var repeats = 0
-  /// Later terminal states of another kind than the first one, which is the state for every reader.
+  /// Records with a later terminal state that differs from the first one. The first is the state for every reader.
   package var contradicted = 0
   package var lost = 0
-  /// A few of those lost or contradicted, for the person who must look: the first by name, so that they are the
-  /// same in whatever order, and in however many passes, they were found.
+  /// A few lost or contradicted records for a person to look at: the first ones by name, so that the same records are
+  /// listed whatever the order and the number of the passes.
   package var examples: [String] = []
   private static let examplesMax = 10
 

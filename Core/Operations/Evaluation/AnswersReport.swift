@@ -6,7 +6,7 @@ package struct AnswersReport: Sendable {
   var count = 0
   var missing = 0
   var answerable = 0
-  /// Answerable questions that were answered, and those of them whose citations hold a known answer.
+  /// Answerable questions that were answered, and how many of these have a citation that contains a known answer.
   var answered = 0
   var holding = 0
   var ownWords = 0

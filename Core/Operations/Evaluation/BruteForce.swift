@@ -1,6 +1,5 @@
 import Encoder
 import KafkaClient
-import Lexical
 import Records
 import Settings
 import Stage
@@ -8,18 +7,6 @@ import Synchronization
 
 /// An independent check of search: scans the vectors of the topic with scalar loops.
 package enum BruteForce {
-  private struct Row {
-    var id: String
-    var chunk: UInt32
-    var text: UInt64
-    var vector: [Float]
-  }
-
-  private struct Entry {
-    var version: Version
-    var rows: [UInt32: Row] = [:]
-  }
-
   /// Compares each answer with the scan. Scores may differ by 1e-5; chunks whose scores are that close may be in any
   /// order.
   ///
@@ -39,9 +26,8 @@ package enum BruteForce {
     return result
   }
 
-  /// The rows of each document's newest version; a deleted document has none.
-  private static func rows(_ tenant: TenantID, _ settings: Settings) async throws -> [Row] {
-    let batches = Mutex<[DocumentKey: Entry]>([:])
+  private static func rows(_ tenant: TenantID, _ settings: Settings) async throws -> [VisibleRows.Row] {
+    let visible = Mutex(VisibleRows())
     let topic = settings.topic(.vectors)
     let partitions = (0..<settings.partitionCount(.vectors)).map { TopicPartition(topic, $0) }
     try await withReader(settings.kafkaConfiguration(clientID: "millrace-eval")) { reader in
@@ -51,33 +37,19 @@ package enum BruteForce {
           guard let value = record.value, let batch = try? VectorBatch(wireBytes: value),
             batch.header.document.key.tenant == tenant
           else { continue }
-          batches.withLock { add(batch, to: &$0) }
+          visible.withLock { $0.add(batch) }
         }
       }
     }
-    return batches.withLock { $0.values.flatMap { $0.rows.values } }
+    return visible.withLock(\.rows)
   }
 
-  private static func add(_ batch: VectorBatch, to table: inout [DocumentKey: Entry]) {
-    let document = batch.header.document
-    var entry = table[document.key] ?? Entry(version: document.version)
-    if document.version < entry.version { return }
-    if document.version > entry.version { entry = Entry(version: document.version) }
-    if case .vectors(let chunks, let dimension, let values) = batch.content {
-      for (index, chunk) in chunks.enumerated() {
-        entry.rows[chunk.number] = Row(
-          id: document.key.id.rawValue, chunk: chunk.number, text: Lexicon.hash(of: chunk.text),
-          vector: Array(values[index * dimension..<(index + 1) * dimension]))
-      }
-    }
-    table[document.key] = entry
-  }
-
-  private static func compare(_ answer: AnswerRecord, _ vector: [Float], _ rows: [Row]) -> String? {
+  private static func compare(_ answer: AnswerRecord, _ vector: [Float], _ rows: [VisibleRows.Row]) -> String?
+  {
     var texts: Set<UInt64> = []
-    let all = rows.map { row -> (Row, Float) in
+    let all = rows.map { row -> (VisibleRows.Row, Float) in
       var score: Float = 0
-      // A row of another width was made by another model, and no answer can hold it.
+      // Vectors of another model may have another dimension: `zip` stops at the end of the shorter one.
       for (a, b) in zip(row.vector, vector) { score += a * b }
       return (row, score)
     }.sorted { a, b in
@@ -85,7 +57,7 @@ package enum BruteForce {
       if a.0.id != b.0.id { return a.0.id.utf8.lexicographicallyPrecedes(b.0.id.utf8) }
       return a.0.chunk < b.0.chunk
     }
-    // Chunks with the same text count once; which of them, among nearly equal scores, may differ.
+    // Chunks with the same text count once. If their scores are nearly equal, the answer may cite any of them.
     let scored = all.filter { texts.insert($0.0.text).inserted }
     guard answer.citations.count == min(10, scored.count) else {
       return "\(answer.citations.count) hits instead of \(min(10, scored.count))"

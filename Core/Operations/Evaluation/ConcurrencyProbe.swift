@@ -9,8 +9,8 @@ import Records
 import Settings
 import Time
 
-/// Compares the time for questions that are asked at once with the time for the same prompts sent directly to
-/// the LLM.
+/// Compares the time for questions that are asked all at the same time with the time for the same prompts sent directly
+/// to the LLM.
 package struct ConcurrencyProbe: Sendable {
   /// The times of both runs.
   package struct Report: Sendable {
@@ -18,7 +18,7 @@ package struct ConcurrencyProbe: Sendable {
     package var promptCount: Int
     package var pipelineSeconds: Double
     package var directSeconds: Double
-    /// Answers by engine; `none` counts the missing ones.
+    /// The number of answers by engine; `none` counts the missing answers.
     package var engines: [String: Int]
 
     package var ratio: Double { pipelineSeconds / directSeconds }
@@ -62,7 +62,7 @@ package struct ConcurrencyProbe: Sendable {
     let answers = try await client.ask(queries, concurrency: queries.count) { _, _ in }
     let pipelineSeconds = watch.seconds
     await client.close()
-    // Only queries that reached the LLM; the others were refused earlier.
+    // Keep only the queries that reached the LLM; the others were refused earlier.
     let asked = zip(queries, answers).filter { $1?.usage.completionTokens ?? 0 > 0 }.map { $0.0 }
     let prompts = try await prompts(asked)
     try await restartLLM()

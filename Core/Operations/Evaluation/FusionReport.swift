@@ -3,16 +3,16 @@ import Records
 import Retrieval
 import Time
 
-/// How well the two lists are fused, by share of the cosine. Shares are compared on one half of the questions and
-/// judged on the other (`Question.isJudged`).
+/// The quality of hybrid search for each share of the cosine in the fused score. The best share is chosen on one half
+/// of the questions and judged on the other (`Question.isJudged`).
 package struct FusionReport: Sendable {
-  /// The questions that share one weight.
+  /// The kinds of questions. Each kind has a share of its own.
   package enum Kind: String, Sendable, CaseIterable {
     case plain = "questions without an identifier"
     case identifier = "questions with an identifier"
   }
 
-  /// nDCG@10 of one kind, for each share.
+  /// nDCG@10 of one kind of questions, for each of `shares`.
   package struct Curve: Sendable {
     package var kind: Kind
     package var fittedCount: Int
@@ -20,7 +20,7 @@ package struct FusionReport: Sendable {
     package var judgedCount: Int
     package var judged: [Double]
 
-    /// The share that is best on the first half, the nearest to even of equal ones.
+    /// The share with the highest nDCG@10 on the half for choosing; of several equal ones, the nearest to 0.5.
     package var bestShare: Double {
       let best = fitted.max() ?? 0
       let shares = FusionReport.shares.indices.filter { fitted[$0] >= best }.map { FusionReport.shares[$0] }
@@ -33,7 +33,7 @@ package struct FusionReport: Sendable {
   package let curves: [Curve]
   private let candidates: SearchedCandidates
 
-  /// - Parameter depth: texts in each list.
+  /// - Parameter depth: how many of the best texts of each list are fused.
   package init(_ questions: [Question], _ candidates: SearchedCandidates, depth: Int) {
     self.candidates = candidates
     curves = Kind.allCases.compactMap { kind in
@@ -62,7 +62,7 @@ package struct FusionReport: Sendable {
     }
   }
 
-  /// The 50th and the 95th percentile of a record's bytes.
+  /// The 50th and the 95th percentile of the records' sizes in bytes.
   private var sizes: (median: Double, high: Double) {
     let sizes = candidates.sizes.map(Double.init)
     return (Percentile.of(sizes, 0.5), Percentile.of(sizes, 0.95))

@@ -16,7 +16,7 @@ package struct IndexComparison: Sendable {
   }
 
   private static let triesMax = 5
-  /// How long a worker may take to answer: one that was killed is restarted, and opens its index first.
+  /// How long a worker may take to answer. A killed worker is restarted and must first open its index.
   private static let startMax = Duration.seconds(30)
 
   package private(set) var differences: [Difference] = []
@@ -27,8 +27,8 @@ package struct IndexComparison: Sendable {
 
   package var agrees: Bool { differences.isEmpty && notCompared.isEmpty }
 
-  /// - Parameter urls: of the workers' probes, for example `http://10.0.0.7:9464`. Asked again before each try: a
-  ///   worker that is restarted may have another port.
+  /// - Parameter urls: the addresses of the workers' probes, for example `http://10.0.0.7:9464`. Called again before
+  ///   each try, because a restarted worker may have another port.
   /// - Throws: `KafkaFailure`; what `urls` throws; `Unavailable` when a worker has no report for 30 seconds.
   package init(_ settings: Settings, urls: () throws -> [String]) async throws {
     let client = HTTPClient()
@@ -62,7 +62,7 @@ package struct IndexComparison: Sendable {
       // 0.5, 1, 2 and 4 s: a restarted worker reads the rest of the log meanwhile.
       try await Task.sleep(for: .milliseconds(250 << attempt))
     }
-    // Also a partition that one of its replicas never showed at the log's offset.
+    // Also include partitions for which a replica did not reach the log's offset in the last try.
     notCompared = waiting.union(missed).sorted()
   }
 

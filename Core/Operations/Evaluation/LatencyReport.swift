@@ -18,7 +18,7 @@ package struct LatencyReport: Sendable {
   /// The same without a pause: processor and caches are awake.
   package var hotHop: [Double] = []
 
-  /// The probe's topic could not be deleted.
+  /// Why the probe's topic could not be deleted; nil when it was.
   package var warning: String?
 
   package init(isCached: Bool) { self.isCached = isCached }

@@ -4,20 +4,21 @@ import Records
 import Settings
 import Stage
 
-/// Joins accepted records with their states, in bounded memory: what does not fit is read in several passes.
+/// Joins accepted records with their states, in bounded memory: if the records do not fit, the topics are read in
+/// several passes.
 package struct Ledger: Sendable {
   package static let documentsMaxDefault: Int64 = 128_000_000
   package static let queriesMaxDefault: Int64 = 4_000_000
   private static let isRecord: UInt8 = 1
-  /// Of a document in flight: its vectors are written. No state of documents has this bit.
+  /// Set for a document in flight whose vectors are written. No terminal state of documents uses this bit.
   private static let isInSearch: UInt8 = 32
   private static let isInFlight: UInt8 = 64
   private static let isRepeated: UInt8 = 128
 
   private let settings: Settings
-  /// Offsets of documents that one pass holds, a byte each, whether they have ended or wait.
+  /// How many offsets of `rag.documents` one pass holds, at 1 byte each, whether finished or in flight.
   package var documentsMax = Self.documentsMaxDefault
-  /// Queries that one pass holds, about 100 bytes each while their table grows.
+  /// How many queries one pass holds, at about 100 bytes each while their table grows.
   package var queriesMax = Self.queriesMaxDefault
 
   package init(settings: Settings) { self.settings = settings }
@@ -26,13 +27,15 @@ package struct Ledger: Sendable {
     ("indexed", 2), ("deleted", 4), ("failed", 8), ("superseded", 16),
   ]
 
-  /// A version is a partition and an offset: a byte per offset holds what is known of it.
+  /// Counts the versions of documents by their terminal state, or by the stage at which they wait.
+  ///
+  /// A version is a partition and an offset of `rag.documents`: one byte per offset holds its flags.
   ///
   /// - Throws: `KafkaFailure` when a group's offsets or a topic can't be read.
   package func documents(since: LedgerSpan?) async throws -> Account {
     var account = Account(
       kind: "documents", states: Self.documentStates, stages: Pool.documentFlow.map(\.stage))
-    // What is older than the states are kept may have been settled, and is not looked for.
+    // By default, leave out records that are almost as old as the retention of the states: their states may be deleted.
     let kept = LedgerSpan(
       milliseconds: max(retention(.documentStatus) / 2, retention(.documentStatus) - 3_600_000))
     let since = since ?? kept
@@ -61,7 +64,7 @@ package struct Ledger: Sendable {
       for unit in units(starts, ends) {
         let table = VersionFlags(unit)
         try await read(reader, unit.map { ($0.key, $0.value.lowerBound) }) { record in
-          // A request to read again that was taken back makes nothing.
+          // A tombstone only withdraws a request to read a document again. It makes no version.
           if RereadRequest.isKey(record.key), record.value == nil { return }
           table.mark(record.position.partition, record.position.offset, Self.isRecord)
         }
@@ -77,7 +80,7 @@ package struct Ledger: Sendable {
           else { return }
           table.mark(record.position.partition, key.version.acceptedAt, Self.isInFlight | Self.isInSearch)
         }
-        // States last: what was finished meanwhile is.
+        // Read the states last, so that records that were finished meanwhile count as finished.
         try await read(
           reader,
           unit.keys.map {
@@ -117,7 +120,7 @@ package struct Ledger: Sendable {
     }
   }
 
-  /// Ranges of offsets that one pass holds.
+  /// The ranges of offsets that each pass holds.
   private func units(_ starts: [TopicPartition: Int64], _ ends: [TopicPartition: Int64])
     -> [[TopicPartition: Range<Int64>]]
   {
@@ -225,7 +228,7 @@ package struct Ledger: Sendable {
     }
   }
 
-  /// The key under which a query's answer lies.
+  /// The key of the query's answer; for a record without a readable ID, a name made from its position.
   private static func name(of record: ConsumerRecord) -> [UInt8] {
     guard let value = record.value, let key = QueryRecord.identity(of: value) else {
       return Array("-/\(record.position)".utf8)
@@ -278,12 +281,12 @@ package struct Ledger: Sendable {
     try await read(reader, starts.map { ($0.0, .offset($0.1)) }, body)
   }
 
-  /// Of a topic between two pools: what its group has not committed.
+  /// Reads the records of a topic between two pools that the consuming group has not committed.
   private func readTails(
     _ reader: ReplayReader, _ name: TopicName, _ committed: [TopicPartition: Int64],
     _ body: @Sendable (ConsumerRecord) -> Void
   ) async throws {
-    // Records beyond their retention are gone: reading begins where the log does.
+    // Retention may have deleted records after the commit: then begin at the start of the log.
     try await reader.assign(Dictionary(uniqueKeysWithValues: partitions(name).map { ($0, .beginning) }))
     let first = try await reader.currentPositions()
     try await read(

@@ -1,24 +1,26 @@
 import Records
 import Synchronization
 
-/// Flags of queries by a hash of their key. 64 bits keep four million keys apart, except with a chance of one
-/// in two million.
+/// Flags of queries by a 64-bit hash of their key. Among four million keys, two have the same hash with a probability
+/// of one in two million.
 final class QueryFlags: Sendable {
   private struct Entry {
     var flags: UInt8
     var stage: UInt8
-    /// The newest answer to an earlier query with this id, from so shortly before that this one gets none.
+    /// The terminal state of an earlier query with this ID, answered so shortly before that this query gets no answer
+    /// of its own.
     var earlier: UInt8 = 0
-    /// A later terminal state differs from the first one.
+    /// True when a later terminal state differs from the first one.
     var isContradicted = false
     var partition: Int32
     var offset: Int64
-    /// Of the newest record with this id: an answer from before it is that of an earlier one.
+    /// The timestamp of the newest query record with this ID, in milliseconds since 1970. An older answer belongs to an
+    /// earlier query.
     var askedAt: Int64
   }
-  /// Clocks of brokers and clients differ.
+  /// How far the clocks of brokers and clients may differ, in milliseconds.
   static let skew: Int64 = 60_000
-  /// How long an id that was answered gets no second answer.
+  /// For how long after an answer the same ID gets no second answer, in milliseconds.
   static let repeatMax = QueryRecord.deadlineMaxMilliseconds
   private static let terminals: UInt8 = 0b0011_1110
   private let isMine: @Sendable (UInt64) -> Bool
@@ -47,7 +49,7 @@ final class QueryFlags: Sendable {
     }
   }
 
-  /// Only of queries that were read: answers outlive their queries.
+  /// Adds flags to a query that was read before. Other keys are ignored, because answers are kept longer than queries.
   func markKnown(_ key: [UInt8], _ bits: UInt8, stage: UInt8 = 0, at milliseconds: Int64 = .max) {
     let hash = Self.hash(key)
     guard isMine(hash) else { return }
@@ -63,7 +65,7 @@ final class QueryFlags: Sendable {
       case 0: entry.flags |= bits
       case terminal: entry.flags |= bits | 128
       default:
-        // The first one is the state.
+        // The first terminal state counts.
         if terminal != 0 { entry.isContradicted = true }
         entry.flags |= bits & ~Self.terminals
       }
@@ -72,13 +74,13 @@ final class QueryFlags: Sendable {
     }
   }
 
-  /// What is known of each, and where its first record lies: as numbers, since names would take more room
-  /// than the table.
+  /// The flags of each query and the position of its first record. The position is given as numbers, because names
+  /// would take more memory than the table.
   var entries: [(flags: UInt8, isContradicted: Bool, stage: UInt8, partition: Int32, offset: Int64)] {
     table.withLock { table in
       table.values.map {
         entry -> (flags: UInt8, isContradicted: Bool, stage: UInt8, partition: Int32, offset: Int64) in
-        // The earlier answer counts only where there is none of its own.
+        // The earlier query's answer counts only if this query has none of its own.
         let flags = entry.flags & Self.terminals == 0 ? entry.flags | entry.earlier : entry.flags
         return (flags, entry.isContradicted, entry.stage, entry.partition, entry.offset)
       }

@@ -8,8 +8,8 @@ package struct Question: Sendable {
   package var text: String
   package var relevant: Set<String>
 
-  /// Whether it is in the half that no weight was fitted on. Questions with the same first document (by id) are in the
-  /// same half.
+  /// True for the half of the questions on which no weight was fitted. Questions with the same first document (by ID)
+  /// are in the same half.
   package var isJudged: Bool { KeyHash.of(Array((relevant.min() ?? "").utf8)) % 2 == 1 }
 
   /// Reads the questions that name relevant documents.

@@ -1,7 +1,7 @@
 import Foundation
 import Records
 
-/// How well the documents of known questions were found, by what was searched.
+/// How well the relevant documents of questions were found, by search mode.
 package struct RetrievalReport: Sendable {
   /// The answers of one search mode.
   package struct Run: Sendable {
@@ -21,9 +21,9 @@ package struct RetrievalReport: Sendable {
 
   package var questions: [Question]
   package var runs: [Run]
-  /// Answers by vectors that differ from a brute-force scan; nil when none were compared.
+  /// A line for each answer of the mode dense that differs from a brute-force scan; nil when none were compared.
   package var mismatches: [String]?
-  /// Of the hybrid search, when it was run.
+  /// The fusion report of the mode hybrid; nil when that mode was not run.
   package var fusion: FusionReport?
 
   package init(questions: [Question], runs: [Run]) {
@@ -72,7 +72,8 @@ package struct RetrievalReport: Sendable {
         "\(run.mode.rawValue) " + String(format: "%.4f", scores(run, where: \.isJudged).gain)
       }
       lines.append(
-        "nDCG@10 of the \(judgedCount) questions that no weight was fitted on: \(judged.joined(separator: ", "))")
+        "nDCG@10 of the \(judgedCount) questions that no weight was fitted on: \(judged.joined(separator: ", "))"
+      )
     }
     if let fusion { lines.append(fusion.text) }
     if let mismatches {

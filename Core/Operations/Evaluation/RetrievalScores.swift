@@ -1,7 +1,8 @@
 import Foundation
 import Records
 
-/// How well the documents of some questions were found. Of several chunks of a document the first one counts.
+/// How well the relevant documents of questions were found. If several chunks of a document are ranked, the first one
+/// counts.
 package struct RetrievalScores: Sendable {
   /// Measures of one question.
   struct Question: Sendable {
@@ -55,8 +56,8 @@ package struct RetrievalScores: Sendable {
   package var reciprocalRank: Double { mean(\.reciprocalRank) }
   package func recall(at depth: Int) -> Double { mean { $0.found[depth] ?? false ? 1 : 0 } }
 
-  /// The 95 % interval of a mean, by drawing the questions anew a thousand times (Efron 1979). The same draws in each
-  /// run.
+  /// The 95 % interval of a mean by the bootstrap (Efron 1979): a thousand samples of the questions, drawn with
+  /// replacement, the same in each run.
   private func interval(_ value: (Question) -> Double) -> (low: Double, high: Double) {
     let values = questions.map(value)
     guard !values.isEmpty else { return (0, 0) }

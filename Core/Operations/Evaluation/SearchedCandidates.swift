@@ -11,12 +11,12 @@ package struct SearchedCandidates: Sendable {
   package var records: [[CandidatesRecord]]
   /// The bytes of each record on `rag.candidates`, in no order.
   package var sizes: [Int] = []
-  /// The queries that were searched once more with the statistics of all shards.
+  /// How many queries were searched once more with the statistics of all shards.
   package var sharedRounds = 0
 
   package init(records: [[CandidatesRecord]]) { self.records = records }
 
-  /// Reads what was sent since a time.
+  /// Reads the candidates that were sent since a time, in milliseconds since 1970.
   ///
   /// - Throws: `KafkaFailure` when the topic can't be read.
   package static func read(_ queries: [QueryRecord], sinceMilliseconds: Int64, _ settings: Settings)

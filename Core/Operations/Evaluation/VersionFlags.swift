@@ -2,12 +2,12 @@ import KafkaClient
 import Records
 import Synchronization
 
-/// A byte per offset of `rag.documents`. It holds the stage of what waits too, so a backlog takes no more
-/// room: `Ledger.documentsMax` bytes at most.
+/// One byte of flags per offset of `rag.documents`, at most `Ledger.documentsMax` bytes. The byte also holds the stage
+/// of a document in flight, so a backlog takes no more memory.
 final class VersionFlags: Sendable {
   private static let terminals: UInt8 = 0b0001_1110
-  /// A later terminal state differs from the first one. The bit has another meaning before there is a state
-  /// (`Ledger.isInSearch`).
+  /// Set when a later terminal state differs from the first one. Before there is a terminal state, the same bit means
+  /// `Ledger.isInSearch`.
   static let isContradicted: UInt8 = 32
   private static let isRepeated: UInt8 = 128
   private let ranges: [Int32: Range<Int64>]
@@ -26,7 +26,7 @@ final class VersionFlags: Sendable {
       let terminal = bits & Self.terminals
       switch known & Self.terminals {
       case 0:
-        // What waited has its state now.
+        // The document has its terminal state: clear the flags of a document in flight.
         if terminal != 0 { known &= 0b0000_0001 }
         known |= bits
       case terminal: known |= Self.isRepeated

@@ -21,8 +21,8 @@ enum APIKey: Int16, CaseIterable {
   case alterConfigs = 33
   case deleteGroups = 42
 
-  /// The supported versions. Those of groups end before `group.instance.id`, which this broker does not keep: a client
-  /// that sets it must not believe that it is a static member.
+  /// The supported versions. The requests of group members end before the version that adds `group.instance.id`: this
+  /// broker has no static members, and a client that sets the ID must not believe that it is one.
   ///
   /// An unsupported version of ApiVersions is answered with its error code; any other
   /// unsupported request closes the connection.

@@ -6,8 +6,8 @@ final class Connection {
   /// Both limits apply inside a frame. Between frames a peer may be silent without limit.
   private static let silenceSecondsMax = 30
   private static let frameSecondsMax = 300
-  /// A peer that does not read holds a thread and its answer: for so long without taking a byte, and for so long in
-  /// all.
+  /// The time limits of `write`: without taking a byte, and in total. A peer that does not read occupies a thread and
+  /// the memory of its response.
   private static let unreadSecondsMax = 10
   private static let answerSecondsMax = 30
 

@@ -5,7 +5,7 @@ import Foundation
 final class FetchWaiter: Sendable {
   private let semaphore = DispatchSemaphore(value: 0)
   func signal() { semaphore.signal() }
-  /// Waits whatever is appended.
+  /// Waits until the deadline, even if records are appended.
   func pause(until deadline: DispatchTime) { _ = DispatchSemaphore(value: 0).wait(timeout: deadline) }
   func wait(until deadline: DispatchTime) { _ = semaphore.wait(timeout: deadline) }
 }

@@ -85,7 +85,7 @@ final class GroupCoordinator {
           group.promised[id] = nil
           promisedCount -= 1
         }
-        // It never had a member: nobody knows its name.
+        // Forget a group that never had a member, for example because its only promised ID was not used.
         if group.generation == 0, group.members.isEmpty, group.promised.isEmpty { groups[name] = nil }
         let silent = group.members.values.filter { !$0.isJoining && $0.deadline < now }.map(\.id)
         for id in silent { remove(id, from: group) }
@@ -103,7 +103,7 @@ final class GroupCoordinator {
         nextMember += 1
         id = "\(request.clientID)-\(UUID().uuidString.lowercased())-\(nextMember)"
         if request.mustKnowID {
-          // Clients join again at once. The newest promises count when there are too many.
+          // Clients join with their ID at once, so the oldest promise can be dropped when there are too many.
           if promisedCount >= Self.promisedMax { forgetOldestPromise() }
           group.promised[id] = Date().addingTimeInterval(Self.promiseSeconds)
           promisedCount += 1
@@ -122,7 +122,7 @@ final class GroupCoordinator {
     }
   }
 
-  /// Member ids that were handed out and have not joined yet, and the groups that are known.
+  /// How many member ids were handed out and have not joined yet, and how many groups are known.
   var memory: (promises: Int, groups: Int) { locked { (promisedCount, groups.count) } }
 
   private func forgetOldestPromise() {

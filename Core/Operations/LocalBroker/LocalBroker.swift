@@ -10,11 +10,11 @@ import Telemetry
 package final class LocalBroker: Sendable {
   /// A larger frame closes its connection. Only Produce requests may be this large.
   package static let requestBytesMax = 100 << 20
-  /// For subscriptions, assignments and the offsets of many partitions.
+  /// The limit for requests with subscriptions, assignments or the offsets of many partitions.
   private static let groupBytesMax = 8 << 20
   private static let otherBytesMax = 1 << 20
   package static let connectionsMax = 2000
-  /// Of all large requests that are being received or served at one moment.
+  /// The limit for the total size of all large requests that are being received or served at one time.
   private static let requestsBytesMax = 512 << 20
 
   package let port: UInt16
@@ -90,7 +90,7 @@ package final class LocalBroker: Sendable {
         do throws(StorageError) {
           try self.store.checkpoint()
         } catch {
-          self.logger.warning("Checkpoint failed", [(.error, "\(error)")])
+          self.logger.warning("WAL checkpoint failed", [(.error, "\(error)")])
         }
       }
     }
@@ -105,7 +105,7 @@ package final class LocalBroker: Sendable {
       do throws(StorageError) {
         try cleaner.clean(now: Int64(Date().timeIntervalSince1970 * 1000)) { self.isStopped.withLock { $0 } }
       } catch {
-        logger.warning("Cleaning failed", [(.error, "\(error)")])
+        logger.warning("Retention or compaction failed", [(.error, "\(error)")])
       }
     }
   }
@@ -127,7 +127,7 @@ package final class LocalBroker: Sendable {
         return true
       }
       guard isWelcome else {
-        logger.warning("Connection refused: too many", [(.count, "\(Self.connectionsMax)")])
+        logger.warning("Connection refused: too many connections", [(.count, "\(Self.connectionsMax)")])
         continue
       }
       startBlockingThread(name: "connection") {
@@ -171,10 +171,12 @@ package final class LocalBroker: Sendable {
           [(.count, "\(length)"), (.key, "\(api)")])
         return
       }
-      // Small ones are bounded by the number of connections.
+      // The memory of small requests is bounded by the number of connections.
       let reserved = Int(length) > Self.otherBytesMax ? Int(length) : 0
       guard reserve(reserved) else {
-        logger.warning("Connection closed: too many large requests at once", [(.count, "\(length)")])
+        logger.warning(
+          "Connection closed: other large requests leave no memory for `count` bytes more",
+          [(.count, "\(length)")])
         return
       }
       defer { requestsBytes.withLock { $0 -= reserved } }
@@ -182,7 +184,7 @@ package final class LocalBroker: Sendable {
       do {
         guard let response = try handler.respond(to: frame, from: peer) else { continue }
         guard let count = Int32(exactly: response.count) else {
-          logger.error("Connection closed: the answer is too long", [(.count, "\(response.count)")])
+          logger.error("Connection closed: the response is too long", [(.count, "\(response.count)")])
           return
         }
         var framed = ProtocolWriter()
@@ -192,7 +194,7 @@ package final class LocalBroker: Sendable {
         logger.warning("Connection closed: bad request", [(.reason, error.rule)])
         return
       } catch {
-        logger.error("Request failed", [(.error, "\(error)")])
+        logger.error("Connection closed: the request failed", [(.error, "\(error)")])
         return
       }
     }

@@ -39,9 +39,10 @@ struct ProducerState: Sendable {
     guard batch.baseSequence >= 0 else { return .refused(.invalidRecord) }
     if batch.producerEpoch < epoch { return .refused(.invalidProducerEpoch) }
     guard batch.producerEpoch == epoch, let newest = batches.last else {
-      // A producer begins at sequence 0, in each of its epochs. One that is unknown here and begins elsewhere has lost
-      // its first batch, comes from another store, or knew the topic before it was deleted. If it were admitted, its
-      // first batch, sent again, would be taken for a duplicate and acknowledged, though it was never appended.
+      // A producer begins at sequence 0 in each of its epochs. If an unknown producer begins with another sequence, its
+      // first batch was lost, it comes from another store, or it knew the topic before the topic was deleted. If its
+      // batch were admitted, a retry of its first batch would be taken for a duplicate and acknowledged, although that
+      // batch was never appended.
       return batch.baseSequence == 0 ? .admitted : .refused(.outOfOrderSequenceNumber)
     }
     let last = Self.lastSequence(batch)

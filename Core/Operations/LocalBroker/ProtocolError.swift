@@ -1,6 +1,7 @@
 import Failures
 
-/// Why a frame is not a valid request. The connection is then closed, as in Kafka.
+/// Why a request can't be answered: the frame is not a valid request, or the response would be too long. The connection
+/// is then closed.
 struct ProtocolError: Failure {
   var rule: String
 

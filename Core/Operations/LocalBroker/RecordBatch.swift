@@ -93,7 +93,7 @@ struct RecordBatch {
         rule: "snappy is not supported on a compacted topic: use zstd, lz4 or gzip")
     }
     let records = try records()
-    // Only new batches: compaction leaves gaps in stored ones.
+    // Check this for new batches only: compaction leaves gaps in stored ones.
     guard zip(records, Int64(0)...).allSatisfy({ $0.offset == baseOffset &+ $1 }) else {
       throw BatchFault(code: .invalidRecord, rule: "the records' offsets are not 0, 1, 2 and so on")
     }

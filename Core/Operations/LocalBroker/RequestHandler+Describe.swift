@@ -53,7 +53,7 @@ extension RequestHandler {
     }
   }
 
-  /// Replaces the settings of topics, as the request of that name does: what is left out goes back to its default.
+  /// Replaces the settings of topics, as AlterConfigs does in Kafka: a setting that is left out returns to its default.
   func alterConfigs(_ reader: inout ProtocolReader, _ writer: inout ProtocolWriter) throws {
     let resources = try reader.array { (reader) throws(ProtocolError) in
       (

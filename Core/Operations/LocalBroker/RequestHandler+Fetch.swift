@@ -86,7 +86,7 @@ extension RequestHandler {
       if bytesMin <= 1 {
         waiter.wait(until: deadline)
       } else {
-        // A reader that wants much is in no hurry: to look at every append would cost more than it brings.
+        // A reader with a large `min_bytes` is in no hurry: a check after every append would cost more than it gains.
         waiter.pause(until: min(deadline, .now() + .milliseconds(Self.patientPause)))
       }
     }

@@ -122,7 +122,7 @@ extension RequestHandler {
       do {
         try store.commit(group: group, accepted)
       } catch {
-        logger.error("Commit failed", [(.group, group), (.error, "\(error)")])
+        logger.error("Offset commit failed", [(.group, group), (.error, "\(error)")])
         refusal = .storageError
       }
     }

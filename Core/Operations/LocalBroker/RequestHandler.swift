@@ -3,11 +3,11 @@ import Telemetry
 
 /// Answers one request of Kafka's protocol.
 struct RequestHandler: Sendable {
-  /// Of all topics together: each partition costs memory.
+  /// The limit for the partitions of all topics together: each partition costs memory.
   private static let partitionsMax = 20_000
   static let metadataBytesMax = 4096
   static let fetchWaitMax: Int32 = 60_000
-  /// Milliseconds between two looks for a reader that wants many bytes at once.
+  /// Milliseconds between two checks for a reader whose `min_bytes` is greater than 1.
   static let patientPause = 50
   /// Less than `ProtocolWriter.bytesMax`, with room for one batch that is larger than the requested size.
   static let fetchBytesMax = 64 << 20

@@ -15,7 +15,7 @@ final class Store: Sendable {
 
   final class Partition {
     let id: Int64
-    /// Its settings may be changed while the partition is in use.
+    /// The topic with its present settings, which may be changed while the partition is in use.
     private let currentTopic: Mutex<Topic>
     var topic: Topic { currentTopic.withLock { $0 } }
     let number: Int32
@@ -75,9 +75,10 @@ final class Store: Sendable {
   private let topicTable = Mutex<[String: (topic: Topic, partitions: [Partition])]>([:])
   private let queue = Mutex<(waiting: [WriteJob], hasLeader: Bool)>(([], false))
   private let checkpointer = Mutex<Database?>(nil)
-  /// Transactions that have begun, and commits that have returned.
+  /// How many transactions have begun, and how many of them had begun when the last commit returned.
   private let commits = Mutex((begun: 0, returned: 0))
-  /// The transactions that had begun when a checkpoint had copied the whole WAL.
+  /// The value of `commits.begun` just after the last checkpoint, if that checkpoint copied the whole WAL; otherwise
+  /// nil. The next checkpoint waits until a later transaction has committed.
   private let copied = Mutex<Int?>(nil)
   let clusterID: String
 
@@ -99,9 +100,9 @@ final class Store: Sendable {
 
   /// Copies committed pages from the WAL into the database file without blocking writers or readers.
   ///
-  /// After a checkpoint that copied the whole WAL, a commit writes it from its beginning. In SQLite before 3.51.3, a
-  /// checkpoint that begins at that moment can lose pages ("WAL-reset bug"). So the next one waits until a transaction
-  /// has begun and committed since.
+  /// After a checkpoint has copied the whole WAL, the next commit writes the WAL from its beginning. In SQLite before
+  /// 3.51.3, a checkpoint that begins at that moment can lose pages ("WAL-reset bug"). So the next checkpoint waits
+  /// until a transaction has begun and committed after the last one.
   func checkpoint() throws(StorageError) {
     if let copied = copied.withLock({ $0 }), commits.withLock({ $0.returned }) <= copied { return }
     let database: Database
@@ -305,7 +306,8 @@ final class Store: Sendable {
       lead()
     } else {
       job.done.wait()
-      // Woken to lead: its own job is still the first in the queue, and `lead` runs it in the first turn.
+      // This thread was woken to lead: its own job is still the first in the queue, and `lead` runs it in the first
+      // turn.
       if job.mustLead { lead() }
     }
     if let error = job.error { throw error }
@@ -541,8 +543,8 @@ final class Store: Sendable {
   func nextProducerID() throws(StorageError) -> Int64 {
     let id = Mutex<Int64>(0)
     try write { (database) throws(StorageError) in
-      // Other numbers in each store: a client that outlives a store must not be taken for a client of the next one
-      // on its port.
+      // Each store begins at a random number: a client that outlives its store must not be taken for a client of the
+      // next store on the same port.
       var value = Int64.random(in: 1 << 32..<1 << 59)
       try database.run("SELECT value FROM facts WHERE name='next_producer_id'") {
         value = Int64($0.text(0)).flatMap { (0..<(1 << 60)).contains($0) ? $0 : nil } ?? value

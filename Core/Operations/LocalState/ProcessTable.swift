@@ -15,7 +15,7 @@ package enum ProcessTable {
     return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
   }
 
-  /// In clock ticks since boot; nil when the process does not exist or is a zombie.
+  /// The start time of a process in clock ticks since boot; nil when the process does not exist or is a zombie.
   package static func startTime(of pid: Int32) -> UInt64? {
     guard pid > 0, let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
       let close = text.lastIndex(of: ")")

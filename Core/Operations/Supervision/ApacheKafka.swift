@@ -9,7 +9,7 @@ struct ApacheKafka {
   let folder: String
   let propertiesPath: String
   let port: UInt16
-  /// From the formatted data folder: tells this Kafka from every other one.
+  /// The cluster ID of the formatted data folder. It distinguishes this Kafka from every other one.
   let clusterID: String
 
   /// Writes the properties, and formats the data folder when it is new.

@@ -40,7 +40,7 @@ package enum ChildEnvironment {
       if !isSecret || isNeeded {
         result[name] = entry.value
       } else {
-        // The address of the LLM is part of the key of a cached answer. Its user and password are not.
+        // Pass on the LLM's address without user and password: the address is part of the key of a cached answer.
         let url = SettingsTable.withoutUser(url: entry.value)
         result[name] = entry.key == "llm.url" && !url.contains("@") ? url : nil
       }

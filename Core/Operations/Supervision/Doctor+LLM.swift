@@ -4,7 +4,7 @@ import HTTPClient
 import Settings
 
 extension Doctor {
-  /// A person waits for the answer.
+  /// The longest timeout, because a person waits for the result.
   private static let patience = Duration.seconds(20)
 
   /// Asks the endpoint one question, as generate does. An endpoint that lists its models may still refuse every
@@ -19,7 +19,7 @@ extension Doctor {
       return finding(url, result, chat)
     } catch let failure as ChatFailure {
       return Finding(
-        // A slow or busy LLM costs quality: queries are answered with quotes meanwhile.
+        // Only a warning: while the LLM is slow or overloaded, queries are answered with quotes.
         grade: failure.reason == .timeout || failure.reason == .overloaded ? .warning : .failure,
         subject: "llm", text: "\(url): \(failure.reason.rawValue): \(failure.message)",
         advice: advice(failure))
@@ -32,7 +32,7 @@ extension Doctor {
   private static func finding(_ url: String, _ result: ChatClient.Result, _ chat: ChatClient) -> Finding {
     let model = result.model.isEmpty ? chat.options.model : result.model
     let time = "\(Int(result.seconds * 1000)) ms by model \(UntrustedText.forAnswer(model))"
-    // An answer of one line: what the model says is not trusted.
+    // Print the answer on one line, because the model's text is not trusted.
     let words = UntrustedText.forAnswer(result.text).split(whereSeparator: \.isWhitespace)
     let text = words.joined(separator: " ").prefix(60)
     guard !text.isEmpty else {
@@ -40,15 +40,15 @@ extension Doctor {
         grade: .warning, subject: "llm",
         text: "\(url) answered in \(time), without any text (finish_reason \(result.finish.rawValue))",
         advice: result.finish == .length
-          ? "raise llm.answerTokensMax: all \(chat.options.answerTokensMax) tokens were thoughts"
-          : "check llm.model: answers are quotes until it gives text")
+          ? "raise llm.answerTokensMax: the model used all \(chat.options.answerTokensMax) tokens to think"
+          : "check llm.model: as long as it returns no text, answers are quotes")
     }
     let changes = chat.dialect.settings(unlike: chat.options.dialect).joined(separator: ", ")
     return Finding(
       grade: .ok, subject: "llm",
       text: "\(url) answered \"\(text)\" in \(time)"
         + (changes.isEmpty ? "" : ", after it had refused the first request: \(said(chat))"),
-      advice: changes.isEmpty ? "" : "set \(changes): then no worker is refused first")
+      advice: changes.isEmpty ? "" : "set \(changes), so that no request of a worker is refused first")
   }
 
   private static func said(_ chat: ChatClient) -> String { chat.takeLesson()?.sentence ?? "" }
@@ -56,7 +56,7 @@ extension Doctor {
   private static func advice(_ failure: ChatFailure) -> String {
     switch failure.reason {
     case .unreachable: return "check llm.url; without an LLM, answers are quotes (engine extractive)"
-    case .timeout: return "raise llm.timeout, or use a faster model; answers that come too late are quotes"
+    case .timeout: return "raise llm.timeout, or use a faster model; late answers are replaced by quotes"
     case .overloaded: return "raise the server's quota or capacity, or lower llm.concurrencyMax"
     case .broken: return "check llm.url: it ends with /v1; if the server can't stream, set llm.stream=false"
     case .refused: break

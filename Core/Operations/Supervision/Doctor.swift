@@ -18,7 +18,7 @@ package enum Doctor {
     package var grade: Grade
     package var subject: String
     package var text: String
-    /// How to correct it.
+    /// How to correct what was found.
     package var advice = ""
   }
 
@@ -152,7 +152,7 @@ package enum Doctor {
     return await blocking.run { ownLLM() }
   }
 
-  /// Blocks until the server is ready or has failed.
+  /// Tries the LLM that `up` would start. Blocks until its server is ready or has failed.
   private static func ownLLM() -> Finding {
     let advice = "run `make setup`, or use --llm http://host:port/v1, or --llm extractive"
     do {
@@ -180,7 +180,7 @@ package enum Doctor {
     }
   }
 
-  /// Starts the server: a build for another processor fails only when it loads the model.
+  /// Starts the server, because a build for another processor fails only when it loads the model.
   private static func trial(_ launch: LocalServices.Launch, _ port: UInt16) -> Finding {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: launch.executable)
@@ -196,7 +196,7 @@ package enum Doctor {
         advice: "run `make setup` again, or use --llm extractive")
     }
     defer {
-      // SIGKILL: the server has no state to save, and one that gets SIGTERM while it starts never ends.
+      // Use SIGKILL: the server has no state to save, and a server that gets SIGTERM while it starts never ends.
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
     }
@@ -280,7 +280,7 @@ package enum Doctor {
   private static func groups(_ problems: [GroupCheck.Problem]) -> [Finding] {
     let advice: [GroupCheck.Problem.Kind: String] = [
       .beyondEnd:
-        "what was there is gone: put the documents again, with a higher ingest.epoch for rag.documents",
+        "these records are gone: put the documents again; for rag.documents raise ingest.epoch first",
       .deletedBefore: "a stage was down for longer than the topic keeps records: put the documents again",
     ]
     guard !problems.isEmpty else {
@@ -293,7 +293,8 @@ package enum Doctor {
     }
   }
 
-  /// Looks at the last vectors of each partition: an index holds one model's.
+  /// Compares the model of the last vectors of each partition with the setting: an index holds vectors of one model
+  /// only.
   private static func model(_ settings: Settings) async throws -> Finding {
     let names = (0..<settings.partitionCount(.vectors)).map { TopicPartition(settings.topic(.vectors), $0) }
     let found = Mutex<Set<String>>([])
@@ -319,7 +320,7 @@ package enum Doctor {
       return Finding(
         grade: .failure, subject: "model",
         text: "\(settings.topic(.vectors)) holds vectors of \(others.joined(separator: ", ")), not \(own)",
-        advice: "set encoder.model back, or rebuild: another kafka.topicPrefix, and the documents put again")
+        advice: "set encoder.model back, or set another kafka.topicPrefix and put the documents again")
     }
     return Finding(grade: .ok, subject: "model", text: "all vectors that were looked at are of \(own)")
   }

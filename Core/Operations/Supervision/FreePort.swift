@@ -21,7 +21,7 @@ package enum FreePort {
     return port
   }
 
-  /// True when a server accepts connections on the port. It connects and does not bind, so that it can't take
+  /// True when a server accepts connections on the port. The check connects instead of binding, so that it can't take
   /// the port from a server that is starting.
   package static func answers(_ port: UInt16) -> Bool {
     unsafe opened(port) { unsafe connect($0, $1, $2) } != nil

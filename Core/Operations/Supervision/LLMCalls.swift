@@ -1,12 +1,12 @@
 import Telemetry
 
-/// How often a worker has asked its LLM since it was started, and how often it had to quote instead. A value, read from
-/// the worker's metrics.
+/// How often a worker has asked its LLM since the worker started, and how often it had to quote instead. A value, read
+/// from the worker's metrics.
 package struct LLMCalls: Sendable, Equatable {
-  /// Calls that were begun.
+  /// Calls that have ended, failed calls included.
   package private(set) var count = 0
-  /// By the metric's reason. `late` means that no call was begun; `unsupported` that the documents did not support the
-  /// LLM's sentences; every other reason that the LLM failed.
+  /// How many answers are quotes, by the metric's reason. `late` means that no call was begun, `unsupported` that the
+  /// documents did not support the LLM's sentences; every other reason means that the LLM failed.
   package private(set) var fallbacks: [String: Int] = [:]
 
   /// - Parameter page: in Prometheus' text format.
@@ -30,11 +30,11 @@ package struct LLMCalls: Sendable, Equatable {
     return String(line[start...].prefix { $0 != "\"" })
   }
 
-  /// Answers for which there was an LLM to ask.
+  /// Answers for which the LLM was asked, or would have been asked if there had been enough time.
   private var answers: Int { count + fallbacks["late", default: 0] }
   private var failed: Int { fallbacks.filter { $0.key != "unsupported" }.values.reduce(0, +) }
 
-  /// For example `LLM 12 calls, 42 % quoted instead: unsupported 3, refused 2`; nil when there was no call.
+  /// For example `LLM 12 calls, 42 % quoted instead: unsupported 3, refused 2`; nil when no answer needed a call.
   package var summary: String? {
     guard answers > 0 else { return nil }
     let quoted = fallbacks.values.reduce(0, +)
@@ -45,6 +45,6 @@ package struct LLMCalls: Sendable, Equatable {
     return "\(text), \(quoted * 100 / answers) % quoted instead: \(list)"
   }
 
-  /// True if the LLM fails for more than half of the answers, and not only for a few.
+  /// True if the LLM failed for more than half of the answers, and for at least three.
   package var isFailing: Bool { failed >= 3 && failed * 2 > answers }
 }

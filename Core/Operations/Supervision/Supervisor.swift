@@ -89,7 +89,8 @@ package actor Supervisor {
     }
   }
 
-  /// A full disk must not stop the pipeline: the error is reported once, and the write is tried again.
+  /// Writes the state. A full disk must not stop the pipeline: the error is reported once, and the write is tried
+  /// again.
   private func saveOrComplain() {
     do {
       try save()
@@ -143,8 +144,9 @@ package actor Supervisor {
     settings = try options.settings(environment: environment, flags: flags)
   }
 
-  /// The broker binds its port before it tells us the number: a port that was looked for first could be somebody
-  /// else's by the time the broker starts, and the pools would work on another pipeline's topics.
+  /// Starts the local broker and waits until its port file names the port that it has bound. A port that only was free
+  /// before the start could belong to another pipeline's broker by then, and the pools would work on that pipeline's
+  /// topics.
   private func startLocalBroker(_ stopped: Stopped) async throws {
     let former =
       directory.read()?.endpoints["kafka"].flatMap { UInt16($0.split(separator: ":").last ?? "") }
@@ -184,8 +186,9 @@ package actor Supervisor {
     }
   }
 
-  /// - Returns: the port that the broker has bound; nil when its port was in use and any other will do.
-  /// - Throws: `Unavailable` when the broker ended, or binds nothing until the deadline.
+  /// - Returns: the port that the broker has bound; nil when its port was in use and any other will do, or when a stop
+  ///   was requested.
+  /// - Throws: `Unavailable` when the broker has ended, or has bound no port by the deadline.
   private func boundPort(
     _ file: String, _ deadline: ContinuousClock.Instant, _ stopped: Stopped
   ) async throws -> UInt16? {
@@ -210,7 +213,7 @@ package actor Supervisor {
   }
 
   private func saysPortIsInUse(_ role: String) -> Bool {
-    // Kafka writes hundreds of lines after this one.
+    // Kafka writes hundreds of log lines after this message.
     tail(of: role, lines: 2000).contains("Address already in use")
   }
 
@@ -223,7 +226,7 @@ package actor Supervisor {
   private func startApacheKafka(_ home: String, _ stopped: Stopped) async throws {
     try checkBrokerPort()
     for attempt in 0... {
-      // Kafka can't be told to take any port and to say which.
+      // Kafka can't choose a free port itself and report it, so a port is chosen before it starts.
       let kafka = try ApacheKafka(
         home: home, folder: directory.path + "/kafka",
         preferredPort: options.brokerPort ?? (attempt == 0 ? 9092 : 0),
@@ -237,7 +240,7 @@ package actor Supervisor {
       endpoints["kafka"] = "127.0.0.1:\(kafka.port)"
       try useBroker()
       do {
-        // Another pipeline's Kafka may have taken the port first: only our own is used.
+        // Another pipeline's Kafka may have taken the port first: wait for the cluster ID of this one.
         return try await waitForBroker(until: .now + .seconds(60), stopped, clusterID: kafka.clusterID)
       } catch is Unavailable
         where attempt < 3 && options.brokerPort == nil && children[0].process?.isRunning == false
@@ -248,8 +251,8 @@ package actor Supervisor {
     }
   }
 
-  /// - Parameter clusterID: of the broker that is meant; nil means any.
-  /// - Throws: `Unavailable` when the broker's process has ended, or does not answer until the deadline.
+  /// - Parameter clusterID: the cluster ID that the broker must have; nil accepts any.
+  /// - Throws: `Unavailable` when the broker's process has ended, or does not answer by the deadline.
   private func waitForBroker(
     until deadline: ContinuousClock.Instant, _ stopped: Stopped, clusterID: String? = nil
   ) async throws {
@@ -271,10 +274,11 @@ package actor Supervisor {
     }
   }
 
-  /// A key of this state folder, so that entries stay valid over restarts.
+  /// The path of the file with the cache's key, which is made if it is missing. Each state folder keeps its key, so
+  /// that cached entries stay valid after a restart.
   private func cacheKeyFile() throws -> String {
     let path = directory.cacheKeyPath
-    // An earlier `up` may have been killed while it wrote.
+    // An earlier `up` may have been killed while it wrote the file.
     if let known = FileManager.default.contents(atPath: path), known.count >= 32 { return path }
     let key = (0..<32).map { _ in UInt8.random(in: 0...255) }.map { String(format: "%02x", $0) }.joined()
     try Data((key + "\n").utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
@@ -471,7 +475,7 @@ package actor Supervisor {
         flags: flags,
         processes: children.map { child in
           let pid = child.process?.processIdentifier ?? 0
-          // Read each time: the start script of Apache Kafka becomes bash, then java.
+          // Read the program each time: the process of Apache Kafka's start script first runs bash, then java.
           return StateRecord.ProcessEntry(
             role: child.role, pid: pid, startTime: child.startTime,
             executable: ProcessTable.executable(of: pid) ?? "", state: child.state,

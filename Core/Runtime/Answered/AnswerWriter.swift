@@ -3,16 +3,17 @@ import Records
 import Stage
 import Time
 
-/// The only way to write an answer: unless the query has one, and no later than its check allows.
+/// Makes the phases that write answers; no other code does. An answer is written only if its query has none yet, and is
+/// made again if it is appended too long after its documents were checked.
 package struct AnswerWriter: Sendable {
-  /// What a phase writes at the last moment.
+  /// What a phase writes, decided right before it is sent.
   package enum Content: Sendable {
     case answer(AnswerRecord)
-    /// No terminal state: the query goes on.
+    /// A record for the next stage or round: the query has no terminal state yet.
     case next(OutgoingRecord, finishing: QueryMark?)
   }
 
-  /// What is known of the search behind an answer.
+  /// What is known about the search behind an answer.
   package struct Facts: Sendable {
     package var shardsAnswered: UInt32
     package var shardsTotal: UInt32
@@ -35,7 +36,7 @@ package struct AnswerWriter: Sendable {
 
   /// Whether the query has an answer already, or this round of it is finished.
   ///
-  /// - Throws: `KafkaFailure` when that can't be read back; `CancellationError`.
+  /// - Throws: `KafkaFailure` when the answer topics can't be read back; `CancellationError`.
   package func isAnswered(_ flight: QueryInFlight, round: UInt32? = nil) async throws -> Bool {
     let key = flight.key.bytes
     var marks = [QueryMark.answered(key)]
@@ -47,15 +48,15 @@ package struct AnswerWriter: Sendable {
   /// A phase that writes what `content` returns, unless the query has an answer by then.
   ///
   /// - Parameters:
-  ///   - facts: of the search behind the answer; nil when the answer carries them.
-  ///   - content: asked right before the record is sent, and again when that fails or comes too late. So the
-  ///     freshness of documents is asked in it.
+  ///   - facts: the facts about the search behind the answer; nil when `content` has set them.
+  ///   - content: called right before the record is sent, and again when sending fails or is too late. So it must check
+  ///     the freshness of the documents.
   package func phase(
     _ flight: QueryInFlight, round: UInt32? = nil, facts: Facts?, headers: [RecordHeader],
     content: @escaping @Sendable () async throws -> Content
   ) -> Phase {
     .made {
-      // Another owner of the partition may have come to an end meanwhile.
+      // Another owner of the partition may have answered, or finished this round, meanwhile.
       if try await isAnswered(flight, round: round) { return Phase.Made([]) }
       let key = flight.key.bytes
       let start = WallClock.milliseconds
@@ -69,7 +70,7 @@ package struct AnswerWriter: Sendable {
           answer.shardsTotal = facts.shardsTotal
           answer.behind = facts.behind
         }
-        // Without citations nothing in it can have changed.
+        // An answer without citations depends on no document, so it has no time of check.
         let checkedAt = answer.citations.isEmpty ? nil : answer.checkedAtMilliseconds ?? start
         answer.checkedAtMilliseconds = checkedAt
         return Phase.Made(
@@ -82,7 +83,7 @@ package struct AnswerWriter: Sendable {
     }
   }
 
-  /// Phases that answer a query `failed`.
+  /// The phases that give a query the terminal state `failed`.
   package func failure(_ flight: QueryInFlight, _ fault: RecordError, headers: [RecordHeader]) -> [Phase] {
     [
       phase(flight, facts: nil, headers: headers) {

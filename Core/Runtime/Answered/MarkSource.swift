@@ -3,7 +3,7 @@ import Records
 import Stage
 import Time
 
-/// A topic that is partitioned by query, and what its records say.
+/// A topic that is partitioned by the query's key, and the marks that its records stand for.
 package struct MarkSource: Sendable {
   package let topic: TopicName
   package let marks: @Sendable (ConsumerRecord) -> QueryMark?

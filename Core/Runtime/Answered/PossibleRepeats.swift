@@ -4,9 +4,9 @@ import Stage
 import Synchronization
 
 /// Knows which queries may be in the pipeline already, because a former owner of the partition may have worked on them
-/// before it crashed. The cache must not answer these: their other answer could differ.
+/// before it crashed. The cache must not answer these: the pipeline may answer them too, and the answers could differ.
 ///
-/// After an assignment, only records that were in the partition before it can be redelivered ones.
+/// After an assignment, only records that were already in the partition can be redelivered.
 package final class PossibleRepeats: Sendable {
   private let context: StageContext
   /// The end offset of each partition at its assignment.
@@ -21,12 +21,14 @@ package final class PossibleRepeats: Sendable {
     guard !partitions.isEmpty else { return }
     try await withReader(context.kafka) { reader in
       for partition in partitions {
-        // Without its end, every record of a partition may be a repeat. One without a leader holds up no other.
+        // If its end is unknown, every record of a partition may be a repeat. A partition without a leader must not
+        // hold up the others.
         var end = Int64.max
         do {
           end = try await reader.ends(of: [partition], limit: .milliseconds(500))[partition] ?? .max
         } catch {
-          context.logger.warning("End is unknown", [(.topic, partition.description), (.error, "\(error)")])
+          context.logger.warning(
+            "End offset could not be read", [(.topic, partition.description), (.error, "\(error)")])
         }
         let known = end
         ends.withLock { $0[partition] = known }

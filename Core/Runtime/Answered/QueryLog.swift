@@ -5,13 +5,14 @@ import Stage
 import Synchronization
 import Time
 
-/// Knows which queries have an answer, and which rounds are finished, from the topics on which that lies.
+/// Knows which queries have an answer, and which rounds are finished, from the topics that record this.
 ///
-/// It follows partitions of these topics from a while before now. A record may be older: a shard that comes back
-/// after an hour brings candidates of an hour ago. So each question says since when everything must be known, and
-/// what is not known yet is read back first.
+/// The log follows partitions of these topics, beginning a window of time before the present. A question may concern
+/// older records: a shard that is up again after an hour brings candidates of an hour ago. So each question names the
+/// time since when all records must be known, and records that are not known yet are read back first.
 package final class QueryLog: Service {
-  /// A repeat of a query counts as the same query for so long, and clocks may differ by the margin.
+  /// How much older than its query an answer may be: the same query may be sent again within this time of its answer,
+  /// and clocks may differ by as much.
   package static let margin = Duration.seconds(60)
 
   package let name = "query log"
@@ -21,14 +22,14 @@ package final class QueryLog: Service {
     var marks: [QueryMark: Int64] = [:]
     /// All records from this time on are known; `.max` until the partition has been read.
     var knownFrom = Int64.max
-    /// The oldest time that was asked for since the last pruning.
+    /// The oldest `since` of a question after the last pruning.
     var askedFrom = Int64.max
   }
 
   private struct State {
     var partitions: [Int32: Partition] = [:]
-    /// The followed partitions. The number is new whenever a partition is followed anew: what was known of it is lost
-    /// in between.
+    /// The followed partitions, each with a number. A partition that is followed again gets a new number, because its
+    /// marks were dropped while it was not followed.
     var followed: [Int32: Int] = [:]
     var revision = 0
   }
@@ -40,7 +41,7 @@ package final class QueryLog: Service {
   private let turns = Turns<Int32>()
   private let isStopping = Mutex(false)
 
-  /// - Parameter window: how far back followed partitions are read at first, and remembered.
+  /// - Parameter window: how far back followed partitions are read at first, and how long marks are kept.
   package init(_ context: StageContext, sources: [MarkSource], window: Duration) {
     self.context = context
     self.sources = sources
@@ -59,7 +60,7 @@ package final class QueryLog: Service {
     }
   }
 
-  /// Adds what this process has written and the broker has acknowledged.
+  /// Adds the mark of a record that this process has written and the broker has acknowledged.
   package func insert(_ mark: QueryMark, ofKey key: [UInt8]) {
     let partition = partition(of: key)
     let now = WallClock.milliseconds
@@ -71,11 +72,11 @@ package final class QueryLog: Service {
 
   /// Whether one of the marks has a record since this time, in milliseconds since 1970 by the broker's clock.
   ///
-  /// - Throws: `KafkaFailure` when what is not known yet can't be read; `CancellationError`.
+  /// - Throws: `KafkaFailure` when records that are not known yet can't be read; `CancellationError`.
   package func contains(_ marks: [QueryMark], ofKey key: [UInt8], since: Int64) async throws -> Bool {
     let partition = partition(of: key)
     while true {
-      // What is read for a partition is lost when it is followed anew in between.
+      // If the partition was dropped and followed again meanwhile, the marks that were read are lost: read again.
       let serial = state.withLock { $0.followed[partition] }
       try await know(partition, since: since)
       let found: Bool? = state.withLock { state in
@@ -93,7 +94,7 @@ package final class QueryLog: Service {
 
   private func isKnown(_ partition: Int32, since: Int64) -> Bool {
     state.withLock { state in
-      // Of a partition that is not followed, only the past is known.
+      // New records of a partition that is not followed are never seen, so nothing counts as known.
       guard state.followed[partition] != nil, let known = state.partitions[partition] else { return false }
       state.partitions[partition]?.askedFrom = min(known.askedFrom, since)
       return known.knownFrom <= since
@@ -102,12 +103,12 @@ package final class QueryLog: Service {
 
   private func know(_ partition: Int32, since: Int64) async throws {
     if isKnown(partition, since: since) { return }
-    // One reads back for all that wait.
+    // One caller reads back for all that wait.
     try await turns.take(partition)
     defer { turns.release(partition) }
     if isKnown(partition, since: since) { return }
     let isFollowed = state.withLock { $0.followed[partition] != nil }
-    // The follower is about to read the window; older times are read back here.
+    // The follower is about to read the window; only older records are read back here.
     if isFollowed, since >= WallClock.milliseconds - window.milliseconds {
       while state.withLock({ $0.partitions[partition]?.knownFrom ?? .max }) > since {
         guard state.withLock({ $0.followed[partition] != nil }) else { break }
@@ -116,9 +117,9 @@ package final class QueryLog: Service {
       if isKnown(partition, since: since) { return }
     }
     context.logger.info(
-      "Answers are read back",
+      "Reading older answers and finished rounds from the topics",
       [(.partition, "\(partition)"), (.durationMilliseconds, "\(WallClock.milliseconds - since)")])
-    // A little more, so that the next record, a moment older, does not read again.
+    // A little further back, so that a question about a slightly older query needs no second read.
     let from = since - Self.margin.milliseconds
     let starts = sources.map {
       (TopicPartition(context.topic($0.topic), partition), ReplayReader.Start.time(milliseconds: from))
@@ -153,9 +154,9 @@ package final class QueryLog: Service {
 
   package func shutdown() async { isStopping.withLock { $0 = true } }
 
-  /// - Throws: Only `CancellationError`: failures of Kafka are retried.
+  /// - Throws: Only `CancellationError`: after a Kafka failure, the call is repeated.
   package func run() async throws {
-    // This process adds its own records at once; those of others are needed when partitions move.
+    // This process inserts its own marks at once. Those of other processes are needed only after a rebalance.
     var kafka = context.kafka
     kafka.readsPatiently = true
     try await withReader(kafka) { reader in try await follow(reader) }
@@ -164,10 +165,11 @@ package final class QueryLog: Service {
   private func follow(_ reader: ReplayReader) async throws {
     var revision = 0
     var positions: [TopicPartition: Int64] = [:]
-    /// The ends that must be reached before a partition is known, and since when it is known then.
+    /// The end offsets that must be reached before a partition is known and, in `from`, the time since when it is known
+    /// then.
     var ends: [TopicPartition: Int64] = [:]
     var from: [Int32: (serial: Int, time: Int64)] = [:]
-    /// By partition: its number in `State.followed` when it was read up to `ends`.
+    /// For each partition, its number in `State.followed` when it was read up to `ends`.
     var known: [Int32: Int] = [:]
     var nextPruning = ContinuousClock.now + .seconds(60)
     var nextAttempt = ContinuousClock.now + .seconds(86_400)
@@ -176,7 +178,7 @@ package final class QueryLog: Service {
         let (wanted, now) = state.withLock { ($0.followed, $0.revision) }
         if now != revision || ContinuousClock.now >= nextAttempt {
           let start = WallClock.milliseconds - window.milliseconds
-          // Nothing is booked before all calls have succeeded.
+          // The variables above are replaced only after all calls have succeeded.
           var new = from.filter { wanted[$0.key] == $0.value.serial }
           var starts: [TopicPartition: ReplayReader.Start] = [:]
           var open: [TopicPartition: Int64] = ends.filter { new[$0.key.partition] != nil }
@@ -190,7 +192,7 @@ package final class QueryLog: Service {
               continue
             }
             do {
-              // One by one: a partition without a leader leaves only itself unknown.
+              // One by one, so that a partition without a leader stays unknown alone.
               for (name, end) in try await reader.ends(of: names, limit: .milliseconds(500)) {
                 open[name] = end
               }
@@ -237,7 +239,7 @@ package final class QueryLog: Service {
     }
   }
 
-  /// Forgets what is older than the window and than every question of the last minute.
+  /// Forgets marks that are older than the window and older than every question since the last pruning.
   private func prune() {
     let horizon = WallClock.milliseconds - window.milliseconds
     state.withLock { state in

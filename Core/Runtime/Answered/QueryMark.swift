@@ -2,8 +2,8 @@ import Records
 
 /// Stands for one fact about a query: that it has an answer, or that a round of it is finished.
 ///
-/// 128 bits of two hashes, seeded at random in each process: a day of queries takes 32 bytes each, and nobody can
-/// choose ids that collide.
+/// It consists of two 64-bit hashes, which are seeded at random in each process, so that nobody can choose IDs that
+/// collide. A mark in memory takes about 32 bytes.
 package struct QueryMark: Sendable, Hashable {
   private let high: Int
   private let low: Int

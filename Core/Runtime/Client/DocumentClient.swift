@@ -18,7 +18,7 @@ package struct DocumentClient: Sendable {
     package init() {}
   }
 
-  /// Bytes reserved for the header of a batch and the fields of a record, which need less.
+  /// Bytes reserved for the header of a batch and for the fields of a record, which together need less.
   private static let recordOverhead = 256
   private let settings: Settings
   private let kafka: KafkaConfiguration
@@ -41,7 +41,9 @@ package struct DocumentClient: Sendable {
     let outcome = try await client.send(
       documents.map(OutgoingDocument.init), waits: true, timeout: .seconds(3600), progress: progress)
     await client.close()
-    guard outcome.missing == 0 else { throw Unavailable("\(outcome.missing) documents are not indexed") }
+    guard outcome.missing == 0 else {
+      throw Unavailable("\(outcome.missing) documents have no terminal state after an hour")
+    }
   }
 
   /// Waits up to five seconds for unsent documents.
@@ -52,7 +54,7 @@ package struct DocumentClient: Sendable {
   /// - Parameters:
   ///   - waits: true waits for terminal states, false only for the broker's acknowledgements.
   ///   - timeout: the limit of the wait. The pipeline's work goes on after it.
-  ///   - rate: so many records are sent in a second at most; nil for no bound.
+  ///   - rate: the most records to send in a second; nil for no limit.
   ///   - progress: called with the number of documents that have a terminal state, or, without a wait, that
   ///     are sent.
   /// - Throws: `RecordTooLarge` before anything is sent; `KafkaFailure`.
@@ -65,7 +67,7 @@ package struct DocumentClient: Sendable {
     guard waits else {
       var outcome = Outcome()
       for batch in batches(documents, rate) {
-        let next = ContinuousClock.now + .seconds(1)
+        let next = ContinuousClock.now + Self.pause(after: batch.count, rate)
         outcome.sent += try await produce(batch).count
         progress(outcome.sent)
         if rate != nil, outcome.sent < documents.count { try await Task.sleep(until: next) }
@@ -78,11 +80,11 @@ package struct DocumentClient: Sendable {
         Dictionary(uniqueKeysWithValues: statusPartitions(documents).map { ($0, .end) }))
       var outcome = Outcome()
       var open: Set<String> = []
-      // A record that makes no version is reported by its place.
+      // The status of a record that makes no version names the record's position instead.
       var places: [String: String] = [:]
       let deadline = ContinuousClock.now + timeout
       for batch in batches(documents, rate) {
-        let next = ContinuousClock.now + .seconds(1)
+        let next = ContinuousClock.now + Self.pause(after: batch.count, rate)
         let acknowledgements = try await produce(batch)
         outcome.sent += acknowledgements.count
         for (document, acknowledgement) in zip(batch, acknowledgements) {
@@ -112,6 +114,11 @@ package struct DocumentClient: Sendable {
     return stride(from: 0, to: documents.count, by: count).map {
       documents[$0..<min($0 + count, documents.count)]
     }
+  }
+
+  /// How long a batch may take at this rate.
+  private static func pause(after count: Int, _ rate: Int?) -> Duration {
+    rate.map { .seconds(Double(count) / Double(max(1, $0))) } ?? .zero
   }
 
   private func statusPartitions(_ documents: [OutgoingDocument]) -> Set<TopicPartition> {

@@ -6,7 +6,7 @@ import Settings
 import Stage
 import Synchronization
 
-/// Reads from the topics which documents exist, and their states.
+/// Finds out from the topics which documents exist, and in which states they are.
 package struct DocumentReader: Sendable {
   /// The newest known version of a document.
   package struct Row: Sendable {
@@ -60,8 +60,8 @@ package struct DocumentReader: Sendable {
   /// Joins `rag.documents` with `rag.document-status`, so that a document is listed even when its status
   /// events have expired.
   ///
-  /// With a filter it reads `rag.vectors`, too: queries compare the metadata of the version that shows, which hold what
-  /// the document says of itself. Until one shows, those of the record are compared.
+  /// It reads `rag.vectors`, too: the filter of a query is compared with the metadata of the visible version, which
+  /// include what was read from the content. If no version is visible, the metadata of the record are compared.
   ///
   /// - Parameters:
   ///   - tenant: nil lists the documents of all tenants.
@@ -112,9 +112,9 @@ package struct DocumentReader: Sendable {
         let version = status.version
       else { return }
       states.withLock { states in
-        // A reading that came to nothing says nothing of the document.
+        // A superseded request to read the document again changes nothing about the document's state.
         if version.reading != 0, status.state == .superseded, states[key] != nil { return }
-        // The first terminal state of a version holds; a crash may repeat `accepted` after it.
+        // The first terminal state of a version counts; after a crash, `accepted` may be repeated behind it.
         if let former = states[key], former.version == version, former.state.isTerminal { return }
         guard let former = states[key]?.version, former > version else {
           states[key] = status
@@ -153,8 +153,8 @@ package struct DocumentReader: Sendable {
     return found.withLock { $0 }
   }
 
-  /// The places of records with this key that lie on another partition than the key's. Ingest refuses them, and their
-  /// states name the place only. Reads the whole topic.
+  /// The positions of records with this key on other partitions than the key's. Ingest rejects such records, and their
+  /// status events name only the position. Reads the whole topic.
   ///
   /// - Throws: `KafkaFailure`.
   package func misplaced(_ key: DocumentKey) async throws -> [RecordPosition] {

@@ -5,12 +5,13 @@ import Records
 import Settings
 import Synchronization
 
-/// Which documents show, and what read them, from the whole of `rag.vectors`: their states may have expired.
+/// Finds out which documents are visible and which reader version read each of them. Reads the whole of `rag.vectors`,
+/// because status events may have expired.
 package struct DocumentSurvey: Sendable {
   package struct Document: Sendable {
     package var key: DocumentKey
     package var version: Version
-    /// nil for what a former release read, and for a failed document.
+    /// nil for a document that was read by an early release, and for a failed document.
     package var reader: ReaderVersion?
     package var source: String
     /// Whether its metadata match the filter that was given; true without one.
@@ -19,20 +20,20 @@ package struct DocumentSurvey: Sendable {
     package var isOutdated: Bool { reader?.isOlder ?? true }
   }
 
-  /// In no order.
+  /// In no particular order.
   package private(set) var visible: [Document] = []
-  /// Documents whose newest version failed. An older version may show all the same.
+  /// Documents whose newest version failed. An older version may still be visible.
   package private(set) var failed: [Document] = []
 
-  /// What each partition shows, and the next offset behind what was read.
+  /// For each partition, the next offset to read and a digest of its visible documents.
   package private(set) var partitions: [Int32: (nextOffset: Int64, live: LiveDigest)] = [:]
 
   /// Reads all of `rag.vectors`. Memory grows with the number of documents only.
   ///
   /// - Parameters:
   ///   - tenant: nil for all tenants.
-  ///   - filter: what `Document.matches` tells.
-  /// - Throws: `KafkaFailure`, also when that takes longer than an hour; `CancellationError`.
+  ///   - filter: decides `Document.matches`.
+  /// - Throws: `KafkaFailure`, also when reading takes longer than an hour; `CancellationError`.
   package init(_ settings: Settings, tenant: TenantID?, filter: MetadataFilter = .everything) async throws {
     let state = Mutex<State>(State(filter: filter))
     let topic = settings.topic(.vectors)
@@ -77,7 +78,7 @@ package struct DocumentSurvey: Sendable {
       guard let value = record.value else { return catalog.forget(key) }
       guard var batch = try? VectorBatch(wireBytes: value), batch.key == key else { return }
       if case .vectors(let chunks, _, _) = batch.content {
-        // One row without its text tells what shows.
+        // To save memory, only one chunk without its text is kept: enough to tell which version is visible.
         var first = chunks.prefix(1)
         first.indices.forEach { first[$0] = Chunk() }
         batch.content = .vectors(chunks: Array(first), dimension: 0, values: [])

@@ -5,7 +5,7 @@ package struct OutgoingDocument: Sendable {
   package var key: DocumentKey
   /// The document record's JSON; nil deletes the document.
   package var value: [UInt8]?
-  /// The key of the record: the document's, but for a request to read it again.
+  /// The record's key: that of the document or, for a request to read the document again, that of the request.
   package var recordKey: [UInt8]
 
   package init(deleting key: DocumentKey) {
@@ -13,7 +13,7 @@ package struct OutgoingDocument: Sendable {
     recordKey = key.bytes
   }
 
-  /// Takes a request to read a document again back, when it is done.
+  /// Makes the tombstone that withdraws a request to read a document again.
   package init(takingBack request: RereadRequest) {
     key = request.document
     recordKey = request.key

@@ -82,9 +82,9 @@ package struct QueryClient: Sendable {
             let value = record.value
           else { continue }
           let answer = try AnswerRecord(value: value)
-          // Whoever may write answers may write one under another's key.
+          // Anyone who may write to the topic can write an answer under the key of another query.
           guard answer.key == String(decoding: key, as: UTF8.self) else { continue }
-          // Its writer answers anew.
+          // The writer of a void answer answers again.
           if answer.isVoid(appendedAtMilliseconds: record.timestampMilliseconds) { continue }
           open[answer.key] = nil
           answers[index] = answer

@@ -10,7 +10,7 @@ package struct RecordTooLarge: Failure {
 
   package var kind: FailureKind { .rejected }
   package var description: String {
-    "\(id): its record of \(byteCount) bytes must be at most \(setting), \(limit); "
+    "\(id): its record takes \(byteCount) bytes, but the limit \(setting) is \(limit); "
       + "content that is not text is sent as base64, which is a third larger"
   }
 }

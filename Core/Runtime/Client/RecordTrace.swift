@@ -10,9 +10,9 @@ package enum RecordTrace {
     package var atMilliseconds: Int64
     package var place: String
     package var what: String
-    /// What a shard found, if this is its record.
+    /// What a shard found, if this is a candidates record.
     package var candidates: CandidatesRecord?
-    /// Why the answer says what it says, if this is one.
+    /// Why the answer says what it says, if this is an answer.
     package var explanation: AnswerExplanation?
   }
 

@@ -1,7 +1,7 @@
 import Records
 import Synchronization
 
-/// Which documents changed lately, from `rag.document-status`.
+/// Knows which documents changed recently, from `rag.document-status`.
 ///
 /// A version is stale when a newer one is `indexed` or `deleted`, or when a newer deletion is `accepted`; an
 /// accepted put makes nothing stale, since the former version stays visible until it is indexed.
@@ -30,13 +30,13 @@ package final class FreshnessTable: Sendable {
     }
   }
 
-  /// Whether something newer than `version` is known. A deletion of the version itself counts too: its own
-  /// number is newer than every version that has text.
+  /// Whether a change newer than `version` is known. A deletion counts, because it is a version of its own, newer than
+  /// the version that it deletes.
   package func isStale(_ document: DocumentKey, _ version: Version) -> Bool {
     entries.withLock { ($0[document]?.fence).map { $0 > version } ?? false }
   }
 
-  /// Forgets events older than the tail's window.
+  /// Forgets events before this time, in milliseconds since 1970.
   package func prune(before milliseconds: Int64) {
     entries.withLock { $0 = $0.filter { $0.value.atMilliseconds >= milliseconds } }
   }

@@ -6,7 +6,7 @@ import Synchronization
 import Telemetry
 import Time
 
-/// Keeps a `FreshnessTable` up to date and knows how sure it is of it.
+/// Keeps a `FreshnessTable` up to date, and knows when the table was last confirmed to be complete.
 package final class FreshnessTail: Service {
   package let name = "freshness"
   package let table = FreshnessTable()
@@ -24,7 +24,7 @@ package final class FreshnessTail: Service {
   /// - Parameters:
   ///   - window: how far back events matter: longest deadline + cache TTL + bound on index lag.
   ///   - staleAfter: without a confirmation of the end for this long, `isConfirmed` is false.
-  ///   - onCaughtUp: called once, when the tail first reached its end.
+  ///   - onCaughtUp: called once, when the tail has first reached the end of the topic.
   package init(
     kafka: KafkaConfiguration, topic: String, partitionCount: Int32, window: Duration, staleAfter: Duration,
     metrics: MetricsRegistry, onCaughtUp: @escaping @Sendable () -> Void
@@ -38,13 +38,13 @@ package final class FreshnessTail: Service {
     self.onCaughtUp = onCaughtUp
   }
 
-  /// Whether everything that was appended `staleAfter` ago has been applied.
+  /// Whether every event that was appended more than `staleAfter` ago has been applied.
   package var isConfirmed: Bool {
     confirmedAt.withLock { $0.map { ContinuousClock.now - $0 <= staleAfter } ?? false }
   }
 
-  /// Returns when `isConfirmed`. Called just before documents are checked: a process that was held still, or
-  /// whose broker was away, must not judge by what it knew before.
+  /// Waits until `isConfirmed`. Called just before documents are checked: a process that was suspended, or whose broker
+  /// was unreachable, must not decide by what it knew before.
   ///
   /// - Throws: `CancellationError`.
   package func waitUntilConfirmed() async throws {
@@ -75,12 +75,12 @@ package final class FreshnessTail: Service {
           isAssigned = true
         }
         for record in try await reader.next(maxRecords: 1000, maxWait: staleAfter / 5) { apply(record) }
-        // The end is asked for before the position is read: all that was appended before the question counts.
-        // Under load the end is reached a little after it was asked for, never at once. Drop a check that is
+        // The end is requested before the position is read, so that everything appended before the request counts.
+        // Under load the end is reached a little after the request, never at once. Drop a check that is
         // too old, also one whose end offsets are never reached, for example because the topic was recreated.
         if let open = question, ContinuousClock.now - open.asked > staleAfter { question = nil }
         if question == nil, ContinuousClock.now >= nextCheck {
-          // Twice within the limit, so that one that is late makes nobody wait.
+          // Twice within the limit, so that one late check makes nobody wait.
           let asked = ContinuousClock.now
           nextCheck = asked + staleAfter * 2 / 5
           question = (asked, try await reader.ends())
@@ -98,8 +98,10 @@ package final class FreshnessTail: Service {
         }
       } catch {
         if error.kind == .fatal { throw error }
-        // The broker is away: the last confirmation grows old, and the stage pauses by itself.
-        if told != error.name { logger.warning("Freshness is not confirmed", [(.error, "\(error)")]) }
+        // The broker is unreachable: the last confirmation grows old, and the stage waits for a new one by itself.
+        if told != error.name {
+          logger.warning("Reading document states failed, freshness is not confirmed", [(.error, "\(error)")])
+        }
         told = error.name
         try await Task.sleep(for: .milliseconds(200))
       }

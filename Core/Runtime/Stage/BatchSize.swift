@@ -1,4 +1,4 @@
-/// How many records a batch may hold: so many that it takes no longer than half of what it may.
+/// Adapts the number of records in a batch, so that a batch takes at most half of its time limit.
 struct BatchSize {
   private let max: Int
   private let timeMax: Duration
@@ -10,7 +10,8 @@ struct BatchSize {
     current = max
   }
 
-  /// Aims at a quarter of the time after a batch that took half of it; grows back while batches take an eighth.
+  /// After a batch that took more than half of the limit, reduces the size to aim at a quarter. After a full batch that
+  /// took less than an eighth, doubles the size.
   mutating func adapt(to time: Duration, of count: Int) {
     if time > timeMax / 2 {
       current = Swift.max(1, Int(Double(count) * (timeMax / 4 / time)))

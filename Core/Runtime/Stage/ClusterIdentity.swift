@@ -2,7 +2,7 @@ import Foundation
 import Records
 import Synchronization
 
-/// Which cluster this process works for; known once a broker has answered.
+/// The ID of the Kafka cluster that this process works for; nil until a broker has answered.
 package final class ClusterIdentity: Sendable {
   private let known = Mutex<String?>(nil)
   package var id: String? { known.withLock { $0 } }

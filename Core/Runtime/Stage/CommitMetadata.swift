@@ -4,23 +4,24 @@ import Foundation
 ///
 ///     ~1;<base>;<d or c>;<started>;<deaths>;<suspects>;<alone>;<guilty>;<note>;<bitmap>
 ///
-/// The first character is none of base64: releases before this form wrote a bare base64 bitmap, and would take this
-/// text for one. Numbers are decimal; `base` is the committed offset, and the text counts for nothing beside another
-/// one. `c` is an orderly hand-over, `d` a commit of an owner that goes on. `started`, `suspects`, `alone` and `guilty`
-/// are relative to the base; `alone`, `guilty` and `note` may be empty. `guilty` with a question mark behind it was in
-/// work alone at one death (a release before this reads it as empty). Bit i of the bitmap (base64) says that offset
-/// base + i is finished.
+/// The first character does not occur in base64: earlier releases wrote a bare base64 bitmap, and must not take this
+/// text for one. Numbers are decimal. `base` is the committed offset; the text is ignored if it differs from the
+/// commit's offset. `c` marks an orderly hand-over, `d` a commit of an owner that keeps working. `started`, `suspects`,
+/// `alone` and `guilty` are relative to the base; `alone`, `guilty` and `note` may be empty. A question mark behind
+/// `guilty` means that the record was in work alone at one death so far (earlier releases read such a field as empty).
+/// Bit i of the bitmap (base64) says that offset base + i is finished.
 struct CommitMetadata: Sendable, Equatable {
   /// The deaths of processes with records of the partition in work.
   struct Deaths: Sendable, Equatable {
-    /// How many processes died one after another without getting past `end`.
+    /// How many processes died in succession before the committed offset passed `end`. Deaths while a record was in
+    /// work alone are not counted.
     var count = 0
     /// Records below this offset may have been in work at each of these deaths.
     var end: Int64 = 0
     /// The record that is in work alone.
     var alone: Int64?
-    /// The record that was in work alone at the last death. One such death proves nothing: whatever kills processes at
-    /// random moments kills the next one, too, while some record is in work alone.
+    /// The record that was in work alone at the last death. One such death proves nothing: something that kills
+    /// processes at random moments also does so while some record is in work alone.
     var suspect: Int64?
     /// The record that was in work alone at two deaths.
     var guilty: Int64?
@@ -46,12 +47,13 @@ struct CommitMetadata: Sendable, Equatable {
     self.finished = finished
   }
 
-  /// - Returns: nil when the text says nothing of this offset: records are then worked on again.
+  /// - Returns: nil when the text is not valid metadata for this offset. Then records beyond it that were finished are
+  ///   worked on again.
   init?(_ text: String, base: Int64) {
-    // No sum with an offset may overflow.
+    // The base is bounded so that no sum with an offset overflows.
     guard !text.isEmpty, (0...(1 << 61)).contains(base) else { return nil }
     guard text.hasPrefix("~") else {
-      // The form of the former release. It knows nothing of deaths.
+      // The format of an earlier release, which does not record deaths.
       guard let bitmap = Data(base64Encoded: text) else { return nil }
       self.init(
         base: base, isHandedOver: true, startedEnd: base, deaths: Deaths(), note: nil,
@@ -75,7 +77,7 @@ struct CommitMetadata: Sendable, Equatable {
       finished: Self.offsets(bitmap, base: base))
   }
 
-  /// A distance from the base, so bounded that no sum with an offset overflows.
+  /// A distance from the base, bounded so that no sum with an offset overflows.
   private static func distance(_ field: Substring) -> Int64? {
     Int64(field).flatMap { (0...(1 << 40)).contains($0) ? $0 : nil }
   }
@@ -99,7 +101,7 @@ struct CommitMetadata: Sendable, Equatable {
     return fields.joined(separator: ";")
   }
 
-  /// What has no room in it is worked on again by the next owner.
+  /// Finished offsets that do not fit into the bitmap are worked on again by the next owner.
   private var bitmap: String {
     let (end, isTooLong) = base.addingReportingOverflow(Int64(Self.bitmapBytesMax * 8))
     guard !isTooLong, let last = finished.lazy.filter({ $0 < end }).max(), last >= base else { return "" }

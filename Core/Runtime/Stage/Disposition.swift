@@ -1,30 +1,31 @@
 import KafkaClient
 import Records
 
-/// What becomes of one record, decided by a stage's work and carried out by the runtime.
+/// What is to be done with one record after the work: decided by a stage's work, and carried out by the runtime.
 package struct Disposition: Sendable {
   package enum Outcome: Sendable {
-    /// The phases are produced one after another, each acknowledged before the next begins. Then the record is
+    /// The phases are produced one after another, and each is acknowledged before the next begins. Then the record is
     /// finished.
     case done([Phase])
-    /// Worked on again after a pause; nil: after a pause that grows with each attempt.
+    /// The record is worked on again after this pause; nil for a pause that grows with each attempt.
     case retry(after: Duration?, any Error)
-    /// Can never succeed: gets its terminal state (`StageWork.rejection`) and a dead letter.
+    /// The record can never succeed: it gets its terminal state (`StageWork.rejection`) and a dead letter.
     case rejected(FieldError)
-    /// In flight at the new owner of its partition, who knows more: neither finished nor tried again here, and worked
-    /// on again if the partition returns.
+    /// The record is left to the new owner of its partition: it is neither finished nor tried again here, unless the
+    /// partition has come back to this member.
     case left
-    /// Not begun, for lack of time: worked on again at once.
+    /// The record was not begun, for example because the batch's time was up: it waits again at once.
     case notBegun
-    /// Was settled before the others of its batch (`RecordInWork.settle`).
+    /// The record was settled before the others of its batch (`RecordInWork.settle`).
     case early
   }
 
   package var outcome: Outcome
-  /// Further records of the stage's topic, in work too, that are finished in the same step: a crash redelivers all of
-  /// them or none.
+  /// Other records of the partition that are in work and are finished in the same step: after a crash, either all of
+  /// them are redelivered or none.
   package var together: [RecordPosition] = []
-  /// Called when the record is finished or left: for what waits for it, and for caches.
+  /// Called with true when the record is finished, and with false when it is left or will be tried again. For work that
+  /// waits for this record, and for caches.
   package var settled: (@Sendable (_ isFinished: Bool) async -> Void)?
 
   package init(
@@ -36,7 +37,7 @@ package struct Disposition: Sendable {
     self.settled = settled
   }
 
-  /// The records of each phase, if they are made already.
+  /// The records of each phase; nil when a phase makes its records only at sending, or the outcome is not `.done`.
   var plainPhases: [[OutgoingRecord]]? {
     guard case .done(let phases) = outcome else { return nil }
     var result: [[OutgoingRecord]] = []

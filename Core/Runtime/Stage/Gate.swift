@@ -9,7 +9,7 @@ package final class Gate: Sendable {
   package var isOpen: Bool { open.withLock { $0 } }
   package func set(open isOpen: Bool) { open.withLock { $0 = isOpen } }
 
-  /// - Returns: false when stopped first.
+  /// - Returns: false when the stage stops, or the task is cancelled, before the gate is open.
   package func waitUntilOpen(orStopped isStopped: @Sendable () -> Bool) async -> Bool {
     while !isOpen {
       if isStopped() { return false }

@@ -3,10 +3,10 @@ import Records
 
 /// Compares a group's commits with the records that its topic still holds. A value without I/O.
 package enum GroupCheck {
-  /// A partition whose records or commits are gone.
+  /// A partition whose commit contradicts its records, because records or whole topics were deleted.
   package struct Problem: Sendable, Equatable, CustomStringConvertible {
     package enum Kind: Sendable, Equatable {
-      /// The commit lies beyond the end: the topic was deleted and made again.
+      /// The commit lies beyond the end: the topic was deleted and recreated.
       case beyondEnd
       /// Records that the group had not finished were deleted.
       case deletedBefore
@@ -16,7 +16,7 @@ package enum GroupCheck {
     package var partition: TopicPartition
     package var kind: Kind
     package var committed: Int64
-    /// The end or the first offset, which the commit contradicts.
+    /// The end offset or the first offset, whichever the commit contradicts.
     package var bound: Int64
 
     package var description: String {
@@ -24,13 +24,15 @@ package enum GroupCheck {
       case .beyondEnd:
         "group \(group): its commit \(committed) on \(partition) is beyond the end \(bound): the topic was made again"
       case .deletedBefore:
-        "group \(group): \(partition) begins at \(bound), and the group had finished only what lies before \(committed)"
+        "group \(group): \(partition) begins at \(bound), but the group had finished only the records before "
+          + "\(committed)"
       }
     }
   }
 
   /// - Parameters:
-  ///   - isCompacted: compaction removes records before the commit's neighbours, too: then only ends are compared.
+  ///   - isCompacted: whether the topic is compacted. Then a partition may begin beyond the commit without a loss, so
+  ///     only ends are compared.
   ///   - beginnings: the first offset of each partition; absent ones are not checked.
   ///   - ends: the end offset of each partition; absent ones are not checked.
   package static func problems(

@@ -1,11 +1,11 @@
 import Foundation
 import Synchronization
 
-/// What a process says of itself to probes.
+/// The state that a process reports to probes.
 package final class Health: Sendable {
   private struct State {
     var blockers: Set<String> = ["starting"]
-    /// Reasons that hold for several at once, with their number.
+    /// Blockers that several callers may set at once, each with the number of its holders.
     var held: [String: Int] = [:]
     var failure: String?
     var report: (@Sendable () -> String)?
@@ -25,11 +25,11 @@ package final class Health: Sendable {
       if state.held[reason] ?? 0 <= 0 { state.held[reason] = nil }
     }
   }
-  /// The process works no more and must be restarted.
+  /// Reports that the process has failed and must be restarted.
   package func fail(_ reason: String) { state.withLock { $0.failure = reason } }
 
   package var isReady: Bool { state.withLock { $0.blockers.isEmpty && $0.held.isEmpty && $0.failure == nil } }
-  /// What `/status` shows, as JSON; asked at each request, on a thread of the server.
+  /// Sets the function that makes the JSON of `/status`. It is called at each request, on a thread of the server.
   package func setReport(_ report: @escaping @Sendable () -> String) { state.withLock { $0.report = report } }
   package var report: (@Sendable () -> String)? { state.withLock { $0.report } }
   package var failure: String? { state.withLock { $0.failure } }

@@ -2,8 +2,8 @@ import Foundation
 import KafkaClient
 import Telemetry
 
-/// Sets the lag gauges from what the last fetches told, twice in five seconds. A partition that goes to another member
-/// takes its gauge with it: the last value would stay for ever.
+/// Sets the lag gauges every 2.5 seconds, from the end offsets of the last fetches. When a partition goes to another
+/// member, its gauge is removed: otherwise the last value would stay for ever.
 struct LagReport {
   let context: StageContext
   let group: String

@@ -3,15 +3,15 @@ import Records
 
 /// The partitions of one stage: what waits, what is in work, what may be taken next. A value without I/O.
 ///
-/// Polled records wait here rather than in librdkafka: it throws away at a pause what it has fetched, and fetches it
-/// again after the resume, which takes 0.7 s.
+/// Polled records wait here rather than in librdkafka: at a pause, librdkafka discards the records that it has fetched,
+/// and fetching them again after the resume takes 0.7 s.
 struct Lanes {
-  /// A record that was taken, with what its progress said.
+  /// A record that was taken for work, with its state at that moment.
   struct Taken {
     var record: ConsumerRecord
     var incarnation: Int
     var attempt: Int
-    /// The first record after the log began again.
+    /// Whether it is the first record after the partition's log restarted.
     var isAfterRestart = false
   }
 
@@ -25,11 +25,11 @@ struct Lanes {
   private struct Lane {
     var progress: PartitionProgress
     var isMine = true
-    /// Waits to be begun, oldest first. `first` is the index of the next one.
+    /// Records that wait to be begun, oldest first. `first` is the index of the next one.
     var queue: [Waiting] = []
     var first = 0
     var queuedBytes = 0
-    /// Waits for another attempt.
+    /// Records that were put back, and wait to be begun again.
     var retries: [Waiting] = []
     var inWorkCount = 0
     var sendingCount = 0
@@ -40,7 +40,7 @@ struct Lanes {
     mutating func removeFirst() {
       queuedBytes -= queue[first].record.byteCount
       first += 1
-      // Records that were taken must not stay in memory with those that wait.
+      // Records that were taken must not stay in memory until the queue is empty.
       if first * 2 >= queue.count {
         queue.removeFirst(first)
         first = 0
@@ -58,8 +58,8 @@ struct Lanes {
   /// After so many failed attempts a record is worked on without others.
   private static let togetherMax = 2
 
-  /// So many batches may begin between two commits, which are some 20 ms apart. More would only mean that a record that
-  /// kills is found one death later.
+  /// An estimate of how many batches begin between two commits, which are about 20 ms apart. If more begin, a record
+  /// that kills processes is only found one death later.
   private static let batchesPerCommit = 8
 
   private let shape: StageShape
@@ -70,7 +70,7 @@ struct Lanes {
   private var nextLane = 0
   /// The record beside which nothing else may be in work.
   private var alone: RecordPosition?
-  /// Rises whenever partitions come or go.
+  /// Rises whenever partitions are assigned or revoked.
   private(set) var generation = 0
   private(set) var isPolling = false
   private(set) var inWorkCount = 0
@@ -126,8 +126,8 @@ struct Lanes {
     lanes[partition] = lane
   }
 
-  /// Takes over partitions. A progress with records in flight is kept, unless another member has come further: to
-  /// commit for those would set the group back.
+  /// Takes over partitions. The progress of a partition with records in flight is kept, unless another member has
+  /// committed a higher offset: committing the own progress would then set the group back.
   ///
   /// - Parameter ends: the ends of partitions whose former owner died; others may be absent.
   mutating func assign(_ committed: [TopicPartition: CommittedOffset], ends: [TopicPartition: Int64]) {
@@ -151,7 +151,7 @@ struct Lanes {
         progress: PartitionProgress(
           offset, logEnd: ends[partition] ?? .max, inWorkMax: shape.inWorkMax * Self.batchesPerCommit,
           deathsMax: deathsMax))
-      // What is still in work of the former time ends in that lane's counts.
+      // Records that are still in flight from an earlier assignment are counted in the new lane until they end.
       lane.inWorkCount = old?.inWorkCount ?? 0
       lane.sendingCount = old?.sendingCount ?? 0
       if let old { lane.progress.follow(old.progress) }
@@ -195,14 +195,14 @@ struct Lanes {
   ) -> [Taken] {
     guard alone == nil, inWorkCount < shape.inWorkMax else { return [] }
     if let alone = partitionOfSuspect(now, isHeld) {
-      // Other records wait until the suspects are through.
+      // Other records wait until no suspect is left.
       guard inWorkCount == 0, let taken = pop(alone, now) else { return [] }
       self.alone = taken.record.position
       lanes[alone]?.progress.beginAlone(taken.record.position.offset)
       count(taken)
       return [taken]
     }
-    // One call at a time gets as many as it can: a second one would take its records away.
+    // Such a stage runs one call at a time, so that each batch gets as many records as possible.
     if shape.batchMax == shape.inWorkMax, inWorkCount > 0 { return [] }
     let room = min(batchMax, shape.batchMax, shape.inWorkMax - inWorkCount)
     var batch: [Taken] = []
@@ -215,7 +215,7 @@ struct Lanes {
     var index = nextLane % open.count
     while batch.count < room, emptyCount < open.count {
       let partition = open[index % open.count]
-      // What failed together is repeated one by one, so that the guilty one shows.
+      // Records that failed together are repeated one by one, to find the one that causes the failure.
       if batch.count > 0, mustGoAlone(partition, now) { break }
       if let taken = pop(partition, now) {
         batch.append(taken)
@@ -246,8 +246,8 @@ struct Lanes {
     lanes[taken.record.topicPartition]?.inWorkCount += 1
   }
 
-  /// Whether the partition may have further records in work: one whose output can't be written must not take all
-  /// places. In an ordered stage, none begin while others are in flight.
+  /// Whether further records of the partition may be begun: a partition whose outputs can't be written must not take
+  /// all places. In an ordered stage, no record is begun while others of its partition are in flight.
   private func isOpen(_ lane: Lane) -> Bool {
     if shape.isOrdered { return lane.inWorkCount + lane.sendingCount == 0 }
     let share = max(1, shape.inWorkMax / max(1, min(4, mineCount)))
@@ -262,7 +262,7 @@ struct Lanes {
       guard let lane = lanes[partition], lane.isMine, !isHeld(partition), isOpen(lane),
         let next = next(lane, now)?.record
       else { return false }
-      // A rejected one too: its rejection must not wait for a neighbour that kills.
+      // A record to be rejected is also taken alone: its rejection must not share a batch with a record that kills.
       return lane.progress.treatment(of: next.position.offset, deathsMax: deathsMax) != .usual
     }
   }
@@ -275,8 +275,8 @@ struct Lanes {
     return lane.count > 0 ? lane.queue[lane.first] : nil
   }
 
-  /// The record with the lowest offset, when it is due. A record that was left may be polled again after later ones
-  /// were put back: the later ones wait for it.
+  /// The record with the lowest offset, when it is due. A record that was left may be polled again after later records
+  /// were put back: the later records wait for it.
   private func nextInOrder(_ lane: Lane, _ now: ContinuousClock.Instant) -> Waiting? {
     let heads = [lane.retries.first, lane.count > 0 ? lane.queue[lane.first] : nil].compactMap { $0 }
     guard let first = heads.min(by: { $0.record.position.offset < $1.record.position.offset }),
@@ -289,7 +289,7 @@ struct Lanes {
   private mutating func pop(_ partition: TopicPartition, _ now: ContinuousClock.Instant) -> Taken? {
     guard let lane = lanes[partition], let waiting = next(lane, now) else { return nil }
     let incarnation = lane.progress.incarnation
-    // In place: a copy of the lane would copy its queue with each record.
+    // In place: changing a copy of the lane would copy its queue for each record.
     if lane.retries.first?.record.position == waiting.record.position {
       lanes[partition]?.retries.removeFirst()
     } else {
@@ -302,7 +302,7 @@ struct Lanes {
       isAfterRestart: waiting.isAfterRestart)
   }
 
-  /// Whether the record killed processes: it is to be rejected without work.
+  /// Whether the record has killed processes and must be rejected without work.
   func mustReject(_ position: RecordPosition) -> Bool {
     lanes[position.topicPartition]?.progress.treatment(of: position.offset, deathsMax: deathsMax) == .rejected
   }
@@ -331,14 +331,15 @@ struct Lanes {
     lanes[partition]?.sendingCount += 1
   }
 
-  /// A record that was in work alone holds up the others no longer: it is finished, or its outputs can't be sent now.
+  /// If the record was in work alone, lets other records be begun again. Called when the record is finished, left or
+  /// put back, or when its outputs can't be sent at the moment.
   mutating func endAlone(_ position: RecordPosition) {
     guard alone == position else { return }
     alone = nil
     lanes[position.topicPartition]?.progress.endAlone(position.offset)
   }
 
-  /// What was sent is acknowledged, or the record has no outputs any more.
+  /// The record no longer waits for acknowledgements: it is finished, left or put back.
   private mutating func sent(_ partition: TopicPartition) {
     sendingCount -= 1
     lanes[partition]?.sendingCount -= 1
@@ -357,7 +358,7 @@ struct Lanes {
   mutating func leave(_ taken: Taken) {
     let partition = taken.record.topicPartition
     endAlone(taken.record.position)
-    // After a log that begins again, or another owner that came further, the offset is another record's.
+    // If the log restarted or another owner came further, the offset may belong to another record.
     if lanes[partition]?.progress.incarnation == taken.incarnation {
       lanes[partition]?.progress.leave(taken.record.position.offset)
     }
@@ -366,7 +367,7 @@ struct Lanes {
 
   /// Puts a record back: it is begun again when it is due.
   ///
-  /// - Returns: false when the partition is no longer this member's: the record is left.
+  /// - Returns: false when the record is left instead: its partition is no longer this member's, or its log restarted.
   mutating func retry(_ taken: Taken, at due: ContinuousClock.Instant?, isAttempt: Bool) -> Bool {
     let partition = taken.record.topicPartition
     endAlone(taken.record.position)
@@ -379,7 +380,7 @@ struct Lanes {
     let waiting = Waiting(
       record: taken.record, attempt: taken.attempt + (isAttempt ? 1 : 0), due: due,
       isAfterRestart: taken.isAfterRestart)
-    // By offset in an ordered stage, by time elsewhere.
+    // Sorted by offset in an ordered stage, by due time in others.
     let index =
       lane.retries.firstIndex {
         shape.isOrdered
@@ -390,7 +391,8 @@ struct Lanes {
     return true
   }
 
-  /// The partitions to pause and to resume: those that hold the most, when too much waits, and those that are full.
+  /// The partitions to pause and to resume. Paused are full partitions and, while too many records wait in all, the
+  /// partitions with a large share of them.
   func flow(ignores: (TopicPartition) -> Bool) -> (pause: Set<TopicPartition>, resume: Set<TopicPartition>) {
     let mine = lanes.filter { $0.value.isMine && !ignores($0.key) }
     guard !mine.isEmpty else { return ([], []) }
@@ -410,7 +412,7 @@ struct Lanes {
     return (pause, resume)
   }
 
-  /// What is to be committed of this member's partitions, with the revision of each.
+  /// The offset to commit for each of this member's partitions, with the revision of its progress.
   func commits(isHandedOver: Bool, of partitions: [TopicPartition]? = nil) -> [TopicPartition: (
     offset: CommittedOffset, revision: Int
   )] {

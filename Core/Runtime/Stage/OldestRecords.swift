@@ -3,12 +3,12 @@ import Records
 import Synchronization
 import Time
 
-/// The records that a stage has taken and not finished: how old the oldest one is says how late the stage is,
-/// also while nothing gets done, when no histogram moves.
+/// Tracks the records that a stage has polled and not finished. The age of the oldest one shows how late the stage is,
+/// even while the stage finishes nothing and no histogram changes.
 final class OldestRecords: Sendable {
   private let taken = Mutex<[RecordPosition: Int64]>([:])
 
-  /// Sets the gauge whenever metrics are read.
+  /// Makes the metrics registry update the gauge whenever metrics are collected.
   init(_ context: StageContext, group: String, topics: [String]) {
     context.metrics.onCollect { [weak self] registry in
       guard let self else { return }

@@ -7,7 +7,7 @@ import Time
 struct Outbox {
   enum Result {
     case acknowledged
-    /// The stage stops, and something may not be acknowledged.
+    /// The stage stops, and some records may not be acknowledged.
     case stopped
     /// The broker refuses a record for good.
     case refused(KafkaFailure)
@@ -22,8 +22,8 @@ struct Outbox {
     self.group = group
   }
 
-  /// - Parameter delayed: called when a record was not acknowledged at the first attempt.
-  /// - Throws: What is fatal.
+  /// - Parameter delayed: called after each attempt that failed or came too late.
+  /// - Throws: Only fatal errors.
   func send(
     _ phases: [Phase], orStopped isStopped: @Sendable () -> Bool, delayed: @Sendable () -> Void = {}
   ) async throws -> Result {
@@ -36,8 +36,8 @@ struct Outbox {
 
   /// Sends the phases of several records together: all first ones, then all second ones.
   ///
-  /// - Returns: false when that failed; some may be delivered.
-  /// - Throws: What is fatal.
+  /// - Returns: false when sending failed; some records may be delivered.
+  /// - Throws: Only fatal errors.
   func sendTogether(_ phases: [[[OutgoingRecord]]]) async throws -> Bool {
     do {
       for number in 0..<(phases.map(\.count).max() ?? 0) {
@@ -50,7 +50,7 @@ struct Outbox {
     }
   }
 
-  /// Sends a dead letter; one that is too large even there is left out, since its record has its state.
+  /// Sends a dead letter. If the broker refuses it for good, it is dropped: its record already has its terminal state.
   ///
   /// - Returns: false when the stage stops first.
   func send(letter: OutgoingRecord, orStopped isStopped: @Sendable () -> Bool) async throws -> Bool {
@@ -58,7 +58,7 @@ struct Outbox {
     case .acknowledged: return true
     case .stopped: return false
     case .refused(let failure):
-      context.logger.error("Dead letter is too large", [(.error, "\(failure)")])
+      context.logger.error("The broker refuses a dead letter, dropping it", [(.error, "\(failure)")])
       return true
     }
   }
@@ -68,7 +68,7 @@ struct Outbox {
   ) async throws -> Result {
     var backoff = Backoff(first: .milliseconds(100), max: .seconds(5))
     var refusals = 0
-    let reason = "group \(group): its outputs are refused"
+    let reason = "group \(group): the broker forbids its outputs, or their topic is missing"
     var isBlocked = false
     defer { if isBlocked { context.health.release(reason) } }
     while true {
@@ -92,7 +92,7 @@ struct Outbox {
         delayed()
         if isStopped() { return .stopped }
         context.logger.error(
-          "Appended too long after its check, made anew: do the clocks of worker and broker agree?",
+          "Answer appended too long after its check, trying again: do the clocks of worker and broker agree?",
           [
             (.topic, late.position.description),
             (.durationMilliseconds, "\(late.timestampMilliseconds - limit)"),
@@ -101,13 +101,13 @@ struct Outbox {
         if isStopped() { return .stopped }
         if let failure = error as? KafkaFailure {
           if failure.isRefusedRecord {
-            // A broker refuses the whole batch in which a record travels, innocent neighbours too: those pass once the
-            // guilty one has been given up.
+            // A broker refuses the whole batch that contains such a record. The other records of the batch succeed once
+            // the refused record has been given up.
             refusals += 1
             if refusals > Self.refusalsMax { return .refused(failure) }
             spread = Double.random(in: 0.5...1.5)
           } else if failure.isForbidden {
-            // A mistake in an access list must not empty a backlog into the dead letters.
+            // A mistake in an access list must not send a whole backlog to the dead letters: it is retried.
             if !isBlocked { context.health.hold(reason) }
             isBlocked = true
           } else if failure.kind == .fatal {
@@ -117,7 +117,8 @@ struct Outbox {
           throw error
         }
         delayed()
-        context.logger.warning("Sending failed, trying again", [(.group, group), (.error, "\(error)")])
+        context.logger.warning(
+          "Making or sending outputs failed, trying again", [(.group, group), (.error, "\(error)")])
       }
       do { try await Task.sleep(for: backoff.next() * spread) } catch { return .stopped }
     }

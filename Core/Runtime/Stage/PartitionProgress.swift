@@ -3,32 +3,33 @@ import KafkaClient
 
 /// Which records of one partition are finished, and what may be committed. A value without I/O.
 ///
-/// Offsets enter when they are polled, whatever the order of the work on them. Committed is the lowest unfinished
-/// offset; gaps in the offsets are tolerated. The commit's metadata tells the next owner which records beyond it are
-/// finished, and how many processes died with records of this partition in work (`CommitMetadata`).
+/// Offsets are added when they are polled, and may be finished in any order. The committed offset is the lowest
+/// unfinished one; gaps in the offsets are tolerated. The commit's metadata tells the next owner which records beyond
+/// it are finished, and how many processes died with records of this partition in work (`CommitMetadata`).
 package struct PartitionProgress: Sendable {
-  /// A partition is full when its newest polled offset is so far past the committed one. The bitmap of so many
+  /// A partition is full when its newest polled offset is this far past the committed one. A bitmap of this many
   /// offsets takes 3,336 bytes of the 4,096 that Kafka allows.
   package static let spanMax: Int64 = 20_000
 
-  /// How a record must be worked on, after processes died.
+  /// How a record must be treated after processes died.
   package enum Treatment: Sendable, Equatable {
     case usual
-    /// Nothing else may be in work in this process, and the begin must be committed before.
+    /// No other record of the stage may be in work, and the start of the work must be committed before the work.
     case alone
-    /// It was in work alone when two processes died, one after the other, after others had died with it.
+    /// It was in work alone when two processes died, after earlier processes had died with it among others in work.
     case rejected
   }
 
   /// The lowest unfinished offset; one past the highest polled offset when all are finished.
   package private(set) var nextOffset: Int64
-  /// Rises when earlier work counts for nothing: the log began again (truncated, or made again), the partition began at
-  /// another offset than its commit, or another owner has come further. The same offsets may be other records then.
+  /// Rises when results of earlier work must be ignored: the log restarted (it was truncated, or the topic was
+  /// recreated), the partition was started at another offset than its commit, or another owner has come further. The
+  /// same offsets may belong to other records then.
   package private(set) var incarnation = 0
   /// Rises with every change that is worth a commit. It begins at 1, so that each owner commits once at its assignment:
-  /// its death could not be told from an orderly end otherwise.
+  /// otherwise the next owner could not tell its death from an orderly hand-over.
   package private(set) var revision = 1
-  /// What the work wants to find at the next assignment; its meaning is the work's.
+  /// A number that the work stores for the next assignment. Only the work knows its meaning.
   package var note: Int64?
 
   private var polledEnd: Int64
@@ -36,7 +37,7 @@ package struct PartitionProgress: Sendable {
   /// One past the highest offset on which work was begun.
   private var startedEnd: Int64
   private var unfinished: Set<Int64> = []
-  /// Unfinished offsets that nobody works on and that are in no queue: they are new when they are polled again.
+  /// Unfinished offsets that are neither in work nor in a queue: they count as new when they are polled again.
   private var left: Set<Int64> = []
   /// Finished offsets that are not below `nextOffset`.
   private var finished: Set<Int64> = []
@@ -45,9 +46,9 @@ package struct PartitionProgress: Sendable {
   /// Takes over what the former owner committed.
   ///
   /// - Parameters:
-  ///   - logEnd: the end of the partition at the moment. Records that come later were in work at no death.
+  ///   - logEnd: the partition's current end offset. Records that are appended later were not in work at any death.
   ///   - inWorkMax: how many records the former owner may have begun after its last commit.
-  ///   - deathsMax: as of `treatment`.
+  ///   - deathsMax: as in `treatment(of:deathsMax:)`.
   package init(
     _ committed: CommittedOffset, logEnd: Int64 = .max, inWorkMax: Int = 0, deathsMax: Int = 4
   ) {
@@ -72,34 +73,37 @@ package struct PartitionProgress: Sendable {
       }
       deaths.alone = nil
     } else if deaths.count == 0 || deaths.count >= deathsMax - 2 && metadata.startedEnd > nextOffset {
-      // A first death; or no suspect was in work, so it was a record beyond them. What is finished was begun, too.
+      // The first death, or a death while no suspect was in work: then a record beyond the suspects killed the process.
+      // Finished records were begun, too.
       deaths.end = max(metadata.startedEnd, (finished.max() ?? -1) + 1) + Int64(inWorkMax)
       deaths.count = 1
     } else if metadata.startedEnd > nextOffset {
-      // After a first death every begin is committed before the work: only what was in work at both deaths counts.
+      // After the first death, the start of work on each suspect is committed before the work: only records that were
+      // in work at both deaths remain suspects.
       deaths.end = min(deaths.end, metadata.startedEnd)
       deaths.count += 1
     }
-    // A death at which no work had begun here says nothing of the suspects.
+    // Otherwise no work had begun in this partition: that death neither counts nor changes the suspects.
     deaths.end = min(deaths.end, logEnd)
     if nextOffset >= deaths.end { deaths = CommitMetadata.Deaths() }
   }
 
-  /// Whether a dirty end must be considered, for which the end of the log is needed.
+  /// Whether the former owner handed the partition over in order; true also without readable metadata. If false, `init`
+  /// needs the end of the log.
   package static func isHandedOver(_ committed: CommittedOffset) -> Bool {
     CommitMetadata(committed.metadata, base: committed.nextOffset)?.isHandedOver ?? true
   }
 
-  /// The partition was assigned again while its records were in work: it is polled from `offset` on.
+  /// Continues with a partition that was assigned again while its records were in work: it is polled from `offset` on.
   package mutating func resume(at offset: Int64) { lastPolled = offset - 1 }
 
-  /// A record was polled.
+  /// Notes that a record was polled.
   ///
-  /// - Returns: false when it is finished or in work already.
+  /// - Returns: false when the record is finished, in work or waiting already.
   package mutating func poll(_ offset: Int64) -> Bool {
     if offset <= lastPolled { restart(at: offset) }
     if !left.isEmpty, offset > lastPolled + 1 {
-      // Records that were left, and are no longer in the log: they will not be polled again.
+      // The poll skipped offsets that were left: they are no longer in the log, and will not be polled again.
       for gone in left.filter({ $0 > lastPolled && $0 < offset }) { finish(gone, incarnation: incarnation) }
     }
     lastPolled = offset
@@ -107,7 +111,7 @@ package struct PartitionProgress: Sendable {
     guard offset >= nextOffset else { return false }
     let isNew = !finished.contains(offset)
     if unfinished.isEmpty {
-      // Nothing holds the prefix back: it stands at this record, or past it.
+      // No lower record is unfinished: the committed offset moves to this record, or past it if it is finished.
       let isGap = offset > nextOffset
       nextOffset = isNew ? offset : offset + 1
       if isGap { finished = finished.filter { $0 >= nextOffset } } else { finished.remove(offset) }
@@ -129,8 +133,8 @@ package struct PartitionProgress: Sendable {
     if isWatched(offset) { revision += 1 }
   }
 
-  /// Whether a process died with the record in work, perhaps: its begin must be committed before the work, so that the
-  /// next owner suspects no more records than were in work.
+  /// Whether the record may have been in work when a process died. Then the start of its work must be committed before
+  /// the work, so that the next owner suspects only records that were in work.
   package func isWatched(_ offset: Int64) -> Bool { deaths.count > 0 && offset < deaths.end }
 
   /// Notes that the record will be in work alone. Commit before the work begins.
@@ -156,7 +160,7 @@ package struct PartitionProgress: Sendable {
     revision = former.revision + 1
   }
 
-  /// Ends work on a record that is not finished, or drops it from the queue: it is new when it is polled again.
+  /// Ends work on a record that is not finished, or drops it from the queue: it counts as new when it is polled again.
   package mutating func leave(_ offset: Int64) {
     if unfinished.contains(offset) { left.insert(offset) }
     if deaths.alone == offset { deaths.alone = nil }
@@ -174,7 +178,7 @@ package struct PartitionProgress: Sendable {
     guard offset == nextOffset else { return }
     if unfinished.isEmpty {
       nextOffset = polledEnd
-      // What the former owner finished beyond this is still to be polled, and skipped.
+      // Offsets beyond this that the former owner finished are still to be polled, and are skipped then.
       if !finished.isEmpty { finished = finished.filter { $0 >= nextOffset } }
     } else {
       while !unfinished.contains(nextOffset) {
@@ -185,14 +189,15 @@ package struct PartitionProgress: Sendable {
     if nextOffset >= deaths.end { deaths = CommitMetadata.Deaths() }
   }
 
-  /// - Parameter deathsMax: at so many deaths a record is given up; at least 3. `.max`: never.
+  /// - Parameter deathsMax: the number of deaths after which a record is rejected; at least 3, because it must be in
+  ///   work alone at the last two. `.max`: no record is rejected.
   package func treatment(of offset: Int64, deathsMax: Int) -> Treatment {
     if deathsMax == .max { return .usual }
     if deaths.guilty == offset { return .rejected }
     return offset < deaths.end && deaths.count >= deathsMax - 2 ? .alone : .usual
   }
 
-  /// Not while an offset was left: it holds the prefix back, and is the next that is polled.
+  /// False while an offset is left: it holds back the committed offset, and must be polled again.
   package var isFull: Bool { left.isEmpty && polledEnd - nextOffset >= Self.spanMax }
   /// The lowest offset that is unfinished and will be polled again.
   package var lowestLeft: Int64? { left.min() }
@@ -202,8 +207,8 @@ package struct PartitionProgress: Sendable {
 
   /// What may be committed.
   ///
-  /// - Parameter isHandedOver: true for the last commit of an orderly hand-over. Otherwise the next owner takes it
-  ///   that this process died.
+  /// - Parameter isHandedOver: true for the last commit of an orderly hand-over. Otherwise the next owner assumes that
+  ///   this process died.
   package func committed(isHandedOver: Bool) -> CommittedOffset {
     let metadata = CommitMetadata(
       base: nextOffset, isHandedOver: isHandedOver, startedEnd: max(startedEnd, nextOffset), deaths: deaths,

@@ -8,14 +8,14 @@ package final class ProbeService: Service {
   package static let metricsPath = "/metrics"
   package static let livenessPath = "/healthz"
   package static let readinessPath = "/readyz"
-  /// A search worker's index, as JSON.
+  /// The state of a search worker's index, as JSON.
   package static let statusPath = "/status"
 
   package let name = "probes"
   private let server: HTTPServer
   private let stopped = AsyncStream.makeStream(of: Void.self)
 
-  /// - Parameter portFile: where the port is written, so that a supervisor finds it.
+  /// - Parameter portFile: the path of a file to which the port is written, so that a supervisor finds it.
   /// - Throws: `HTTPFailure` when the address is taken; the system's error when the port file can't be
   ///   written.
   package init(host: String, port: Int, portFile: String?, health: Health, metrics: MetricsRegistry) throws {
@@ -31,7 +31,8 @@ package final class ProbeService: Service {
     to request: HTTPServerRequest, _ health: Health, _ metrics: MetricsRegistry
   ) -> HTTPResponse {
     guard ["GET", "HEAD"].contains(request.method) else {
-      return HTTPResponse(status: 405, headers: [("Allow", "GET, HEAD")], body: "only GET is served here\n")
+      return HTTPResponse(
+        status: 405, headers: [("Allow", "GET, HEAD")], body: "only GET and HEAD are served here\n")
     }
     switch request.path {
     case metricsPath:
@@ -50,13 +51,13 @@ package final class ProbeService: Service {
         return HTTPResponse(status: 404, body: "only search workers serve \(statusPath)\n")
       }
       return HTTPResponse(status: 200, contentType: .json, body: report() + "\n")
-    default: return HTTPResponse(status: 404, body: "/metrics, /healthz, /readyz or /status\n")
+    default: return HTTPResponse(status: 404, body: "use /metrics, /healthz, /readyz or /status\n")
     }
   }
 
   package var port: UInt16 { server.port }
 
-  /// Returns after `shutdown()`; the server works from `init` on.
+  /// Returns after `shutdown()`. The server runs from `init` on.
   ///
   /// - Throws: Nothing.
   package func run() async throws { for await _ in stopped.stream { break } }

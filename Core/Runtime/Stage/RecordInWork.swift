@@ -1,10 +1,10 @@
 import KafkaClient
 import Synchronization
 
-/// A record that a stage works on, and what the work may ask of it.
+/// A record that a stage works on, with what the work may need to know about it.
 package final class RecordInWork: Sendable {
   package let record: ConsumerRecord
-  /// True for the first record after the log began again, because it was truncated or made again.
+  /// True for the first record after the log restarted, because it was truncated or the topic was recreated.
   package let isAfterRestart: Bool
   /// How often work on it failed in this process.
   package let attempt: Int
@@ -36,7 +36,7 @@ package final class RecordInWork: Sendable {
     return Disposition(.early)
   }
 
-  /// Whether the work is no longer wanted. Work that takes long looks at it between steps.
+  /// Whether the work is no longer wanted. Long work checks this between its steps.
   package var isCancelled: Bool { cancelled.withLock { $0 } }
   package func cancel() { cancelled.withLock { $0 = true } }
 }

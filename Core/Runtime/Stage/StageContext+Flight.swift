@@ -3,14 +3,14 @@ import Records
 import Time
 
 extension QueryInFlight {
-  /// Time between the moment the former stage sent this and now, for the timings.
+  /// The time since the previous stage sent this, for the timings; 0 if that time is unknown.
   package var waitMilliseconds: Double {
     sentAtMicroseconds > 0 ? max(0, Double(WallClock.microseconds - sentAtMicroseconds) / 1000) : 0
   }
 
   package var isExpired: Bool { WallClock.milliseconds >= deadlineAtMilliseconds }
 
-  /// The flight as the next stage gets it.
+  /// The flight as the next stage gets it: with this stage's timing, and sent now.
   package func passedOn(stage: String, wait: Double, work: Stopwatch) -> QueryInFlight {
     var next = self
     next.timings.append(
@@ -21,7 +21,7 @@ extension QueryInFlight {
 }
 
 extension AnswerRecord {
-  /// A terminal state with what the flight knows.
+  /// Makes an answer with this terminal state, and with the query's ID, tenant and timings.
   package init(_ flight: QueryInFlight, status: Status) {
     self.init(id: flight.query.id.rawValue, tenant: flight.query.tenant.rawValue, status: status)
     timings = flight.timings
@@ -32,10 +32,10 @@ extension StageContext {
   /// The record that sends a query to search once more.
   ///
   /// - Parameters:
-  ///   - round: that ends with it.
-  ///   - isStale: because a document changed under it.
-  ///   - statistics: what all shards must weigh terms with.
-  ///   - isCut: a part of the query's text is not searched for.
+  ///   - round: the round that this record ends; the search is for the next one.
+  ///   - isStale: true when a document has changed meanwhile, false when the shards need common term statistics.
+  ///   - statistics: the term statistics with which all shards must weigh terms.
+  ///   - isCut: whether a part of the query's text is not searched for.
   package func searchAgain(
     _ flight: QueryInFlight, round: UInt32, isStale: Bool = true, statistics: SharedStatistics? = nil,
     isCut: Bool, model: String, vector: [Float], headers: [RecordHeader]

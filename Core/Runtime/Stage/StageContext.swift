@@ -5,9 +5,9 @@ import Records
 import Settings
 import Telemetry
 
-/// What every pool needs and none owns: settings, the producer, metrics, logs, health.
+/// What the workers of all pools need: settings, the producer, metrics, logs, health.
 package struct StageContext: Sendable {
-  /// `ingest`, `embed-documents`, `search-0`: in logs, metrics and dead letters.
+  /// The worker's name in logs, metrics and dead letters, for example `ingest`, `embed-documents` or `search-0`.
   package let name: String
   package let settings: Settings
   package let kafka: KafkaConfiguration
@@ -22,7 +22,7 @@ package struct StageContext: Sendable {
     self.name = name
     self.settings = settings
     var kafka = settings.kafkaConfiguration(clientID: "\(settings.kafka.clientID)-\(name)")
-    // Longer than a change of leaders takes, shorter than the time for which an answer is valid.
+    // Longer than the election of a partition leader takes, shorter than the time for which an answer is valid.
     kafka.deliveryTimeout = .seconds(8)
     self.kafka = kafka
     metrics = MetricsRegistry()
@@ -43,7 +43,7 @@ package struct StageContext: Sendable {
     logger = Logger(label: name)
   }
 
-  /// Brokers look at what a batch takes on the wire.
+  /// Whether the producer compresses. Brokers limit the compressed size of a batch, which can't be checked beforehand.
   private static func isCompressing(_ settings: Settings) -> Bool {
     ["compression.type", "compression.codec"].contains {
       settings.kafka.properties[$0].map { $0 != "none" } ?? false
@@ -65,8 +65,8 @@ package struct StageContext: Sendable {
       ])
   }
 
-  /// An answer on its topic and, when the query asked for it, a copy on its own: nothing waits for that, and
-  /// a topic that takes none holds nobody up.
+  /// The record of an answer and, if the query asked for one, a copy for the query's reply topic. Nothing waits for the
+  /// copy, so a reply topic that refuses it holds nobody up.
   package func answerRecords(_ answer: AnswerRecord, replyTo: QueryRecord.ReplyTo?, headers: [RecordHeader])
     -> [OutgoingRecord]
   {
@@ -77,7 +77,7 @@ package struct StageContext: Sendable {
     var records = [
       OutgoingRecord(topic: topic(.answers), partition: partition, key: key, value: value, headers: headers)
     ]
-    // Checked where the query came in, too; that worker may have had other settings.
+    // The worker that accepted the query has checked this too, but may have had other settings.
     if let replyTo, settings.kafka.brokenReplyRule(replyTo.topic) == nil {
       records.append(
         OutgoingRecord(
@@ -87,7 +87,7 @@ package struct StageContext: Sendable {
     return records
   }
 
-  /// A record for one of the topics that are partitioned by query.
+  /// A record for one of the topics that are partitioned by the query's key.
   package func queryRecord(_ name: TopicName, _ key: QueryKey, _ value: [UInt8], headers: [RecordHeader])
     -> OutgoingRecord
   {
@@ -100,7 +100,7 @@ package struct StageContext: Sendable {
 }
 
 extension MetricsRegistry {
-  /// The eight that every operator asks for, but for GPU utilisation, which the model server's exporter has.
+  /// Declares the metrics that operators ask for. GPU utilisation is missing: the model server's exporter has it.
   fileprivate func declareOperatorsMetrics() {
     declare(.retrievalDuration)
     declare(.searchDuration)
@@ -126,16 +126,16 @@ extension Settings {
 extension ConsumerRecord {
   /// The headers that follow a request through every topic.
   package var passedHeaders: [RecordHeader] {
-    // The last one of each name: their number is bounded as their size is.
+    // Only the last header of each name: so their number is bounded, as their size is.
     [HeaderName.traceparent, HeaderName.requestID, "tracestate"].compactMap { name in
       headers.last { $0.name == name && $0.value.count <= Self.headerBytesMax }
     }
   }
 
-  /// A longer one is not passed on: it would travel with every record that is made of this one.
+  /// A header with a longer value is not passed on: it would travel with every record that is made from this one.
   private static var headerBytesMax: Int { 1024 }
 
-  /// The request's id: the producer's, or where its record lies.
+  /// The request's ID: from its header or, if that is missing or too long, the record's position.
   package var requestID: String {
     guard let id = header(HeaderName.requestID), id.utf8.count <= Self.headerBytesMax else {
       return position.description

@@ -9,12 +9,12 @@ import Time
 /// Runs a stage: consumes as a member of a group, hands records to the work, produces what it returns, and commits what
 /// is finished.
 ///
-/// The consumer keeps polling while records are in work, so a rebalance waits for no work. At a revocation work in
-/// flight goes on: if its partition comes back, its result counts; if not, its outputs repeat those of the new
-/// owner, which are the same by key. Work whose outputs would differ is `.left`.
+/// The consumer keeps polling while records are in work, so a rebalance never waits for work. Work in flight goes on
+/// after a revocation: if its partition comes back, its result counts; if not, its outputs only repeat those of the new
+/// owner, which have the same keys. Work whose outputs would differ returns `.left`.
 package final class StageService: Service {
   package var name: String { "\(context.name)/\(group)" }
-  /// A batch begins no further record after so long.
+  /// No further record of a batch is begun after this time.
   private static let batchTimeMax = Duration.seconds(10)
 
   private let context: StageContext
@@ -30,9 +30,9 @@ package final class StageService: Service {
   private let lanes: Mutex<Lanes>
   private let size: Mutex<BatchSize>
   private let inWork = Mutex<[RecordPosition: RecordInWork]>([:])
-  /// The revision of each partition's progress that is committed.
+  /// The revision of each partition's progress at its last successful commit.
   private let committedRevisions = Mutex<[TopicPartition: Int]>([:])
-  /// Yields whenever something may be begun or has ended.
+  /// Yields whenever a record may be begun, or work or the membership has ended.
   private let wake = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
   private enum RunState { case running, disbanded, broken }
   private let state = Mutex(RunState.running)
@@ -71,7 +71,7 @@ package final class StageService: Service {
   package func cancel(_ position: RecordPosition) { inWork.withLock { $0[position] }?.cancel() }
 
   /// - Throws: A `Failure` of kind `.fatal`, or an error of `StageWork.assigned` that is no `KafkaFailure`.
-  ///   After other failures of Kafka the group is joined again.
+  ///   After other Kafka failures, and those that are forbidden (`isForbidden`), the group is joined again.
   package func run() async throws {
     do {
       try await withThrowingDiscardingTaskGroup { tasks in
@@ -81,7 +81,7 @@ package final class StageService: Service {
         }
         for await _ in wake.stream {
           while let taken = take() {
-            // Not on the consumer's thread, which blocks in its poll.
+            // Not on the consumer's thread: it is blocked while it polls.
             tasks.addTask(executorPreference: globalConcurrentExecutor) {
               do { try await self.work(on: taken) } catch {
                 self.end(.broken)
@@ -98,7 +98,7 @@ package final class StageService: Service {
       }
     } catch {
       context.health.fail("\(group): \(error)")
-      context.logger.error("Stage stops", [(.group, group), (.error, "\(error)")])
+      context.logger.error("Stage failed", [(.group, group), (.error, "\(error)")])
       throw error
     }
   }
@@ -108,7 +108,7 @@ package final class StageService: Service {
     wake.continuation.yield()
   }
 
-  /// Joins the group, and joins it again after a failure of Kafka, until the stage is to stop.
+  /// Joins the group, and joins it again after a Kafka failure, until the stage must stop.
   private func takePart() async throws {
     var blocked: String?
     while !stopping, !Task.isCancelled {
@@ -119,15 +119,17 @@ package final class StageService: Service {
         try await consumer.subscribe(to: topics) { self.handOver($0) }
         try await withTaskExecutorPreference(consumer.executor) { try await self.consume(consumer) }
       } catch  where stopping && !isFatal(error) {
-        context.logger.info("Left to the next owner", [(.group, group), (.error, "\(error)")])
+        context.logger.info(
+          "Failed while stopping, unfinished records are left to the next owner",
+          [(.group, group), (.error, "\(error)")])
       } catch let error as KafkaFailure where error.isForbidden || !isFatal(error) {
-        // In order, if that is still possible: nothing died.
+        // An orderly hand-over, if that is still possible: the next owner must not count this as a death.
         do { try await consumer.commit(handOver(Array(lanes.withLock(\.mine)))) } catch {}
-        // The broker went away in the middle of an assignment, for example, or an access list is wrong.
-        context.logger.info("Joins again", [(.group, group), (.error, "\(error)")])
+        // For example, the broker became unreachable during an assignment, or an access list is wrong.
+        context.logger.info("Kafka failed, joining the group again", [(.group, group), (.error, "\(error)")])
         if error.isForbidden { context.health.block("group \(group): \(error)") }
         blocked = error.isForbidden ? "group \(group): \(error)" : nil
-        // Cancelled: then it is stopping, too.
+        // If the sleep is cancelled, the loop's condition ends the loop.
         do { try await Task.sleep(for: error.isForbidden ? .seconds(5) : .milliseconds(200)) } catch {}
       } catch {
         await consumer.close()
@@ -155,7 +157,7 @@ package final class StageService: Service {
       let poll = try await consumer.poll(
         maxRecords: Lanes.queuedMax / 4, maxWait: .milliseconds(isBusy ? 20 : 200))
       if !poll.revoked.isEmpty {
-        // What they had in the queue was dropped, and what they had finished committed, by `handOver`.
+        // The hand-over has already dropped their queued records and committed what was finished.
         oldest.forget(poll.revoked)
         lagReport.forget(poll.revoked)
         await work.revoked(poll.revoked)
@@ -167,7 +169,7 @@ package final class StageService: Service {
         }
       }
       context.health.unblock("group \(group)")
-      // Also while the stage ends: if its gate opens again before that, no polled record may be missing.
+      // Also while the stage is ending: if its gate opens again before it has ended, no polled record may be missing.
       let new = lanes.withLock { $0.poll(poll.records) }
       oldest.take(new)
       wake.continuation.yield()
@@ -176,7 +178,8 @@ package final class StageService: Service {
     }
     let last = handOver(Array(lanes.withLock(\.mine)))
     do { try await consumer.commit(last) } catch {
-      context.logger.info("Last commit failed", [(.group, group), (.error, "\(error)")])
+      context.logger.info(
+        "Last commit before leaving the group failed", [(.group, group), (.error, "\(error)")])
     }
   }
 
@@ -191,15 +194,15 @@ package final class StageService: Service {
 
   private func adopt(_ partitions: [TopicPartition], _ consumer: KafkaConsumer) async throws {
     context.logger.info("Partitions assigned", [(.group, group), (.count, "\(partitions.count)")])
-    // Before the first record: none comes with the assignment itself.
+    // The poll that returned the assignment returned no record of it, so this pause precedes the first record.
     try await consumer.pause(Set(partitions.filter(work.ignores)))
     let mine = partitions.filter { !work.ignores($0) }
     let committed = try await consumer.committed(mine)
     let dirty = mine.filter { committed[$0].map { !PartitionProgress.isHandedOver($0) } ?? false }
-    // Without the end, more records count as suspects. A partition without a leader must not hold up the others.
+    // If this fails, more records count as suspects; but a partition without a leader must not hold up the others.
     var ends: [TopicPartition: Int64] = [:]
     do { ends = try await consumer.ends(dirty) } catch {
-      context.logger.warning("Ends are unknown", [(.group, group), (.error, "\(error)")])
+      context.logger.warning("End offsets could not be read", [(.group, group), (.error, "\(error)")])
     }
     let starts = try await work.assigned(
       Dictionary(uniqueKeysWithValues: mine.map { ($0, committed[$0]) }))
@@ -214,9 +217,9 @@ package final class StageService: Service {
     _ = await commit(consumer)
   }
 
-  /// Partitions go to another member, in order: what is finished is committed.
+  /// Gives partitions up in order: drops their waiting records.
   ///
-  /// - Returns: the commits.
+  /// - Returns: the commits for the next owners, which the caller must make.
   @discardableResult
   private func handOver(_ partitions: [TopicPartition]) -> [TopicPartition: CommittedOffset] {
     let commits = lanes.withLock { lanes in
@@ -227,7 +230,7 @@ package final class StageService: Service {
     return commits.mapValues(\.offset)
   }
 
-  /// Commits what has changed. A failed commit only means that effects may repeat: it is tried again.
+  /// Commits what has changed. A failed commit is tried again after the next poll; at worst, effects repeat.
   ///
   /// - Returns: the offsets that were committed.
   private func commit(_ consumer: KafkaConsumer) async -> [TopicPartition: Int64] {
@@ -241,7 +244,7 @@ package final class StageService: Service {
     do {
       try await consumer.commit(changed.mapValues(\.offset))
     } catch {
-      context.logger.info("Commit put off", [(.group, group), (.error, "\(error)")])
+      context.logger.info("Offset commit failed, trying again", [(.group, group), (.error, "\(error)")])
       return [:]
     }
     committedRevisions.withLock { $0.merge(changed.mapValues(\.revision)) { $1 } }
@@ -304,9 +307,9 @@ package final class StageService: Service {
     }
   }
 
-  /// What the work says of these records.
+  /// Lets the work decide what is to be done with these records.
   ///
-  /// - Throws: What is fatal.
+  /// - Throws: Only fatal errors.
   private func decide(_ taken: [Lanes.Taken], _ records: [RecordInWork]) async throws -> [Disposition] {
     let isGuilty = lanes.withLock { lanes in taken.map { lanes.mustReject($0.record.position) } }
     var result = [Disposition](repeating: Disposition(.notBegun), count: taken.count)
@@ -340,14 +343,16 @@ package final class StageService: Service {
     return result
   }
 
-  /// After a death the next owner must see which of the suspects were in work.
+  /// Waits until the start of work is committed for records that may have killed a process: if this process dies, the
+  /// next owner must see which of them were in work.
   ///
-  /// - Returns: false when a partition goes, or the stage stops, before that is committed.
+  /// - Returns: false when a partition is lost, or the stage stops, before that is committed.
   private func isBeginCommitted(_ items: [Lanes.Taken]) async -> Bool {
     let watched = lanes.withLock { lanes in items.filter { lanes.isWatched($0.record.position) } }
     guard !watched.isEmpty else { return true }
     if items.count == 1, let item = items.first, lanes.withLock({ $0.isAlone(item.record.position) }) {
-      context.logger.warning("Record is worked on alone", [(.topic, item.record.position.description)])
+      context.logger.warning(
+        "Record may have killed processes, working on it alone", [(.topic, item.record.position.description)])
     }
     let revisions = lanes.withLock(\.revisions)
     for item in watched {
@@ -360,9 +365,9 @@ package final class StageService: Service {
     return true
   }
 
-  /// Carries out the dispositions of one partition, so that their records are finished in their order: all first
-  /// phases, then all second ones. When that fails, one after another. What comes after a record that is not
-  /// finished is worked on again after it.
+  /// Carries out the dispositions of one partition in the order of its records. The records are sent together: all
+  /// first phases, then all second ones. If that fails, they are settled one after another. All records after one that
+  /// is not finished are worked on again after it.
   private func settleInOrder(_ items: [(Lanes.Taken, Disposition)]) async throws {
     var (index, isBroken) = (0, false)
     while index < items.count {
@@ -377,9 +382,9 @@ package final class StageService: Service {
       index += 1
       if isFinished { continue }
       for (item, disposition) in items[index...] {
-        // What failed with it counts an attempt, too: the third one is made alone.
+        // A record that failed in the same batch counts an attempt, too: the third attempt is made without others.
         let isAttempt = if case .retry = disposition.outcome { true } else { false }
-        // Before it can be begun again.
+        // Called before the record can be begun again.
         await disposition.settled?(false)
         putBack(item, at: nil, isAttempt: isAttempt)
       }
@@ -398,7 +403,7 @@ package final class StageService: Service {
   /// Carries out a disposition.
   ///
   /// - Returns: whether the record is finished.
-  /// - Throws: What is fatal.
+  /// - Throws: Only fatal errors.
   @discardableResult
   private func settle(_ item: Lanes.Taken, _ disposition: Disposition) async throws -> Bool {
     var isFinished = false
@@ -426,7 +431,7 @@ package final class StageService: Service {
     var mayReturn = false
     if case .left = disposition.outcome { mayReturn = true }
     let isBack = lanes.withLock { lanes in
-      // The partition may be back, and the record, polled again, was taken for one in work.
+      // The partition may have come back. Then the record was polled again, but ignored because it was in work.
       if mayReturn, lanes.isMine(item) { return lanes.retry(item, at: nil, isAttempt: false) }
       lanes.leave(item)
       return false
@@ -443,7 +448,7 @@ package final class StageService: Service {
     wake.continuation.yield()
   }
 
-  /// - Returns: false when the record is left to the next owner, because the stage stops.
+  /// - Returns: false when the record is left to the next owner because the stage stops.
   private func produce(_ phases: [Phase], for item: Lanes.Taken) async throws -> Bool {
     switch try await outbox.send(
       phases, orStopped: { self.stopping },
@@ -481,14 +486,14 @@ package final class StageService: Service {
   }
 }
 
-/// Whether trying again can't help.
+/// Whether the error is a fatal one: trying again can't help.
 func isFatal(_ error: any Error) -> Bool { (error as? any Failure)?.kind == .fatal }
 
 extension FieldError {
   static func refused(_ failure: KafkaFailure, _ record: ConsumerRecord) -> FieldError {
     FieldError(
       .tooLarge, field: "value", value: "\(record.value?.count ?? 0) bytes",
-      rule: "must be smaller: the broker refuses what is made of it (\(failure.name))")
+      rule: "must be smaller: the broker refuses the records made from it (\(failure.name))")
   }
 
   static func killsProcesses(_ count: Int) -> FieldError {

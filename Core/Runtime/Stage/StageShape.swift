@@ -1,11 +1,11 @@
 /// How a stage takes records.
 package struct StageShape: Sendable {
-  /// How many records one call of the work gets.
+  /// How many records one call of the work gets at most.
   package var batchMax: Int
   /// How many records may be in work at once. Those that only wait for their acknowledgement do not count.
   package var inWorkMax: Int
-  /// True when the records of a partition must be finished in their order: then a partition's next records are begun
-  /// when its former ones are finished.
+  /// True when the records of a partition must be finished in order: then a partition's next records are begun only
+  /// after its earlier ones are finished.
   package var isOrdered: Bool
   /// Whether one call of the work may get records of several partitions.
   package var mixesPartitions: Bool
@@ -17,12 +17,12 @@ package struct StageShape: Sendable {
     self.mixesPartitions = mixesPartitions
   }
 
-  /// One call at a time, for many records: for work that is cheaper together.
+  /// One call of the work at a time, each with up to `count` records: for work that is cheaper in batches.
   package static func batches(of count: Int, isOrdered: Bool) -> StageShape {
     StageShape(batchMax: count, inWorkMax: count, isOrdered: isOrdered)
   }
 
-  /// Records one by one, many at a time: for work that waits for something else.
+  /// One record a call, and up to `count` calls at a time: for work that mostly waits for something else.
   package static func window(of count: Int) -> StageShape {
     StageShape(batchMax: 1, inWorkMax: count, isOrdered: false)
   }

@@ -36,19 +36,19 @@ package struct TopicCheck: Sendable {
       let policies = { (text: String) in Set(text.split(separator: ",").map { $0.filter { $0 != " " } }) }
       guard policies(value) != policies(needed) else { return nil }
       return needed == "compact"
-        ? "compact: its records are kept for ever, as the index is rebuilt from them"
+        ? "compact: its records must be kept for ever, because the index is rebuilt from them"
         : "\(needed): compaction would remove records that are still needed"
     case "message.timestamp.type":
-      return value == needed ? nil : "\(needed): deadlines count by the broker's clock"
+      return value == needed ? nil : "\(needed): deadlines are measured by the broker's clock"
     case "retention.ms":
       guard let has = Int64(value), let must = Int64(needed), has >= 0, has < must else { return nil }
-      return "at least \(needed): what is older is lost while a stage is down"
+      return "at least \(needed): otherwise unread records are deleted while a stage is down"
     case "min.compaction.lag.ms", "delete.retention.ms":
       guard let has = Int64(value), let must = Int64(needed), has < must else { return nil }
-      return "at least \(needed): readers that come later would miss deletions"
+      return "at least \(needed): otherwise readers that are behind miss deletions"
     case "max.message.bytes":
       guard let has = Int64(value), let must = Int64(needed), has < must else { return nil }
-      return "at least \(needed): larger records are refused"
+      return "at least \(needed): otherwise the broker refuses larger records"
     default: return nil
     }
   }

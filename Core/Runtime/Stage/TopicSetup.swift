@@ -4,7 +4,7 @@ import Records
 import Settings
 import Time
 
-/// Makes our topics and the first offsets of our groups; idempotent, never shrinks anything.
+/// Creates our topics and commits the first offsets of our groups. Idempotent; deletes no topic and lowers no setting.
 package struct TopicSetup: Sendable {
   /// What `create` has done.
   package struct Outcome: Sendable {
@@ -55,8 +55,8 @@ package struct TopicSetup: Sendable {
       throw StageFatal(
         """
         topic \(name) has \(count) partitions and topics.\(topic.topic.rawValue).partitions is \
-        \(topic.partitionCount): counts are fixed for a generation. Set the setting to \(count), or rebuild: new \
-        topics under another kafka.topicPrefix, and the documents put again.
+        \(topic.partitionCount): the count of an existing topic can't change. Set the setting to \(count), \
+        or rebuild: create topics under another kafka.topicPrefix and put the documents again.
         """)
     }
   }
@@ -94,19 +94,19 @@ package struct TopicSetup: Sendable {
     return problems
   }
 
-  /// Gives existing topics the settings that the promises need. Topics are often made by a platform team.
+  /// Corrects the settings of existing topics that break a promise. Topics are often created by a platform team.
   private func alter(_ existing: [String: Int32]) async throws -> [String] {
     let problems: [TopicCheck.Problem]
     do {
       problems = try await self.problems(existing)
     } catch {
-      // The workers and `doctor` say so.
+      // Without the right to describe settings, nothing is changed. The workers and `doctor` report this.
       if error.isForbidden { return [] }
       throw error
     }
     let byTopic = Dictionary(grouping: problems, by: \.topic)
     let described = try await admin.settings(ofTopics: Array(byTopic.keys))
-    // The request replaces all of a topic's own settings: those that are right go with it.
+    // The request replaces all of a topic's own settings, so the correct ones are sent too.
     try await admin.setSettings(
       Dictionary(
         uniqueKeysWithValues: byTopic.map { topic, problems in
@@ -126,8 +126,8 @@ package struct TopicSetup: Sendable {
     throw StageFatal("the new topics did not appear within 30 seconds: \(names.joined(separator: ", "))")
   }
 
-  /// Without a commit a group's lag is unknown to whoever scales it. A cluster that has just started may take half a
-  /// minute until the coordinators of all groups answer.
+  /// Commits first offsets for all groups: without a commit, an autoscaler can't compute a group's lag. In a cluster
+  /// that has just started, it may take half a minute until the coordinators of all groups answer.
   private func commitFirstOffsets() async throws {
     let end = ContinuousClock.now + .seconds(60)
     for group in ConsumerGroup.all(of: settings.search.layout) {
@@ -136,9 +136,9 @@ package struct TopicSetup: Sendable {
           try await commitFirstOffsets(of: group)
           break
         } catch let error as KafkaFailure {
-          // A group with members refuses a stranger's commit, and commits by itself.
+          // A group with members refuses a commit from outside, and commits by itself.
           if error.code == .groupHasMembers { break }
-          // A missing topic or partition, too: it exists, but not every broker has heard of it.
+          // A missing topic or partition is retried, too: it exists, but not every broker knows it yet.
           guard error.kind == .retriable || error.code == .partitionMissing, ContinuousClock.now < end else {
             throw error
           }
@@ -156,7 +156,8 @@ package struct TopicSetup: Sendable {
     if !missing.isEmpty { try await admin.commit(group: name, try await firstOffsets(of: group, missing)) }
   }
 
-  /// The first commits of a group: those of its former name, of the last layout's groups, or the beginning.
+  /// The first offsets of a group: the commits under its former name or of the previous layout's groups. Otherwise the
+  /// beginning or, for `rag.searches`, the oldest search whose query may still be before its deadline.
   private func firstOffsets(of group: ConsumerGroup, _ partitions: [TopicPartition]) async throws
     -> [TopicPartition: CommittedOffset]
   {
@@ -169,7 +170,7 @@ package struct TopicSetup: Sendable {
       let left = partitions.filter { offsets[$0] == nil }
       offsets.merge(try await lastLayout(of: group, left)) { first, _ in first }
       if group.topic == .searches {
-        // Old queries would be worked on again, with live ones behind them.
+        // From the beginning, live queries would wait until all expired ones are worked on.
         let left = partitions.filter { offsets[$0] == nil }
         let start = WallClock.milliseconds - QueryRecord.deadlineMaxMilliseconds
         offsets.merge(try await admin.offsets(left, at: start).mapValues { CommittedOffset(nextOffset: $0) })
@@ -185,8 +186,9 @@ package struct TopicSetup: Sendable {
     return offsets
   }
 
-  /// The commits of the groups of the last layout: of `rag.searches` the lowest of all shards, since each reads all; of
-  /// `rag.vectors` that of the partition's own shard.
+  /// The commits of the groups of the previous layout, which is the one whose groups have come furthest: for
+  /// `rag.searches` the lowest of all shards, since each shard reads all partitions; for `rag.vectors` the commit of
+  /// the partition's own shard.
   private func lastLayout(of group: ConsumerGroup, _ partitions: [TopicPartition]) async throws
     -> [TopicPartition: CommittedOffset]
   {
@@ -211,7 +213,7 @@ package struct TopicSetup: Sendable {
         let mine = partitions.filter { own.contains($0.partition) }
         for (partition, offset) in try await admin.committed(group: settings.group(other), mine) {
           if let known = found[partition], known.nextOffset <= offset.nextOffset { continue }
-          // What one shard had finished beyond its commit says nothing of the new ones.
+          // Without metadata: what one shard has finished beyond its commit, another shard may not have.
           found[partition] =
             group.topic == .searches ? CommittedOffset(nextOffset: offset.nextOffset) : offset
         }

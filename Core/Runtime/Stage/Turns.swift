@@ -1,15 +1,15 @@
 import Synchronization
 
-/// One piece of work of a key at a time: the next one waits for its turn.
+/// Lets one task at a time work on a key; the others wait for their turn.
 package final class Turns<Key: Hashable & Sendable>: Sendable {
-  /// Keys in work, each with who waits for it.
+  /// The keys that are taken, each with the tasks that wait for it.
   private let taken = Mutex<[Key: [AsyncStream<Void>.Continuation]]>([:])
 
   package init() {}
 
-  /// Returns when nobody works on the key; `release` ends the turn.
+  /// Waits until no other task has the key, and takes it. `release` must follow.
   ///
-  /// - Throws: `CancellationError`, without a turn.
+  /// - Throws: `CancellationError`; then the key is not taken.
   package func take(_ key: Key) async throws {
     while true {
       try Task.checkCancellation()

@@ -1,12 +1,13 @@
-/// Splits text into the terms of the lexical index. It is used by one thread at a time.
+/// Splits text into the terms of the lexical index. Used by one thread at a time.
 ///
-/// Words are those of ICU (Unicode Standard Annex 29), folded (NFKC_Casefold), stemmed by Snowball in the text's
-/// language, and without accents. Runs of Chinese, Japanese and Korean become overlapping pairs of characters. What is
-/// written together keeps its whole form beside its parts: `P-087`, `v1.29.3`, `snake_case`, `camelCase`, `--dry-run`.
+/// ICU finds the words (Unicode Standard Annex 29). They are case-folded (NFKC_Casefold), stemmed by Snowball in the
+/// text's language and, if `AnalysisRules` say so, stripped of accents, except in Vietnamese. Runs of Chinese, Japanese
+/// and Korean become overlapping pairs of characters. A name of several parts yields the whole name and its parts:
+/// `P-087`, `v1.29.3`, `snake_case`, `camelCase`, `--dry-run`.
 package final class Analyser {
-  /// Longer words are no words.
+  /// Longer words and terms are left out.
   package static let termBytesMax = 128
-  /// What is written together from more parts is a list or data, not a name.
+  /// Joined words with more parts than this are a list or data rather than a name.
   private static let partsMax = 12
 
   private static let elidingLanguages: Set<Language> = [Language("fr"), Language("it"), Language("ca")]
@@ -17,7 +18,7 @@ package final class Analyser {
 
   package init(_ rules: AnalysisRules) { self.rules = rules }
 
-  /// The bytes between white space. Words never reach across ASCII white space.
+  /// Calls `body` with the range of each piece between ASCII white space. No word spans ASCII white space.
   package static func pieces(of text: [UInt8], _ body: (Range<Int>) -> Void) {
     var start = 0
     for (index, byte) in text.enumerated() where byte == 0x20 || (0x09...0x0D).contains(byte) {
@@ -27,7 +28,7 @@ package final class Analyser {
     if text.count > start { body(start..<text.count) }
   }
 
-  /// Text without differences of case and compatibility forms.
+  /// Folds case and compatibility forms. Returns the piece unchanged if it can't be folded.
   package static func foldedCase(_ piece: ArraySlice<UInt8>) -> [UInt8] {
     let folded = WordBreaks.foldedCase(piece) ?? []
     return folded.isEmpty ? Array(piece) : folded
@@ -42,9 +43,9 @@ package final class Analyser {
     return terms
   }
 
-  /// The terms of one piece. What a piece says twice as a whole and as its only part counts once.
+  /// The terms of one piece. A whole name that is also one of its parts is not repeated.
   ///
-  /// - Parameter onIdentifier: called with each term that tells one thing from others like it: `P-087`, `--dry-run`.
+  /// - Parameter onIdentifier: called with each term that names one specific thing: `P-087`, `--dry-run`.
   package func terms(
     ofPiece piece: [UInt8], _ language: Language, onIdentifier: ([UInt8]) -> Void = { _ in }
   ) -> [[UInt8]] {
@@ -73,22 +74,22 @@ package final class Analyser {
     return terms
   }
 
-  /// Whether what stands between two words joins them to one name: up to three of `-_./:\@#+~&%$`.
+  /// Whether the characters between two words join them into one name: one to three of `-_./:\@#+~&%$`.
   private static func isJoint(_ gap: ArraySlice<UInt8>) -> Bool {
     !gap.isEmpty && gap.count <= 3 && gap.allSatisfy { "-_.+".utf8.contains($0) || separates($0) }
   }
 
-  /// Whether a character stands between names, as in paths and addresses, and not within one.
+  /// Whether a character separates names, as in paths and addresses, rather than being part of one.
   private static func separates(_ byte: UInt8) -> Bool { "/:\\@#~&%$".utf8.contains(byte) }
 
-  /// Words that are written together: the whole, each name between separators, and their parts.
+  /// The terms of joined words: the whole, each name between separators, and the parts of each word.
   private func group(
     _ piece: [UInt8], _ words: [Range<Int>], _ language: Language, _ onIdentifier: ([UInt8]) -> Void
   ) -> [[UInt8]] {
     var parts: [[UInt8]] = []
     for word in words { parts += self.parts(piece[word], language) }
     var wholes: [[UInt8]] = []
-    // A question may be one group of thousands of words.
+    // A set, because a query may be one group of thousands of words.
     var known = Set(parts)
     if words.count > 1, words.count <= Self.partsMax {
       for whole in folded(piece[words[0].lowerBound..<words[words.count - 1].upperBound])
@@ -110,7 +111,8 @@ package final class Analyser {
     return wholes + parts
   }
 
-  /// What words without a separator between them are called as a whole.
+  /// The whole-name terms of words that no separator divides: the name, also with its leading dashes, and with its `++`
+  /// or `#`.
   private func names(
     _ piece: [UInt8], _ words: ArraySlice<Range<Int>>, _ onIdentifier: ([UInt8]) -> Void
   ) -> [[UInt8]] {
@@ -131,15 +133,15 @@ package final class Analyser {
     return names
   }
 
-  /// How many signs end a name like C++ or C#: one or two that no further word follows, else 0.
+  /// The number of `+` or `#` that end a name like C++ or C#: 1 or 2; 0 if there are more or a word follows.
   private static func signs(_ rest: ArraySlice<UInt8>) -> Int {
     let count = rest.prefix { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }.count
     guard (1...2).contains(count) else { return 0 }
     return rest.dropFirst(count).first.map { kind($0) != .none } ?? false ? 0 : count
   }
 
-  /// Whether a name is one that programs and registers give: a flag, letters with digits, capitals inside, a version.
-  /// `well-known`, `21st`, `1990-1995` and `15-year-old` are not.
+  /// Whether a name looks like an identifier: a flag, letters with digits, a capital inside, an underscore, or a
+  /// version. `well-known`, `21st`, `1990-1995` and `15-year-old` do not.
   private static func isIdentifier(_ name: ArraySlice<UInt8>, dashes: Int) -> Bool {
     let kinds = name.map(kind)
     let hasLetters = kinds.contains { $0 == .lower || $0 == .upper || $0 == .other }
@@ -176,13 +178,14 @@ package final class Analyser {
     }
   }
 
-  /// Whether a word of ICU's is a name of several parts.
+  /// Whether one of ICU's words has several parts, as `v1.29.3` or `camelCase` have.
   private static func holdsParts(_ word: ArraySlice<UInt8>) -> Bool {
     word.contains { kind($0) == .none && $0 != UInt8(ascii: "'") } || humps(word).count > 1
   }
 
-  /// The parts of an ASCII word at changes from small to capital letters (`camelCase`, `HTTPServer`), and once between
-  /// letters and digits (`P087`). Otherwise the word itself.
+  /// Splits an ASCII word where a small letter meets a capital (`camelCase`, `HTTPServer`) and where letters meet
+  /// digits (`P087`). Returns the word itself if it begins with a digit or has more than two changes between letters
+  /// and digits.
   private static func humps(_ word: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
     let kinds = word.map(kind)
     guard !kinds.contains(.other), kinds.count > 1 else { return [word] }
@@ -198,7 +201,7 @@ package final class Analyser {
         cuts.append(index)
       }
     }
-    // 0x80070057 and hashes have too many changes to have parts.
+    // A hash has too many changes to have parts, and a number such as 0x80070057 begins with a digit.
     guard turns <= 2, !cuts.isEmpty else { return [word] }
     if turns > 0, kinds.first == .digit { return [word] }
     var parts: [ArraySlice<UInt8>] = []
@@ -210,7 +213,7 @@ package final class Analyser {
     return parts
   }
 
-  /// The terms of one word of ICU's: its parts between `_`, `.`, `:` and the like, and theirs.
+  /// The terms of one of ICU's words: its runs between `_`, `.`, `:` and the like, and the parts of those runs.
   private func parts(_ word: ArraySlice<UInt8>, _ language: Language) -> [[UInt8]] {
     var terms: [[UInt8]] = []
     let runs = word.split { Self.kind($0) == .none && $0 != UInt8(ascii: "'") }
@@ -230,9 +233,9 @@ package final class Analyser {
     guard word.count <= Self.termBytesMax, var folded = WordBreaks.foldedCase(word), !folded.isEmpty else {
       return []
     }
-    // The typographic apostrophe is an apostrophe.
+    // Treat the typographic apostrophe like the ASCII one.
     folded = Self.replacing(folded, [0xE2, 0x80, 0x99], with: UInt8(ascii: "'"))
-    // l'homme, dell'arte: what stands before the apostrophe is an article or a preposition.
+    // Drop the part before the apostrophe, an article or a preposition: l'homme, dell'arte.
     if Self.elidingLanguages.contains(language),
       let apostrophe = folded.firstIndex(of: UInt8(ascii: "'")), apostrophe < folded.count - 1
     {
@@ -271,7 +274,8 @@ package final class Analyser {
 
   /// Overlapping pairs of characters; a single character is a term itself.
   private static func pairs(_ text: ArraySlice<UInt8>) -> [[UInt8]] {
-    // Folded together, because a character may be written as several. ICU's limit is 512 bytes.
+    // Fold the run before splitting it, because one character may be several code points. `foldedCase` takes at most
+    // 512 bytes.
     var run: [UInt8] = []
     var from = text.startIndex
     while from < text.endIndex {

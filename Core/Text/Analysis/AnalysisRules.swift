@@ -1,6 +1,6 @@
-/// What two analyses must have in common for their terms to match.
+/// The rules that must be equal for the terms of two analyses to match.
 package struct AnalysisRules: Sendable, Equatable {
-  /// Raised when terms are formed in another way.
+  /// Raise this when the same text yields other terms.
   private static let version = 2
 
   /// Whether `café` and `cafe` are one term. Vietnamese keeps its marks: they tell words apart.
@@ -8,6 +8,6 @@ package struct AnalysisRules: Sendable, Equatable {
 
   package init(foldsAccents: Bool = true) { self.foldsAccents = foldsAccents }
 
-  /// Stored beside terms: an index with another mark is made anew.
+  /// Stored beside the terms: an index with another mark is built anew.
   package var mark: String { "\(Self.version) icu\(WordBreaks.version)\(foldsAccents ? "" : " accents")" }
 }

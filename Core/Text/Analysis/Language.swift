@@ -1,10 +1,12 @@
-/// A language by the first part of its BCP 47 code, in lower case: `en` for `en-GB`. Empty when it is not known.
+/// A language, identified by the first part of its BCP 47 code, in lower case: `en` for `en-GB`. The code is empty if
+/// the language is not known.
 package struct Language: Hashable, Sendable, Comparable {
   package let code: String
 
   package static let unknown = Language("")
 
-  /// ISO 639-1, fewer than 255. Other codes are unknown: their senders could invent any number of them.
+  /// ISO 639-1 codes, fewer than 255, so that a segment can number languages in one byte. Other codes count as unknown:
+  /// their senders could invent any number of them.
   private static let known = Set(
     """
     aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da \
@@ -15,11 +17,12 @@ package struct Language: Hashable, Sendable, Comparable {
     tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
     """.split(separator: " ").map(String.init))
 
-  /// - Parameter tag: anything that is no code becomes the unknown language.
+  /// - Parameter tag: anything but a known code becomes the unknown language.
   package init(_ tag: String) {
     let primary = tag.prefix { $0 != "-" && $0 != "_" }.lowercased()
-    // `iw` and `in` are the former codes of Hebrew and Indonesian, which CLD2 still writes.
-    let present = ["iw": "he", "in": "id", "no": "nb"][primary] ?? primary
+    // `iw`, `in` and `jw` are former codes of Hebrew, Indonesian and Javanese; CLD2 still writes `iw` and `jw`.
+    // Norwegian (`no`) counts as Bokmål.
+    let present = ["iw": "he", "in": "id", "jw": "jv", "no": "nb"][primary] ?? primary
     code = Self.known.contains(present) ? present : ""
   }
 

@@ -2,11 +2,11 @@ internal import CLanguages
 
 /// Finds the language of text, by CLD2.
 package enum LanguageDetector {
-  /// So many bytes from the beginning of a text tell its language.
+  /// The language is detected from at most this many bytes at the beginning of a text.
   package static let bytesMax = 4096
 
   /// - Parameter text: UTF-8.
-  /// - Returns: the unknown language when nothing is certain.
+  /// - Returns: the unknown language when CLD2 is not certain.
   package static func language(of text: [UInt8]) -> Language {
     var end = min(text.count, bytesMax)
     while end > 0, end < text.count, text[end] & 0xC0 == 0x80 { end -= 1 }

@@ -21,7 +21,7 @@ enum WordBreaks {
             buffer.count)
         }
       }
-      // ICU fails for want of memory only.
+      // ICU fails only when memory runs out.
       guard count >= 0 else { return [] }
       if count > buffer.count {
         buffer = [millrace_word](repeating: millrace_word(), count: count)
@@ -33,7 +33,7 @@ enum WordBreaks {
     }
   }
 
-  /// Case and compatibility forms become one; nil when the word is longer than 512 bytes.
+  /// Folds case and compatibility forms (NFKC_Casefold); nil for a non-ASCII word longer than 512 bytes.
   static func foldedCase(_ word: ArraySlice<UInt8>) -> [UInt8]? {
     if word.allSatisfy({ $0 < 0x80 }) {
       return word.map { (0x41...0x5A).contains($0) ? $0 + 0x20 : $0 }

@@ -11,13 +11,13 @@ package struct Chunker: Sendable {
   package static let textBytesMax = 8000
   /// `[CLS]` and `[SEP]`.
   private static let specialTokens = 2
-  /// A heading path may take at most one part in this many of a chunk's tokens.
+  /// The divisor of the share of a heading path or a table's column names: at most a quarter of a chunk's tokens.
   private static let headingShare = 4
-  /// It travels with each chunk. Few tokens may be many bytes: a word of 10,000 letters is one token.
+  /// The heading path is stored with each chunk, so its bytes are limited too: a word of 10,000 letters is one token.
   private static let headingBytesMax = 1000
-  /// Units without a token (characters that the model does not see) would repeat whole chunks otherwise.
+  /// Without this limit, units of no tokens (characters that the model does not see) could repeat whole chunks.
   private static let overlapBytesMax = 1000
-  /// Sections of fewer tokens share a chunk with their neighbours: a document of headings with a word each would
+  /// Smaller sections share a chunk with their neighbours. Otherwise a document with one word under each heading would
   /// become as many vectors as it has words.
   private static let sectionTokensMin = 4
 
@@ -52,9 +52,10 @@ package struct Chunker: Sendable {
   private struct Unit {
     var range: Range<Int>
     var tokenCount: Int
-    /// The block's context, where that isn't the section's.
+    /// The context besides that of the section: the block's, or, in the later pieces of a long row, the row's first
+    /// cell.
     var context = ""
-    /// Ends of the sentences in it besides its own.
+    /// Where sentences end inside a unit that was joined from small sections.
     var innerEnds: [Int] = []
   }
 
@@ -62,9 +63,9 @@ package struct Chunker: Sendable {
   private struct Section {
     var path: HeadingPath
     var units: [Unit]
-    /// The names of the columns, for rows of a table; they share chunks with nothing else.
+    /// The column names, for rows of a table. Rows share chunks with nothing else.
     var context: RowContext?
-    /// Where its first heading begins; its text without one.
+    /// The offset of its first heading or, without a heading, of its text.
     var start = 0
     var tokenCount: Int { units.reduce(0) { $0 + $1.tokenCount } }
   }
@@ -80,7 +81,7 @@ package struct Chunker: Sendable {
   /// A heading path whose titles are tokenised once, however many sections are below them.
   private struct HeadingPath {
     var titles: [String] = []
-    /// Tokens of each title.
+    /// The tokens of each title and its separator.
     var tokenCounts: [Int] = []
     /// The innermost titles that fit in the headings' share of a chunk.
     var shortened: [String] = []
@@ -96,16 +97,16 @@ package struct Chunker: Sendable {
 
   /// - Parameters:
   ///   - chunksMax: the most chunks that a document may become.
-  ///   - limit: when the work is given up.
+  ///   - limit: the time at which the work is given up.
   /// - Throws: `ChunkingError` when one of the limits is reached.
   package func chunks(
     of document: ParsedDocument, chunksMax: Int = .max, until limit: ContinuousClock.Instant? = nil
   ) throws(ChunkingError) -> Result {
     var result = Result(chunks: [], documentTokens: 0)
     var section = Section(path: extended(HeadingPath(), to: []), units: [])
-    /// Small sections that wait for further ones.
+    /// Small sections, already joined, that may take further ones.
     var small: Section?
-    /// The first heading since the last text.
+    /// The offset of the first heading since the last text.
     var heading: Int?
     let mark = Self.cellMark(document)
     func closeSmall() throws(ChunkingError) {
@@ -173,7 +174,7 @@ package struct Chunker: Sendable {
     return result
   }
 
-  /// Two small sections as one, with the headings between them in its text; nil when a chunk can't hold that.
+  /// Joins two small sections into one, with the headings between them in its text; nil when a chunk can't hold it.
   private func joined(_ first: Section, _ second: Section, _ text: [UInt8]) -> Section? {
     guard let end = second.units.last?.range.upperBound, let begin = first.units.first?.range.lowerBound,
       let middle = first.units.last?.range.upperBound, let next = second.units.first?.range.lowerBound,
@@ -211,7 +212,7 @@ package struct Chunker: Sendable {
     return context
   }
 
-  /// What stands between the cells of a row: in CSV its delimiter, since its text stays as it is.
+  /// The bytes between the cells of a row: " | ", or the delimiter of a CSV file, whose text is kept unchanged.
   private static func cellMark(_ document: ParsedDocument) -> [UInt8] {
     guard document.format == .csv, case .string(let name)? = document.metadata["csv_delimiter"] else {
       return Array(" | ".utf8)
@@ -219,7 +220,8 @@ package struct Chunker: Sendable {
     return name == "tab" ? [0x09] : Array(name.utf8)
   }
 
-  /// Cuts a row that is too long for a chunk at its cells. The later pieces name its first cell as their context.
+  /// Cuts a row that is too long for a chunk between its cells. Later pieces have the row's first cell as their
+  /// context.
   private func splitRow(
     _ range: Range<Int>, _ text: [UInt8], mark: [UInt8], budget: Int, _ limit: ContinuousClock.Instant?
   ) throws(ChunkingError) -> [Unit] {
@@ -230,7 +232,7 @@ package struct Chunker: Sendable {
     var index = start
     var isQuoted = false
     while index + mark.count <= range.upperBound {
-      // A quoted field of CSV may hold the mark.
+      // A quoted CSV field may contain the delimiter.
       if mark.count == 1, text[index] == UInt8(ascii: "\"") { isQuoted.toggle() }
       if !isQuoted, text[index..<index + mark.count].elementsEqual(mark) {
         cells.append(start..<index)
@@ -241,7 +243,7 @@ package struct Chunker: Sendable {
       }
     }
     cells.append(start..<range.upperBound)
-    // Cut at a character.
+    // Cut the first cell between characters.
     var firstEnd = min(cells[0].upperBound, cells[0].lowerBound + 200)
     while firstEnd > cells[0].lowerBound, firstEnd < cells[0].upperBound, text[firstEnd] & 0xC0 == 0x80 {
       firstEnd -= 1
@@ -267,7 +269,7 @@ package struct Chunker: Sendable {
 
   private func prefix(_ path: [String]) -> String { path.isEmpty ? "" : path.joined(separator: " > ") + "\n" }
 
-  /// The path with these titles; those that it has already are not tokenised again.
+  /// The path for these titles. Leading titles that `path` already has are not tokenised again.
   private func extended(_ path: HeadingPath, to titles: [String]) -> HeadingPath {
     var new = HeadingPath(titles: titles)
     let known = zip(path.titles, titles).prefix { $0 == $1 }.count
@@ -364,7 +366,7 @@ package struct Chunker: Sendable {
       guard chunks.count < chunksMax else { throw .tooMany(chunksMax) }
       chunks.append(chunk(units[first..<end], section, tokens, text, number: chunks.count))
       if end == units.count { break }
-      // A row repeated in two chunks tells nothing more.
+      // Rows of a table do not overlap: a repeated row adds no information.
       first = section.context == nil ? overlapStart(units, first: first, end: end) : end
     }
   }
@@ -393,7 +395,7 @@ package struct Chunker: Sendable {
     chunk.number = UInt32(number)
     chunk.text = String(decoding: text[start..<end], as: UTF8.self)
     chunk.headingPath = section.path.shortened
-    // What holds for a part of the chunk would be shown beside every quote from it.
+    // Only a context that all units share: the chunk's context is shown beside every quote from it.
     let own = Set(units.map(\.context)).count == 1 ? units.first?.context ?? "" : ""
     chunk.context = [section.context?.shortened ?? "", own].filter { !$0.isEmpty }.joined(separator: "; ")
     chunk.sentenceEnds = SentenceEnds(

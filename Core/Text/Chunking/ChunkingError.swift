@@ -4,7 +4,7 @@ import Failures
 package enum ChunkingError: Failure, Equatable {
   /// It would become more chunks than this.
   case tooMany(Int)
-  /// The time for it has passed.
+  /// The time limit has passed.
   case tookTooLong
 
   package var kind: FailureKind { .rejected }

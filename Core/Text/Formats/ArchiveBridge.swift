@@ -11,8 +11,8 @@ import Parsing
   private var indices: [String: Int64] = [:]
   private var left: Int
 
-  /// - Parameter bytesMax: what may be unpacked of the archive in all.
-  /// - Throws: `ParsingError` for what is no archive, and for one with too many files.
+  /// - Parameter bytesMax: the most bytes that may be unpacked from the archive in all.
+  /// - Throws: `ParsingError` for bytes that are not a ZIP archive, and for one with too many files.
   init(_ bytes: [UInt8], bytesMax: Int) throws(ParsingError) {
     let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, bytes.count), alignment: 1)
     unsafe copy.copyBytes(from: bytes)
@@ -53,20 +53,20 @@ import Parsing
       return unsafe Array(UnsafeBufferPointer(start: content, count: count))
     case Int(MILLRACE_ZIP_TOO_LARGE):
       throw ParsingError(
-        .tooLong, rule: "must not unpack to so much: a file of the archive is too long (\(name))")
+        .tooLong, rule: "must be smaller when unpacked: a file in the archive is too long (\(name))")
     case Int(MILLRACE_ZIP_ENCRYPTED):
       throw ParsingError(.unreadable, rule: "must not be protected by a password")
     default:
-      throw ParsingError(.unreadable, rule: "must be whole: a file of the archive is damaged (\(name))")
+      throw ParsingError(.unreadable, rule: "must be whole: a file in the archive is damaged (\(name))")
     }
   }
 
   /// - Returns: nil when the archive has no such file.
-  /// - Throws: `ParsingError`, as `read`, and for a file that is no XML.
+  /// - Throws: `ParsingError`, as `read`, and for a file that is not XML.
   func xml(_ name: String) throws(ParsingError) -> XMLTree? {
     guard let bytes = try read(name) else { return nil }
     guard let tree = XMLTree(bytes) else {
-      throw ParsingError(.unreadable, rule: "must be whole: a file of the archive is no XML (\(name))")
+      throw ParsingError(.unreadable, rule: "must be whole: a file in the archive is not XML (\(name))")
     }
     return tree
   }

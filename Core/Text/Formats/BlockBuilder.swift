@@ -32,24 +32,24 @@ struct BlockBuilder {
 
   private static let contextBytesMax = 2000
 
-  /// Sets the context of a block that is there already.
+  /// Sets the context of a block that was added before.
   mutating func setContext(_ context: String, ofBlock index: Int) {
     guard blocks.indices.contains(index) else { return }
     blocks[index].context = Self.cut(context, bytesMax: Self.contextBytesMax)
   }
 
-  /// The rows of a table.
+  /// Adds the rows of a table.
   mutating func add(_ grid: TableGrid) {
     let header = TableGrid.line(grid.header)
     for row in grid.rows.prefix(grid.titleRows) { add(TableGrid.line(row), .prose) }
-    // A header without rows is text, too.
+    // Without rows below it, the header is added as text.
     for row in grid.body.isEmpty ? grid.rows.dropFirst(grid.titleRows) : grid.body {
       guard row.contains(where: { !$0.isEmpty }) else { continue }
       add(TableGrid.line(row), .row, context: grid.body.isEmpty ? "" : header)
     }
   }
 
-  /// Another document behind this one, with its own headings.
+  /// Appends another document, which keeps its own headings.
   mutating func append(_ document: ParsedDocument) {
     if !text.isEmpty, !document.text.isEmpty { text += [0x0A, 0x0A] }
     let start = text.count

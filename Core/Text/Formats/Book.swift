@@ -24,7 +24,7 @@ struct Book {
     var output = BlockBuilder()
     let styles = try styles(package, folder)
     for page in package.root.first("spine")?.children ?? [] {
-      // Each page once: a list of a few bytes a line could ask for the same one for ever.
+      // Read each page once: with a few bytes per line, the spine could name the same page again and again.
       guard let file = files.removeValue(forKey: page.attribute("idref") ?? ""),
         page.attribute("linear") != "no",
         let bytes = try archive.read(file)
@@ -54,7 +54,8 @@ struct Book {
     return HTMLVisibility(sheet: text)
   }
 
-  /// XHTML ends an empty element with `/>`, which HTML takes for its start: `<title/>` would swallow the page.
+  /// Gives empty elements an end tag. XHTML writes `<title/>`, which HTML reads as a start tag that would swallow the
+  /// page.
   static func withEndTags(_ text: String) -> String {
     text.replacing(/<([A-Za-z][A-Za-z0-9]*)((?:\s[^<>]*?)?)\/>/) { match in
       let void: Set<String> = [

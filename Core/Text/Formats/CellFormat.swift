@@ -9,9 +9,9 @@ struct CellFormat {
   private var isGrouped = false
   private var isPercent = false
   private var isElapsed = false
-  /// Digits before the point at least.
+  /// The least number of digits before the decimal point.
   private var zeros = 0
-  /// A comma behind the digits divides by a thousand.
+  /// The divisor: each comma after the digits divides by a thousand.
   private var scale = 1.0
   private var hasTime = false
   private var hasDay = true
@@ -28,7 +28,7 @@ struct CellFormat {
     39: "#,##0.00", 40: "#,##0.00", 45: "mm:ss", 46: "h:mm:ss", 47: "mm:ss",
   ]
 
-  /// Amounts of the place, and dates of East Asian editions.
+  /// Built-in formats that depend on the locale: amounts of money, and dates of East Asian editions.
   private static func regional(_ id: Int) -> String? {
     switch id {
     case 5, 6, 41, 42: "#,##0"
@@ -45,7 +45,7 @@ struct CellFormat {
     guard let code = code ?? Self.builtIn[id] ?? Self.regional(id), code.lowercased() != "general" else {
       return
     }
-    // Sections for negative numbers, zero and text follow the first.
+    // Only the first section is used: those for negative numbers, zero and text follow it.
     let section = code.split(separator: ";", omittingEmptySubsequences: false).first ?? ""
     var letters = ""
     var isQuoted = false
@@ -70,7 +70,7 @@ struct CellFormat {
         if inside.hasPrefix("$") {
           add(String(inside.dropFirst().prefix { $0 != "-" }), seenDigit)
         } else if !inside.isEmpty, inside.allSatisfy({ "hmsHMS".contains($0) }) {
-          // Hours go on beyond a day.
+          // Elapsed time: hours may exceed 24.
           isElapsed = true
           letters += "h"
         }
@@ -87,7 +87,7 @@ struct CellFormat {
       case ".": if seenDigit { seenPoint = true }
       case ",": if seenDigit { commas += 1 }
       case "%": isPercent = true
-      // A fraction, or digits with signs between them: the plain number is shown.
+      // A fraction, or digits with signs between them, are shown as a plain number.
       case "/" where seenDigit, "-" where seenDigit: return
       case "y", "m", "d", "h", "s", "Y", "M", "D", "H", "S": letters += character.lowercased()
       case "€", "$", "£", "¥", " ": add(String(character), seenDigit)
@@ -118,7 +118,8 @@ struct CellFormat {
     case .general: return Self.plain(number)
     case .date: return date(number, is1904: is1904)
     case .number:
-      // As Excel rounds: half away from zero. The last digits of a double are no part of the value.
+      // Round half away from zero, as Excel does. The factor near 1 corrects decimals that a double holds as slightly
+      // less.
       let value = (isPercent ? number * 100 : number) / scale
       let factor = pow(10, Double(min(15, decimals)))
       let rounded = (abs(value) * factor * (1 + 1e-15)).rounded(.toNearestOrAwayFromZero) / factor
@@ -140,13 +141,13 @@ struct CellFormat {
     }
   }
 
-  /// Without the digits in which doubles differ from decimals.
+  /// At most 15 significant digits, which leaves out the error of a double.
   private static func plain(_ number: Double) -> String {
     if number == number.rounded(), abs(number) < 1e15 { return String(format: "%.0f", number) }
     return String(format: "%.15g", number)
   }
 
-  /// As ISO 8601: the order of day and month then leaves no doubt.
+  /// The date as ISO 8601 writes it, so that day and month can't be confused.
   private func date(_ serial: Double, is1904: Bool) -> String {
     guard (0..<2_958_466).contains(serial) else { return Self.plain(serial) }
     let seconds = (serial * 86_400).rounded()
@@ -155,13 +156,13 @@ struct CellFormat {
       String(format: "%02d:%02d", rest / 3600 + (isElapsed ? days * 24 : 0), rest / 60 % 60)
       + (rest % 60 == 0 ? "" : String(format: ":%02d", rest % 60))
     guard hasDay else { return time }
-    // The day 60 is 29 February 1900, which never was: Excel has it from an older program.
+    // Day 60 is 29 February 1900, which did not exist: Excel inherited it from an older program.
     let (year, month, date) = Self.civil(is1904 ? days - 24_107 : (days < 60 ? days + 1 : days) - 25_569)
     let text = String(format: "%04d-%02d-%02d", year, month, date)
     return hasTime && rest > 0 ? "\(text) \(time)" : text
   }
 
-  /// Howard Hinnant's `civil_from_days`: the date of a day since 1970.
+  /// Howard Hinnant's `civil_from_days`: the date of a day, counted from 1 January 1970.
   private static func civil(_ days: Int) -> (Int, Int, Int) {
     let z = days + 719_468
     let era = (z >= 0 ? z : z - 146_096) / 146_097

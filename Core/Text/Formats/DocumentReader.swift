@@ -3,7 +3,7 @@ import Parsing
 
 /// Reads documents with the libraries of their formats. Only `millrace-parser` calls it, in a confined process.
 package struct DocumentReader {
-  /// Pages of the next PDF that were read from pictures.
+  /// Pages of the next PDF that were read by OCR, by page number from 0.
   private var recognised: [Int: PDFText.Page] = [:]
 
   package init() {}
@@ -18,7 +18,7 @@ package struct DocumentReader {
       }
       guard (reply.parts?.head.count ?? .max) <= ParserReply.headBytesMax else {
         throw ParsingError(
-          .tooComplex, rule: "must not consist of so many parts: paragraphs, rows and headings")
+          .tooComplex, rule: "must not consist of so many paragraphs, rows and headings")
       }
       return reply
     } catch {

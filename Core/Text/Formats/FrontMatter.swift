@@ -4,7 +4,7 @@ import Records
 import YAML
 
 /// The fields at the start of a Markdown page: YAML between `---`, TOML between `+++`, or a JSON object. Scalars and
-/// lists of scalars at the top level are read; what is nested is left out.
+/// lists of scalars at the top level are read; nested values are left out.
 struct FrontMatter {
   private static let linesMax = 500
   private static let fieldsMax = 100
@@ -13,7 +13,7 @@ struct FrontMatter {
   var metadata: [String: MetadataValue] = [:]
   private var bytes = 0
 
-  /// - Returns: the fields, and the text without them: all of it where there are none.
+  /// - Returns: the fields and the text after them; without fields, all of the text.
   static func split(_ source: String) -> (FrontMatter, Substring) {
     let text = source.hasPrefix("\u{FEFF}") ? source.dropFirst() : source[...]
     for (mark, separator) in [("---", Character(":")), ("+++", "=")] {
@@ -25,7 +25,7 @@ struct FrontMatter {
         let line = rest[..<end]
         rest = end < rest.endIndex ? rest[rest.index(after: end)...] : rest[end...]
         if line.trimmed == mark {
-          // A page may begin with a line across it.
+          // The mark may also be a horizontal rule, so the first line after it must be a field.
           let first = lines.first { !$0.trimmed.isEmpty && !$0.trimmed.hasPrefix("#") }
           guard let first, first.contains(separator) || (mark == "+++" && first.hasPrefix("[")) else { break }
           return (mark == "---" ? FrontMatter(yaml: lines) : FrontMatter(toml: lines), rest)
@@ -71,7 +71,7 @@ struct FrontMatter {
     }
   }
 
-  /// What people write and YAML refuses, `title: Gates: a guide` for example: a field a line.
+  /// Reads one field a line, for text that people write and YAML refuses, for example `title: Gates: a guide`.
   private mutating func read(loose lines: [Substring]) {
     for line in lines {
       guard let first = line.first, !first.isWhitespace, first != "#", first != "-",
@@ -94,8 +94,8 @@ struct FrontMatter {
     }
   }
 
-  /// Keys before the first table, with values on one line, and arrays over several. No library of Debian reads TOML in
-  /// C without a copy of its own.
+  /// Reads the keys before the first table; arrays and quoted blocks may span several lines. This parser is our own
+  /// because Debian has no C library for TOML.
   private init(toml lines: [Substring]) {
     self.init()
     var rest = lines[...]
@@ -123,7 +123,7 @@ struct FrontMatter {
     }
   }
 
-  /// The elements of an array; nil as long as it isn't closed.
+  /// The elements of an array; nil while its closing bracket is missing.
   private static func items(_ text: String) -> [Substring]? {
     var items: [Substring] = []
     var quote: Character?
@@ -156,7 +156,8 @@ struct FrontMatter {
     return nil
   }
 
-  /// - Returns: nil for what is no number, or one beyond what JSON can carry: a hash like 12e345.
+  /// - Returns: nil for text that is not a number, and for a number beyond what JSON can carry, for example the hash
+  ///   12e345.
   private static func number(_ text: some StringProtocol) -> MetadataValue? {
     guard let number = ExactNumber(text), Double(String(text))?.isFinite == true else { return nil }
     return .number(number)
@@ -177,7 +178,7 @@ struct FrontMatter {
     }
   }
 
-  /// - Returns: nil for a value of TOML that has no place in metadata.
+  /// - Returns: nil for a TOML value that metadata can't hold, for example an inline table.
   private static func scalar(_ text: Substring) -> MetadataValue? {
     guard let first = text.first else { return nil }
     if first == "\"" { return quoted(text.dropFirst()).map(MetadataValue.string) }
@@ -196,7 +197,7 @@ struct FrontMatter {
     }
   }
 
-  /// A basic string of TOML behind its first quote, with its escapes read.
+  /// Decodes a basic string of TOML, given without its opening quote; nil if the closing quote is missing.
   private static func quoted(_ text: Substring) -> String? {
     var result = ""
     var rest = text

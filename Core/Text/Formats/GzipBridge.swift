@@ -7,7 +7,7 @@ enum Gzip {
   /// - Throws: `ParsingError` for content that is cut short or damaged, and for more than `bytesMax` bytes.
   static func unpacked(_ bytes: [UInt8], bytesMax: Int) throws(ParsingError) -> [UInt8] {
     var stream = unsafe z_stream()
-    // 16 more than the window's bits: a gzip header is expected.
+    // Adding 16 to the window bits makes zlib expect a gzip header.
     guard unsafe inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
     else {
       throw ParsingError(.parserMemory, rule: "must be readable within ingest.parserMemoryBytesMax")
@@ -40,7 +40,7 @@ enum Gzip {
       }
       switch code {
       case Z_STREAM_END:
-        // As gzip does: another member may follow, and anything else behind the last one is ignored.
+        // Like gzip: another member may follow, and other bytes after the last member are ignored.
         guard position + 1 < input.count, input[position] == 0x1F, input[position + 1] == 0x8B else {
           return output
         }

@@ -6,7 +6,7 @@ enum HTML {
   /// - Parameters:
   ///   - isWhole: reads `nav`, `aside`, `header` and `footer` wherever they are. Otherwise those outside of `main` and
   ///     `article` are left out, if the page has one.
-  ///   - styles: what style sheets outside of the page say.
+  ///   - styles: the rules of style sheets outside of the page.
   ///   - hasNotes: the source was rendered from Markdown: its footnotes are read where they are used.
   /// - Throws: `ParsingError` for a tag with too many attributes and for elements nested too deeply.
   static func parse(

@@ -2,8 +2,8 @@ import Parsing
 
 /// Refuses markup on which gumbo would need quadratic time: 8.6 s for 100 kB of nested `div`.
 ///
-/// One pass over the source keeps a stack of open elements, which is never shorter than gumbo's own but for elements
-/// whose end tags may be left out, which can't nest without others between them.
+/// One pass over the source keeps a stack of open elements. It is never shorter than gumbo's own stack, apart from
+/// elements with optional end tags, which can't nest without other elements between them.
 struct HTMLLimits {
   private static let depthMax = 400
   private static let attributesMax = 1000
@@ -15,15 +15,15 @@ struct HTMLLimits {
     "html", "head", "body", "p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option",
     "colgroup",
   ]
-  /// Their end tag takes only themselves from the stack.
+  /// Elements whose end tag removes only themselves from the stack.
   private static let formatting: Set<String> = [
     "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
   ]
-  /// An end tag does not close elements outside of these.
+  /// An end tag inside one of these does not close elements outside of it.
   private static let barriers: Set<String> = [
     "table", "template", "object", "applet", "marquee", "caption", "svg", "math",
   ]
-  /// Whether a tag stays within an `svg` or `math` element: those of HTML end it.
+  /// Whether a tag stays within an `svg` or `math` element. The HTML tags listed here end that element.
   private static func isForeign(_ name: String) -> Bool {
     let ending: Set<String> = [
       "div", "span", "p", "b", "i", "em", "strong", "ul", "ol", "li", "dl", "table", "h1", "h2", "h3", "h4",
@@ -39,7 +39,7 @@ struct HTMLLimits {
   ]
 
   private var stack: [String] = []
-  /// Formatting elements that are not ended: gumbo opens all of them again in each block.
+  /// The number of open formatting elements: gumbo opens all of them again in each block.
   private var formattingCount = 0
   private static let formattingMax = 300
 
@@ -79,7 +79,7 @@ struct HTMLLimits {
           formattingCount += 1
           guard formattingCount <= Self.formattingMax else {
             throw ParsingError(
-              .tooComplex, rule: "must end its formatting elements: more than \(Self.formattingMax) are open")
+              .tooComplex, rule: "must close formatting elements: more than \(Self.formattingMax) are open")
           }
         }
         guard stack.count <= Self.depthMax else {
@@ -89,7 +89,7 @@ struct HTMLLimits {
     }
   }
 
-  /// `-->` and `--!>` end a comment, and so does `>` at once, or behind one dash.
+  /// The end of a comment. `-->` and `--!>` end it, and so do `>` and `->` directly after its start.
   private static func endOfComment(_ bytes: [UInt8], from start: Int) -> Int {
     if bytes[start...].starts(with: Array(">".utf8)) { return start + 1 }
     if bytes[start...].starts(with: Array("->".utf8)) { return start + 2 }
@@ -109,7 +109,7 @@ struct HTMLLimits {
   }
 
   private mutating func close(_ name: String) {
-    // Its end tag takes only itself away.
+    // The end tag of a form removes only the form.
     if name == "form", let position = stack.lastIndex(of: name) {
       stack.remove(at: position)
       return
@@ -159,7 +159,7 @@ struct HTMLLimits {
         words += 1
         guard words <= Self.attributesMax else {
           throw ParsingError(
-            .tooComplex, rule: "must hold no tag of more than \(Self.attributesMax) attributes")
+            .tooComplex, rule: "must hold no tag with more than \(Self.attributesMax) attributes")
         }
       }
       isInWord = !isBetween

@@ -1,6 +1,6 @@
 internal import CGumbo
 
-/// A node of a document that gumbo holds. Valid only while its `HTMLTree` exists.
+/// A node of a document that gumbo owns. Valid only while its `HTMLTree` exists.
 @safe struct HTMLNode: TreeNode {
   private let pointer: OpaquePointer
 
@@ -14,7 +14,7 @@ internal import CGumbo
   var isElement: Bool { unsafe millrace_html_type(pointer) == Int32(MILLRACE_HTML_ELEMENT) }
   var isText: Bool { unsafe millrace_html_type(pointer) == Int32(MILLRACE_HTML_TEXT) }
 
-  /// In lower case; empty for a node that is no element.
+  /// The name in lower case; empty for a node that is not an element.
   var name: String {
     guard isElement else { return "" }
     var count = 0

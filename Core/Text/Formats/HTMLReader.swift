@@ -1,4 +1,4 @@
-/// Makes blocks of a tree.
+/// Turns an HTML tree into blocks of text.
 struct HTMLReader {
   private static let blocks: Set<String> = [
     "p", "div", "section", "article", "main", "header", "footer", "aside", "nav", "ul", "ol", "menu", "dir",
@@ -32,8 +32,8 @@ struct HTMLReader {
   /// Footnotes by id.
   private var notes: [String: String] = [:]
   private var inline = ""
-  /// Whether `inline` holds more than white space. Kept up to date, because an element may have a million empty ones in
-  /// it, and each would scan `inline` again.
+  /// Whether `inline` holds more than white space. Kept up to date, because an element may contain a million empty
+  /// elements, each of which would scan `inline` again.
   private var hasText = false
   private var preDepth = 0
   private var bodyDepth = 0
@@ -54,7 +54,7 @@ struct HTMLReader {
       return true
     }
     self.hasBody = hasBody
-    // No notes within notes: each could double the text.
+    // Footnotes inside footnotes are not expanded: each could double the text.
     var texts: [String: String] = [:]
     for node in notes {
       let text = self.text(of: node).split(whereSeparator: \.isWhitespace)
@@ -87,7 +87,7 @@ struct HTMLReader {
     flush()
   }
 
-  /// - Returns: false for a node whose children are not read, or read already.
+  /// - Returns: false for a node whose children must not be read, or have been read already.
   private mutating func open(_ node: HTMLNode) -> Bool {
     if node.isText {
       let content = node.content
@@ -111,13 +111,13 @@ struct HTMLReader {
     case "wbr": break
     case "q": append("“")
     case "select":
-      // Closed, it shows what is chosen.
+      // A closed list shows the selected option only.
       for option in node.children where option.name == "option" && option.attribute("selected") != nil {
         append(text(of: option))
       }
       return false
     case "input":
-      // The box of a task.
+      // The check box of a task list item.
       if node.attribute("type")?.lowercased() == "checkbox" {
         append(node.attribute("checked") == nil ? "[ ] " : "[x] ")
       }
@@ -161,7 +161,7 @@ struct HTMLReader {
     if name.isEmpty || isLeftOut(node, name) { return }
     switch name {
     case "h1", "h2", "h3", "h4", "h5", "h6":
-      // The number of an item that begins with a heading is the heading's.
+      // If a list item begins with a heading, the heading gets the item's number.
       let text = Self.folded(takeInline())
       output.addHeading(text.isEmpty ? "" : itemNumber + text, level: Int(name.dropFirst()) ?? 1)
       if !text.isEmpty { itemNumber = "" }
@@ -233,7 +233,8 @@ struct HTMLReader {
   /// Stands for `br` until the text of a block is written: other line breaks in the source are spaces.
   private static let lineBreak: Character = "\u{2028}"
 
-  /// Whether lines that `br` divides are lines to a reader, too (hours, an address), and not one wrapped text.
+  /// Whether lines that `br` separates are lines to a reader too (opening hours, an address), rather than one wrapped
+  /// text.
   private static func areLines(_ lines: [String]) -> Bool {
     guard lines.count > 1, lines.allSatisfy({ $0.count <= 80 }) else { return false }
     return lines.dropFirst().allSatisfy { $0.first?.isLowercase != true }
@@ -285,7 +286,7 @@ struct HTMLReader {
     return "numbered list of \(list.count)"
   }
 
-  /// Of an attribute; bounded, so that counting on can't overflow.
+  /// Parses the number in an attribute; nil beyond a billion, so that counting from it can't overflow.
   private static func number(_ text: String) -> Int? {
     Int(text.filter { !$0.isWhitespace }).flatMap { (-1_000_000_000...1_000_000_000).contains($0) ? $0 : nil }
   }
@@ -320,8 +321,8 @@ struct HTMLReader {
 
   // MARK: tables
 
-  /// - Returns: nil for a table that only arranges the page: with tables or headings in its cells but no header of its
-  ///   own, or as `role="presentation"`.
+  /// - Returns: nil for a table without rows, and for one that only arranges the page: it has tables or headings in its
+  ///   cells but no header of its own, or `role="presentation"`.
   private func grid(_ table: HTMLNode) -> TableGrid? {
     let role = table.attribute("role")
     if role == "presentation" || role == "none" { return nil }
@@ -336,7 +337,7 @@ struct HTMLReader {
       if visibility.isHidden(node, name) && !name.isEmpty { return false }
       if arranging.contains(name), !node.isSame(as: table) {
         isArranging = true
-        // The rows of a table in a cell are the cell's text.
+        // The rows of a nested table become the text of its cell.
         return false
       }
       if name == "th" || name == "thead" { isData = true }
@@ -369,13 +370,13 @@ struct HTMLReader {
     return grid
   }
 
-  /// A cell that holds nothing but bold text.
+  /// Whether a cell holds nothing but bold text.
   private func isStrong(_ cell: HTMLNode) -> Bool {
     let children = cell.children.filter { !$0.isText || $0.content.contains { !$0.isWhitespace } }
     return children.count == 1 && ["b", "strong"].contains(children[0].name)
   }
 
-  /// The visible text below a node, blocks apart by spaces.
+  /// The visible text below a node, with spaces between blocks.
   private func text(of node: HTMLNode) -> String {
     var text = ""
     node.walk { inner in
@@ -386,7 +387,7 @@ struct HTMLReader {
       let name = inner.name
       if name.isEmpty || visibility.isHidden(inner, name) { return false }
       switch name {
-      // The way back from a note.
+      // The link from a footnote back to its reference.
       case "a" where inner.attribute("class") == "footnote-backref": return false
       case "sup" where !inner.isSame(as: node):
         text += note(inner).map { " (\($0))" } ?? Self.raised(self.text(of: inner), Self.superscripts)
@@ -417,9 +418,9 @@ struct HTMLReader {
     return text
   }
 
-  /// Digits as their raised or lowered forms, because 35² is not 352. Other text stays.
+  /// Turns digits into superscripts or subscripts, because 35² is not 352. Other text stays.
   private static func raised(_ text: String, _ forms: [Character: Character]) -> String {
-    // Exponents are short; below nested elements the text would be looked at again and again.
+    // Exponents are short. Without this limit, nested elements would scan the same text again and again.
     guard text.utf8.count <= 100 else { return text }
     let folded = folded(text)
     let characters = folded.compactMap { forms[$0] }
@@ -430,7 +431,7 @@ struct HTMLReader {
     raised(text, isUp ? superscripts : subscripts)
   }
 
-  /// White space as single spaces, without soft hyphens.
+  /// Reduces white space to single spaces and removes soft hyphens.
   private static func folded(_ text: String) -> String {
     let folded = text.split { $0.isWhitespace }.joined(separator: " ")
     return folded.utf8.contains(0xAD) ? folded.replacing("\u{AD}", with: "") : folded

@@ -1,5 +1,6 @@
-/// What a browser would not show: elements without text of their own, `hidden`, inline styles, and the rules of `style`
-/// elements whose selector is one element, class or id. Also what it would show as a block of its own.
+/// What a browser would not show: elements without visible text, the attribute `hidden`, inline styles, and the rules
+/// of `style` elements whose selector is one element, class or id. Also which elements styles turn into blocks, and the
+/// marks of lists.
 struct HTMLVisibility {
   /// Scripts, styles, media, and values of controls.
   private static let ignored: Set<String> = [
@@ -9,13 +10,14 @@ struct HTMLVisibility {
   ]
   private static let rulesMax = 10_000
 
-  /// Selector (`td`, `.note`, `#map`) to whether it is hidden. The last rule of a selector wins.
+  /// By selector (`td`, `.note`, `#map`), whether it is hidden. The last rule of a selector wins.
   private var rules: [String: Bool] = [:]
-  /// The same for what is a block: `span`, `.line`.
+  /// Selectors that make an element a block: `span`, `.line`.
   private var blockRules: Set<String> = []
-  /// The same for marks of lists: `ol`, `.steps` to `none`, `lower-roman`.
+  /// By selector (`ol`, `.steps`), the marks of a list: `none`, `lower-roman`.
   private var listRules: [String: String] = [:]
-  /// Classes and ids that some rule shows that is not looked at: of a combination, or in a block like `@media`.
+  /// Selectors that are shown by a rule that isn't applied: one with a combined selector, or one in a block like
+  /// `@media`. They do not count as hidden.
   private var shownSomewhere: Set<String> = []
 
   /// - Parameter sheets: rules that come before those of the page.
@@ -23,7 +25,7 @@ struct HTMLVisibility {
     if let sheets { self = sheets }
     var styles: [HTMLNode] = []
     root.walk { node in
-      // Styles for paper say nothing of the screen.
+      // Skip styles for other media, such as print.
       let media = node.attribute("media")?.lowercased() ?? ""
       if node.name == "style", media.isEmpty || media.contains("all") || media.contains("screen") {
         styles.append(node)
@@ -39,7 +41,7 @@ struct HTMLVisibility {
   func isHidden(_ node: HTMLNode, _ name: String) -> Bool {
     if Self.ignored.contains(name) { return true }
     if let hidden = node.attribute("hidden"), hidden.lowercased() != "until-found" { return true }
-    // They open by a script.
+    // Scripts open dialogs and popovers.
     if name == "dialog", node.attribute("open") == nil { return true }
     if node.attribute("popover") != nil { return true }
     if let style = node.attribute("style"), let isHidden = Self.hides(style) { return isHidden }
@@ -52,7 +54,7 @@ struct HTMLVisibility {
     return rules[name] ?? false
   }
 
-  /// Whether a style makes a block of an element that is none by itself.
+  /// Whether a style makes the element a block.
   func isBlock(_ node: HTMLNode, _ name: String) -> Bool {
     if let style = node.attribute("style"), style.utf8.count < 10_000, Self.makesBlock(style) { return true }
     guard !blockRules.isEmpty else { return false }
@@ -63,7 +65,7 @@ struct HTMLVisibility {
     }
   }
 
-  /// The style of a list's marks, as CSS names it; nil for that of the element.
+  /// The CSS style of a list's marks; nil if no style sets it.
   func listStyle(_ node: HTMLNode) -> String? {
     if let style = node.attribute("style"), let mark = Self.listStyle(of: style) { return mark }
     guard !listRules.isEmpty else { return nil }
@@ -103,7 +105,7 @@ struct HTMLVisibility {
     return false
   }
 
-  /// - Returns: nil for declarations that say nothing of it.
+  /// - Returns: nil for declarations that do not affect visibility.
   private static func hides(_ declarations: some StringProtocol) -> Bool? {
     var result: Bool?
     for declaration in declarations.split(separator: ";") {
@@ -122,30 +124,33 @@ struct HTMLVisibility {
     return result
   }
 
+  private static let depthMax = 8
+
   private init() {}
 
-  /// Reads the rules outside of blocks like `@media`: whether those apply depends on the browser.
+  /// Reads the rules outside of blocks like `@media`. Whether the rules in such a block apply depends on the browser,
+  /// so they only prevent that a selector counts as hidden.
   private mutating func read(_ sheet: String, depth: Int) {
     var rest = Self.withoutComments(sheet)[...]
     var count = 0
     while let open = rest.firstIndex(of: "{"), count < Self.rulesMax {
       count += 1
-      // A statement like `@import "x";` ends before the selector.
+      // A statement like `@import "x";` may precede the selector.
       let selector =
         rest[..<open].split(separator: ";").last.map { $0.trimmingPrefix(while: \.isWhitespace) } ?? ""
       let inside = rest.index(after: open)
-      var depth = 1
+      var openCount = 1
       var end = inside
-      while end < rest.endIndex, depth > 0 {
-        if rest[end] == "{" { depth += 1 } else if rest[end] == "}" { depth -= 1 }
-        if depth > 0 { end = rest.index(after: end) }
+      while end < rest.endIndex, openCount > 0 {
+        if rest[end] == "{" { openCount += 1 } else if rest[end] == "}" { openCount -= 1 }
+        if openCount > 0 { end = rest.index(after: end) }
       }
       let block = rest[inside..<end]
       rest = end < rest.endIndex ? rest[rest.index(after: end)...] : rest[end...]
       if selector.hasPrefix("@") {
-        // What it may show is read.
+        // Keep only what the rules in the block may show.
         var inner = HTMLVisibility()
-        if depth < 8, !selector.hasPrefix("@media") || !selector.contains("print") {
+        if depth < Self.depthMax, !selector.hasPrefix("@media") || !selector.contains("print") {
           inner.read(String(block), depth: depth + 1)
         }
         shownSomewhere.formUnion(inner.shownSomewhere)
@@ -176,7 +181,7 @@ struct HTMLVisibility {
     }
   }
 
-  /// `ol.steps`.
+  /// Whether a selector is a list element with a class: `ol.steps`.
   private static func isListClass(_ selector: some StringProtocol) -> Bool {
     String(selector).filter { !$0.isWhitespace }.wholeMatch(of: /(?:ol|ul)\.[A-Za-z0-9_\-]+/) != nil
   }

@@ -3,13 +3,13 @@ import Foundation
 import Parsing
 
 /// Reads GitHub's Markdown: cmark-gfm renders it as HTML, and the HTML is read. So raw HTML, tables and lists in
-/// Markdown are what they are in HTML.
+/// Markdown are treated as in HTML.
 enum Markdown {
   /// - Throws: `ParsingError`, as `HTML.parse`.
-  static func parse(_ source: String, isWhole: Bool = false) throws(ParsingError) -> ParsedDocument {
+  static func parse(_ source: String) throws(ParsingError) -> ParsedDocument {
     let (front, text) = FrontMatter.split(source)
     guard let html = html(text) else { return PlainText.parse(source) }
-    // Text of a page's margin is a document's own text in Markdown.
+    // In Markdown, elements such as `nav` and `header` are part of the document's own text.
     var document = try HTML.parse(html, isWhole: true, hasNotes: true)
     if let title = front.title { document.title = title }
     document.metadata = front.metadata

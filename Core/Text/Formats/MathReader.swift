@@ -1,6 +1,7 @@
-/// Writes a formula of MathML in one line: 1/2, x^2, a_1, √(x). Digits one behind the other would be another number.
+/// Writes a MathML formula on one line: 1/2, x^2, a_1, √(x). Without these signs, its digits would run together into
+/// another number.
 enum MathReader {
-  /// Formulas nest less; markup is limited in depth anyway.
+  /// Formulas are not nested this deep; the readers limit the depth of markup anyway.
   private static let depthMax = 40
 
   /// - Returns: the formula as its author wrote it for readers without MathML (`alttext`), else a line made of its
@@ -12,7 +13,7 @@ enum MathReader {
     return text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 
-  /// The same for a formula of Office (`m:oMath`).
+  /// Writes a formula of Office (`m:oMath`) on one line.
   static func text(ofOffice math: XMLNode) -> String {
     var text = ""
     write(office: math, 0, &text)
@@ -60,7 +61,7 @@ enum MathReader {
       write(parts[index], depth + 1, &inner)
       return inner.trimmingSpaces
     }
-    /// In parentheses if it is more than one number or name.
+    /// The part at this index, in parentheses if it is more than one number or name.
     func grouped(_ index: Int) -> String {
       let inner = part(index)
       return inner.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "." || $0 == "," }) ? inner : "(\(inner))"

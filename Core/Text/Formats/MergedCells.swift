@@ -1,20 +1,21 @@
-/// The merged cells of a sheet. Their text stands in the first one: in the file only there, on the screen in all.
+/// The merged cells of a sheet. The file holds the text of a merged cell only in the first of its cells; on the screen
+/// it covers all of them.
 struct MergedCells {
   private struct Area {
     var columns: ClosedRange<Int>
     var rows: ClosedRange<Int>
     var text = ""
-    /// Its text stands in all its columns.
+    /// Whether its text is written to all its columns.
     var isAcross = false
   }
 
   private static let areasMax = 100_000
-  /// A title over the whole sheet says nothing of its columns.
+  /// A wider merged cell is a title, and not the name of a group of columns.
   private static let namedColumnsMax = 64
 
-  /// In the order of their first rows.
+  /// Areas that begin below the current row; the next one is last.
   private var waiting: [Area] = []
-  /// Those that the present row lies in.
+  /// Areas that the current row lies in.
   private var open: [Area] = []
 
   init(_ merges: XMLNode?) {
@@ -30,7 +31,8 @@ struct MergedCells {
     waiting.sort { $0.rows.lowerBound > $1.rows.lowerBound }
   }
 
-  /// Writes the texts of merged cells into a row: down all rows, and over the columns of a cell that spans some.
+  /// Writes the texts of merged cells into a row: into every row of an area, and into all its columns if it names a
+  /// group of columns.
   mutating func fill(row: Int, _ texts: inout [Int: String]) {
     while let next = waiting.last, next.rows.lowerBound <= row {
       waiting.removeLast()
@@ -50,8 +52,8 @@ struct MergedCells {
     }
   }
 
-  /// Whether a cell over several columns stands among others, as the names of groups of columns do. Alone in its row it
-  /// is a title.
+  /// Whether a cell over several columns has other cells in its row, as the names of groups of columns do. A cell alone
+  /// in its row is a title.
   private func isAmongOthers(_ area: Area, _ texts: [Int: String]) -> Bool {
     area.columns.count > 1 && texts.keys.contains { !area.columns.contains($0) }
   }

@@ -1,8 +1,8 @@
 import Parsing
 
-/// Which format a ZIP archive is, by the files in it.
+/// Reads a ZIP archive as DOCX, XLSX or EPUB, which it recognises by the files in the archive.
 enum Office {
-  /// An office file's XML is some ten times as long as its text.
+  /// The unpacked bytes allowed per byte of text: the XML of an office file is about ten times as long as its text.
   private static let unpackedFactor = 16
 
   /// - Throws: `ParsingError` for an archive of another kind, and for one that can't be read.
@@ -10,7 +10,7 @@ enum Office {
     let archive = try Archive(bytes, bytesMax: unpackedFactor * textBytesMax)
     let names = Set(archive.names)
     if names.contains("word/document.xml") || names.contains("xl/workbook.xml") {
-      // What a macro file shows is computed; it is also what nobody expects.
+      // A macro can compute what the file shows, and a document is not expected to contain programs.
       guard !names.contains(where: { $0.hasSuffix("vbaProject.bin") }) else {
         throw ParsingError(.unsupportedMediaType, rule: "is an Office file with macros: send one without")
       }
@@ -19,7 +19,7 @@ enum Office {
         : try WordDocument(archive).document().read(as: .docx)
     }
     if names.contains("META-INF/container.xml") {
-      // Fonts are often obfuscated; only pages that are encrypted can't be read.
+      // Fonts are often obfuscated. Only encrypted pages can't be read.
       if let list = try archive.xml("META-INF/encryption.xml") {
         var isText = false
         list.root.walk { node in
@@ -38,7 +38,7 @@ enum Office {
     throw ParsingError.unsupported("a ZIP archive that is no DOCX, XLSX or EPUB")
   }
 
-  /// The target of a relationship, as a name in the archive.
+  /// Resolves the target of a relationship to the name of a file in the archive.
   static func path(_ target: String, from folder: String) -> String {
     if target.hasPrefix("/") { return String(target.dropFirst()) }
     var parts = folder.split(separator: "/").map(String.init)

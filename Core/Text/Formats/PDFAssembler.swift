@@ -1,8 +1,8 @@
 import Parsing
 
-/// Puts the lines of pages together: to paragraphs, over line and page ends, and to rows of tables.
+/// Joins the lines of pages: into paragraphs, across line and page ends, and into rows of tables.
 struct PDFAssembler {
-  /// All words of the document, in small letters.
+  /// All words of the document, in lower case.
   let words: Set<String>
   private var output = BlockBuilder()
   private var paragraph = ""
@@ -59,7 +59,7 @@ struct PDFAssembler {
       closeParagraph()
       if isApart(group) { closeRows() }
       for row in PDFCells.rows(group) {
-        // Pairs of a name and its value above a wider table are none of its rows.
+        // Pairs of a name and its value above a wider table are not rows of that table.
         if row.count > 2, !rows.isEmpty, rows.allSatisfy({ $0.count == 2 }) { closeRows() }
         rows.append(
           row.map { cell in
@@ -69,11 +69,11 @@ struct PDFAssembler {
       }
       block = nil
     }
-    // Rows do not go on over a page's end: a repeated header would become one of them.
+    // A table ends with its page: a header repeated on the next page would become one of its rows.
     closeRows()
   }
 
-  /// Whether a row stands further below the last one than rows of one table do.
+  /// Whether the gap above a row is larger than the gaps between rows of one table.
   private func isApart(_ group: [PDFCells.Cell]) -> Bool {
     guard let last = rows.last, let height = group.first?.lines.first?.height else { return false }
     func gap(_ above: [PDFText.Line], _ top: Double) -> Double {
@@ -84,7 +84,8 @@ struct PDFAssembler {
     return own > 2.2 * height && own > 1.8 * (widest ?? 0)
   }
 
-  /// A few words alone in their row, close above the next one: the name of the rows that follow.
+  /// Whether a cell is the name of the rows that follow: a few words alone in their row, close to the rows above and
+  /// below.
   private func isGroupName(_ cell: PDFCells.Cell, above next: [PDFCells.Cell]) -> Bool {
     guard cell.lines.count == 1, cell.lines[0].wordCount <= 5, let last = rows.last?.first,
       let below = next.first
@@ -96,12 +97,12 @@ struct PDFAssembler {
       && !".!?:".contains(cell.lines[0].text.last ?? " ")
   }
 
-  /// Texts of some lines each that stand side by side, and not below a table's rows, are columns of a page.
+  /// Whether a group is columns of text rather than a row: each cell has at least three lines, and no table is open.
   private func isText(_ group: [PDFCells.Cell]) -> Bool {
     rows.isEmpty && group.allSatisfy { $0.lines.count >= 3 }
   }
 
-  /// Two blocks of several long lines side by side. A table's cells are short.
+  /// Whether the page has two blocks of at least three long lines side by side. A table's cells are short.
   private static func isInColumns(_ page: PDFText.Page) -> Bool {
     let blocks = Dictionary(grouping: page.lines, by: \.block).values.filter { lines in
       lines.count >= 3 && lines.reduce(0) { $0 + $1.wordCount } >= 4 * lines.count
@@ -125,12 +126,12 @@ struct PDFAssembler {
 
   private mutating func append(_ line: String) { join(line, to: &paragraph) }
 
-  /// "• ", "– ", "3. ", "b) ": an item of a list.
+  /// Whether a line starts a list item: "• ", "– ", "3. ", "b) ".
   private static func startsItem(_ line: String) -> Bool {
     line.prefixMatch(of: /(?:[•▪◦‣·]|[–—*\-]|\(?[0-9]{1,2}[.)]|\(?[a-z]\))\s+\S/) != nil
   }
 
-  /// Words that others are joined to by a hyphen that stays: long-term, well-known.
+  /// First parts of compounds that keep their hyphen: long-term, well-known.
   private static let compounding: Set<String> = [
     "long", "short", "high", "low", "well", "self", "non", "half", "cross", "full", "part", "mid", "real",
     "one", "two",
@@ -149,7 +150,7 @@ struct PDFAssembler {
       paragraph = line
       return
     }
-    // A soft hyphen only shows where a word is cut; another dash of words is the hyphen.
+    // A soft hyphen only marks where a word is cut. U+2010 is a hyphen like "-".
     if last == "\u{AD}" {
       paragraph.removeLast()
       paragraph += line
@@ -177,7 +178,7 @@ struct PDFAssembler {
     paragraph += line
   }
 
-  /// The paragraph ends here, unless its sentence goes on with what follows: on the next page, or behind a picture.
+  /// Ends the paragraph, unless its sentence continues in the text that follows: on the next page, or after a picture.
   private mutating func end(before text: String) {
     guard let last = paragraph.last else { return }
     let isOpen = last.isLetter || last.isNumber || last == "," || last == "-"
@@ -197,8 +198,8 @@ struct PDFAssembler {
       var cells = [String](repeating: "", count: widest.count)
       var next = 0
       for (index, line) in row.enumerated() {
-        // A cell is in the column that it overlaps most, behind the cells to its left, with room for those to its
-        // right.
+        // A cell belongs to the column that it overlaps most, to the right of the cells before it, with room for the
+        // cells after it.
         let last = widest.count - (row.count - index)
         let column =
           (next...max(next, last)).max { Self.shared(line, widest[$0]) < Self.shared(line, widest[$1]) }
@@ -213,7 +214,7 @@ struct PDFAssembler {
     output.add(grid)
   }
 
-  /// How much of their widths two lines share; less than nothing for the distance between them.
+  /// The width in which two lines overlap; negative for the distance between them.
   private static func shared(_ a: PDFText.Line, _ b: PDFText.Line) -> Double {
     min(a.box.right, b.box.right) - max(a.box.left, b.box.left)
   }

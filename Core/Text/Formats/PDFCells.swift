@@ -17,13 +17,14 @@ enum PDFCells {
     }
   }
 
-  /// No page of a book has so many; a hostile one would cost their square.
+  /// The most cells that are compared with each other: more than any real page has. A hostile page would otherwise take
+  /// quadratic time.
   private static let besideMax = 500
 
   /// Groups of cells that stand side by side, from the top down; a group of one has nothing beside it.
   static func groups(_ lines: [PDFText.Line]) -> [[Cell]] {
     var groups: [[Cell]] = []
-    /// How far down the cells of the last group reach.
+    /// The cells of the last group that reach down beside the current cell.
     var open: [Box] = []
     for cell in cells(lines).sorted(by: { $0.box.top < $1.box.top }) {
       open.removeAll { $0.bottom <= cell.box.top }
@@ -38,8 +39,8 @@ enum PDFCells {
     return groups
   }
 
-  /// The rows of a group, each from left to right. Beside a column of several cells, another's single cell stands for
-  /// all rows that it reaches over.
+  /// The rows of a group, each from left to right. The column with the most cells determines the rows. A cell beside
+  /// several rows is repeated in each of them.
   static func rows(_ group: [Cell]) -> [[Cell]] {
     guard group.count <= 4 * besideMax else { return group.map { [$0] } }
     let columns = columns(group)
@@ -61,7 +62,7 @@ enum PDFCells {
     return rows.map { $0.sorted { $0.box.left < $1.box.left } }
   }
 
-  /// Cells above one another, by their horizontal places, each column from the top down.
+  /// Groups cells into columns by their horizontal positions; each column is sorted from the top down.
   private static func columns(_ group: [Cell]) -> [[Cell]] {
     var columns: [(right: Double, cells: [Cell])] = []
     for cell in group.sorted(by: { $0.box.left < $1.box.left }) {
@@ -100,7 +101,8 @@ enum PDFCells {
     return cells
   }
 
-  /// Whether fewer rows of text stand beside some lines than they are: then they are one cell, and not a row each.
+  /// Whether there are fewer rows of text beside the lines than there are lines. Then the lines are one cell, and not a
+  /// row each.
   private static func isAlone(_ part: [PDFText.Line], in lines: [PDFText.Line]) -> Bool {
     let box = Cell(part).box
     guard part.count < 6, lines.count <= 4 * besideMax else { return false }
@@ -116,14 +118,14 @@ enum PDFCells {
     return !bottoms.isEmpty && bottoms.count < part.count
   }
 
-  /// Whether a line of the same block is the next of the same text: close below, and not another's indentation.
+  /// Whether a line continues the line before it in its block: directly below it, with the same indentation.
   private static func goesOn(_ a: PDFText.Line, _ b: PDFText.Line) -> Bool {
     let gap = b.box.top - a.box.bottom
     return gap > -0.5 * a.height && gap < 0.8 * a.height && abs(a.box.left - b.box.left) < 0.6 * a.height
   }
 
-  /// Whether lines are one text that was wrapped, and not values one below the other: all but the last are about as
-  /// long as they can be, and some begin in the middle of a sentence.
+  /// Whether lines are one wrapped text, and not values below each other: all but the last are wider than 60 % of the
+  /// widest, and one continues a sentence or there are at least four words per line.
   private static func isWrapped(_ lines: [PDFText.Line]) -> Bool {
     guard lines.count > 1 else { return true }
     let width = lines.map { $0.box.right - $0.box.left }.max() ?? 0

@@ -1,9 +1,9 @@
 import Foundation
 import Parsing
 
-/// Reads the output of `pdftotext -bbox-layout`: pages, blocks, lines and words with their places.
+/// Reads the output of `pdftotext -bbox-layout`: pages, blocks, lines and words with their positions.
 ///
-/// A page of text in columns is read block by block. On other pages, what stands side by side is a row of a table.
+/// A page of text in columns is read block by block. On other pages, short texts side by side are a row of a table.
 enum PDFText {
   struct Line {
     var text: String
@@ -20,9 +20,9 @@ enum PDFText {
     var height = 1.0
   }
 
-  /// - Parameter recognised: pages that were read from pictures, by their number from 0.
+  /// - Parameter recognised: pages that were read by OCR, by page number from 0.
   /// - Returns: the document; its text is empty if no page holds any.
-  /// - Throws: `ParsingError` for what is no output of pdftotext.
+  /// - Throws: `ParsingError` for bytes that are not pdftotext's XML.
   static func parse(_ source: [UInt8], recognised: [Int: Page] = [:]) throws(ParsingError) -> ParsedDocument {
     guard let tree = XMLTree(withoutControls(source)) else {
       throw ParsingError(.badPDF, rule: "must be readable: pdftotext wrote no XML")
@@ -64,7 +64,7 @@ enum PDFText {
     return document
   }
 
-  /// The words of a line. Small digits close behind a word are its exponent or index.
+  /// The words of a line. Small digits directly after a word become its superscript or subscript.
   private static func texts(of words: [XMLNode]) -> [String] {
     var texts: [String] = []
     var height = 0.0
@@ -97,12 +97,12 @@ enum PDFText {
     node.attribute(name).flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil } ?? 0
   }
 
-  /// Control characters that pdftotext copies into its XML, where none are allowed.
+  /// Replaces control characters with spaces: pdftotext copies them into its XML, where they are not allowed.
   private static func withoutControls(_ source: [UInt8]) -> [UInt8] {
     source.map { $0 < 0x20 && $0 != 0x0A && $0 != 0x09 && $0 != 0x0D ? 0x20 : $0 }
   }
 
-  /// All words of the document in small letters, but for those that a line's end may have cut.
+  /// All words of the document in lower case, except those that a line break may have cut.
   private static func words(_ pages: [Page]) -> Set<String> {
     var words: Set<String> = []
     for page in pages {
@@ -115,7 +115,8 @@ enum PDFText {
     return words
   }
 
-  /// Leaves out the rows at the top and the foot of most pages that are the same but for numbers that count the pages.
+  /// Removes page headers and footers: rows in the margins that are the same on at least two fifths of the pages, apart
+  /// from numbers that count the pages.
   private static func withoutMargins(_ pages: [Page]) -> [Page] {
     guard pages.count > 1 else { return pages }
     struct Found {
@@ -133,7 +134,7 @@ enum PDFText {
       }
     }
     var left = pages.map { _ in Set<Int>() }
-    // Left and right pages may have headers of their own.
+    // Two fifths, because left and right pages may have different headers.
     let least = max(2, (pages.count * 2 + 4) / 5)
     for rows in found.values where Set(rows.map(\.page)).count >= least {
       let first = rows[0]
@@ -151,7 +152,7 @@ enum PDFText {
     }
   }
 
-  /// The indices of the lines of the two rows at each end of a page, as far as they are in its margin.
+  /// The line indices of the two outermost rows at the top and at the foot of a page, if they lie in its margin.
   private static func outerRows(_ page: Page) -> [[Int]] {
     var rows: [[Int]] = []
     for index in page.lines.indices.sorted(by: { page.lines[$0].box.top < page.lines[$1].box.top }) {

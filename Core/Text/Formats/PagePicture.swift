@@ -1,17 +1,17 @@
 import Foundation
 import Parsing
 
-/// A page of a PDF as a picture in gray, and the lines that are recognised on it.
+/// A page of a PDF as a gray picture, and the lines that are recognised on it.
 enum PagePicture {
-  /// Pages are drawn so that their longer side has 3508 dots: A4 at 300 an inch.
+  /// Pages are drawn so that their longer side has 3508 pixels: A4 at 300 dots per inch.
   private static let dotsPerInch = 300
   private static let pointsPerDot = 72.0 / 300
 
-  /// Words of which tesseract is surer than this, in percent. Below it finds letters in stains and lines.
+  /// The least confidence, in percent, of words that are kept. Below it, tesseract finds letters in stains and lines.
   private static let confidenceMin = 30.0
 
-  /// - Parameter picture: a PGM file: "P5", width, height, 255, then a byte for each dot.
-  /// - Throws: `ParsingError` for other bytes.
+  /// - Parameter picture: a PGM file: "P5", width, height, 255, then a byte for each pixel.
+  /// - Throws: `ParsingError` for other bytes, and when tesseract fails.
   static func page(_ picture: [UInt8]) throws(ParsingError) -> PDFText.Page {
     guard let head = PortableGraymap(picture[...]), head.range.upperBound == picture.count,
       let table = Recognition.table(
@@ -40,7 +40,7 @@ enum PagePicture {
       let (left, top, right, bottom) = (place[0], place[1], place[0] + place[2], place[1] + place[3])
       let line = cells[2..<5].joined(separator: ".")
       if line == former, var last = page.lines.popLast() {
-        // A gap as wide as three letters divides the cells of a table.
+        // A gap as wide as three letters separates the cells of a table.
         let letter = (last.box.right - last.box.left) / Double(max(1, last.text.count))
         if left - last.box.right < 3 * max(letter, 0.3 * last.height) {
           last.text += " " + text

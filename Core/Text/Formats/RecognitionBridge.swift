@@ -1,6 +1,6 @@
 internal import COCR
 
-/// Reads pictures of pages by tesseract, where it is installed.
+/// Reads pictures of pages with tesseract, if it is installed.
 package enum Recognition {
   /// Loads tesseract and the data of some languages, "eng+deu". It opens files: call it before the process is confined.
   ///

@@ -2,8 +2,8 @@ import Foundation
 import Parsing
 import Records
 
-/// Reads CSV and TSV (RFC 4180, and its usual variants). The text stays as it is: a row is the bytes of a record, and
-/// its context the names of the columns.
+/// Reads CSV and TSV (RFC 4180, and its usual variants). The text stays unchanged: a row is the byte range of a record,
+/// and its context is the column names.
 enum SeparatedValues {
   private static let sampleRecords = 50
 
@@ -12,12 +12,13 @@ enum SeparatedValues {
     var fields: [String]
   }
 
-  /// - Parameter hasHeader: as the media type says ("header=present"); nil finds it out.
+  /// - Parameter hasHeader: whether the first record is a header, as the media type declares ("header=present"); nil
+  ///   infers it.
   static func parse(_ source: String, isTabbed: Bool, hasHeader: Bool? = nil) -> ParsedDocument {
     let text = Array(source.utf8)
     let delimiter = isTabbed ? UInt8(ascii: "\t") : delimiter(of: text)
     let all = records(text, delimiter)
-    // Lines of one field above a table of several are its title.
+    // Records of one field above records of at least three fields are the table's title.
     let isWide = all.prefix(sampleRecords).contains { $0.fields.count { !$0.isEmpty } > 2 }
     let titles = isWide ? all.prefix { $0.fields.count { !$0.isEmpty } <= 1 } : []
     let records = all.dropFirst(titles.count)
@@ -39,7 +40,7 @@ enum SeparatedValues {
     return document
   }
 
-  /// The delimiter that gives the most records of one width above one.
+  /// The delimiter under which the most records have the same number of fields, at least two.
   private static func delimiter(of text: [UInt8]) -> UInt8 {
     var best = (delimiter: UInt8(ascii: ","), score: 0)
     for delimiter in [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t"), UInt8(ascii: "|")] {
@@ -58,7 +59,7 @@ enum SeparatedValues {
   private static func records(_ text: [UInt8], _ delimiter: UInt8, most: Int = .max) -> [Record] {
     var records: [Record] = []
     var index = text.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
-    // Excel's first line may name the delimiter.
+    // The first line of a file from Excel may name the delimiter. It is skipped.
     if text[index...].starts(with: Array("sep=".utf8)) {
       index = (text[index...].firstIndex(of: 0x0A) ?? text.count - 1) + 1
     }
@@ -98,16 +99,18 @@ enum SeparatedValues {
     return records
   }
 
-  /// Different short texts, none of which looks like a value, above rows of about as many fields.
+  /// Whether the first record looks like column names: distinct short texts, few of which are values other than years,
+  /// and few of which are repeated in the records below.
   private static func looksLikeNames(_ first: [String], _ rest: ArraySlice<Record>) -> Bool {
     let names = first.filter { !$0.isEmpty }
     guard names.count > 1, Set(names).count == names.count, names.count * 3 >= first.count * 2,
       names.allSatisfy({ $0.utf8.count <= 100 }),
       names.count(where: { TableGrid.isValue($0) && !TableGrid.isYear($0) }) * 5 <= names.count
     else { return false }
-    // Years above years are values.
+    // A record of nothing but years or other values is no header.
     if names.allSatisfy({ TableGrid.isValue($0) }) { return false }
-    // A first row whose texts stand below, too, is a row like the others.
+    // If more than a fifth of the names occur again below, in the same column, the first record is a row like the
+    // others.
     let sample = rest.prefix(sampleRecords)
     let repeated = first.indices.count { column in
       !first[column].isEmpty

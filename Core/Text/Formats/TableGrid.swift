@@ -14,15 +14,16 @@ struct TableGrid {
   /// Text by row and column; "" where there is none.
   private(set) var rows: [[String]] = []
   private var headerRows = 0
-  /// Rows above the header that are none of the table's.
+  /// The number of rows above the header that are the table's title.
   private(set) var titleRows = 0
   private var cellCount = 0
-  /// Of texts that stand in several cells.
+  /// The bytes of texts that are repeated in several rows.
   private var repeatedBytes = 0
   /// By column: cells of earlier rows that reach into later ones, and the number of rows left.
   private var reaching: [Int: (text: String, rows: Int)] = [:]
 
-  /// A cell that spans columns is followed by empty ones; one that spans rows stands in each of them.
+  /// Appends a row. A cell that spans columns is followed by empty ones, or in a header repeated; a cell that spans
+  /// rows is repeated in each of them.
   mutating func append(_ cells: [Cell], isHeader: Bool) {
     var row: [String] = []
     var next: [Int: (text: String, rows: Int)] = [:]
@@ -39,7 +40,7 @@ struct TableGrid {
       let isSpanning = cellCount + row.count < Self.cellsMax
       let columns = isSpanning && row.count < Self.columnsMax ? min(max(1, cell.columns), Self.columnsMax) : 1
       for column in 0..<columns {
-        // In a header, each of the columns has the name.
+        // In a header, each of the columns gets the name.
         let text = column == 0 || isHeader ? cell.text : ""
         if cell.rows > 1, isSpanning { next[row.count] = (text, min(cell.rows, 65_534) - 1) }
         row.append(text)
@@ -52,8 +53,9 @@ struct TableGrid {
     rows.append(row)
   }
 
-  /// Takes the first row as the header of a table that marks none, if it looks like names above values: different texts
-  /// without digits, or years, above at least one column of numbers. Rows of one cell above it are the table's title.
+  /// Infers the header of a table that marks none: the first row, or the first two, if they look like names above
+  /// values. Names are distinct texts with fewer than three digits, or years; at least one column below them must be
+  /// mostly values. Rows of one cell above them are the table's title.
   ///
   /// - Parameter isLikely: true for a table that styles its first row: then names are enough.
   mutating func inferHeader(isLikely: Bool = false) {
@@ -64,7 +66,8 @@ struct TableGrid {
     for depth in 1...2 where rows.count - titles > depth {
       let rest = rows.dropFirst(titles + depth)
       guard let names = names(rows[titles..<titles + depth], above: rest) else { continue }
-      // Above a single row, most must be values: it may also be the second pair of a name and its value.
+      // If only one row is below, most of its cells must be values: the two rows may also be two pairs of a name and
+      // its value.
       let single = rest.first.map { row in row.filter { !$0.isEmpty } } ?? []
       let isNamed =
         isLikely
@@ -81,7 +84,7 @@ struct TableGrid {
     }
   }
 
-  /// The names that header rows give the columns; nil if they are no names, or two columns have the same.
+  /// The names that header rows give the columns; nil if they don't look like names, or two columns have the same name.
   private func names(_ heads: ArraySlice<[String]>, above rest: ArraySlice<[String]>) -> [String]? {
     guard heads.allSatisfy({ row in row.allSatisfy { $0.isEmpty || Self.isName($0) } }) else { return nil }
     let width = heads.map(\.count).max() ?? 0
@@ -90,7 +93,7 @@ struct TableGrid {
     }
     let given = names.filter { !$0.isEmpty }
     guard given.count > 1, Set(given).count == given.count else { return nil }
-    // The corner above the names of the rows may be empty, and a column that only keeps others apart.
+    // The first column, above the names of the rows, may have no name, and so may a column that is empty below.
     let isWhole = names.indices.dropFirst().allSatisfy { column in
       !names[column].isEmpty || rest.allSatisfy { column >= $0.count || $0[column].isEmpty }
     }

@@ -31,7 +31,7 @@ enum TextEncoding {
         .badEncoding, rule: "must be text in UTF-8 or in an encoding that is declared or can be guessed")
     }
     let text = try convert(bytes, from: standardName(guess))
-    // These control characters are in no text; in Windows-1252 their bytes are €, quotation marks and dashes.
+    // No text contains these control characters; in Windows-1252 their bytes are €, quotation marks and dashes.
     if standardName(guess).hasPrefix("ISO-8859"), bytes.contains(where: { (0x80...0x9F).contains($0) }) {
       return try convert(bytes, from: "WINDOWS-1252")
     }

@@ -1,4 +1,4 @@
-/// A node of a tree that a C library holds.
+/// A node of a tree that a C library owns.
 protocol TreeNode {
   var child: Self? { get }
   var next: Self? { get }
@@ -8,7 +8,7 @@ protocol TreeNode {
 
 extension TreeNode {
   /// Calls `visit` with this node and all nodes below it, in the order of the source. The nodes below one for which it
-  /// returns false are left out. Without recursion, so that no depth costs a stack.
+  /// returns false are left out. It does not recurse, so that a deep tree can't overflow the stack.
   func walk(_ visit: (Self) -> Bool) {
     var node = self
     while true {

@@ -3,7 +3,7 @@ import Parsing
 /// Reads DOCX: headings, lists with their numbers, tables, footnotes where they are used. Tracked changes are read as
 /// accepted, and hidden text, comments and page headers are left out.
 struct WordDocument {
-  /// Below these nothing is shown, or not any more.
+  /// Elements whose content is not shown, for example deleted text.
   private static let leftOut: Set<String> = [
     "del", "moveFrom", "instrText", "delText", "delInstrText", "Fallback", "pPr", "rPr", "tblPr", "trPr",
     "tcPr", "sectPr",
@@ -13,18 +13,19 @@ struct WordDocument {
   private let body: XMLTree
   /// Heading levels by style; 0 for the style of titles.
   private var headings: [String: Int] = [:]
-  private var hiddenStyles: Set<String> = []
-  /// Of tables: they show the first row in a way of its own.
+  /// Of the styles that say it, or inherit it: whether their text is hidden.
+  private var hiddenStyles: [String: Bool] = [:]
+  /// Table styles that format the first row differently.
   private var headerStyles: Set<String> = []
-  /// The text of a paragraph whose end was deleted: it goes on in the next one.
+  /// The text of a paragraph whose end mark was deleted: it continues in the next paragraph.
   private var unended = ""
-  /// The list that the paragraphs of a style belong to.
+  /// By style: the list that its paragraphs belong to.
   private var listStyles: [String: XMLNode] = [:]
   private var styles: XMLTree?
   private var numbering: WordNumbering
   private var notes: [String: String] = [:]
   private var output = BlockBuilder()
-  /// The blocks of each numbered list.
+  /// The block indices of each numbered list, by `Number.run`.
   private var items: [Int: [Int]] = [:]
   private var title = ""
 
@@ -37,12 +38,12 @@ struct WordDocument {
     numbering = WordNumbering(numbers?.root)
     styles = try archive.xml("word/styles.xml")
     if let styles { read(styles: styles.root) }
-    // No notes within notes: each could double the text.
+    // Footnotes inside footnotes are not expanded: each could double the text.
     var texts: [String: String] = [:]
     for kind in ["footnote", "endnote"] {
       guard let tree = try archive.xml("word/\(kind)s.xml") else { continue }
       for note in tree.root.children {
-        // The first ones are the lines between text and notes.
+        // Notes with a type are the separators between text and notes.
         guard let id = note.attribute("id"), note.attribute("type") == nil else { continue }
         texts["\(kind) \(id)"] = Self.folded(text(of: note))
       }
@@ -69,11 +70,12 @@ struct WordDocument {
       if style.children.contains(where: { $0.name == "tblStylePr" && $0.attribute("type") == "firstRow" }) {
         headerStyles.insert(id)
       }
-      if let vanish = style.first("vanish"), Self.isOn(vanish) { hiddenStyles.insert(id) }
+      if let vanish = style.first("vanish") { hiddenStyles[id] = Self.isOn(vanish) }
     }
   }
 
-  /// A style that is based on a heading's, a list's or a hidden one is one itself, as far as it says nothing else.
+  /// Inherits from parent styles what a style does not say itself: the heading level, the list, and whether its text
+  /// is hidden.
   private mutating func inherit(_ parents: [String: String]) {
     for id in parents.keys {
       var parent = parents[id]
@@ -81,7 +83,7 @@ struct WordDocument {
         guard let name = parent else { break }
         if headings[id] == nil, let level = headings[name] { headings[id] = level }
         if listStyles[id] == nil, let list = listStyles[name] { listStyles[id] = list }
-        if hiddenStyles.contains(name) { hiddenStyles.insert(id) }
+        if hiddenStyles[id] == nil, let isHidden = hiddenStyles[name] { hiddenStyles[id] = isHidden }
         parent = parents[name]
       }
     }
@@ -127,7 +129,7 @@ struct WordDocument {
       unended = text + " "
       return
     }
-    guard !text.isEmpty, !hiddenStyles.contains(style) else { return }
+    guard !text.isEmpty, hiddenStyles[style] != true else { return }
     let outline = properties?.children.first { $0.name == "outlineLvl" }?.attribute("val").flatMap { Int($0) }
     if let level = headings[style] ?? outline.flatMap({ (0..<9).contains($0) ? $0 + 1 : nil }) {
       output.addHeading(Self.labelled(text, number), level: max(1, level))
@@ -146,7 +148,7 @@ struct WordDocument {
     let rows = Self.below(table, "tr")
     let look = table.first("tblPr")?.first("tblLook")
     let isData = rows.contains { $0.first("tblHeader").map(Self.isOn) ?? false }
-    // A table with others in it arranges the page, unless it has a header.
+    // A table that contains other tables only arranges the page, unless it has a header.
     if !isData, rows.contains(where: { $0.first("tbl") != nil }) {
       for row in rows { for cell in Self.below(row, "tc") { read(cell.children) } }
       return
@@ -177,7 +179,7 @@ struct WordDocument {
     output.add(grid)
   }
 
-  /// Whether the first row looks different. Word says of every table that its first row may.
+  /// Whether the first row looks different. The table's `firstRow` flag is not enough: Word sets it on every table.
   private func isStyled(_ table: XMLNode, _ first: XMLNode?) -> Bool {
     let style = table.first("tblPr")?.first("tblStyle")?.attribute("val") ?? ""
     if headerStyles.contains(style) { return true }
@@ -198,7 +200,7 @@ struct WordDocument {
     return all > 1 && bold == all
   }
 
-  /// The elements of this name below a node, also those in content controls and in what was inserted.
+  /// The child elements of this name, including those inside content controls and insertions.
   private static func below(_ node: XMLNode, _ name: String) -> [XMLNode] {
     node.children.flatMap { child -> [XMLNode] in
       if child.name == name { return [child] }
@@ -231,7 +233,7 @@ struct WordDocument {
           return false
         }
         if let style = properties?.children.first(where: { $0.name == "rStyle" })?.attribute("val"),
-          hiddenStyles.contains(style)
+          hiddenStyles[style] == true
         {
           return false
         }

@@ -3,7 +3,7 @@ struct WordNumbering {
   private struct Level {
     var format = "bullet"
     var start = 1
-    /// The number as it is shown: "%1.%2)".
+    /// The pattern of the shown number: "%1.%2)".
     var pattern = ""
   }
 
@@ -11,13 +11,13 @@ struct WordNumbering {
   struct Number {
     /// "3.", "2.1"; empty for a bullet.
     var text: String
-    /// Different for each list, and for each time that a level begins anew.
+    /// Identifies one run of numbers: different for each list and level, and each time that a level starts again.
     var run: Int
   }
 
-  /// By the id of a list: its levels.
+  /// The levels of each list, by the list's ID.
   private var lists: [String: [Int: Level]] = [:]
-  /// Which lists count on together.
+  /// The key of each list's counters: lists of the same abstract list share them.
   private var abstractIDs: [String: String] = [:]
   private var counters: [String: [Int: Int]] = [:]
   private var runs: [String: [Int: Int]] = [:]
@@ -44,7 +44,7 @@ struct WordNumbering {
           }
         }
         lists[id] = levels
-        // A list with a start of its own counts for itself.
+        // A list that overrides levels has counters of its own.
         abstractIDs[id] = isOwn ? "num \(id)" : target
       default: break
       }
@@ -63,9 +63,9 @@ struct WordNumbering {
     return levels
   }
 
-  /// Counts a paragraph.
+  /// Counts a paragraph and returns its number.
   ///
-  /// - Returns: nil for a list that isn't known.
+  /// - Returns: nil for an unknown list or level.
   mutating func next(_ list: String, level: Int) -> Number? {
     guard let levels = lists[list], let own = levels[level], (0...Self.levelsMax).contains(level) else {
       return nil

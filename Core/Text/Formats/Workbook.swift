@@ -72,7 +72,7 @@ struct Workbook {
       if first >= 1, first <= last { hidden.formUnion(first...last) }
     }
     var merges = MergedCells(sheet.first("mergeCells"))
-    // An empty row divides tables.
+    // An empty row separates tables.
     var parts: [[[Int: String]]] = []
     var (number, lastFull) = (0, -1)
     for row in sheet.first("sheetData")?.children ?? [] {
@@ -88,7 +88,7 @@ struct Workbook {
       merges.fill(row: number, &texts)
       for column in texts.keys where hidden.contains(column) { texts[column] = nil }
       if isEmpty {
-        // A row that holds only the rest of merged cells is none, but divides nothing either.
+        // A row that holds only continued merged cells is not a row of the table, but does not end the table either.
         if !texts.isEmpty { lastFull = number }
         continue
       }
@@ -118,7 +118,7 @@ struct Workbook {
       } else if let table = former, table.columns.lowerBound == left, right <= table.columns.upperBound,
         right > left
       {
-        // The table goes on behind an empty row.
+        // The table continues after an empty row, so its header applies here too.
         grid = TableGrid()
         grid.append(table.header, isHeader: true)
         for texts in part { grid.append(cells(texts), isHeader: false) }
@@ -135,7 +135,7 @@ struct Workbook {
     case "inlineStr": return cell.children.first { $0.name == "is" }.map(Self.text) ?? ""
     case "b": return stored.map { $0 == "1" ? "TRUE" : "FALSE" } ?? ""
     case "str", "e":
-      // A formula may result in an empty text.
+      // The result of a formula may be an empty text.
       return stored ?? (cell.children.contains { $0.name == "v" } ? "" : formula(cell))
     default:
       guard let stored else { return formula(cell) }
@@ -144,14 +144,14 @@ struct Workbook {
     }
   }
 
-  /// A cell whose value nobody has computed is named, rather than left out.
+  /// The formula of a cell without a stored value, marked as such, so that the cell isn't left out.
   private func formula(_ cell: XMLNode) -> String {
     cell.children.first { $0.name == "f" }.map {
       $0.text.isEmpty ? "formula (no stored value)" : "=\($0.text) (no stored value)"
     } ?? ""
   }
 
-  /// The text of a string, without the reading aids of Japanese.
+  /// The text of a string, without the phonetic guides of Japanese (`rPh`).
   private static func text(_ node: XMLNode) -> String {
     var text = ""
     node.walk { inner in
@@ -161,7 +161,7 @@ struct Workbook {
     return text
   }
 
-  /// 28 for "AB7".
+  /// The column number in a cell reference, from 1: 28 for "AB7".
   static func column(_ reference: String) -> Int? {
     let letters = reference.uppercased().utf8.prefix { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
     guard (1...3).contains(letters.count) else { return nil }

@@ -1,7 +1,6 @@
 internal import CXML2
 
-/// An element or text of a document that libxml2 holds. It keeps its tree, so that it is valid however the tree was
-/// reached.
+/// An element or text in a document that libxml2 owns. A node keeps its tree alive, so it stays valid while it is used.
 @safe struct XMLNode: TreeNode {
   private let pointer: OpaquePointer
   private let tree: XMLTree
@@ -15,7 +14,7 @@ internal import CXML2
   func isSame(as other: XMLNode) -> Bool { unsafe pointer == other.pointer }
   var isText: Bool { unsafe millrace_xml_type(pointer) == Int32(MILLRACE_XML_TEXT) }
 
-  /// Without its prefix; empty for a node that is no element.
+  /// The name without its prefix; empty for a node that is not an element.
   var name: String {
     guard unsafe millrace_xml_type(pointer) == Int32(MILLRACE_XML_ELEMENT) else { return "" }
     return unsafe millrace_xml_name(pointer).map { unsafe String(cString: $0) } ?? ""

@@ -5,7 +5,7 @@ internal import CXML2
   private let document: OpaquePointer
   private let first: OpaquePointer
 
-  /// - Returns: nil for what is no well-formed XML, and for elements that nest more than 256 deep.
+  /// - Returns: nil for bytes that are not well-formed XML, and for elements that nest more than 256 deep.
   init?(_ bytes: [UInt8]) {
     let parsed = unsafe bytes.withUnsafeBytes { unsafe millrace_xml_parse($0.baseAddress, $0.count) }
     guard let parsed = unsafe parsed else { return nil }
@@ -17,7 +17,7 @@ internal import CXML2
     unsafe first = root
   }
 
-  /// Never nil: a tree without a root is none.
+  /// The root element, which every tree has: `init` fails without one.
   var root: XMLNode {
     guard let node = unsafe XMLNode(first, of: self) else { preconditionFailure("a tree has a root") }
     return node

@@ -1,12 +1,13 @@
-/// Combining marks in a row. Swift brings them into canonical order whenever a text or a character of it is compared,
-/// in time that grows with the square of their number: a document of 800,000 marks held ingest for minutes.
+/// Limits the combining marks in a row. Swift brings them into canonical order whenever it compares a text or a
+/// character, in time that grows with the square of their number: a document of 800,000 marks blocked ingest for
+/// minutes.
 package enum MarkRuns {
   /// Far more than any script writes on a letter; Unicode's stream-safe format allows 30 (UAX #15).
   static let lengthMax = 1000
 
-  /// - Throws: `ParsingError` when more marks than that follow each other.
+  /// - Throws: `ParsingError` when more than `lengthMax` marks follow each other.
   package static func check(_ text: String) throws(ParsingError) {
-    // U+0300, the first mark, begins with this byte.
+    // In UTF-8, U+0300, the first combining mark, begins with this byte.
     guard text.utf8.contains(where: { $0 >= 0xCC }) else { return }
     var count = 0
     for scalar in text.unicodeScalars {

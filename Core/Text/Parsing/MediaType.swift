@@ -42,10 +42,10 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
     return ""
   }
 
-  /// True for an archive, which the child looks into: DOCX, XLSX, EPUB, or none that can be read.
+  /// Whether the bytes are a ZIP archive. The child finds out whether it is DOCX, XLSX, EPUB or unsupported.
   package static func isArchive(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]) }
 
-  /// A binary format, which is sent as bytes.
+  /// Whether the format is binary, so that it must be sent as bytes.
   package var isBinary: Bool {
     switch self {
     case .pdf, .gzip, .docx, .xlsx, .epub: true
@@ -53,7 +53,7 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
     }
   }
 
-  /// The value of a parameter of a declaration, in small letters; empty for none.
+  /// The value of a parameter of a declaration, in lower case; empty for none.
   package static func parameter(_ name: String, of declared: String) -> String {
     for parameter in declared.split(separator: ";").dropFirst() {
       let sides = parameter.split(separator: "=", maxSplits: 1)
@@ -91,8 +91,8 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
     return marks.first { bytes.starts(with: $0.1) }?.0
   }
 
-  /// The declared type for plain text and Markdown, and for HTML if the text looks like HTML. Otherwise the
-  /// content decides.
+  /// The declared type for plain text, Markdown, CSV, TSV and logs, and for HTML if the text looks like HTML. Otherwise
+  /// the content decides.
   package static func ofText(_ text: String, declared: MediaType?) -> MediaType {
     switch declared {
     case .plainText: .plainText
@@ -105,8 +105,8 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
     }
   }
 
-  /// - Parameter anywhere: true for a text that is declared as HTML and starts with a tag: then one common
-  ///   element anywhere in its first 64 Ki characters is enough.
+  /// - Parameter anywhere: true for a text that is declared as HTML. Then it is enough that it starts with a tag, or
+  ///   that it does not look like Markdown and has a common element in its first 64 Ki characters.
   private static func looksLikeHTML(_ text: String, anywhere: Bool) -> Bool {
     let head = text.prefix(anywhere ? 65_536 : 1024).lowercased()
     var start = head.drop { $0.isWhitespace || $0 == "\u{FEFF}" }
@@ -119,7 +119,7 @@ package enum MediaType: String, Sendable, CaseIterable, Codable {
     }
     if start.hasPrefix("<head") || start.hasPrefix("<body") || start.hasPrefix("<title") { return true }
     guard anywhere else { return false }
-    // A Markdown page may quote an element, but an HTML page starts with one, or is a piece of one.
+    // A Markdown page may quote an element, but an HTML page starts with one, or is a fragment that contains one.
     if start.hasPrefix("<"), start.dropFirst().first?.isLetter == true { return true }
     return !looksLikeMarkdown(text)
       && [

@@ -4,14 +4,15 @@ import Records
 package struct ParsedDocument: Sendable, Equatable {
   /// A range of the text that is of one kind and under the same headings.
   package struct Block: Sendable, Equatable {
-    /// Each line of `code` is a unit. A `row` of a table is one, with its cells divided by " | ".
+    /// In `code`, each line is a unit. A `row` is one row of a table, with its cells separated by " | " or, in CSV, by
+    /// the file's own delimiter.
     package enum Kind: Sendable, Equatable { case heading, prose, code, row }
     package var kind: Kind
     /// UTF-8 byte range in `text`.
     package var range: Range<Int>
     /// Titles of the headings above, outermost first.
     package var headingPath: [String]
-    /// What the text does not say itself: a row's column names, the length of a numbered list. Embedded with the text,
+    /// What the text itself does not say: a row's column names, the length of a numbered list. Embedded with the text,
     /// not a part of it.
     package var context: String
 
@@ -30,15 +31,15 @@ package struct ParsedDocument: Sendable, Equatable {
   /// The first top-level heading, empty without one.
   package var title: String
 
-  /// What the document says of itself, for example in the front matter of a page.
+  /// What the document says about itself, for example in the front matter of a page.
   package var metadata: [String: MetadataValue] = [:]
 
   package var format = DocumentFormat.text
-  /// Of a PDF; 0 for other formats.
+  /// The number of pages of a PDF; 0 for other formats.
   package var pageCount = 0
   /// The pages of a PDF that hold no text, from 0.
   package var pagesWithoutText: [Int] = []
-  /// What its owner should know of how it was read.
+  /// Warnings for the document's owner about how it was read.
   package var warnings: [String] = []
 
   package init(text: [UInt8], blocks: [Block], title: String) {

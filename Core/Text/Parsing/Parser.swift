@@ -28,7 +28,7 @@ package struct Parser: Sendable {
     try checked(read(bytes, declared: declared, scope: scope))
   }
 
-  /// A document whose text may be compared. What a reader makes of markup can have marks that the bytes hid.
+  /// Checks the extracted text for long runs of combining marks, which markup can hide from a check of the source.
   private func checked(_ document: ParsedDocument) throws(ParsingError) -> ParsedDocument {
     try MarkRuns.check(String(decoding: document.text, as: UTF8.self))
     return document
@@ -123,7 +123,7 @@ package struct Parser: Sendable {
     }
   }
 
-  /// Asks a child. A document that a used child can't read gets a fresh one, because what came before may be at fault.
+  /// Asks a child. If a used child fails, a fresh one gets the document, because an earlier document may be at fault.
   private func ask(
     _ request: ParserRequest, _ bytes: [UInt8], _ scope: String, _ deadline: ContinuousClock.Instant
   ) throws(ParsingError) -> ParserReply {
@@ -141,7 +141,7 @@ package struct Parser: Sendable {
         switch try child.answer(request, bytes, until: deadline) {
         case .reply(let reply):
           children.giveBack(child, scope, documents: documents + 1)
-          // A child judges documents, never this machine.
+          // A child may reject a document, but not report a fault of this machine.
           if case .fault(let fault) = reply, fault.kind != .rejected { return .fault(Self.strange) }
           return reply
         case .strange:
@@ -156,7 +156,7 @@ package struct Parser: Sendable {
   }
 
   private static let strange = ParsingError(
-    .unreadable, rule: "must be readable: its reader answered strangely")
+    .unreadable, rule: "must be readable: its reader sent an invalid reply")
 
   private func fault(_ error: SandboxError) -> ParsingError {
     switch error {
@@ -170,7 +170,7 @@ package struct Parser: Sendable {
   }
 
   private func fault(_ ending: SandboxedProcess.Ending, _ name: String) -> ParsingError {
-    // The reader's and the preloaded library's status when they can't be confined.
+    // 125: the reader or the preloaded library could not confine the process. 124: tesseract could not be loaded.
     if ending.status == 125 || ending.status == 124 { return fault(.notStarted(ending.complaint)) }
     // Each tool reports a lack of memory in its own words before it ends with abort() or exit().
     if ["alloc", "memory"].contains(where: ending.complaint.lowercased().contains) {
@@ -183,7 +183,7 @@ package struct Parser: Sendable {
     if let signal = ending.signal {
       switch Int32(signal) {
       case SIGXCPU, SIGALRM: return fault(.tookTooLong)
-      // Its own limit of processor time ends it so, too, but lies far beyond the time that is waited for it.
+      // The limit on processor time also ends a process with SIGKILL, but the deadline passes first.
       case SIGKILL:
         return ParsingError(
           .parserMemory, rule: "must be readable: \(name) was killed, perhaps because memory ran out")
@@ -207,7 +207,7 @@ package struct Parser: Sendable {
     // pdftotext repairs a damaged file without reporting what it lost. Half a document must not look like a whole one.
     guard Self.isWhole(pdf: bytes) else {
       throw ParsingError(
-        .badPDF, rule: "must be a whole PDF: no %%EOF stands behind its last startxref, so it was cut short")
+        .badPDF, rule: "must be a whole PDF: its end is missing, so it was cut short")
     }
     guard FileManager.default.isExecutableFile(atPath: programs.pdftotext) else {
       throw ParsingError(
@@ -223,7 +223,7 @@ package struct Parser: Sendable {
       return try withPictures(parsed, pdf: bytes, text: text)
     case .tooLong: throw tooLong
     case .failed(let ending):
-      // pdftotext says nothing of its own where it is quiet.
+      // With `-q`, pdftotext does not say why it failed.
       if ending.status == 1, Data(bytes).range(of: Data("/Encrypt".utf8)) != nil {
         throw ParsingError(.badPDF, rule: "must not be encrypted: a password is needed to read it")
       }
@@ -232,7 +232,7 @@ package struct Parser: Sendable {
     }
   }
 
-  /// Reads the pages without text from their pictures, where that is wanted and possible.
+  /// Reads the pages without text by OCR. Without OCR, it warns of them, or refuses a document without any text.
   private func withPictures(_ parsed: ParsedDocument, pdf: [UInt8], text: [UInt8]) throws(ParsingError)
     -> ParsedDocument
   {
@@ -241,9 +241,9 @@ package struct Parser: Sendable {
     guard case .on(let languages, let timeout) = ocr else {
       guard !isScan else {
         throw ParsingError(
-          .noText, rule: "must hold text: its pages hold none, perhaps pictures of it; \(advice)")
+          .noText, rule: "must hold text: its pages hold none, but perhaps pictures of text; \(advice)")
       }
-      return warned(parsed, "no text there; \(advice)")
+      return warned(parsed, "no text found; \(advice)")
     }
     var limits = limits
     limits.timeout = timeout
@@ -251,9 +251,9 @@ package struct Parser: Sendable {
     do throws(ParsingError) {
       document = try recognise(pdf, only: parsed.pagesWithoutText, text, languages, limits)
     } catch {
-      // What the other pages say must not be lost with the pictures.
+      // A failure of OCR must not lose the text of the other pages.
       guard !isScan, error.kind == .rejected else { throw error }
-      return warned(parsed, "not read from their pictures: \(error.rule)")
+      return warned(parsed, "could not be read by OCR: \(error.rule)")
     }
     guard document.pagesWithoutText.count < document.pageCount else {
       throw ParsingError(
@@ -264,7 +264,7 @@ package struct Parser: Sendable {
     document.format = read.count == document.pageCount ? .scan : .pdf
     guard !read.isEmpty else { return document }
     document.pagesWithoutText = read
-    return warned(document, "read from pictures (OCR), words may be wrong")
+    return warned(document, "read from pictures by OCR, so words may be wrong")
   }
 
   private func warned(_ document: ParsedDocument, _ text: String) -> ParsedDocument {
@@ -281,7 +281,7 @@ package struct Parser: Sendable {
     }
   }
 
-  /// "pages 1, 4, 5": the first few.
+  /// The page numbers for a message, at most eight: "pages 1, 4, 5".
   private func pages(_ numbers: [Int]) -> String {
     (numbers.count == 1 ? "page " : "pages ") + numbers.prefix(8).map { "\($0 + 1)" }.joined(separator: ", ")
       + (numbers.count > 8 ? ", …" : "")
@@ -290,7 +290,8 @@ package struct Parser: Sendable {
   private func recognise(
     _ pdf: [UInt8], only pages: [Int], _ text: [UInt8], _ languages: String, _ limits: ParsingLimits
   ) throws(ParsingError) -> ParsedDocument {
-    // Not the code of other parsers: a second attempt would take as long again, and the worker reads nothing else.
+    // Not `parserTimeout`, after which the document is tried again: that would take as long, and the worker reads
+    // nothing else.
     let late = ParsingError(
       .ocrTimeout,
       rule: "must be readable within ingest.ocrTimeout, \(limits.timeout.components.seconds) s")
@@ -305,15 +306,15 @@ package struct Parser: Sendable {
     return try result.get()
   }
 
-  /// Pages that lie so close together are drawn by one process, with those between them.
+  /// Pages at most this far apart are drawn by one process, with those between them.
   private static let pageGapMax = 3
 
-  /// - Throws: `SandboxError` for what the machine is to blame for; what the document is to blame for is a failure.
+  /// - Throws: `SandboxError` for faults of this machine and for timeouts; faults of the document are returned.
   private func recognition(
     _ pdf: [UInt8], _ pages: [Int], _ text: [UInt8], _ program: SandboxedProgram, _ limits: ParsingLimits
   ) throws(SandboxError) -> Result<ParsedDocument, ParsingError> {
     let deadline = ContinuousClock.now + limits.timeout
-    // Of its own: the children that read other documents don't load tesseract.
+    // OCR has its own child: the children that read other documents don't load tesseract.
     let child = try ParserChild(program)
     var waiting = pages[...]
     while let first = waiting.popFirst() {
@@ -345,9 +346,9 @@ package struct Parser: Sendable {
     }
   }
 
-  /// Draws a run of pages, and gives the wanted ones to the child.
+  /// Draws a run of pages, and sends the wanted ones to the child.
   ///
-  /// - Returns: why the document can't be read; nil when the pages are drawn.
+  /// - Returns: why the document can't be read; nil when the pages were read.
   private func draw(
     _ pdf: [UInt8], _ pages: ClosedRange<Int>, _ wanted: Set<Int>, _ child: ParserChild,
     _ limits: ParsingLimits,
@@ -372,7 +373,7 @@ package struct Parser: Sendable {
         bytes.removeFirst(picture.range.upperBound)
         page += 1
       }
-      // The head is shorter, and the dots have a limit.
+      // A header is shorter than this and its numbers are limited, so these bytes are no picture.
       if bytes.count > 64, PortableGraymap(bytes[...]) == nil { break }
     }
     let ending =
@@ -387,13 +388,13 @@ package struct Parser: Sendable {
 
   private static let layoutFactor = 16
 
-  /// Whatever follows the last %%EOF is ignored, as PDF readers do: servers append to files.
+  /// Whether a PDF is complete. Bytes after the last %%EOF are ignored, as PDF readers do: servers append to files.
   private static func isWhole(pdf bytes: [UInt8]) -> Bool {
     let data = Data(bytes)
     guard let start = data.range(of: Data("startxref".utf8), options: .backwards),
       data.range(of: Data("%%EOF".utf8), in: start.upperBound..<data.endIndex) != nil
     else { return false }
-    // A file that is made for fast web view has a first startxref near its start, and says how long it is.
+    // A linearized file ("fast web view") also has a startxref near its start, so its stated length is checked.
     let head = String(decoding: bytes.prefix(1024), as: UTF8.self)
     guard head.contains("/Linearized"), let mark = head.firstMatch(of: /\/L\s+(\d{1,12})/),
       let length = Int(mark.1)
@@ -416,11 +417,11 @@ package struct Parser: Sendable {
       let more = try process.read(atMost: 1 << 18, until: deadline)
       if more.isEmpty { break }
       text += more
-      // A word's place takes ten times as many bytes as the word.
+      // The position of a word takes ten times as many bytes as the word.
       if text.count > Self.layoutFactor * limits.textBytesMax { return .tooLong }
     }
     let ending = try process.finish(until: deadline)
-    // The loader only says so when it can't preload the library, and goes on without it.
+    // If the loader can't preload the library, it only prints an error and starts the program without it.
     if ending.complaint.hasPrefix("ERROR: ld.so") { throw .notStarted(ending.complaint) }
     return ending.status == 0 ? .text(text) : .failed(ending)
   }

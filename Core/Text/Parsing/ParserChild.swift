@@ -6,7 +6,7 @@ final class ParserChild: Sendable {
   /// What a child has answered, or why there is no answer.
   enum Outcome {
     case reply(ParserReply)
-    /// It wrote what no well-behaved child writes.
+    /// The child wrote an invalid reply.
     case strange
     case ended(SandboxedProcess.Ending)
   }
@@ -18,7 +18,7 @@ final class ParserChild: Sendable {
     process = try SandboxedProcess(program, input: .pipe)
   }
 
-  /// - Throws: `SandboxError` of the kinds `tookTooLong` and `cancelled`; the child has to be dropped then.
+  /// - Throws: `SandboxError.tookTooLong` or `.cancelled`; the child can't be used afterwards.
   func answer(_ request: ParserRequest, _ bytes: [UInt8], until limit: ContinuousClock.Instant)
     throws(SandboxError)
     -> Outcome
@@ -28,7 +28,7 @@ final class ParserChild: Sendable {
       try process.write(ParserFrame.lengths(head: head.count, body: bytes.count) + head, until: limit)
       try process.write(bytes, until: limit)
       guard let lengths = ParserFrame.lengths(try read(ParserFrame.lengthBytes, until: limit)),
-        // JSON takes thirty times its length to decode, and here no limit holds.
+        // Decoding JSON takes about thirty times its length in memory, and this process has no memory limit.
         lengths.head <= ParserReply.headBytesMax, lengths.body <= request.textBytesMax,
         let reply = ParserReply(
           head: try read(lengths.head, until: limit), body: try read(lengths.body, until: limit))
@@ -40,7 +40,7 @@ final class ParserChild: Sendable {
     }
   }
 
-  /// - Throws: `SandboxError.ended` at an early end.
+  /// - Throws: `SandboxError.ended` if the child's output ends early.
   private func read(_ count: Int, until limit: ContinuousClock.Instant) throws(SandboxError) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(count)

@@ -1,10 +1,10 @@
 import Sandbox
 import Synchronization
 
-/// The children that wait for the next document of their scope. A child serves the documents of one tenant that the
-/// same people may read, so that a document that takes it over can reach no text that its readers may not see.
+/// Idle children that wait for the next document of their scope. A child serves only documents of one tenant that the
+/// same people may read. So a document that takes over its child can reach no text that its own readers may not see.
 final class ParserChildren: Sendable {
-  /// A child ends after so many documents: what it has leaked goes with it.
+  /// A child ends after this many documents, which frees what it has leaked.
   static let documentsMax = 64
   private static let idleMax = 4
 
@@ -28,7 +28,7 @@ final class ParserChildren: Sendable {
 
   func giveBack(_ child: ParserChild, _ scope: String, documents: Int) {
     guard documents < Self.documentsMax else { return }
-    // Released, and so ended, outside the lock.
+    // Release the excess child, which ends it, outside the lock.
     let excess = waiting.withLock { waiting -> Waiting? in
       waiting.append(Waiting(scope: scope, child: child, documents: documents))
       return waiting.count > Self.idleMax ? waiting.removeFirst() : nil

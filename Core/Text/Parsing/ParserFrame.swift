@@ -1,5 +1,5 @@
-/// The layout of requests and replies in the pipes of a parser's child: the length of the head and of the body, four
-/// bytes each, the lowest first; then the head in JSON, then the body.
+/// The layout of requests and replies in the pipes of a parser's child: the byte lengths of the head and of the body,
+/// each as a little-endian integer of 32 bits; then the head in JSON, then the body.
 package enum ParserFrame {
   package static let lengthBytes = 8
 
@@ -10,7 +10,7 @@ package enum ParserFrame {
     }
   }
 
-  /// - Returns: nil for fewer than eight bytes.
+  /// - Returns: nil unless there are exactly eight bytes.
   package static func lengths(_ bytes: [UInt8]) -> (head: Int, body: Int)? {
     guard bytes.count == lengthBytes else { return nil }
     func length(_ start: Int) -> Int { (0..<4).reduce(0) { $0 | Int(bytes[start + $1]) << (8 * $1) } }

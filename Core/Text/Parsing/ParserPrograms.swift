@@ -8,7 +8,7 @@ package struct ParserPrograms: Sendable {
 
   /// `millrace-parser`.
   package var reader: String
-  /// The library that confines `pdftotext` once it is loaded.
+  /// The library that is preloaded into `pdftotext` and `pdftoppm`, and confines them.
   package var preload: String
   package var pdftotext = "/usr/bin/pdftotext"
   package var pdftoppm = "/usr/bin/pdftoppm"
@@ -20,7 +20,7 @@ package struct ParserPrograms: Sendable {
     self.confinement = confinement
   }
 
-  /// The programs that are installed with `executable`: beside it, the library there or in `../lib`.
+  /// The programs that are installed with `executable`: the reader beside it, the library beside it or in `../lib`.
   package init(besides executable: URL, confinement: Confinement) {
     let folder = executable.deletingLastPathComponent()
     let library = "libmillrace-sandbox.so"
@@ -31,13 +31,13 @@ package struct ParserPrograms: Sendable {
       preload: FileManager.default.fileExists(atPath: built) ? built : installed, confinement: confinement)
   }
 
-  /// Starts both programs' confinement once and looks at it from inside.
+  /// Tests both kinds of confinement from inside: for each, it starts the reader, which tries what no parser may do.
   ///
-  /// - Throws: `SandboxError.notStarted`, which says what is missing. Never in `.unconfined`, unless the reader itself
-  ///   can't be started.
+  /// - Throws: `SandboxError.notStarted`, which says what is missing. In `.unconfined`, only if the reader itself can't
+  ///   run.
   package func check() throws(SandboxError) {
     let limits = ParsingLimits(timeout: .seconds(10), memoryBytesMax: 1 << 30, textBytesMax: 1 << 20)
-    // The reader confines itself; as another's program it is confined by the preloaded library.
+    // The reader confines itself. In the second run it is treated like `pdftotext`: the preloaded library confines it.
     for isPreloaded in [false, true] where confinement == .required || !isPreloaded {
       let process = try SandboxedProcess(program(isPreloaded, ["--probe"], limits), input: .file([]))
       let deadline = ContinuousClock.now + limits.timeout
@@ -90,11 +90,11 @@ package struct ParserPrograms: Sendable {
     program(false, ["--ocr", languages], limits)
   }
 
-  /// `pdftoppm`, which draws pages in gray: pages `first` to `last`, from 0.
+  /// `pdftoppm`, which draws a range of pages in gray. Pages are counted from 0.
   func drawing(_ limits: ParsingLimits, pages: ClosedRange<Int>) -> SandboxedProgram {
     var program = program(true, [], limits)
     program.path = pdftoppm
-    // The longer side of A4 at 300 dots an inch; a larger page is drawn smaller.
+    // Scale the longer side of a page to 3508 pixels: A4 at 300 dots per inch.
     program.arguments = [
       "-q", "-gray", "-scale-to", "3508", "-f", "\(pages.lowerBound + 1)", "-l", "\(pages.upperBound + 1)",
       "-",

@@ -29,7 +29,7 @@ package enum ParserReply: Sendable {
 
   private static let kinds: [ParsedDocument.Block.Kind] = [.heading, .prose, .code, .row]
 
-  /// Some 300,000 blocks: many more than a document may have chunks.
+  /// Enough for some 300,000 blocks: many more than a document may have chunks.
   package static let headBytesMax = 8 << 20
   private static let titleBytesMax = 8192
   private static let headingsMax = 64
@@ -74,11 +74,11 @@ package enum ParserReply: Sendable {
     return (try? JSONEncoder().encode(head)).map { (Array($0), body) }
   }
 
-  /// - Returns: nil for parts that no well-behaved child writes.
+  /// - Returns: nil for an invalid reply.
   package init?(head bytes: [UInt8], body: [UInt8]) {
     guard let head = try? JSONDecoder().decode(Head.self, from: Data(bytes)) else { return nil }
     if let fault = head.fault {
-      // Other codes are verdicts on records, which no reader makes.
+      // Other codes judge records, which a reader never does.
       guard Self.faults.contains(fault.code) else { return nil }
       self = .fault(fault)
       return

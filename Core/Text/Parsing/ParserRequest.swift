@@ -5,9 +5,9 @@ package struct ParserRequest: Codable, Sendable, Equatable {
   package enum Work: String, Codable, Sendable {
     /// Bytes of any format but PDF: unpack, decode and parse them.
     case bytes
-    /// Text in UTF-8, of the type `type`.
+    /// Text in UTF-8 of the media type `type`.
     case text
-    /// The output of pdftotext. Pages without text are taken from the pictures that came before.
+    /// The output of pdftotext. Pages without text are taken from the pictures that were sent before.
     case pdfText
     /// A page of a PDF as a picture, a PGM file. The reply is empty.
     case picture
@@ -17,14 +17,14 @@ package struct ParserRequest: Codable, Sendable, Equatable {
   package var type: MediaType?
   /// The declared encoding; empty for none.
   package var charset = ""
-  /// Whether CSV has a header: "present", "absent", or empty to find it out.
+  /// Whether CSV has a header: "present", "absent", or empty to infer it.
   package var header = ""
   /// The page, from 0, whose picture follows.
   package var page = 0
   /// Whether `nav`, `aside`, `header` and `footer` of HTML are read wherever they are.
   package var readsMargins = false
   package var textBytesMax: Int
-  /// The child is ended after so many seconds even when its parent is gone.
+  /// About this many seconds after the request, a timer ends the child, even if its parent is gone.
   package var secondsMax: Int
 
   package init(

@@ -2,7 +2,7 @@ import Foundation
 
 /// Plain text, without structure beyond its paragraphs.
 package enum PlainText {
-  /// Blank lines separate the blocks. The text equals the source byte for byte.
+  /// Splits a text into blocks at blank lines. The extracted text equals the source byte for byte.
   ///
   /// - Parameter isLog: each line is a unit, whatever it looks like.
   package static func parse(_ source: String, isLog: Bool = false) -> ParsedDocument {
@@ -46,8 +46,8 @@ package enum PlainText {
     return timed > 1 && timed * 10 >= (timed + others) * 6
   }
 
-  /// True for at least two lines that are each `name: value`, `name = value`, a section or a comment: a mail's header,
-  /// a configuration.
+  /// True for at least two lines that are each `name: value`, `name = value`, a section or a comment: the header of a
+  /// mail, a configuration.
   private static func isFields(_ text: ArraySlice<UInt8>) -> Bool {
     var fields = 0
     for line in text.split(separator: 0x0A, maxSplits: 2000).prefix(2000) {
@@ -86,7 +86,7 @@ package enum PlainText {
     Array($0.utf8)
   }
 
-  /// Indented, or as the traces of Java, Python, Go and .NET begin their lines.
+  /// True for an indented line, and for one that begins like a line of a stack trace of Java, Python, Go or .NET.
   private static func isContinuation(_ line: ArraySlice<UInt8>) -> Bool {
     guard let first = line.first else { return true }
     if first == 0x20 || first == 0x09 || first == 0x0D { return true }
@@ -97,7 +97,7 @@ package enum PlainText {
   }
 
   private static func isTimed(_ line: ArraySlice<UInt8>) -> Bool {
-    // The colon of a clock, or the dashes of a date, among the digits of the first twenty characters.
+    // The colons of a time, or the separators of a date, among digits in the first 24 bytes.
     let head = line.prefix(24)
     let digits = head.count { (0x30...0x39).contains($0) }
     guard digits >= 6 || (digits >= 4 && head.contains(UInt8(ascii: ":"))) else { return false }

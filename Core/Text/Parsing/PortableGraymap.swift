@@ -1,14 +1,16 @@
-/// The head of a picture as `pdftoppm -gray` writes it: "P5", width, height, 255, one byte of white space, the dots.
+/// The header of a picture as `pdftoppm -gray` writes it: "P5", width, height, 255, one byte of white space. The pixels
+/// follow, a byte each.
 package struct PortableGraymap {
   package var width: Int
   package var height: Int
-  /// Where the dots are in the bytes that the head was read from; they may not have arrived yet.
+  /// The byte range of the pixels, counted like the bytes that the header was read from. It may reach beyond the bytes
+  /// that have arrived.
   package var range: Range<Int>
 
   /// Far more than a page at 300 dots an inch has.
   private static let sideMax = 8192
 
-  /// - Returns: nil for bytes that are no such head, or not all of it.
+  /// - Returns: nil unless the bytes begin with a complete header of this kind.
   package init?(_ bytes: ArraySlice<UInt8>) {
     var position = bytes.startIndex
     func word() -> String? {

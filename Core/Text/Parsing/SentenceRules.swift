@@ -1,7 +1,7 @@
-/// Where a sentence does not end though ICU breaks it, and where one ends though ICU does not: what its rules, which
-/// are the same for all languages, can't know.
+/// Corrects the sentence breaks of ICU, whose rules are the same for all languages: finds breaks that end no sentence,
+/// and ends that ICU misses.
 enum SentenceRules {
-  /// Shortened words that a sentence goes on behind, whatever follows.
+  /// Abbreviations after which a sentence always continues.
   private static let abbreviations: Set<String> = [
     "e.g", "i.e", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "fig", "figs", "cf", "approx", "vol", "pp",
     "gen",
@@ -12,9 +12,9 @@ enum SentenceRules {
     "incl", "excl", "chap", "para", "paras", "sect", "appx", "ed", "eds", "ee", "p.ej", "ул", "г", "стр",
     "рис", "им", "проф", "т.е", "т.д", "o.g", "bl.a", "t.ex", "tab", "ca",
   ]
-  /// Parts of names: a sentence goes on behind them, unless a word follows that usually begins one.
+  /// Abbreviations in names. After them a sentence continues, unless a word follows that usually begins a sentence.
   private static let nameParts: Set<String> = ["inc", "ltd", "co", "jr", "sr", "u.s", "u.k", "dept", "al"]
-  /// Shortened words that may end a sentence: they go on before a number or a small letter.
+  /// Abbreviations that may end a sentence. It continues before a number or a lower-case letter.
   private static let endings: Set<String> = [
     "etc", "no", "est", "max", "min", "usw", "str", "abs", "m", "jan", "feb", "mar", "apr", "jun", "jul",
     "aug", "sep",
@@ -32,7 +32,7 @@ enum SentenceRules {
     "februar",
     "märz", "mai", "juni", "juli", "oktober", "dezember", "est", "cet", "utc", "gmt", "pst", "et",
   ]
-  /// Before them, a number with a full stop is an ordinal in German and its neighbours.
+  /// German words after which a number with a full stop is an ordinal: "der 2. Stock".
   private static let ordinalArticles: Set<String> = [
     "der", "die", "das", "den", "dem", "des", "im", "am", "vom", "zum", "zur", "beim", "ab", "bis", "jeder",
     "jeden",
@@ -40,7 +40,7 @@ enum SentenceRules {
   private static let tooFar = 200
   private static let closers: [[UInt8]] = ["”", "’", "»", "“", "›"].map { Array($0.utf8) }
 
-  /// The end of the sentence that ICU ends at `end`: further on where marks of notes follow; nil where none ends.
+  /// The end of the sentence that ICU ends at `end`: further on if footnote marks follow; nil if no sentence ends.
   ///
   /// - Parameters:
   ///   - start: where the sentence begins.
@@ -54,13 +54,14 @@ enum SentenceRules {
     let isApart = end > last
     switch mark {
     case UInt8(ascii: "!"), UInt8(ascii: "?"):
-      // `search?q=1`, `[!NOTE]`: nothing ends without a space. A small letter goes on: “Why?” he asked.
+      // Without a space nothing ends: `search?q=1`, `[!NOTE]`. Before a lower-case letter the sentence continues:
+      // “Why?” he asked.
       return isApart && following(text, end, limit).first?.isLowercase != true ? end : nil
     case UInt8(ascii: "."):
       return isApart && goesOn(text, start, word, following(text, end, limit)) ? nil : end
     default:
       guard text[last - 1] >= 0x80, !isApart else { return end }
-      // Speech within Japanese goes on with a particle.
+      // In Japanese, a sentence continues with a particle after quoted speech.
       let particles: Set<Character> = ["と", "っ", "な", "の", "が", "を", "に", "は"]
       let isSpeech =
         text[..<last].suffix(3).elementsEqual("」".utf8) || text[..<last].suffix(3).elementsEqual("』".utf8)
@@ -68,7 +69,8 @@ enum SentenceRules {
     }
   }
 
-  /// Where sentences end inside of one that ICU sees: before what begins like a sentence only to a reader.
+  /// Ends of sentences that ICU misses: before `¿` or `¡`, and before a number, if a word of four letters or more
+  /// and a full stop precede it.
   ///
   /// - Returns: offsets in order, between `start` and `end`.
   static func inner(_ text: [UInt8], _ start: Int, _ end: Int) -> [Int] {
@@ -83,7 +85,7 @@ enum SentenceRules {
       var next = index + 1
       while next < end, isBlank(text[next]) { next += 1 }
       guard next < end else { break }
-      // ¿ and ¡ begin one.
+      // ¿ and ¡ begin a sentence.
       if text[next...].starts(with: [0xC2, 0xBF]) || text[next...].starts(with: [0xC2, 0xA1]) {
         ends.append(next)
         continue
@@ -100,15 +102,14 @@ enum SentenceRules {
     return ends
   }
 
-  /// A short word behind a number: a unit.
+  /// Whether a word follows a number, as a unit does.
   private static func isUnit(_ text: [UInt8], _ start: Int, _ word: Range<Int>) -> Bool {
     var from = word.lowerBound
     while from > start, isBlank(text[from - 1]) { from -= 1 }
     return from > start && from < word.lowerBound && (0x30...0x39).contains(text[from - 1])
   }
 
-  /// The mark that ends a sentence, and the word before it; brackets and quotation marks behind the mark are passed
-  /// over.
+  /// The mark that ends a sentence, and the word before it. Brackets and quotation marks after the mark are skipped.
   private static func closing(_ text: [UInt8], _ start: Int, _ last: Int) -> (mark: UInt8, word: Range<Int>) {
     var place = last
     while place > start {
@@ -142,7 +143,7 @@ enum SentenceRules {
     return head.drop { $0.isWhitespace || "\"'“„«‘([".contains($0) }
   }
 
-  /// True behind a full stop that ends no sentence.
+  /// Whether the sentence continues after a full stop.
   private static func goesOn(_ text: [UInt8], _ start: Int, _ place: Range<Int>, _ next: Substring) -> Bool {
     let word = String(decoding: text[place], as: UTF8.self)
     let small = word.lowercased()
@@ -165,7 +166,7 @@ enum SentenceRules {
 
   /// "3.", "IV." or "aa." at the start of an item.
   private static func isLabel(_ text: [UInt8], _ start: Int, _ place: Range<Int>, _ word: String) -> Bool {
-    // Near the start: the white space before it would be looked at again for each sentence that goes on.
+    // Only near the start of the sentence, because each break that ends nothing scans the white space again.
     guard (1...7).contains(word.count), place.lowerBound - start <= 16,
       text[start..<place.lowerBound].allSatisfy(isBlank)
     else { return false }
@@ -174,9 +175,10 @@ enum SentenceRules {
     return word.allSatisfy { "IVXLCDM".contains($0) } || word.allSatisfy { "ivxlcdm".contains($0) }
   }
 
-  /// A note's mark behind the full stop belongs to the sentence before it: "fell.[1] Costs", "fell.² Costs".
+  /// The end of the footnote marks after a full stop, which belong to the sentence before them: "fell.[1] Costs",
+  /// "fell.² Costs"; nil if there are none.
   private static func endOfNote(_ text: [UInt8], _ last: Int, _ limit: Int) -> Int? {
-    // ICU breaks inside of "[1]", or before "²".
+    // ICU breaks inside "[1]", or before "²".
     var from = last
     if from > 0, text[from - 1] == UInt8(ascii: "[") { from -= 1 }
     // The first bytes of "[", "²" and "⁴".
@@ -194,7 +196,7 @@ enum SentenceRules {
     return end
   }
 
-  /// Where one mark of a note ends: "[12]", "[a]", a raised digit.
+  /// Where one footnote mark ends: "[12]", "[a]", a raised digit.
   private static func endOfMark(_ text: [UInt8], _ start: Int, _ limit: Int) -> Int? {
     guard start < limit else { return nil }
     if text[start] == UInt8(ascii: "[") {
@@ -217,7 +219,8 @@ enum SentenceRules {
     return nil
   }
 
-  /// True if a parenthesis that is open at `end` closes soon: a remark of several sentences stays in its sentence.
+  /// True if a parenthesis that is open at `end` closes within 200 bytes: a remark of several sentences stays in its
+  /// sentence.
   private static func isInParentheses(_ text: [UInt8], _ start: Int, _ end: Int, _ limit: Int) -> Bool {
     var depth = 0
     for byte in text[max(start, end - tooFar)..<end] {

@@ -1,14 +1,14 @@
 internal import CBreaks
 
-/// Splits text into sentences, for the chunker and for answers: ICU's breaks of every script, corrected by
-/// `SentenceRules`, and the spaces of Thai.
+/// Splits text into sentences, for the chunker and for answers: at the sentence breaks of ICU, corrected by
+/// `SentenceRules`, and in Thai at spaces.
 package enum SentenceSplitter {
   private static let openings: Set<[UInt8]> = Set("「『【（〔《〈“‘".map { Array(String($0).utf8) })
-  /// ICU looks at so many bytes at a time; a sentence can't be longer.
+  /// The most bytes that ICU gets at a time. A longer sentence may be cut.
   private static let windowBytes = 1 << 20
 
-  /// Byte ranges of the sentences in `text[range]`, in order, without the white space around them. A blank
-  /// line ends a sentence; another line break does not, unless a list's mark follows it.
+  /// Byte ranges of the sentences in `text[range]`, in order, without the white space around them. A blank line ends a
+  /// sentence; another line break does not, unless a list marker follows it.
   ///
   /// - Parameter linesAreSentences: true for code, logs and tables, where each line is a unit.
   package static func sentences(in text: [UInt8], _ range: Range<Int>, linesAreSentences: Bool = false)
@@ -37,24 +37,24 @@ package enum SentenceSplitter {
     return result
   }
 
-  /// ICU takes an opening bracket for the end of the sentence before it.
+  /// Leaves opening brackets to the next sentence: ICU adds them to the sentence before.
   private static func withoutOpening(_ text: [UInt8], _ start: Int, _ end: Int) -> Int {
     var end = end
     while end - 3 > start, openings.contains(Array(text[(end - 3)..<end])) { end -= 3 }
     return end
   }
 
-  /// The ends that ICU finds, and those of Thai.
+  /// The ends of sentences that ICU finds, and the spaces of Thai.
   private static func breaks(_ text: [UInt8], _ range: Range<Int>) -> [Int] {
     var ends: [Int] = []
     var start = range.lowerBound
     while start < range.upperBound {
       var end = min(start + windowBytes, range.upperBound)
       while end < range.upperBound, end > start + 1, text[end] & 0xC0 == 0x80 { end -= 1 }
-      // ICU ends a sentence at each line break, so those inside of one become spaces.
+      // ICU ends a sentence at each line break, so line breaks inside a sentence become spaces.
       var joined = Array(text[start..<end])
-      // Of the breaks between paragraphs the first one is enough. Each run of white space is looked at once: it may be
-      // as long as the text.
+      // Between paragraphs, only the first line break is kept. Each run of white space is scanned once: it may be as
+      // long as the text.
       var index = 0
       while index < joined.count {
         guard joined[index] == 0x0A || joined[index] == 0x0D else {
@@ -78,7 +78,7 @@ package enum SentenceSplitter {
   }
 
   private static func icu(_ bytes: [UInt8]) -> [Int] {
-    // Nearly every sentence has twenty bytes. Where they are shorter, ICU is asked again.
+    // Nearly all texts have fewer than one sentence per 20 bytes. For the others, ICU is asked again with enough room.
     var ends = [Int64](repeating: 0, count: bytes.count / 20 + 16)
     for _ in 0..<2 {
       let count = unsafe bytes.withUnsafeBytes { buffer in
@@ -92,7 +92,7 @@ package enum SentenceSplitter {
     return []
   }
 
-  /// Thai has no mark at a sentence's end; a space stands between clauses.
+  /// Thai marks no sentence ends; a space stands between clauses.
   private static func thaiSpaces(_ bytes: [UInt8]) -> [Int] {
     guard bytes.contains(0xE0) else { return [] }
     func isThai(_ index: Int) -> Bool {
@@ -102,7 +102,7 @@ package enum SentenceSplitter {
     return bytes.indices.filter { bytes[$0] == 0x20 && isThai($0 - 3) && isThai($0 + 1) }.map { $0 + 1 }
   }
 
-  /// True for a blank line, and for a line break before a list's mark.
+  /// True for a blank line, and for a line break before a list marker.
   private static func isParagraphEnd(_ text: [UInt8], _ index: Int, _ end: Int) -> Bool {
     var next = index
     var breaks = 0
@@ -115,7 +115,7 @@ package enum SentenceSplitter {
     return breaks > 1 || startsItem(text, next, end)
   }
 
-  /// `- `, `* `, `• `, `3. `, `3) ` or `b) `.
+  /// Whether a list marker begins here: `- `, `* `, `• `, `3. `, `3) ` or `b) `.
   private static func startsItem(_ text: [UInt8], _ index: Int, _ end: Int) -> Bool {
     guard index < end else { return false }
     func isBlankAt(_ position: Int) -> Bool { position < end && isBlank(text[position]) }
@@ -130,7 +130,7 @@ package enum SentenceSplitter {
     return (mark == UInt8(ascii: ".") || mark == UInt8(ascii: ")")) && isBlankAt(index + digits + 1)
   }
 
-  /// Where the sentence ends that ICU ends at `end`; nil for a break that ends none.
+  /// Where the sentence really ends that ICU ends at `end`; nil if no sentence ends there.
   private static func end(_ text: [UInt8], _ start: Int, _ end: Int, _ limit: Int) -> Int? {
     guard end < limit else { return end }
     var last = end

@@ -14,6 +14,6 @@ enum BertRule: Equatable {
   case hangul
   /// A mark that stays, in the order of its combining class.
   case ordered
-  /// Becomes another text, whose number this is.
+  /// Replaced by another text, the one with this number in `BertTable`.
   case mapped(Int, isIdeograph: Bool)
 }

@@ -1,13 +1,13 @@
 /// A word that is being read, in its normal form.
 struct BertWord {
-  /// A longer word is unknown as a whole. What comes beyond is counted, and not kept: a document may be one word, and
-  /// each of its marks would be put in order among all before it.
+  /// A longer word becomes one unknown token. Characters beyond the limit are counted but not kept: a document may be
+  /// one word, and each of its marks would be sorted among all before it.
   static let characterMax = 100
 
   /// UTF-8 of the first characters.
   private(set) var bytes: [UInt8] = []
   private(set) var characterCount = 0
-  /// The marks at the word's end that are ordered by their class, and where they begin.
+  /// The marks at the word's end, which are ordered by their combining class, and the byte offset where they begin.
   private var run: [(order: UInt8, bytes: ArraySlice<UInt8>)] = []
   private var runStart = 0
 
@@ -23,7 +23,7 @@ struct BertWord {
     characterCount += 1
   }
 
-  /// Appends a mark. Marks stand in the order of their classes, those of one class in that of the text.
+  /// Appends a mark. Marks are ordered by combining class; marks of one class keep the order of the text.
   mutating func append(_ character: ArraySlice<UInt8>, order: UInt8) {
     characterCount += 1
     guard characterCount <= Self.characterMax else { return }
@@ -34,7 +34,7 @@ struct BertWord {
     for mark in run { bytes += mark.bytes }
   }
 
-  /// What comes is not put in order with the marks before it.
+  /// Ends the run of marks: later marks are not ordered among them.
   mutating func endRun() { if !run.isEmpty { run.removeAll() } }
 
   mutating func removeAll() {

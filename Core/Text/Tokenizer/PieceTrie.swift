@@ -1,15 +1,15 @@
-/// The vocabulary as a tree of bytes. Walking it finds the longest token at a place in one pass.
+/// The vocabulary as a tree of bytes. One walk finds the longest token at a position.
 struct PieceTrie: Sendable {
   static let root = 0
 
   /// The id of the token that ends at a node; -1 for none.
   private var ids: [Int32] = [-1]
-  /// An open hash table: node × 256 + byte in the upper half, the child in the lower. 0 is empty, because no child is
-  /// the root.
+  /// An open-addressing hash table. The upper 32 bits of an entry are node × 256 + byte, the lower 32 the child. 0
+  /// marks an empty slot, because the root is no child.
   private var table: [UInt64]
   private let mask: Int
 
-  /// - Parameter tokens: UTF-8, each with its id. The last of equal ones counts.
+  /// - Parameter tokens: UTF-8, each with its ID. Of equal tokens, the last one counts.
   init(_ tokens: [(text: [UInt8], id: Int32)]) {
     let bytes = tokens.reduce(0) { $0 + $1.text.count }
     var capacity = 1024
@@ -47,7 +47,7 @@ struct PieceTrie: Sendable {
     return ids.count - 1
   }
 
-  /// The node of a text from the root; nil when no token begins with it.
+  /// The node that a text leads to from the root; nil when no token begins with the text.
   func node(of text: [UInt8]) -> Int? {
     var node = Self.root
     for byte in text {
@@ -57,7 +57,7 @@ struct PieceTrie: Sendable {
     return node
   }
 
-  /// The longest token in `bytes` from `start`, when its text goes on from `node`.
+  /// The longest token in `bytes` from `start`, walking the tree from `node`.
   ///
   /// - Returns: its id, and where it ends; nil for none.
   func longest(_ bytes: [UInt8], from start: Int, at node: Int) -> (id: Int32, end: Int)? {

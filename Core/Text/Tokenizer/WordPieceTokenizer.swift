@@ -5,11 +5,11 @@ import Foundation
 /// - SeeAlso: Devlin et al. 2019, arXiv:1810.04805; in the `tokenizers` crate: BertNormalizer,
 ///   BertPreTokenizer, WordPiece.
 package struct WordPieceTokenizer: Sendable {
-  /// The nodes of the tree, of which there is at most one for each byte, are numbered in 24 bits.
+  /// The tree has at most one node for each byte of the vocabulary, and its nodes are numbered in 24 bits.
   static let vocabularyBytesMax = 1 << 24
 
   private let trie: PieceTrie
-  /// Where the tree goes on inside a word.
+  /// The tree's node for pieces inside a word, after "##"; nil if the vocabulary has none.
   private let insideWord: Int?
   /// Special tokens are recognised in raw text, as the reference implementation does.
   private let special: [(text: [UInt8], id: Int32)]
@@ -113,7 +113,7 @@ package struct WordPieceTokenizer: Sendable {
     special.first { bytes[index...].starts(with: $0.text) }
   }
 
-  /// The scalar at a place of valid UTF-8 that is no ASCII.
+  /// Decodes the non-ASCII scalar at a position of valid UTF-8.
   private static func scalar(_ bytes: [UInt8], at index: Int) -> (value: UInt32, length: Int) {
     let first = UInt32(bytes[index])
     func rest(_ offset: Int) -> UInt32 { UInt32(bytes[index + offset] & 0x3F) }
@@ -122,7 +122,7 @@ package struct WordPieceTokenizer: Sendable {
     return ((first & 0x07) << 18 | rest(1) << 12 | rest(2) << 6 | rest(3), 4)
   }
 
-  /// A character that is no ASCII.
+  /// Adds a non-ASCII character to the current word, or ends the word, by the rule of the table.
   private func take(
     _ scalar: UInt32, _ bytes: ArraySlice<UInt8>, _ table: BertTable, _ word: inout BertWord,
     _ tokens: inout [Int32]
@@ -138,7 +138,7 @@ package struct WordPieceTokenizer: Sendable {
       word.append(bytes)
       flush(&word, &tokens)
     case .hangul:
-      // The Unicode Standard, section 3.12.
+      // Split the syllable into its letters (the Unicode Standard, section 3.12).
       let syllable = scalar - 0xAC00
       let letters = [0x1100 + syllable / 588, 0x1161 + syllable % 588 / 28, 0x11A7 + syllable % 28]
       for letter in letters where letter != 0x11A7 {
@@ -151,7 +151,7 @@ package struct WordPieceTokenizer: Sendable {
     }
   }
 
-  /// A text of the table. Its characters are in their final form.
+  /// Adds a text of the table. Its characters are not mapped again.
   private func takeMapped(
     _ text: ArraySlice<UInt8>, _ table: BertTable, _ word: inout BertWord, _ tokens: inout [Int32]
   ) {
@@ -172,7 +172,7 @@ package struct WordPieceTokenizer: Sendable {
     }
   }
 
-  /// Appends the tokens of a word, and begins another.
+  /// Appends the tokens of the word, and begins another word.
   private func flush(_ word: inout BertWord, _ tokens: inout [Int32]) {
     guard word.characterCount > 0 else { return word.endRun() }
     defer { word.removeAll() }

@@ -34,7 +34,7 @@ struct BertWeights: Sendable {
   let types: FloatBuffer
   let embeddingNorm: Norm
   let layers: [Layer]
-  /// The same for the same weights under whatever name.
+  /// A digest of the weights, whatever the model is called.
   let fingerprint: String
   private let tensors: SafeTensors
 
@@ -46,7 +46,7 @@ struct BertWeights: Sendable {
     guard config.hidden_act == "gelu", config.num_attention_heads > 0,
       config.hidden_size % config.num_attention_heads == 0,
       config.max_position_embeddings >= Encoder.tokensMax
-    else { throw VectorError.badModel("config.json describes no BERT encoder with GELU and 256 positions") }
+    else { throw VectorError.badModel("config.json: must be a BERT encoder with GELU and 256 positions") }
     for (name, value) in [
       ("hidden_size", config.hidden_size), ("intermediate_size", config.intermediate_size),
       ("hidden_size / num_attention_heads", config.hidden_size / config.num_attention_heads),
@@ -98,6 +98,6 @@ struct BertWeights: Sendable {
     self.tensors = tensors
   }
 
-  /// Gives the memory of what is packed back. What is read again comes from the file.
+  /// Frees the memory of the file's pages. Later reads load them from the file again.
   func dropPages() { tensors.dropPages() }
 }

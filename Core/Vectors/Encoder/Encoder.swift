@@ -22,15 +22,15 @@ package actor Encoder {
   /// The model's name, which is stored with every vector.
   package nonisolated let modelID: String
   package nonisolated let dimension: Int
-  /// The class that `precision` came to.
+  /// The numeric class that `precision` selected.
   package nonisolated let numericClass: NumericClass
   private let model: PackedModel
   private let scratch: EncoderScratch
 
   /// - Parameters:
   ///   - directory: holds `config.json`, `vocab.txt` and `model.safetensors`.
-  ///   - threads: that encode together, this encoder's own included.
-  ///   - set: for tests and benchmarks.
+  ///   - threads: the number of threads that encode together, including this encoder's own.
+  ///   - set: the instruction set, for tests and benchmarks.
   /// - Throws: `VectorError` or `TokenizerError` naming the file, tensor or token that is missing or does not
   ///   fit, or the class that this processor lacks; Foundation's error for a file that can't be read.
   package init(
@@ -55,10 +55,10 @@ package actor Encoder {
     scratchBytes = scratch.byteCount
   }
 
-  /// Whether the packed weights are in memory once for both.
+  /// Whether both encoders use the same packed weights in memory.
   package nonisolated func sharesWeights(with other: Encoder) -> Bool { model === other.model }
 
-  /// Of the packed weights, which encoders share, and of this encoder's own memory.
+  /// The bytes of the packed weights, which encoders share; `scratchBytes` are this encoder's own.
   package nonisolated let weightBytes: Int
   package nonisolated let scratchBytes: Int
 
@@ -74,9 +74,9 @@ package actor Encoder {
     try encode(texts.map(tokens)) { try Task.checkCancellation() }
   }
 
-  /// The token ids of a text in windows of nearly equal length, which the model takes.
+  /// Splits the token ids of a text into windows of nearly equal length that fit the model.
   ///
-  /// - Parameter countMax: of windows.
+  /// - Parameter countMax: the most windows.
   /// - Returns: one window or more, and whether the text has more tokens than they hold.
   package nonisolated func windows(of text: String, countMax: Int) -> (sequences: [[Int32]], isCut: Bool) {
     let room = Self.tokensMax - 2
@@ -97,7 +97,7 @@ package actor Encoder {
 
   private func tokens(_ text: String) -> [Int32] { tokenizer.encode(CompatibilityForms.folded(text)) }
 
-  /// Does the same for sequences of token ids.
+  /// Encodes sequences of token ids.
   ///
   /// - Precondition: each sequence has `[CLS]` and `[SEP]`, and at most `tokensMax` ids.
   package func encode(tokens sequences: [[Int32]]) -> [Float] { encode(sequences) {} }

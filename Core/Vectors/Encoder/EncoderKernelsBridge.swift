@@ -3,7 +3,7 @@ import VectorMath
 
 /// The kernels one by one, for tests.
 package enum EncoderKernels {
-  /// `rows × weightsᵀ + bias`, with GELU where it is set.
+  /// `rows × weightsᵀ + bias`, with GELU if `isGELU`.
   ///
   /// - Parameters:
   ///   - weights: `outputs × inputs`, both multiples of 32.

@@ -2,7 +2,8 @@ import VectorMath
 
 /// What `encoder.precision` asks for.
 package enum EncoderPrecision: String, Sendable, CaseIterable {
-  /// The fastest class that this processor has and that was measured to be good enough for the model.
+  /// `auto`: the fastest class that this processor has and that was measured to be good enough for the model. A model
+  /// that was not measured gets bf16 or fp32.
   case auto, fp32, bf16, int8
 
   /// The classes that lose less than 0.3 points of nDCG@10 (0.003) on scifact and squad2-dev, fastest first. The
@@ -16,12 +17,12 @@ package enum EncoderPrecision: String, Sendable, CaseIterable {
   /// another model is not known.
   private static let unmeasured: [NumericClass] = [.bf16, .fp32]
 
-  /// - Parameter fingerprint: of the model's weights.
-  /// - Throws: `VectorError.badModel` when the set lacks the class that is asked for.
+  /// - Parameter fingerprint: the digest of the model's weights.
+  /// - Throws: `VectorError.badModel` when the instruction set has no kernels for the class that is asked for.
   package func numericClass(_ fingerprint: String, on set: InstructionSet) throws(VectorError) -> NumericClass
   {
     if self == .auto {
-      // Without vector products of whole numbers the smaller classes are slower than fp32.
+      // The portable kernels have no vector products of integers or bf16, so the smaller classes are slower than fp32.
       if set == .portable { return .fp32 }
       let classes = Self.measured[fingerprint] ?? Self.unmeasured
       return classes.first { $0.isSupported(on: set) } ?? .fp32

@@ -8,12 +8,12 @@ import VectorMath
   private let pointer: OpaquePointer
 
   /// - Parameters:
-  ///   - tokensMax: of a pack.
-  ///   - lengthMax: tokens of a sequence.
-  /// - Throws: `VectorError.badModel` when there is no memory, or no threads.
+  ///   - tokensMax: the most tokens of a pack.
+  ///   - lengthMax: the most tokens of a sequence.
+  /// - Throws: `VectorError.badModel` when memory or threads are lacking.
   init(_ model: PackedModel, tokensMax: Int, lengthMax: Int, threads: Int) throws(VectorError) {
     guard let made = unsafe millrace_scratch_create(model.pointer, tokensMax, lengthMax, threads) else {
-      throw .badModel("there is no memory for an encoder with \(threads) threads")
+      throw .badModel("not enough memory or threads for an encoder with \(threads) threads")
     }
     self.model = model
     self.tokensMax = tokensMax

@@ -1,9 +1,9 @@
-/// What the encoder's kernels are written for.
+/// The instruction sets that the encoder has kernels for.
 package enum InstructionSet: String, Sendable, CaseIterable {
   /// With BF16 and VNNI.
   case avx512
   case avx2
-  /// Plain C, for other processors and as the twin that the others are compared with.
+  /// Plain C, for other processors and as the reference that the others are compared with.
   case portable
 
   /// The best that this processor has.

@@ -1,5 +1,5 @@
-/// How the encoder holds the operands of its products. Sums are in fp32 or in 32-bit integers, and everything between
-/// products is in fp32.
+/// How the encoder holds the operands of its matrix products. Sums are in fp32 or in 32-bit integers. Bias, GELU,
+/// softmax and layer norm are computed in fp32; the smaller classes may store their results as bf16.
 package enum NumericClass: String, Sendable, CaseIterable {
   case fp32
   /// Weights and activations are bf16: 8 bits of precision.

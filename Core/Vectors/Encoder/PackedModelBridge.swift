@@ -19,7 +19,7 @@ import VectorMath
   let pointer: OpaquePointer
   let numericClass: NumericClass
   let dimension: Int
-  /// The rows of the embedding, which are not packed.
+  /// The word embeddings, which are not packed: the model reads them where they are.
   private let words: FloatBuffer
 
   /// - Throws: `VectorError` when a tensor or the configuration does not fit, or this processor lacks the class;
@@ -48,28 +48,28 @@ import VectorMath
     let shape = millrace_encoder_shape(
       width: weights.dimension, head_width: weights.dimension / weights.headCount,
       inner: weights.intermediateDimension, layers: weights.layers.count, epsilon: weights.epsilon)
-    // Type 0 is that of a text alone.
+    // Token type 0 is that of a single text.
     guard
       let made = unsafe millrace_model_create(
         set.number, numericClass.number, shape, weights.words.pointer, weights.vocabularyCount,
         weights.positions.pointer,
         weights.positions.count / weights.dimension, weights.types.pointer,
         weights.embeddingNorm.gamma.pointer, weights.embeddingNorm.beta.pointer)
-    else { throw .badModel("there is no memory for the model's weights") }
+    else { throw .badModel("not enough memory for the model's weights") }
     unsafe pointer = made
     for layer in weights.layers {
       var packed = unsafe Self.described(layer)
       guard unsafe millrace_model_add(made, &packed) != 0 else {
-        throw .badModel("there is no memory for the model's weights")
+        throw .badModel("not enough memory for the model's weights")
       }
-      // The file's pages and the packed weights are never there as a whole at the same time.
+      // So the whole file and all packed weights are never in memory at the same time.
       weights.dropPages()
     }
   }
 
   deinit { unsafe millrace_model_free(pointer) }
 
-  /// Of the packed weights.
+  /// The bytes of the packed weights.
   var byteCount: Int { unsafe millrace_model_bytes(pointer) }
 
   private static func described(_ layer: BertWeights.Layer) -> millrace_layer {

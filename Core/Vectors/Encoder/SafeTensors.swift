@@ -45,7 +45,7 @@ struct SafeTensors: Sendable {
     return String(SHA256.hex(SHA256.digest(bytes)).prefix(16))
   }
 
-  /// Gives the memory of the file's pages back. What is read again comes from the file.
+  /// Frees the memory of the file's pages. Later reads load them from the file again.
   func dropPages() { file.dropPages() }
 
   /// - Throws: `VectorError.badModel` when the tensor is missing, or has another type or shape.
@@ -55,7 +55,7 @@ struct SafeTensors: Sendable {
     }
     // Each width is bounded, so that no product overflows.
     guard shape.allSatisfy({ (0...(1 << 28)).contains($0) }) else {
-      throw VectorError.badModel("tensor '\(name)': the model's configuration has a width of \(shape)")
+      throw VectorError.badModel("tensor '\(name)': the configuration's shape \(shape) is too large")
     }
     let count = shape.reduce(1, *)
     guard entry.dtype == "F32", entry.shape == shape, entry.data_offsets.count == 2,

@@ -36,7 +36,7 @@ import Foundation
 
   deinit { if mapping == nil { unsafe UnsafeMutableRawPointer(base).deallocate() } }
 
-  /// Valid as long as this buffer.
+  /// Valid while this buffer exists.
   @unsafe package var pointer: UnsafePointer<Float> { unsafe UnsafePointer(base) }
 
   package func write(_ values: [Float], at offset: Int) {

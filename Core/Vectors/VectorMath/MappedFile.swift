@@ -2,7 +2,7 @@ import Foundation
 
 /// Bytes that never change: a file mapped read-only, or a copy in memory. They live as long as this object.
 ///
-/// - Precondition: of every access that its range lies within the bytes.
+/// - Precondition: every access lies within the bytes.
 @safe package final class MappedFile {
   let base: UnsafeMutableRawPointer
   package let byteCount: Int
@@ -77,7 +77,7 @@ import Foundation
     return unsafe UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
-  /// Appends `count` floats, which begin at a multiple of 4.
+  /// Appends `count` floats. `offset` is a multiple of 4.
   package func appendFloats(at offset: Int, count: Int, to values: inout [Float]) {
     check(offset, count * 4)
     precondition(offset % 4 == 0)
@@ -86,7 +86,7 @@ import Foundation
         start: (base + offset).assumingMemoryBound(to: Float.self), count: count))
   }
 
-  /// Compares bytes of this file with others: less than 0, 0, or more than 0.
+  /// Compares bytes of this file with others, in byte order: less than 0, 0, or more than 0.
   package func compare(at offset: Int, count: Int, with other: [UInt8]) -> Int {
     check(offset, count)
     let order = unsafe other.withUnsafeBytes { other -> Int32 in
@@ -96,17 +96,18 @@ import Foundation
     return order != 0 ? Int(order) : count - other.count
   }
 
-  /// Gives the memory of a file's pages back. What is read again comes from the file.
+  /// Frees the memory of a mapped file's pages. Later reads load them from the file again.
   package func dropPages() {
     if isMapped { unsafe madvise(base, byteCount, MADV_DONTNEED) }
   }
 
-  /// Reads all of the file into memory, as far as it has room.
+  /// Reads the whole file into memory, as far as there is room.
   ///
   /// - Returns: false when some bytes can't be read. An access to them would end the process.
   package func populate() -> Bool {
     guard isMapped else { return true }
-    // MADV_POPULATE_READ, of Linux 5.14; an older kernel doesn't know it. Small steps, so that no call takes long.
+    // MADV_POPULATE_READ, since Linux 5.14; an older kernel refuses it, and nothing is read. Small steps, so that no
+    // call takes long.
     let populateRead: Int32 = 22
     var offset = 0
     while offset < byteCount {

@@ -1,17 +1,17 @@
 internal import CKernels
 
-/// Scores rows against the queries of one call. For one thread.
+/// Scores rows against the queries of one call. Used by one thread at a time.
 @safe package final class PanelScan {
-  /// Panels of one step. Thresholds rise between steps.
+  /// The most panels of one scan. Callers raise the thresholds between scans.
   package static let panelsPerStep = 16
-  /// With more queries than this, rows are brought into the form of a panel first.
+  /// With more queries than this, row-major rows are packed into a panel first.
   private static let directMax = 4
 
   private let queries: [Float]
   private let queryCount: Int
   private let dimension: Int
   private let padded: Int
-  /// The queries in the order of each kind's scan, by the kind's raw value.
+  /// The queries, packed for the scan of each kind, by the kind's raw value.
   private let packed: [FloatBuffer]
   private let scratch: FloatBuffer
   private let panel: FloatBuffer
@@ -51,7 +51,7 @@ internal import CKernels
   ///
   /// - Parameters:
   ///   - thresholds: one for each query; lower scores are left out.
-  ///   - body: receives the query, the row's number within all panels, and its score, in no order.
+  ///   - body: receives the query's index, the row's index within all panels, and the score, in no particular order.
   package func scan(
     _ panels: Panels, from first: Int, count: Int, thresholds: [Float], _ body: (Int, Int, Float) -> Void
   ) {
@@ -73,7 +73,7 @@ internal import CKernels
 
   /// Scores row-major fp32 rows of a buffer.
   ///
-  /// - Parameter body: as of `scan`; rows are counted from `first`.
+  /// - Parameter body: receives the query's index, the row's index, counted from `offset`, and the score.
   package func scan(
     _ buffer: FloatBuffer, at offset: Int, rowCount: Int, thresholds: [Float],
     _ body: (Int, Int, Float) -> Void

@@ -1,6 +1,6 @@
 internal import CKernels
 
-/// Vectors in the form that the scan reads: panels of 32 rows, value by value (`millrace_kernels.h`).
+/// Vectors in the layout that the scan reads: panels of 32 rows, stored value by value (`millrace_kernels.h`).
 package struct Panels: Sendable {
   /// How a value is stored.
   package enum Kind: UInt32, Sendable, CaseIterable {
@@ -11,14 +11,14 @@ package struct Panels: Sendable {
     package var valueBytes: Int { self == .fp32 ? 4 : 2 }
   }
 
-  /// Rows of a panel.
+  /// The number of rows in a panel.
   package static let rows = 32
 
   package let file: MappedFile
   package let offset: Int
   package let count: Int
   package let kind: Kind
-  /// Values of a row, even.
+  /// The number of values in a row; always even.
   package let dimension: Int
 
   /// - Precondition: the panels lie within the file and begin at a multiple of 4.
@@ -36,7 +36,7 @@ package struct Panels: Sendable {
   /// The bytes of one panel.
   package static func byteCount(_ kind: Kind, dimension: Int) -> Int { rows * dimension * kind.valueBytes }
 
-  /// The values of a row of a panel; for bf16 rounded.
+  /// The values of a row, counted over all panels; rounded for bf16.
   package func values(ofRow row: Int) -> [Float] {
     precondition(row >= 0 && row < count * Self.rows)
     let start = offset + row / Self.rows * Self.byteCount(kind, dimension: dimension)
@@ -51,7 +51,7 @@ package struct Panels: Sendable {
     }
   }
 
-  /// A panel of 32 row-major rows.
+  /// Packs 32 row-major rows into a panel.
   ///
   /// - Precondition: `values` holds 32 rows of `dimension` values from `start` on.
   package static func pack(_ values: [Float], from start: Int = 0, kind: Kind, dimension: Int) -> [UInt8] {
@@ -77,7 +77,7 @@ package struct Panels: Sendable {
   /// A number as bf16 stores it.
   package static func rounded(_ value: Float) -> Float { millrace_bf16_round(value) }
 
-  /// The largest distance between a row and the same row in bf16.
+  /// The largest Euclidean distance between a row and the same row in bf16.
   ///
   /// - Parameter values: row-major rows of finite values.
   package static func roundingError(_ values: [Float], from start: Int, rowCount: Int, dimension: Int)
@@ -90,7 +90,7 @@ package struct Panels: Sendable {
     }
   }
 
-  /// The largest length of a row.
+  /// The largest Euclidean length of a row.
   ///
   /// - Parameter values: row-major rows of finite values.
   package static func longest(_ values: [Float], from start: Int, rowCount: Int, dimension: Int) -> Float {
@@ -101,7 +101,7 @@ package struct Panels: Sendable {
     }
   }
 
-  /// The distance between a query and what the scan makes of it: products of bf16 need a rounded query.
+  /// The Euclidean distance between a query and what the scan makes of it: bf16 products need a rounded query.
   package static func queryError(_ query: [Float], kind: Kind) -> Float {
     unsafe millrace_query_error(Int32(kind.rawValue), query, query.count)
   }
@@ -114,16 +114,17 @@ package struct Panels: Sendable {
     return unsafe millrace_dot(a, b, a.count)
   }
 
-  /// The same with floats of a file, which begin at a multiple of 4.
+  /// The dot product with floats of a file, the same bit for bit. `offset` is a multiple of 4.
   package static func dot(_ file: MappedFile, at offset: Int, _ b: [Float]) -> Float {
     precondition(offset >= 0 && offset % 4 == 0 && offset + b.count * 4 <= file.byteCount)
     return unsafe millrace_dot((file.base + offset).assumingMemoryBound(to: Float.self), b, b.count)
   }
 
-  /// What the scan uses: "avx512_bf16", "avx512", "avx2" or "portable".
+  /// The instruction set of the scan: "avx512_bf16", "avx512", "avx2" or "portable".
   package static var instructionSet: String { unsafe String(cString: millrace_panels_instruction_set()) }
 
-  /// For tests and benchmarks: 0 portable, 1 AVX2, 2 AVX-512, 3 AVX-512 with products of bf16, nil the best.
+  /// Sets the instruction set, for tests and benchmarks: 0 portable, 1 AVX2, 2 AVX-512, 3 AVX-512 with products of
+  /// bf16, nil the best.
   ///
   /// - Returns: false where the processor lacks it.
   package static func use(instructionSet: Int32?) -> Bool { millrace_panels_use(instructionSet ?? -1) != 0 }

@@ -40,7 +40,7 @@ LABELS = {
 }
 EVERYWHERE = {"namespace", "job", "pod", "le"}
 SERVING = {"embed-queries", "retrieve"}
-# Where search has the volume of its index.
+# The path at which search mounts the volume of its index.
 INDEX_PATH = "/var/lib/millrace/index"
 # The setting for the number of records that one replica takes at once, by pool.
 TAKEN = {
@@ -289,7 +289,7 @@ def notes(r):
         yield f"{'no warning' if name in expected else 'a warning without cause'} of {name}"
     asked = {
         f"helm -n {NAMESPACE} test {RELEASE}": True, f"kubectl -n {NAMESPACE} get scaledobject,hpa": keda["enabled"],
-        # This rendering does not know any custom resource.
+        # The chart is rendered without a cluster here, so Helm sees no custom resources.
         "KEDA was not seen": keda["enabled"],
         "Prometheus operator was not seen": v["podMonitors"]["enabled"] or v["alerts"]["enabled"],
         f"Secret {v['secrets']['name']} ": v["secrets"]["name"],
@@ -661,7 +661,7 @@ def index_volumes(r):
         claim = {"accessModes": own["accessModes"], "resources": {"requests": {"storage": own["size"]}}}
         if own["storageClassName"]:
             claim["storageClassName"] = own["storageClassName"]
-        # With labels in it, a template could change with the chart's version, and no upgrade would succeed.
+        # A template must have no labels: they could change with the chart's version, which Kubernetes refuses.
         wanted = [{"metadata": {"name": "index"}, "spec": claim}] if own["type"] == "claim" else []
         if templates != wanted:
             yield f"{who(d)}: volumeClaimTemplates are {templates}, the values say {wanted}"
@@ -671,7 +671,7 @@ def index_volumes(r):
         wanted = [] if wanted else [{"name": "index", "emptyDir": {"sizeLimit": own["size"]}}]
         if volumes != wanted:
             yield f"{who(d)}: volumes of its index are {volumes}, the values say {wanted}"
-        # OpenShift assigns both ids itself.
+        # Without runAsUser, OpenShift assigns user and group itself.
         user, context = r.values["podDefaults"].get("runAsUser"), pod.get("securityContext", {})
         if context.get("fsGroup") != user or user and context.get("runAsUser") != user:
             yield f"{who(d)}: fsGroup must be {user}, or its user can't write to the volume"
@@ -689,7 +689,7 @@ def resources(r):
     parser = r.values["ingest"]["parserMemoryBytesMax"]
     for d in r.workloads:
         limit = d["spec"]["template"]["spec"]["containers"][0]["resources"].get("limits", {}).get("memory", "0")
-        # The memory of the parser's child process counts for the pod. The worker itself needs 256 MiB more.
+        # The memory of the parser's child process counts for the pod. The worker itself needs another 256 MiB.
         if component(d) == "ingest" and quantity(limit) < parser + 2**28:
             yield f"{who(d)}: memory limit {limit}, ingest.parserMemoryBytesMax and 256 MiB are more"
 

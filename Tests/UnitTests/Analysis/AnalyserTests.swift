@@ -2,8 +2,8 @@ import Analysis
 import Foundation
 import Testing
 
-// Goal: a question's words meet a text's words, whatever their form, and identifiers stay whole. Method: texts with the
-// terms that they must have, by language.
+// Goal: a question's words match a text's words, whatever their form, and identifiers stay whole. Method: texts in
+// several languages, with their expected terms.
 
 @Suite struct AnalyserTests {
   private func terms(_ text: String, _ language: String = "en", folds: Bool = true) -> [String] {
@@ -13,7 +13,7 @@ import Testing
   }
 
   @Test(
-    "identifiers are kept whole and in parts",
+    "an identifier's terms are the whole and its parts",
     arguments: [
       ("P-087", ["p-087", "p", "087"]), ("(P-087),", ["p-087", "p", "087"]),
       ("v1.29.3", ["v1.29.3", "v1", "v", "1", "29", "3"]), ("snake_case", ["snake_case", "snake", "case"]),
@@ -58,7 +58,7 @@ import Testing
     #expect(found.isEmpty != expected, "\(found)")
   }
 
-  @Test("a piece of thousands of names is analysed in a moment")
+  @Test("a piece of 6,000 names is not analysed in quadratic time")
   func manyNames() {
     let text = (0..<6000).map { "/-ab\($0)" }.joined()
     let start = ContinuousClock.now
@@ -84,7 +84,7 @@ import Testing
     #expect(terms("café", "en", folds: false) != terms("cafe", "en", folds: false))
     #expect(terms("bạn", "vi") != terms("bán", "vi"))
     #expect(terms("Łódź ışık", "") == ["lodz", "isik"])
-    #expect(terms("हिन्दी", "").joined().contains("ि"), "vowel signs are no accents")
+    #expect(terms("हिन्दी", "").joined().contains("ि"), "vowel signs are not accents")
   }
 
   @Test("Chinese, Japanese and Korean become overlapping pairs; Thai becomes words")
@@ -96,9 +96,9 @@ import Testing
     #expect(terms("ภาษาไทย").count == 2)
   }
 
-  @Test("any text is analysed: bytes of no character, long words, control characters")
+  @Test("any text is analysed: long words, control characters, random characters")
   func anything() {
-    #expect(terms(String(repeating: "x", count: 10_000)).isEmpty, "longer than a word")
+    #expect(terms(String(repeating: "x", count: 10_000)).isEmpty, "longer than a word may be")
     #expect(terms(String(repeating: "a-", count: 5000)).count == 5000)
     #expect(terms("\u{0}\u{1}\u{feff}… — !!! \u{1F600}").isEmpty)
     var random = SystemRandomNumberGenerator()
@@ -113,14 +113,14 @@ import Testing
     }
   }
 
-  @Test("a code is the first part of a tag; what is no code is unknown")
+  @Test("the language code is the first part of a tag; anything that is not a code is unknown")
   func codes() {
     #expect(Language("en-GB").code == "en" && Language("ZH_hans").code == "zh" && Language("iw").code == "he")
     #expect(Language("English") == .unknown && Language("") == .unknown && Language("e1") == .unknown)
   }
 
   @Test(
-    "the language of a text is found, and none where nothing is certain",
+    "the language of a text is detected, and is empty if it is uncertain",
     arguments: [
       ("The quick brown fox jumps over the lazy dog while the farmer watches from the house.", "en"),
       ("Die Bundesregierung hat am Mittwoch beschlossen, die Steuern für Unternehmen zu senken.", "de"),

@@ -4,8 +4,8 @@ import Foundation
 import Records
 import Testing
 
-// Goal: who can see everything in Redis learns nothing of streamed sentences, and can't forge one. Method: the channel
-// and the messages of one query, with other tokens, other queries and changed bytes.
+// Goal: someone who can read and write everything in Redis can't read streamed sentences or forge one. Method: the
+// channel and the messages of one query, with other tokens, other queries and changed bytes.
 
 @Suite struct SentenceStreamTests {
   private func query(_ token: String?, id: String = "q-1", stream: Bool = true) -> QueryRecord {
@@ -17,7 +17,7 @@ import Testing
 
   private let token = "0123456789abcdef0123456789"
 
-  @Test("a sentence is read with the token, and not without, with another, for another query, or changed")
+  @Test("a sentence opens only unchanged, with its query's token and ID; there is no stream without a token")
   func sealed() throws {
     let stream = try #require(SentenceStream(query(token), topicPrefix: "rag."))
     let message = try #require(stream.seal("The depot opens at six."))
@@ -39,7 +39,7 @@ import Testing
     #expect(SentenceStream(query(token, stream: false), topicPrefix: "rag.") == nil)
   }
 
-  @Test("the channel and the message hold neither the query's id and tenant nor the sentence")
+  @Test("the channel does not contain the query's ID, tenant or token, nor the message its sentence")
   func silent() throws {
     let stream = try #require(SentenceStream(query(token, id: "who-is-fired"), topicPrefix: "rag."))
     for secret in ["who-is-fired", "acme", token] { #expect(!stream.channel.contains(secret)) }
@@ -47,7 +47,7 @@ import Testing
     #expect(!message.contains("depot"))
   }
 
-  @Test("a token must be long enough, and of harmless characters")
+  @Test("a token must have an allowed length and only allowed characters")
   func rule() {
     func error(_ token: String) -> FieldError? {
       let text = #"{"id":"q","text":"why?","stream":true,"stream_token":"\#(token)"}"#

@@ -26,7 +26,7 @@ import Testing
     let deletion = VectorBatch(header: header, content: .mark(.deleted, operation: .delete, error: nil))
     let decision = catalog.apply(deletion.key, deletion).decision
     #expect(decision?.outcome == .deleted)
-    #expect(catalog.visibleCount == 1, "only the one is deleted")
+    #expect(catalog.visibleCount == 1, "only one document is deleted")
   }
 
   @Test("a principal with equal text but different bytes may not read the document")

@@ -11,7 +11,7 @@ private struct Replica {
   var catalog = DocumentCatalog()
   private var visible: IndexedDocument?
 
-  /// The first decision on each version, by offset: what the reporter writes.
+  /// The first decision on each version, by the offset that accepted the version. The reporter writes these.
   var decisions: [Int64: DocumentCatalog.Decision.Outcome] = [:]
 
   mutating func apply(_ record: (VectorKey, VectorBatch)) {
@@ -39,7 +39,7 @@ private struct Replica {
     #expect(replica.decisions == [1: .visible(chunkCount: 1), 2: .visible(chunkCount: 2)])
   }
 
-  @Test("a late write of an old version, after its deletion, restores nothing")
+  @Test("a late write of an old version, after the deletion of its document, restores nothing")
   func lateWriter() {
     var replica = Replica()
     replica.apply(part(1, digest: 1))
@@ -52,21 +52,21 @@ private struct Replica {
     #expect(replica.shown() == ["v3"])
   }
 
-  @Test("deleting a document that never existed results in deleted")
+  @Test("deleting a document that never existed results in the state deleted")
   func deleteNothing() {
     var replica = Replica()
     replica.apply(mark(7, .deleted))
     #expect(replica.decisions == [7: .deleted])
   }
 
-  @Test("of a mark and a complete set of one version the first in the log holds; the other's keys are dead")
+  @Test("if a version has a mark and a complete set, the first in the log holds; the other's keys are dead")
   func marks() {
     var replica = Replica()
     replica.apply(part(1, digest: 1))
     replica.apply(mark(2, .failed))
-    #expect(replica.shown() == ["v1"], "a failed version hides none")
+    #expect(replica.shown() == ["v1"], "a failed version hides no older one")
     replica.apply(part(2, digest: 1))
-    #expect(replica.shown() == ["v1"], "its state is failed: it must not show")
+    #expect(replica.shown() == ["v1"], "its state is failed, so it must not become visible")
     #expect(replica.decisions[2] == .failed(nil))
     #expect(replica.catalog.deadKeys(of: key).map(\.set) == [.chunks(digest: "01")])
     replica.apply(part(3, digest: 1, 0, of: 2))
@@ -74,7 +74,7 @@ private struct Replica {
     replica.apply(part(3, digest: 1, 1, of: 2))
     #expect(
       replica.shown() == ["v1"] && replica.decisions[3] == .superseded,
-      "the set was not whole before the mark")
+      "the set was not complete before the mark")
     replica.apply(part(4, digest: 1))
     replica.apply(mark(4, .failed))
     #expect(replica.shown() == ["v4"] && replica.decisions[4] == .visible(chunkCount: 1))
@@ -117,7 +117,7 @@ private struct Replica {
       var replica = Replica()
       for index in order { replica.apply(history[index]) }
       #expect(replica.shown() == ["v4"], "order \(order)")
-      // A replay decides the same, also with repeats of what it has read.
+      // A replay makes the same decisions, also if records are repeated.
       var replay = Replica()
       for (number, index) in order.enumerated() {
         replay.apply(history[index])
@@ -127,7 +127,7 @@ private struct Replica {
     }
   }
 
-  @Test("what is read again shows above its own record only, in any order; a failed reading hides nothing")
+  @Test("a new reading of a record ranks just above that record, in any order; a failed one hides nothing")
   func readAgain() {
     // Accepted in the order 1, 2 (1 again), 3, 4 (3 again), 5 (1 again, late), 6 (3 again, which fails).
     let history = [
@@ -148,7 +148,7 @@ private struct Replica {
     }
   }
 
-  @Test("documents are counted by what read them")
+  @Test("visible documents are counted by their reader version")
   func readers() {
     var catalog = DocumentCatalog()
     func apply(_ record: (VectorKey, VectorBatch)) { _ = catalog.apply(record.0, record.1) }
@@ -167,7 +167,7 @@ private struct Replica {
     #expect(catalog.visibleByReader[new] == 0 && catalog.failedVersions.isEmpty)
   }
 
-  @Test("visible documents are counted as they come and go")
+  @Test("the count of visible documents follows puts and deletions")
   func counted() {
     var replica = Replica()
     for offset in 1...3 as ClosedRange<Int64> { replica.apply(part(offset, digest: 1)) }

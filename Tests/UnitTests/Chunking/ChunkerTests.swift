@@ -28,12 +28,12 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
       #expect(Int(chunk.number) == index)
       #expect(
         Array(chunk.text.utf8) == Array(parsed.text[Int(chunk.start)..<Int(chunk.end)]),
-        "the range is the text")
+        "the range must hold the chunk's text")
       let embedded = chunk.embeddedText
       #expect(tokenizer.tokenCount(embedded) + 2 <= max(chunker.tokensMax, 16))
       #expect(chunk.text.utf8.count <= Chunker.textBytesMax)
     }
-    // Every letter of a plain text is in some chunk.
+    // Every byte of a plain text that is not white space is in a chunk.
     if type == .plainText {
       var covered = [Bool](repeating: false, count: parsed.text.count)
       for chunk in chunks { for position in Int(chunk.start)..<Int(chunk.end) { covered[position] = true } }
@@ -67,9 +67,9 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
       let code = 1
       ```
       """, .markdown)
-    #expect(parsed.title == "x", "the front matter's")
+    #expect(parsed.title == "x", "the title comes from the front matter")
     let chunks = try chunker().chunks(of: parsed).chunks
-    // Rows have a chunk of their own, with the names of their columns beside it.
+    // Table rows get a chunk of their own, with the names of their columns as its context.
     #expect(chunks.map(\.headingPath) == [["Guide"]] + Array(repeating: ["Guide", "Part one"], count: 3))
     #expect(chunks.map(\.context) == ["", "", "a | b", ""])
     #expect(chunks[0].text == "First paragraph with a link.")
@@ -77,7 +77,7 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
     #expect(chunks[3].text == "let code = 1")
   }
 
-  @Test("a chunk has the context of a list only if it holds nothing else")
+  @Test("a chunk has the context of a list only if it holds nothing but the list")
   func listContext() throws {
     let list = "1. Open the valve.\n2. Close the valve.\n"
     let alone = try chunker().chunks(of: parse(list, .markdown)).chunks
@@ -108,7 +108,7 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
     for text in texts { try checkInvariants("# " + text.prefix(400) + "\n\n" + text, .markdown, chunker) }
   }
 
-  @Test("a document with only headings has a chunk with them")
+  @Test("a document that has only headings gets a chunk of them")
   func headingsOnly() throws {
     let chunks = try chunker().chunks(of: try parse("# Only\n\n## Headings", .markdown)).chunks
     #expect(chunks.count == 1 && chunks[0].text.contains("Only"))
@@ -142,7 +142,7 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
     #expect(try digests(64, 1).count == 1)
   }
 
-  @Test("a part contains at most 64 chunks, and names the number of parts")
+  @Test("a part contains at most 64 chunks and the number of parts")
   func parts() throws {
     let info = DocumentInfo(
       key: DocumentKey(tenant: .standard, id: DocumentID("d")!), version: Version(epoch: 1, offset: 1))
@@ -157,7 +157,7 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
     #expect(parts.flatMap(\.chunks) == chunks)
   }
 
-  @Test("sections of a word share chunks with their neighbours, with their headings in the text")
+  @Test("one-word sections share chunks with their neighbours, and their headings are in the text")
   func tinySections() throws {
     let text = (0..<3000).map { "## H\($0)\n\nx.\n" }.joined(separator: "\n")
     try checkInvariants(text, .markdown, chunker())
@@ -173,7 +173,7 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
       ])
   }
 
-  @Test("long headings do not travel with every chunk, and limits of number and time hold")
+  @Test("heading paths are cut at 1,000 bytes, and the limits on the number of chunks and on time hold")
   func limits() throws {
     let headings = (1...6).map {
       String(repeating: "#", count: $0) + " " + String(repeating: "x", count: 10_000)
@@ -193,7 +193,7 @@ private func parse(_ text: String, _ type: MediaType) throws -> ParsedDocument {
     #expect(throws: ChunkingError.tookTooLong) { try chunker().chunks(of: parsed, until: .now - .seconds(1)) }
   }
 
-  @Test("units that the model does not see are not repeated with every chunk")
+  @Test("text that gives the model no tokens is not repeated in every chunk")
   func invisible() throws {
     let lines = String(repeating: "\u{AD}\n", count: 10_000)
     let parsed = try parse("# T\n\nWords.\n\n```\n\(lines)```\n", .markdown)

@@ -7,8 +7,9 @@ import TestSupport
 import Testing
 import Tokenizer
 
-// Goal: a reader whose output changes gets a new number, so that `documents reread` finds what the former one has read.
-// Method: digests of what is read and cut from the files of this repository, against Tests/Files/readers.txt.
+// Goal: a reader whose output changes gets a new version number, so that `documents reread` finds the documents that
+// the older version read. Method: digests of the chunks of files in this repository, compared with
+// Tests/Files/readers.txt.
 
 @Suite struct ReaderVersionTests {
   private static let list = Checkout.path + "/Tests/Files/readers.txt"
@@ -16,7 +17,7 @@ import Tokenizer
     "Workers/Millrace/Demo/handbook", "Workers/Millrace/Demo/formats", "Tests/Files",
   ]
 
-  @Test("what a reader makes of the same file changes only with its number")
+  @Test("a reader's output for the same file changes only with its version number")
   func unchanged() throws {
     let chunker = Chunker(
       tokenizer: try WordPieceTokenizer(path: Checkout.model + "/vocab.txt"), tokensMax: 200,

@@ -48,12 +48,19 @@ import Testing
       "good.jsonl", #"{"id":"1","text":"a"}"# + "\n" + #"{"id":"2","tenant":"t","text":"b"}"#)
     let documents = try DocumentFiles.lines(path: good, .standard)
     #expect(documents.map(\.key.description) == ["default/1", "t/2"])
-    // An empty line is no record, but it is a line.
+    // An empty line is not a record, but it counts as a line.
     let bad = try write("bad.jsonl", #"{"id":"1","text":"a"}"# + "\n\n" + #"{"id":"2"}"# + "\n")
     #expect {
       try DocumentFiles.lines(path: bad, .standard)
     } throws: {
       "\($0)".contains("bad.jsonl line 3")
+    }
+    // An invalid tenant must not be replaced by the tenant of the command.
+    for tenant in [#""no tenant""#, "5", #""""#] {
+      let foreign = try write("foreign.jsonl", #"{"id":"1","tenant":\#(tenant),"text":"a"}"#)
+      #expect { try DocumentFiles.lines(path: foreign, .standard) } throws: {
+        "\($0)".contains("foreign.jsonl line 1: tenant:")
+      }
     }
   }
 
@@ -73,9 +80,7 @@ import Testing
     }
   }
 
-  @Test(
-    "a file's id is its path as given; what is hidden, installed, of another kind or outside is skipped by name"
-  )
+  @Test("skipped files are listed with the reason; a single file's ID is its normalised path")
   func skipped() throws {
     for name in [".git", "node_modules", "in"] {
       try FileManager.default.createDirectory(atPath: folder + "/" + name, withIntermediateDirectories: true)
@@ -106,7 +111,7 @@ import Testing
     #expect(one.documents.map(\.id.rawValue) == [folder + "/a/page.md"])
   }
 
-  @Test("a line is sent with the fields that are ignored, so that ingest can warn of them")
+  @Test("fields of a line that are ignored are sent, too, so that ingest can warn about them")
   func ignored() throws {
     let path = try write(
       "i.jsonl",
@@ -125,8 +130,7 @@ import Testing
   }
 
   @Test(
-    "records as Windows writes them: with a byte order mark, carriage returns and blank lines; numbers stay exact"
-  )
+    "records with a byte order mark, carriage returns and blank lines are read, and numbers stay exact")
   func windows() throws {
     let path = try write(
       "w.jsonl",

@@ -25,7 +25,7 @@ import Testing
       source: source ?? document.source, digest: isDeletion ? [] : SHA256.digest(document.json.bytes))
   }
 
-  @Test("new, changed, unchanged and removed documents")
+  @Test("documents are divided into new, changed, unchanged and removed ones")
   func plan() {
     let plan = SyncPlan(
       wanted: [document("new"), document("changed", "after"), document("same")],

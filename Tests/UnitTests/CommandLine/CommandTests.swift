@@ -15,7 +15,7 @@ import Testing
       }
     ])
 
-  @Test("options, flags and positionals in any order")
+  @Test("options, flags and positionals are parsed in any order")
   func parsing() throws {
     guard
       case .run(_, let arguments) = try tool.parse([

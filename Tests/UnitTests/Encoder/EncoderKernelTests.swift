@@ -3,8 +3,9 @@ import Foundation
 import TestSupport
 import Testing
 
-// Goal: every kernel of every instruction set computes what plain loops in double precision compute. Method: random
-// shapes with rows that fill no tile, lengths that fill no panel, zeros, denormals, and values that saturate.
+// Goal: every kernel of every instruction set gives the result of plain loops in double precision, within a stated
+// tolerance. Method: random values; row counts that do not fill a tile and lengths that do not fill a panel; rows of
+// zeros, of denormals, and with one huge value.
 
 @Suite struct EncoderKernelTests {
   private static let sets = InstructionSet.allCases.filter(\.isPresent)
@@ -30,7 +31,7 @@ import Testing
     return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
   }
 
-  /// A row as the int8 class holds it: its integers, and the scale that they are multiplied with.
+  /// A row as the int8 class holds it: its integers, and the scale to multiply them by.
   private static func quantised(_ row: ArraySlice<Float>, by divide: Bool) -> (
     values: [Double], scale: Double
   ) {
@@ -66,8 +67,9 @@ import Testing
             let (sum, size) = Self.product(left, right, numericClass)
             let exact = sum + Double(bias[output])
             let wanted = isGELU ? Self.gelu(exact) : exact
-            // Sums in fp32 err by 2e-6 of their parts; vdpbf16ps, which does not round each product to the nearest, by
-            // 1e-5. The faster classes take a polynomial for GELU (7e-5, and 2e-5 of large values).
+            // The error of a sum in fp32 is up to 2e-6 of the sum of its terms' sizes. vdpbf16ps does not round each
+            // product to the nearest, so its error is up to 1e-5. The faster classes compute GELU with a polynomial,
+            // whose error is 7e-5, and for large values 2e-5 of the value.
             let tolerance =
               (numericClass == .bf16 ? 1e-5 : 2e-6) * size + 2e-6
               + (isGELU && numericClass != .fp32 ? 1e-4 + 2e-5 * abs(exact) : 0)
@@ -79,7 +81,8 @@ import Testing
     }
   }
 
-  /// The product of two rows as the class computes it, and the sum of its parts' sizes.
+  /// The dot product of two rows as the class computes it, and the size to which the tolerance is relative: the sum of
+  /// the terms' sizes, or for int8, whose integer sum is exact, the size of the result.
   private static func product(
     _ left: ArraySlice<Float>, _ right: ArraySlice<Float>, _ numericClass: NumericClass
   )

@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 import Tokenizer
 
-// Goal: token ids and vectors equal those of the reference implementation. Method: all texts of the test data's
-// encoder-reference.
+// Goal: token IDs equal those of the reference implementation, and vectors are as close to its vectors as their numeric
+// class must be. Method: all texts of `encoder-reference` in the test data.
 
 private struct Reference: Decodable {
   var text: String
@@ -35,7 +35,7 @@ private struct Reference: Decodable {
     }
   }
 
-  /// The lowest and the mean cosine that a class may have with fp32.
+  /// The lowest and the mean cosine that a class must reach with the reference, and with fp32.
   private static func bars(_ numericClass: NumericClass) -> (least: Float, mean: Float) {
     switch numericClass {
     case .fp32: (0.9999, 0.9999)
@@ -60,13 +60,13 @@ private struct Reference: Decodable {
   }
 
   @Test(
-    "cosines with the reference and with fp32, for single and for packed texts",
+    "vectors of single and of packed texts have the cosines with the reference that their class must reach",
     .enabled(if: SharedData.isPresent, "no test data: MILLRACE_SHARED"),
     arguments: [InstructionSet.avx512, .avx2].filter(\.isPresent), NumericClass.allCases)
   func vectors(_ set: InstructionSet, _ numericClass: NumericClass) async throws {
     guard numericClass.isSupported(on: set) else { return }
     let encoder = try Self.encoder(numericClass, on: set)
-    // All of them for the best set, some for one that is there, too.
+    // All texts for the best instruction set, a quarter of them for another one.
     let references = try Reference.all().enumerated().filter { set == .best || $0.offset % 4 == 0 }.map(
       \.element)
     let sequences = references.map(\.token_ids)
@@ -84,7 +84,7 @@ private struct Reference: Decodable {
   }
 
   @Test(
-    "500 further texts have the cosines of their class",
+    "vectors of 500 further texts have the cosines with fp32 that their class must reach",
     .enabled(if: SharedData.isPresent, "no test data: MILLRACE_SHARED"))
   func furtherTexts() async throws {
     let path = (SharedData.root ?? "") + "/data/qa/squad2-dev/questions.jsonl"
@@ -126,7 +126,7 @@ private struct Reference: Decodable {
     async let slow = Self.end(of: long, first)
     async let quick = Self.end(of: [[101, 2054, 102]], second)
     let (lateEnd, earlyEnd) = (await slow, await quick)
-    #expect(earlyEnd < lateEnd, "the short one waited for the long one")
+    #expect(earlyEnd < lateEnd, "the short text must not wait for the long ones")
   }
 
   private static func end(of sequences: [[Int32]], _ encoder: Encoder) async -> ContinuousClock.Instant {
@@ -148,7 +148,7 @@ private struct Reference: Decodable {
     }
   }
 
-  @Test("a class that the processor lacks is refused by name; auto takes one that it has")
+  @Test("a numeric class that the processor does not support is refused by name; auto takes another")
   func refused() throws {
     guard InstructionSet.avx2.isPresent else { return }
     #expect {
@@ -202,9 +202,7 @@ private struct Reference: Decodable {
     #expect(encoder.tokenizer.encode(long).count == 256)
   }
 
-  @Test(
-    "ligatures, full width and letters in other alphabets are plain letters to the model; raised digits are not"
-  )
+  @Test("ligatures, full-width and mathematical letters become plain letters; raised digits stay")
   func compatibilityForms() async throws {
     for (form, plain) in [
       ("o\u{FB03}ce", "office"), ("\u{FF27}ate\u{FF17}", "Gate7"), ("\u{1D406}ate", "Gate"),

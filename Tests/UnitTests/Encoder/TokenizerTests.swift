@@ -8,7 +8,7 @@ import Testing
   /// The digest that `Tests/Scripts/fuzz_tokenizer.py` prints for Hugging Face's tokenizer.
   private static let expected = "3df206d372f0e918b5cd12e50acc23f4fef9a28d32b72d3c8154b50de950495e"
 
-  @Test("20,000 random texts have the ids of Hugging Face's tokenizer")
+  @Test("20,000 random texts get the same token IDs as from Hugging Face's tokenizer")
   func random() throws {
     let tokenizer = try WordPieceTokenizer(path: Checkout.model + "/vocab.txt")
     var bytes: [UInt8] = []
@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test("marks stand in the order of their classes, and those of one class in that of the text")
+  @Test("combining marks are sorted by combining class; marks of one class keep the order of the text")
   func order() {
     var word = BertWord()
     word.append(UInt8(ascii: "a"))
@@ -47,7 +47,7 @@ import Testing
     #expect(word.bytes == Array("a\u{1D166}\u{1D165}\u{302E}".utf8))
   }
 
-  @Test("a word of a million ordered marks takes no longer than any other text", .timeLimit(.minutes(1)))
+  @Test("a word of a million combining marks to sort is tokenized in a minute", .timeLimit(.minutes(1)))
   func marks() throws {
     let tokenizer = try WordPieceTokenizer(path: Checkout.model + "/vocab.txt")
     let marks = String(repeating: "\u{302E}\u{1D165}", count: 500_000)

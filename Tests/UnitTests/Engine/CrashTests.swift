@@ -5,18 +5,19 @@ import Storage
 import TestSupport
 import Testing
 
-// Goal: whatever the disk loses at a loss of power, nothing that was committed is missing, nothing deleted is back, and
-// no file is left over. Method: random histories with checkpoints and merges on a simulated disk, cut before each of
-// its calls; then the index is opened from what survived, applies the rest, and is compared with a brute force.
+// Goal: whatever the disk loses in a power failure, nothing that was committed is missing, nothing deleted is back, and
+// no file is left over. Method: random histories with checkpoints and merges on a simulated disk, whose power fails
+// after each of its calls; then the index is opened from the files that survived, applies the rest of the history, and
+// is compared with a brute force.
 
 @Suite struct CrashTests {
-  /// More of them by hand: `MILLRACE_CRASH_HISTORIES=500`.
+  /// The number of histories. To run more by hand: `MILLRACE_CRASH_HISTORIES=500`.
   private static let historyCount =
     ProcessInfo.processInfo.environment["MILLRACE_CRASH_HISTORIES"].flatMap { Int($0) } ?? 5
 
-  /// One life of the index until the power fails or the history ends.
+  /// Runs the index until the power fails or it has applied the history up to `end`.
   ///
-  /// - Parameter other: snapshots go to it; its power fails with the first one's.
+  /// - Parameter other: the disk of the snapshot. Its own calls never fail.
   /// - Returns: the next offsets of the last checkpoint that succeeded, and of the snapshot, if one was made.
   private func live(
     _ disk: SimulatedDisk, _ history: IndexHistory, seed: UInt64, end: Int, snapshots other: SimulatedDisk
@@ -31,7 +32,7 @@ import Testing
       while replica.position < end {
         try replica.applyNext()
         if Int.random(in: 0..<6, using: &random) == 0, snapshot == nil {
-          // Fails while nothing is stored yet.
+          // Taking a snapshot fails while no checkpoint is stored.
           snapshot = (try? IndexSnapshot.take(disk, to: other)).flatMap { $0.partitions[0] }
             .map { Int($0.nextOffset) }
         }
@@ -44,7 +45,7 @@ import Testing
     return (committed, snapshot)
   }
 
-  @Test("a cut before each call of the disk loses nothing committed, brings nothing back and leaks no file")
+  @Test("a power failure after any disk call loses nothing committed, restores nothing and leaks no file")
   func cuts() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
@@ -92,7 +93,7 @@ import Testing
     #expect(lives > 20 * Self.historyCount && snapshots > 0, "seed \(seed)")
   }
 
-  @Test("a flipped bit or a cut in any file is found, and the index is that of the last good state or empty")
+  @Test("a flipped bit or a truncation of any file is found; the index has the last good state or is empty")
   func damage() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
@@ -118,9 +119,9 @@ import Testing
       disk.replace(name, bytes)
       let comment: Comment = "seed \(seed), round \(round), \(name)"
       let replica = try IndexReplica(disk, history)
-      // A file that only the older manifest needs is not looked at.
+      // A file that only the older manifest needs is not checked when the index is opened.
       #expect(!replica.faults.isEmpty || !newest.contains(name), comment)
-      // The older state, where it doesn't need the damaged file.
+      // The newest state that does not need the damaged file.
       let whole = states.first { !$0.files.contains(name) }
       #expect(replica.position == Int(whole?.partitions[0]?.nextOffset ?? 0), comment)
       if whole != nil, newest.contains(name) { fallbacks += 1 }
@@ -132,7 +133,7 @@ import Testing
     #expect(fallbacks > 5, "seed \(seed)")
   }
 
-  @Test("a full disk stops nothing but checkpoints; with room again the next one stores everything")
+  @Test("a full disk stops only checkpoints and merges; with room again a checkpoint stores everything")
   func full() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
@@ -156,7 +157,7 @@ import Testing
     try again.check(&random, "seed \(seed)")
   }
 
-  @Test("a merge that ends while a checkpoint is written is stored by the next one")
+  @Test("a merge that ends while a checkpoint is written is stored by the next checkpoint")
   func mergeMeanwhile() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     let history = IndexHistory(seed: seed, length: 60)
@@ -177,7 +178,7 @@ import Testing
     #expect(again.engine.status.segments.map(\.name) == replica.engine.status.segments.map(\.name))
   }
 
-  @Test("a merge of newer tables keeps that nothing is known of a document")
+  @Test("a merge of the newer tables keeps the entry that says a document is forgotten")
   func forgotten() throws {
     let disk = SimulatedDisk()
     let history = IndexHistory(forgetting: 40)
@@ -191,12 +192,12 @@ import Testing
     }
     #expect(replica.engine.status.tables == 3)
     #expect(replica.merge())
-    #expect(replica.engine.status.tables == 2, "the two small ones")
+    #expect(replica.engine.status.tables == 2, "the two small tables are merged")
     #expect(replica.checkpoint())
-    try replica.verify(disk, "the merge has forgotten what must be remembered")
+    try replica.verify(disk, "the merge lost the entry of the forgotten document")
   }
 
-  @Test("a restore that is cut leaves a volume that is empty or whole")
+  @Test("a power failure during a restore leaves a volume that is empty or complete")
   func restoreCut() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
@@ -223,7 +224,7 @@ import Testing
     }
   }
 
-  @Test("what is removed while a segment is sealed or merged stays removed")
+  @Test("documents that are removed while a segment is sealed or merged stay removed")
   func removedMeanwhile() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)

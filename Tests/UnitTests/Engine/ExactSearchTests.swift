@@ -8,8 +8,9 @@ import TestSupport
 import Testing
 import VectorMath
 
-// Goal: a search finds what its asker may see, in the exact order, wherever the rows lie. Method: the same documents in
-// the head, in one segment and in several, with bf16 and fp32 panels and each instruction set, against scalar loops.
+// Goal: a search finds the rows that its asker may see, in the exact order, wherever they are stored. Method: the same
+// documents in the head, in one segment and in several, with bf16 and fp32 panels and each instruction set, compared
+// with scalar loops.
 
 @Suite(.serialized) struct ExactSearchTests {
   private static let tenant = TenantID("a")!
@@ -95,7 +96,7 @@ import VectorMath
     }
   }
 
-  @Test("a list of a thousand names opens a document's rows to each of them, and to nobody else")
+  @Test("an ACL of a thousand names lets each of them, and nobody else, find the document")
   func longLists() throws {
     let names = (0..<1000).map { "group-\($0)" }
     for place in Place.allCases {
@@ -112,14 +113,14 @@ import VectorMath
       #expect(try found(["group-7"]).count == 51)
       #expect(try found(["group-7x", "Group-7", ""]).isEmpty)
       #expect(try found([]).isEmpty)
-      // More principals than a list has names.
+      // The query has more principals than the ACL has names.
       #expect(try found((0..<2000).map { "other-\($0)" } + ["group-7"]).count == 51)
     }
   }
 
-  @Test("a query that the scan rounds finds the same")
+  @Test("a query that the scan rounds to bf16 still finds the best row")
   func roundedQuery() throws {
-    // Rows that bf16 holds exactly, and a query whose first value it rounds down and whose second up.
+    // bf16 holds these rows exactly. It rounds the query's first value down and the second up.
     let best: [Float] = [1, 0]
     let rival: [Float] = [0, 1.992_187_5]
     let query = IndexQuery(tenant: Self.tenant, vector: [1.0039, 0.501_955], depth: 1)
@@ -130,7 +131,7 @@ import VectorMath
     }
   }
 
-  @Test("the order is that of fp32, for any panels, instruction set, dimension, batch and number of threads")
+  @Test("the order is that of fp32, with any panels, instruction set, dimension, batch and thread count")
   func order() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
@@ -179,7 +180,7 @@ import VectorMath
     }
   }
 
-  @Test("a vector that is no number is never among the best, and harms no other")
+  @Test("a vector with NaN or infinite values is never found, and does not affect the others")
   func notNumbers() throws {
     for place in Place.allCases {
       var documents = (0..<40).map { document("d\($0)", [[Float($0) / 40, 0]]) }
@@ -190,11 +191,11 @@ import VectorMath
       #expect(try ids(engine, query) == ["d7#1", "d39#0"])
       #expect(
         try ids(engine, IndexQuery(tenant: Self.tenant, vector: [.nan, 0], depth: 2)).isEmpty,
-        "a query that is no number finds nothing")
+        "a query with NaN finds nothing")
     }
   }
 
-  @Test("a search on an older view is not reached by later writes, seals and merges")
+  @Test("a search on an older view is not affected by later writes, checkpoints and merges")
   func views() throws {
     let engine = try index((0..<100).map { document("d\($0)", [[1, Float($0) / 100]]) }, .segments)
     let query = IndexQuery(tenant: Self.tenant, vector: [0, 1], depth: 1000)

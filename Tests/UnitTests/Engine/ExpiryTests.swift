@@ -5,11 +5,11 @@ import Segments
 import Storage
 import Testing
 
-// Goal: what has expired leaves memory when a segment is sealed, and the disk when segments are merged, although nobody
-// deletes it. Method: documents with times, and checkpoints and merges at other times.
+// Goal: expired documents leave memory when a segment is sealed, and the disk when segments are merged, although nobody
+// deletes them. Method: documents with expiry times, and checkpoints and merges at given times.
 
 @Suite struct ExpiryTests {
-  /// In ms since 1970.
+  /// In milliseconds since 1970.
   private static let start: Int64 = 1_700_000_000_000
 
   private func engine(_ disk: any Disk, expiries: [Int64]) throws -> IndexEngine {
@@ -51,15 +51,15 @@ import Testing
     let engine = try engine(disk, expiries: [0, 100, 200, 1000])
     #expect(try found(engine, now: 50).count == 4)
     try seal(engine, now: 100)
-    #expect(engine.status.segments.map(\.rows) == [3], "the one of 100 is not sealed")
+    #expect(engine.status.segments.map(\.rows) == [3], "the document that expires at 100 is not sealed")
     #expect(try found(engine, now: 150) == ["text 0", "text 2", "text 3"])
-    #expect(try found(engine, now: 300) == ["text 0", "text 3"], "before any merge, too")
+    #expect(try found(engine, now: 300) == ["text 0", "text 3"], "also before a merge")
     let merge = try #require(
-      engine.beginMerge(nowMilliseconds: Self.start + 300, .due), "a third of it has expired")
+      engine.beginMerge(nowMilliseconds: Self.start + 300, .due), "a third of the segment has expired")
     engine.finish(merge.run { false })
     try seal(engine, now: 300)
     #expect(engine.status.segments.map(\.rows) == [2])
-    #expect(engine.status.documents == 4, "the catalog knows their versions still")
+    #expect(engine.status.documents == 4, "the catalog still knows their versions")
     try seal(engine, now: 300)
     let reopened = try IndexEngine.open(disk, IndexOptions(model: ""))
     #expect(reopened.faults.isEmpty)

@@ -4,7 +4,7 @@ import Engine
 import Records
 import TestSupport
 
-/// Records of `rag.vectors` as they could come, and what an index must show after each.
+/// Possible records of `rag.vectors`, and the documents that must be visible after each of them.
 struct IndexHistory {
   struct Record {
     var key: VectorKey
@@ -31,7 +31,7 @@ struct IndexHistory {
       switch Int.random(in: 0..<10, using: &random) {
       case 0:
         records.append(mark(key, offset, .deleted))
-        // Sometimes all of it is tombstoned, in the order of the log: nothing is known of the document any more.
+        // Sometimes all keys of the document are tombstoned, in log order. Then nothing is known about the document.
         if Bool.random(using: &random) {
           let dead = (keys[key] ?? []) + [records[first].key]
           for key in dead { records.append(Record(key: key, batch: nil)) }
@@ -39,7 +39,7 @@ struct IndexHistory {
       case 1:
         records.append(mark(key, offset, [.failed, .dropped].randomElement(using: &random)!))
       case 2 where !records.isEmpty:
-        // A late repeat, or a tombstone of what is dead.
+        // A late repeat, or a tombstone for a key of an older version.
         var record = records.randomElement(using: &random)!
         if let newest = newest[record.key.document], record.key.version.offset < newest,
           Bool.random(using: &random)
@@ -55,7 +55,7 @@ struct IndexHistory {
     }
   }
 
-  /// Puts of so many documents; then the first is deleted, its keys are tombstoned, and another document comes.
+  /// Puts of `count` documents; then the first one is deleted, its keys are tombstoned, and another document is put.
   init(forgetting count: Int) {
     random = SplitMix(state: 1)
     func key(_ number: Int) -> DocumentKey {
@@ -98,7 +98,7 @@ struct IndexHistory {
     return Record(key: batch.key, batch: batch)
   }
 
-  /// What shows after the first `count` records, by the catalog's rules alone: each chunk with its vector.
+  /// The documents that are visible after the first `count` records, by the catalog's rules alone.
   func expected(after count: Int) -> [DocumentKey: IndexedDocument] {
     var catalog = DocumentCatalog()
     var shown: [DocumentKey: IndexedDocument] = [:]

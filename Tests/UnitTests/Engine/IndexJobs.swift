@@ -44,7 +44,7 @@ struct IndexJobs {
     return false
   }
 
-  /// Ends what is under way.
+  /// Finishes the jobs that are under way.
   mutating func finish() {
     if let (job, result) = saving { engine.finish(job, result ?? job.run()) }
     if let (job, result) = merging { engine.finish(result ?? job.run { false }) }

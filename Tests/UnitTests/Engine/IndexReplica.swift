@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import VectorMath
 
-/// An engine that applies a history as the worker does, with its jobs run at once.
+/// An engine that applies a history as the worker does. Its checkpoints and merges run synchronously.
 struct IndexReplica {
   private let disk: any Disk
   let history: IndexHistory
@@ -47,7 +47,7 @@ struct IndexReplica {
       .init(offset: Int64(offset), timestampMilliseconds: Int64(offset) * 10), nextOffset: Int64(offset) + 1)
   }
 
-  /// - Returns: false when it failed.
+  /// - Returns: false when the checkpoint could not begin, or failed.
   @discardableResult
   func checkpoint() -> Bool {
     guard let job = engine.beginCheckpoint(nowMilliseconds: 1) else { return false }
@@ -69,7 +69,7 @@ struct IndexReplica {
     try Manifest.numbers(disk).reduce(into: []) { $0.formUnion(try Manifest(disk, number: $1).files) }
   }
 
-  /// Compares searches, counts and the digest with a brute force over what must show.
+  /// Compares searches, counts and the digest with a brute force over the documents that must be visible.
   func check(_ random: inout SplitMix, _ comment: Comment) throws {
     let expected = history.expected(after: position)
     var digest = LiveDigest()
@@ -105,7 +105,7 @@ struct IndexReplica {
     #expect(oracle.difference(from: answer) == nil, comment)
   }
 
-  /// What is stored agrees with itself: the catalog's tables, the segments and the manifest.
+  /// Checks that the stored tables of the catalog, the segments and the manifest agree.
   func verify(_ disk: any Disk, _ comment: Comment) throws {
     let newest = try #require(try Manifest.numbers(disk).first)
     let verification = try IndexVerification(disk, try Manifest(disk, number: newest))

@@ -2,14 +2,12 @@ import Engine
 import TestSupport
 import Testing
 
-// Goal: merges bound the number of segments and what is written. Method: single lists, then a long random growth.
+// Goal: merges limit the number of segments and the amount written. Method: lists of sizes, then long random growth.
 
 @Suite struct MergePolicyTests {
   private let policy = MergePolicy(fanout: 4, smallest: 10, largest: 10_000)
 
-  @Test(
-    "four of a tier are merged, with smaller ones between them; larger ones and those beyond the limit are not"
-  )
+  @Test("four neighbours of a tier are merged with smaller ones between them; those above the limit are not")
   func choices() {
     #expect(policy.next([]) == nil)
     #expect(policy.next([10, 10, 10]) == nil)
@@ -20,7 +18,7 @@ import Testing
     #expect(policy.next([10_001, 10_001, 10_001, 10_001]) == nil)
   }
 
-  @Test("however sizes grow, few are left, and each row was written about once a tier")
+  @Test("after random growth few segments are left, and each row was written about once per tier")
   func growth() {
     var random = SplitMix(state: UInt64.random(in: 0...UInt64.max))
     var sizes: [Int] = []
@@ -37,7 +35,7 @@ import Testing
       }
     }
     #expect(sizes.reduce(0, +) == sealed)
-    // At most three of each of the tiers up to 10,000.
+    // At most three segments of each tier up to 10,000.
     #expect(sizes.count <= 3 * 7, "\(sizes)")
     #expect(Double(written) / Double(sealed) < 7, "\(written) of \(sealed)")
   }

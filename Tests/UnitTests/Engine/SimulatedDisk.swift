@@ -3,8 +3,8 @@ import Synchronization
 import TestSupport
 import VectorMath
 
-/// A disk in memory that keeps after a loss of power only what it must: synced bytes of files, and synced names. Of
-/// everything else any part may survive, in any order. It fails at a chosen call and at all later ones.
+/// A disk in memory. After a power failure, synced bytes of files and synced names are kept; of the rest, any part may
+/// survive. From a chosen call on, every call fails.
 final class SimulatedDisk: Disk {
   private final class Node {
     var bytes: [UInt8] = []
@@ -48,9 +48,9 @@ final class SimulatedDisk: Disk {
   /// The same files on another disk, all durable.
   var copy: SimulatedDisk { SimulatedDisk(state.withLock { $0.names.mapValues(\.bytes) }) }
 
-  /// Calls so far.
+  /// The number of calls so far that did not fail.
   var calls: Int { state.withLock { $0.calls } }
-  /// The power fails before the call of this number.
+  /// The power fails after this number of calls.
   func cut(at call: Int) { state.withLock { $0.cutAt = call } }
   func setFull(_ isFull: Bool) { state.withLock { $0.isFull = isFull } }
 
@@ -60,7 +60,7 @@ final class SimulatedDisk: Disk {
     state.calls += 1
   }
 
-  /// What is found after the power is back.
+  /// A disk with the files that are found when the power is back.
   func afterPowerLoss(_ random: inout SplitMix) -> SimulatedDisk {
     let (durable, changes) = state.withLock { ($0.durable, $0.changes) }
     var names = durable

@@ -7,12 +7,12 @@ import Storage
 import TestSupport
 import Testing
 
-// Goal: bytes of a stored index with right checksums, whoever wrote them, are read or refused, and never end the
-// process. Method: files of random histories are changed, sealed again, opened, searched, verified, applied to, stored
-// and merged.
+// Goal: files of a stored index with right checksums are read or refused, whatever they contain, and never crash the
+// process. Method: files of random histories are changed and get new checksums; then the index is verified,
+// opened, searched, continued, stored and merged.
 
 @Suite struct StoredFuzzTests {
-  /// More of them by hand (`scripts/fuzz.sh`): `MILLRACE_INDEX_FUZZ=600`, in seconds.
+  /// How long the test runs, in seconds. To run it longer by hand (`scripts/fuzz.sh`): `MILLRACE_INDEX_FUZZ=600`.
   private static let seconds =
     ProcessInfo.processInfo.environment["MILLRACE_INDEX_FUZZ"].flatMap { Double($0) } ?? 4
 
@@ -36,7 +36,7 @@ import Testing
       case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
       case 1: bytes[place] = UInt8.random(in: 0...255, using: &random)
       case 2:
-        // Where a number may lie.
+        // A number may be stored at a multiple of four.
         let start = place / 4 * 4
         let values: [UInt32] = [0, 1, 0x7FFF_FFFF, 0x8000_0000, .max, 0xFFFF, 1 << 20]
         let value = values.randomElement(using: &random)!
@@ -46,7 +46,7 @@ import Testing
       case 3: bytes.removeSubrange(place..<min(bytes.count, place + Int.random(in: 1...9, using: &random)))
       case 4: bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + 8)], at: place)
       default:
-        // The end has the directory.
+        // The directory is at the end.
         let near = max(0, bytes.count - 1 - Int.random(in: 0..<300, using: &random))
         if bytes.indices.contains(near) { bytes[near] = UInt8.random(in: 0...255, using: &random) }
       }
@@ -54,7 +54,7 @@ import Testing
     }
   }
 
-  /// Everything that can be done with a stored index.
+  /// Does everything that can be done with a stored index.
   ///
   /// - Throws: `StorageError` when something can't be read.
   private func use(_ disk: SimulatedDisk, _ history: IndexHistory, _ random: inout SplitMix) throws {
@@ -80,7 +80,7 @@ import Testing
     _ = IndexReport(replica.engine.status, nil).json.text
   }
 
-  @Test("files with right checksums and wrong content are read or refused")
+  @Test("files with right checksums and wrong content are read or refused without a crash")
   func resealed() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("stored files, seed \(seed)")

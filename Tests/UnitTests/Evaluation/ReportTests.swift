@@ -24,7 +24,7 @@ import Testing
     return answer
   }
 
-  @Test("exact match, F1, citations, refusals and missing answers")
+  @Test("exact match, F1, citations, refusals and missing answers are counted")
   func answers() throws {
     let document = DocumentRecord(id: DocumentID("d")!, content: .text("The tower is 320 metres tall."))
     let questions = [
@@ -49,7 +49,7 @@ import Testing
     #expect(json["missing"] == .int(1) && !report.isGood)
   }
 
-  @Test("SQuAD's measures: case, articles and punctuation do not count, repeated words count once each")
+  @Test("SQuAD's measures ignore case, articles and punctuation; repeated words count as often as they match")
   func squad() {
     #expect(SQuAD.isExact("The Tower!", "tower"))
     #expect(!SQuAD.isExact("tower bridge", "tower"))
@@ -72,7 +72,7 @@ import Testing
     #expect(scores?["recall_at_10"]?["value"]?.doubleValue == 0.75)
     #expect(abs((scores?["mrr_at_10"]?["value"]?.doubleValue ?? 0) - (1 + 0.2 + 0.1) / 4) < 1e-12)
     let gain = scores?["ndcg_at_10"]
-    // Ranks 1, 5 and 10: 1, 1 / log2(6), 1 / log2(11).
+    // The gains at ranks 1, 5 and 10 are 1, 1 / log2(6) and 1 / log2(11).
     let expected = (1 + 0.386_852_807_234_541_6 + 0.289_064_826_317_887_86) / 4
     #expect(abs((gain?["value"]?.doubleValue ?? 0) - expected) < 1e-12)
     #expect((gain?["low"]?.doubleValue ?? 1) < 0.4 && (gain?["high"]?.doubleValue ?? 0) > 0.4)
@@ -81,7 +81,7 @@ import Testing
     #expect(!report.isGood)
   }
 
-  @Test("the fusion report finds the best share on one half of the questions, and judges it on the other")
+  @Test("the fusion report chooses the best share on one half of the questions, and judges it on the other")
   func fusion() throws {
     let key = DocumentKey(tenant: .standard, id: DocumentID("d")!)
     func hit(_ id: String, _ cosine: Float, _ frequency: UInt32) -> Hit {
@@ -99,7 +99,7 @@ import Testing
     words.terms = [TermStatistics(term: "x", documentFrequency: 1, weighedFrequency: 1)]
     (words.chunks, words.length) = (10, 1000)
     record.words = words
-    // One half asks for the document that has the word, the other for the nearest.
+    // One half of the questions asks for the document that has the word, the other half for the nearest one.
     let questions = (0..<20).map { number -> Question in
       var question = Question(text: "\(number)", relevant: ["a\(number)"])
       question.relevant.insert(question.isJudged ? "near" : "worded")
@@ -112,17 +112,17 @@ import Testing
     let curve = try #require(report.curves.first)
     #expect(report.curves.count == 1 && curve.kind == .plain)
     #expect(curve.fittedCount + curve.judgedCount == 20)
-    // One of two relevant documents is there, at the first or the second place.
+    // One of the two relevant documents is found, at rank 1 or 2.
     let ideal = 1 + 1 / 1.584_962_500_721_156
     let (first, second) = (1 / ideal, 0.630_929_753_571_457_4 / ideal)
     #expect(abs(curve.fitted[0] - first) < 1e-9 && abs(curve.fitted[20] - second) < 1e-9)
     #expect(abs(curve.judged[0] - second) < 1e-9 && abs(curve.judged[20] - first) < 1e-9)
-    #expect(curve.bestShare == 0.5, "the nearest to even of equally good ones")
+    #expect(curve.bestShare == 0.5, "of equally good shares, the one nearest to 0.5")
     #expect(report.json["candidates_bytes_p50"]?.doubleValue == 20)
   }
 
   @Test(
-    "an account is balanced when nothing is lost and no two states differ; examples are the first by name")
+    "an account with contradicted states is not balanced; its examples are the first ten by name")
   func account() {
     var account = Account(kind: "queries", states: [("answered", 2)], stages: ["search"])
     #expect(account.isBalanced)

@@ -7,7 +7,7 @@ import Stage
 import Testing
 
 @Suite struct FreshnessTests {
-  @Test("a newer indexed or deleted version, or an accepted deletion, makes a version stale")
+  @Test("a newer indexed version or a newer accepted deletion makes a version stale")
   func fences() {
     let table = FreshnessTable()
     let key = DocumentKey(tenant: .standard, id: DocumentID("d")!)

@@ -2,8 +2,8 @@ import Generation
 import Synchronization
 import Testing
 
-// Goal: no call to the LLM begins without a fair chance to end, and the calls in flight are bounded. Method: a burst in
-// model time, and many waiters.
+// Goal: no call to the LLM begins without a fair chance to end in time, and the number of calls in flight is limited.
+// Method: a burst of queries in simulated time, and many waiters.
 
 private final class Counts: Sendable {
   let value = Mutex<(done: Int, late: Int, highest: Int)>((0, 0, 0))
@@ -22,15 +22,15 @@ private final class Counts: Sendable {
     #expect(times.hasChance(within: .seconds(1), at: start + .seconds(61)))
   }
 
-  @Test("in a burst of 20 times what the LLM can do, little of its work is thrown away")
+  @Test("in a burst of 20 times the LLM's capacity, less than a quarter of its work is wasted")
   func burst() {
-    // One call takes 3 s alone; 8 at once take 6 s each. Deadlines are 30 s; 20 times more comes than can be done.
+    // Eight calls at once take 6 s each, so one ends every 0.75 s. Each query has a deadline of 30 s.
     func wasted(_ times: CallTimes?) -> Double {
       var clock = ContinuousClock.now
       let start = clock
       var (useful, wasted) = (0, 0)
       for number in 0..<400 {
-        // The queue is served in order: the number-th query was asked when 20 others per call were.
+        // The queue is served in order, and 20 queries are asked in the time in which one call ends.
         let askedAt = start + .milliseconds(6000 / 8 / 20 * number)
         clock = max(clock, askedAt)
         let left = askedAt + .seconds(30) - clock
@@ -50,7 +50,7 @@ private final class Counts: Sendable {
     #expect(now < 0.25 && now < before)
   }
 
-  @Test("places are given in order, are never more than the limit, and come back from who gives up")
+  @Test("no more places are taken than the limit, and all are free again, also if some waiters gave up")
   func places() async throws {
     let limit = CallLimit(3)
     let counts = Counts()
@@ -77,6 +77,6 @@ private final class Counts: Sendable {
     #expect(done + late == 60 && highest <= 3)
     #expect(limit.inFlight == 0)
     limit.set(0)
-    #expect(try await limit.take(until: .now + .seconds(1)), "one place is always there")
+    #expect(try await limit.take(until: .now + .seconds(1)), "there is always one place")
   }
 }

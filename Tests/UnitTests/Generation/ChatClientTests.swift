@@ -6,8 +6,8 @@ import Records
 import Synchronization
 import Testing
 
-// Goal: one answer is worth several requests when a server refuses parts of the protocol, and what was learned is
-// remembered. Method: our own HTTP server with the habits of other servers.
+// Goal: when a server refuses parts of a request, the client asks again without them, and remembers what it learned.
+// Method: our own HTTP server imitates other servers.
 
 @Suite(.timeLimit(.minutes(5))) struct ChatClientTests {
   private struct Request {
@@ -31,7 +31,7 @@ import Testing
     }
 
     var port: UInt16 { server.withLock { $0?.port ?? 0 } }
-    /// What was asked since the last call.
+    /// The requests since the last call of this function.
     func asked() -> [Request] {
       requests.withLock { requests in
         defer { requests = [] }
@@ -72,7 +72,7 @@ import Testing
     return (result, events.withLock { $0 })
   }
 
-  @Test("a server that refuses one thing after the other is asked without them, and from then on at once")
+  @Test("parts that a server refuses one after the other are left out, and later left out at once")
   func learns() async throws {
     let server = try Server { request in
       if request.has("max_tokens") {
@@ -97,12 +97,12 @@ import Testing
       lesson.dialect == client.dialect && lesson.dialect.settings(unlike: client.options.dialect).count == 5)
     #expect(try await ask(client).result.text == "Red.")
     let next = server.asked()
-    #expect(next.count == 1 && next.first?.roles == ["user"], "remembered")
+    #expect(next.count == 1 && next.first?.roles == ["user"], "the dialect is remembered")
     #expect(next.first?.body["max_completion_tokens"]?.integerValue == 9)
-    #expect(client.takeLesson() == nil, "told once")
+    #expect(client.takeLesson() == nil, "the lesson is reported once")
   }
 
-  @Test("the first request has everything, but no first turn of the assistant")
+  @Test("the first request has every parameter, but no assistant message before the first user message")
   func first() async throws {
     let server = try Server { _ in Self.stream("Red.") }
     #expect(try await ask(client(server)).result.finish == .stop)
@@ -113,7 +113,7 @@ import Testing
     }
   }
 
-  @Test("a refusal that nothing cures fails with the server's sentence, without key and question")
+  @Test("a refusal that no other request avoids fails with the server's sentence, without key and question")
   func refused() async throws {
     let server = try Server { _ in
       Self.refusal(400, "max_tokens and key key-12345678 are unknown for Which colour has the lamp?")
@@ -124,11 +124,11 @@ import Testing
       return failure.reason == .refused && failure.status == 400
         && failure.message == "HTTP 400: max_tokens and key (hidden) are unknown for (text)"
     }
-    #expect(server.asked().count == 2, "the other name was tried once")
+    #expect(server.asked().count == 2, "the parameter's other name was tried once")
     #expect(client.dialect == ChatDialect() && client.takeLesson() == nil, "nothing was learned")
   }
 
-  @Test("a server without capacity is asked again, and its sentence is told when no time is left")
+  @Test("an overloaded server is asked again; its sentence is reported when there is no time left")
   func overloaded() async throws {
     let count = Mutex(0)
     let server = try Server { _ in
@@ -148,7 +148,7 @@ import Testing
     #expect(server.asked().count == 2)
   }
 
-  @Test("thoughts are taken back, and held back once the model is known")
+  @Test("thoughts are taken back; once the model is known to think, they are held back")
   func thoughts() async throws {
     let server = try Server { _ in
       var response = Self.stream("Blue.", "")
@@ -162,7 +162,7 @@ import Testing
     #expect(second.result.text == "Red." && second.events == [.text("Red.")])
   }
 
-  @Test("a reply that is not streamed, and one without an end")
+  @Test("a reply that is not streamed is read; a stream without an end is an error")
   func forms() async throws {
     let whole = try Server { _ in
       HTTPResponse(

@@ -1,8 +1,8 @@
 import Generation
 import Testing
 
-// Goal: a request that a server refuses is made again without what the server names, and with nothing else changed.
-// Method: sentences of real servers.
+// Goal: a request that a server refuses is repeated without the part that the server names, and otherwise unchanged.
+// Method: error messages of real servers.
 
 @Suite struct ChatDialectTests {
   private func adapted(_ body: String, _ dialect: ChatDialect = ChatDialect(), status: Int = 400)
@@ -18,7 +18,7 @@ import Testing
   private static let strict = ChatDialect(hasStrictRoles: true)
   private static let whole = ChatDialect(isStreamed: false)
 
-  /// Bodies of HTTP 400 and 422, and the dialect that must follow.
+  /// Bodies of replies with status 400 or 422, and the dialect that must result.
   private static let refusals: [(body: String, dialect: ChatDialect)] = [
     (
       error(
@@ -56,7 +56,7 @@ import Testing
     #"{"detail":[{"type":"x","loc":["body",\#(place)],"msg":"\#(message)","input":{"a":true}}]}"#
   }
 
-  @Test("what the server names is left out", arguments: refusals)
+  @Test("the part that the server names is left out", arguments: refusals)
   func named(_ body: String, _ expected: ChatDialect) {
     #expect(adapted(body) == expected)
     #expect(adapted(body, status: 422) == expected)
@@ -67,7 +67,7 @@ import Testing
   }
 
   @Test(
-    "a reply that names nothing of the request, or a value that no other dialect cures, changes nothing",
+    "a reply that names no part of the request, or a value that no dialect can change, changes nothing",
     arguments: [
       "", "{}", "null", "[]", "Bad Request", "<html><body>400 upstream</body></html>", "\u{0}\u{FFFD}",
       #"{"error":{"message":"The model `x` does not exist","param":"model"}}"#,
@@ -81,7 +81,7 @@ import Testing
     #expect(adapted(body) == nil)
   }
 
-  @Test("a server that still wants roles to alternate counts the system's message; a name is tried both ways")
+  @Test("if alternating roles are refused, too, the system role is left out; a name is tried both ways")
   func twice() {
     let roles = "Conversation roles must alternate user/assistant/user/assistant/..."
     #expect(adapted(roles, Self.strict) == ChatDialect(hasSystemRole: false, hasStrictRoles: true))
@@ -89,13 +89,13 @@ import Testing
     #expect(adapted(other, Self.newer) == ChatDialect())
   }
 
-  @Test("of a sentence that goes on with what the server knows, only the first name counts")
+  @Test("in a sentence that also lists the parameters the server knows, only the first name counts")
   func first() {
     let list = "Unknown parameter stream_options. Known are messages, max_tokens, temperature and stream."
     #expect(adapted(list) == Self.bare)
   }
 
-  @Test("several fields of one reply are left out at once")
+  @Test("several fields that one reply names are left out at once")
   func several() {
     let body = #"""
       {"detail":[{"loc":["body","stream_options"],"msg":"Extra inputs are not permitted"},
@@ -104,7 +104,7 @@ import Testing
     #expect(adapted(body) == ChatDialect(temperature: nil, sendsStreamOptions: false))
   }
 
-  @Test("messages: no first turn of the assistant, alternating roles, no system role")
+  @Test("messages are adapted: no first assistant message, alternating roles, no system role")
   func messages() {
     func message(_ role: ChatMessage.Role, _ text: String) -> ChatMessage {
       ChatMessage(role: role, content: text)

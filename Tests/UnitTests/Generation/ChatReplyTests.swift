@@ -3,7 +3,7 @@ import Testing
 
 @testable import Generation
 
-// Goal: what servers send is read in every form that they send it in, and what was cut off is never taken for whole.
+// Goal: replies are read in every form that servers send, and a truncated reply is never taken for a complete one.
 // Method: replies in pieces of several sizes.
 
 @Suite struct ChatReplyTests {
@@ -30,7 +30,7 @@ import Testing
     event(#"{"content":"It is "}"#) + "\n\n" + event(#"{"content":"red."}"#) + "\n\n"
   }
 
-  @Test("a stream with a finish reason, with [DONE], with both, and without a last line break")
+  @Test("a stream is read with a finish reason, with [DONE], with both, and without a last line break")
   func streams() throws {
     let stop = event("{}", "stop")
     for (end, finish) in [
@@ -45,7 +45,7 @@ import Testing
     }
   }
 
-  @Test("comments, CRLF, a byte order mark, blank lines, empty events, events without blank lines, usage")
+  @Test("a stream is read with comments, CRLF, a byte order mark, blank lines, empty events and usage")
   func habits() throws {
     let usage = #"data: {"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":7}}"#
     let plain = words + event("{}", "stop") + "\n\n" + usage + "\n\ndata: [DONE]\n\n"
@@ -61,7 +61,7 @@ import Testing
     }
   }
 
-  @Test("a reply that is not streamed, whose content may be a list")
+  @Test("a reply that is not streamed is read; its content may be a list")
   func whole() throws {
     for content in [
       #""It is red.""#, #"[{"type":"text","text":"It is "},{"type":"text","text":"red."}]"#,
@@ -78,7 +78,7 @@ import Testing
     #expect(try read(#"{"choices":[{"message":{"content":"Red."}}]}"#).finish == .unknown)
   }
 
-  @Test("reasoning and refusals are no text, and null members and unknown ones are no error")
+  @Test("reasoning and refusals are not text; null and unknown members are not an error")
   func otherMembers() throws {
     let result = try read(
       event(#"{"role":"assistant","content":null,"reasoning_content":"Blue?","reasoning":"Blue?"}"#) + "\n\n"
@@ -92,7 +92,7 @@ import Testing
     #expect(result.text == "It is red." && result.finish == .stop)
   }
 
-  @Test("thoughts are no text, also those of a stream that nothing opened")
+  @Test("thoughts are not text, also without an opening tag")
   func thoughts() throws {
     let body =
       event(#"{"content":"It is blue. No.\n</th"}"#) + "\n\n"
@@ -103,7 +103,7 @@ import Testing
   }
 
   @Test(
-    "what was cut off or can't be read is broken",
+    "a reply that was truncated or can't be read is broken",
     arguments: [
       "", "\n", "<html>Login</html>", "data: {\"choices\":[", "data: {\"choices\":[]}\n\n", "data: x\n\n",
       "{\"choices\":[{",
@@ -133,7 +133,7 @@ import Testing
     }
   }
 
-  @Test("damaged replies trap nothing")
+  @Test("damaged replies cause no trap")
   func damaged() {
     let bodies = [
       words + event("{}", "stop") + "\n\ndata: [DONE]\n\n",
@@ -162,7 +162,7 @@ import Testing
     }
   }
 
-  @Test("a line or an answer without end is refused")
+  @Test("a line or an answer that is too long is refused")
   func tooLong() {
     let long = String(repeating: "a", count: 1 << 20)
     var reply = ChatReply()

@@ -3,7 +3,7 @@ import HTTPClient
 import Testing
 
 @Suite struct ServerSentEventsTests {
-  @Test("server-sent events arrive in pieces of any size, with CR, LF or both")
+  @Test("server-sent events are read from pieces of any size, with CR, LF or both")
   func events() {
     let text = "data: one\n\ndata:two\r\ndata: lines\r\n\r\n: comment\nevent: x\n\ndata: [DONE]\r\r"
     for size in 1...9 {
@@ -17,7 +17,7 @@ import Testing
     }
   }
 
-  @Test("a stream may begin with a byte order mark, hold NUL bytes, and end without its last line breaks")
+  @Test("a stream may begin with a byte order mark, contain NUL bytes, and lack its last line breaks")
   func ends() {
     for (end, last) in [("", "b"), ("\n", "b"), ("\r\n", "b"), ("\n\n", nil), ("\ndata: c", "b\nc")]
       as [(String, String?)]
@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  @Test("Retry-After: seconds or a date")
+  @Test("Retry-After is read as seconds or as a date")
   func retryAfter() throws {
     #expect(
       RetryAfter.seconds("3") == 3 && RetryAfter.seconds("soon") == nil && RetryAfter.seconds("-1") == nil)

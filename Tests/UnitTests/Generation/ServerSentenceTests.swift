@@ -37,10 +37,10 @@ import Testing
     #expect(line(harmless) == harmless)
   }
 
-  @Test("what the server repeats of a message is hidden")
+  @Test("parts of a message that the server repeats are hidden")
   func quotes() {
     #expect(line("The prompt \(question) is bad") == "The prompt (text) is bad")
     #expect(line("Bad: \(question)") == "Bad: (text)")
-    #expect(line("It is red") == "It is red", "a few words may be anybody's")
+    #expect(line("It is red") == "It is red", "a few words may match by chance")
   }
 }

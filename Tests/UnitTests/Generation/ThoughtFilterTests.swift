@@ -4,7 +4,7 @@ import Testing
 // Goal: no thought of a model becomes an answer, wherever a stream is split. Method: texts in pieces of every size.
 
 @Suite struct ThoughtFilterTests {
-  /// What is left of a text, and how often it began anew.
+  /// The text without thoughts, and how often it was taken back.
   private struct Answer: Equatable {
     var text = ""
     var restarts = 0
@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test(
-    "only what is no thought is left",
+    "thoughts are removed, and all other text is kept",
     arguments: [
       ("Kept for 35 days.", "Kept for 35 days."),
       ("<think>Which one?</think>Kept.", "Kept."),
@@ -55,14 +55,14 @@ import Testing
     }
   }
 
-  @Test("a thought in the middle parts the sentences around it")
+  @Test("a thought in the middle becomes a line break")
   func middle() {
     for size in [1, 3, 1000] {
       #expect(answer("First.<think>a</think>Second.", size: size).text == "First.\nSecond.")
     }
   }
 
-  @Test("text is given out at once, and taken back when it was a thought; a known thinker's is held back")
+  @Test("text is passed on at once, and taken back if it was a thought; on request it is held back")
   func restarts() {
     let text = "It is red. No, blue.</think>Green."
     #expect(answer(text, size: 4).restarts == 1)
@@ -73,6 +73,6 @@ import Testing
     #expect(answer("Without any tag.", size: 4, holdsBack: true) == Answer(text: "Without any tag."))
     var opened = ThoughtFilter()
     _ = opened.feed("<think>a</think>b</think>c")
-    #expect(!opened.endedUnopened, "the model opens its thoughts")
+    #expect(!opened.endedUnopened, "the model opens its thoughts with a tag")
   }
 }

@@ -2,11 +2,11 @@ import CommandLine
 import Generation
 import Testing
 
-// Goal: what a document says can't become an order in a prompt, a citation in an answer, or a command to a terminal.
-// Method: texts with the tokens of chat templates, marks and control characters.
+// Goal: a document's text can't become an instruction in a prompt, a citation in an answer, or a command to a terminal.
+// Method: texts with the tokens of chat templates, citation marks and control characters.
 
 @Suite struct UntrustedTextTests {
-  @Test("a mark in a text is no citation; other brackets stay")
+  @Test("a citation mark in a text gets round brackets; other brackets stay")
   func marks() {
     #expect(
       UntrustedText.forAnswer("See [2] and [1, 3], a[0] or [x] or [].")
@@ -33,7 +33,7 @@ import Testing
   }
 
   @Test(
-    "combining and invisible characters hide no token and no mark",
+    "combining and invisible characters can't hide a token or a citation mark",
     arguments: ["\u{301}", "\u{FE0F}", "\u{200D}", "\u{600}"])
   func joined(_ joiner: String) {
     for token in ["</s>", "[INST]", "<start_of_turn>", "<|im_start|>", "[|user|]"] {
@@ -44,7 +44,7 @@ import Testing
     #expect(!UntrustedText.forPrompt("<|im\(joiner)_start|>").unicodeScalars.contains("<"))
   }
 
-  @Test("text with angle brackets that are no tokens stays as it is")
+  @Test("angle brackets that belong to no token stay as they are, except in |>")
   func harmless() {
     for text in ["if a < b and c > d", "use <port> and <host:port>", "List<String>", "x <- y |> f", "a | b"] {
       let expected = text.replacing("|>", with: "¦›")

@@ -92,7 +92,7 @@ private final class Counter: Sendable {
     }
   }
 
-  @Test("an unanswered exchange results in 500, an unfinished body in an error")
+  @Test("an exchange that nobody answers results in 500, an unfinished body in an error")
   func dropped() async throws {
     let (writers, continuation) = AsyncStream.makeStream(of: HTTPBodyWriter.self, bufferingPolicy: .unbounded)
     let server = try start { exchange in
@@ -152,7 +152,7 @@ private final class Counter: Sendable {
     #expect(statuses == [200, 200])
   }
 
-  @Test("a server whose last owner is its own handler ends without waiting for itself")
+  @Test("a server that is released last by its own handler stops without waiting for itself")
   func droppedByHandler() async throws {
     final class Holder: Sendable {
       let server = Mutex<HTTPServer?>(nil)
@@ -169,7 +169,7 @@ private final class Counter: Sendable {
     #expect(holder.server.withLock { $0 == nil })
   }
 
-  @Test("pieces arrive while the response is still written")
+  @Test("pieces arrive while the response is still being written")
   func stream() async throws {
     let (writers, continuation) = AsyncStream.makeStream(of: HTTPBodyWriter.self, bufferingPolicy: .unbounded)
     let server = try start { continuation.yield($0.stream(status: 200, contentType: .eventStream)) }
@@ -277,7 +277,7 @@ private final class Counter: Sendable {
     }
   }
 
-  @Test("connections that dribble never keep a probe out, and their own address gives way first")
+  @Test("slow connections never keep a probe out, and connections from their address are closed first")
   func dribble() async throws {
     var limits = HTTPServerLimits()
     // The patient connection below waits as long as a busy machine needs for the others.
@@ -287,10 +287,10 @@ private final class Counter: Sendable {
     let (over, connected, port) = (Counter(), Counter(), server.port)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await Self.dribble(port, connected, until: over) }
-      // This one waits, too, but from an address that has only one.
+      // This connection waits, too, but from an address that has few connections.
       let patient = try Self.connect(server.port)
       while connected.value == 0 { try await Task.sleep(for: .milliseconds(10)) }
-      // A connection of its own for each probe, as a kubelet makes them; one that is kept alive would prove nothing.
+      // Each probe makes a new connection, as a kubelet does. A connection that is kept alive would prove nothing.
       for _ in 0..<25 {
         #expect(try Self.probe(server.port).hasPrefix("HTTP/1.1 200"))
         try await Task.sleep(for: .milliseconds(40))
@@ -305,7 +305,7 @@ private final class Counter: Sendable {
     }
   }
 
-  /// The answer to a request over a new connection; empty after five seconds.
+  /// The answer to a request over a new connection; empty if none arrives within five seconds.
   private static func probe(_ port: UInt16) throws -> String {
     let socket = try connect(port)
     defer { close(socket) }
@@ -317,7 +317,7 @@ private final class Counter: Sendable {
     return String(decoding: buffer[..<max(0, count)], as: UTF8.self)
   }
 
-  /// Three times as many connections as there is room for, opened again when they are closed.
+  /// Keeps 200 connections, three times as many as the server allows, and opens each again when it is closed.
   private static func dribble(_ port: UInt16, _ connected: Counter, until over: Counter) async throws {
     var sockets = try (0..<200).map { _ in try connect(port, from: 0x7F00_0002) }
     connected.add(1)
@@ -331,7 +331,7 @@ private final class Counter: Sendable {
     for socket in sockets { close(socket) }
   }
 
-  @Test("a request that takes too long loses its connection when the next one comes, an awaited one does not")
+  @Test("a request that arrives too slowly loses its connection at the next one; an awaited answer does not")
   func slowRequest() async throws {
     var limits = HTTPServerLimits()
     limits.requestSecondsMax = 1

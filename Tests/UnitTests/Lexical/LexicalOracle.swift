@@ -4,7 +4,7 @@ import Engine
 import Foundation
 import Records
 
-/// BM25 by the book, over all chunks, in Doubles: what the index must find.
+/// Textbook BM25 over all chunks, in double precision: the result that the index must find.
 struct LexicalOracle {
   /// A chunk with its terms in all fields.
   struct Row {
@@ -20,7 +20,7 @@ struct LexicalOracle {
   let query: IndexQuery
   let length: Double
 
-  /// Analyses documents; that takes long.
+  /// Analyses documents, which takes long.
   static func rows(_ documents: some Sequence<IndexedDocument>) -> [Row] {
     let analyser = Analyser(AnalysisRules())
     return documents.flatMap { document in
@@ -96,8 +96,8 @@ struct LexicalOracle {
     }.prefix(query.depth).map { ("\($0.row.document.info.key.id)#\($0.row.chunk.number)", $0.score) }
   }
 
-  /// Where a list by BM25 differs from the best; nil when it does not. Sums of the same weights in another order differ
-  /// in their last bits: chunks with such scores may change places.
+  /// How an answer's BM25 list differs from `best`; nil when it does not. Sums of the same weights in another order
+  /// differ in their last bits, so chunks whose scores differ only there may change places.
   func difference(from answer: IndexAnswer) -> String? {
     let found = answer.lexical.map { place in
       let match = answer.matches[place]

@@ -9,9 +9,9 @@ import Storage
 import TestSupport
 import Testing
 
-// Goal: a search for words finds exactly the best by BM25 over the tenant's live chunks, wherever they lie and however
-// many shards hold them. Method: random texts with words of a natural frequency, put, replaced, deleted, expiring,
-// sealed and merged at random, against BM25 in plain loops.
+// Goal: a search for words finds exactly the best of the tenant's live chunks by BM25, wherever they are stored and
+// however many shards hold them. Method: random texts whose words have natural frequencies, put, replaced, expiring,
+// sealed and merged at random, compared with BM25 in plain loops.
 
 @Suite struct LexicalSearchTests {
   private struct Shard {
@@ -43,7 +43,7 @@ import Testing
 
   private func text(_ count: Int, _ random: inout SplitMix) -> String {
     (0..<count).map { _ in
-      // About as often as Zipf has it.
+      // Word frequencies follow Zipf's law approximately.
       let rank = Int(exp(Double.random(in: 0..<log(400.0), using: &random)))
       return Self.words[min(rank, 399)]
     }.joined(separator: " ")
@@ -62,7 +62,7 @@ import Testing
     let chunks = (0..<Int.random(in: 1...4, using: &random)).map { index in
       var chunk = Chunk()
       chunk.number = UInt32(index)
-      // Some texts stand in many places.
+      // Some chunks have the same text.
       chunk.text =
         Int.random(in: 0..<12, using: &random) == 0
         ? "Same text of kind \(Int.random(in: 0..<4, using: &random))"
@@ -86,7 +86,7 @@ import Testing
     _ = try shard.engine.apply(batch.key, batch, partition: 0)
   }
 
-  private func shard(headRowsMax: Int = 1 << 20) throws -> Shard {
+  private func shard() throws -> Shard {
     var options = IndexOptions(model: "")
     options.segmentPolicy = MergePolicy(fanout: 2, smallest: 4, largest: 100_000)
     return Shard(engine: try IndexEngine(MemoryDisk(), options))
@@ -103,7 +103,7 @@ import Testing
       question: text(Int.random(in: 1...8, using: &random), &random), depth: depth, nowMilliseconds: now)
   }
 
-  @Test("the best by BM25 and the statistics are those of plain loops over the live chunks")
+  @Test("the best chunks by BM25 and the statistics equal those of plain loops over the live chunks")
   func exact() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
@@ -119,7 +119,7 @@ import Testing
         if Int.random(in: 0..<60, using: &random) == 0 { shard.seal() }
         if Int.random(in: 0..<150, using: &random) == 0 { shard.merge() }
         guard offset % 35 == 34 else { continue }
-        // Expired documents leave at a checkpoint, and don't come back.
+        // Time only moves forward: expired documents leave the index at a checkpoint, and don't come back.
         shard.now += Int64.random(in: 0...20, using: &random)
         let query = try query(&random, depth: [1, 10, 500].randomElement(using: &random)!, now: shard.now)
         let oracle = LexicalOracle(LexicalOracle.rows(live.values), query)
@@ -127,7 +127,7 @@ import Testing
         let comment: Comment = "seed \(seed), after \(offset)"
         #expect(answer.analysed.map(\.code) == oracle.languages, comment)
         #expect(answer.terms == oracle.terms, comment)
-        // The names of this vocabulary that end with a number.
+        // The identifiers of this vocabulary are the words that end with a hyphen and a number.
         #expect(answer.identifiers == Set(oracle.terms.filter { $0.contains("-") }), comment)
         #expect(answer.statistics.chunks == UInt64(oracle.chunkCount), comment)
         #expect(answer.statistics.length == UInt64(oracle.length * 100), comment)
@@ -142,7 +142,7 @@ import Testing
     }
   }
 
-  @Test("in large segments blocks are left out, and the best are the same")
+  @Test("in large segments, where blocks are skipped, the best chunks are the same")
   func large() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
@@ -169,13 +169,13 @@ import Testing
     }
   }
 
-  @Test("two or four shards give what one gives, with another round where a list may lack a chunk")
+  @Test("two or four shards give the result of one, with a second round if a list may lack a chunk")
   func shards() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
     let documents = (0..<500).map { number -> IndexedDocument in
       var document = document(number * 5 + 1, Int64(number), &random)
-      // The shards' languages differ, and so do their words.
+      // The documents have two languages, and so different stems.
       document.info.language = number % 4 == 0 ? "de" : "en"
       return document
     }
@@ -231,7 +231,7 @@ import Testing
     return try CandidatesRecord(wireBytes: record.wireBytes)
   }
 
-  @Test("copies of a text count once, and name each other; an unreadable copy is never named")
+  @Test("copies of a text count once and are listed; a copy that the asker may not read is never listed")
   func copies() throws {
     let shard = try shard()
     func put(_ id: String, _ text: String, acl: [String]? = nil) throws {
@@ -249,7 +249,7 @@ import Testing
       if !sealed {
         for number in 0..<30 { try put("copy-\(number)", "The port is  8080.") }
         try put("folded", "THE PORT IS 8080.")
-        // Its id comes first, so that it would be among the copies that are named.
+        // Its ID comes first, so it would be among the copies that are listed.
         try put("a-secret", "The port is 8080.", acl: ["boss"])
         try put("another", "The port is 9090.")
       } else {

@@ -6,8 +6,8 @@ import TestSupport
 import Testing
 import VectorMath
 
-// Goal: postings come back as they were written, and damaged ones are an error. Method: random lists of all lengths,
-// and the same with changed bytes.
+// Goal: postings are read back as they were written, and damaged ones never give a row beyond the tenant's. Method:
+// random lists of all lengths, and such lists with changed bytes.
 
 @Suite struct PostingsTests {
   private func list(_ count: Int, _ random: inout SplitMix) -> (
@@ -32,7 +32,7 @@ import VectorMath
       rowCount: rowCount, name: "test")
   }
 
-  @Test("lists of all lengths come back, block by block and row by row")
+  @Test("lists of all lengths are read back, block by block and row by row")
   func roundTrip() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)
@@ -64,7 +64,7 @@ import VectorMath
     }
   }
 
-  @Test("changed bytes are an error or other postings, and no row lies beyond the tenant's")
+  @Test("changed bytes give an error or other postings, but no row beyond the tenant's")
   func damage() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     var random = SplitMix(state: seed)

@@ -4,8 +4,8 @@ import Records
 import TestSupport
 import Testing
 
-// Goal: pages that are pictures are read where that is wanted and possible, and what was not read is said. Method:
-// Tests/Files/scan.pdf, which holds two pages of the handbook as pictures, alone and behind pages with text.
+// Goal: scanned pages are read if OCR is on and installed; otherwise an error or a warning names them. Method:
+// Tests/Files/scan.pdf, which has two pages of the handbook as pictures, alone and behind pages with text.
 
 @Suite struct OCRTests {
   private static let on = OCR.on(languages: "eng", timeout: .seconds(60))
@@ -16,7 +16,7 @@ import Testing
     Array(try Data(contentsOf: URL(fileURLWithPath: Checkout.path + "/Tests/Files/scan.pdf")))
   }
 
-  /// Two pages of text, then the two pictures.
+  /// A PDF with two pages of text, then the two scanned pages.
   private func mixed() throws -> [UInt8] {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("mixed-\(UUID().uuidString).pdf")
       .path
@@ -38,7 +38,7 @@ import Testing
 
   private func text(_ document: ParsedDocument) -> String { String(decoding: document.text, as: UTF8.self) }
 
-  @Test("without recognition a scan fails, and the message names the setting or what is missing")
+  @Test("without OCR a scan fails, and the error names the setting or the reason")
   func off() throws {
     let error = #expect(throws: ParsingError.self) { try parse(try scan(), .off) }
     #expect(error?.code == .noText && error?.rule.contains("ingest.ocr") == true, "\(error.debugDescription)")
@@ -53,7 +53,7 @@ import Testing
   }
 
   @Test(
-    "pictures are read in the sandbox, and the document says so",
+    "scanned pages are read in the sandbox, and a warning says so",
     .enabled(if: isInstalled, "no tesseract here"))
   func on() throws {
     let scan = try parse(try scan(), Self.on)
@@ -71,10 +71,10 @@ import Testing
     #expect(mixed.warnings.contains { $0.contains("pages 3, 4 of the 4") }, "\(mixed.warnings)")
     let plain = Array(
       try Data(contentsOf: URL(fileURLWithPath: Checkout.path + "/Workers/Millrace/Demo/handbook/radio.pdf")))
-    #expect(try parse(plain, Self.on).warnings.isEmpty, "a PDF with text costs no recognition")
+    #expect(try parse(plain, Self.on).warnings.isEmpty, "a PDF with text needs no OCR")
   }
 
-  @Test("pictures have a time limit of their own", .enabled(if: isInstalled, "no tesseract here"))
+  @Test("OCR has a time limit of its own", .enabled(if: isInstalled, "no tesseract here"))
   func late() throws {
     let error = #expect(throws: ParsingError.self) {
       try parse(try scan(), .on(languages: "eng", timeout: .milliseconds(300)))
@@ -82,7 +82,7 @@ import Testing
     #expect(
       error?.code == .ocrTimeout && error?.rule.contains("ingest.ocrTimeout") == true,
       "\(error.debugDescription)")
-    // The text of the other pages is not lost with the pictures.
+    // The text of the other pages is kept when OCR takes too long.
     let mixed = try parse(try mixed(), .on(languages: "eng", timeout: .milliseconds(300)))
     #expect(text(mixed).contains("channel 7 by day"))
     #expect(
@@ -90,7 +90,7 @@ import Testing
       "\(mixed.warnings)")
   }
 
-  @Test("the head of a picture is checked before its bytes are waited for")
+  @Test("the header of a picture is checked without its pixels, and invalid ones are refused")
   func heads() {
     let whole = PortableGraymap(Array("P5\n2 3\n255\nabcdef".utf8)[...])
     #expect(whole?.width == 2 && whole?.height == 3 && whole?.range == 11..<17)
@@ -100,7 +100,7 @@ import Testing
     ] { #expect(PortableGraymap(Array(text.utf8)[...]) == nil, "\(text)") }
   }
 
-  @Test("the margins of an HTML page are read where that is set")
+  @Test("the margins of an HTML page are read only if the limits say so")
   func margins() throws {
     let page = "<html><body><aside>Gate code 4417</aside><main><p>Visitors wait.</p></main></body></html>"
     var limits = ParsingTests.limits

@@ -4,8 +4,9 @@ import Sandbox
 import TestSupport
 import Testing
 
-// Goal: what reads documents can do nothing else, and what a document does to it harms nobody else's. Method: real
-// children, tries of everything that is forbidden, and programs in the place of the reader that misbehave.
+// Goal: the reader, the child process that reads documents, can do nothing else, and a document that breaks it harms no
+// other document. Method: real children that try everything that is forbidden, and misbehaving programs in place of
+// the reader.
 
 @Suite struct ParserChildTests {
   private static let limits = ParsingLimits(
@@ -13,7 +14,7 @@ import Testing
 
   private static let pdf = URL(fileURLWithPath: Checkout.path + "/Workers/Millrace/Demo/handbook/radio.pdf")
 
-  /// A shell script in the place of the reader.
+  /// Parser programs with a shell script in place of the reader, and the path of the script.
   private func programs(_ script: String, confinement: ParserPrograms.Confinement) throws -> (
     ParserPrograms, String
   ) {
@@ -42,7 +43,7 @@ import Testing
   }
 
   @Test(
-    "a reader has no network, no files, no other process and no limits of its own, nor has another's program")
+    "neither a reader nor a program with the preloaded filter reaches network, files, processes or limits")
   func confined() throws {
     let programs = ParsingTests.programs
     try programs.check()
@@ -52,14 +53,14 @@ import Testing
       let tries = try JSONDecoder().decode([String: Int].self, from: Data(try output(program).text.utf8))
       #expect(tries.count == 12 && tries.values.allSatisfy { $0 != 0 }, "\(tries)")
     }
-    // The tries themselves are no lie: without a filter they succeed.
+    // Without a filter most of the same attempts succeed, so they are real.
     let free = try output(program(programs.reader, ["--probe", "--unconfined"], isFiltered: false)).text
     let tries = try JSONDecoder().decode([String: Int].self, from: Data(free.utf8))
     #expect(tries.filter { $0.value == 0 }.count >= 8, "\(tries)")
     try? FileManager.default.removeItem(atPath: "/tmp/millrace-probe")
   }
 
-  @Test("a reader that starts a program is killed, before and after its own filter")
+  @Test("a reader that starts a program is killed, with its own filter and with the first filter alone")
   func start() throws {
     let reader = ParsingTests.programs.reader
     for arguments in [["--probe-start"], ["--probe-start", "--preloaded"]] {
@@ -81,13 +82,13 @@ import Testing
 
   @Test("a reader gets no environment and no descriptors but its pipes")
   func bare() throws {
-    // `ls` opens the folder as the fourth.
+    // The fourth descriptor is the folder, which `ls` opens.
     let listed = try output(program("/bin/ls", ["/proc/self/fd"])).text
     #expect(listed.split(separator: "\n") == ["0", "1", "2", "3"], "\(listed)")
     #expect(try output(program("/usr/bin/env", [])).text.isEmpty)
   }
 
-  @Test("a worker doesn't start where its reader is missing, can't be confined, or is confined in name only")
+  @Test("the check at start fails if the reader is missing, can't be confined, or is not really confined")
   func check() throws {
     let strange = ParserPrograms(reader: "/bin/echo", preload: "", confinement: .required)
     let error = #expect(throws: SandboxError.self) { try strange.check() }
@@ -100,7 +101,7 @@ import Testing
     #expect(unloaded?.description.contains("does not confine") == true, "\(unloaded as Any)")
   }
 
-  @Test("without a filter the same documents are read")
+  @Test("documents are also read without a filter")
   func unconfined() throws {
     var programs = ParsingTests.programs
     programs.confinement = .unconfined
@@ -122,7 +123,7 @@ import Testing
     #expect(error?.code == .machineFault, "\(error as Any)")
   }
 
-  @Test("markup that takes too long or too much memory is ended, and the next document is read")
+  @Test("a reader that takes too long or too much memory is stopped, and the next document is read")
   func limits() throws {
     // cmark-gfm 0.29 needs quadratic time for this: minutes for a quarter of a megabyte.
     let short = ParsingLimits(timeout: .seconds(2), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
@@ -132,7 +133,7 @@ import Testing
       try parser.parse(slow, declared: "text/markdown", scope: "t")
     }
     #expect(try parser.parse("# Next\n\ntext", declared: "text/markdown", scope: "t").title == "Next")
-    // The nodes of two million paragraphs need more memory than this limit. The reader has read another document.
+    // The nodes of two million paragraphs need more memory than this limit. The reader has already read a document.
     let small = Parser(
       ParsingLimits(timeout: .seconds(20), memoryBytesMax: 200 << 20, textBytesMax: 8 << 20),
       ParsingTests.programs)
@@ -145,7 +146,7 @@ import Testing
   }
 
   @Test(
-    "replies that no well-behaved reader writes are refused: bytes, lengths, ranges, verdicts on the machine")
+    "replies that no correct reader writes are refused: wrong bytes, lengths, ranges and error codes")
   func strangeReplies() throws {
     let head =
       #"{"fault":null,"isPDF":false,"title":"","format":"text","pageCount":2,"pagesWithoutText":[1],"#
@@ -183,7 +184,7 @@ import Testing
     ] { #expect(ParserReply(head: Array(strange.utf8), body: Array("nine byte".utf8)) == nil, "\(strange)") }
   }
 
-  @Test("a reader that is killed from outside is not called slow: the document gets its second attempt")
+  @Test("a reader that is killed from outside is reported as killed, not as too slow")
   func killed() throws {
     let (programs, path) = try self.programs("kill -9 $$", confinement: .unconfined)
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -193,7 +194,7 @@ import Testing
     #expect(error?.code == .parserMemory && error?.rule.contains("killed") == true, "\(error as Any)")
   }
 
-  @Test("if no reader can start, the error is retriable and not the document's fault")
+  @Test("if no reader can start, the error is a fault of the machine, not of the document")
   func readerIsMissing() throws {
     for script in ["echo no memory for a process >&2; exit 125", nil] {
       let made = try script.map { try self.programs($0, confinement: .unconfined) }
@@ -206,9 +207,9 @@ import Testing
     }
   }
 
-  @Test("a reader serves one tenant: another's document gets a process of its own")
+  @Test("a reader serves one tenant: documents of another tenant get a process of their own")
   func tenants() throws {
-    // This reader answers with how many documents it has read.
+    // The title in this reader's replies is the number of documents that it has read.
     let head =
       #"{"fault":null,"isPDF":false,"title":"%d","format":"text","pageCount":0,"pagesWithoutText":[],"#
       + #""metadata":"{}","headingPaths":[],"contexts":[],"blocks":[]}"#
@@ -231,12 +232,12 @@ import Testing
     #expect(try [read("a"), read("a"), read("b"), read("a"), read("b")] == ["1", "2", "1", "3", "2"])
   }
 
-  /// Of a request for Markdown under `limits`, in JSON.
+  /// The length in bytes of a request for Markdown with `limits`, in JSON.
   private func requestLength() throws -> Int {
     try JSONEncoder().encode(ParserRequest(.text, type: .markdown, Self.limits)).count
   }
 
-  @Test("a gzipped PDF is unpacked and read")
+  @Test("a gzipped PDF is unpacked and read, and a truncated one is refused")
   func packedPDF() throws {
     let gzip = Process()
     let output = Pipe()
@@ -250,7 +251,7 @@ import Testing
     let text = String(
       decoding: try ParsingTests.parser.parse(bytes, declared: "", scope: "t").text, as: UTF8.self)
     #expect(text.contains("dispatch"))
-    // Two members one after the other are one content, and a damaged one is none.
+    // The first half of the gzip file.
     let two = Array(bytes.prefix(bytes.count / 2))
     let error = #expect(throws: ParsingError.self) {
       try ParsingTests.parser.parse(two, declared: "", scope: "t")

@@ -4,7 +4,7 @@ import Parsing
 import TestSupport
 import Testing
 
-// Goal: no document ends its reader by a crash. Method: mutated documents of every format, with a fixed seed, through
+// Goal: no document crashes its reader. Method: mutated documents of every format, with a fixed seed, through
 // real readers. The libraries below are fuzzed for longer by scripts/fuzz.sh.
 
 @Suite(.timeLimit(.minutes(5))) struct ParserFuzzTests {
@@ -41,9 +41,9 @@ import Testing
     return bytes
   }
 
-  @Test("mutated documents are read or refused, and none ends its reader")
+  @Test("mutated documents are read or refused, and none crashes its reader")
   func mutations() async throws {
-    // Readers are waited for: on a thread of the pool, other tests would wait too.
+    // Waiting for a reader blocks the thread. On a thread of Swift's pool it would hold up other tests.
     try await BlockingCalls(name: "fuzz").run { try Self.mutate() }
   }
 

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 // Goal: real files are read, and the error for an unreadable file says why. Method: the files of the test data, with
-// the strings of their manifest, and small hostile inputs.
+// the strings that their manifest expects, and small hostile inputs.
 
 @Suite struct ParsingTests {
   static let limits = ParsingLimits(timeout: .seconds(20), memoryBytesMax: 1 << 30, textBytesMax: 8 << 20)
@@ -47,14 +47,14 @@ import Testing
     #expect { try parse(many, declared: type) } throws: { ($0 as? ParsingError)?.rule == rule }
     let few = "<p>a" + String(repeating: "\u{302E}\u{0301}", count: 500) + " b</p>\n"
     #expect(try !parse(few, declared: type).text.isEmpty)
-    // Marks that markup hides.
+    // The same marks as character references.
     guard type == "text/html" else { return }
     let hidden = "<p>a" + String(repeating: "&#769;", count: 2000) + "</p>"
     #expect(error(Array(hidden.utf8), type)?.rule == rule)
   }
 
   @Test(
-    "every real file is read with its strings, or refused with a reason",
+    "every real file is read with its expected strings, or refused with a reason",
     .enabled(if: SharedData.isPresent, "no test data: MILLRACE_SHARED"))
   func realFiles() throws {
     let root = SharedData.root! + "/data/files/"
@@ -70,8 +70,8 @@ import Testing
         let parsed = try parse(bytes, declared: declared)
         // The manifest quotes the source. In Markdown, the marks of emphasis and code are not text.
         func comparable(_ text: String) -> String {
-          // In a PDF, what is a space and what is a cell's end is a matter of distances.
-          // A note's mark is raised.
+          // In a PDF, only distances tell a space from the end of a cell, so both are left out. The mark of a note is a
+          // raised digit, which is compared as a plain digit.
           if path.contains(".pdf") {
             return String(
               text.map { $0.wholeNumberValue.flatMap { $0 < 10 ? Character("\($0)") : nil } ?? $0 }
@@ -119,7 +119,7 @@ import Testing
     #expect(gate.headingPath == ["Pumps", "Valves"])
   }
 
-  @Test("deep, broken and very long markup does not trap")
+  @Test("deep, broken and very long markup is read whole or refused")
   func hostileMarkup() throws {
     for text in [
       String(repeating: "<div>", count: 200) + "deep", "<html><p>unclosed <b>tags <i>everywhere",
@@ -176,8 +176,7 @@ import Testing
     try zip.run()
     let bomb = Array(output.fileHandleForReading.readDataToEndOfFile())
     #expect(error(bomb)?.code == .tooLong)
-    let slow = ParsingLimits(timeout: .seconds(1), memoryBytesMax: 1 << 30, textBytesMax: 1 << 40)
-    #expect(bomb.count < 100_000 && slow.timeout == .seconds(1))
+    #expect(bomb.count < 100_000)
   }
 
   private static func sleepInChild() async {
@@ -199,7 +198,7 @@ import Testing
         group.cancelAll()
       }
     }
-    // This includes waiting for a thread of the pool, which all tests share: minutes on a busy machine.
+    // The time includes waiting for a thread of the pool, which all tests share: minutes on a busy machine.
     #expect(time < .seconds(500), "it would have slept for ten minutes: \(time)")
   }
 

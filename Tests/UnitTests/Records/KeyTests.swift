@@ -63,7 +63,7 @@ import Testing
   }
 
   @Test(
-    "a version that was read again lies above its record and below every later one, and names its request")
+    "a version that was read again is above its record's and below every later one, and names its request")
   func readAgain() throws {
     let again = try #require(Version("1.42.107"))
     #expect(again == Version(epoch: 1, offset: 42, reading: 107) && again.description == "1.42.107")
@@ -76,7 +76,7 @@ import Testing
       key: DocumentKey(tenant: .standard, id: try #require(DocumentID("a"))), version: again)
     info.reader = ReaderVersion("pdf/3")
     let header = PartHeader(document: info)
-    #expect(header.format == 2, "a release that knows no readings must not read it")
+    #expect(header.format == 2, "a release without reread versions must not read it")
     let batch = try ChunkBatch(wireBytes: ChunkBatch(header: header, chunks: []).wireBytes)
     #expect(batch.header == header && batch.header.document.reader == ReaderVersion(format: .pdf, number: 3))
     let request = RereadRequest(info.key, again)
@@ -88,7 +88,7 @@ import Testing
         try RereadRequest(key: request.key, value: value, at: position, epoch: epoch)
       }
     }
-    // A release that knows no readings finds two numbers and a digest, and then the newer format.
+    // A release without reread versions takes `107.ab` for a digest, and then refuses the newer format of the value.
     let key = VectorKey(document: info.key, version: again, set: .chunks(digest: "ab"), part: 0)
     #expect(key.description == "default/a@1.42~107.ab#0" && VectorKey(bytes: key.bytes) == key)
     for text in ["default/a@1.42.107~ab#0", "default/a@1.42~7.ab#0", "default/a@1.42~0107.ab#0"] {
@@ -97,7 +97,7 @@ import Testing
     #expect(throws: FieldError.self) { try DocumentKey(bytes: request.key) }
   }
 
-  @Test("a version beyond every log is none: its neighbours could not be counted")
+  @Test("an offset below 0 or above 2^53 makes no version, so that sums with an offset can't overflow")
   func lastVersion() {
     #expect(Version("1.9007199254740992")?.offset == Version.offsetMax)
     for text in ["1.9007199254740993", "1.9223372036854775807", "1.-1"] {

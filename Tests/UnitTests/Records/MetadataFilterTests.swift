@@ -3,8 +3,8 @@ import Testing
 import TestSupport
 @testable import Records
 
-// Goal: a filter means what its grammar says, is refused by field and rule, and stays the same on its way. Method: each
-// operator on each kind of value, bad filters, and random filters beside an evaluation of their JSON.
+// Goal: a filter means what its grammar says, an invalid one is refused with field and rule, and writing and reading
+// does not change it. Method: every operator on several kinds of values, and invalid filters.
 
 @Suite struct MetadataFilterTests {
   private func filter(_ text: String) throws -> MetadataFilter {
@@ -20,7 +20,7 @@ import TestSupport
   ]
 
   @Test(
-    "operators, lists, exact numbers and times",
+    "operators, lists, exact numbers and times match as specified",
     arguments: [
       (#"{}"#, true), (#"{"site":"north"}"#, true), (#"{"site":["south","north"]}"#, true),
       (#"{"site":[]}"#, false),
@@ -53,14 +53,14 @@ import TestSupport
   func meaning(_ text: String, _ expected: Bool) throws {
     let filter = try filter(text)
     #expect(filter.matches(Self.document) == expected)
-    // On its way it is written and read several times.
+    // On its way over the topics, a filter is written and read several times.
     var again = filter
     for _ in 0..<3 { again = try MetadataFilter(written: JSONReader.read(Array(again.json.text.utf8))) }
     #expect(again == filter && again.json.text == filter.json.text, "\(filter.json.text)")
   }
 
   @Test(
-    "bad filters are refused with the field, the value and the rule",
+    "invalid filters are refused with the field and the rule",
     arguments: [
       (#"[]"#, "filter"), (#"{"$nor":[{}]}"#, "filter.$nor"), (#"{"$and":{}}"#, "filter.$and"),
       (#"{"$or":[]}"#, "filter.$or"),
@@ -81,7 +81,7 @@ import TestSupport
       error?.field.hasPrefix(field) == true && error?.rule.isEmpty == false, "\(String(describing: error))")
   }
 
-  @Test("a thousand values and two hundred conditions are the limits")
+  @Test("a filter has at most a thousand values and two hundred conditions")
   func limits() throws {
     let values = (0..<1000).map(String.init).joined(separator: ",")
     _ = try filter(#"{"a":[\#(values)]}"#)
@@ -90,7 +90,7 @@ import TestSupport
     #expect(throws: FieldError.self) { try filter(#"{"$or":[\#(many)]}"#) }
   }
 
-  @Test("a worker of the former release refuses a query whose filter it can't read; equality stays as it was")
+  @Test("an older release refuses a query whose filter it can't read; equality keeps its old encoding")
   func wire() throws {
     var query = QueryRecord(id: QueryID("q")!, text: "t")
     query.filter = try filter(#"{"site":["north"],"year":2021}"#)
@@ -103,7 +103,7 @@ import TestSupport
     #expect(try rich.flight().query == query)
   }
 
-  @Test("numbers are in order: signs, zeros, exponents, 64 bits")
+  @Test("numbers are ordered exactly, with signs, zeros, exponents and 64 bits")
   func order() throws {
     let ordered = [
       "-1e300", "-9223372036854775808", "-2", "-1.5", "-0.001", "0", "1e-300", "0.0001", "0.1", "0.11", "1",

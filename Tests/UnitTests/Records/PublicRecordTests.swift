@@ -79,7 +79,7 @@ import Testing
     #expect(try QueryRecord(value: query.json.bytes) == query)
   }
 
-  @Test("golden bytes of the public records")
+  @Test("the JSON of the public records equals the golden bytes")
   func golden() {
     var status = StatusRecord(key, Version(epoch: 1, offset: 42), .put, .indexed)
     status.chunks = 3
@@ -117,7 +117,7 @@ import Testing
       #expect(
         (try? AnswerRecord(value: hostile.json.bytes))?.isVoid(appendedAtMilliseconds: 1 << 52) == false)
     }
-    // A query that was searched again passed two stages twice.
+    // A query that was searched again passes two stages twice. Their times are added.
     var again = answer
     again.timings = ["search", "retrieve", "search", "retrieve"].map {
       StageTiming(stage: $0, waitMilliseconds: 1, workMilliseconds: 2)
@@ -128,23 +128,26 @@ import Testing
   }
 
   @Test(
-    "a query's names that are written nearly like ours are named in its warnings, which reach the answer",
+    "field names of a query that look misspelt are named in its warnings, which reach the answer",
     arguments: [
-      ("filters", "filter"), ("Filter", "filter"), ("fliter", "filter"), ("filtr", "filter"), ("topK", "top_k"),
-      ("principal", "principals"), ("search-mode", "search_mode"), ("source", nil), ("model", nil), ("user", nil),
+      ("filters", "filter"), ("Filter", "filter"), ("fliter", "filter"), ("filtr", "filter"),
+      ("topK", "top_k"),
+      ("principal", "principals"), ("search-mode", "search_mode"), ("source", nil), ("model", nil),
+      ("user", nil),
       ("ids", nil), ("tex", nil),
     ])
   func misspelt(_ name: String, _ meant: String?) throws {
     let query = try QueryRecord(value: Array(#"{"id":"q","text":"a?","\#(name)":{}}"#.utf8))
     #expect(query.warnings == (meant.map { ["'\(name)' is not a field: write '\($0)'"] } ?? []))
-    let flight = try SearchRecord(wireBytes: SearchRecord(flight: QueryInFlight(query: query)).wireBytes).flight
+    let flight = try SearchRecord(wireBytes: SearchRecord(flight: QueryInFlight(query: query)).wireBytes)
+      .flight
     #expect(flight.query.warnings == query.warnings)
     var answer = AnswerRecord(flight, status: .refused)
     answer.warnings = flight.query.warnings
     #expect(try AnswerRecord(value: answer.json.bytes).warnings == query.warnings)
   }
 
-  @Test("null for an ACL, and names that are written nearly like ours, are doubted")
+  @Test("null for an ACL and field names that look misspelt are reported as doubts")
   func doubts() throws {
     let key = DocumentKey(tenant: .standard, id: DocumentID("d")!)
     func doubts(_ json: String) throws -> [String] {
@@ -157,7 +160,7 @@ import Testing
   }
 
   @Test(
-    "names that a producer chooses stay short in errors, and doubts are few and know the producer's names")
+    "long names are shortened in errors; there are at most ten doubts, which follow the field map")
   func longNames() throws {
     let key = DocumentKey(tenant: .standard, id: DocumentID("d")!)
     let long = String(repeating: "m", count: 1_000_000)
@@ -183,7 +186,7 @@ import Testing
     }
   }
 
-  @Test("an address is shown only with a scheme that a reader may follow")
+  @Test("the URI of a citation is shown only if its scheme is allowed")
   func addresses() {
     for uri in ["https://a/b", "HTTP://a", "file:///a", "s3://bucket/key", "urn:isbn:1"] {
       #expect(CitationURI.shown(uri) == uri)
@@ -196,7 +199,7 @@ import Testing
     }
   }
 
-  @Test("control characters of texts are escaped in JSON, also those of two bytes")
+  @Test("control characters in strings are escaped in JSON, also those of two UTF-8 bytes")
   func escapes() throws {
     let text = "a\u{7F}b\u{85}c\u{9B}31md\u{1B}e\u{A0}ä"
     let bytes = JSONValue.string(text).bytes
@@ -205,7 +208,7 @@ import Testing
   }
 
   @Test(
-    "numbers are kept exactly, or refused by name",
+    "numbers are kept exactly, or refused",
     arguments: [
       ("346218760129241550", "346218760129241550"), ("346218760129241551", "346218760129241551"),
       ("18446744073709551615", "18446744073709551615"), ("-9223372036854775808", "-9223372036854775808"),
@@ -248,7 +251,7 @@ import Testing
   }
 
   @Test(
-    "expires_at is a time with any offset, seconds or milliseconds, or never",
+    "expires_at is a time with an offset, seconds or milliseconds since 1970, or 0 for never",
     arguments: [
       ("0", 0), ("1700000000", 1_700_000_000_000), ("1700000000.5", 1_700_000_000_500),
       ("1700000000000", 1_700_000_000_000), ("978307200000", 978_307_200_000),

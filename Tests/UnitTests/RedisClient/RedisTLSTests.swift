@@ -3,8 +3,8 @@ import RedisClient
 import Supervision
 import Testing
 
-// Goal: with rediss:// nobody between us and Redis can read or take its place. Method: a real redis-server with
-// certificates made here by openssl, trusted and not.
+// Goal: with rediss:// nobody between client and Redis can read the traffic or take the place of Redis. Method: a real
+// redis-server, with trusted and untrusted certificates that openssl makes in the test.
 
 @Suite(.timeLimit(.minutes(2))) struct RedisTLSTests {
   private static let server = "/usr/bin/redis-server"
@@ -47,7 +47,7 @@ import Testing
     }
 
     deinit {
-      // SIGTERM would not do: the child has the signal mask of Foundation's threads, which blocks it.
+      // Not SIGTERM: the child inherits the signal mask of Foundation's threads, which blocks it.
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
       try? FileManager.default.removeItem(at: folder)
@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test(
-    "values of any size arrive through TLS; a stranger's server, another name and plain text are refused",
+    "values of any size arrive through TLS; an untrusted server, another name and plain text are refused",
     .enabled(if: FileManager.default.isExecutableFile(atPath: server), "redis-server is not installed"))
   func encrypted() async throws {
     let server = try Server()

@@ -48,7 +48,7 @@ import Testing
 
   private struct Left: Error {}
 
-  /// Adds one shard's candidates to a round of `count` shards, and ends the round if it gets it.
+  /// Adds one shard's candidates to a round of `count` shards. If this call gets the round, it finishes and settles it.
   private func gather(
     _ rounds: Rounds, _ shard: UInt32, of count: UInt32 = 2, limit: Duration = .seconds(60),
     finish: @escaping @Sendable (Rounds.Round) async throws -> Void
@@ -66,7 +66,7 @@ import Testing
     rounds.settle(round, isFinished: true)
   }
 
-  /// Counts the results of a round's records.
+  /// The record count of each finished round, the shards whose call returned, and the number of failed calls.
   private final class Log: Sendable {
     let finished = Mutex<[Int]>([])
     let returned = Mutex<Set<UInt32>>([])
@@ -79,7 +79,7 @@ import Testing
     }
   }
 
-  @Test("no record of a round is done before the round's output; a late record opens no second round")
+  @Test("no record of a round is done before the round's output is; a late record opens no second round")
   func roundIsDoneTogether() async throws {
     let rounds = Rounds()
     let log = Log()
@@ -130,7 +130,7 @@ import Testing
     #expect(log.failures.withLock { $0 } == 1)
   }
 
-  @Test("a round that was left starts again with all its records; none finishes it with only a part")
+  @Test("a round that was left starts again with all its records, and is never finished with a part of them")
   func roundIsBegunAnew() async throws {
     // The record that leaves the round returns at once, or a little later.
     for delay in [0, 1, 20] {
@@ -172,7 +172,7 @@ import Testing
     await #expect(throws: CancellationError.self) {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await self.gather(rounds, 0) { _ in Issue.record("one shard of two") } }
-        // Cancel while it waits, not before.
+        // Cancel while the record waits for the other shard, not before.
         try await Task.sleep(for: .milliseconds(200))
         group.cancelAll()
         try await group.waitForAll()
@@ -195,9 +195,9 @@ import Testing
       } == ["x0", "y1", "y0"])
   }
 
-  @Test("words count more where a text has an identifier of the query, and as usual where none has it")
+  @Test("words count more if a text has an identifier of the query, and as usual if none has it")
   func identifiers() {
-    // x is nearer, y has the rare word.
+    // Document x has the nearer vector, y has the rare word.
     var found = candidates(0, of: 1, [0], [hit("x", 0, 0.9, 0..<1, "a"), hit("y", 0, 0.5, 0..<1, "b")])
     found.hits[1].postings = [.init(term: 0, frequency: 100)]
     found.hits[1].length = 100
@@ -216,7 +216,7 @@ import Testing
     }
     #expect(best(isIdentifier: false, documents: 1) == "x")
     #expect(best(isIdentifier: true, documents: 1) == "y")
-    #expect(best(isIdentifier: true, documents: 0) == "x", "no text has it")
+    #expect(best(isIdentifier: true, documents: 0) == "x", "no text has the identifier")
   }
 
   private func fused(_ hits: [Hit]) -> [Fusion.Fused] {

@@ -4,8 +4,8 @@ import Records
 import Testing
 @testable import Search
 
-// Goal: a version gets exactly one state, though its partition is assigned anew while its state is decided or sent.
-// Method: the interleavings of work with an assignment, one step after another.
+// Goal: a version gets exactly one state, even if its partition is assigned anew while its state is decided or sent.
+// Method: the possible orders of the steps of work and assignment.
 
 @Suite struct OpenStatesTests {
   private let key = DocumentKey(tenant: .standard, id: DocumentID("page")!)
@@ -27,41 +27,41 @@ import Testing
   }
 
   @Test(
-    "a decision for a table that is gone is made anew, and not taken for one of a version that has its state")
+    "a decision for a replaced table is made anew, and its version does not count as one that has its state")
   func goneTable() {
     states.replace(with: [0: OpenVersions(start: 0)])
     read([(1, .accepted)])
     let table = states.table(of: 0, knowing: key, version(1))
     #expect(table != nil)
     states.clear()
-    #expect(begin(1, table: table) == nil, "no table")
+    #expect(begin(1, table: table) == nil, "there is no table")
     states.replace(with: [0: OpenVersions(start: 0)])
-    #expect(begin(1, table: table) == nil, "another one, which was not read yet")
+    #expect(begin(1, table: table) == nil, "the new table was not read yet")
     #expect(states.table(of: 0, knowing: key, version(1)) == nil)
     read([(1, .accepted)])
     #expect(begin(1, table: states.table(of: 0, knowing: key, version(1))) == ["1 indexed"])
     let restarted = states.table(of: 0)
     states.restart(0)
-    #expect(begin(1, table: restarted) == nil, "the topic was made again")
+    #expect(begin(1, table: restarted) == nil, "the topic was recreated")
   }
 
-  @Test("a version whose state is being sent gets no other, also by a new table")
+  @Test("a version whose state is being sent gets no other state, also from a new table")
   func closing() {
     states.replace(with: [0: OpenVersions(start: 0)])
     read([(1, .accepted), (2, .accepted), (3, .accepted)])
     #expect(begin(1, table: states.table(of: 0)) == ["1 indexed"])
-    #expect(begin(1, table: states.table(of: 0)) == [], "a repeat of its record")
+    #expect(begin(1, table: states.table(of: 0)) == [], "its record is repeated")
     states.replace(with: [0: OpenVersions(start: 0)])
     read([(1, .accepted), (2, .accepted), (3, .accepted)])
-    #expect(begin(2, table: states.table(of: 0)) == ["2 indexed"], "and 1 is not superseded")
-    #expect(states.oldestOffset(of: 0) == 0, "it counts as open for the next owner")
+    #expect(begin(2, table: states.table(of: 0)) == ["2 indexed"], "version 1 is not superseded")
+    #expect(states.oldestOffset(of: 0) == 0, "version 1 counts as open for the next owner")
     states.end(key, version(1), 0, isAcknowledged: true)
     states.end(key, version(2), 0, isAcknowledged: false)
     #expect(states.oldestOffset(of: 0) == 1)
     #expect(begin(3, table: states.table(of: 0)) == ["3 indexed", "2 superseded"])
   }
 
-  @Test("a state that is acknowledged while there is no table is known to the next one")
+  @Test("a state that is acknowledged while there is no table is known to the next table")
   func acknowledgedBetween() {
     states.replace(with: [0: OpenVersions(start: 0)])
     read([(1, .accepted), (2, .accepted)])

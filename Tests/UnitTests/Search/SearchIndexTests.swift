@@ -40,7 +40,7 @@ import Testing
     try await index.apply([record(right, batch, at: 1)])
     #expect(await index.decision(0, 1)?.outcome == .visible(chunkCount: 1))
     await index.forgetDecisions(before: [0: 2])
-    #expect(await index.decision(0, 1) == nil, "committed by the reporters")
+    #expect(await index.decision(0, 1) == nil, "the reporters have committed it")
   }
 
   @Test("an empty batch does not set the vector length")
@@ -56,7 +56,7 @@ import Testing
   }
 
   @Test(
-    "a record of another model or of a newer format is not read, until its document has a newer version",
+    "a record of another model or a newer format counts as unread until its document has a newer version",
     arguments: ["model", "format"])
   func unread(_ difference: String) async throws {
     let index = index()
@@ -73,11 +73,11 @@ import Testing
     (right, batch) = part(6, digest: 1)
     try await index.apply([record(right, batch, at: 1)])
     #expect(await index.unreadReason == nil)
-    #expect(try await !index.isUnread(0, 0), "overtaken")
+    #expect(try await !index.isUnread(0, 0), "a newer version exists")
     #expect(
-      try await index.deadKeys(of: right.document).map(\.version.offset) == [5], "it must not stay for ever")
+      try await index.deadKeys(of: right.document).map(\.version.offset) == [5], "the old key must not stay")
     #expect(await behind(at: 2) == 0)
-    // Behind the reporters' commits nothing is kept for them.
+    // Below the reporters' commits, no unread record is kept for the reporters.
     (right, batch) = part(7, digest: 1)
     batch.header.model = "other"
     await index.forgetDecisions(before: [0: 9])
@@ -85,7 +85,7 @@ import Testing
     #expect(try await !index.isUnread(0, 8))
     #expect(await index.unreadReason != nil, "its text can't be found here")
     #expect(try await !index.holdsUnread())
-    // Nulled by a worker that has decided it.
+    // A worker that can read the record has decided it, and has nulled its key.
     try await index.apply([
       ConsumerRecord(
         position: RecordPosition(topic: "v", partition: 0, offset: 9), timestampMilliseconds: 1,

@@ -2,7 +2,8 @@ import Engine
 import Testing
 @testable import Search
 
-// Goal: a volume is caught up by the tail of the log only when that is right. Method: each reason, and its edge.
+// Goal: a volume is used only if the tail of the log can bring it up to date. Method: each reason to rebuild it, at the
+// limit.
 
 @Suite struct VolumeCheckTests {
   private func state(_ next: Int64, covered: Int64 = 1_000_000, reportedTo: Int64 = 0) -> PartitionState {
@@ -30,21 +31,21 @@ import Testing
     #expect(check([0: state(60, reportedTo: 50)], beginning: 60) == nil)
   }
 
-  @Test("partitions of another shard, a log that begins behind the volume or ends before it")
+  @Test("partitions of another shard, or a log that begins after the volume or ends before it: a rebuild")
   func bounds() {
     #expect(check([0: state(10), 1: state(10)]) == "layout")
     #expect(check([0: state(60)], beginning: 61) == "gap")
     #expect(check([0: state(100)], end: 99) == "shorter")
   }
 
-  @Test("a volume older than seven eighths of the retention is rebuilt, unless nothing was read of it")
+  @Test("a partition older than seven eighths of the retention means a rebuild, unless it is empty")
   func age() {
     #expect(check([0: state(60)], now: 1_007_000) == nil)
     #expect(check([0: state(60)], now: 1_007_001) == "old")
     #expect(check([0: state(0, covered: 0)], now: 9_000_000) == nil)
   }
 
-  @Test("commits of the reporters before the kept decisions mean a rebuild")
+  @Test("reporters' commits below the first decision that the volume keeps mean a rebuild")
   func reports() {
     #expect(check([0: state(60, reportedTo: 51)]) == "reports")
     #expect(check([0: state(60, reportedTo: 50)]) == nil)

@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(
-    "topics whose records go to the partition of the same number have equal counts, and each shard a partition"
+    "topics that share partition numbers must have equal counts, and there must be a partition for each shard"
   )
   func partitionCounts() {
     for (flag, value) in [

@@ -46,6 +46,8 @@ import Testing
       ("KAFKA_PROPERTIES", "kafka.properties", "hunter2", "(hidden)"),
       ("LLM_API_KEY", "llm.apiKey", "k", "(hidden)"),
       ("REDIS_ADDRESS", "redis.address", "redis://:p@h:1", "redis://(hidden)@h:1"),
+      ("REDIS_ADDRESS", "redis.address", "rediss://h:1", "rediss://h:1"),
+      ("REDIS_ADDRESS", "redis.address", "rediss://:p@h:1", "rediss://(hidden)@h:1"),
       ("REDIS_ADDRESS", "redis.address", "redis://:p@q/r@h:1/2", "redis://(hidden)@h:1/2"),
       ("REDIS_ADDRESS", "redis.address", "unix:///run/r.sock?db=1", "unix:///run/r.sock?db=1"),
       ("LLM_URL", "llm.url", "https://u:p@h/v1", "https://(hidden)@h/v1"),
@@ -120,14 +122,14 @@ import Testing
     }
   }
 
-  @Test("values for a shell have no special characters", arguments: ["a$(id)", "a;b", "a b", "`x`", "a\"b"])
+  @Test("special characters in shell values are refused", arguments: ["a$(id)", "a;b", "a b", "`x`", "a\"b"])
   func kinit(_ value: String) throws {
     let error = try #require(fault(["KAFKA_PROPERTIES": "sasl.kerberos.principal=\(value)"]))
     #expect(error.rule.contains("sasl.kerberos.principal") && error.rule.contains("shell"))
     #expect(fault(["KAFKA_PROPERTIES": "sasl.kerberos.principal=kafka/h-1.x@REALM"]) == nil)
   }
 
-  @Test("a properties file has lines, comments and values with commas, and no property may be set twice")
+  @Test("a properties file may have comments and values with commas; no property may be set twice")
   func propertiesFile() throws {
     let path = try file("# ours\n\nsasl.username = u\r\nsasl.password=a,b=c #d\n  client.rack=r\n")
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -145,7 +147,7 @@ import Testing
         "is no file that can be read"))
   }
 
-  @Test("a secret file has one line of limited length; of value and file, the source with precedence counts")
+  @Test("a secret file has one short line; a value or file from a source with precedence overrides the other")
   func secretFile() throws {
     let path = try file("key-1\n")
     defer { try? FileManager.default.removeItem(atPath: path) }

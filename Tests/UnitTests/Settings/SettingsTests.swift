@@ -58,9 +58,7 @@ import Testing
     #expect(throws: SettingsError.self) { try SettingsTable(file: file) }
   }
 
-  @Test(
-    "answers are copied only to topics of the allowed starts, and to none that is named like one of a pipeline"
-  )
+  @Test("answers are copied only to topics with an allowed prefix, never to one named like a pipeline's")
   func replyPrefixes() throws {
     let closed = try Settings(SettingsTable()).kafka
     #expect(closed.brokenReplyRule("app.replies")?.contains("allows no topic") == true)
@@ -80,7 +78,7 @@ import Testing
     }
   }
 
-  @Test("a duration beyond a hundred years is refused, since a clock's time is added to it")
+  @Test("a duration beyond a hundred years is refused, because it is added to a clock's time")
   func longestDuration() throws {
     #expect(
       try Settings(SettingsTable(flags: ["--worker-grace-deadline": "36500d"])).graceDeadline > .seconds(1))

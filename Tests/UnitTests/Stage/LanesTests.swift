@@ -3,8 +3,8 @@ import Records
 import Testing
 @testable import Stage
 
-// Goal: an ordered stage begins the records of a partition in their order, whatever rebalances come between. Method:
-// the steps of one partition, by hand.
+// Goal: an ordered stage begins the records of a partition in their order, whatever rebalances happen. Method: the
+// steps of one partition, one by one.
 
 @Suite struct LanesTests {
   private let partition = TopicPartition("documents", 0)
@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test(
-    "a record that was left before a partition came back is begun before those that were put back after it")
+    "a record left before its partition returned is begun before records that were put back after that")
   func leftFirst() {
     var lanes = Lanes(.batches(of: 8, isOrdered: true), deathsMax: 4)
     lanes.begin()
@@ -47,13 +47,13 @@ import Testing
     #expect(next.map(\.record.position.offset) == [28, 29, 30])
   }
 
-  @Test("records that were left and are gone from the log hold up no later ones")
+  @Test("records that are gone from the log do not hold up later ones")
   func gone() {
     var lanes = Lanes(.batches(of: 8, isOrdered: true), deathsMax: 4)
     lanes.begin()
     lanes.assign([partition: CommittedOffset(nextOffset: 28)], ends: [:])
     _ = lanes.poll(records([28, 29, 30, 31]))
-    // One is in work, the others wait.
+    // One record is in work, the others wait.
     let taken = lanes.take(now: .now, batchMax: 1) { _ in false }
     lanes.revoke([partition])
     lanes.assign([partition: CommittedOffset(nextOffset: 28)], ends: [:])
@@ -68,9 +68,9 @@ import Testing
     #expect(next.map(\.record.position.offset) == [31])
   }
 
-  @Test("a stage that gives no record up works on each, however many processes died")
+  @Test("a stage that gives up no record treats each as usual, however many processes died")
   func givesNothingUp() {
-    // In work alone at two deaths.
+    // Offset 28 was in work alone at two deaths.
     let metadata = "~1;28;d;1;5;1;0;0;;"
     func treatment(_ deathsMax: Int) -> PartitionProgress.Treatment {
       let progress = PartitionProgress(
@@ -80,7 +80,7 @@ import Testing
     #expect(treatment(4) != .usual && treatment(.max) == .usual)
   }
 
-  @Test("later records wait for one that is due later")
+  @Test("later records wait for a record whose retry is due later")
   func due() {
     var lanes = Lanes(.batches(of: 8, isOrdered: true), deathsMax: 4)
     lanes.begin()

@@ -6,14 +6,14 @@ import TestSupport
 import Testing
 @testable import Stage
 
-// Goal: what is committed loses no record, whatever the order of the work, the hand-overs and the deaths. Method: short
-// histories one by one, then random ones against a model of a partition and its owners.
+// Goal: commits lose no record, whatever the order of the work, the hand-overs and the deaths. Method: short histories
+// one by one, then random ones against a model of a partition and its owners.
 
 @Suite struct PartitionProgressTests {
   private func progress(_ offset: Int64, _ metadata: String = "") -> PartitionProgress {
     PartitionProgress(CommittedOffset(nextOffset: offset, metadata: metadata))
   }
-  /// Those of the offsets that are new.
+  /// Polls the offsets, and returns those that are new.
   private func polled(_ offsets: [Int64], _ progress: inout PartitionProgress) -> [Int64] {
     var new: [Int64] = []
     for offset in offsets where progress.poll(offset) { new.append(offset) }
@@ -37,14 +37,14 @@ import Testing
     #expect(owner.nextOffset == 17)
   }
 
-  @Test("the highest offset that a client can commit traps nobody")
+  @Test("the highest offset that a client can commit causes no trap")
   func highestOffset() {
     let owner = progress(.max)
     #expect(owner.committed(isHandedOver: true).nextOffset == .max)
     #expect(owner.committed(isHandedOver: false).nextOffset == .max)
   }
 
-  @Test("offsets count from the poll on, whatever the order of the work: none is passed by the commit")
+  @Test("polled offsets are unfinished, whatever the order of the work: the commit passes none of them")
   func orderOfTheWork() {
     var owner = progress(0)
     _ = polled([0, 1, 2, 3], &owner)
@@ -55,7 +55,7 @@ import Testing
     #expect(owner.nextOffset == 2)
   }
 
-  @Test("what the former owner finished beyond this owner's last poll is skipped later")
+  @Test("records that the former owner finished beyond this owner's last poll are skipped later")
   func finishedFurtherOn() {
     var former = progress(0)
     _ = polled(Array(0..<10), &former)
@@ -74,14 +74,14 @@ import Testing
     #expect(owner.unfinishedCount == 2 && !owner.isHeld(1))
     owner.finish(0, incarnation: 0)
     owner.finish(2, incarnation: 0)
-    #expect(owner.nextOffset == 1, "it is not finished: nothing beyond it is committed")
+    #expect(owner.nextOffset == 1, "offset 1 is not finished: nothing beyond it is committed")
     owner.resume(at: 0)
     #expect(polled([0, 1, 2], &owner) == [1])
     owner.finish(1, incarnation: 0)
     #expect(owner.nextOffset == 3)
   }
 
-  @Test("a log that begins again makes its offsets new, and what was in work before counts for nothing")
+  @Test("if a log begins again, its offsets are new, and results of earlier work do not count")
   func restarted() {
     var owner = progress(100)
     _ = polled([100, 101], &owner)
@@ -94,8 +94,7 @@ import Testing
   }
 
   @Test(
-    "metadata of another offset, of a newer form or of nobody says nothing; the former release's bitmap is read"
-  )
+    "metadata of another offset, of a newer form or invalid is ignored; the former release's bitmap is read")
   func forms() throws {
     var owner = progress(10)
     _ = polled([10, 11, 12], &owner)
@@ -126,10 +125,9 @@ import Testing
   }
 
   @Test(
-    "a record that is in work at four deaths is rejected, its neighbours are not; orderly days count nothing"
-  )
+    "a record that is in work at four deaths is rejected, its neighbours are not; orderly stops do not count")
   func deaths() {
-    // One guilty record among eight; what the process does with each, until it dies.
+    // One of eight records kills its process. The loop does what a process does with each record until it dies.
     let (guilty, count) = (Int64(105), Int64(8))
     var commit = CommittedOffset(nextOffset: 100)
     var deathCount = 0
@@ -173,7 +171,7 @@ import Testing
     #expect(orderly.treatment(of: 108, deathsMax: 4) == .usual)
   }
 
-  @Test("processes that die one after another while different records are in work alone give none up")
+  @Test("if processes die one after another, each with another record in work alone, none is given up")
   func innocent() {
     var commit = CommittedOffset(nextOffset: 0, metadata: "~1;0;d;8;1;8;;;;")
     // Each process finishes one more record alone, and dies at the next.
@@ -195,9 +193,9 @@ import Testing
     #expect(PartitionProgress(former).treatment(of: 7, deathsMax: 4) == .rejected)
   }
 
-  @Test("after two deaths only what was in work at both is worked on alone, however much may have begun")
+  @Test("after two deaths only records that were in work at both are worked on alone")
   func intersection() {
-    // Killed with up to 1,000 records in work; then with the first 10 of them.
+    // The first process was killed with up to 1,000 records in work, the second with the first 10 of them.
     let first = CommittedOffset(nextOffset: 0, metadata: "~1;0;d;1000;0;0;;;;")
     var second = PartitionProgress(first, logEnd: 20_000, inWorkMax: 8192)
     let offsets = Array(0..<20 as Range<Int64>)
@@ -207,19 +205,18 @@ import Testing
       #expect(second.isWatched(offset) && second.treatment(of: offset, deathsMax: 4) == .usual)
       second.begin(offset)
     }
-    #expect(second.revision > revision, "the begins are worth a commit")
+    #expect(second.revision > revision, "the begins must be committed")
     var third = PartitionProgress(second.committed(isHandedOver: false), logEnd: 20_000, inWorkMax: 8192)
     _ = polled(offsets, &third)
     #expect(offsets.filter { third.treatment(of: $0, deathsMax: 4) == .alone } == Array(0..<10))
-    // Killed before it began anything, by something else: that acquits none of them.
+    // The third process was killed before it began a record, so by something else. That acquits none of them.
     var fourth = PartitionProgress(third.committed(isHandedOver: false), logEnd: 20_000, inWorkMax: 8192)
     _ = polled(offsets, &fourth)
     #expect(offsets.filter { fourth.treatment(of: $0, deathsMax: 4) == .alone } == Array(0..<10))
   }
 
   @Test(
-    "a record that kills is given up also while an older one, which was in work at a death, fails again and again"
-  )
+    "a record that kills is rejected even while an older one, which was in work at a death, keeps failing")
   func behindStuck() {
     let (stuck, killer) = (Int64(0), Int64(30))
     // One death, with the stuck record in work; the killer comes later.
@@ -252,10 +249,10 @@ import Testing
       Issue.record("the killer was worked on, and nothing died")
       return
     }
-    Issue.record("it kills for ever")
+    Issue.record("the killer was never rejected")
   }
 
-  @Test("records that came after a death were in work at none")
+  @Test("records that arrive after a death count as in work at none")
   func laterRecords() {
     var owner = progress(0)
     _ = polled([0, 1], &owner)
@@ -272,7 +269,7 @@ import Testing
     #expect(empty.treatment(of: 2, deathsMax: 4) == .usual, "nothing was in work")
   }
 
-  @Test("random polls, finishes, moves, truncations and hand-overs, dirty and clean, lose no record")
+  @Test("random polls, finishes, commits, deaths and hand-overs lose no record")
   func random() {
     let seed = UInt64.random(in: 1...UInt64.max)
     var generator = SplitMix(state: seed)
@@ -309,7 +306,7 @@ import Testing
             #expect(new.nextOffset >= commit.nextOffset, "seed \(seed), round \(round)")
             commit = new
           }
-          // No unfinished record is below the commit, or marked as finished.
+          // No unfinished record is below the commit.
           let next = owner.committed(isHandedOver: false)
           for offset in log where offset < next.nextOffset {
             if effects[offset] == nil { Issue.record("lost \(offset), seed \(seed), round \(round)") }

@@ -6,7 +6,7 @@ import Stage
 import Synchronization
 import Testing
 
-// Goal: work on one key is done one after another. Method: concurrent tasks write a log.
+// Goal: work on one key is sequential. Method: concurrent tasks write a log.
 
 @Suite struct TurnsTests {
   private final class Log: Sendable {
@@ -32,7 +32,7 @@ import Testing
         }
       }
       try await Task.sleep(for: .milliseconds(100))
-      #expect(log.all == [], "the first has not ended")
+      #expect(log.all == [], "the first turn has not ended")
       turns.release("a")
       try await group.waitForAll()
     }

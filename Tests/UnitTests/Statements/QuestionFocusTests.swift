@@ -1,12 +1,12 @@
 import Statements
 import Testing
 
-// Goal: an identifier in a question must stand in what is quoted. Method: questions with what they require, and texts
-// that have it or don't.
+// Goal: a quote must have the identifiers of its question. Method: questions with their identifiers, and texts that
+// have them or don't.
 
 @Suite struct QuestionFocusTests {
   @Test(
-    "identifiers of a question",
+    "a question's identifiers are found",
     arguments: [
       ("What is the access word of warehouse 3?", ["warehouse 3"]),
       ("What does section 4.2 say?", ["section 4.2"]),
@@ -15,17 +15,15 @@ import Testing
       ("What does --dry-run do?", ["--dry-run"]), ("Who may read /etc/passwd?", ["/etc/passwd"]),
       ("What is \"the long room\" for?", ["the long room"]), ("What is max_retries?", ["max_retries"]),
       ("What does maxRetries mean?", ["maxretries"]), ("Who works in room twelve?", ["room twelve"]),
-      ("What changed in v1.29.3?", ["v1.29.3"]), ("Which key opens door no. 7?", ["door no. 7"]),
+      ("What changed in v1.29.3?", ["v1.29.3"]), ("Which key opens door no. 7?", ["door 7"]),
     ])
   func identifiers(_ question: String, _ expected: [String]) {
     let found = QuestionFocus(question).identifiers.map(\.text)
-    #expect(
-      found.count == expected.count && found.first?.hasPrefix(String(expected[0].prefix(4))) ?? false,
-      "\(found)")
+    #expect(found == expected)
   }
 
   @Test(
-    "quantities, years and dates are no identifiers",
+    "quantities, years and dates are not identifiers",
     arguments: [
       "May I bring 3 bags?", "Can I stay for 5 days?", "How much do 20 kg cost?", "Who won the cup in 1998?",
       "What happened on 5 March 2020?", "Are 2 people enough?", "Which are the top 10 rivers?",
@@ -41,7 +39,7 @@ import Testing
   }
 
   @Test(
-    "a text has an identifier",
+    "a text that has an identifier is recognised",
     arguments: [
       ("Where is warehouse 3?", "Warehouse 3 lies at the river.", true),
       ("Where is warehouse 3?", "Warehouse three is shut.", true),
@@ -69,7 +67,7 @@ import Testing
     #expect(QuotedPassage(text, frames: []).holds(identifier) == expected)
   }
 
-  @Test("headings, titles and the columns of a row count")
+  @Test("headings, titles and the column names of a row count as parts of a text")
   func frames() throws {
     let warehouse = try #require(QuestionFocus("Who guards warehouse 3?").identifiers.first)
     #expect(QuotedPassage("The guard is Keller.", frames: ["Sites", "Warehouse 3"]).holds(warehouse))
@@ -84,7 +82,7 @@ import Testing
     #expect(!other.holds(warehouse))
   }
 
-  @Test("two sentences that differ in a value contradict each other; in what was asked, they don't")
+  @Test("two sentences that differ in a value contradict each other, unless they differ in a word asked for")
   func otherValues() {
     let focus = QuestionFocus("How long are the backups of the orders database kept?")
     func given(_ a: String, _ b: String) -> Bool {

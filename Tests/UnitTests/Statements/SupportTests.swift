@@ -1,11 +1,11 @@
 import Statements
 import Testing
 
-// Goal: a sentence of the LLM's stands in an answer only if its source says the same. Method: pairs of a sentence and
-// its source, by rule. The tables are the specification: a reader should agree with every line.
+// Goal: a sentence of the LLM's is used in an answer only if its source says the same. Method: pairs of a source and a
+// sentence, by rule. The tables are the specification: a reader should agree with every line.
 
 @Suite struct SupportTests {
-  /// What the source says, then what is said.
+  /// A sentence of a source, a sentence of the LLM's, and the headings of the source.
   struct Pair: Sendable, CustomStringConvertible {
     var source: String
     var sentence: String
@@ -108,7 +108,7 @@ import Testing
   func movedPhrase(_ pair: Pair) { #expect(pair.verdict == .same) }
 
   @Test(
-    "numbers, units, times, dates and ranges: their spellings are equal",
+    "numbers, units, times, dates and ranges: other spellings are equal",
     arguments: [
       Pair("It is kept for 35 days.", "It is kept for thirty-five days."),
       Pair("250 people came.", "Two hundred and fifty people came."),
@@ -196,7 +196,7 @@ import Testing
   }
 
   @Test(
-    "negation, direction, modality, quantifier and condition: their spellings are equal",
+    "negation, direction, modality, quantifier and condition: other spellings are equal",
     arguments: [
       Pair("Do not open it.", "Don't open it."), Pair("Guests cannot enter.", "Guests can't enter."),
       Pair("It will not start.", "It won't start."), Pair("It is not red.", "It isn't red."),
@@ -215,7 +215,7 @@ import Testing
   func sameSignals(_ pair: Pair) { #expect(pair.verdict == .same) }
 
   @Test(
-    "a sentence that leaves out a part of its source is a piece: the whole is shown",
+    "a sentence that leaves out a part of its source is a piece",
     arguments: [
       Pair("Visitors may enter the cold store only with an escort.", "Visitors may enter the cold store."),
       Pair("Visitors may not enter.", "Visitors may enter."),
@@ -230,12 +230,12 @@ import Testing
       Pair("The lamp is red and the door is blue.", "The door is blue."),
     ])
   func pieces(_ pair: Pair) {
-    // "the first pump" changes a number of words, which is worth no more than a piece.
+    // The sentence about the first pump may get another verdict than `.piece`, but never `.same`.
     #expect(pair.verdict == .piece || pair.source.hasPrefix("The first"))
     #expect(pair.verdict != .same)
   }
 
-  @Test("what a piece leaves out is named")
+  @Test("the words that a piece leaves out are named")
   func omissions() throws {
     let source = SupportSource("Visitors may not enter the cold store without an escort.")
     let left = try #require(Support.omission(Statement("Visitors may enter the cold store."), of: source))
@@ -243,7 +243,7 @@ import Testing
   }
 
   @Test(
-    "headings and titles lend their words, whole and before the source's own, or behind \"of\" and \"for\"",
+    "headings lend their words, whole and before the source's own words, or after \"of\" and \"for\"",
     arguments: [
       Pair("Extension: 4417", "The extension of the night desk is 4417.", ["Night desk"]),
       Pair("Staffed from 22:00 to 06:00.", "The night desk is staffed from 22:00 to 06:00.", ["Night desk"]),
@@ -258,7 +258,7 @@ import Testing
   func headings(_ pair: Pair) { #expect(pair.verdict == .same) }
 
   @Test(
-    "headings lend no words against what they say, and are no statement alone",
+    "headings lend no words that change what the source says, and are not statements themselves",
     arguments: [
       Pair("Dogs are here.", "Dogs are allowed here.", ["Not allowed"]),
       Pair("Tests failed.", "No tests failed.", ["No"]), Pair("Tests failed.", "5 tests failed.", ["5"]),
@@ -276,7 +276,7 @@ import Testing
   func headingsDeny(_ pair: Pair) { #expect(pair.verdict != .same) }
 
   @Test(
-    "what an adversary tried: lent negations, lost signs, other marks, voices, clauses, capitals",
+    "attacks are not equal: lent negations, lost signs, other marks, voices, clauses, capitals",
     arguments: [
       Pair("Refunds are paid in 5 days.", "Refunds are not paid in 5 days.", ["Why is my refund not paid?"]),
       Pair(
@@ -328,7 +328,7 @@ import Testing
     ])
   func adversary(_ pair: Pair) { #expect(pair.verdict != .same) }
 
-  @Test("long and repeated text takes no time")
+  @Test("long and repeated text does not take quadratic time")
   func long() {
     let clock = ContinuousClock()
     let many = String(repeating: "in ", count: 1000)
@@ -338,7 +338,7 @@ import Testing
       _ = QuestionFocus(String(repeating: "\u{AB}", count: 16_000)).identifiers.count
       _ = QuestionFocus(String(repeating: "- ", count: 16_000)).identifiers.count
     }
-    // Seconds to minutes before there were limits; the bound leaves room for a busy machine.
+    // Without limits this would take seconds to minutes; the bound leaves room for a busy machine.
     #expect(time < .seconds(60), "\(time)")
   }
 

@@ -36,11 +36,11 @@ import Testing
     let late = calls([("late", 4), (nil, 1)])
     #expect(late.count == 1 && late.isFailing && late.summary == "LLM 1 call, 80 % quoted instead: late 4")
     #expect(!calls([("unsupported", 9)]).isFailing, "the LLM answers")
-    #expect(!calls([("timeout", 2)]).isFailing, "too few to say")
+    #expect(!calls([("timeout", 2)]).isFailing, "too few calls to tell")
     #expect(calls([("timeout", 3)]).isFailing)
   }
 
-  @Test("a page that is no page of metrics holds no calls")
+  @Test("a page without metrics of calls counts none")
   func garbage() {
     for page in ["", "404", "millrace_generation_fallbacks_total{reason=\"x\"} NaN", "a\nb c\n{} 1"] {
       #expect(LLMCalls(metrics: page).summary == nil, "\(page)")

@@ -62,7 +62,7 @@ import Testing
     let table = try SettingsTable(environment: environment)
     let search = ChildEnvironment.make(environment, table, needed: ["redis.address"])
     #expect(search["LLM_API_KEY"] == nil && search["REDIS_ADDRESS"] == "redis://:word@host:1")
-    #expect(search["LLM_URL"]?.contains("word") != true, "the address without the login")
+    #expect(search["LLM_URL"]?.contains("word") != true, "the address must not have the login")
     #expect(search["PATH"] == "/bin" && search["INGEST_EPOCH"] == "4" && search["INGEST_CHUNK_TOKENS"] == nil)
     let generate = ChildEnvironment.make(environment, table, needed: ["llm.apiKey", "llm.url"])
     #expect(generate["LLM_API_KEY"] == "token" && generate["REDIS_ADDRESS"] == nil)

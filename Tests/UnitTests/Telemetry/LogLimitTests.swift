@@ -2,7 +2,7 @@ import Telemetry
 import Testing
 
 @Suite struct LogLimitTests {
-  @Test("a message is written at once, then once per interval for each reason, with the number of the others")
+  @Test("a message is logged at once, then once per interval and reason, with the number of those left out")
   func limit() {
     var limit = LogLimit(interval: .seconds(60))
     let start = ContinuousClock.now

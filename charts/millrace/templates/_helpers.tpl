@@ -31,7 +31,7 @@ app.kubernetes.io/part-of: millrace
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end -}}
 
-{{/* Without versions: a new chart version must not restart unchanged pods. */}}
+{{/* These labels contain no version, so that a new chart version does not restart unchanged pods. */}}
 {{- define "millrace.podLabels" -}}
 {{ include "millrace.selectorLabels" . }}
 app.kubernetes.io/part-of: millrace
@@ -57,7 +57,7 @@ app.kubernetes.io/part-of: millrace
 {{- end -}}
 {{- end -}}
 
-{{/* The drain's deadline and 15 s to flush, leave the group and exit. */}}
+{{/* terminationGracePeriodSeconds: worker.graceDeadline, in which a worker exits by itself, and 15 s to spare. */}}
 {{- define "millrace.graceSeconds" -}}
 {{ add (include "millrace.seconds" .Values.worker.graceDeadline | int) 15 }}
 {{- end -}}
@@ -106,7 +106,7 @@ retrieve: {args: [worker, retrieve], topic: candidates, group: {{ printf "%sretr
 generate: {args: [worker, generate], topic: prompts, group: {{ printf "%sgenerate" $prefix | quote }}, values: generate, model: true, secrets: [kafkaProperties, redisAddress, llmApiKey, cacheKey]}
 {{- end -}}
 
-{{/* The ports that addresses name ("a:9092,b:9093", "redis://r:6380/1"), as a JSON list. */}}
+{{/* The ports in addresses such as "a:9092,b:9093" or "redis://r:6380/1", as a JSON list. */}}
 {{- define "millrace.ports" -}}
 {{- $ports := list -}}
 {{- range splitList "," . -}}
@@ -117,7 +117,7 @@ generate: {args: [worker, generate], topic: prompts, group: {{ printf "%sgenerat
 {{ $ports | uniq | toJson }}
 {{- end -}}
 
-{{/* A rule that lets these ports out, each once. An empty list of ports would open every port. */}}
+{{/* An egress rule for these ports, without duplicates. No rule if there are none: an empty list would allow all. */}}
 {{- define "millrace.egressPorts" -}}
 {{- $ports := list -}}
 {{- range . }}{{ $ports = append $ports (int .) }}{{ end -}}
@@ -143,7 +143,7 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
-{{/* Scheduling of the topics Job and the test: the pools' defaults. */}}
+{{/* The scheduling of the topics Job and of the test pod: podDefaults, the defaults of the pools. */}}
 {{- define "millrace.scheduling" -}}
 {{- with .Values.podDefaults.priorityClassName }}
 priorityClassName: {{ . }}
@@ -172,7 +172,7 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
-{{/* Where search mounts the volume of its index. */}}
+{{/* The path at which search mounts the volume of its index. */}}
 {{- define "millrace.indexPath" -}}
 /var/lib/millrace/index
 {{- end -}}
@@ -204,9 +204,10 @@ process gets no other keys. With `stateful`, it also gets the path of its index 
 {{- end -}}
 
 {{/*
-How much a counter grew in a window, by some labels. A counter appears with its first event, and `increase` takes this
-value as its start. A series that did not exist one window ago is therefore counted in full. If Prometheus itself is
-new, all events count for one window. Takes metric, of (its selector), window and by.
+How much a counter grew in a window, by some labels. A counter's series appears only with its first event. `increase`
+takes the first value as the start and misses that event. So a series that did not exist one window ago is counted in
+full. After the first start of Prometheus, all events so far count for one window. Takes metric, of (its selector),
+window and by.
 */}}
 {{- define "millrace.growth" -}}
 {{- $series := printf "%s{%s}" .metric .of -}}

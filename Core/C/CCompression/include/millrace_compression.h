@@ -11,7 +11,8 @@ enum { MILLRACE_GZIP = 1, MILLRACE_LZ4 = 3, MILLRACE_ZSTD = 4 };
 long millrace_decompress(int codec, const uint8_t *input, size_t size, size_t limit, uint8_t **output);
 void millrace_decompressed_free(uint8_t *output);
 
-/// One zstd frame at level 1. Returns its size; 0 on an error. `millrace_zstd_bound` bytes are always enough.
+/// Packs the input as one zstd frame at level 1. Returns its size; 0 on an error. A room of `millrace_zstd_bound` bytes
+/// is always enough.
 size_t millrace_zstd_pack(const uint8_t *input, size_t size, uint8_t *output, size_t room);
 size_t millrace_zstd_bound(size_t size);
 /// Unpacks one zstd frame. Returns the number of unpacked bytes; -1 on an error, also when `room` is too small.

@@ -6,5 +6,6 @@
 // the copy inside Swift's Foundation. So Swift sees only these functions.
 
 /// Converts bytes in the named encoding to UTF-16. Bytes that are invalid become U+FFFD.
-/// Returns 0 with `*text` to be freed, -1 for an unknown encoding, -2 when memory or ICU fails.
+/// Returns 0 (then the caller frees `*text`), -1 for an unknown encoding, -2 when the text is too long or memory or ICU
+/// fails.
 int millrace_icu_decode(const char *encoding, const void *bytes, size_t count, uint16_t **text, size_t *unit_count);

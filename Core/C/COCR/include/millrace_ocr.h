@@ -2,15 +2,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Character recognition by tesseract 5, whose library is loaded when it is asked for: it is not on every machine. Not
-// for several threads.
+// Character recognition with tesseract 5. Its library is loaded by `millrace_ocr_open`, because it is not on every
+// machine. Only one thread may call these functions.
 
-/// Loads the library and the data of `languages` ("eng+deu"). It opens files, so it comes before a process is confined.
+/// Loads the library and the data for `languages` ("eng+deu"). It opens files, so call it before the process enters the
+/// sandbox.
 /// Returns 0, or -1 and the reason in `fault`, a buffer of `size` bytes.
 int millrace_ocr_open(const char *languages, char *fault, size_t size);
 
-/// Reads a picture of `width` × `height` bytes of gray, row by row. Returns tesseract's table with a line for each page,
-/// block, paragraph, line and word (columns: tesseract's "tsv"), to be freed with `millrace_ocr_free`; null on failure.
+/// Reads the text of a picture of `width` × `height` gray values, one byte each, row by row. Returns tesseract's table
+/// (its "tsv" format) with a line for each page, block, paragraph, line and word; NULL on failure. Free it with
+/// `millrace_ocr_free`.
 char *millrace_ocr_table(const uint8_t *gray, int width, int height, int dots_per_inch);
 
 void millrace_ocr_free(char *table);

@@ -3,10 +3,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// Processes that read what strangers have sent. Two seccomp filters stand one on the other. The first is set before
-// the program starts, and allows what the loader needs: no network, no other process, nothing written but to open
-// descriptors. The second is set once the program is loaded, and allows no file to be opened any more: by
-// `millrace_sandbox_enter` in a program of ours, by the preloaded library `millrace-sandbox` in another's.
+// Runs programs that read untrusted files under two seccomp filters. The first is set before the program starts and
+// allows what the dynamic loader needs, but no network, no other process, and no writing except to open descriptors.
+// The second is added once the program is loaded and also forbids opening files. Our own programs set it with
+// `millrace_sandbox_enter`; in other programs the preloaded library `millrace-sandbox` sets it.
 
 struct millrace_sandbox_program {
   const char *path;
@@ -19,27 +19,26 @@ struct millrace_sandbox_program {
 };
 
 /// Starts a program with an empty signal mask, without core dumps and with 16 descriptors at most.
-/// Returns its process id, or a negative errno: of the filter or of the start. What goes wrong after `fork` is known
-/// before this returns.
+/// Returns its process ID, or a negative errno. Failures between `fork` and the start of the program are reported, too.
 pid_t millrace_sandbox_spawn(const struct millrace_sandbox_program *program);
 
-/// Sets the second filter for this process, for good. Returns 0 or a negative errno.
+/// Sets the second filter for this process, until it ends. Returns 0 or a negative errno.
 int millrace_sandbox_enter(void);
 
 /// 1 if this process runs under a seccomp filter, else 0.
 int millrace_sandbox_is_filtered(void);
 
-/// Tries what no parser may do. Writes one line for each try, "socket 1", with the errno or 0 for success, and returns
-/// the number of bytes; `exec` is not tried, because it kills the process.
+/// Tries calls that no parser may make. Writes one line for each try, for example "socket 1", with the errno or 0 for
+/// success. Returns the number of bytes. `exec` is not tried, because it kills the process.
 size_t millrace_sandbox_probe(char *into, size_t bytes_max);
 /// Tries to run another program; returns the errno if the process is still alive.
 int millrace_sandbox_probe_exec(void);
 
-/// A file without a name that holds `bytes`, at its start. Returns its descriptor or a negative errno.
+/// Creates a file in memory that holds `bytes`, and seeks to its start. Returns its descriptor or a negative errno.
 int millrace_sandbox_memory_file(const void *bytes, size_t count);
 
-/// alarm(): ends this process after so many seconds; 0 takes the order back.
+/// Calls alarm(): SIGALRM ends this process after `seconds` seconds; 0 cancels the alarm.
 unsigned millrace_sandbox_alarm(unsigned seconds);
 
-/// A pipe that no other child inherits. Returns 0 or a negative errno.
+/// Creates a pipe whose ends are closed in every child that they are not passed to. Returns 0 or a negative errno.
 int millrace_sandbox_pipe(int *read_end, int *write_end);

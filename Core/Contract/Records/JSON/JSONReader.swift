@@ -3,7 +3,7 @@
 ///
 /// Complexity: O(bytes); recursion is bounded by `depthMax`.
 package struct JSONReader {
-  /// The limit on nesting. Every record of ours is less deep, and the recursion fits any thread's stack.
+  /// The limit on nesting. Millrace's own records are less deep, and a recursion of this depth fits any thread's stack.
   package static let depthMax = 64
 
   private let bytes: [UInt8]
@@ -41,7 +41,7 @@ package struct JSONReader {
     case UInt8(ascii: "f"): return try word("false", .bool(false))
     case UInt8(ascii: "n"): return try word("null", .null)
     case .some(let byte) where byte == UInt8(ascii: "-") || Self.isDigit(byte): return try number()
-    case nil: throw error("ends where a value must be")
+    case nil: throw error("ends where a value is expected")
     default: throw error("is no JSON value")
     }
   }

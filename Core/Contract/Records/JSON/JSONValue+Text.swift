@@ -45,7 +45,7 @@ extension JSONValue {
       case 0x0D: out.append(contentsOf: "\\r".utf8)
       case 0x09: out.append(contentsOf: "\\t".utf8)
       case 0..<0x20: out.append(contentsOf: "\\u00\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8)
-      // DEL and C1: a terminal that shows the JSON would obey them.
+      // Escape DEL and the C1 control characters too: a terminal that shows the JSON would obey them.
       case 0x7F: out.append(contentsOf: "\\u007f".utf8)
       case 0x80..<0xA0 where last == 0xC2:
         out.removeLast()

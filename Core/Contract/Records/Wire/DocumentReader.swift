@@ -2,9 +2,9 @@
 struct DocumentReader {
   private var known: [(bytes: ArraySlice<UInt8>, info: DocumentInfo)] = []
 
-  /// - Throws: `WireError` when the bytes are no `Document` of `millrace.proto`, or one that can't be used.
+  /// - Throws: `WireError` when the bytes are not a `Document` of `millrace.proto`, or one that can't be used.
   mutating func info(_ bytes: ArraySlice<UInt8>) throws(WireError) -> DocumentInfo {
-    // Texts begin with tenant and id, so that a comparison ends early.
+    // The bytes begin with tenant and id, so comparing different documents ends early.
     if let same = known.last(where: { $0.bytes == bytes }) { return same.info }
     var reader = WireReader(bytes)
     let info = try WireDocument(reading: &reader).info()

@@ -27,7 +27,7 @@ struct PartFields {
   func header() throws(WireError) -> PartHeader {
     guard (1...PartHeader.formatNewest).contains(format) else {
       throw WireError(
-        position: 0, rule: "format \(format) is newer than \(PartHeader.formatNewest)",
+        position: 0, rule: "format \(format) is not one of 1 to \(PartHeader.formatNewest)",
         isNewer: format > PartHeader.formatNewest)
     }
     var header = PartHeader(document: try document.info())

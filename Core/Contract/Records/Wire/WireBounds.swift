@@ -7,7 +7,7 @@ enum WireBounds {
   /// - Throws: `WireError` when the range is reversed or beyond `numberMax`.
   static func check(start: UInt64, end: UInt64) throws(WireError) {
     guard start <= end, end <= UInt64(numberMax) else {
-      throw WireError(position: 0, rule: "a text from byte \(start) to byte \(end)")
+      throw WireError(position: 0, rule: "an impossible text range, from byte \(start) to byte \(end)")
     }
   }
 
@@ -16,7 +16,7 @@ enum WireBounds {
   /// - Throws: `WireError` when the time is negative or beyond `numberMax`.
   static func check(_ name: String, time: Int64) throws(WireError) {
     guard (0...numberMax).contains(time) else {
-      throw WireError(position: 0, rule: "\(name) is \(time), out of 0 to \(numberMax)")
+      throw WireError(position: 0, rule: "\(name) is \(time), not from 0 to \(numberMax)")
     }
   }
 }

@@ -46,8 +46,7 @@ struct WireDocument: WireMessage {
     for entry in metadata { if let value = entry.value { info.metadata[entry.name] = value } }
     info.acl = hasACL ? acl : nil
     info.language = language
-    // Records of earlier builds may hold any number. A time before 1970 or beyond the bounds means "never"
-    // (0).
+    // Records of earlier builds may hold any number. A time before 1970 or beyond the bounds is read as 0 (never).
     info.expiresAtMilliseconds = (0...WireBounds.numberMax).contains(expiresAt) ? expiresAt : 0
     info.reader = ReaderVersion(reader)
     return info

@@ -15,7 +15,7 @@ struct WireMetadataEntry: WireMessage {
     case .string(let text): writer.string(2, text, always: true)
     case .number(let number):
       writer.double(3, number.double, always: true)
-      // Earlier releases know only the double.
+      // Earlier releases read only the double, so the exact number is written beside it.
       if ExactNumber(number.double) != number { writer.string(5, number.text) }
     case .bool(let flag): writer.alwaysBool(4, flag)
     case .list(let values): writer.messages(6, values.map { WireMetadataEntry(name: "", value: $0) })

@@ -1,4 +1,4 @@
-/// An element of a list in metadata: an entry without a list of its own, so that no record nests them.
+/// An element of a list in metadata: an entry that can't be a list itself, so that lists are never nested.
 struct WireMetadataItem: WireMessage {
   var entry = WireMetadataEntry()
 

@@ -11,12 +11,12 @@ struct WireQuery: WireMessage {
   var replyPartition: Int32 = 0
   var timings: [WireTiming] = []
   var sentAt: Int64 = 0
-  /// A filter that says more than `filter` can, as JSON.
+  /// A filter as JSON, if it has operators, which `filter` can't express; otherwise empty.
   var filterJSON = ""
   var searchMode = ""
   var warnings: [String] = []
-  /// Appended to the mode beside such a filter: a worker of a release that doesn't know it refuses the query, instead
-  /// of finding what the filter excludes.
+  /// Appended to the mode when `filterJSON` is set. So a worker of a release that doesn't know `filterJSON` refuses the
+  /// query, instead of finding documents that the filter excludes.
   private static let filterMark = "+filter"
 
   init() {}
@@ -85,7 +85,8 @@ struct WireQuery: WireMessage {
     query.replyTo = replyTopic.isEmpty ? nil : .init(topic: replyTopic, partition: replyPartition)
     var flight = QueryInFlight(query: query)
     flight.deadlineAtMilliseconds = deadlineAt
-    // The former release did not write it: the query was asked at most the longest deadline before its own.
+    // A former release did not write this time. Then take the earliest possible one: the query's deadline minus the
+    // longest deadline that a query may have.
     flight.askedAtMilliseconds =
       askedAt > 0 ? askedAt : max(0, deadlineAt - QueryRecord.deadlineMaxMilliseconds)
     flight.outcome = QueryInFlight.Outcome(rawValue: outcome)

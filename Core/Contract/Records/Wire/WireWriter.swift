@@ -71,7 +71,7 @@ struct WireWriter {
 
   mutating func message(_ field: UInt32, _ value: some WireMessage) {
     tag(field, .bytes)
-    // Most messages are shorter than 128 bytes: their length has one byte, whose place is kept.
+    // Keep one byte for the length, because most messages are shorter than 128 bytes. A longer length replaces it.
     bytes.append(0)
     let start = bytes.count
     value.write(to: &self)
