@@ -107,7 +107,7 @@ import Testing
       #expect(put.code == 2 && put.error.contains(message), "\(path): \(put.code) \(put.error)")
     }
     try Data(repeating: 0xFF, count: 7_000_000).write(to: URL(fileURLWithPath: folder + "/b.pdf"))
-    try refused(folder, "b.pdf: its record of 93")  // 9.3 MB as base64
+    try refused(folder, "b.pdf: its record takes 93")  // 9.3 MB as base64
     try FileManager.default.removeItem(atPath: folder + "/b.pdf")
     try FileManager.default.createSymbolicLink(atPath: folder + "/c.md", withDestinationPath: "nowhere.md")
     try refused(folder, "c.md' does not exist")

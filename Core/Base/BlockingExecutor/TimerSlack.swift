@@ -3,8 +3,8 @@ import Time
 
 /// By how much the kernel may delay the time-outs of a thread, to fire several of them at once.
 package enum TimerSlack {
-  /// Runs `body` with a larger slack of the calling thread. Threads that `body` starts keep the larger slack. Does nothing
-  /// else where the kernel does not allow the change.
+  /// Runs `body` with a larger slack of the calling thread. Threads that `body` starts keep the larger slack. Where the
+  /// kernel does not allow the change, only runs `body`.
   package static func raised<Result>(to slack: Duration, _ body: () -> Result) -> Result {
     let before = millrace_timer_slack()
     let nanoseconds = slack.milliseconds * 1_000_000

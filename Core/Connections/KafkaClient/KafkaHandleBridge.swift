@@ -42,7 +42,7 @@ import Records
     unsafe rd_kafka_conf_set_events(
       conf, deliveryEvents ? Int32(RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR) : Int32(RD_KAFKA_EVENT_ERROR))
     // librdkafka's threads inherit the slack. In 2.0.2 its main thread wakes each second up to a millisecond before its
-    // timer, and then spins until the timer is due: without the slack, nearly half of the processor time of an idle worker.
+    // timer, and then spins until the timer is due: without the slack, half of an idle worker's processor time.
     let made = unsafe TimerSlack.raised(to: .milliseconds(2)) { unsafe rd_kafka_new(type, conf, text, 512) }
     guard let pointer = unsafe made else {
       unsafe rd_kafka_conf_destroy(conf)
