@@ -158,7 +158,10 @@ struct Replay {
         return Double(count) / seconds(since: start)
       }
       await producer.close(deadline: .seconds(5))
-      try await admin.delete(topic: topic)
+      // A cluster may forbid it.
+      do { try await admin.delete(topic: topic) } catch {
+        Terminal.complain("the topic \(topic) of the measurement can't be deleted: \(error)")
+      }
       return rate
     }
   }

@@ -18,7 +18,8 @@ enum ReplayCommand {
       """,
     arguments: "TRACE",
     options: [
-      .option("--questions", "FILE", "a file of JSON lines with id and question"),
+      .option(
+        "--questions", "FILE", "required: the questions to send, a JSON line each, with id and question"),
       .option("--speed", "N", "speed compared with the recording, for example 10x (default 1x)"),
       .option("--rate", "N", "queries per second on average, instead of --speed"),
       .option("--duration", "TIME", "how long to send, for example 60s or 5m (default: the trace once)"),

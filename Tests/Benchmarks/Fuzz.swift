@@ -90,7 +90,10 @@ enum Fuzz {
       },
       Decoder(name: "query", seeds: texts) { bytes in
         _ = QueryRecord.identity(of: bytes)
-        return round(try? QueryRecord(value: bytes)) { try? QueryRecord(value: $0.json.bytes) }
+        // Warnings are about unknown names, which are not written.
+        var query = try? QueryRecord(value: bytes)
+        query?.warnings = []
+        return round(query) { try? QueryRecord(value: $0.json.bytes) }
       },
       Decoder(name: "status", seeds: texts) { bytes in
         round(try? StatusRecord(value: bytes)) { try? StatusRecord(value: $0.json.bytes) }

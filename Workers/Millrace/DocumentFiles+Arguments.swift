@@ -23,6 +23,13 @@ extension DocumentFiles {
     }
   }
 
+  /// A record's own metadata and the given ones may be too large together.
+  private static func checkMetadata(of document: DocumentRecord) throws {
+    do { _ = try DocumentRecord.metadata(document.json["metadata"] ?? .null) } catch {
+      throw UsageError("\(document.id): --metadata: \(error.message)")
+    }
+  }
+
   /// The records of `documents put`.
   ///
   /// - Throws: `UsageError` for an argument, a file or a line that can't be used.
@@ -59,6 +66,7 @@ extension DocumentFiles {
     let metadata = try metadata(arguments)
     for index in documents.indices {
       documents[index].metadata.merge(metadata) { _, given in given }
+      if !metadata.isEmpty { try checkMetadata(of: documents[index]) }
       if let title = arguments.value("--title") { documents[index].title = title }
       if let source = arguments.value("--source") { documents[index].source = source }
       let acl = arguments.allValues("--acl")

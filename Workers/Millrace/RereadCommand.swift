@@ -13,7 +13,7 @@ enum RereadCommand {
       "only documents of this format: "
         + DocumentFormat.allCases.map(\.rawValue).joined(separator: ", ")),
     .flag("--all", "also documents that the present reader has read, for example after a change of settings"),
-    .flag("--failed", "instead, only the documents whose newest version failed"),
+    .flag("--failed", "documents whose newest version failed, instead of those read by an older reader"),
     .option("--rate", "NUMBER", "documents a second at most (default 50)"),
     .flag("--dry-run", "print the documents without reading them again"),
   ]

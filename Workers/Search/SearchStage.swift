@@ -185,7 +185,8 @@ package struct SearchStage: StageWork {
     while mustWait(item), ContinuousClock.now < limit { try await Task.sleep(for: .milliseconds(2)) }
   }
 
-  /// Candidates without hits: the query is answered from fewer shards, and its answer says so.
+  /// For a rejected search: candidates without hits. The query is answered from fewer shards, and its answer says so. A
+  /// record that can't be decoded as a search yields nothing.
   ///
   /// - Throws: Nothing.
   package func rejection(of record: ConsumerRecord, _ fault: FieldError) async throws -> [Phase] {

@@ -14,7 +14,7 @@ struct VolumeCheck {
 
   /// The shard's partitions.
   var partitions: [Int32]
-  /// The log's bounds and the next offsets that the reporters have committed, by partition.
+  /// By partition: the log's bounds, and the next offset committed by the group that reports the states of versions.
   var beginnings: [Int32: Int64]
   var ends: [Int32: Int64]
   var committed: [Int32: Int64]

@@ -127,7 +127,8 @@ package struct AnswerCache: Sendable {
     _ answer: AnswerRecord, for query: QueryRecord, documents: [DocumentInfo], madeAt: Int64
   ) async {
     guard answer.status == .answered, query.mode == .answer, query.cache != .bypass,
-      answer.shardsAnswered == answer.shardsTotal, answer.behind.records == 0, answer.staleOmitted == 0,
+      answer.shardsAnswered == answer.shardsTotal, answer.behind.records == 0,
+      !answer.behind.hasMissedToken, answer.staleOmitted == 0,
       !documents.isEmpty, let key = key(query)
     else { return }
     // An entry also expires with a document that the answer only names as a copy of a source.

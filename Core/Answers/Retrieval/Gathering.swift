@@ -31,7 +31,17 @@ package struct Gathering: Sendable {
     UInt32(candidates.count { !$0.partitions.isEmpty || $0.flight.outcome != nil })
   }
   package var shardsTotal: UInt32 { candidates.first?.shardCount ?? 0 }
-  package var behind: IndexBehind { candidates.reduce(IndexBehind()) { $0.worst($1.behind) } }
+  /// How far the indexes were behind. The query's token counts as missed, too, if the shard that has its partition did
+  /// not answer.
+  package var behind: IndexBehind {
+    var worst = candidates.reduce(IndexBehind()) { $0.worst($1.behind) }
+    if let flight = candidates.first?.flight, flight.outcome == nil, let token = flight.query.after,
+      !covered.contains(token.partition)
+    {
+      worst.hasMissedToken = true
+    }
+    return worst
+  }
 
   /// The flight with the timings of the slowest shard, because the query waited for that shard.
   package var flight: QueryInFlight? {

@@ -1,7 +1,7 @@
 /// One command of a tool: its options, its help text, and either subcommands or an action.
 ///
 /// The vocabulary is swift-argument-parser's (argument, option, flag, subcommand). That package is not used
-/// because Millrace takes nothing from a package host.
+/// because Millrace depends on no external Swift package.
 package struct Command: Sendable {
   /// A value given by name (`--shards 4`, `--shards=4`) or, when `valueName` is nil, a flag.
   package struct Option: Sendable {

@@ -21,8 +21,10 @@ struct team {
   _Atomic size_t jobs;
   /// Guarded by the lock.
   int is_closed;
-  /// How often members were made to wake elsewhere.
-  size_t placements;
+  /// How often members were made to wake elsewhere, and at which of these times the restriction was lifted for all.
+  size_t placements, lifted;
+  /// Processors that the team may use, read at the last placement.
+  cpu_set_t processors;
   void (*work)(void *, size_t);
   void *context;
   /// Members that have arrived at the meeting, and meetings that are over.
@@ -30,9 +32,6 @@ struct team {
   _Atomic size_t next_member;
   /// Members that have come for the job, and what was decided: twice the job's number, plus 1 when it is done together.
   _Atomic size_t joined, decision;
-  /// Processors that the team may use.
-  cpu_set_t processors;
-  int can_place;
 };
 
 static void pause_a_little(int spin) {
@@ -47,12 +46,22 @@ static void pause_a_little(int spin) {
 /// restriction for itself. Under the lock.
 static void place_elsewhere(struct team *team) {
   int here = sched_getcpu();
-  if (!team->can_place || here < 0 || here >= CPU_SETSIZE) return;
+  // Read each time, because an operator or Kubernetes may change it. Fails with more processors than the set holds.
+  if (here < 0 || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof team->processors, &team->processors) != 0) return;
   cpu_set_t others = team->processors;
   CPU_CLR((size_t)here, &others);
   if (CPU_COUNT(&others) == 0) return;
   for (size_t i = 0; i < team->started; i++) pthread_setaffinity_np(team->threads[i], sizeof others, &others);
   team->placements++;
+}
+
+/// Lifts the restriction for members that have not woken since. Under the lock.
+static void lift(struct team *team) {
+  if (team->lifted == team->placements) return;
+  for (size_t i = 0; i < team->started; i++) {
+    pthread_setaffinity_np(team->threads[i], sizeof team->processors, &team->processors);
+  }
+  team->lifted = team->placements;
 }
 
 void team_meet(struct team *team) {
@@ -89,10 +98,11 @@ static void *member_loop(void *argument) {
     void *context = team->context;
     int is_placed = team->placements != placements;
     placements = team->placements;
+    cpu_set_t processors = team->processors;
     // Under the lock, under which a job begins: nobody joins a job that is over.
     atomic_fetch_add_explicit(&team->joined, 1, memory_order_acq_rel);
     pthread_mutex_unlock(&team->lock);
-    if (is_placed) pthread_setaffinity_np(pthread_self(), sizeof team->processors, &team->processors);
+    if (is_placed) pthread_setaffinity_np(pthread_self(), sizeof processors, &processors);
     size_t decision;
     for (int spin = 0; (decision = atomic_load_explicit(&team->decision, memory_order_acquire)) / 2 < done;) {
       // Without a limit: the spins only count the turns.
@@ -117,8 +127,6 @@ struct team *team_create(size_t members) {
   struct team *team = calloc(1, sizeof *team);
   if (!team) return NULL;
   team->members = members;
-  // Fails on machines with more processors than the set has room for.
-  team->can_place = sched_getaffinity(0, sizeof team->processors, &team->processors) == 0;
   atomic_store(&team->next_member, 1);
   pthread_mutex_init(&team->lock, NULL);
   pthread_cond_init(&team->changed, NULL);
@@ -155,7 +163,11 @@ int team_run(struct team *team, void (*work)(void *context, size_t member), void
   pthread_mutex_lock(&team->lock);
   team->work = work;
   team->context = context;
-  if (is_brief) place_elsewhere(team);
+  if (is_brief) {
+    place_elsewhere(team);
+  } else {
+    lift(team);
+  }
   size_t job = atomic_fetch_add(&team->jobs, 1) + 1;
   atomic_store(&team->joined, 0);
   pthread_cond_broadcast(&team->changed);

@@ -64,12 +64,13 @@ package struct QueryRecord: Sendable, Equatable {
   /// Warnings for the sender: names that look like misspelt fields and are ignored.
   package var warnings: [String] = []
 
-  private static let names = [
+  private static let fields = KnownFields([
     "id", "tenant", "principals", "text", "history", "filter", "top_k", "deadline_ms", "stream",
     "stream_token",
     "cache", "after", "mode", "search_mode", "reply_to",
-  ]
+  ])
   private static let warningsMax = 10
+  private static let unknownMax = 100
 
   package init(id: QueryID, tenant: TenantID = .standard, text: String, mode: Mode = .answer) {
     self.id = id
@@ -140,8 +141,9 @@ package struct QueryRecord: Sendable, Equatable {
 
   /// Warns about misspelt names, because a misspelt `filter` or `principals` would be ignored without notice.
   private static func warnings(_ object: JSONValue) -> [String] {
-    let doubts = (object.members ?? []).lazy.compactMap { member in
-      FieldName.meant(by: member.name, among: names).map { "'\(member.name)' is not a field: write '\($0)'" }
+    // A record may have many unknown members, and each costs as much as some known ones.
+    let doubts = (object.members ?? []).prefix(unknownMax).lazy.compactMap { member in
+      fields.meant(by: member.name).map { "'\(member.name)' is not a field: write '\($0)'" }
     }
     return Array(doubts.prefix(warningsMax))
   }

@@ -12,16 +12,18 @@ struct VisibleRows {
     var vector: [Float]
   }
 
-  /// The chunks of one version that have arrived.
+  /// The chunks of one version that have arrived, cut in one way.
   private struct Part {
-    var digest: [UInt8]
     var chunkCount: UInt32
     var rows: [UInt32: Row] = [:]
+
+    var isComplete: Bool { rows.count == Int(chunkCount) }
   }
 
   private struct Entry {
     var deletedAt: Version?
-    var parts: [Version: Part] = [:]
+    /// By version and by the digest of its chunks: two releases may cut a version in different ways.
+    var parts: [Version: [[UInt8]: Part]] = [:]
   }
 
   private var entries: [DocumentKey: Entry] = [:]
@@ -34,26 +36,28 @@ struct VisibleRows {
       entry.deletedAt = entry.deletedAt.map { max($0, header.document.version) } ?? header.document.version
     case .mark: return
     case .vectors(let chunks, let dimension, let values):
-      var part =
-        entry.parts[header.document.version] ?? Part(digest: header.digest, chunkCount: header.chunkCount)
-      // The same version was chunked again, for example by another release.
-      if part.digest != header.digest { part = Part(digest: header.digest, chunkCount: header.chunkCount) }
+      let version = header.document.version
+      var part = entry.parts[version]?[header.digest] ?? Part(chunkCount: header.chunkCount)
       for (index, chunk) in chunks.enumerated() {
         part.rows[chunk.number] = Row(
           id: header.document.key.id.rawValue, chunk: chunk.number, text: Lexicon.hash(of: chunk.text),
           vector: Array(values[index * dimension..<(index + 1) * dimension]))
       }
-      entry.parts[header.document.version] = part
+      entry.parts[version, default: [:]][header.digest] = part
+      // Older versions can't show again.
+      if part.isComplete { entry.parts = entry.parts.filter { $0.key >= version } }
     }
     entries[header.document.key] = entry
   }
 
   var rows: [Row] {
     entries.values.flatMap { entry -> [Row] in
-      let complete = entry.parts.filter { $0.value.rows.count == Int($0.value.chunkCount) }
+      let complete = entry.parts.mapValues { $0.filter(\.value.isComplete) }.filter { !$0.value.isEmpty }
       guard let newest = complete.max(by: { $0.key < $1.key }) else { return [] }
       if let deletedAt = entry.deletedAt, deletedAt > newest.key { return [] }
-      return Array(newest.value.rows.values)
+      // Of two complete sets the catalog shows the one with the lower digest.
+      let shown = newest.value.min { $0.key.lexicographicallyPrecedes($1.key) }
+      return shown.map { Array($0.value.rows.values) } ?? []
     }
   }
 }

@@ -47,5 +47,11 @@ import Testing
     #expect(visible([mark(6, .deleted), batch(8, [7], of: 1)]) == [7])
     #expect(
       visible([batch(5, [0], of: 2), batch(5, [3], of: 1, digest: 2)]) == [3], "chunked in another way")
+    #expect(
+      visible([batch(5, [3], of: 1, digest: 2), batch(5, [0], of: 2)]) == [3], "the other way is incomplete")
+    for digests in [[2, 1], [1, 2]] as [[UInt8]] {
+      #expect(
+        visible(digests.map { batch(5, [UInt32($0)], of: 1, digest: $0) }) == [1], "the lower digest shows")
+    }
   }
 }

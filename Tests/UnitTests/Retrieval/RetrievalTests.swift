@@ -46,6 +46,22 @@ import Testing
     #expect(gathering.isComplete && gathering.shardsAnswered == 2)
   }
 
+  @Test("the query's token counts as missed until the shard that has its partition has answered")
+  func missedToken() {
+    var gathering = Gathering()
+    for (shard, isMissed) in [(0, true), (1, false)] as [(UInt32, Bool)] {
+      var record = candidates(shard, of: 2, shard == 0 ? [0, 2] : [1, 3], [])
+      record.flight.query.after = VectorsToken(partition: 3, nextOffset: 7)
+      gathering.add(record)
+      #expect(gathering.behind.hasMissedToken == isMissed)
+    }
+    var rejected = candidates(1, of: 2, [], [])
+    rejected.flight.query.after = VectorsToken(partition: 3, nextOffset: 7)
+    gathering = Gathering()
+    gathering.add(rejected)
+    #expect(gathering.behind.hasMissedToken)
+  }
+
   private struct Left: Error {}
 
   /// Adds one shard's candidates to a round of `count` shards. If this call gets the round, it finishes and settles it.
