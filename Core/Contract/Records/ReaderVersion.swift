@@ -24,7 +24,7 @@ package struct ReaderVersion: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// The numbers that were raised above 1. 0 is never used, so it is older than the reader of any release.
-  private static let numbers: [DocumentFormat: UInt32] = [:]
+  private static let numbers: [DocumentFormat: UInt32] = [.docx: 2]
 
   /// Whether a newer release's reader has replaced this one.
   package var isOlder: Bool { number < Self.current(format).number }
