@@ -20,8 +20,15 @@ import Testing
   ) {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("reader-\(UUID().uuidString)")
       .path
-    try "#!/bin/sh\n\(script)\n".write(toFile: path, atomically: true, encoding: .utf8)
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+    // Another process writes the file: a child that another test starts at this moment would inherit our descriptor,
+    // and the kernel runs no file that is open for writing (ETXTBSY).
+    let writer = Process()
+    writer.executableURL = URL(fileURLWithPath: "/usr/bin/install")
+    writer.arguments = ["-m", "755", path + ".text", path]
+    try "#!/bin/sh\n\(script)\n".write(toFile: path + ".text", atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(atPath: path + ".text") }
+    try writer.run()
+    writer.waitUntilExit()
     return (
       ParserPrograms(reader: path, preload: ParsingTests.programs.preload, confinement: confinement), path
     )
