@@ -287,6 +287,9 @@ private func readAll(_ test: TestBroker, _ topic: String, _ partitions: Int32 = 
     let producer = try KafkaProducer(test.kafka)
     try await producer.send(OutgoingRecord(topic: "t", key: nil, value: [1]))
     let admin = KafkaAdmin(test.kafka)
+    await #expect(throws: KafkaFailure.self, "a topic that does not exist") {
+      try await admin.delete(topic: "never")
+    }
     try await admin.delete(topic: "t")
     #expect(try await admin.topics()["t"] == nil)
     try await create(test, "t")
