@@ -89,6 +89,14 @@ finish() {
   done
   if [ -n "$failed" ]; then
     echo "test: FAILED:$failed"
+    # Shown once more: often the end of a log is all that is kept.
+    local lane found
+    for lane in $failed; do
+      found=$(sed $'s/\x1b\\[[0-9;]*m//g' "$scratch/$lane.log" | grep -A 8 -E '^[^ ]+ Test .*(recorded an issue|failed after)|^Fatal|: Fatal error' || true)
+      # A lane that crashed or was ended names no failure.
+      if [ -z "$found" ]; then found=$(tail -n 20 "$scratch/$lane.log"); fi
+      sed -n '1,80p' <<<"$found" | sed "s/^/test: $lane: /"
+    done
     exit 1
   fi
 }
