@@ -92,7 +92,8 @@ finish() {
     # Shown once more: often the end of a log is all that is kept.
     local lane found
     for lane in $failed; do
-      found=$(sed $'s/\x1b\\[[0-9;]*m//g' "$scratch/$lane.log" | grep -A 8 -E '^[^ ]+ Test .*(recorded an issue|failed after)|^Fatal|: Fatal error' || true)
+      found=$(sed $'s/\x1b\\[[0-9;]*m//g' "$scratch/$lane.log" |
+        grep -A 8 -E '^[^ ]+ Test .*(recorded an issue|failed after)|Fatal error' || true)
       # A lane that crashed or was ended names no failure.
       if [ -z "$found" ]; then found=$(tail -n 20 "$scratch/$lane.log"); fi
       sed -n '1,80p' <<<"$found" | sed "s/^/test: $lane: /"
@@ -101,9 +102,13 @@ finish() {
   fi
 }
 
-# The tests of the index compute for a long time. In the same process, they would delay the tests of time-outs.
-units=('units --filter "ArchitectureTests|UnitTests" --skip "CrashTests|ExactSearchTests|LexicalSearchTests"'
-  'index --filter "CrashTests|ExactSearchTests|LexicalSearchTests"')
+# The tests of one process share two threads. Tests that compute for a long time would delay those that await something
+# within a time, so both have processes of their own.
+computing="CrashTests|ExactSearchTests|LexicalSearchTests"
+timed="ServiceGroupTests|HTTPServerTests|RedisTLSTests|ChatClientTests|RetrievalTests|CallTimesTests|TurnsTests"
+timed="UnitTests.($timed|EncoderTests/sideBySide)"
+units=("units --filter 'ArchitectureTests|UnitTests' --skip '$computing|$timed'"
+  "index --filter '$computing'" "timed --no-parallel --filter '$timed'")
 
 if [ "${1:-}" = units ]; then
   together "${units[@]}"

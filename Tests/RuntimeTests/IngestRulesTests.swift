@@ -13,7 +13,7 @@ import Tokenizer
 // Goal: the settings that make ingest stricter (`ingest.aclRequired`, `ingest.strict`) apply to records of the topic.
 // Method: an ingest stage reads documents, and the test reads the chunks or the marks that it writes.
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct IngestRulesTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct IngestRulesTests {
   /// The errors of the documents that an ingest stage with these settings fails, by document ID.
   private func errors(_ flags: [String: String], _ values: [String: String]) async throws -> [String:
     RecordError]

@@ -12,7 +12,7 @@ import Testing
 // Goal: ingest recognises that rag.documents was recreated, whatever its length, and knows where to begin without a
 // commit. Method: topics with few records on a local broker, deleted and recreated.
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct KnownVersionsTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct KnownVersionsTests {
   private let test: TestBroker
   private let context: StageContext
   private let admin: KafkaAdmin

@@ -14,7 +14,7 @@ import Testing
 // that its index can't read to another worker. Method: topics with few records on a local broker, and commits that
 // point into them or beyond them.
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct ReporterTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct ReporterTests {
   private let test: TestBroker
   private let context: StageContext
   private let admin: KafkaAdmin

@@ -11,7 +11,7 @@ import Time
 // Goal: topics and groups that someone else or an earlier release created are corrected, or reported if they break a
 // promise. Method: such topics and commits on a local broker.
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct TopicSetupTests {
+@Suite(.serialized, .timeLimit(.minutes(20))) struct TopicSetupTests {
   private let test: TestBroker
   init() throws { test = try TestBroker() }
 

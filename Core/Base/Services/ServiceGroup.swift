@@ -3,28 +3,31 @@ import Time
 
 /// Starts services in list order and stops them in reverse, each awaited.
 ///
-/// The grace period begins with the first shutdown. Its first three quarters are for work in flight. Then all
+/// The grace period begins with the first shutdown. Its first part, the drain, is for work in flight. Then all
 /// services that still run are shut down and their tasks are cancelled. If a service still runs at the end of
 /// the grace period, `onStuck` is called. It runs on a separate thread, so that a blocked thread pool of Swift's
 /// can't delay it.
 package struct ServiceGroup: Sendable {
   private let services: [any Service]
   private let graceDeadline: Duration
+  private let drain: Duration
   private let onCancel: @Sendable ([String]) -> Void
   private let onStuck: @Sendable ([String]) -> Void
 
   /// - Parameters:
   ///   - graceDeadline: for all services together, from the first shutdown call.
+  ///   - drain: the time for work in flight. Usually three quarters of the grace period.
   ///   - onCancel: receives the names of the services that are cancelled because their time for draining is
   ///     over.
   ///   - onStuck: receives the names of the services that did not end in time. It must end the process.
   package init(
-    _ services: [any Service], graceDeadline: Duration = .seconds(25),
+    _ services: [any Service], graceDeadline: Duration = .seconds(25), drain: Duration? = nil,
     onCancel: @escaping @Sendable ([String]) -> Void = { _ in },
     onStuck: @escaping @Sendable ([String]) -> Void
   ) {
     self.services = services
     self.graceDeadline = graceDeadline
+    self.drain = drain ?? graceDeadline * 3 / 4
     self.onCancel = onCancel
     self.onStuck = onStuck
   }
@@ -61,10 +64,9 @@ package struct ServiceGroup: Sendable {
       if let first = try await group.next(), case .finished(let index, let error) = first {
         note(index, error)
       }
-      let drain = graceDeadline * 3 / 4
       running.watch(for: graceDeadline, onStuck)
       group.addTask {
-        do { try await Task.sleep(for: drain) } catch { return .ended }
+        do { try await Task.sleep(for: self.drain) } catch { return .ended }
         return .drainIsOver
       }
       for index in services.indices.reversed() where running.contains(index) {

@@ -1,5 +1,6 @@
 import Analysis
 import Foundation
+import TestSupport
 import Testing
 
 // Goal: a question's words match a text's words, whatever their form, and identifiers stay whole. Method: texts in
@@ -61,10 +62,9 @@ import Testing
   @Test("a piece of 6,000 names is not analysed in quadratic time")
   func manyNames() {
     let text = (0..<6000).map { "/-ab\($0)" }.joined()
-    let start = ContinuousClock.now
-    #expect(terms(text).count > 6000)
+    let time = ProcessorTime.measure { #expect(terms(text).count > 6000) }
     // 0.1 s were measured in a debug build; a comparison of all pairs takes a minute.
-    #expect(ContinuousClock.now - start < .seconds(20))
+    #expect(time < .seconds(20), "\(time)")
   }
 
   @Test("words are folded, and stemmed in their language")

@@ -129,8 +129,11 @@ private struct Reference: Decodable {
     #expect(earlyEnd < lateEnd, "the short text must not wait for the long ones")
   }
 
-  private static func end(of sequences: [[Int32]], _ encoder: Encoder) async -> ContinuousClock.Instant {
-    _ = await encoder.encode(tokens: sequences)
+  /// Reads the clock on the encoder's thread: on the pool's, both would wait for other tests to end.
+  private static func end(
+    of sequences: [[Int32]], _ encoder: isolated Encoder
+  ) async -> ContinuousClock.Instant {
+    _ = encoder.encode(tokens: sequences)
     return .now
   }
 

@@ -47,11 +47,14 @@ import Testing
     #expect(word.bytes == Array("a\u{1D166}\u{1D165}\u{302E}".utf8))
   }
 
-  @Test("a word of a million combining marks to sort is tokenized in a minute", .timeLimit(.minutes(1)))
+  @Test("a word of a million combining marks to sort takes no quadratic time")
   func marks() throws {
     let tokenizer = try WordPieceTokenizer(path: Checkout.model + "/vocab.txt")
     let marks = String(repeating: "\u{302E}\u{1D165}", count: 500_000)
-    #expect(tokenizer.tokenCount("a" + marks + " b") == 2)
-    #expect(tokenizer.encode("a" + marks).dropFirst().first == tokenizer.unknownID)
+    let time = ProcessorTime.measure {
+      #expect(tokenizer.tokenCount("a" + marks + " b") == 2)
+      #expect(tokenizer.encode("a" + marks).dropFirst().first == tokenizer.unknownID)
+    }
+    #expect(time < .seconds(60), "\(time)")
   }
 }

@@ -117,10 +117,7 @@ import Tokenizer
     #expect(try read("<pre>a\n  b</pre>") == ["a\n  b"])
     #expect(try read("<p>&lt;&nbsp;16 &amp; &euro;5 &#x41;") == ["< 16 & €5 A"])
     for costly in ["<div>", "<p><b>", "<b><div></b>", "<div><table><td></div>", "<a><table>", "<svg><desc>"] {
-      let time = ContinuousClock().measure {
-        #expect(error("<html>" + String(repeating: costly, count: 20_000))?.code == .tooComplex, "\(costly)")
-      }
-      #expect(time < .seconds(20))
+      #expect(error("<html>" + String(repeating: costly, count: 20_000))?.code == .tooComplex, "\(costly)")
     }
     #expect(error("<p " + (0..<2000).map { "a\($0)=1" }.joined(separator: " ") + ">x")?.code == .tooComplex)
   }
@@ -304,10 +301,8 @@ import Tokenizer
       String(repeating: "@supports (a:b){", count: 50_000) + ".x{display:block}"
       + String(repeating: "}", count: 50_000)
     let page = "<style>\(sheet) .y{display:none}</style><p class=x>Gate 7</p><p class=y>Gate 8</p>"
-    let start = ContinuousClock.now
+    // The reader has a time limit.
     #expect(try read(page) == ["Gate 7"])
-    let time = ContinuousClock.now - start
-    #expect(time < .seconds(60), "\(time)")
   }
 
   @Test(
@@ -560,7 +555,7 @@ import Tokenizer
   func costlyText(_ piece: String) async {
     let bytes = Array(String(repeating: piece, count: 400_000).utf8)
     let time = await BlockingCalls(name: "split").run {
-      ContinuousClock().measure { _ = SentenceSplitter.sentences(in: bytes, 0..<bytes.count) }
+      ProcessorTime.measure { _ = SentenceSplitter.sentences(in: bytes, 0..<bytes.count) }
     }
     // Quadratic time would be hours.
     #expect(time < .seconds(60), "\(piece.debugDescription): \(time)")
@@ -573,7 +568,7 @@ import Tokenizer
       String(repeating: "a\n\n", count: 500_000), String(repeating: "!‰", count: 100_000)
     )
     let time = await BlockingCalls(name: "split").run {
-      ContinuousClock().measure {
+      ProcessorTime.measure {
         for text in [spaces, marks] {
           let bytes = Array(text.utf8)
           _ = SentenceSplitter.sentences(in: bytes, 0..<bytes.count)

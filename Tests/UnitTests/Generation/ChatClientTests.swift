@@ -9,7 +9,7 @@ import Testing
 // Goal: when a server refuses parts of a request, the client asks again without them, and remembers what it learned.
 // Method: our own HTTP server imitates other servers.
 
-@Suite(.timeLimit(.minutes(5))) struct ChatClientTests {
+@Suite(.timeLimit(.minutes(20))) struct ChatClientTests {
   private struct Request {
     var body: JSONValue
     var roles: [String] { (body["messages"]?.arrayValue ?? []).compactMap { $0["role"]?.stringValue } }

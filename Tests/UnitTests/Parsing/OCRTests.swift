@@ -8,7 +8,7 @@ import Testing
 // Tests/Files/scan.pdf, which has two pages of the handbook as pictures, alone and behind pages with text.
 
 @Suite struct OCRTests {
-  private static let on = OCR.on(languages: "eng", timeout: .seconds(60))
+  private static let on = OCR.on(languages: "eng", timeout: .seconds(300))
   private static let isInstalled =
     (try? ParsingTests.programs.ocrFault(languages: "eng") ?? "") == ""
 

@@ -7,7 +7,7 @@ import Testing
 // Goal: no document crashes its reader. Method: mutated documents of every format, with a fixed seed, through
 // real readers. The libraries below are fuzzed for longer by scripts/fuzz.sh.
 
-@Suite(.timeLimit(.minutes(5))) struct ParserFuzzTests {
+@Suite(.timeLimit(.minutes(20))) struct ParserFuzzTests {
   private static let cases = 1200
 
   private static let seeds: [(text: String, type: String)] = [

@@ -6,7 +6,7 @@ import Testing
 // Goal: with rediss:// nobody between client and Redis can read the traffic or take the place of Redis. Method: a real
 // redis-server, with trusted and untrusted certificates that openssl makes in the test.
 
-@Suite(.timeLimit(.minutes(2))) struct RedisTLSTests {
+@Suite(.timeLimit(.minutes(20))) struct RedisTLSTests {
   private static let server = "/usr/bin/redis-server"
 
   /// A running server, and the folder with its certificates.

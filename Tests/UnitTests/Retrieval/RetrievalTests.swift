@@ -157,7 +157,7 @@ import Testing
           group.addTask {
             while true {
               do {
-                return try await self.gather(rounds, shard, of: 4, limit: .seconds(1)) {
+                return try await self.gather(rounds, shard, of: 4, limit: .seconds(2)) {
                   if log.finish($0) == 1 { throw Left() }
                 }
               } catch is Left {
