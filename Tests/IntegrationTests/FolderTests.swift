@@ -278,7 +278,7 @@ struct FolderTests {
     try play.file("state/state.json", record(victim.pid, [:], executable: program), mode: 0o600)
     #expect(try play.run(["down", "--state", state], in: "/").code == 0)
     let pid = victim.pid
-    #expect(eventually(10) { !ProcessTable.isAlive(pid) }, "the recorded process is ended")
+    #expect(eventually(60) { !ProcessTable.isAlive(pid) }, "the recorded process is ended")
   }
 
   @Test("up and broker restrict access to their own folder, and change no other folder")

@@ -37,7 +37,9 @@ import Testing
 
   @Test("the right one of 1,000 twins is found, a deleted one never; copies, modes and long questions work")
   func words() throws {
-    let pipeline = try Pipeline(["--shards", "2", "--llm", "extractive", "--redis", "none"])
+    let pipeline = try Pipeline([
+      "--shards", "2", "--llm", "extractive", "--redis", "none", "--retrieve-wait", "10s",
+    ])
     try put(pipeline, (0..<1000).map { ["id": "twin-\($0)", "text": Self.twin($0)] })
     let gone = (0..<100).map { $0 * 10 + 3 }
     for chunk in stride(from: 0, to: gone.count, by: 50) {

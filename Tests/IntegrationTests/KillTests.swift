@@ -173,7 +173,7 @@ import Testing
     waiting.waitUntilExit()
     #expect(waiting.terminationStatus == 0, "a worker that never reached a broker")
     let log = pipeline.state + "/logs/up.log"
-    let areReported = try eventually(10) {
+    let areReported = try eventually(60) {
       let text = try String(contentsOfFile: log, encoding: .utf8)
       return workers.keys.allSatisfy { text.contains("\($0) ended") }
     }
@@ -191,7 +191,7 @@ import Testing
   func terminatedInLongBatch() throws {
     // fp32 is the slowest numeric class, so the batch takes long on every processor.
     let pipeline = try Pipeline([
-      "--worker-grace-deadline", "16s", "--kafka-session-timeout", "30s", "--encoder-precision", "fp32",
+      "--worker-grace-deadline", "32s", "--kafka-session-timeout", "60s", "--encoder-precision", "fp32",
     ])
     let data = try #require(Pipeline.shared) + "/data/qa/squad2-dev/documents.jsonl"
     // About ten seconds of work for the encoder.
@@ -208,16 +208,16 @@ import Testing
     let isInWork = eventually(60) { ProcessTable.cpuSeconds(pid) > idle + 1 }
     #expect(isInWork)
     kill(pid, SIGTERM)
-    // The size of the batch is random. The worker is suspended for longer than the drain of 12 s, so that even a short
+    // The size of the batch is random. The worker is suspended for longer than the drain of 24 s, so that even a short
     // batch outlasts it. The drain begins when the signal is delivered, so suspend the worker only after that.
     let isTaken = eventually(20) { !ProcessTable.isPending(SIGTERM, of: pid) }
     #expect(isTaken)
     Thread.sleep(forTimeInterval: 0.2)
     kill(pid, SIGSTOP)
-    Thread.sleep(forTimeInterval: 12.1)
+    Thread.sleep(forTimeInterval: 24.1)
     kill(pid, SIGCONT)
     let log = pipeline.state + "/logs/up.log"
-    let hasEnded = try eventually(40) {
+    let hasEnded = try eventually(80) {
       try String(contentsOfFile: log, encoding: .utf8).contains("embed-documents ended (status 0)")
     }
     let ending = try String(contentsOfFile: log, encoding: .utf8)

@@ -15,7 +15,7 @@ final class LLMStub {
     process.standardError = FileHandle.nullDevice
     try process.run()
     var found: Int?
-    _ = eventually(10) {
+    _ = eventually(60) {
       found = (try? String(contentsOfFile: file, encoding: .utf8)).flatMap { Int($0) }
       return found != nil
     }

@@ -61,7 +61,10 @@ import Testing
     let port = try String(contentsOfFile: folder + "/port", encoding: .utf8).filter(\.isNumber)
     let address = "127.0.0.1:\(port)"
     func layout(_ shards: Int) throws -> Pipeline {
-      try Pipeline(["--kafka", address, "--shards", "\(shards)", "--search-checkpoint-interval", "1s"])
+      try Pipeline([
+        "--kafka", address, "--shards", "\(shards)", "--search-checkpoint-interval", "1s", "--retrieve-wait",
+        "3s",
+      ])
     }
 
     @Sendable func ask(_ drawer: Int) throws -> Pipeline.Output {

@@ -185,7 +185,8 @@ private func quotes(_ answer: [String: Any]) -> String {
     // The cache must tell filters apart: the first round has only misses, the second only hits.
     for round in 0..<2 {
       for (filter, text) in [(#"{"year":{"$lt":2022}}"#, "nine"), (#"{"year":{"$gt":2022}}"#, "ten")] {
-        let answer = try pipeline.ask(question, ["--filter", filter])
+        let options = ["--filter", filter]
+        let answer = try round == 0 ? pipeline.ask(question, options) : pipeline.askCached(question, options)
         #expect((answer["text"] as? String)?.contains(text) == true, "\(filter): \(answer)")
         #expect(answer["cache"] as? String == (round == 0 ? "miss" : "exact"), "\(filter): \(answer)")
       }

@@ -144,7 +144,7 @@ final class Sleeper {
       + ["sleep", "600"]
     try process.run()
     let pid = pid
-    let runs = eventually(10) { ProcessTable.executable(of: pid)?.hasSuffix("/sleep") == true }
+    let runs = eventually(60) { ProcessTable.executable(of: pid)?.hasSuffix("/sleep") == true }
     try #require(runs)
   }
 

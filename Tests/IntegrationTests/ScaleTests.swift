@@ -91,6 +91,7 @@ private final class StubEngine: StageWork {
       name: "scale",
       settings: Settings(
         SettingsTable(flags: ["--kafka-bootstrap-servers": pipeline.kafka, "--kafka-session-timeout": "6s"])))
+    let stalls = StallWatch()
     let members = Mutex<[StageService]>([])
     let allowed = Mutex(0)
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -131,7 +132,7 @@ private final class StubEngine: StageWork {
       for stage in members.withLock({ $0 }) { await stage.shutdown() }
       try await group.waitForAll()
       let times = engine.finishedAt.withLock { $0.sorted() }
-      let gaps = zip(times, times.dropFirst()).map { $1 - $0 }
+      let gaps = zip(times, times.dropFirst()).map { $1 - $0 - stalls.stalled($0, $1) }
       let worked = engine.seen.withLock { $0.values.reduce(0, +) }
       let standstill = gaps.max() ?? .zero
       print(

@@ -27,17 +27,19 @@ private struct Member {
 
   private let stopping = AsyncStream.makeStream(of: Void.self)
 
-  private let grace: Duration
+  private let drain: Duration
 
-  init(context: StageContext, services: [any Service], grace: Duration = .seconds(25)) {
+  /// - Parameter drain: how long work in flight may go on after `stop`.
+  init(context: StageContext, services: [any Service], drain: Duration = .seconds(18)) {
     self.context = context
     self.services = services
-    self.grace = grace
+    self.drain = drain
   }
 
   func run() async throws {
-    try await ServiceGroup(services, graceDeadline: grace) { Issue.record("\($0) did not stop") }
-      .run(until: stopping.stream)
+    try await ServiceGroup(services, graceDeadline: .seconds(200), drain: drain) {
+      Issue.record("\($0) did not stop")
+    }.run(until: stopping.stream)
   }
 
   /// Stops the worker as SIGTERM does: records in flight are finished, or left to the next owner.
@@ -221,11 +223,12 @@ private final class ChatStub {
 
   /// Sends queries until this member has answered one. It then owns the partition.
   private func waitUntilOwner(_ member: Member, partition: Int32 = Self.partition) async throws {
-    let end = ContinuousClock.now + .seconds(30)
+    let end = ContinuousClock.now + .seconds(60)
     let start = member.stateCount
     var number = 0
     while member.stateCount == start {
-      try #require(ContinuousClock.now < end, "\(member.context.name) does not own the partition after 30 s")
+      try #require(
+        ContinuousClock.now < end, "\(member.context.name) does not own the partition after a minute")
       try await sendCandidates(flight("warm-\(member.context.name)-\(number)"), partition: partition)
       number += 1
       try await Task.sleep(for: .milliseconds(100))
@@ -246,7 +249,7 @@ private final class ChatStub {
   @Test("when a partition moves while a shard is late, the former owner does not answer")
   func lateShardAndMove() async throws {
     // The second member comes first by name, so it gets the lower half of the partitions.
-    let wait = Duration.seconds(6)
+    let wait = Duration.seconds(12)
     // The second member starts its wait up to some seconds later, depending on heartbeats. The wait must not end before
     // the test's checks.
     let (first, second) = (try retrieve("b", wait: wait), try retrieve("a", wait: wait * 2))
@@ -282,7 +285,7 @@ private final class ChatStub {
 
   @Test("when a partition was revoked and is assigned again, the wait for a late shard starts again")
   func lateShardAndReturn() async throws {
-    let wait = Duration.seconds(6)
+    let wait = Duration.seconds(12)
     // The second member gets the upper half. The rebalance revokes the lower half from the first and assigns it again.
     let (first, second) = (try retrieve("a", wait: wait), try retrieve("b", wait: wait))
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -361,7 +364,7 @@ private final class ChatStub {
 
   @Test("shards whose candidates the broker refused have not answered: the answer says so, or fails")
   func refusedCandidates() async throws {
-    let member = try retrieve("a", wait: .seconds(20))
+    let member = try retrieve("a", wait: .seconds(120))
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await member.run() }
       try await waitUntilOwner(member)
@@ -373,7 +376,7 @@ private final class ChatStub {
       try await sendCandidates(flight("none"), covered: [])
       let none = try await answer("none")
       #expect(none.status == .failed && none.shardsAnswered == 0 && none.error?.field == "candidates")
-      #expect(ContinuousClock.now - start < .seconds(15), "nobody waits for a shard that was refused")
+      #expect(ContinuousClock.now - start < .seconds(25), "nobody waits for a shard that was refused")
       member.stop()
       try await group.waitForAll()
     }
@@ -394,25 +397,38 @@ private final class ChatStub {
       before.answerRecords(AnswerRecord(try flight("again"), status: .expired), replyTo: nil, headers: []))
     try await ask("again")
     try await ask("new")
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await member.run() }
-      for _ in 0..<200 where try await records(.searches).isEmpty {
+    var isDropped = false
+    func searched() async throws -> Set<String> {
+      Set(try await records(.searches).map { String(decoding: $0.key ?? [], as: UTF8.self) })
+    }
+    func waitUntilSearched(_ id: String) async throws {
+      for _ in 0..<300 {
+        if try await searched().contains("default/\(id)") { return }
         try await Task.sleep(for: .milliseconds(100))
       }
-      // Another process answers this query while the member runs.
-      try await before.producer.send(
-        before.answerRecords(AnswerRecord(try flight("later"), status: .expired), replyTo: nil, headers: []))
-      try await Task.sleep(for: .seconds(1))
-      try await ask("later")
-      try await ask("last")
-      for _ in 0..<200 where try await records(.searches).count < 2 {
-        try await Task.sleep(for: .milliseconds(100))
+      Issue.record("\(id) is not searched")
+    }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await member.run() }
+      try await waitUntilSearched("new")
+      // Another process answers a query while the member runs. On a busy machine the member may read that answer late.
+      for round in 0..<5 where !isDropped {
+        try await before.producer.send(
+          before.answerRecords(
+            AnswerRecord(try flight("later-\(round)"), status: .expired), replyTo: nil, headers: []))
+        try await Task.sleep(for: .seconds(1))
+        try await ask("later-\(round)")
+        try await ask("last-\(round)")
+        try await waitUntilSearched("last-\(round)")
+        // Its partition may be a later one than that of the query behind it.
+        try await Task.sleep(for: .seconds(1))
+        isDropped = try await !searched().contains("default/later-\(round)")
       }
       member.stop()
       try await group.waitForAll()
     }
-    let searched = Set(try await records(.searches).map { String(decoding: $0.key ?? [], as: UTF8.self) })
-    #expect(searched == ["default/new", "default/last"])
+    #expect(isDropped)
+    #expect(try await !searched().contains("default/again"))
   }
 
   @Test("queries that wait for a token that is never reached do not hold up the others of their batch")
@@ -431,7 +447,8 @@ private final class ChatStub {
     }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await member.run() }
-      for _ in 0..<300 where try await records(.candidates).count < 40 {
+      for _ in 0..<300 {
+        if try await records(.candidates).count >= 40 { break }
         try await Task.sleep(for: .milliseconds(100))
       }
       member.stop()
@@ -535,8 +552,8 @@ private final class ChatStub {
     let vector = await encoder.encode(["Which port does the service use?"])
     // The first member's LLM never answers. The second member's LLM answers every question without HANG.
     let (silent, stub) = (try SilentServer(), try ChatStub())
-    let first = try generate("b", encoder, llm: silent.url, grace: .seconds(8))
-    let second = try generate("a", encoder, llm: stub.url, grace: .seconds(8))
+    let first = try generate("b", encoder, llm: silent.url, drain: .seconds(3))
+    let second = try generate("a", encoder, llm: stub.url, drain: .seconds(3))
     func send(_ id: String, _ text: String, _ documents: [DocumentInfo]) async throws {
       try await sendPrompt(flight(id, mode: .answer, text: text), vector, round: 0, documents)
     }
@@ -578,13 +595,13 @@ private final class ChatStub {
   }
 
   private func generate(
-    _ name: String, _ encoder: Encoder, llm: String? = nil, grace: Duration = .seconds(25)
+    _ name: String, _ encoder: Encoder, llm: String? = nil, drain: Duration = .seconds(18)
   ) throws -> Member {
     let context = try StageContext(
       name: name, settings: Self.settings(test, llm.map { ["--llm-url": $0] } ?? [:]))
     return Member(
       context: context, services: try GenerateStage.services(context, encoder: encoder, redis: nil),
-      grace: grace)
+      drain: drain)
   }
 
   private func sendPrompt(

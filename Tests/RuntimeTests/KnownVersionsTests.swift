@@ -160,21 +160,21 @@ import Testing
 
   @Test("a partition whose chunks have waited for half the retention is held until they are embedded")
   func backlog() async throws {
-    // Only the watch gets this short retention. The topic keeps its own, so the record is not deleted meanwhile.
-    let short = try StageContext(
-      name: "ingest",
-      settings: Settings(
-        SettingsTable(flags: [
-          "--kafka-bootstrap-servers": test.kafka.bootstrapServers, "--topics-chunks-retention": "4s",
-        ])))
+    // Only the watches get these short retentions. The topic keeps its own, so the record is not deleted meanwhile.
     let held = HeldPartitions()
-    let watch = EmbedBacklogWatch(short, held)
+    func watch(retention: String) throws -> EmbedBacklogWatch {
+      let table = try SettingsTable(flags: [
+        "--kafka-bootstrap-servers": test.kafka.bootstrapServers, "--topics-chunks-retention": retention,
+      ])
+      return try EmbedBacklogWatch(StageContext(name: "ingest", settings: Settings(table)), held)
+    }
     let chunks = TopicPartition(context.topic(.chunks), 3)
     try await context.producer.send(
       OutgoingRecord(topic: chunks.topic, partition: chunks.partition, key: [1], value: [1]))
-    try await watch.look()
+    try await watch(retention: "600s").look()
     #expect(!held.contains(3), "the chunk has only just arrived")
     try await Task.sleep(for: .seconds(2.2))
+    let watch = try watch(retention: "4s")
     try await watch.look()
     #expect((0..<12).filter { held.contains($0) } == [3])
     try await admin.commit(

@@ -128,7 +128,7 @@ import Testing
         ]))
       let context = try StageContext(name: "search-0", settings: settings)
       let stopping = AsyncStream.makeStream(of: Void.self)
-      let services = ServiceGroup(try SearchStage.services(context, shard: 0), graceDeadline: .seconds(10)) {
+      let services = ServiceGroup(try SearchStage.services(context, shard: 0), graceDeadline: .seconds(200)) {
         Issue.record("\($0) did not stop")
       }
       return (context, services, stopping.continuation, stopping.stream)
@@ -163,7 +163,8 @@ import Testing
       group.addTask { try await seeingServices.run(until: seeingStopped) }
       seeing.health.unblock("starting")
       try await wait(for: "the state") { try await states() == [.accepted, .indexed] }
-      #expect(seeing.health.isReady && !blind.health.isReady)
+      try await wait(for: "ready") { seeing.health.isReady }
+      #expect(!blind.health.isReady)
       stopBlind.finish()
       stopSeeing.finish()
       try await group.waitForAll()

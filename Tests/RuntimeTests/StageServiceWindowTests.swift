@@ -182,7 +182,7 @@ private final class Leaving: StageWork {
     try await fill(count, partitions: 1)
     // Range assignment sorts by member id, which begins with the client id: the second member comes first.
     let other = try StageContext(name: "another", settings: Self.settings(test))
-    let (first, second) = (Pausing(.milliseconds(20)), Pausing(.milliseconds(20)))
+    let (first, second) = (Pausing(.milliseconds(60)), Pausing(.milliseconds(20)))
     let stages = [stage(first, window: 8), stage(second, window: 8, in: other)]
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await stages[0].run() }

@@ -180,10 +180,17 @@ package actor SearchIndex {
     engine.holdsUnread = !unread.isEmpty || unreadRecords.values.contains { !$0.isEmpty }
     metrics.set(.indexVectors, to: Double(engine.rowCount))
     metrics.set(.indexDocuments, to: Double(engine.visibleCount))
-    for (reader, count) in engine.visibleByReader where reader?.isOlder ?? true {
-      metrics.set(.indexOutdated, to: Double(count), [("reader", reader?.description ?? "unknown")])
+    // A rebuilt index may have no document of a reader that was reported before.
+    let counts = engine.visibleByReader
+    for reader in reportedReaders.union(counts.keys) where reader?.isOlder ?? true {
+      metrics.set(
+        .indexOutdated, to: Double(counts[reader] ?? 0), [("reader", reader?.description ?? "unknown")])
     }
+    reportedReaders = Set(counts.keys)
   }
+
+  /// The readers whose documents were counted by the last `publish`.
+  private var reportedReaders: Set<ReaderVersion?> = []
 
   private func apply(_ record: ConsumerRecord) throws(StorageError) {
     guard let key = VectorKey(bytes: record.key) else {

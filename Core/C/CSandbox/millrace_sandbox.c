@@ -154,7 +154,9 @@ static void begin(const struct millrace_sandbox_program *program, const struct s
   // First moved to numbers from 16 on, because one of them may be 0, 1 or 2.
   int input = fcntl(program->input, F_DUPFD, 16), output = fcntl(program->output, F_DUPFD, 16),
       errors = fcntl(program->errors, F_DUPFD, 16), alive = fcntl(report, F_DUPFD_CLOEXEC, 16);
-  int file = open(program->path, O_RDONLY | O_CLOEXEC);
+  int opened = open(program->path, O_RDONLY | O_CLOEXEC);
+  // It may be 3, which becomes the report's number.
+  int file = opened < 0 ? -1 : fcntl(opened, F_DUPFD_CLOEXEC, 16);
   int code = 0;
   if (file < 0 || input < 0 || output < 0 || errors < 0 || alive < 0) code = errno;
   if (code == 0 && (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0)) code = errno;

@@ -106,7 +106,9 @@ static void *carry(void *context) {
         break;
       }
     }
-    struct pollfd entries[2] = {{tunnel->network, in_count > 0 ? (short)(wants & POLLOUT) : wants, 0},
+    short network_wants = in_count > 0 ? (short)(wants & POLLOUT) : wants;
+    // poll reports POLLHUP even if nothing is asked for, so this loop would spin until the local side has read all.
+    struct pollfd entries[2] = {{network_wants ? tunnel->network : -1, network_wants, 0},
                                 {tunnel->local, (short)((out_count == 0 ? POLLIN : 0) | (in_count > 0 ? POLLOUT : 0)), 0}};
     if (poll(entries, 2, -1) < 0 && errno != EINTR) break;
     if (entries[1].revents & (POLLIN | POLLHUP | POLLERR)) {

@@ -204,7 +204,7 @@ package actor KafkaAdmin {
     do {
       return try offsetsForTimes(try handle(), queries, limit: limit / 2)
     } catch {
-      guard error.kind == .retriable else { throw error }
+      guard error.kind == .retriable, !Task.isCancelled else { throw error }
       handles.removeValue(forKey: Self.adminGroup)?.destroy(limit: .seconds(1))
       return try offsetsForTimes(try handle(), queries, limit: limit / 2)
     }

@@ -75,13 +75,11 @@ package actor ReplayReader {
     if !queries.isEmpty {
       var missing: [TopicPartition] = []
       // This handle reads nothing yet, so its requests do not wait behind a long poll.
-      for (partition, offset) in try offsetsForTimes(handle, queries) {
+      for (partition, offset) in try offsets(handle, queries) {
         if offset >= 0 { resolved[partition] = offset } else { missing.append(partition) }
       }
       if !missing.isEmpty {
-        for (partition, end) in try offsetsForTimes(
-          handle, missing.map { ($0, Int64(RD_KAFKA_OFFSET_END)) })
-        {
+        for (partition, end) in try offsets(handle, missing.map { ($0, Int64(RD_KAFKA_OFFSET_END)) }) {
           resolved[partition] = end
         }
       }
@@ -89,6 +87,18 @@ package actor ReplayReader {
     positions = resolved
     let list = PartitionList(resolved.map { ($0.key, $0.value) })
     try check(.assign, unsafe rd_kafka_assign(handle.pointer, list.pointer))
+  }
+
+  /// Requests offsets for an assignment, twice: a machine that stalls for seconds must not fail a command.
+  private func offsets(_ handle: KafkaHandle, _ queries: [(TopicPartition, Int64)]) throws(KafkaFailure)
+    -> [TopicPartition: Int64]
+  {
+    do {
+      return try offsetsForTimes(handle, queries, limit: .milliseconds(2500))
+    } catch {
+      guard error.kind == .retriable, !Task.isCancelled else { throw error }
+      return try offsetsForTimes(handle, queries, limit: .milliseconds(2500))
+    }
   }
 
   /// The next records; an empty array when none arrive within `maxWait`.
@@ -173,7 +183,7 @@ package actor ReplayReader {
     do {
       return try offsetsForTimes(try forQuestions(), queries, limit: limit / 2)
     } catch {
-      guard error.kind == .retriable else { throw error }
+      guard error.kind == .retriable, !Task.isCancelled else { throw error }
       questions?.destroy(limit: .seconds(1))
       questions = nil
       return try offsetsForTimes(try forQuestions(), queries, limit: limit / 2)

@@ -28,7 +28,12 @@ package struct QueryClient: Sendable {
     let topics: [String: Int32]
     do {
       topics = try await withAdmin(settings.kafkaConfiguration(clientID: "millrace-check")) { admin in
-        try await admin.topics(timeout: .seconds(4))
+        // Twice: a machine that stalls for seconds must not fail a command.
+        do {
+          return try await admin.topics(timeout: .seconds(2))
+        } catch let error as KafkaFailure where error.kind == .retriable && !Task.isCancelled {
+          return try await admin.topics(timeout: .seconds(2))
+        }
       }
     } catch {
       throw Unavailable(

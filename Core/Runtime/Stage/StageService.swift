@@ -119,12 +119,12 @@ package final class StageService: Service {
         try await consumer.subscribe(to: topics) { self.handOver($0) }
         try await withTaskExecutorPreference(consumer.executor) { try await self.consume(consumer) }
       } catch  where stopping && !isFatal(error) {
+        await leave(consumer)
         context.logger.info(
           "Failed while stopping, unfinished records are left to the next owner",
           [(.group, group), (.error, "\(error)")])
       } catch let error as KafkaFailure where error.isForbidden || !isFatal(error) {
-        // An orderly hand-over, if that is still possible: the next owner must not count this as a death.
-        do { try await consumer.commit(handOver(Array(lanes.withLock(\.mine)))) } catch {}
+        await leave(consumer)
         // For example, the broker became unreachable during an assignment, or an access list is wrong.
         context.logger.info("Kafka failed, joining the group again", [(.group, group), (.error, "\(error)")])
         if error.isForbidden { context.health.block("group \(group): \(error)") }
@@ -142,6 +142,14 @@ package final class StageService: Service {
       }
       oldest.clear()
       context.health.block("group \(group)")
+    }
+  }
+
+  /// An orderly hand-over after a failure, if that is still possible: the next owner must not count it as a death.
+  private func leave(_ consumer: KafkaConsumer) async {
+    do { try await consumer.commit(handOver(Array(lanes.withLock(\.mine)))) } catch {
+      context.logger.info(
+        "Last commit before leaving the group failed", [(.group, group), (.error, "\(error)")])
     }
   }
 
@@ -176,11 +184,7 @@ package final class StageService: Service {
       for (partition, offset) in await commit(consumer) { lagReport.committed[partition] = offset }
       await lagReport.update(consumer, ignoring: work.ignores)
     }
-    let last = handOver(Array(lanes.withLock(\.mine)))
-    do { try await consumer.commit(last) } catch {
-      context.logger.info(
-        "Last commit before leaving the group failed", [(.group, group), (.error, "\(error)")])
-    }
+    await leave(consumer)
   }
 
   /// Pauses and resumes partitions.

@@ -1,7 +1,9 @@
 // swift-format-ignore-file: NeverForceUnwrap
 import Engine
+import Foundation
 import KafkaClient
 import Records
+import Storage
 import Telemetry
 import Testing
 @testable import Search
@@ -41,6 +43,24 @@ import Testing
     #expect(await index.decision(0, 1)?.outcome == .visible(chunkCount: 1))
     await index.forgetDecisions(before: [0: 2])
     #expect(await index.decision(0, 1) == nil, "the reporters have committed it")
+  }
+
+  @Test("the number of documents that an older reader read is 0 after a rebuild")
+  func outdatedAfterRebuild() async throws {
+    let registry = MetricsRegistry()
+    let index = SearchIndex(IndexOptions(model: ""), metrics: registry, logger: Logger(label: "test"))
+    func outdated() -> [Double] {
+      let families = registry.collect().filter { $0.metric.name == MetricName.indexOutdated.name }
+      return families.flatMap { $0.samples.values.map(\.value) }
+    }
+    let (key, batch) = part(1, digest: 1)
+    try await index.apply([record(key, batch, at: 0)])
+    #expect(outdated() == [1], "a release that did not record its reader")
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("index-\(UUID().uuidString)")
+      .path
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try await index.rebuild(try FolderDisk(folder), because: "test", code: "test")
+    #expect(outdated() == [0])
   }
 
   @Test("an empty batch does not set the vector length")
