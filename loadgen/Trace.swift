@@ -57,8 +57,8 @@ struct Trace {
     self.arrivals = arrivals
   }
 
-  /// Arrivals per second in the recording.
-  var rate: Double { Double(arrivals.count) / arrivals[arrivals.count - 1].at }
+  /// Arrivals per second in the recording, the first of which is at 0: also the rate when the trace is repeated.
+  var rate: Double { Double(arrivals.count - 1) / arrivals[arrivals.count - 1].at }
 
   /// The arrival with this number at this speed. After its end, the trace is repeated.
   func arrival(_ number: Int, speed: Double) -> Arrival {

@@ -75,9 +75,15 @@ import Testing
     try FileManager.default.removeItem(atPath: folder + "/radio.pdf")
     try "# Access\n\nAll is open.".write(toFile: folder + "/access.md", atomically: true, encoding: .utf8)
     try "A new page.".write(toFile: folder + "/new.txt", atomically: true, encoding: .utf8)
+    try Data([0, 1]).write(to: URL(fileURLWithPath: folder + "/blob.bin"))
     let plan = try pipeline.millrace(["documents", "sync", folder, "--dry-run"])
+    #expect(plan.error.contains("skipped blob.bin: "), "\(plan.error)")
     #expect(plan.text.contains("would be: 1 new, 1 changed, 12 unchanged, 1 deleted"), "\(plan.text)")
     #expect(try sync() == [1, 1, 12, 1, 0, 0])
+    let text = try pipeline.millrace(["documents", "sync", folder])
+    #expect(text.text.contains("; 1 skipped") && text.error.contains("skipped blob.bin: "), "\(text)")
+    let open = try pipeline.millrace(["documents", "sync", folder, "--acl", ""])
+    #expect(open.code == 2 && open.error.contains("--acl: ''"), "\(open)")
     #expect(try pipeline.array(["documents", "list", "--source", folder]).count == 14)
     #expect(try pipeline.array(["documents", "list"]).count == 15)
     #expect(try pipeline.millrace(["documents", "get", "access.md"]).text == "# Access\n\nAll is open.")
@@ -85,7 +91,9 @@ import Testing
     let pdf = try pipeline.millrace(["documents", "get", "drills.html"])
     #expect(pdf.text.contains("<title>Fire and evacuation drills</title>"))
     let other = try pipeline.millrace(["documents", "sync", folder, "--source", "elsewhere"])
-    #expect(other.code == 2 && other.error.contains("of another source"), "\(other.text)\(other.error)")
+    #expect(
+      other.code == 2 && other.error.contains("of another source, '\(folder)'"), "\(other.text)\(other.error)"
+    )
     for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
       try FileManager.default.removeItem(atPath: folder + "/" + name)
     }

@@ -78,6 +78,9 @@ import Testing
     let old = try pipeline.processes()
     kill(try pipeline.supervisor(), SIGKILL)
     #expect(old.values.allSatisfy(ProcessTable.isAlive), "the children still run")
+    let status = try pipeline.json(["status"])
+    let states = (status["processes"] as? [[String: Any]] ?? []).compactMap { $0["state"] as? String }
+    #expect(status["running"] as? Bool == false && Set(states) == ["unsupervised"], "\(states)")
     try pipeline.start()
     #expect(!old.values.contains(where: ProcessTable.isAlive), "the old children were ended")
     #expect(try pipeline.array(["documents", "list"]).count == 14)
@@ -125,6 +128,19 @@ import Testing
       Pipeline.binary,
       ["documents", "list", "--state", folder, "--kafka-bootstrap-servers", pipeline.kafka])
     #expect(told.code == 0, "an explicit broker is used: \(told)")
+    // The pipeline of the nearest folder was ended, and another one has the default port.
+    let work = pipeline.state + "/work"
+    try FileManager.default.createDirectory(atPath: work + "/.millrace", withIntermediateDirectories: true)
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: work + "/.millrace")
+    try Data().write(to: URL(fileURLWithPath: work + "/.millrace/up.lock"))
+    let found = try Pipeline.run(
+      "/bin/sh", ["-c", "cd \(work) && exec \(Pipeline.binary) documents list"])
+    #expect(found.code == 6 && found.error.contains("no pipeline runs in \(work)/.millrace"), "\(found)")
+    let worker = try Pipeline.run(
+      "/usr/bin/timeout", ["60", Pipeline.binary, "worker", "ingest", "--state", pipeline.state])
+    #expect(
+      worker.code == 2 && worker.error.contains("--kafka-bootstrap-servers")
+        && worker.error.contains(pipeline.kafka), "\(worker)")
   }
 
   @Test("down ends the processes of a killed up; down of a running up ends everything in order")

@@ -87,6 +87,10 @@ enum AskCommand {
     // Two UUIDs, each with 122 random bits from the system's generator.
     if query.stream { query.streamToken = "\(UUID().uuidString)-\(UUID().uuidString)" }
     query.principals = arguments.allValues("--principal")
+    // An unset variable of a shell.
+    guard !query.principals.contains("") else {
+      throw UsageError("--principal: '' must be the name of a principal")
+    }
     if let mode = arguments.value("--search-mode") {
       guard let mode = QueryRecord.SearchMode(rawValue: mode) else {
         throw UsageError("--search-mode: '\(mode)' must be hybrid, dense or lexical")

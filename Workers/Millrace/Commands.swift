@@ -15,7 +15,8 @@ enum Commands {
       `millrace --version` prints the version, which is the chart's appVersion.
 
       Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 refused (nothing answers the question), 4 rejected
-      (a query or document ended `failed`, `expired` or `cancelled`), 5 timed out, 6 a service can't be reached.
+      (a query or document ended `failed` or `expired`), 5 timed out, 6 a service can't be reached, or nothing runs in
+      the state folder.
       """,
     options: [
       .option(

@@ -10,6 +10,15 @@ extension Command.Option {
 }
 
 extension DocumentFiles {
+  /// The values of `--acl`; empty when it is not given.
+  ///
+  /// - Throws: `UsageError` for an empty name, such as an unset variable of a shell: it would be a principal's.
+  static func acl(_ arguments: ParsedArguments) throws -> [String] {
+    let names = arguments.allValues("--acl")
+    guard !names.contains("") else { throw UsageError("--acl: '' must be the name of a principal") }
+    return names
+  }
+
   /// The value of `--metadata`; empty when it is not given.
   ///
   /// - Throws: `UsageError`, which names the member that can't be metadata.
@@ -64,12 +73,12 @@ extension DocumentFiles {
       throw UsageError("standard input (-) needs --id")
     }
     let metadata = try metadata(arguments)
+    let acl = try acl(arguments)
     for index in documents.indices {
       documents[index].metadata.merge(metadata) { _, given in given }
       if !metadata.isEmpty { try checkMetadata(of: documents[index]) }
       if let title = arguments.value("--title") { documents[index].title = title }
       if let source = arguments.value("--source") { documents[index].source = source }
-      let acl = arguments.allValues("--acl")
       if !acl.isEmpty { documents[index].acl = acl }
     }
     guard !documents.isEmpty else {

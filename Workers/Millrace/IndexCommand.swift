@@ -56,9 +56,15 @@ enum IndexCommand {
     try Configuration.settings(arguments, mustRun: false)
   }
 
+  /// The folder in which an `up` that has ended left its index; nil when there is none.
+  private static func pathOfUp(_ arguments: ParsedArguments) throws -> String? {
+    let path = try StateDirectory.find(arguments).path + "/index"
+    return FileManager.default.fileExists(atPath: path) ? path : nil
+  }
+
   /// - Throws: `UsageError` when no folder is known or the shard doesn't exist.
   private static func volumes(_ settings: Settings, _ arguments: ParsedArguments) throws -> [Volume] {
-    guard let path = arguments.value("--path") ?? settings.search.path else {
+    guard let path = try arguments.value("--path") ?? settings.search.path ?? pathOfUp(arguments) else {
       throw UsageError("--path must name the folder of the index, because search.path is not set")
     }
     let shards =

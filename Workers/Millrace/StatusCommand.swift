@@ -28,11 +28,16 @@ enum StatusCommand {
     }
     Terminal.print(
       "state \(directory.path): \(runs ? (record.isReady ? "ready" : "starting") : "not running")")
+    if !runs, record.processes.contains(where: \.identity.isAlive) {
+      Terminal.print(
+        "`up` was killed, and some of its processes still run: `millrace up` replaces them, `millrace down` ends them"
+      )
+    }
     for (name, address) in record.endpoints.sorted(by: { $0.key < $1.key }) {
       Terminal.print("\(name) \(address)")
     }
     for process in record.processes {
-      let state = runs ? process.state : "ended"
+      let state = state(of: process, runs)
       Terminal.print(
         "\(process.role.padding(toLength: 16, withPad: " ", startingAt: 0)) pid \(process.pid)  \(state)  restarts "
           + "\(process.restarts)  lag \(lags[process.role].map(String.init) ?? "-")"
@@ -43,6 +48,12 @@ enum StatusCommand {
       }
     }
     return runs ? .success : .unavailable
+  }
+
+  /// A killed supervisor leaves its processes running. Nobody restarts them then.
+  private static func state(of process: StateRecord.ProcessEntry, _ runs: Bool) -> String {
+    if runs { return process.state }
+    return process.identity.isAlive ? "unsupervised" : "ended"
   }
 
   private static func json(
@@ -57,7 +68,7 @@ enum StatusCommand {
         record.processes.map { process in
           .object([
             "role": .string(process.role), "pid": .int(process.pid),
-            "state": .string(runs ? process.state : "ended"), "restarts": .int(process.restarts),
+            "state": .string(state(of: process, runs)), "restarts": .int(process.restarts),
             "http_port": process.httpPort.map(JSONValue.int), "lag": lags[process.role].map(JSONValue.int),
             "llm": calls[process.role].map(json),
           ])

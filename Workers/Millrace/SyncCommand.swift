@@ -18,9 +18,10 @@ enum SyncCommand {
     }
     let tenant = try arguments.tenant()
     let source = arguments.value("--source") ?? folder.path
-    let acl = arguments.allValues("--acl")
+    let acl = try DocumentFiles.acl(arguments)
     let metadata = try DocumentFiles.metadata(arguments)
-    let wanted = try DocumentFiles.read(path: folder.path, tenant).documents.map { document in
+    let found = try DocumentFiles.read(path: folder.path, tenant)
+    let wanted = found.documents.map { document in
       var document = document
       document.source = source
       document.metadata.merge(metadata) { _, given in given }
@@ -32,11 +33,12 @@ enum SyncCommand {
     let rows = try await DocumentReader(settings: settings).list(tenant: tenant)
     let plan = SyncPlan(wanted: wanted, rows: rows, source: source)
     if !plan.foreign.isEmpty {
+      let other = rows.first { $0.key.id == plan.foreign[0] }?.source ?? ""
       throw UsageError(
         "\(plan.foreign.count) ids under \(folder.path) "
           + "(such as \(plan.foreign.prefix(5).map(\.rawValue).joined(separator: ", "))) "
-          + "are already the ids of documents of another source; "
-          + "use another tenant for one of the sources, or delete those documents first")
+          + "are already the ids of documents of another source, '\(other)'; give --source '\(other)' if it is the "
+          + "same folder, use another tenant for one of the sources, or delete those documents first")
     }
     if wanted.isEmpty, !plan.removed.isEmpty, !arguments.flag("--allow-empty") {
       throw UsageError(
@@ -44,6 +46,7 @@ enum SyncCommand {
           + "deleted; give --allow-empty to delete them")
     }
     if arguments.flag("--dry-run") {
+      for file in found.skipped { Terminal.complain("skipped \(file.path): \(file.reason)") }
       for document in plan.new { Terminal.print("new      \(document.id)") }
       for document in plan.changed { Terminal.print("changed  \(document.id)") }
       for key in plan.removed { Terminal.print("deleted  \(key.id)") }
@@ -53,11 +56,12 @@ enum SyncCommand {
     let records =
       (plan.new + plan.changed).map(OutgoingDocument.init)
       + plan.removed.map(OutgoingDocument.init(deleting:))
-    return try await send(records, plan, settings, arguments)
+    return try await send(records, plan, found.skipped, settings, arguments)
   }
 
   private static func send(
-    _ records: [OutgoingDocument], _ plan: SyncPlan, _ settings: Settings, _ arguments: ParsedArguments
+    _ records: [OutgoingDocument], _ plan: SyncPlan, _ skipped: [DocumentFiles.Selection.Skipped],
+    _ settings: Settings, _ arguments: ParsedArguments
   ) async throws -> ExitCode {
     let watch = Stopwatch()
     var outcome = DocumentClient.Outcome()
@@ -81,11 +85,15 @@ enum SyncCommand {
           "new": .int(plan.new.count), "changed": .int(plan.changed.count),
           "unchanged": .int(plan.unchangedCount),
           "deleted": .int(plan.removed.count), "failed": .int(failed.count), "missing": .int(outcome.missing),
+          "skipped": .array(
+            skipped.map { .object(["path": .string($0.path), "reason": .string($0.reason)]) }),
           "states": .array(outcome.states.map(\.json)),
         ]).text)
     } else {
+      for file in skipped { Terminal.complain("skipped \(file.path): \(file.reason)") }
       var line = plan.summary + " in \(String(format: "%.1f", watch.seconds)) s"
       if !failed.isEmpty { line += "; \(failed.count) failed" }
+      if !skipped.isEmpty { line += "; \(skipped.count) skipped" }
       if outcome.missing > 0 { line += "; \(outcome.missing) still in progress" }
       Terminal.print(line)
     }

@@ -61,6 +61,7 @@ enum WorkerCommand {
     let settings = try Configuration.settings(arguments, usingState: false)
     Logger.setThreshold(LogLevel(name: settings.logLevel) ?? .info)
     let isSupervised = ProcessInfo.processInfo.environment[ChildEnvironment.supervised] != nil
+    if !isSupervised { try Configuration.checkBroker(arguments, settings) }
     let stop = StopRequest.fromSignals(interrupt: !isSupervised)
     let context = try StageContext(name: name, settings: settings)
     logSettings(settings, context.logger)

@@ -37,7 +37,26 @@ package enum Configuration {
     guard let directory, mustRun, arguments.named["--kafka-bootstrap-servers"] == nil else { return settings }
     let isTold = table.entries.contains { $0.key == "kafka.bootstrapServers" && $0.source != .default }
     if let record, !record.isAlive { throw NothingRuns(directory) }
-    if record == nil, arguments.value("--state") != nil, !isTold { throw NothingRuns(directory) }
+    // Also a folder that was found: it is one of `up` if it has the file that `up` locks.
+    let isOfUp = try arguments.value("--state") != nil || FileStatus(of: directory.lockPath) != nil
+    if record == nil, isOfUp, !isTold { throw NothingRuns(directory) }
     return settings
+  }
+
+  /// Refuses a worker that names no broker while a pipeline runs here: it would work for whatever pipeline has the
+  /// default port.
+  ///
+  /// - Throws: `UsageError`; `UntrustedPath` for a state folder that another user could have made.
+  package static func checkBroker(_ arguments: ParsedArguments, _ settings: Settings) throws {
+    let table = try SettingsTable(
+      file: arguments.value("--settings"), environment: ProcessInfo.processInfo.environment,
+      flags: arguments.named)
+    let isTold = table.entries.contains { $0.key == "kafka.bootstrapServers" && $0.source != .default }
+    guard !isTold, let record = try StateDirectory.find(arguments).read(), record.isAlive,
+      let address = record.endpoints["kafka"], address != settings.kafka.bootstrapServers
+    else { return }
+    throw UsageError(
+      "kafka.bootstrapServers is not set, and a worker does not use the settings of the running `up`, whose broker "
+        + "is \(address): give --kafka-bootstrap-servers")
   }
 }

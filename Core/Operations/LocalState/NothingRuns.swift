@@ -7,6 +7,7 @@ package struct NothingRuns: Failure {
 
   package init(_ directory: StateDirectory) {
     description =
-      "no pipeline runs in \(directory.path): start one with `millrace up --state \(directory.path)`"
+      "no pipeline runs in \(directory.path): start one with `millrace up --state \(directory.path)`, "
+      + "or name a broker with --kafka-bootstrap-servers"
   }
 }

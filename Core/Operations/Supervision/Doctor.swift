@@ -117,6 +117,9 @@ package enum Doctor {
       return Finding(grade: .failure, subject: "redis", text: "\(error)", advice: "correct redis.address")
     }
     guard let address else {
+      if let record = directory.read(), record.isAlive {
+        return Finding(grade: .ok, subject: "redis", text: "the running `up` uses none: nothing is cached")
+      }
       if let path = LocalServices.find(onPath: "redis-server") {
         return Finding(grade: .ok, subject: "redis", text: "`up` will start \(path)")
       }
@@ -138,7 +141,7 @@ package enum Doctor {
           text: "\(address) answers; nothing is cached, because cache.key is not set",
           advice: "set CACHE_KEY or cache.keyFile: at least 16 random bytes, the same for all workers")
       }
-      return Finding(grade: .ok, subject: "redis", text: "\(address) answers \(reply)")
+      return Finding(grade: .ok, subject: "redis", text: "\(address) answers")
     } catch {
       return Finding(
         grade: .failure, subject: "redis", text: "\(error)",
