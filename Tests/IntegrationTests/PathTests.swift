@@ -86,6 +86,11 @@ private func quotes(_ answer: [String: Any]) -> String {
       }, "\(events)")
     for record in bad { #expect(events.contains(#""code":"\#(record.code)""#), "\(record.code)") }
     #expect(events.contains("wrong_partition") && events.contains("partitioner=murmur2_random"))
+    let place = try #require(events.firstMatch(of: /"id":"(rag\.documents-[01]-\d+)"/)?.1)
+    let status = try pipeline.millrace(["documents", "status", String(place)])
+    #expect(status.code == 0 && status.text.contains("wrong_partition"), "\(place): \(status)")
+    let explained = try pipeline.millrace(["explain", String(place)])
+    #expect(explained.error.contains("millrace documents status \(place)"), "\(explained)")
     let letters = try pipeline.kcat(
       ["-C", "-t", "rag.deadletters", "-o", "beginning", "-e", "-q", "-f", "%h\\n"]
     ).text

@@ -190,7 +190,10 @@ enum DocumentsCommand {
     let settings = try Configuration.settings(arguments)
     try await QueryClient.check(settings)
     let key = DocumentKey(tenant: try arguments.tenant(), id: id)
-    let states = try await DocumentReader(settings: settings).states(of: key)
+    var states = try await DocumentReader(settings: settings).states(of: key)
+    if states.isEmpty {
+      states = try await DocumentReader(settings: settings).states(ofRecordAt: arguments.positionals[0])
+    }
     if arguments.flag("--json") {
       Terminal.print(JSONValue.array(states.map(\.json)).text)
     } else if states.isEmpty {

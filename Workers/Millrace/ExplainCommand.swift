@@ -30,7 +30,17 @@ enum ExplainCommand {
     if steps.isEmpty, let document = DocumentID(id) {
       steps = try await RecordTrace.steps(of: DocumentKey(tenant: tenant, id: document), settings)
     }
+    // A record without a readable id has its own place as its id, and no readable tenant.
+    if steps.isEmpty, let query = QueryID(id), let nobody = TenantID("-") {
+      steps = try await RecordTrace.steps(of: QueryKey(tenant: nobody, id: query), settings)
+    }
     guard !steps.isEmpty else {
+      guard try await DocumentReader(settings: settings).states(ofRecordAt: id).isEmpty else {
+        Terminal.complain(
+          "millrace: \(id) is a record that could be no version of a document: `millrace documents status \(id)` "
+            + "says why")
+        return .failure
+      }
       Terminal.complain("millrace: no record of a query or document '\(id)' in tenant \(tenant) was found")
       return .failure
     }

@@ -57,6 +57,28 @@ package struct DocumentReader: Sendable {
     return found.withLock { $0 }
   }
 
+  /// The status events of a record of `rag.documents` that has no version: its key can't be used, or it is on the wrong
+  /// partition.
+  ///
+  /// - Parameter place: the record's topic-partition-offset; for other texts the result is empty.
+  /// - Throws: `KafkaFailure`.
+  package func states(ofRecordAt place: String) async throws -> [StatusRecord] {
+    // The event is on the record's own partition.
+    let numbers = place.split(separator: "-").suffix(2).compactMap { Int32($0) }
+    guard numbers.count == 2, (0..<Int32(settings.partitionCount(.documentStatus))).contains(numbers[0])
+    else {
+      return []
+    }
+    let found = Mutex<[StatusRecord]>([])
+    try await read([TopicPartition(settings.topic(.documentStatus), numbers[0])]) { record in
+      guard let value = record.value, let status = try? StatusRecord(value: value), status.version == nil,
+        status.id == place
+      else { return }
+      found.withLock { $0.append(status) }
+    }
+    return found.withLock { $0 }
+  }
+
   /// Joins `rag.documents` with `rag.document-status`, so that a document is listed even when its status
   /// events have expired.
   ///
