@@ -93,7 +93,7 @@ finish() {
     local lane found
     for lane in $failed; do
       found=$(sed $'s/\x1b\\[[0-9;]*m//g' "$scratch/$lane.log" |
-        grep -A 8 -E '^[^ ]+ Test .*(recorded an issue|failed after)|Fatal error' || true)
+        grep -a -A 8 -E '^[^ ]+ Test .*(recorded an issue|failed after)|Fatal error' || true)
       # A lane that crashed or was ended names no failure.
       if [ -z "$found" ]; then found=$(tail -n 20 "$scratch/$lane.log"); fi
       sed -n '1,80p' <<<"$found" | sed "s/^/test: $lane: /"

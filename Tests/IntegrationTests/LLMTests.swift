@@ -188,8 +188,14 @@ import Testing
     #expect(try fallbacks("cut") == 1)
     #expect(
       try pipeline.askCached("WHOLE \(question)")["cache"] as? String == "exact", "a whole reply is cached")
-    let count = try stub.count()
-    if try ask("WHOLE")["cache"] as? String == "exact" { #expect(try stub.count() == count) }
+    var isFree = false
+    for _ in 0..<5 where !isFree {
+      let count = try stub.count()
+      if try ask("WHOLE")["cache"] as? String != "exact" { continue }
+      #expect(try stub.count() == count)
+      isFree = true
+    }
+    #expect(isFree)
     for _ in 0..<2 { #expect(try ask("UNPAID")["engine"] as? String == "extractive") }
     #expect(try fallbacks("refused") == 2)
     try refusals(pipeline, stub, question)

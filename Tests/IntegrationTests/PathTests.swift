@@ -86,7 +86,8 @@ private func quotes(_ answer: [String: Any]) -> String {
       }, "\(events)")
     for record in bad { #expect(events.contains(#""code":"\#(record.code)""#), "\(record.code)") }
     #expect(events.contains("wrong_partition") && events.contains("partitioner=murmur2_random"))
-    let place = try #require(events.firstMatch(of: /"id":"(rag\.documents-[01]-\d+)"/)?.1)
+    let misplaced = try #require(events.split(separator: "\n").first { $0.contains("wrong_partition") })
+    let place = try #require(misplaced.firstMatch(of: /"id":"(rag\.documents-\d+-\d+)"/)?.1)
     let status = try pipeline.millrace(["documents", "status", String(place)])
     #expect(status.code == 0 && status.text.contains("wrong_partition"), "\(place): \(status)")
     let explained = try pipeline.millrace(["explain", String(place)])

@@ -136,6 +136,9 @@ import Testing
     let found = try Pipeline.run(
       "/bin/sh", ["-c", "cd \(work) && exec \(Pipeline.binary) documents list"])
     #expect(found.code == 6 && found.error.contains("no pipeline runs in \(work)/.millrace"), "\(found)")
+    let late = try Pipeline.run(
+      "/bin/sh", ["-c", "cd \(work) && exec timeout 60 \(Pipeline.binary) worker ingest"])
+    #expect(late.code == 6 && late.error.contains("no pipeline runs in \(work)/.millrace"), "\(late)")
     let worker = try Pipeline.run(
       "/usr/bin/timeout", ["60", Pipeline.binary, "worker", "ingest", "--state", pipeline.state])
     #expect(

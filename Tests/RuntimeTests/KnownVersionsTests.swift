@@ -171,7 +171,7 @@ import Testing
     let chunks = TopicPartition(context.topic(.chunks), 3)
     try await context.producer.send(
       OutgoingRecord(topic: chunks.topic, partition: chunks.partition, key: [1], value: [1]))
-    try await watch(retention: "600s").look()
+    try await watch(retention: "40s").look()
     #expect(!held.contains(3), "the chunk has only just arrived")
     try await Task.sleep(for: .seconds(2.2))
     let watch = try watch(retention: "4s")

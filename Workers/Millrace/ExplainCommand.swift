@@ -12,7 +12,8 @@ enum ExplainCommand {
   static let command = Command(
     "explain", abstract: "Show where the time of one query or document went, from its own records.",
     discussion: """
-      Looks for a query with this id first, then for a document. For a query it shows how its hits are ranked with the
+      Looks for a query with this id first, then for a document. A record without a readable id has the id
+      TOPIC-PARTITION-OFFSET. For a query it shows how its hits are ranked with the
       present settings: the cosine, the BM25 score, the rank in each list, and how many chunks have each term. For its
       answer it shows why each sentence of the LLM was kept, replaced or dropped, or why the question was refused.
       """, arguments: "ID",
@@ -31,7 +32,9 @@ enum ExplainCommand {
       steps = try await RecordTrace.steps(of: DocumentKey(tenant: tenant, id: document), settings)
     }
     // A record without a readable id has its own place as its id, and no readable tenant.
-    if steps.isEmpty, let query = QueryID(id), let nobody = TenantID("-") {
+    if steps.isEmpty, RecordPlace.partition(of: id, in: settings.topic(.queries)) != nil,
+      let query = QueryID(id), let nobody = TenantID("-")
+    {
       steps = try await RecordTrace.steps(of: QueryKey(tenant: nobody, id: query), settings)
     }
     guard !steps.isEmpty else {

@@ -14,7 +14,7 @@ import Supervision
 /// `millrace index`: looks at, copies and merges the stored index of a search shard.
 enum IndexCommand {
   private static let place: [Command.Option] = [
-    .option("--path", "DIR", "the folder of the index (default: search.path)"),
+    .option("--path", "DIR", "the folder of the index (default: search.path, or that of the running `up`)"),
     .option(
       "--shard", "N",
       "the shard's number (default: all; restore: 0; snapshot needs it if there are several shards)"),
@@ -24,7 +24,8 @@ enum IndexCommand {
     "index", abstract: "Look at, copy or merge the stored index of search shards.",
     discussion: """
       A search worker stores its index below search.path, in a folder for each shard. `status` asks the running worker
-      of `up`; if there is none, it reads the stored state. `verify` and `snapshot` read the newest stored state, also
+      of `up`; if there is none, it reads the stored state. After `down`, give --path STATE/index, and --search-shards
+      if there were several. `verify` and `snapshot` read the newest stored state, also
       while the worker runs; later records are only in the worker's memory. For `restore` the shard's worker must be
       stopped. A worker that starts from a restored index then reads the later records from the topic.
       """,
@@ -56,16 +57,14 @@ enum IndexCommand {
     try Configuration.settings(arguments, mustRun: false)
   }
 
-  /// The folder in which an `up` that has ended left its index; nil when there is none.
-  private static func pathOfUp(_ arguments: ParsedArguments) throws -> String? {
-    let path = try StateDirectory.find(arguments).path + "/index"
-    return FileManager.default.fileExists(atPath: path) ? path : nil
-  }
+  private static let noPath =
+    "--path must name the folder of the index, because search.path is not set. For an `up` that has ended it is index "
+    + "in its state folder; --search-shards must be the number of its shards"
 
   /// - Throws: `UsageError` when no folder is known or the shard doesn't exist.
   private static func volumes(_ settings: Settings, _ arguments: ParsedArguments) throws -> [Volume] {
-    guard let path = try arguments.value("--path") ?? settings.search.path ?? pathOfUp(arguments) else {
-      throw UsageError("--path must name the folder of the index, because search.path is not set")
+    guard let path = arguments.value("--path") ?? settings.search.path else {
+      throw UsageError(noPath)
     }
     let shards =
       try arguments.integer("--shard", in: 0...settings.search.shards - 1).map { [$0] }
@@ -221,7 +220,7 @@ enum IndexCommand {
     let settings = try settings(arguments)
     let snapshot = try folder(arguments)
     guard let path = arguments.value("--path") ?? settings.search.path else {
-      throw UsageError("--path must name the folder of the index, because search.path is not set")
+      throw UsageError(noPath)
     }
     let shard = try arguments.integer("--shard", in: 0...settings.search.shards - 1) ?? 0
     // The volume's folder is created if it does not exist.

@@ -52,7 +52,7 @@ package actor ReplayReader {
   /// Replaces the assignment. The starts are resolved to offsets here, so that the positions are exact from
   /// now on.
   ///
-  /// - Throws: `KafkaFailure` when the offsets can't be read within 10 s or the assignment is refused.
+  /// - Throws: `KafkaFailure` when the offsets can't be read within 20 s or the assignment is refused.
   package func assign(_ starts: [TopicPartition: Start]) throws(KafkaFailure) {
     if !positions.isEmpty {
       // librdkafka 2.0.2 aborts the process when partitions are assigned and revoked again before the first
@@ -94,10 +94,10 @@ package actor ReplayReader {
     -> [TopicPartition: Int64]
   {
     do {
-      return try offsetsForTimes(handle, queries, limit: .milliseconds(2500))
+      return try offsetsForTimes(handle, queries)
     } catch {
       guard error.kind == .retriable, !Task.isCancelled else { throw error }
-      return try offsetsForTimes(handle, queries, limit: .milliseconds(2500))
+      return try offsetsForTimes(handle, queries)
     }
   }
 

@@ -36,25 +36,40 @@ package enum Configuration {
     let settings = try Settings(table)
     guard let directory, mustRun, arguments.named["--kafka-bootstrap-servers"] == nil else { return settings }
     let isTold = table.entries.contains { $0.key == "kafka.bootstrapServers" && $0.source != .default }
-    if let record, !record.isAlive { throw NothingRuns(directory) }
-    // Also a folder that was found: it is one of `up` if it has the file that `up` locks.
-    let isOfUp = try arguments.value("--state") != nil || FileStatus(of: directory.lockPath) != nil
-    if record == nil, isOfUp, !isTold { throw NothingRuns(directory) }
+    if let record, !record.isAlive { throw NothingRuns(directory, advises: true) }
+    if record == nil, !isTold, try isOfUp(directory, arguments) {
+      throw NothingRuns(directory, advises: true)
+    }
     return settings
   }
 
-  /// Refuses a worker that names no broker while a pipeline runs here: it would work for whatever pipeline has the
-  /// default port.
+  /// Whether a state folder without a record is one of `up`: named, or found with the file that `up` locks.
+  private static func isOfUp(_ directory: StateDirectory, _ arguments: ParsedArguments) throws -> Bool {
+    try arguments.value("--state") != nil || FileStatus(of: directory.lockPath) != nil
+  }
+
+  /// Refuses a worker that names no broker in or below the state folder of an `up`: it would work for whatever pipeline
+  /// has the default port.
   ///
-  /// - Throws: `UsageError`; `UntrustedPath` for a state folder that another user could have made.
+  /// - Throws: `UsageError` while the pipeline runs, `NothingRuns` when it has ended; `UntrustedPath` for a state folder
+  ///   that another user could have made.
   package static func checkBroker(_ arguments: ParsedArguments, _ settings: Settings) throws {
     let table = try SettingsTable(
       file: arguments.value("--settings"), environment: ProcessInfo.processInfo.environment,
       flags: arguments.named)
     let isTold = table.entries.contains { $0.key == "kafka.bootstrapServers" && $0.source != .default }
-    guard !isTold, let record = try StateDirectory.find(arguments).read(), record.isAlive,
-      let address = record.endpoints["kafka"], address != settings.kafka.bootstrapServers
-    else { return }
+    if isTold { return }
+    let directory = try StateDirectory.find(arguments)
+    guard let record = directory.read(), record.isAlive else {
+      if try isOfUp(directory, arguments) { throw NothingRuns(directory, advises: true) }
+      return
+    }
+    // The hosts may be written differently.
+    func port(_ address: String) -> Substring? { address.split(separator: ":").last }
+    guard let address = record.endpoints["kafka"], port(address) != port(settings.kafka.bootstrapServers)
+    else {
+      return
+    }
     throw UsageError(
       "kafka.bootstrapServers is not set, and a worker does not use the settings of the running `up`, whose broker "
         + "is \(address): give --kafka-bootstrap-servers")

@@ -5,9 +5,10 @@ package struct NothingRuns: Failure {
   package let description: String
   package var kind: FailureKind { .retriable }
 
-  package init(_ directory: StateDirectory) {
+  /// - Parameter advises: whether the command could use another broker.
+  package init(_ directory: StateDirectory, advises: Bool = false) {
     description =
-      "no pipeline runs in \(directory.path): start one with `millrace up --state \(directory.path)`, "
-      + "or name a broker with --kafka-bootstrap-servers"
+      "no pipeline runs in \(directory.path): start one with `millrace up --state \(directory.path)`"
+      + (advises ? ", or name a broker with --kafka-bootstrap-servers" : "")
   }
 }

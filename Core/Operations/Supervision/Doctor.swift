@@ -117,7 +117,7 @@ package enum Doctor {
       return Finding(grade: .failure, subject: "redis", text: "\(error)", advice: "correct redis.address")
     }
     guard let address else {
-      if let record = directory.read(), record.isAlive {
+      if let record = directory.read(), record.isAlive, record.isReady, record.endpoints["redis"] == nil {
         return Finding(grade: .ok, subject: "redis", text: "the running `up` uses none: nothing is cached")
       }
       if let path = LocalServices.find(onPath: "redis-server") {

@@ -64,13 +64,11 @@ package struct DocumentReader: Sendable {
   /// - Throws: `KafkaFailure`.
   package func states(ofRecordAt place: String) async throws -> [StatusRecord] {
     // The event is on the record's own partition.
-    let numbers = place.split(separator: "-").suffix(2).compactMap { Int32($0) }
-    guard numbers.count == 2, (0..<Int32(settings.partitionCount(.documentStatus))).contains(numbers[0])
-    else {
-      return []
-    }
+    guard let partition = RecordPlace.partition(of: place, in: settings.topic(.documents)),
+      partition < settings.partitionCount(.documentStatus)
+    else { return [] }
     let found = Mutex<[StatusRecord]>([])
-    try await read([TopicPartition(settings.topic(.documentStatus), numbers[0])]) { record in
+    try await read([TopicPartition(settings.topic(.documentStatus), partition)]) { record in
       guard let value = record.value, let status = try? StatusRecord(value: value), status.version == nil,
         status.id == place
       else { return }

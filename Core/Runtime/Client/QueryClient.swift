@@ -21,7 +21,7 @@ package struct QueryClient: Sendable {
   /// Waits up to five seconds for unsent queries.
   package func close() async { await producer.close(deadline: .seconds(5)) }
 
-  /// Checks that the broker and the query topic exist, so that a command fails within 4 s instead of waiting.
+  /// Checks that the broker and the query topic exist, so that a command fails within 6 s instead of waiting.
   ///
   /// - Throws: `Unavailable`, which says what to start or create.
   package static func check(_ settings: Settings) async throws {
@@ -30,7 +30,7 @@ package struct QueryClient: Sendable {
       topics = try await withAdmin(settings.kafkaConfiguration(clientID: "millrace-check")) { admin in
         // Twice: a machine that stalls for seconds must not fail a command.
         do {
-          return try await admin.topics(timeout: .seconds(2))
+          return try await admin.topics(timeout: .seconds(4))
         } catch let error as KafkaFailure where error.kind == .retriable && !Task.isCancelled {
           return try await admin.topics(timeout: .seconds(2))
         }

@@ -145,7 +145,7 @@ package final class StageService: Service {
     }
   }
 
-  /// An orderly hand-over after a failure, if that is still possible: the next owner must not count it as a death.
+  /// An orderly hand-over, also after a failure if that is still possible: the next owner must not count it as a death.
   private func leave(_ consumer: KafkaConsumer) async {
     do { try await consumer.commit(handOver(Array(lanes.withLock(\.mine)))) } catch {
       context.logger.info(

@@ -85,6 +85,7 @@ import Testing
     #expect(try await told(long, drain: 0.2, grace: 400) == [#"cancel ["long"]"#])
     // It ends when it was reported as stuck.
     let deaf = Slow(name: "deaf", seconds: 600)
-    #expect(try await told(deaf, drain: 0.2, grace: 3).sorted() == [#"cancel ["deaf"]"#, #"stuck ["deaf"]"#])
+    #expect(
+      try await told(deaf, drain: 0.2, grace: 10).sorted() == [#"cancel ["deaf"]"#, #"stuck ["deaf"]"#])
   }
 }
