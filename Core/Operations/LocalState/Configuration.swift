@@ -51,7 +51,7 @@ package enum Configuration {
   /// Refuses a worker that names no broker in or below the state folder of an `up`: it would work for whatever pipeline
   /// has the default port.
   ///
-  /// - Throws: `UsageError` while the pipeline runs, `NothingRuns` when it has ended; `UntrustedPath` for a state folder
+  /// - Throws: `UsageError` while the pipeline runs, `NothingRuns` when it has ended; `UntrustedPath` for a folder
   ///   that another user could have made.
   package static func checkBroker(_ arguments: ParsedArguments, _ settings: Settings) throws {
     let table = try SettingsTable(
