@@ -37,7 +37,7 @@ private struct Member {
   }
 
   func run() async throws {
-    try await ServiceGroup(services, graceDeadline: .seconds(200), drain: drain) {
+    try await ServiceGroup(services, graceDeadline: drain + .seconds(30), drain: drain) {
       Issue.record("\($0) did not stop")
     }.run(until: stopping.stream)
   }

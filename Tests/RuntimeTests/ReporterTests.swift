@@ -128,7 +128,7 @@ import Testing
         ]))
       let context = try StageContext(name: "search-0", settings: settings)
       let stopping = AsyncStream.makeStream(of: Void.self)
-      let services = ServiceGroup(try SearchStage.services(context, shard: 0), graceDeadline: .seconds(200)) {
+      let services = ServiceGroup(try SearchStage.services(context, shard: 0), graceDeadline: .seconds(60)) {
         Issue.record("\($0) did not stop")
       }
       return (context, services, stopping.continuation, stopping.stream)

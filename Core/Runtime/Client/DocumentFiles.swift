@@ -89,7 +89,7 @@ package enum DocumentFiles {
   ) throws {
     for name in try FileManager.default.contentsOfDirectory(atPath: path).sorted() {
       let (full, shown) = (path + "/" + name, prefix + name)
-      let type = try FileManager.default.attributesOfItem(atPath: full)[.type] as? FileAttributeType
+      let type = try Self.type(of: full)
       if type == .typeSymbolicLink {
         // Kubernetes mounts files as links into a hidden folder beside them.
         let target = URL(fileURLWithPath: full).resolvingSymlinksInPath().path
@@ -115,6 +115,17 @@ package enum DocumentFiles {
         // A pipe with a document's name causes an error later, because its document must not count as removed.
         try visit(shown, reason(toSkip: name))
       }
+    }
+  }
+
+  /// - Throws: `UsageError` for a name that is not UTF-8, which Foundation lists and does not find, and for one that is
+  ///   gone meanwhile: neither may count as removed.
+  private static func type(of path: String) throws -> FileAttributeType? {
+    do { return try FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType } catch {
+      throw UsageError(
+        path.contains("\u{FFFD}")
+          ? "'\(path)': the name of a file must be UTF-8; rename it"
+          : "'\(path)' can't be read: \(error.localizedDescription)")
     }
   }
 

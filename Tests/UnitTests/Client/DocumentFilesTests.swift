@@ -42,6 +42,22 @@ import Testing
     #expect(documents[0].mediaType == "application/pdf")
   }
 
+  @Test("a file whose name is not UTF-8 is named by the error")
+  func strangeName() throws {
+    let folder = URL(fileURLWithPath: try write("a/b/c.txt", "A.")).deletingLastPathComponent().path
+    let name = Array(folder.utf8) + Array("/n".utf8) + [0xFF] + Array(".txt".utf8) + [0]
+    let descriptor = name.map { CChar(bitPattern: $0) }.withUnsafeBufferPointer {
+      open($0.baseAddress!, O_CREAT | O_WRONLY, 0o600)
+    }
+    try #require(descriptor >= 0)
+    close(descriptor)
+    #expect {
+      try DocumentFiles.read(path: folder, .standard)
+    } throws: {
+      "\($0)".contains("/n\u{FFFD}.txt': the name of a file must be UTF-8")
+    }
+  }
+
   @Test("each line of a .jsonl file is a record; the error for a bad line names the line")
   func lines() throws {
     let good = try write(
